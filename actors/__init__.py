@@ -1,0 +1,255 @@
+"""Run many agents at once from a synchronous Python program, on supervised threads."""
+
+from loguru import logger as _logger
+
+from .agent.agent import Agent
+from .agent.capability import (
+    Browser,
+    Capability,
+    Compute,
+    FileRead,
+    FileWrite,
+    Inference,
+    Mcp,
+    Memory,
+    Network,
+    Rag,
+    Shell,
+    Spawn,
+    capability_matches,
+)
+from .agent.config import SpawnConfig
+from .agent.context_window import ContextWindow
+from .agent.events import CompletionFinished, Phase, PhaseChanged, TextDelta, ToolEnded, ToolStarted
+from .agent.guard import LoopGuard, Verdict, VerdictKind
+from .agent.llm_agent import AgentLoopResult, LlmAgent
+from .agent.manifest import AgentManifest, McpServer, McpTransport, ModelConfig, ResourceLimits
+from .agent.ports import (
+    AssistantMessage,
+    CompletionRequest,
+    CompletionResponse,
+    LlmDriver,
+    MemoryFilter,
+    MemoryFragment,
+    MemorySource,
+    MemorySubstrate,
+    Message,
+    PrivacyTier,
+    StopReason,
+    SystemMessage,
+    TokenUsage,
+    Tool,
+    ToolCall,
+    ToolDefinition,
+    ToolResult,
+    ToolResultMessage,
+    UserMessage,
+)
+from .core.actor import Actor, ActorRef
+from .core.cancel import CancelToken, Deadline
+from .core.dead_letter import DeadLetter, DeadLetterReason, DeadLetters
+from .core.dump import AgentDump, PoolDump
+from .core.event import (
+    AgentEnded,
+    AgentParked,
+    AgentQueued,
+    AgentRestarted,
+    AgentResumed,
+    AgentStarted,
+    Event,
+    MessageSent,
+)
+from .core.future import ReplyFuture
+from .core.handle import AgentHandle
+from .core.log import NAMESPACE as _NAMESPACE
+from .core.log import log
+from .core.message import AgentId, AgentMessage
+from .core.outcome import AgentOutcome, AgentStatus
+from .core.router import Inbox, MessageRouter
+from .core.spec import Backoff, RestartPolicy
+from .drivers.function import FunctionDriver
+from .drivers.routing import RoutingDriver, RoutingMetrics, RoutingStrategy
+from .drivers.scripted import ScriptedDriver
+from .errors import (
+    ActorDead,
+    ActorsError,
+    AgentAbandoned,
+    AgentCancelled,
+    AgentCrashed,
+    AgentError,
+    AgentTimedOut,
+    AskTimeout,
+    Cancelled,
+    CapabilityDenied,
+    CapacityError,
+    CircuitBreak,
+    ContextOverflow,
+    CostExceeded,
+    DeadlockError,
+    DriverError,
+    ForkedPoolError,
+    InboxClosed,
+    InboxFull,
+    InferenceFailed,
+    IterationsExceeded,
+    JoinTimeout,
+    MalformedAnswer,
+    ManifestError,
+    MemoryFailed,
+    ModelNotFound,
+    NetworkError,
+    NotRegistered,
+    Overloaded,
+    PoolClosed,
+    RateLimited,
+    SendError,
+    TokensExceeded,
+    ToolCallsExceeded,
+    ToolFailed,
+    TruncationExceeded,
+)
+from .memory.in_memory import InMemorySubstrate
+from .pool import AgentPool, PoolStats
+from .tools.registry import ToolRegistry
+from .tools.tool import tool
+
+__version__ = "0.1.0"
+
+__all__ = [  # noqa: RUF022 - grouped for people, not sorted
+    # Agents and pools
+    "Agent",
+    "AgentDump",
+    "AgentHandle",
+    "AgentLoopResult",
+    "AgentOutcome",
+    "AgentPool",
+    "AgentStatus",
+    "Backoff",
+    "LlmAgent",
+    "PoolDump",
+    "PoolStats",
+    "RestartPolicy",
+    "SpawnConfig",
+    # Actors and messages
+    "Actor",
+    "ActorRef",
+    "AgentId",
+    "AgentMessage",
+    "CancelToken",
+    "DeadLetter",
+    "DeadLetterReason",
+    "DeadLetters",
+    "Deadline",
+    "Inbox",
+    "MessageRouter",
+    "ReplyFuture",
+    # Manifests and capabilities
+    "AgentManifest",
+    "Browser",
+    "Capability",
+    "Compute",
+    "ContextWindow",
+    "FileRead",
+    "FileWrite",
+    "Inference",
+    "LoopGuard",
+    "Mcp",
+    "McpServer",
+    "McpTransport",
+    "Memory",
+    "ModelConfig",
+    "Network",
+    "Rag",
+    "ResourceLimits",
+    "Shell",
+    "Spawn",
+    "Verdict",
+    "VerdictKind",
+    "capability_matches",
+    # Ports and their messages
+    "AssistantMessage",
+    "CompletionRequest",
+    "CompletionResponse",
+    "LlmDriver",
+    "MemoryFilter",
+    "MemoryFragment",
+    "MemorySource",
+    "MemorySubstrate",
+    "Message",
+    "PrivacyTier",
+    "StopReason",
+    "SystemMessage",
+    "TokenUsage",
+    "Tool",
+    "ToolCall",
+    "ToolDefinition",
+    "ToolResult",
+    "ToolResultMessage",
+    "UserMessage",
+    # Drivers, memory, tools
+    "FunctionDriver",
+    "InMemorySubstrate",
+    "RoutingDriver",
+    "RoutingMetrics",
+    "RoutingStrategy",
+    "ScriptedDriver",
+    "ToolRegistry",
+    "tool",
+    # Events
+    "AgentEnded",
+    "AgentParked",
+    "AgentQueued",
+    "AgentRestarted",
+    "AgentResumed",
+    "AgentStarted",
+    "CompletionFinished",
+    "Event",
+    "MessageSent",
+    "Phase",
+    "PhaseChanged",
+    "TextDelta",
+    "ToolEnded",
+    "ToolStarted",
+    # Errors
+    "ActorDead",
+    "ActorsError",
+    "AgentAbandoned",
+    "AgentCancelled",
+    "AgentCrashed",
+    "AgentError",
+    "AgentTimedOut",
+    "AskTimeout",
+    "Cancelled",
+    "CapabilityDenied",
+    "CapacityError",
+    "CircuitBreak",
+    "ContextOverflow",
+    "CostExceeded",
+    "DeadlockError",
+    "DriverError",
+    "ForkedPoolError",
+    "InboxClosed",
+    "InboxFull",
+    "InferenceFailed",
+    "IterationsExceeded",
+    "JoinTimeout",
+    "MalformedAnswer",
+    "ManifestError",
+    "MemoryFailed",
+    "ModelNotFound",
+    "NetworkError",
+    "NotRegistered",
+    "Overloaded",
+    "PoolClosed",
+    "RateLimited",
+    "SendError",
+    "TokensExceeded",
+    "ToolCallsExceeded",
+    "ToolFailed",
+    "TruncationExceeded",
+    # Log
+    "log",
+    "__version__",
+]
+
+_logger.disable(_NAMESPACE)  # the library is silent until log() turns it on

@@ -1,0 +1,1 @@
+"""What an agent is: data, rules, the loop."""

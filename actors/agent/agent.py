@@ -1,0 +1,209 @@
+"""The class to subclass."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from ..core.actor import AgentActor
+from ..core.branch import Branch
+from ..core.dead_letter import DeadLetterReason
+from ..core.envelope import Envelope
+from ..core.event import Event, MessageSent
+from ..core.member import current
+from ..core.message import AgentMessage
+from ..core.router import Inbox
+from ..errors import Cancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..core.cancel import CancelToken, Deadline
+    from ..core.cell import AgentCell
+    from ..core.handle import AgentHandle
+    from ..core.message import AgentId
+    from ..core.outcome import AgentOutcome
+    from .config import SpawnConfig
+    from .manifest import AgentManifest
+    from .outfit import Outfit
+    from .ports import LlmDriver, MemorySubstrate, Tools
+
+T = TypeVar("T")
+
+
+class AgentInbox(Inbox):
+    """An agent's own inbox. Asks and proxy calls that it meets are answered on the way."""
+
+    def __init__(self, agent: Agent[Any]) -> None:
+        super().__init__(agent._cell.supervisor.router, agent._cell)
+        self._agent = agent
+
+    def _message(self, item: Any) -> AgentMessage | None:
+        if isinstance(item, Envelope):
+            self._agent.serve(item)
+            return None
+        message: AgentMessage = item
+        return message
+
+
+class Agent(AgentActor, Generic[T]):
+    """An actor with one finite job. Subclass it and define :meth:`run`; no ``super().__init__()`` is needed.
+
+    It is built and run on a worker's thread, and everything it does happens there, one thing at a time.
+    """
+
+    needs_driver: ClassVar[bool] = False
+    """Is it refused at spawn when there is no driver for it?"""
+
+    _cell: AgentCell
+    _outfit: Outfit
+
+    def __init__(self) -> None:
+        """Pykka's own attributes are made on first use; there is nothing to do here."""
+
+    def run(self, query: Any) -> T:
+        """Do the job.
+
+        Args:
+            query: The config's query.
+        Returns:
+            The result. Whatever it raises instead decides the outcome's status.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define run(query)")
+
+    def on_start(self) -> None:
+        """Called before ``run``; an exception in it is a crash."""
+
+    def on_end(self, outcome: AgentOutcome[Any]) -> None:
+        """Called once at the end, whatever the end is. What it raises is logged; the outcome stands."""
+
+    # What it is -------------------------------------------------------------------------------------------------
+
+    @property
+    def agent_id(self) -> AgentId:
+        """Its id."""
+        return self._cell.id
+
+    @property
+    def manifest(self) -> AgentManifest:
+        """Its manifest; a child's is cut down to what its parent has."""
+        return self._outfit.manifest
+
+    @property
+    def config(self) -> SpawnConfig:
+        """What it was started with."""
+        return self._outfit.config
+
+    @property
+    def driver(self) -> LlmDriver | None:
+        """What answers completion requests."""
+        return self._outfit.driver
+
+    @property
+    def memory(self) -> MemorySubstrate | None:
+        """Where it remembers."""
+        return self._outfit.memory
+
+    @property
+    def tools(self) -> Tools:
+        """What it may call."""
+        return self._outfit.tools
+
+    @property
+    def inbox(self) -> AgentInbox:
+        """The receiving end of its mailbox."""
+        inbox: AgentInbox = self._cell.extras().get("inbox") or AgentInbox(self)
+        self._cell.extras()["inbox"] = inbox
+        return inbox
+
+    @property
+    def cancel_token(self) -> CancelToken:
+        """Cancelled when the agent is; inside a tool call, also when that call runs past its time."""
+        member = current()
+        return member.token if isinstance(member, Branch) and member.cell is self._cell else self._cell.token
+
+    @property
+    def deadline(self) -> Deadline | None:
+        """The moment at which it times out."""
+        return self._cell.token.deadline
+
+    # What it does -----------------------------------------------------------------------------------------------
+
+    def checkpoint(self) -> None:
+        """Raise when it was cancelled or is past its deadline. Call it in long computations."""
+        self.cancel_token.check()
+
+    def send(self, to: AgentId, content: Any, timeout: float | None = 0.0) -> None:
+        """Send *content* to the agent of that id; 0 is the program.
+
+        Args:
+            timeout: Seconds to wait for room in its inbox; 0 does not wait, None waits for ever.
+        Raises:
+            NotRegistered: Nobody has that id.
+            InboxFull: No room in time.
+            InboxClosed: The receiver ended while this agent waited.
+        """
+        message = AgentMessage(self._cell.id, to, content)
+        supervisor = self._cell.supervisor
+        if self._cell.outcome is not None:  # it was abandoned: what it does now must reach nobody
+            supervisor.router.dead_letters.add(message, DeadLetterReason.SENDER_ABANDONED)
+            return
+        supervisor.router.send(message, timeout)
+        if supervisor.listening:
+            supervisor.emit(self._cell, MessageSent, to=to)
+
+    def receive(self, timeout: float | None = None) -> AgentMessage:
+        """Take the next message of its inbox, parked until there is one.
+
+        Raises:
+            TimeoutError: Nothing arrived within *timeout* seconds.
+            Cancelled: It was cancelled.
+        """
+        return self.inbox.receive(timeout)
+
+    def spawn(self, config: SpawnConfig) -> AgentHandle[Any]:
+        """Start a child: owed to this agent alone, never refused for lack of room, ended with this agent.
+
+        Raises:
+            CapabilityDenied: Too deep, or its privacy is stricter than its driver's tier.
+            Cancelled: This agent was cancelled.
+        """
+        return self._outfit.hire(config, self)
+
+    @contextmanager
+    def parked(self) -> Iterator[None]:
+        """Lay the slot out for others during a wait of your own. Leaving the block waits for a slot."""
+        self.checkpoint()
+        supervisor, member = self._cell.supervisor, current()
+        if isinstance(member, Branch):
+            supervisor.branches.park(member, "parked")
+            try:
+                yield
+            finally:
+                supervisor.branches.resume(member)
+        elif self._cell.is_here():
+            self._cell.park("parked")
+            try:
+                yield
+            finally:
+                self._cell.unpark()
+        else:
+            yield  # a thread of the user's own: it holds no slot
+        self.checkpoint()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; a cancel ends it. The slot is kept.
+
+        Raises:
+            Cancelled: It was cancelled.
+        """
+        token = self.cancel_token
+        if token.wait(seconds):
+            raise Cancelled(token.reason, timed_out=token.timed_out)
+
+    def emit(self, event: Event) -> None:
+        """Send an event of your own to the pool's sink; its first fields are filled in."""
+        supervisor = self._cell.supervisor
+        if supervisor.listening:
+            own = {name: getattr(event, name) for name in type(event).model_fields if name not in Event.model_fields}
+            supervisor.emit(self._cell, type(event), **own)

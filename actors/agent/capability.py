@@ -1,0 +1,192 @@
+"""What an agent may do. A manifest grants capabilities; a tool names the one it needs."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Annotated, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+EVERYTHING = "*"
+"""The item that allows all."""
+
+Items = tuple[Annotated[str, Field(min_length=1, strict=True)], ...]
+
+
+class _Capability(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def allows(self, required: _Capability) -> bool:
+        """Is *required* covered by this grant? Same kind, and every required item is allowed."""
+        return type(self) is type(required)
+
+    def narrowed(self, parent: _Capability) -> _Capability | None:
+        """Cut this grant down to what *parent*, a grant of the same kind, allows as well."""
+        return self if parent.allows(self) else None
+
+
+class _ItemCapability(_Capability):
+    """A capability that lists what it allows."""
+
+    def items(self) -> Items:
+        """The allowed items."""
+        raise NotImplementedError
+
+    def allows_item(self, item: str) -> bool:
+        """Is *item* allowed?"""
+        return EVERYTHING in self.items() or item in self.items()
+
+    def allows(self, required: _Capability) -> bool:
+        if not isinstance(required, _ItemCapability) or type(self) is not type(required):
+            return False
+        return all(self.allows_item(item) for item in required.items())
+
+    def narrowed(self, parent: _Capability) -> _Capability | None:
+        if not isinstance(parent, _ItemCapability) or type(parent) is not type(self):
+            return None
+        if parent.allows(self):
+            return self
+        if self.allows(parent):
+            return parent
+        kept = tuple(item for item in self.items() if parent.allows_item(item))
+        kept += tuple(item for item in parent.items() if item not in kept and self.allows_item(item))
+        (field,) = (name for name in type(self).model_fields if name != "type")
+        return self.model_copy(update={field: kept}) if kept else None
+
+
+class _PathCapability(_ItemCapability):
+    allowed_paths: Items = ()
+
+    def items(self) -> Items:
+        return self.allowed_paths
+
+    def allows_item(self, item: str) -> bool:
+        # By name only: links are resolved by the tool, at the moment of use.
+        if super().allows_item(item):
+            return True
+        path = PurePath(item)
+        return ".." not in path.parts and any(path.is_relative_to(root) for root in self.allowed_paths)
+
+
+class Rag(_Capability):
+    """Search in documents."""
+
+    type: Literal["rag"] = "rag"
+
+
+class Memory(_Capability):
+    """Remember and recall."""
+
+    type: Literal["memory"] = "memory"
+
+
+class Browser(_Capability):
+    """Drive a browser."""
+
+    type: Literal["browser"] = "browser"
+
+
+class Inference(_Capability):
+    """Ask another model."""
+
+    type: Literal["inference"] = "inference"
+
+
+class Compute(_Capability):
+    """Run computations."""
+
+    type: Literal["compute"] = "compute"
+
+
+class Shell(_ItemCapability):
+    """Run commands; ``"*"`` allows every one."""
+
+    type: Literal["shell"] = "shell"
+    allowed_commands: Items = ()
+
+    def items(self) -> Items:
+        """The allowed commands."""
+        return self.allowed_commands
+
+
+class FileRead(_PathCapability):
+    """Read files below the allowed paths; ``"*"`` allows every path."""
+
+    type: Literal["file_read"] = "file_read"
+
+
+class FileWrite(_PathCapability):
+    """Write files below the allowed paths; ``"*"`` allows every path."""
+
+    type: Literal["file_write"] = "file_write"
+
+
+class Network(_ItemCapability):
+    """Connect to hosts; ``"*"`` allows every one."""
+
+    type: Literal["network"] = "network"
+    allowed_hosts: Items = ()
+
+    def items(self) -> Items:
+        """The allowed hosts."""
+        return self.allowed_hosts
+
+
+class Mcp(_Capability):
+    """Call a tool of an MCP server; ``"*"`` allows every tool of that server."""
+
+    type: Literal["mcp"] = "mcp"
+    server: Annotated[str, Field(min_length=1, strict=True)]
+    tool: Annotated[str, Field(min_length=1, strict=True)] = EVERYTHING
+
+    def allows(self, required: _Capability) -> bool:
+        """Same server (or any), and the tool is allowed."""
+        if not isinstance(required, Mcp):
+            return False
+        return self.server in (EVERYTHING, required.server) and self.tool in (EVERYTHING, required.tool)
+
+
+class Spawn(_Capability):
+    """Start children, at most ``max_depth`` levels deep."""
+
+    type: Literal["spawn"] = "spawn"
+    max_depth: Annotated[int, Field(ge=0, strict=True)] = 1
+
+    def allows(self, required: _Capability) -> bool:
+        """Granted depth >= required depth."""
+        return isinstance(required, Spawn) and self.max_depth >= required.max_depth
+
+    def narrowed(self, parent: _Capability) -> _Capability | None:
+        """The smaller depth of the two."""
+        if not isinstance(parent, Spawn):
+            return None
+        return self if self.max_depth <= parent.max_depth else parent
+
+
+Capability = Annotated[
+    Rag | Memory | Browser | Inference | Compute | Shell | FileRead | FileWrite | Network | Mcp | Spawn,
+    Field(discriminator="type"),
+]
+
+
+def capability_matches(granted: Capability | Iterable[Capability], required: Capability) -> bool:
+    """Does a grant cover what is required?
+
+    Args:
+        granted: One capability, or several of which one must do.
+        required: What a tool needs. Without items (``FileRead()``) the kind alone decides.
+    """
+    grants = (granted,) if isinstance(granted, _Capability) else granted
+    return any(grant.allows(required) for grant in grants)
+
+
+def narrow(grants: Iterable[Capability], parent: tuple[Capability, ...]) -> tuple[Capability, ...]:
+    """Cut *grants* down to what *parent* grants as well."""
+    kept: list[Capability] = []
+    for grant in grants:
+        cut = (grant.narrowed(allowed) for allowed in parent if type(allowed) is type(grant))
+        kept.extend(cast("Capability", capability) for capability in cut if capability is not None)
+    return tuple(dict.fromkeys(kept))

@@ -1,0 +1,157 @@
+"""Counts what an agent does, and refuses: iterations, tool calls, tokens, cost, loops."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from ..errors import (
+    CircuitBreak,
+    CostExceeded,
+    IterationsExceeded,
+    TokensExceeded,
+    ToolCallsExceeded,
+    TruncationExceeded,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .ports import TokenUsage
+
+WARN_FROM = 0.8
+"""The share of a limit from which the guard warns."""
+REPEATS_BLOCKED = 3
+"""The call of one tool with the same input that is blocked (INV-004)."""
+TRUNCATIONS = 5
+"""How many cut answers in a row break the circuit (INV-006)."""
+
+
+class VerdictKind(StrEnum):
+    """What the guard says."""
+
+    ALLOW = "allow"
+    WARN = "warn"
+    BLOCK = "block"
+    CIRCUIT_BREAK = "circuit_break"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the guard says of one step; ``error`` is the class that a circuit break raises."""
+
+    kind: VerdictKind
+    message: str = ""
+    error: type[CircuitBreak] = CircuitBreak
+
+    def enforce(self) -> None:
+        """Raise ``error`` on a circuit break."""
+        if self.kind is VerdictKind.CIRCUIT_BREAK:
+            raise self.error(self.message)
+
+
+ALLOW = Verdict(VerdictKind.ALLOW)
+
+
+class LoopGuard:
+    """The limits of one agent (one id: restarts do not reset it).
+
+    Args:
+        max_iterations: Turns of the loop.
+        max_tool_calls: Calls of tools, blocked ones included.
+        max_cost_usd: 0 has no limit.
+        max_tokens_budget: Tokens of all completions together; None has no limit.
+
+    Threads: one at a time.
+    """
+
+    def __init__(
+        self,
+        max_iterations: int,
+        max_tool_calls: int,
+        max_cost_usd: float = 0.0,
+        max_tokens_budget: int | None = None,
+    ) -> None:
+        self._max_iterations = max_iterations
+        self._max_tool_calls = max_tool_calls
+        self._max_cost_usd = max_cost_usd
+        self._max_tokens_budget = max_tokens_budget
+        self._calls: Counter[tuple[str, str]] = Counter()
+        self._truncations = 0
+        self.iterations = 0
+        self.tool_calls = 0
+        self.tokens = 0
+        self.cost_usd = 0.0
+
+    def check_iteration(self) -> Verdict:
+        """Count one turn of the loop."""
+        self.iterations += 1
+        return self._judge(self.iterations, self._max_iterations, "iterations", "max_iterations", IterationsExceeded)
+
+    def check_tool_call(self, name: str, input: Mapping[str, Any]) -> Verdict:  # noqa: A002 - the contract's name
+        """Count one tool call; the third with the same input is blocked."""
+        self.tool_calls += 1
+        if self.tool_calls > self._max_tool_calls:
+            return Verdict(
+                VerdictKind.CIRCUIT_BREAK,
+                f"{self.tool_calls} tool calls, max_tool_calls is {self._max_tool_calls}",
+                ToolCallsExceeded,
+            )
+        key = name, canonical(input)
+        self._calls[key] += 1
+        if self._calls[key] >= REPEATS_BLOCKED:
+            return Verdict(
+                VerdictKind.BLOCK,
+                f"ping-pong: {name} was called {self._calls[key]} times with the same input; "
+                "use the earlier result, or do something else",
+            )
+        return ALLOW
+
+    def record_usage(self, usage: TokenUsage) -> Verdict:
+        """Count the tokens of one completion."""
+        self.tokens += usage.total
+        if self._max_tokens_budget is None:
+            return ALLOW
+        return self._judge(self.tokens, self._max_tokens_budget, "tokens", "max_tokens_budget", TokensExceeded)
+
+    def record_cost(self, usd: float) -> Verdict:
+        """Count the cost of one completion."""
+        self.cost_usd += usd
+        if 0 < self._max_cost_usd < self.cost_usd:
+            return Verdict(
+                VerdictKind.CIRCUIT_BREAK,
+                f"{self.cost_usd:.6f} USD spent, max_cost_usd is {self._max_cost_usd}",
+                CostExceeded,
+            )
+        return ALLOW
+
+    def record_max_tokens(self) -> Verdict:
+        """Count one answer that was cut off by ``max_tokens``."""
+        self._truncations += 1
+        if self._truncations >= TRUNCATIONS:
+            return Verdict(
+                VerdictKind.CIRCUIT_BREAK,
+                f"{self._truncations} answers in a row were cut off by max_tokens; raise it or ask for less",
+                TruncationExceeded,
+            )
+        return ALLOW
+
+    def reset_max_tokens(self) -> None:
+        """An answer was not cut off."""
+        self._truncations = 0
+
+    @staticmethod
+    def _judge(count: int, limit: int, what: str, setting: str, error: type[CircuitBreak]) -> Verdict:
+        if count > limit:
+            return Verdict(VerdictKind.CIRCUIT_BREAK, f"{count} {what}, {setting} is {limit}", error)
+        if count >= WARN_FROM * limit:
+            return Verdict(VerdictKind.WARN, f"{count} of {limit} {what} used", error)
+        return ALLOW
+
+
+def canonical(input: Mapping[str, Any]) -> str:  # noqa: A002 - as above
+    """*input* as text, the same for equal inputs."""
+    return json.dumps(input, sort_keys=True, default=repr, ensure_ascii=False)

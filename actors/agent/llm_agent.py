@@ -1,0 +1,194 @@
+"""Perceive, reason, act."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from loguru import logger
+
+from .agent import Agent
+from .completion import Reasoner
+from .events import Phase, PhaseChanged
+from .guard import LoopGuard, VerdictKind, canonical
+from .ports import (
+    AssistantMessage,
+    StopReason,
+    TokenUsage,
+    UserMessage,
+)
+from .tool_calls import ToolCaller
+
+if TYPE_CHECKING:
+    from ..core.message import AgentMessage
+    from .ports import CompletionResponse, Message, ToolCall
+
+RECALLED = 5
+"""How many memories enter the system prompt."""
+IDENTICAL_FIRST_CALLS = 4
+"""After so many answers in a row with the same first call the turn ends (INV-004)."""
+CONTINUE = "Continue exactly where you stopped."
+
+
+@dataclass(frozen=True, slots=True)
+class AgentLoopResult:
+    """What an ``LlmAgent`` returns.
+
+    Args:
+        text: The answer.
+        usage: Tokens of all completions together.
+        tool_calls: How many were asked for and counted.
+        messages: The whole conversation.
+    """
+
+    text: str
+    usage: TokenUsage
+    iterations: int
+    tool_calls: int
+    cost_usd: float
+    messages: tuple[Message, ...]
+
+
+class LlmAgent(Agent[AgentLoopResult]):
+    """An agent that asks a driver what to do, does it, and asks again, until the driver ends its turn."""
+
+    needs_driver: ClassVar[bool] = True
+
+    def run(self, query: Any) -> AgentLoopResult:
+        """Answer *query* (text, or anything that JSON can hold).
+
+        Raises:
+            CircuitBreak: A limit of the manifest was reached.
+            ContextOverflow: The conversation cannot be made to fit.
+            DriverError: The driver cannot answer.
+        """
+        return _Loop(self, _as_text(query)).run()
+
+
+class _Loop:
+    """One conversation, from the query to the answer."""
+
+    def __init__(self, agent: LlmAgent, query: str) -> None:
+        driver = agent.driver
+        assert driver is not None  # an agent without one is refused at spawn
+        limits = agent.manifest.resources
+        if agent._cell.kept is None:  # the counts belong to the id: a restart goes on with them
+            agent._cell.kept = LoopGuard(
+                limits.max_iterations, limits.max_tool_calls, limits.max_cost_usd, limits.max_tokens_budget
+            )
+        self._agent = agent
+        self._guard: LoopGuard = agent._cell.kept
+        self._reasoner = Reasoner(agent, driver, self._guard)
+        self._caller = ToolCaller(agent, self._guard)
+        self._query = UserMessage(query)
+        self._messages: list[Message] = [*agent.config.messages, self._query]
+        self._usage = TokenUsage(0, 0)
+        self._parts: list[str] = []
+        self._first_call: tuple[str, str] | None = None
+        self._repeats = 0
+
+    def run(self) -> AgentLoopResult:
+        agent = self._agent
+        self._enter(Phase.PERCEIVE)
+        system = self._system_prompt()
+        tools = agent.tools.definitions_for(agent.manifest.capabilities)
+        while True:
+            verdict = self._guard.check_iteration()
+            verdict.enforce()
+            if verdict.kind is VerdictKind.WARN:
+                logger.warning("{}: {}", agent.manifest.name, verdict.message)
+            self._hear()
+            self._enter(Phase.REASON)
+            response = self._reasoner.complete(self._messages, self._query, system, tools)
+            self._usage += response.usage
+            if not self._act_on(response):
+                return self._finish()
+
+    def _act_on(self, response: CompletionResponse) -> bool:
+        """Take the answer in; False when it was the last."""
+        self._messages.append(AssistantMessage(response.text, tuple(response.tool_calls)))
+        if response.tool_calls:
+            self._guard.reset_max_tokens()
+            self._parts.clear()
+            if self._goes_in_circles(response.tool_calls[0]):
+                self._messages[-1] = AssistantMessage(response.text)
+                self._parts.append(response.text)
+                return False
+            self._enter(Phase.ACT)
+            self._messages.extend(self._caller.call(response.tool_calls))
+            self._enter(Phase.PERCEIVE)
+            return True
+        self._parts.append(response.text)
+        if response.stop_reason is StopReason.MAX_TOKENS:
+            self._guard.record_max_tokens().enforce()
+            self._messages.append(UserMessage(CONTINUE))
+            return True
+        self._guard.reset_max_tokens()
+        return False
+
+    def _goes_in_circles(self, first: ToolCall) -> bool:
+        key = first.name, canonical(first.input)
+        self._repeats = self._repeats + 1 if key == self._first_call else 1
+        self._first_call = key
+        return self._repeats >= IDENTICAL_FIRST_CALLS
+
+    # Perceive ---------------------------------------------------------------------------------------------------
+
+    def _system_prompt(self) -> str:
+        prompt = self._agent.manifest.model.system_prompt
+        memory = self._agent.memory
+        if memory is None:
+            return prompt
+        try:
+            fragments = memory.recall(self._query.content, RECALLED)
+        except Exception:  # noqa: BLE001 - an agent can answer without its memories
+            logger.exception("recalling failed; going on without memories")
+            return prompt
+        if not fragments:
+            return prompt
+        return prompt + "\n\nWhat you remember:\n" + "\n".join(f"- {fragment.content}" for fragment in fragments)
+
+    def _hear(self) -> None:
+        """Take new messages into the conversation."""
+        self._agent.checkpoint()
+        inbox = self._agent.inbox
+        while (message := inbox.receive_nowait()) is not None:
+            self._messages.append(UserMessage(_heard(message)))
+
+    def _enter(self, phase: Phase) -> None:
+        if self._agent._cell.supervisor.listening:
+            self._agent.emit(PhaseChanged(phase=phase))
+
+    # The end ----------------------------------------------------------------------------------------------------
+
+    def _finish(self) -> AgentLoopResult:
+        text = "".join(self._parts)
+        memory = self._agent.memory
+        if memory is not None:
+            try:
+                memory.remember(self._agent.manifest.name, f"Q: {self._query.content}\nA: {text}")
+            except Exception:  # noqa: BLE001 - the answer stands
+                logger.exception("remembering failed; the answer stands")
+        return AgentLoopResult(
+            text=text,
+            usage=self._usage,
+            iterations=self._guard.iterations,
+            tool_calls=self._guard.tool_calls,
+            cost_usd=self._guard.cost_usd,
+            messages=tuple(self._messages),
+        )
+
+
+def _heard(message: AgentMessage) -> str:
+    sender = "the program" if message.sender == 0 else f"agent {message.sender}"
+    return f"[message from {sender} (id {message.sender})] {_as_text(message.content)}"
+
+
+def _as_text(content: Any) -> str:
+    return content if isinstance(content, str) else json.dumps(content, default=_plain, ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    dump = getattr(value, "model_dump", None)
+    return dump(mode="json") if callable(dump) else repr(value)

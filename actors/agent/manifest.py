@@ -1,0 +1,230 @@
+"""What an agent is: its model, its limits, what it may do."""
+
+from __future__ import annotations
+
+import tomllib
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+
+from ..errors import ManifestError
+from .capability import Capability, Memory, Rag, narrow
+from .ports import PrivacyTier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pydantic_core import ErrorDetails
+
+Text = Annotated[str, Field(strict=True)]
+Count = Annotated[int, Field(strict=True, ge=1)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+ObjectPath = Annotated[str, Field(strict=True, pattern=r"^[\w.]+:[\w.]+$")]
+
+MAX_CHILD_ITERATIONS = 10
+"""No child has more turns than this (INV-012)."""
+
+
+class McpTransport(StrEnum):
+    """How an MCP server is reached."""
+
+    STDIO = "stdio"
+    HTTP = "http"
+    SSE = "sse"
+    WEBSOCKET = "websocket"
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class ModelConfig(_Table):
+    """Which model answers, and how.
+
+    Args:
+        driver: ``package.module:factory``, called as ``factory(manifest)``, or the name of a built-in driver; it wins
+            over the pool's driver.
+        context_window: Tokens; None asks the driver.
+    """
+
+    model_path: Text | None = None
+    remote_model: Text | None = None
+    model_repo: Text | None = None
+    model_quantization: Text | None = None
+    max_tokens: Count = 4096
+    temperature: Annotated[Number, Field(ge=0, le=2)] = 0.3
+    system_prompt: Text = "You are a helpful assistant."
+    context_window: Count | None = None
+    driver: Annotated[str, Field(strict=True, min_length=1)] | None = None
+
+    @property
+    def name(self) -> str:
+        """The model's name; empty leaves the choice to the driver."""
+        return self.remote_model or self.model_repo or self.model_path or ""
+
+
+class ResourceLimits(_Table):
+    """What an agent may use.
+
+    Args:
+        max_cost_usd: 0 has no limit.
+        max_tokens_budget: Tokens of all completions together; None has no limit.
+    """
+
+    max_iterations: Count = 20
+    max_tool_calls: Count = 50
+    max_cost_usd: Annotated[Number, Field(ge=0)] = 0.0
+    max_tokens_budget: Count | None = None
+
+    def narrowed(self, parent: ResourceLimits) -> ResourceLimits:
+        """These limits, but no wider than *parent*'s."""
+        costs = [cost for cost in (self.max_cost_usd, parent.max_cost_usd) if cost > 0]
+        budgets = [budget for budget in (self.max_tokens_budget, parent.max_tokens_budget) if budget is not None]
+        return ResourceLimits(
+            max_iterations=min(self.max_iterations, parent.max_iterations, MAX_CHILD_ITERATIONS),
+            max_tool_calls=min(self.max_tool_calls, parent.max_tool_calls),
+            max_cost_usd=min(costs, default=0.0),
+            max_tokens_budget=min(budgets, default=None),
+        )
+
+
+class McpServer(_Table):
+    """A server of tools."""
+
+    name: Annotated[str, Field(strict=True, min_length=1)]
+    transport: McpTransport = McpTransport.STDIO
+    command: tuple[Text, ...] = ()
+    url: Text | None = None
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.transport is McpTransport.STDIO and not self.command:
+            raise ValueError("a stdio server needs a command")
+        if self.transport is not McpTransport.STDIO and not self.url:
+            raise ValueError(f"a server by {self.transport} needs a url")
+        return self
+
+
+class AgentManifest(_Table):
+    """What an agent is. Made from keywords, from TOML text, or from a file; each refuses with all problems at once.
+
+    Args:
+        agent: ``package.module:Class``, an ``Agent`` subclass to run in place of the ``LlmAgent``.
+        tools: ``package.module:name``, each a tool that it may call.
+
+    Raises:
+        ManifestError: ``problems`` names the place of every one.
+    """
+
+    name: Annotated[str, Field(strict=True, min_length=1)] = "unnamed-agent"
+    version: Text = "0.1.0"
+    description: Text = ""
+    model: ModelConfig = ModelConfig()
+    resources: ResourceLimits = ResourceLimits()
+    capabilities: tuple[Capability, ...] = (Rag(), Memory())
+    privacy: PrivacyTier = PrivacyTier.SOVEREIGN
+    mcp_servers: tuple[McpServer, ...] = ()
+    agent: ObjectPath | None = None
+    tools: tuple[ObjectPath, ...] = ()
+
+    _folder: Path | None = PrivateAttr(default=None)
+
+    def __init__(self, **fields: Any) -> None:
+        problems: list[str] = []
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            problems += [_problem(detail) for detail in error.errors()]
+        problems += _contradictions(fields)
+        if problems:
+            raise ManifestError(problems)
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of the file that it was loaded from; modules are looked for there first."""
+        return self._folder
+
+    @classmethod
+    def from_toml(cls, text: str) -> AgentManifest:
+        """Read a manifest from TOML text.
+
+        Raises:
+            ManifestError: No TOML, or no good manifest.
+        """
+        try:
+            fields = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ManifestError([f"not valid TOML: {error}"]) from error
+        return cls(**fields)
+
+    @classmethod
+    def load(cls, path: str | Path) -> AgentManifest:
+        """Read a manifest from a file.
+
+        Raises:
+            ManifestError: The file cannot be read, is no TOML, or no good manifest; ``source`` is the path.
+        """
+        path = Path(path)
+        try:
+            manifest = cls.from_toml(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ManifestError([f"cannot be read: {error.strerror or error}"], source=str(path)) from error
+        except UnicodeDecodeError as error:
+            raise ManifestError([f"is not UTF-8 text (byte {error.start})"], source=str(path)) from error
+        except ManifestError as error:
+            raise ManifestError(error.problems, source=str(path)) from error
+        manifest._folder = path.resolve().parent
+        return manifest
+
+    def narrowed(self, parent: AgentManifest) -> AgentManifest:
+        """This manifest as a child of *parent* may have it: never more than its parent.
+
+        Capabilities and limits are cut down to the parent's, privacy is at least as strict.
+        """
+        return self.model_copy(
+            update={
+                "capabilities": narrow(self.capabilities, parent.capabilities),
+                "resources": self.resources.narrowed(parent.resources),
+                "privacy": min(self.privacy, parent.privacy, key=lambda tier: tier.rank),
+            }
+        )
+
+
+def _problem(detail: ErrorDetails) -> str:
+    # The names of union members stand in the place, too; a reader of the manifest does not know them.
+    place = ".".join(str(part) for part in detail["loc"])
+    message = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "extra_forbidden":
+        message = "unknown key"
+    elif detail["type"] == "string_pattern_mismatch":
+        message = "must have the form 'package.module:name'"
+    elif detail["type"] not in {"missing", "value_error"}:
+        message = f"{message}, got {detail['input']!r}"
+    return f"{place}: {message}" if place else message
+
+
+def _contradictions(fields: Mapping[str, Any]) -> Iterable[str]:
+    """What is wrong between keys. Read from the raw fields, so that it is found beside what is wrong within them."""
+    sovereign = _get(fields, "privacy") in (None, PrivacyTier.SOVEREIGN.value)
+    model = _get(fields, "model")
+    problems = []
+    if sovereign and _get(model, "remote_model") is not None:
+        problems.append("model.remote_model: privacy is 'sovereign', so no remote model may be used")
+    if _get(model, "model_repo") is not None and _get(model, "model_path") is not None:
+        problems.append("model.model_repo: set either model_repo or model_path, not both")
+    servers = _get(fields, "mcp_servers")
+    for index, server in enumerate(servers if isinstance(servers, list | tuple) else ()):
+        transport = _get(server, "transport")
+        if sovereign and transport is not None and str(transport) != McpTransport.STDIO:
+            problems.append(
+                f"mcp_servers.{index}.transport: privacy is 'sovereign', so no server may be reached over a network"
+            )
+    return problems
+
+
+def _get(table: Any, key: str) -> Any:
+    if isinstance(table, BaseModel):
+        return getattr(table, key, None)
+    return table.get(key) if isinstance(table, dict) else None

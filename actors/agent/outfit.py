@@ -1,0 +1,242 @@
+"""What an agent is given: its class, driver, memory and tools; found once, in the caller's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from ..core.spec import AgentSpec
+from ..errors import CapabilityDenied, ManifestError
+from .agent import Agent
+from .capability import Spawn
+from .config import SpawnConfig
+from .function_agent import FunctionAgent
+from .importing import load_object
+from .llm_agent import LlmAgent
+from .manifest import AgentManifest
+from .ports import LlmDriver, PrivacyTier, Tool, Tools
+
+if TYPE_CHECKING:
+    from ..core.cell import AgentCell
+    from ..core.handle import AgentHandle
+    from ..core.spec import RestartPolicy, Runnable
+    from .ports import MemorySubstrate
+
+DriverFactory = Callable[[AgentManifest], LlmDriver]
+ToolSource = Tools | Callable[[AgentManifest], Tools]
+
+
+@dataclass(slots=True)
+class Outfit:
+    """What one agent has. ``tools`` is filled in on the agent's thread."""
+
+    outfitter: Outfitter
+    config: SpawnConfig
+    manifest: AgentManifest
+    agent_class: type[Agent[Any]]
+    driver: LlmDriver | None
+    memory: MemorySubstrate | None
+    tools: Tools
+
+    def build(self, cell: AgentCell) -> Callable[[], Runnable]:
+        """Fetch the tools, and return the function that constructs the agent."""
+        self.tools = self.outfitter.tools_for(self.config, self.manifest)
+        agent = self.agent_class.__new__(self.agent_class)
+        agent._cell = cell
+        agent._outfit = self
+
+        def make() -> Runnable:
+            agent.__init__(**self.config.kwargs)  # type: ignore[misc]  # the second half of a construction
+            return agent
+
+        return make
+
+    def hire(self, config: SpawnConfig, parent: Agent[Any]) -> AgentHandle[Any]:
+        """Start a child of *parent*."""
+        return self.outfitter.hire(config, parent)
+
+
+class Outfitter:
+    """Turns a ``SpawnConfig`` into what the supervisor needs, and checks it before anything is admitted.
+
+    Args:
+        find_driver: A built-in driver's factory by its name.
+        make_registry: Makes a set of tools.
+        admit: Admits a child.
+
+    Threads: any. What was imported is kept in dicts that change by single operations.
+    """
+
+    def __init__(
+        self,
+        *,
+        driver: LlmDriver | None,
+        memory: MemorySubstrate | None,
+        tools: ToolSource | None,
+        restart: RestartPolicy | None,
+        find_driver: Callable[[str], DriverFactory],
+        make_registry: Callable[[Iterable[Tool]], Tools],
+        admit: Callable[[AgentSpec, AgentCell], AgentHandle[Any]],
+    ) -> None:
+        self._driver = driver
+        self._memory = memory
+        self._tools = tools
+        self._restart = restart
+        self._find_driver = find_driver
+        self._make_registry = make_registry
+        self._admit = admit
+        self._no_tools = make_registry(())
+        self._function_manifest = AgentManifest(privacy=PrivacyTier.STANDARD, capabilities=())
+        self._imported: dict[tuple[Any, str], Any] = {}
+        self._drivers: dict[tuple[Any, ...], LlmDriver] = {}
+
+    def spec(self, config: SpawnConfig) -> AgentSpec:
+        """What the supervisor needs to start *config*.
+
+        Raises:
+            TypeError: *config* is no ``SpawnConfig``.
+            ValueError: The agent needs a driver and has none.
+            CapabilityDenied: Its privacy is stricter than its driver's tier.
+            ManifestError: Something that the manifest names cannot be imported.
+        """
+        if not isinstance(config, SpawnConfig):
+            raise TypeError(f"expected a SpawnConfig, got {type(config).__name__}")
+        return self._spec(config, config.manifest, self._driver, self._memory)
+
+    def function_spec(self, fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> AgentSpec:
+        """What the supervisor needs to run a plain function."""
+        if not callable(fn):
+            raise TypeError(f"submit needs a function, got {type(fn).__name__}")
+        manifest = self._function_manifest.model_copy(update={"name": getattr(fn, "__name__", type(fn).__name__)})
+        config = SpawnConfig.model_construct(
+            manifest=manifest,
+            query="",
+            agent=FunctionAgent,
+            kwargs={"fn": fn, "args": args, "kwargs": kwargs},
+        )
+        return self._spec(config, manifest, self._driver, self._memory)
+
+    def hire(self, config: SpawnConfig, parent: Agent[Any]) -> AgentHandle[Any]:
+        """Start a child of *parent*: it has never more than its parent."""
+        cell = parent._cell
+        limit = cell.spec.max_depth
+        if limit is not None and cell.depth + 1 > limit:
+            raise CapabilityDenied(f"depth limit {limit} reached: {cell.label} may start no children")
+        manifest = config.manifest.narrowed(parent.manifest)
+        manifest._folder = config.manifest.folder
+        spec = self._spec(config, manifest, parent.driver, parent.memory, cell)
+        return self._admit(spec, cell)
+
+    def _spec(
+        self,
+        config: SpawnConfig,
+        manifest: AgentManifest,
+        driver: LlmDriver | None,
+        memory: MemorySubstrate | None,
+        parent: AgentCell | None = None,
+    ) -> AgentSpec:
+        agent_class = config.agent or self._agent_class(manifest)
+        driver = config.driver or self._manifest_driver(manifest) or driver
+        if driver is None:
+            if agent_class.needs_driver:
+                raise ValueError(
+                    f"agent {manifest.name!r} needs a driver: give one to the pool, the SpawnConfig, "
+                    "or name one in its manifest (model.driver)"
+                )
+        elif manifest.privacy.rank < PrivacyTier(driver.privacy_tier).rank:
+            raise CapabilityDenied(
+                f"agent {manifest.name!r} has privacy {manifest.privacy!s}, but its driver's tier is "
+                f"{driver.privacy_tier!s}; use another driver or set privacy in the manifest"
+            )
+        outfit = Outfit(self, config, manifest, agent_class, driver, config.memory or memory, self._no_tools)
+        return AgentSpec(
+            name=manifest.name,
+            query=config.query,
+            build=outfit.build,
+            timeout=config.timeout,
+            deadline=config.deadline,
+            priority=config.priority,
+            group=config.group,
+            tag=config.tag,
+            restart=self._restart,
+            max_depth=_max_depth(manifest, parent),
+        )
+
+    def _agent_class(self, manifest: AgentManifest) -> type[Agent[Any]]:
+        if manifest.agent is None:
+            return LlmAgent
+        found = self._load(manifest, manifest.agent, "agent")
+        if not (isinstance(found, type) and issubclass(found, Agent)):
+            raise ManifestError([f"agent: {manifest.agent!r} is no subclass of actors.Agent"])
+        return found
+
+    def _load(self, manifest: AgentManifest, path: str, place: str) -> Any:
+        key = (manifest.folder, path)
+        if key not in self._imported:
+            self._imported[key] = load_object(path, beside=manifest.folder, place=place)
+        return self._imported[key]
+
+    def _manifest_driver(self, manifest: AgentManifest) -> LlmDriver | None:
+        path = manifest.model.driver
+        if path is None:
+            return None
+        # One driver for all agents of a model, so that what it limits is limited for all of them.
+        key = (manifest.folder, manifest.privacy, manifest.model)
+        if key not in self._drivers:
+            factory = self._load(manifest, path, "model.driver") if ":" in path else self._find_driver(path)
+            self._drivers.setdefault(key, factory(manifest))
+        return self._drivers[key]
+
+    def tools_for(self, config: SpawnConfig, manifest: AgentManifest) -> Tools:
+        """The tools of one agent: those of its config or its pool, and those that its manifest names."""
+        source = config.tools if config.tools is not None else self._tools
+        if source is None:
+            tools = self._no_tools
+        elif hasattr(source, "definitions_for"):
+            tools = cast("Tools", source)
+        elif callable(source):
+            tools = source(manifest)
+        else:
+            tools = self._make_registry(source)
+        if not manifest.tools:
+            return tools
+        own = [self._tool(manifest, index, path) for index, path in enumerate(manifest.tools)]
+        names = {tool.name for tool in own}
+        given = (tools.get(name) for name in tools.names() if name not in names)
+        return self._make_registry([*own, *(tool for tool in given if tool is not None)])
+
+    def _tool(self, manifest: AgentManifest, index: int, path: str) -> Tool:
+        found = self._load(manifest, path, f"tools.{index}")
+        if not isinstance(found, Tool):
+            raise ManifestError([f"tools.{index}: {path!r} is no tool; decorate the function with @actors.tool"])
+        return found
+
+    def check(self, manifest: AgentManifest) -> list[str]:
+        """Everything that *manifest* names and that cannot be had, as problems with their places."""
+        problems: list[str] = []
+        for look in (self._agent_class, self._manifest_driver, self._all_tools):
+            try:
+                look(manifest)
+            except ManifestError as error:
+                problems.extend(error.problems)
+        return problems
+
+    def _all_tools(self, manifest: AgentManifest) -> None:
+        problems: list[str] = []
+        for index, path in enumerate(manifest.tools):
+            try:
+                self._tool(manifest, index, path)
+            except ManifestError as error:
+                problems.extend(error.problems)
+        if problems:
+            raise ManifestError(problems)
+
+
+def _max_depth(manifest: AgentManifest, parent: AgentCell | None) -> int | None:
+    """The deepest level at which its children may live; an agent without a spawn grant sets no limit of its own."""
+    depth = 0 if parent is None else parent.depth + 1
+    limits = [depth + grant.max_depth for grant in manifest.capabilities if isinstance(grant, Spawn)]
+    if parent is not None and parent.spec.max_depth is not None:
+        limits = [min(parent.spec.max_depth, *limits)] if limits else [parent.spec.max_depth]
+    return max(limits, default=None)

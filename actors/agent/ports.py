@@ -1,0 +1,279 @@
+"""The ports of an agent: what a driver, a memory and a tool must offer, and the messages they exchange.
+
+The records are frozen dataclasses, positional as written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..core.cancel import CancelToken
+    from ..core.event import Event
+    from .capability import Capability
+
+
+class PrivacyTier(StrEnum):
+    """Where data may go, from the strictest to the most permissive."""
+
+    SOVEREIGN = "sovereign"
+    PRIVATE = "private"
+    STANDARD = "standard"
+
+    @property
+    def rank(self) -> int:
+        """0 for the strictest."""
+        return list(PrivacyTier).index(self)
+
+
+class StopReason(StrEnum):
+    """Why a completion ended."""
+
+    END_TURN = "end_turn"
+    TOOL_USE = "tool_use"
+    MAX_TOKENS = "max_tokens"
+    STOP_SEQUENCE = "stop_sequence"
+
+
+class MemorySource(StrEnum):
+    """Where a memory comes from."""
+
+    CONVERSATION = "conversation"
+    TOOL_RESULT = "tool_result"
+    SYSTEM = "system"
+    USER = "user"
+
+
+# Completions ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUsage:
+    """Tokens of one or more completions."""
+
+    input_tokens: int
+    output_tokens: int
+
+    @property
+    def total(self) -> int:
+        """Input and output together."""
+        return self.input_tokens + self.output_tokens
+
+    def __add__(self, other: TokenUsage) -> TokenUsage:
+        return TokenUsage(self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call that the model asks for; ``input`` holds the arguments by name."""
+
+    id: str
+    name: str
+    input: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDefinition:
+    """What the model is told of a tool; ``input_schema`` is a JSON Schema of an object."""
+
+    name: str
+    description: str
+    input_schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool answers."""
+
+    content: str
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SystemMessage:
+    """An instruction inside the conversation."""
+
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserMessage:
+    """What the user, the program or another agent says."""
+
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantMessage:
+    """What the model said, and the calls it asked for."""
+
+    content: str
+    tool_calls: Sequence[ToolCall] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResultMessage:
+    """The result of one call."""
+
+    tool_call_id: str
+    content: str
+    is_error: bool = False
+
+
+Message: TypeAlias = SystemMessage | UserMessage | AssistantMessage | ToolResultMessage
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRequest:
+    """One question to a driver. ``model=""`` asks for the driver's own model; ``max_tokens`` bounds the answer."""
+
+    messages: Sequence[Message]
+    tools: Sequence[ToolDefinition] = ()
+    system: str | None = None
+    max_tokens: int = 4096
+    temperature: float = 0.3
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionResponse:
+    """One answer of a driver."""
+
+    text: str = ""
+    stop_reason: StopReason = StopReason.END_TURN
+    tool_calls: Sequence[ToolCall] = ()
+    usage: TokenUsage = field(default=TokenUsage(0, 0))
+
+
+class LlmDriver(Protocol):
+    """What answers a completion request: a model, a script, a function.
+
+    Threads: one driver serves many agents at once; every method may be called from any thread.
+    """
+
+    @property
+    def context_window(self) -> int:
+        """Tokens that request and answer may have together."""
+
+    @property
+    def privacy_tier(self) -> PrivacyTier:
+        """How far the data of a request travels."""
+
+    def complete(self, request: CompletionRequest, *, cancel: CancelToken) -> CompletionResponse:
+        """Answer *request*.
+
+        Raises:
+            DriverError: No answer; ``retryable`` says whether to ask again.
+            Cancelled: *cancel* was cancelled while the call was in flight: it ends at once.
+        """
+
+    def stream(
+        self, request: CompletionRequest, on_event: Callable[[Event], None], *, cancel: CancelToken
+    ) -> CompletionResponse:
+        """Answer as :meth:`complete` does, and hand a ``TextDelta`` to *on_event* for each piece as it arrives.
+
+        A driver that cannot stream hands over its whole text as one delta.
+        """
+
+    def estimate_cost(self, usage: TokenUsage) -> float:
+        """What *usage* costs, in USD."""
+
+
+# Memory ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryFragment:
+    """Something remembered. ``score`` in [0, 1] says how well it fits the query; ``created_at`` is in UTC."""
+
+    id: str
+    content: str
+    source: MemorySource
+    score: float
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryFilter:
+    """Which memories count: of this agent, from this source, created at or after ``since``."""
+
+    agent: str | None = None
+    source: MemorySource | None = None
+    since: datetime | None = None
+
+
+class MemorySubstrate(Protocol):
+    """Where agents remember. ``agent`` is the agent's name. Threads: every method, from any thread."""
+
+    def remember(
+        self,
+        agent: str,
+        content: str,
+        source: MemorySource = MemorySource.CONVERSATION,
+        embedding: Sequence[float] | None = None,
+    ) -> str:
+        """Store *content*; return the new fragment's id."""
+
+    def recall(
+        self,
+        query: str,
+        limit: int = 5,
+        filter: MemoryFilter | None = None,  # noqa: A002 - the contract's name
+        query_embedding: Sequence[float] | None = None,
+    ) -> list[MemoryFragment]:
+        """Find what fits *query*, the best first."""
+
+    def set(self, agent: str, key: str, value: Any) -> None:
+        """Store *value* under *key* for *agent*."""
+
+    def get(self, agent: str, key: str) -> Any | None:
+        """The value under *key*, or None."""
+
+    def forget(self, id: str) -> None:  # noqa: A002 - the contract's name
+        """Drop a fragment; an unknown id is no error."""
+
+
+# Tools ----------------------------------------------------------------------------------------------------------
+
+
+@runtime_checkable
+class Tool(Protocol):
+    """What an agent may call. Threads: one tool serves many agents at once."""
+
+    @property
+    def name(self) -> str:
+        """The name under which the model calls it."""
+
+    @property
+    def definition(self) -> ToolDefinition:
+        """What the model is told."""
+
+    @property
+    def required_capability(self) -> Capability | None:
+        """What the manifest must grant; None when everyone may call it."""
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds that a call may take."""
+
+    def execute(self, input: Mapping[str, Any], *, cancel: CancelToken, agent: Any) -> ToolResult:  # noqa: A002
+        """Run the call. Whatever it raises (but a cancel) is an error result for the model."""
+
+
+class Tools(Protocol):
+    """A set of tools as the loop sees it (``ToolRegistry``)."""
+
+    def get(self, name: str) -> Tool | None:
+        """The tool of that name."""
+
+    def names(self) -> list[str]:
+        """All names, in order of registration."""
+
+    def definitions_for(self, capabilities: Sequence[Capability]) -> list[ToolDefinition]:
+        """What the model is told: the tools that these capabilities allow."""

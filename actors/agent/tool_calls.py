@@ -1,0 +1,109 @@
+"""Runs the tool calls of one answer: checked in order, run at the same time, answered in the order asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..core.branch import LATE
+from ..core.clock import SYSTEM_CLOCK
+from ..errors import Cancelled, ToolFailed
+from .capability import Browser, Network, capability_matches
+from .events import ToolEnded, ToolStarted
+from .guard import VerdictKind
+from .ports import PrivacyTier, ToolResult, ToolResultMessage
+from .sanitize import sanitize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ..core.branch import Branch
+    from ..core.cancel import CancelToken
+    from .agent import Agent
+    from .guard import LoopGuard
+    from .ports import Tool, ToolCall
+
+    Job = tuple[Callable[[CancelToken], ToolResult], float | None]
+
+
+class ToolCaller:
+    """Acts on behalf of one agent."""
+
+    def __init__(self, agent: Agent[Any], guard: LoopGuard) -> None:
+        self._agent = agent
+        self._guard = guard
+
+    def call(self, calls: Sequence[ToolCall]) -> list[ToolResultMessage]:
+        """Run *calls* at the same time.
+
+        Returns:
+            A result for each, in the order asked. What is refused or fails is an error result for the model.
+        Raises:
+            CircuitBreak: Too many tool calls.
+            Cancelled: The agent was cancelled; no further call was started.
+        """
+        refusals: dict[int, ToolResult] = {}
+        jobs: dict[int, Job] = {}
+        for index, call in enumerate(calls):
+            tool = self._agent.tools.get(call.name)
+            refusal = self._refusal(call, tool)
+            if refusal is not None or tool is None:
+                refusals[index] = ToolResult(refusal or "", is_error=True)
+            else:
+                jobs[index] = self._job(call, tool), tool.timeout
+        branches = dict(zip(jobs, self._run(list(jobs.values())), strict=True)) if jobs else {}
+        results = []
+        for index, call in enumerate(calls):
+            result = refusals.get(index) or _result(call, branches[index], jobs[index][1])
+            results.append(ToolResultMessage(call.id, sanitize(result.content), result.is_error))
+        return results
+
+    def _run(self, jobs: list[Job]) -> list[Branch]:
+        cell = self._agent._cell
+        return cell.supervisor.branches.run(cell, jobs)
+
+    def _refusal(self, call: ToolCall, tool: Tool | None) -> str | None:
+        """Why *call* is not run; None when it may be."""
+        manifest = self._agent.manifest
+        if tool is None:
+            known = ", ".join(self._agent.tools.names()) or "none"
+            return f"unknown tool {call.name!r}; the tools are: {known}"
+        required = tool.required_capability
+        if required is not None and not capability_matches(manifest.capabilities, required):
+            return f"capability denied: {call.name} needs the capability {required.type!r}, which is not granted"
+        if manifest.privacy is PrivacyTier.SOVEREIGN and isinstance(required, Network | Browser):
+            return f"refused: {call.name} uses the network, and the privacy tier is sovereign"
+        verdict = self._guard.check_tool_call(call.name, call.input)
+        verdict.enforce()
+        return verdict.message if verdict.kind is VerdictKind.BLOCK else None
+
+    def _job(self, call: ToolCall, tool: Tool) -> Callable[[CancelToken], ToolResult]:
+        agent = self._agent
+
+        def run(cancel: CancelToken) -> ToolResult:
+            if not agent._cell.supervisor.listening:
+                return tool.execute(call.input, cancel=cancel, agent=agent)
+            agent.emit(ToolStarted(call_id=call.id, tool=call.name))
+            begin = SYSTEM_CLOCK.monotonic()
+            failed = True
+            try:
+                result = tool.execute(call.input, cancel=cancel, agent=agent)
+                failed = result.is_error
+                return result
+            finally:
+                duration = SYSTEM_CLOCK.monotonic() - begin
+                agent.emit(ToolEnded(call_id=call.id, tool=call.name, is_error=failed, duration=duration))
+
+        return run
+
+
+def _result(call: ToolCall, branch: Branch, timeout: float | None) -> ToolResult:
+    error = branch.error
+    if branch.abandoned or isinstance(error, Cancelled):
+        return ToolResult(f"{call.name} timed out after {timeout} s", is_error=True)
+    if isinstance(error, ToolFailed):
+        return ToolResult(str(error), is_error=True)
+    if error is not None:
+        return ToolResult(f"{call.name} failed: {type(error).__name__}: {error}", is_error=True)
+    if branch.result is LATE or not isinstance(branch.result, ToolResult):
+        return ToolResult(f"{call.name} failed: it gave no result", is_error=True)
+    return branch.result

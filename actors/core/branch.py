@@ -1,0 +1,252 @@
+"""Threads that work for an agent: its tool calls."""
+
+from __future__ import annotations
+
+import threading
+from contextvars import copy_context
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, Final
+
+from loguru import logger
+
+from .acts import Acts
+from .clock import SYSTEM_CLOCK
+from .member import Member, enter
+from .waiter import Waiter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from .cancel import CancelToken
+    from .cell import AgentCell
+    from .supervisor import Supervisor
+    from .threads import Worker
+
+
+class _Late(Enum):
+    LATE = auto()
+
+
+LATE: Final = _Late.LATE
+"""The result of a branch that ran past its time."""
+
+
+class Branch(Member):
+    """One piece of an agent's work on a thread of its own.
+
+    It has the agent's identity and context, but no slot: the agent's slot is laid out for others exactly while none of
+    its threads works. A branch that runs past its time is abandoned: its token is cancelled, its thread counted.
+
+    Locks: the supervisor's turn guards ``abandoned``, ``parked``, ``done`` and the cell's ``branches`` and ``working``.
+    """
+
+    def __init__(self, cell: AgentCell, job: Callable[[CancelToken], Any], timeout: float | None) -> None:
+        self._cell = cell
+        self._job = job
+        self.thread = 0
+        self.waits = None  # its waits are noted on the agent
+        self._context = copy_context()
+        self.token = cell.token.child()
+        self.end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
+        self.result: Any = LATE
+        self.error: BaseException | None = None
+        self.done = False
+        self.parked = False
+        self.abandoned = False
+
+    def run(self, worker: Worker) -> bool:  # noqa: ARG002 - the form of a job
+        """Do the work, on a worker's thread."""
+        self.thread = threading.get_ident()
+        self._context.run(self._run)
+        self._cell.supervisor.branches.ended(self)
+        return False
+
+    def _run(self) -> None:
+        enter(self)
+        try:
+            with logger.contextualize(agent_id=self._cell.id, agent=self._cell.spec.name):
+                self.token.check()
+                self.result = self._job(self.token)
+        except BaseException as error:  # noqa: BLE001 - handed to the agent's thread
+            self.error = error
+
+    @property
+    def cell(self) -> AgentCell:
+        """The agent that it works for."""
+        return self._cell
+
+    # Waiting (the protocol Member) ------------------------------------------------------------------------------
+
+    @property
+    def label(self) -> str:
+        """How messages name it: as its agent."""
+        return self._cell.label
+
+    def is_here(self) -> bool:
+        """Is this its own thread?"""
+        return self.thread == threading.get_ident()
+
+    def is_below(self, other: Member) -> bool:
+        """Is *other* its agent or one of its ancestors?"""
+        return self._cell.is_below(other)
+
+    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Member | None) -> bool:
+        """Park this branch until *waiter* is woken, the agent is cancelled, or the time runs out."""
+        self.token.check()
+        forget = self.token.on_cancel(waiter.wake)
+        branches = self._cell.supervisor.branches
+        try:
+            if target is not None:
+                self._cell.watch(target)
+            branches.park(self, on)
+            try:
+                woken = waiter.wait(timeout)
+            finally:
+                branches.resume(self)
+        finally:
+            forget()
+            if target is not None:
+                self._cell.unwatch(target)
+        self.token.check()
+        return woken
+
+
+class Branches:
+    """The branches of all agents of a pool, and what they mean for the slots.
+
+    Locks: the supervisor's turn guards what it changes: the branches' ``done``, ``parked`` and ``abandoned``, the
+    cells' ``branches``, ``working`` and ``branch_waiter``.
+    """
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+
+    def run(self, cell: AgentCell, jobs: Sequence[tuple[Callable[[CancelToken], Any], float | None]]) -> list[Branch]:
+        """Run *jobs* at the same time for the agent whose thread this is, and wait for all of them.
+
+        Args:
+            cell: The agent.
+            jobs: Functions with their timeouts in seconds. Each gets a token that its agent's cancel, or its own
+                timeout, cancels.
+        Returns:
+            The branches in the order of *jobs*. ``error`` is what the function raised; ``abandoned`` says that it
+            still runs, past its time.
+        Raises:
+            Cancelled: The agent was cancelled; what still runs is abandoned.
+        """
+        cell.token.check()
+        branches = [Branch(cell, job, timeout) for job, timeout in jobs]
+        waiter = Waiter()
+        forget = cell.token.on_cancel(waiter.wake)
+        self._begin(cell, branches, waiter)
+        try:
+            self._await(cell, branches, waiter)
+        finally:
+            forget()
+            self._abandon(branches)
+            self._end(cell)
+        cell.token.check()
+        return branches
+
+    def _await(self, cell: AgentCell, branches: Sequence[Branch], waiter: Waiter) -> None:
+        while running := [branch for branch in branches if not (branch.done or branch.abandoned)]:
+            if cell.token.cancelled:
+                return
+            ends = [branch.end for branch in running if branch.end is not None]
+            now = SYSTEM_CLOCK.monotonic()
+            if not waiter.wait(min(ends) - now if ends else None):
+                now = SYSTEM_CLOCK.monotonic()
+                self._abandon([branch for branch in running if branch.end is not None and branch.end <= now])
+
+    def _begin(self, cell: AgentCell, branches: Sequence[Branch], waiter: Waiter) -> None:
+        """The agent's thread starts *branches*, and works no more itself."""
+        with self._supervisor.turn:
+            cell.branches = cell.working = len(branches)
+            cell.branch_waiter = waiter
+        for branch in branches:
+            try:
+                self._supervisor.crew.start(branch.run)
+            except RuntimeError as error:  # "can't start new thread"
+                branch.error = error
+                self.ended(branch)
+
+    def _end(self, cell: AgentCell) -> None:
+        """The agent's thread goes on itself, with a slot."""
+        with self._supervisor.turn:
+            cell.branches = 0
+            cell.working = 1
+            cell.branch_waiter = None
+            cell.parked_on = None
+            self._supervisor.slots.idle.pop(cell, None)  # laid out and not taken: it is still held
+            has_slot = cell.has_slot
+        if not has_slot:
+            self._supervisor.reclaim_slot(cell)
+
+    def ended(self, branch: Branch) -> None:
+        """*branch* has done its work."""
+        acts = Acts()
+        with self._supervisor.turn:
+            if branch.abandoned:
+                self._supervisor.stops.abandoned.discard(branch)
+                return
+            branch.done = True
+            self._leave(branch, acts)
+        self._supervisor.perform(acts)
+
+    def _leave(self, branch: Branch, acts: Acts) -> None:
+        cell = branch.cell
+        cell.branches -= 1
+        if not branch.parked:
+            cell.working -= 1
+        if cell.branches == 0 and cell.branch_waiter is not None:
+            acts.wakes.append(cell.branch_waiter)  # the agent's thread goes on, with the slot
+        elif cell.working == 0:
+            self._lay_out(cell, acts)
+
+    def _lay_out(self, cell: AgentCell, acts: Acts) -> None:
+        if cell.has_slot:
+            self._supervisor.slots.idle[cell] = None
+            self._supervisor.roster.balance(acts)
+
+    def _abandon(self, branches: Iterable[Branch]) -> None:
+        """Wait no longer for *branches* that still run: they are cancelled, and their threads are counted."""
+        late: list[Branch] = []
+        acts = Acts()
+        with self._supervisor.turn:
+            for branch in branches:
+                if not branch.done and not branch.abandoned:
+                    branch.abandoned = True
+                    self._supervisor.stops.abandoned.add(branch)
+                    self._leave(branch, acts)
+                    late.append(branch)
+        self._supervisor.perform(acts)
+        for branch in late:
+            branch.token.cancel("the tool ran past its time", timed_out=True)
+
+    def park(self, branch: Branch, on: str) -> None:
+        """*branch* waits for somebody else: its agent needs no slot if all its branches do."""
+        acts = Acts()
+        cell = branch.cell
+        with self._supervisor.turn:
+            if branch.abandoned or branch.parked:
+                return
+            branch.parked = True
+            cell.working -= 1
+            if cell.working == 0:
+                cell.parked_on = on
+                self._lay_out(cell, acts)
+        self._supervisor.perform(acts)
+
+    def resume(self, branch: Branch) -> None:
+        """*branch* goes on: its agent needs a slot again, if it was the first to go on."""
+        cell = branch.cell
+        with self._supervisor.turn:
+            if branch.abandoned or not branch.parked:
+                return
+            branch.parked = False
+            cell.working += 1
+            cell.parked_on = None
+            self._supervisor.slots.idle.pop(cell, None)
+            has_slot = cell.has_slot
+        if not has_slot:
+            self._supervisor.reclaim_slot(cell)

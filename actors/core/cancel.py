@@ -1,0 +1,161 @@
+"""Cancel tokens and deadlines."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from loguru import logger
+
+from ..errors import Cancelled
+from .clock import SYSTEM_CLOCK, Clock
+from .waiter import Waiter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A moment on the monotonic clock, computed once and handed down."""
+
+    at: float
+    clock: Clock = SYSTEM_CLOCK
+    reason: str = "its deadline passed"
+
+    @classmethod
+    def after(cls, seconds: float, clock: Clock = SYSTEM_CLOCK) -> Deadline:
+        """The moment *seconds* from now."""
+        return cls(clock.monotonic() + seconds, clock)
+
+    def remaining(self) -> float:
+        """Seconds left, never below 0."""
+        return max(0.0, self.at - self.clock.monotonic())
+
+    @property
+    def expired(self) -> bool:
+        """Has the moment come?"""
+        return self.clock.monotonic() >= self.at
+
+
+class CancelToken:
+    """A cancel with a reason, seen by everybody who holds the token.
+
+    Guarantees: cancelled once, the first reason stands; each callback runs at most once; a callback registered
+    after the cancel runs at once, in the thread that registers it.
+
+    Locks: ``_lock`` guards ``_cancelled``, ``_reason``, ``_timed_out`` and ``_callbacks``; callbacks run outside it.
+    ``_cancelled`` and ``deadline`` may be read without it.
+    """
+
+    __slots__ = ("_callbacks", "_cancelled", "_lock", "_reason", "_timed_out", "deadline")
+
+    def __init__(self, deadline: Deadline | None = None) -> None:
+        self._lock = threading.Lock()
+        self._cancelled = False
+        self._reason = ""
+        self._timed_out = False
+        self._callbacks: dict[object, Callable[[], object]] | None = None
+        self.deadline = deadline
+
+    @property
+    def cancelled(self) -> bool:
+        """Was it cancelled, or is its deadline past?"""
+        if not self._cancelled and self.deadline is not None and self.deadline.expired:
+            self.cancel(self.deadline.reason, timed_out=True)
+        return self._cancelled
+
+    @property
+    def reason(self) -> str:
+        """Why; empty before the cancel."""
+        return self._reason
+
+    @property
+    def timed_out(self) -> bool:
+        """Was it a deadline that cancelled?"""
+        return self._timed_out
+
+    def check(self) -> None:
+        """Raise when cancelled.
+
+        Raises:
+            Cancelled: With the token's reason; again at each later check.
+        """
+        if self.cancelled:
+            raise Cancelled(self._reason, timed_out=self._timed_out)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the cancel, at most *timeout* seconds; True when cancelled."""
+        waiter = Waiter()
+        forget = self.on_cancel(waiter.wake)
+        left = self.deadline.remaining() if self.deadline is not None else None
+        try:
+            waiter.wait(timeout if left is None else left if timeout is None else min(timeout, left))
+        finally:
+            forget()
+        return self.cancelled
+
+    def on_cancel(self, fn: Callable[[], object]) -> Callable[[], None]:
+        """Call *fn* when the cancel comes; at once if it came already.
+
+        Returns:
+            A function that forgets *fn*. *fn* may still run once if the cancel is on its way.
+        """
+        with self._lock:
+            if not self._cancelled:
+                if self._callbacks is None:
+                    self._callbacks = {}
+                key = object()
+                self._callbacks[key] = fn
+                return lambda: self._forget(key)
+        _call(fn)
+        return _nothing
+
+    def _forget(self, key: object) -> None:
+        with self._lock:
+            if self._callbacks is not None:
+                self._callbacks.pop(key, None)
+
+    def cancel(self, reason: str = "", *, timed_out: bool = False) -> bool:
+        """Cancel, and run the callbacks in this thread; False when it was cancelled before."""
+        first = self.mark(reason, timed_out=timed_out)
+        self.fire()
+        return first
+
+    def mark(self, reason: str = "", *, timed_out: bool = False) -> bool:
+        """Cancel without waking anybody yet: whoever looks, sees it. :meth:`fire` wakes those who wait.
+
+        Apart, because waking thousands of threads at once takes seconds; the supervisor wakes them in waves.
+        """
+        with self._lock:
+            if self._cancelled:
+                return False
+            self._reason = reason
+            self._timed_out = timed_out
+            self._cancelled = True
+            return True
+
+    def fire(self) -> None:
+        """Run the callbacks of a marked token."""
+        with self._lock:
+            callbacks, self._callbacks = self._callbacks, None
+        for fn in (callbacks or {}).values():
+            _call(fn)
+
+    def child(self) -> CancelToken:
+        """Make a token that is cancelled with this one, but not the other way round."""
+        token = CancelToken(self.deadline)
+        self.on_cancel(lambda: token.cancel(self._reason, timed_out=self._timed_out))
+        return token
+
+
+def _nothing() -> None:
+    """Forget nothing."""
+
+
+def _call(fn: Callable[[], object]) -> None:
+    try:
+        fn()
+    except BaseException:  # noqa: BLE001 - one callback must not keep the cancel from the others
+        logger.exception("a cancel callback failed")

@@ -1,0 +1,393 @@
+"""One agent as the supervisor sees it, and its life on a worker's thread."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from loguru import logger
+
+from ..errors import (
+    ActorsError,
+    AgentAbandoned,
+    AgentCancelled,
+    AgentError,
+    AgentTimedOut,
+    Cancelled,
+)
+from .cancel import CancelToken
+from .crash import crashed
+from .event import AgentRestarted
+from .member import Member, enter
+from .message import AgentMessage
+from .outcome import AgentOutcome, AgentStatus
+from .router import PROGRAM, Endpoint
+from .waiter import Waiter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import Context
+    from datetime import datetime
+
+    from .joinset import JoinSet
+    from .spec import AgentSpec, Runnable
+    from .supervisor import Supervisor
+
+
+class Ending(NamedTuple):
+    """How one attempt at the job ended."""
+
+    status: AgentStatus
+    result: Any = None
+    error: ActorsError | None = None
+
+
+class AgentCell(Endpoint, Member):
+    """What the supervisor keeps of one agent. The name is Akka's: the cell holds an actor, and outlives it.
+
+    Guarantees: the outcome is set once, by whichever comes first: the agent's own end, or its abandonment.
+
+    Locks: the supervisor's turn guards ``state``, ``has_slot``, ``outcome``, ``children``, ``owner``, ``waiters``,
+    ``callbacks``, ``branches`` and ``working``; the others belong to the agent's thread, or never change. ``outcome`` is
+    written last, so reading it without the lock is safe.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "actor",
+        "bounded",
+        "branch_waiter",
+        "branches",
+        "callbacks",
+        "children",
+        "context",
+        "crashes",
+        "depth",
+        "family_waiter",
+        "has_slot",
+        "kept",
+        "made",
+        "outcome",
+        "owner",
+        "parent",
+        "parked_on",
+        "restarts",
+        "since",
+        "spec",
+        "started",
+        "started_at",
+        "state",
+        "stopping",
+        "supervisor",
+        "thread",
+        "tied",
+        "token",
+        "waiters",
+        "waits",
+        "working",
+    )
+
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        spec: AgentSpec,
+        parent: AgentCell | None,
+        owner: JoinSet | None,
+        *,
+        bounded: bool,
+    ) -> None:
+        super().__init__(PROGRAM)  # the id comes with the admission
+        self.supervisor = supervisor
+        self.spec = spec
+        self.parent = parent
+        self.depth: int = 0 if parent is None else parent.depth + 1
+        self.owner = owner
+        self.bounded = bounded
+        self.state = AgentStatus.QUEUED
+        self.token = CancelToken()
+        self.context: Context | None = copy_context()
+        self.stopping = False
+        self.tied: list[AgentCell] | None = None
+        self.family_waiter: Waiter | None = None
+        self.has_slot = False
+        self.outcome: AgentOutcome[Any] | None = None
+        self.actor: Runnable | None = None
+        self.children: dict[int, AgentCell] | None = None
+        self.waiters: list[Waiter] | None = None
+        self.callbacks: list[Callable[[], object]] | None = None
+        self.waits: list[Member] | None = None
+        self.branches = 0
+        self.branch_waiter: Waiter | None = None
+        self.made: dict[str, Any] | None = None
+        self.working = 1
+        self.parked_on: str | None = None
+        self.since = supervisor.clock.monotonic()
+        self.started: float | None = None
+        self.started_at: datetime | None = None
+        self.thread = 0
+        self.restarts = 0
+        self.crashes: deque[float] | None = None
+        self.kept: Any = None
+
+    @property
+    def status(self) -> AgentStatus:
+        """Where it is in its life."""
+        if self.outcome is not None:
+            return self.outcome.status
+        if self.state is AgentStatus.RUNNING and self.parked_on is not None:
+            return AgentStatus.PARKED
+        return self.state
+
+    def tether(self) -> list[AgentCell]:
+        """What timers hold instead of the cell; emptied when it ends."""
+        if self.tied is None:
+            self.tied = [self]
+        return self.tied
+
+    def release(self) -> None:
+        """Let go of what an ended agent needs no more: a handle may be kept for long."""
+        self.actor = self.kept = self.context = None
+        self.spec.build = _gone
+        if self.tied is not None:
+            self.tied.clear()
+
+    def adopt(self, child: AgentCell) -> None:
+        """*child* was admitted. Under the turn."""
+        if self.children is None:
+            self.children = {}
+        self.children[child.id] = child
+
+    def bereave(self, child: AgentCell, wakes: list[Waiter]) -> None:
+        """*child* has ended. Under the turn."""
+        if self.children:
+            self.children.pop(child.id, None)
+            if not self.children and self.family_waiter is not None:
+                wakes.append(self.family_waiter)
+
+    def await_children(self) -> Waiter | None:
+        """A waiter that is woken when all children have ended; None when they have. Under the turn."""
+        self.family_waiter = Waiter() if self.children else None
+        return self.family_waiter
+
+    def extras(self) -> dict[str, Any]:
+        """What Pykka knows of an actor and most agents never use; made on first use."""
+        if self.made is None:
+            self.made = {}
+        return self.made
+
+    def message_from_program(self, content: Any) -> AgentMessage:
+        """*content* as a message from the program to this agent."""
+        return AgentMessage(PROGRAM, self.id, content)
+
+    # The life, on the worker's thread ---------------------------------------------------------------------------
+
+    def live(self) -> AgentOutcome[Any]:
+        """Do the whole job, from the building of the agent to ``on_end``. Never raises."""
+        self.thread = threading.get_ident()
+        try:
+            context = self.context
+            return context.run(self._live) if context is not None else self.stopped_outcome()
+        except BaseException as error:  # noqa: BLE001 - a defect of ours must not lose an outcome
+            logger.exception("the life of agent {} failed", self.id)
+            return self.make_outcome(Ending(AgentStatus.CRASHED, error=crashed(error)))
+
+    def _live(self) -> AgentOutcome[Any]:
+        enter(self)
+        with logger.contextualize(agent_id=self.id, agent=self.spec.name):
+            ending = self._try_until_done()
+            self._end_children()
+            outcome = self.make_outcome(ending)
+            if self.actor is not None:
+                try:
+                    self.actor.on_end(outcome)
+                except BaseException:  # noqa: BLE001 - the outcome stands, whatever the cleanup does
+                    logger.exception("on_end of agent {} failed; its outcome stands", self.id)
+            return outcome
+
+    def _try_until_done(self) -> Ending:
+        while True:
+            ending = self._attempt()
+            if ending.status is not AgentStatus.CRASHED or self.spec.restart is None:
+                return ending
+            delay = self._restart_delay()
+            if delay is None:
+                return ending
+            self._end_children()
+            try:
+                self._back_off(delay)
+            except Cancelled as cancelled:
+                return _stopped(cancelled)
+
+    def _attempt(self) -> Ending:
+        starting = False
+        try:
+            self.token.check()
+            make = self.spec.build(self)
+            starting = True
+            self.actor = actor = make()
+            actor.on_start()
+            starting = False
+            return Ending(AgentStatus.COMPLETED, actor.run(self.spec.query))
+        except Cancelled as cancelled:
+            return _stopped(cancelled)
+        except AgentError as error:
+            if starting:  # __init__ or on_start: a crash, whatever they raise
+                return Ending(AgentStatus.CRASHED, error=crashed(error))
+            return Ending(AgentStatus.FAILED, error=_without_locals(error))
+        except BaseException as error:  # noqa: BLE001 - whatever the agent raises harms nobody but itself
+            return Ending(AgentStatus.CRASHED, error=crashed(error))
+
+    def _restart_delay(self) -> float | None:
+        policy = self.spec.restart
+        if policy is None or policy.max_restarts == 0 or self.token.cancelled:
+            return None
+        now = self.supervisor.clock.monotonic()
+        if self.crashes is None:
+            self.crashes = deque()
+        while self.crashes and self.crashes[0] <= now - policy.window:
+            self.crashes.popleft()
+        if len(self.crashes) >= policy.max_restarts:
+            return None
+        self.crashes.append(now)
+        return policy.backoff.delay(len(self.crashes))
+
+    def _back_off(self, delay: float) -> None:
+        """Wait before a restart, without a slot."""
+        self.restarts += 1
+        self.actor = None
+        self.state = AgentStatus.RESTARTING
+        self.supervisor.emit(self, AgentRestarted, attempt=self.restarts, delay=delay)
+        try:
+            self.park("restart")
+            try:
+                self.token.wait(delay)
+            finally:
+                self.unpark()
+            self.token.check()
+        finally:
+            self.state = AgentStatus.RUNNING
+
+    def _end_children(self) -> None:
+        waiter = self.supervisor.stop_children(self)
+        if waiter is None:
+            return
+        # Not a wait that a cancel ends: the children are cancelled themselves, and at worst abandoned.
+        self.park("children")
+        try:
+            waiter.wait()
+        finally:
+            self.unpark()
+
+    def make_outcome(self, ending: Ending) -> AgentOutcome[Any]:
+        """Turn *ending* into the outcome, as of now."""
+        clock = self.supervisor.clock
+        return AgentOutcome(
+            agent_id=self.id,
+            name=self.spec.name,
+            query=self.spec.query,
+            tag=self.spec.tag,
+            status=ending.status,
+            result=ending.result,
+            error=ending.error,
+            started_at=self.started_at,
+            ended_at=clock.now(),
+            duration=0.0 if self.started is None else clock.monotonic() - self.started,
+            restarts=self.restarts,
+        )
+
+    def stopped_outcome(self, *, abandoned: bool = False) -> AgentOutcome[Any]:
+        """The outcome of a cancelled agent that cannot tell it itself: not started yet, or stuck."""
+        ending = _stopped(Cancelled(self.token.reason, timed_out=self.token.timed_out))
+        if abandoned:
+            assert ending.error is not None
+            ending = Ending(AgentStatus.ABANDONED, error=AgentAbandoned(ending.error))
+        return self.make_outcome(ending)
+
+    # Waiting (the protocol Member) ------------------------------------------------------------------------------
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return f"agent {self.id} ({self.spec.name})"
+
+    def is_here(self) -> bool:
+        """Is this the agent's own thread?"""
+        return self.thread == threading.get_ident()
+
+    def is_below(self, other: Member) -> bool:
+        """Is *other* this agent or one of its ancestors?"""
+        cell: AgentCell | None = self
+        while cell is not None:
+            if cell is other:
+                return True
+            cell = cell.parent
+        return False
+
+    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Member | None) -> bool:
+        """Park until *waiter* is woken, the agent is cancelled, or the time runs out."""
+        token = self.token
+        token.check()
+        forget = token.on_cancel(waiter.wake)
+        try:
+            if target is not None:
+                self.watch(target)
+            self.park(on)
+            try:
+                woken = waiter.wait(timeout)
+            finally:
+                self.unpark()
+        finally:
+            forget()
+            if target is not None:
+                self.unwatch(target)
+        token.check()
+        return woken
+
+    def park(self, on: str) -> None:
+        """Lay the slot out for others. Only the agent's own thread, and only while none of its tools works."""
+        self.parked_on = on
+        self.since = self.supervisor.clock.monotonic()
+        supervisor = self.supervisor
+        if supervisor.listening:
+            supervisor.parked(self, on)
+        if self.has_slot:
+            slots = supervisor.slots
+            slots.idle[self] = None
+            if slots.need:
+                supervisor.rebalance()
+
+    def unpark(self) -> None:
+        """Get a slot back, waiting for it if somebody took it; a cancelled agent goes on without one."""
+        supervisor = self.supervisor
+        if supervisor.slots.idle.pop(self, supervisor) is supervisor:
+            supervisor.reclaim_slot(self)
+        self.parked_on = None
+        self.since = supervisor.clock.monotonic()
+        if supervisor.listening:
+            supervisor.resumed(self)
+
+
+def _gone(_: AgentCell) -> Callable[[], Runnable]:
+    raise RuntimeError("the agent has ended")
+
+
+def _stopped(cancelled: Cancelled) -> Ending:
+    if cancelled.timed_out:
+        return Ending(AgentStatus.TIMED_OUT, error=AgentTimedOut(cancelled.reason or "timed out"))
+    return Ending(AgentStatus.CANCELLED, error=AgentCancelled(cancelled.reason))
+
+
+def _without_locals(error: AgentError) -> AgentError:
+    """Keep where *error* was raised, but not the values that were alive there: outcomes may be many."""
+    tb = error.__traceback__
+    error.__traceback__ = tb.tb_next if tb is not None else None  # without our own frame, which still runs
+    tb = error.__traceback__
+    while tb is not None:
+        try:
+            tb.tb_frame.clear()
+        except RuntimeError:  # a frame that still runs
+            pass
+        tb = tb.tb_next
+    return error

@@ -1,0 +1,56 @@
+"""Agents in the order in which they end."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from .clock import SYSTEM_CLOCK
+from .member import wait_for
+from .waiter import Waiter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .handle import AgentHandle
+
+
+class CompletionQueue:
+    """Yields each of some handles once, as its agent ends.
+
+    Threads: one reads. ``_ended`` and ``_waiter`` change by single operations: the reader sets the waiter, then looks
+    again; an agent that ends appends, then wakes.
+    """
+
+    def __init__(self, handles: Iterable[AgentHandle[Any]]) -> None:
+        self._ended: deque[AgentHandle[Any]] = deque()
+        self._waiter: Waiter | None = None
+        unique = {handle.id: handle for handle in handles}
+        self._left = len(unique)
+        for handle in unique.values():
+            handle.add_done_callback(self._end)
+
+    def _end(self, handle: AgentHandle[Any]) -> None:
+        self._ended.append(handle)
+        waiter = self._waiter
+        if waiter is not None:
+            waiter.wake()
+
+    def next(self, timeout: float | None = None) -> AgentHandle[Any] | None:
+        """The next one that ended; None when there is none left.
+
+        Raises:
+            TimeoutError: None ended in time.
+        """
+        if not self._left:
+            return None
+        end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
+        while not self._ended:
+            self._waiter = waiter = Waiter()
+            if self._ended:
+                break
+            left = None if end is None else end - SYSTEM_CLOCK.monotonic()
+            if not wait_for(waiter, left, "the next of some outcomes") and not self._ended:
+                raise TimeoutError(f"{self._left} agents have not ended in time; their outcomes are still owed")
+        self._left -= 1
+        return self._ended.popleft()

@@ -1,0 +1,71 @@
+"""What is kept of an exception: its words and where it was raised, not the values that were alive there."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING
+
+from ..errors import AgentCrashed
+
+if TYPE_CHECKING:
+    from types import CodeType, TracebackType
+
+
+def crashed(error: BaseException) -> AgentCrashed:
+    """Describe *error*. The traceback is formatted on demand: that takes 20 times longer than keeping its places."""
+    places = _chain(error)
+    return AgentCrashed(_type_name(error), _text(error), lambda: _format(places))
+
+
+def _type_name(error: BaseException) -> str:
+    cls = type(error)
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException as broken:  # noqa: BLE001 - an exception whose own __str__ fails
+        return f"<no text: its __str__ raised {type(broken).__name__}>"
+
+
+_Link = tuple[str, list[tuple["CodeType", int]], str]
+
+
+def _chain(error: BaseException) -> list[_Link]:
+    links: list[_Link] = []
+    seen: set[int] = set()
+    joint = ""
+    following: BaseException | None = error
+    while following is not None and id(following) not in seen and len(links) < 8:
+        seen.add(id(following))
+        text = _text(following)
+        head = f"{_type_name(following)}: {text}" if text else _type_name(following)
+        links.append((head, _places(following.__traceback__), joint))
+        if following.__cause__ is not None:
+            joint = "\nThe above exception was the direct cause of the following exception:\n\n"
+            following = following.__cause__
+        else:
+            joint = "\nDuring handling of the above exception, another exception occurred:\n\n"
+            following = None if following.__suppress_context__ else following.__context__
+    return links
+
+
+def _places(tb: TracebackType | None) -> list[tuple[CodeType, int]]:
+    places = []
+    while tb is not None:
+        places.append((tb.tb_frame.f_code, tb.tb_lineno))
+        tb = tb.tb_next
+    return places
+
+
+def _format(links: list[_Link]) -> str:
+    parts: list[str] = []
+    for head, places, joint in links:  # from the last raised back to the first: printed the other way round
+        summary = traceback.StackSummary.from_list(
+            [traceback.FrameSummary(code.co_filename, line, code.co_name) for code, line in places]
+        )
+        parts.insert(0, "Traceback (most recent call last):\n" + "".join(summary.format()) + head + "\n" + "")
+        if joint:
+            parts.insert(1, joint)
+    return "".join(parts)

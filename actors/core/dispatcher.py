@@ -1,0 +1,139 @@
+"""Hands events to the sink, in order, on a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from loguru import logger
+
+from .clock import SYSTEM_CLOCK
+from .waiter import Waiter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from .event import Event
+    from .message import AgentId
+
+
+class Posted(NamedTuple):
+    """An event before it is built: building takes longer than noting what happened."""
+
+    make: Callable[..., Event]
+    fields: dict[str, Any]
+    agent_id: AgentId
+    agent: str
+    parent_id: AgentId | None
+    depth: int
+    at: datetime
+
+
+class Dispatcher:
+    """Calls ``sink(event)`` for each event, one at a time, in the order of ``seq``.
+
+    Guarantees: no event is dropped; text deltas of one agent that stand next to each other may be merged when the sink
+    is slow. A sink that raises is logged once and called again for the next event.
+
+    Locks: ``_lock`` guards every field; the sink is called outside it.
+    """
+
+    MERGE_ABOVE = 1000
+
+    def __init__(self, sink: Callable[[Event], object], name: str) -> None:
+        self._sink = sink
+        self._lock = threading.Lock()
+        self._queue: deque[Posted] = deque()
+        self._sleeper: Waiter | None = None
+        self._closing = False
+        self._complained = False
+        self._seq = 0
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def thread(self) -> threading.Thread:
+        """The thread that calls the sink."""
+        return self._thread
+
+    def post(self, posted: Posted) -> None:
+        """Put an event at the end of the queue; never waits."""
+        with self._lock:
+            if self._closing:
+                return
+            if len(self._queue) > self.MERGE_ABOVE and self._merge(posted):
+                return
+            self._queue.append(posted)
+            sleeper, self._sleeper = self._sleeper, None
+        if sleeper is not None:
+            sleeper.wake()
+
+    def _merge(self, posted: Posted) -> bool:
+        last = self._queue[-1]
+        merge = getattr(posted.make, "merge", None)
+        if merge is None or last.make is not posted.make or last.agent_id != posted.agent_id:
+            return False
+        merged = merge(last.fields, posted.fields)
+        if merged is None:
+            return False
+        last.fields.update(merged)
+        return True
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                batch, self._queue = self._queue, deque()
+                if not batch:
+                    if self._closing:
+                        return
+                    self._sleeper = sleeper = Waiter()
+            if batch:
+                for posted in batch:
+                    self._seq += 1
+                    self._deliver(posted, self._seq)
+            else:
+                sleeper.wait()
+
+    def _deliver(self, posted: Posted, seq: int) -> None:
+        try:
+            event = posted.make(
+                **posted.fields,
+                agent_id=posted.agent_id,
+                agent=posted.agent,
+                parent_id=posted.parent_id,
+                depth=posted.depth,
+                seq=seq,
+                at=posted.at,
+            )
+            self._sink(event)
+        except BaseException:  # noqa: BLE001 - a sink harms nobody
+            if not self._complained:
+                self._complained = True
+                logger.exception("the event sink failed; further failures of it are not logged")
+
+    def close(self, timeout: float) -> bool:
+        """Deliver what is queued, and end; False when the sink is not done in *timeout* seconds."""
+        with self._lock:
+            self._closing = True
+            sleeper, self._sleeper = self._sleeper, None
+        if sleeper is not None:
+            sleeper.wake()
+        if self._thread is threading.current_thread():
+            return True
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+
+def posted(
+    make: Callable[..., Event],
+    fields: dict[str, Any],
+    *,
+    agent_id: AgentId = 0,
+    agent: str = "",
+    parent_id: AgentId | None = None,
+    depth: int = 0,
+) -> Posted:
+    """Note that something happened now."""
+    return Posted(make, fields, agent_id, agent, parent_id, depth, SYSTEM_CLOCK.now())

@@ -1,0 +1,185 @@
+"""A future that settles once: the first writer wins."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import pykka
+from loguru import logger
+
+from ..errors import AskTimeout, fresh_copy
+from .member import wait_for
+from .waiter import Waiter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from types import TracebackType
+
+    from .member import Member
+
+    ExcInfo = (
+        tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None] | tuple[Any, ...]
+    )
+
+T = TypeVar("T")
+
+
+class PykkaAskTimeout(AskTimeout, pykka.Timeout):
+    """An :class:`AskTimeout` that code written for Pykka catches as ``pykka.Timeout``."""
+
+
+class ReplyFuture(pykka.Future[T]):
+    """The reply to an ask. A Pykka future, with ``done``, callbacks, and bridges to the other kinds of future.
+
+    Guarantees: settles once, the first writer wins and later ones are told by False; each callback runs once, after
+    the value is there; an error is raised as a fresh copy, chained to the original.
+
+    Locks: ``_lock`` guards ``_done``, ``_value``, ``_error``, ``_waiters`` and ``_callbacks``. Waiters are woken, and
+    callbacks and hooks run, outside it.
+    """
+
+    def __init__(self, target: Member | None = None) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._done = False
+        self._value: Any = None
+        self._error: BaseException | None = None
+        self._waiters: list[Waiter] | None = None
+        self._callbacks: list[Callable[[ReplyFuture[T]], object]] | None = None
+        self._target = target
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {'done' if self._done else 'pending'}>"
+
+    # Settling ---------------------------------------------------------------------------------------------------
+
+    def set(self, value: T | None = None) -> None:
+        """Settle with *value*, unless it is settled (Pykka raises then)."""
+        self._settle(value, None)
+
+    def set_exception(self, exc_info: ExcInfo | None = None) -> None:
+        """Settle with the error of *exc_info*, or the one being handled, unless it is settled."""
+        error = (exc_info if exc_info is not None else sys.exc_info())[1]
+        if error is None:
+            raise ValueError("no exception to set: pass exc_info, or call this from an except block")
+        self._settle(None, error)
+
+    def fail(self, error: BaseException) -> bool:
+        """Settle with *error*; False when somebody was first."""
+        return self._settle(None, error)
+
+    def _settle(self, value: Any, error: BaseException | None) -> bool:
+        with self._lock:
+            if self._done:
+                return False
+            self._value, self._error = value, error
+            self._done = True
+            self._target = None
+            waiters, self._waiters = self._waiters, None
+            callbacks, self._callbacks = self._callbacks, None
+        for waiter in waiters or ():
+            waiter.wake()
+        for fn in callbacks or ():
+            self._call(fn)
+        return True
+
+    # Reading ----------------------------------------------------------------------------------------------------
+
+    def done(self) -> bool:
+        """Is it settled?"""
+        return self._done
+
+    def get(self, *, timeout: float | None = None) -> T:
+        """Wait for the value.
+
+        Args:
+            timeout: Seconds; None waits for ever.
+        Raises:
+            AskTimeout: Not settled in time; nothing is lost, get may be called again.
+            DeadlockError: The one who owes the value waits for the caller.
+            Exception: What the other side raised, as a fresh copy.
+        """
+        if self._get_hook is not None:
+            return self._get_through_hook(timeout)
+        if not self._done and not self._wait(timeout):
+            raise PykkaAskTimeout(f"no reply within {timeout} s; the handler may still run")
+        if self._error is not None:
+            raise self._fresh_error()
+        return cast("T", self._value)
+
+    def result(self, timeout: float | None = None) -> T:
+        """Wait for the value, as :meth:`get` does."""
+        return self.get(timeout=timeout)
+
+    def _wait(self, timeout: float | None) -> bool:
+        waiter = Waiter()
+        with self._lock:
+            if self._done:
+                return True
+            if self._waiters is None:
+                self._waiters = []
+            self._waiters.append(waiter)
+        try:
+            wait_for(waiter, timeout, "a reply", self._target)
+        finally:
+            with self._lock:
+                if self._waiters is not None:
+                    self._waiters.remove(waiter)
+        return self._done
+
+    def _fresh_error(self) -> BaseException:
+        assert self._error is not None
+        fresh = fresh_copy(self._error)
+        if fresh is not self._error and fresh.__cause__ is None:
+            fresh.__cause__ = self._error
+        return fresh
+
+    def _get_through_hook(self, timeout: float | None) -> T:
+        # Pykka runs the hook of map() and join() under a lock: there one slow function blocks every reader.
+        assert self._get_hook is not None
+        if not self._done:
+            value = self._get_hook(timeout)
+            self._settle(value, None)
+        return cast("T", self._value)
+
+    # Bridges ----------------------------------------------------------------------------------------------------
+
+    def add_done_callback(self, fn: Callable[[ReplyFuture[T]], object]) -> None:
+        """Call ``fn(future)`` once it is settled; at once, in this thread, if it is already."""
+        with self._lock:
+            if not self._done:
+                if self._callbacks is None:
+                    self._callbacks = []
+                self._callbacks.append(fn)
+                return
+        self._call(fn)
+
+    def _call(self, fn: Callable[[ReplyFuture[T]], object]) -> None:
+        try:
+            fn(self)
+        except BaseException:  # noqa: BLE001 - a callback must not harm the thread that settles
+            logger.exception("a future's callback failed")
+
+    def to_concurrent(self) -> concurrent.futures.Future[T]:
+        """A ``concurrent.futures.Future`` that is settled as this one is."""
+        other: concurrent.futures.Future[T] = concurrent.futures.Future()
+        other.set_running_or_notify_cancel()
+
+        def copy(_: ReplyFuture[T]) -> None:
+            if self._error is not None:
+                other.set_exception(self._fresh_error())
+            else:
+                other.set_result(cast("T", self._value))
+
+        self.add_done_callback(copy)
+        return other
+
+    def __await__(self) -> Generator[Any, None, T]:
+        """Wait in an event loop without blocking it."""
+        return asyncio.wrap_future(self.to_concurrent()).__await__()
+
+    __iter__ = __await__

@@ -1,0 +1,144 @@
+"""The caller's view of one agent."""
+
+from __future__ import annotations
+
+import concurrent.futures
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from loguru import logger
+
+from ..errors import fresh_copy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .cell import AgentCell
+    from .message import AgentId
+    from .outcome import AgentOutcome, AgentStatus
+
+T = TypeVar("T")
+
+
+class AgentHandle(Generic[T]):
+    """One agent, as the one who started it sees it. Threads: any."""
+
+    __slots__ = ("__weakref__", "_cell")
+
+    def __init__(self, cell: AgentCell) -> None:
+        self._cell = cell
+
+    def __repr__(self) -> str:
+        return f"<AgentHandle {self.id} {self.name!r} {self.status}>"
+
+    @property
+    def id(self) -> AgentId:
+        """The agent's id."""
+        return self._cell.id
+
+    @property
+    def name(self) -> str:
+        """The agent's name."""
+        return self._cell.spec.name
+
+    @property
+    def status(self) -> AgentStatus:
+        """``queued``, ``running``, ``parked``, ``restarting``, or the word of the outcome."""
+        return self._cell.status
+
+    def done(self) -> bool:
+        """Is the outcome there?"""
+        return self._cell.outcome is not None
+
+    def outcome(self, timeout: float | None = None) -> AgentOutcome[T]:
+        """Wait for the outcome and take it; the handle keeps it, so asking again answers again.
+
+        Args:
+            timeout: Seconds; None waits for ever.
+        Raises:
+            TimeoutError: It has not ended in time; nothing is lost.
+            DeadlockError: Called by the agent itself, by one of its descendants, or by one it waits for.
+        """
+        cell = self._cell
+        if cell.outcome is None and not cell.supervisor.wait_ended(cell, timeout):
+            raise TimeoutError(f"{cell.label} is still {cell.status} after {timeout} s")
+        if cell.owner is not None:
+            cell.supervisor.disown(cell)
+        return cast("AgentOutcome[T]", cell.outcome)
+
+    def result(self, timeout: float | None = None) -> T:
+        """Wait for the outcome, take it, and return its result.
+
+        Raises:
+            TimeoutError: It has not ended in time; nothing is lost.
+            ActorsError: It did not complete: a fresh copy of the outcome's error.
+        """
+        return self.outcome(timeout).unwrap()
+
+    def cancel(self, reason: str = "") -> bool:
+        """Cancel the agent; returns at once. False when it has ended already."""
+        return self._cell.supervisor.cancel(self._cell, reason)
+
+    def detach(self) -> None:
+        """Owe the outcome to nobody: no join will yield it. The agent runs on, and the handle still answers."""
+        self._cell.supervisor.disown(self._cell)
+
+    def add_done_callback(self, fn: Callable[[AgentHandle[T]], object]) -> None:
+        """Call ``fn(handle)`` once, when the outcome is there; at once, in this thread, if it is there already.
+
+        Taking is not part of it: the outcome stays owed. What *fn* raises is logged.
+        """
+
+        def call() -> None:
+            try:
+                fn(self)
+            except BaseException:  # noqa: BLE001 - a callback must not harm the thread that calls it
+                logger.exception("a done callback of {} failed", self._cell.label)
+
+        self._cell.supervisor.when_ended(self._cell, call)
+
+    @property
+    def future(self) -> concurrent.futures.Future[T]:
+        """The outcome as a standard future, for ``asyncio.wrap_future`` and ``concurrent.futures.wait``.
+
+        It is done no earlier than the handle; its ``cancel`` is the handle's; reading it takes nothing.
+        """
+        made = self._cell.extras()
+        if "future" not in made:
+            future = AgentFuture(self)
+            if made.setdefault("future", future) is future:
+                self.add_done_callback(future.settle)
+        return cast("concurrent.futures.Future[T]", made["future"])
+
+
+class AgentFuture(concurrent.futures.Future[Any]):
+    """A standard future that follows an agent."""
+
+    def __init__(self, handle: AgentHandle[Any]) -> None:
+        super().__init__()
+        self._handle = handle
+        self.set_running_or_notify_cancel()
+
+    def settle(self, handle: AgentHandle[Any]) -> None:
+        """Take over what the agent ended with."""
+        outcome = handle._cell.outcome
+        assert outcome is not None
+        if outcome.error is not None:
+            self.set_exception(outcome.error)
+        else:
+            self.set_result(outcome.result)
+
+    def cancel(self) -> bool:
+        """Cancel the agent. The future is done when the agent has ended."""
+        return self._handle.cancel("its future was cancelled")
+
+    def result(self, timeout: float | None = None) -> Any:
+        """The agent's result; raises a fresh copy of its error."""
+        error = super().exception(timeout)
+        if error is not None:
+            raise fresh_copy(error)
+        return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """A fresh copy of the agent's error."""
+        error = super().exception(timeout)
+        return None if error is None else fresh_copy(error)

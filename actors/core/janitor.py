@@ -1,0 +1,71 @@
+"""What the process has once: who must be stopped when the main thread ends."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from typing import Protocol
+
+from loguru import logger
+
+
+class Stoppable(Protocol):
+    """An open pool or actor."""
+
+    def stop_at_exit(self) -> None:
+        """Abort, and wait for the end a bounded time."""
+
+
+class Janitor:
+    """Stops what is open when the main thread ends, so that cleanups run and the exit never hangs.
+
+    It is called by the ``threading`` module before the interpreter joins non-daemon threads: ``atexit`` comes later,
+    when a user's own non-daemon thread may wait for an agent for ever. No thread of its own is needed for that.
+
+    Locks: ``_lock`` guards ``_open``; nothing is stopped while it is held.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: dict[int, weakref.ref[Stoppable]] = {}
+        # The same registration that concurrent.futures uses; it has no public name (3.9 to 3.14).
+        threading._register_atexit(self._stop_all)  # type: ignore[attr-defined]  # noqa: SLF001
+
+    def watch(self, something: Stoppable) -> None:
+        """Stop *something* when the main thread ends."""
+        key = id(something)
+        with self._lock:
+            self._open[key] = weakref.ref(something, lambda _: self._open.pop(key, None))
+
+    def forget(self, something: Stoppable) -> None:
+        """*something* has ended by itself."""
+        with self._lock:
+            self._open.pop(id(something), None)
+
+    def _stop_all(self) -> None:
+        with self._lock:
+            waiting = [ref() for ref in self._open.values()]
+            self._open.clear()
+        for something in waiting:
+            if something is not None:
+                try:
+                    something.stop_at_exit()
+                except Exception:  # noqa: BLE001 - the others must be stopped too
+                    logger.exception("stopping at the end of the program failed")
+
+
+_janitor: Janitor | None = None
+_made = threading.Lock()
+
+
+def janitor() -> Janitor:
+    """The process's janitor, made on first use."""
+    global _janitor
+    if _janitor is None:
+        with _made:
+            if _janitor is None:
+                try:
+                    _janitor = Janitor()
+                except RuntimeError as error:
+                    raise RuntimeError("the program is ending: no pool or actor can be started any more") from error
+    return _janitor

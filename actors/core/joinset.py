@@ -1,0 +1,204 @@
+"""What the caller is owed: outcomes, each taken once."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DeadlockError, JoinTimeout
+from .clock import SYSTEM_CLOCK
+from .member import current, wait_for
+from .waiter import Waiter
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Hashable
+
+    from .cell import AgentCell
+    from .message import AgentId
+    from .outcome import AgentOutcome
+
+
+class JoinSet:
+    """The agents whose outcomes are owed, and those who wait for them.
+
+    Guarantees: an outcome is taken once; a wait that runs out takes nothing; nobody waits when nothing is owed.
+
+    Locks: the supervisor's turn, which it shares, guards every field. :meth:`add` and :meth:`finish` are called under
+    it, the others take it. Waiters are woken after it is released.
+    """
+
+    def __init__(self, turn: threading.Lock) -> None:
+        self._turn = turn
+        self._pending: dict[AgentId, AgentCell] = {}
+        self._ready: dict[AgentId, AgentCell] = {}  # in order of completion
+        self._groups: dict[Hashable, int] = {}
+        self._next: deque[Waiter] = deque()
+        self._all: list[tuple[Hashable, Waiter]] = []
+
+    def __len__(self) -> int:
+        return len(self._pending) + len(self._ready)
+
+    # Under the turn ---------------------------------------------------------------------------------------------
+
+    def add(self, cell: AgentCell) -> None:
+        """*cell* was admitted."""
+        self._pending[cell.id] = cell
+        group = cell.spec.group
+        if group is not None:
+            self._groups[group] = self._groups.get(group, 0) + 1
+
+    def finish(self, cell: AgentCell, wakes: list[Waiter]) -> None:
+        """The outcome of *cell* is there. Whoever has to be woken is added to *wakes*."""
+        if self._pending.pop(cell.id, None) is None:
+            return  # taken out before: detached
+        self._ready[cell.id] = cell
+        self._left_pending(cell)
+        if self._next:
+            wakes.append(self._next.popleft())
+        if self._all:
+            self._wake_all(wakes)
+
+    def _left_pending(self, cell: AgentCell) -> None:
+        group = cell.spec.group
+        if group is not None:
+            left = self._groups[group] = self._groups[group] - 1
+            if not left:
+                del self._groups[group]
+
+    def _wake_all(self, wakes: list[Waiter]) -> None:
+        for group, waiter in self._all:
+            if not self._busy(group):
+                wakes.append(waiter)
+
+    def _busy(self, group: Hashable) -> bool:
+        return bool(self._pending) if group is None else group in self._groups
+
+    def _emptied(self) -> list[Waiter]:
+        """Who waits for a next one although nothing is owed any more."""
+        if self._pending or self._ready:
+            return []
+        wakes = list(self._next)
+        self._next.clear()
+        return wakes
+
+    # For callers ------------------------------------------------------------------------------------------------
+
+    def remove(self, cell: AgentCell) -> None:
+        """*cell* is not owed (any more): it was taken through its handle, or detached."""
+        wakes: list[Waiter] = []
+        with self._turn:
+            if self._pending.pop(cell.id, None) is not None:
+                self._left_pending(cell)
+                self._wake_all(wakes)
+            elif self._ready.pop(cell.id, None) is None:
+                return
+            wakes += self._emptied()
+        for waiter in wakes:
+            waiter.wake()
+
+    def next(self, timeout: float | None = None) -> AgentOutcome[Any] | None:
+        """Take the next outcome; None when nothing is owed.
+
+        Raises:
+            TimeoutError: Nothing ended in time; nothing is lost.
+            DeadlockError: Only the calling agent, and those who wait for it, are owed.
+        """
+        end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
+        woken = True
+        while True:
+            with self._turn:
+                cell = self._pop_ready()
+                wakes = self._emptied() if cell is not None else []
+                if cell is None:
+                    if not self._pending:
+                        return None
+                    if woken:
+                        waiter = Waiter()
+                        self._next.append(waiter)
+            if cell is not None:
+                for other in wakes:
+                    other.wake()
+                return cell.outcome
+            if not woken:
+                raise TimeoutError(f"no agent ended within {timeout} s; nothing is lost")
+            woken = False
+            left = None if end is None else end - SYSTEM_CLOCK.monotonic()
+            try:
+                self._refuse_self_wait()
+                woken = wait_for(waiter, left, "the next outcome")
+            finally:
+                if not woken:
+                    self._leave(waiter)
+
+    def _pop_ready(self) -> AgentCell | None:
+        return self._ready.pop(next(iter(self._ready))) if self._ready else None
+
+    def _leave(self, waiter: Waiter) -> None:
+        """Stop waiting; a signal that came too late goes to the next one who waits."""
+        following = None
+        with self._turn:
+            if waiter in self._next:
+                self._next.remove(waiter)
+            elif self._ready and self._next:
+                following = self._next.popleft()
+        if following is not None:
+            following.wake()
+
+    def _refuse_self_wait(self) -> None:
+        me = current()
+        if me is not None and all(me.is_below(cell) for cell in list(self._pending.values())):
+            raise DeadlockError("only the agent that waits, and its ancestors, are outstanding", (me.label, me.label))
+
+    def all(self, timeout: float | None = None, group: Hashable = None) -> dict[AgentId, AgentOutcome[Any]]:
+        """Take everything (of *group*), once all of it has ended.
+
+        Raises:
+            JoinTimeout: Not all ended in time; nothing was taken, ``partial`` shows what is there.
+        """
+        end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
+        while True:
+            with self._turn:
+                if not self._busy(group):
+                    taken = self._take_group(group)
+                    wakes = self._emptied()
+                    break
+                waiter = Waiter()
+                entry = (group, waiter)
+                self._all.append(entry)
+            left = None if end is None else end - SYSTEM_CLOCK.monotonic()
+            try:
+                woken = wait_for(waiter, left, "all outcomes")
+            finally:
+                with self._turn:
+                    self._all.remove(entry)
+            if not woken and self._busy(group):
+                raise JoinTimeout(f"not all agents ended within {timeout} s; nothing was taken", self.partial(group))
+        for other in wakes:
+            other.wake()
+        return taken
+
+    def partial(self, group: Hashable = None) -> dict[AgentId, AgentOutcome[Any]]:
+        """What is there to be taken (of *group*), without taking it."""
+        with self._turn:
+            return {id_: cell.outcome for id_, cell in self._of(group).items() if cell.outcome is not None}
+
+    def _of(self, group: Hashable) -> dict[AgentId, AgentCell]:
+        if group is None:
+            return self._ready
+        return {id_: cell for id_, cell in self._ready.items() if cell.spec.group == group}
+
+    def _take_group(self, group: Hashable) -> dict[AgentId, AgentOutcome[Any]]:
+        cells = self._of(group)
+        taken = {id_: cell.outcome for id_, cell in cells.items() if cell.outcome is not None}
+        if group is None:
+            self._ready = {}
+        else:
+            for id_ in taken:
+                del self._ready[id_]
+        return taken
+
+    def pending(self) -> list[AgentCell]:
+        """Those that have not ended yet."""
+        with self._turn:
+            return list(self._pending.values())

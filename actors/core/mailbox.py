@@ -1,0 +1,258 @@
+"""A bounded queue that closes in one step with put."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from enum import Enum, auto
+from typing import Any, Final
+
+from .clock import SYSTEM_CLOCK
+from .member import wait_for
+from .waiter import Waiter
+
+
+class Put(Enum):
+    """What became of an offered item."""
+
+    ACCEPTED = auto()
+    FULL = auto()
+    CLOSED = auto()
+
+
+class _Nothing(Enum):
+    NOTHING = auto()
+
+
+NOTHING: Final = _Nothing.NOTHING
+"""What :meth:`Mailbox.take` answers when there is no item (an item may be None)."""
+
+
+class MailboxClosed(Exception):
+    """Nothing is left, and nothing will come."""
+
+
+class _Putter:
+    """A sender that waits for room, with its item in hand."""
+
+    __slots__ = ("item", "result", "waiter")
+
+    def __init__(self, item: Any) -> None:
+        self.item = item
+        self.waiter = Waiter()
+        self.result = Put.FULL
+
+
+class Mailbox:
+    """A first-in-first-out queue with a bound, blocking ends, and a lane for system items.
+
+    Guarantees: put and close exclude each other: an accepted item is taken by a reader or handed back by
+    :meth:`close`, once. Senders that wait for room are served in order, and woken by a close. The system lane is
+    read first, has no bound and never blocks.
+
+    Locks: ``_lock`` guards every field; waiters are woken after it is released.
+    """
+
+    __slots__ = ("_capacity", "_getters", "_items", "_lock", "_open", "_putters", "_system")
+
+    def __init__(self, capacity: int | None = None) -> None:
+        self._lock = threading.Lock()
+        self._capacity = capacity
+        self._items: deque[Any] = deque()
+        self._system: deque[Any] | None = None
+        self._getters: deque[Waiter] | None = None
+        self._putters: deque[_Putter] | None = None
+        self._open = True
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @property
+    def is_open(self) -> bool:
+        """Does it still accept items?"""
+        return self._open
+
+    @property
+    def capacity(self) -> int | None:
+        """How many items fit; None without a bound."""
+        return self._capacity
+
+    def empty(self) -> bool:
+        """Is there nothing to read? (Pykka's inbox protocol.)"""
+        return not self._items and not self._system
+
+    # Putting ----------------------------------------------------------------------------------------------------
+
+    def offer(self, item: Any) -> Put:
+        """Accept *item* if there is room now."""
+        with self._lock:
+            if not self._open:
+                return Put.CLOSED
+            if self._capacity is not None and len(self._items) >= self._capacity:
+                return Put.FULL
+            self._items.append(item)
+            getter = self._getters.popleft() if self._getters else None
+        if getter is not None:
+            getter.wake()
+        return Put.ACCEPTED
+
+    def put(self, item: Any, timeout: float | None = None) -> Put:
+        """Accept *item*, waiting for room at most *timeout* seconds (Pykka's inbox protocol: no bound)."""
+        result = self.offer(item)
+        if result is not Put.FULL or (timeout is not None and timeout <= 0):
+            return result
+        with self._lock:
+            putter = self._enqueue(item)
+        if putter is None:
+            return self.put(item, timeout)  # room appeared in between
+        try:
+            wait_for(putter.waiter, timeout, "room in a mailbox")
+        finally:
+            with self._lock:
+                if self._putters is not None and putter in self._putters:
+                    self._putters.remove(putter)
+        return putter.result
+
+    def _enqueue(self, item: Any) -> _Putter | None:
+        if not self._open or self._capacity is None or len(self._items) < self._capacity:
+            return None
+        if self._putters is None:
+            self._putters = deque()
+        putter = _Putter(item)
+        self._putters.append(putter)
+        return putter
+
+    def force(self, item: Any) -> Any:
+        """Accept *item* whatever the bound; the oldest makes room.
+
+        Returns:
+            The item that had to go (*item* itself when the mailbox is closed), or ``NOTHING``.
+        """
+        dropped: Any = NOTHING
+        with self._lock:
+            if not self._open:
+                return item
+            if self._capacity is not None and len(self._items) >= self._capacity:
+                if not self._items:
+                    return item  # no room for anything: capacity 0
+                dropped = self._items.popleft()
+            self._items.append(item)
+            getter = self._getters.popleft() if self._getters else None
+        if getter is not None:
+            getter.wake()
+        return dropped
+
+    def put_system(self, item: Any) -> bool:
+        """Put *item* into the system lane; False when closed."""
+        with self._lock:
+            if not self._open:
+                return False
+            if self._system is None:
+                self._system = deque()
+            self._system.append(item)
+            getter = self._getters.popleft() if self._getters else None
+        if getter is not None:
+            getter.wake()
+        return True
+
+    # Taking -----------------------------------------------------------------------------------------------------
+
+    def take(self) -> Any:
+        """The next item, or ``NOTHING``.
+
+        Raises:
+            MailboxClosed: Nothing is left, and nothing will come.
+        """
+        putter = None
+        with self._lock:
+            if self._system:
+                return self._system.popleft()
+            if not self._items:
+                if not self._open:
+                    raise MailboxClosed
+                return NOTHING
+            item = self._items.popleft()
+            if self._putters:
+                putter = self._putters.popleft()
+                self._items.append(putter.item)
+                putter.result = Put.ACCEPTED
+        if putter is not None:
+            putter.waiter.wake()
+        return item
+
+    def get(self, timeout: float | None = None, on: str = "a message") -> Any:
+        """The next item, waiting at most *timeout* seconds.
+
+        Raises:
+            MailboxClosed: Nothing is left, and nothing will come.
+            TimeoutError: The time ran out.
+            Cancelled: The member that waits was cancelled; nothing was taken.
+        """
+        item = self.take()
+        if item is not NOTHING:
+            return item
+        end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
+        while True:
+            waiter = Waiter()
+            with self._lock:
+                if self._open and not self._items and not self._system:
+                    if self._getters is None:
+                        self._getters = deque()
+                    self._getters.append(waiter)
+                else:
+                    waiter.wake()
+            left = None if end is None else end - SYSTEM_CLOCK.monotonic()
+            woken = False
+            try:
+                woken = wait_for(waiter, left, on)
+            finally:
+                if not woken:
+                    self._leave(waiter)
+            item = self.take()
+            if item is not NOTHING:
+                return item
+            if not woken:
+                raise TimeoutError(f"nothing arrived within {timeout} s")
+
+    def _leave(self, waiter: Waiter) -> None:
+        """Forget a getter that stopped waiting; a signal that it got too late goes to the next one."""
+        with self._lock:
+            getters = self._getters
+            if getters and waiter in getters:
+                getters.remove(waiter)
+                return
+            following = getters.popleft() if getters and (self._items or self._system) else None
+        if following is not None:
+            following.wake()
+
+    # Closing ----------------------------------------------------------------------------------------------------
+
+    def seal(self) -> bool:
+        """Refuse what comes from now on; what was accepted can still be taken. False when it was closed before."""
+        with self._lock:
+            first, self._open = self._open, False
+            wakes = self._dismiss()
+        for waiter in wakes:
+            waiter.wake()
+        return first
+
+    def close(self) -> list[Any]:
+        """Refuse what comes from now on, and hand back what was accepted and not taken."""
+        with self._lock:
+            self._open = False
+            left = list(self._items)
+            self._items.clear()
+            self._system = None
+            wakes = self._dismiss()
+        for waiter in wakes:
+            waiter.wake()
+        return left
+
+    def _dismiss(self) -> list[Waiter]:
+        wakes: list[Waiter] = []
+        for putter in self._putters or ():
+            putter.result = Put.CLOSED
+            wakes.append(putter.waiter)
+        wakes.extend(self._getters or ())
+        self._putters = self._getters = None
+        return wakes

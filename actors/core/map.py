@@ -1,0 +1,123 @@
+"""Runs any number of agents through a pool, in bounded memory."""
+
+from __future__ import annotations
+
+import _thread
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from .clock import SYSTEM_CLOCK
+from .joinset import JoinSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from .cell import AgentCell
+    from .outcome import AgentOutcome
+    from .spec import AgentSpec
+    from .supervisor import Supervisor
+
+
+class MapIterator:
+    """The iterator that ``AgentPool.map`` returns.
+
+    Guarantees: pulled from the source and not yet yielded are at most ``2 * max_concurrent + 16``; the agents are owed
+    to this iterator alone; :meth:`close` cancels what it still waits for.
+
+    Threads: one at a time.
+    """
+
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        configs: Iterable[Any],
+        spec: Callable[[Any], AgentSpec],
+        *,
+        ordered: bool,
+        timeout: float | None,
+    ) -> None:
+        self._supervisor = supervisor
+        self._source: Iterator[Any] | None = iter(configs)
+        self._spec = spec
+        self._ordered = ordered
+        self._timeout = timeout
+        self._owed = JoinSet(supervisor.turn)
+        self._line: deque[AgentCell] = deque()  # the agents in the order of the source
+        self._held = 0
+        self._error: BaseException | None = None
+
+    def __iter__(self) -> MapIterator:
+        return self
+
+    def __next__(self) -> AgentOutcome[Any]:
+        end = None if self._timeout is None else SYSTEM_CLOCK.monotonic() + self._timeout
+        self._fill()
+        if not self._held:
+            error, self._error = self._error, None
+            if error is not None:
+                raise error
+            raise StopIteration
+        left = None if end is None else max(0.0, end - SYSTEM_CLOCK.monotonic())
+        outcome = self._next_in_line(left) if self._ordered else self._owed.next(left)
+        assert outcome is not None
+        self._held -= 1
+        return outcome
+
+    def _next_in_line(self, timeout: float | None) -> AgentOutcome[Any]:
+        cell = self._line[0]
+        if cell.outcome is None and not self._supervisor.wait_ended(cell, timeout):
+            raise TimeoutError(f"{cell.label} is still {cell.status} after {timeout} s; the iterator goes on")
+        self._line.popleft()
+        self._supervisor.disown(cell)
+        assert cell.outcome is not None
+        return cell.outcome
+
+    def _fill(self) -> None:
+        """Admit from the source up to the bound."""
+        bound = 2 * self._supervisor.slots.limit + 16
+        while self._source is not None and self._held < bound:
+            try:
+                spec = self._spec(next(self._source))
+                (cell,) = self._supervisor.admit([spec], owner=self._owed, bounded=False)
+            except StopIteration:
+                self._source = None
+            except BaseException as error:  # raised once what was admitted is yielded
+                if not isinstance(error, Exception):
+                    raise
+                self._source = None
+                self._error = error
+            else:
+                self._held += 1
+                if self._ordered:
+                    self._line.append(cell)
+
+    def close(self) -> None:
+        """Read no further, and cancel what was admitted and not yielded."""
+        source, self._source = self._source, None
+        close = getattr(source, "close", None)
+        if callable(close):
+            close()
+        _cancel_pending(self._supervisor, self._owed)
+        self._held = 0
+        self._line.clear()
+        self._error = None
+
+    def __enter__(self) -> MapIterator:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_held", 0):
+            return
+        # In a thread of its own: a collection may come while this thread holds the locks that a cancel needs.
+        try:
+            _thread.start_new_thread(_cancel_pending, (self._supervisor, self._owed))
+        except RuntimeError:  # the program ends
+            pass
+
+
+def _cancel_pending(supervisor: Supervisor, owed: JoinSet) -> None:
+    for cell in owed.pending():
+        supervisor.cancel(cell, "its map was closed")

@@ -1,0 +1,33 @@
+"""The message that agents send each other."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+AgentId: TypeAlias = int
+"""1, 2, 3 … for agents; 0 is the program; negative ids are the program's own endpoints."""
+
+
+class AgentMessage(BaseModel):
+    """A message from one id to another. Its JSON names are ``from``, ``to`` and ``content``.
+
+    Args:
+        sender: Who sends; 0 is the program.
+        to: Who receives; 0 is the program.
+        content: Any object.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+
+    sender: AgentId = Field(alias="from")
+    to: AgentId
+    content: Any
+
+    def __init__(self, *args: Any, **fields: Any) -> None:
+        if args:
+            if len(args) > 3:
+                raise TypeError(f"AgentMessage takes sender, to and content, got {len(args)} positional values")
+            fields.update(zip(("sender", "to", "content"), args, strict=False))
+        super().__init__(**fields)

@@ -1,0 +1,218 @@
+"""Who is admitted, who runs, who has ended: the decisions of the supervisor, from plain data only."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, deque
+from typing import TYPE_CHECKING, Any
+
+from ..errors import CapacityError
+from .cancel import Deadline
+from .dead_letter import DeadLetterReason
+from .event import AgentEnded, AgentQueued, AgentStarted
+from .outcome import AgentOutcome, AgentStatus
+from .router import MessageRouter
+from .slots import Slots
+from .start_queue import ChildQueue, StartQueue
+from .timers import Timer
+from .waiter import Waiter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .acts import Acts
+    from .cell import AgentCell
+    from .clock import Clock
+    from .message import AgentId
+    from .timers import Timers
+
+
+class Admission:
+    """A spawn or fan_out that waits for room."""
+
+    __slots__ = ("admitted", "cells", "waiter")
+
+    def __init__(self, cells: Sequence[AgentCell]) -> None:
+        self.cells = cells
+        self.waiter = Waiter()
+        self.admitted = False
+
+
+class Roster:
+    """The agents of a pool, and the slots that they share.
+
+    Guarantees: ids start at 1 and rise by one, in the order of admission; each agent is queued, live or ended; the end
+    of an agent is one step: the router forgets it, its mailbox closes, its slot goes on, its outcome is visible.
+
+    Locks: none of its own. Every method is called under the supervisor's turn, and every field is guarded by it.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_concurrent: int,
+        max_queued: int | None,
+        max_live: int,
+        inbox_capacity: int,
+        timers: Timers,
+        clock: Clock,
+        note: Callable[..., None] | None,
+    ) -> None:
+        self.slots = Slots(max_concurrent)
+        self.router = MessageRouter(inbox_capacity, supervised=True)
+        self.live: dict[AgentId, AgentCell] = {}
+        self.queued: dict[AgentId, AgentCell] = {}
+        self.admissions: deque[Admission] = deque()
+        self.wave: deque[AgentCell] = deque()
+        self.idle_waiters: list[Waiter] = []
+        self.started = 0
+        self.ended: Counter[AgentStatus] = Counter()
+        self._max_queued = max_queued
+        self._max_live = max_live
+        self._timers = timers
+        self._clock = clock
+        self._note = note
+        self._ids = itertools.count(1)
+        self._bounded_queued = 0
+        self._queue = StartQueue()
+        self._children = ChildQueue()
+
+    def is_idle(self) -> bool:
+        """Has everybody ended?"""
+        return not self.live and not self.queued
+
+    def find(self, agent_id: AgentId) -> AgentCell | None:
+        """The agent of that id, unless it has ended."""
+        return self.live.get(agent_id) or self.queued.get(agent_id)
+
+    def everybody(self) -> list[AgentCell]:
+        """Those that have not ended; who has not started yet comes first, so that a mass cancel starts nobody."""
+        return [*self.queued.values(), *self.live.values()]
+
+    # Admission --------------------------------------------------------------------------------------------------
+
+    def has_room(self, count: int) -> bool:
+        """Could *count* bounded agents be admitted now: those that would start at once, and places in the queue?"""
+        if self._max_queued is None:
+            return self.slots.limit > 0
+        startable = 0
+        if not self._queue:
+            startable = max(0, min(self.slots.available - len(self._children), self._max_live - len(self.live)))
+        return count <= startable + max(0, self._max_queued - self._bounded_queued)
+
+    def refuse_impossible(self, count: int) -> None:
+        """Raise when *count* agents could not even be admitted to an empty pool."""
+        limit = self.slots.limit
+        if self._max_queued is not None and count > min(limit, self._max_live) + self._max_queued:
+            raise CapacityError(f"{count} agents can never fit: max_concurrent={limit}, max_queued={self._max_queued}")
+
+    def enter(self, cells: Sequence[AgentCell], acts: Acts) -> None:
+        """Admit *cells*: each gets its id, and starts or is queued."""
+        for cell in cells:
+            cell.id = next(self._ids)
+            self.router.add(cell)
+            self.queued[cell.id] = cell
+            if cell.owner is not None:
+                cell.owner.add(cell)
+            if cell.parent is None:
+                self._queue.push(cell)
+                self._bounded_queued += cell.bounded
+            else:
+                cell.parent.adopt(cell)
+                self._children.push(cell)
+            limit = cell.spec.deadline
+            if limit is not None:
+                at = self._clock.monotonic() + limit
+                self._set_deadline(cell, at, f"not done within {limit} s of its admission")
+        self.balance(acts)
+        if self._note is not None:
+            for cell in cells:
+                if cell.state is AgentStatus.QUEUED:
+                    self._note(cell, AgentQueued)
+
+    def _set_deadline(self, cell: AgentCell, at: float, reason: str) -> None:
+        if cell.token.deadline is None or at < cell.token.deadline.at:
+            cell.token.deadline = Deadline(at, self._clock, reason)
+            self._timers.push(at, Timer.DEADLINE, cell.tether())
+
+    # Handing out slots ------------------------------------------------------------------------------------------
+
+    def balance(self, acts: Acts) -> None:
+        """Hand out what is free: to woken agents, then to children, then to the queue; then let new ones in."""
+        while True:
+            self._grant(acts)
+            if not self.admissions or not self.has_room(len(self.admissions[0].cells)):
+                return
+            admission = self.admissions.popleft()
+            admission.admitted = True
+            acts.wakes.append(admission.waiter)
+            self.enter(admission.cells, acts)
+
+    def _grant(self, acts: Acts) -> None:
+        slots = self.slots
+        while slots.woken or self._children or (self._queue and len(self.live) < self._max_live):
+            if not slots.find():
+                return  # need is set: who parks next gives its slot away
+            if slots.woken:
+                cell = next(iter(slots.woken))
+                acts.wakes.extend(slots.woken.pop(cell))
+                slots.take(cell)
+                continue
+            following = self._children.pop() if self._children else self._queue.pop()
+            if following is None:
+                break
+            self._start(following, acts)
+        slots.need = bool(self.admissions)
+
+    def _start(self, cell: AgentCell, acts: Acts) -> None:
+        self.slots.take(cell)
+        del self.queued[cell.id]
+        self._bounded_queued -= cell.bounded
+        self.live[cell.id] = cell
+        self.started += 1
+        cell.state = AgentStatus.RUNNING
+        cell.started_at = self._clock.now()
+        cell.started = cell.since = self._clock.monotonic()
+        limit = cell.spec.timeout
+        if limit is not None:
+            self._set_deadline(cell, cell.started + limit, f"ran longer than its timeout of {limit} s")
+        if self._note is not None:
+            self._note(cell, AgentStarted)
+        acts.starts.append(cell)
+
+    # The end of an agent ----------------------------------------------------------------------------------------
+
+    def settle(self, cell: AgentCell, outcome: AgentOutcome[Any], acts: Acts) -> None:
+        """End *cell*: everything that shows that it lived goes, and then its outcome is visible."""
+        left = self.router.forget(cell)
+        if left:
+            self.router.bury(cell, left, DeadLetterReason.RECEIVER_ENDED)
+        if self.live.pop(cell.id, None) is None:
+            del self.queued[cell.id]
+            self._bounded_queued -= cell.bounded
+            cell.state = outcome.status  # no longer queued: the queues pass over it
+            (self._queue if cell.parent is None else self._children).ended()
+        self.slots.free(cell)
+        self.ended[outcome.status] += 1
+        if self._note is not None:
+            error = None if outcome.error is None else str(outcome.error)
+            self._note(cell, AgentEnded, status=outcome.status, error=error)
+        cell.release()
+        cell.outcome = outcome
+        self._tell_who_waits(cell, acts)
+        if self.wave:
+            acts.fires.append(self.wave.popleft())
+
+    def _tell_who_waits(self, cell: AgentCell, acts: Acts) -> None:
+        if cell.waiters:
+            acts.wakes += cell.waiters
+            cell.waiters = None
+        if cell.callbacks:
+            acts.calls += cell.callbacks
+            cell.callbacks = None
+        if cell.owner is not None:
+            cell.owner.finish(cell, acts.wakes)
+        if cell.parent is not None:
+            cell.parent.bereave(cell, acts.wakes)
+        if self.idle_waiters and self.is_idle():
+            acts.wakes += self.idle_waiters

@@ -1,0 +1,206 @@
+"""Sends each message to the mailbox of the id it is for."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InboxClosed, InboxFull, NotRegistered
+from .clock import SYSTEM_CLOCK
+from .dead_letter import DeadLetterReason, DeadLetters
+from .mailbox import NOTHING, Mailbox, MailboxClosed, Put
+from .message import AgentMessage
+
+if TYPE_CHECKING:
+    from .message import AgentId
+
+PROGRAM: AgentId = 0
+"""The id under which agents reach the program."""
+
+
+class Endpoint:
+    """Where the messages for one id go. Its mailbox is made on first use: most agents never get a message."""
+
+    __slots__ = ("gone", "id", "mailbox")
+
+    def __init__(self, id: AgentId) -> None:  # noqa: A002 - the field's name
+        self.id = id
+        self.mailbox: Mailbox | None = None
+        self.gone = False
+
+
+class Inbox:
+    """The receiving end of a mailbox."""
+
+    def __init__(self, router: MessageRouter, endpoint: Endpoint) -> None:
+        self._router = router
+        self._endpoint = endpoint
+
+    def __len__(self) -> int:
+        mailbox = self._endpoint.mailbox
+        return 0 if mailbox is None else len(mailbox)
+
+    def __bool__(self) -> bool:
+        return True  # an empty inbox is still an inbox
+
+    def receive(self, timeout: float | None = None) -> AgentMessage:
+        """Take the next message, waiting for it. An agent that waits is parked.
+
+        Args:
+            timeout: Seconds; None waits for ever, 0 does not wait.
+        Raises:
+            TimeoutError: Nothing arrived in time.
+            InboxClosed: Nothing will arrive any more.
+            Cancelled: The agent that waits was cancelled.
+        """
+        mailbox = self._router.open(self._endpoint)
+        end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
+        while True:
+            left = None if end is None else max(0.0, end - SYSTEM_CLOCK.monotonic())
+            try:
+                item = mailbox.get(left, "receive")
+            except MailboxClosed:
+                raise InboxClosed(f"the inbox of {self._endpoint.id} is closed") from None
+            except TimeoutError:
+                raise TimeoutError(f"no message for {self._endpoint.id} within {timeout} s") from None
+            if (message := self._message(item)) is not None:
+                return message
+
+    def receive_nowait(self) -> AgentMessage | None:
+        """Take the next message if there is one."""
+        mailbox = self._endpoint.mailbox
+        while mailbox is not None:
+            try:
+                item = mailbox.take()
+            except MailboxClosed:
+                return None
+            if item is NOTHING:
+                return None
+            if (message := self._message(item)) is not None:
+                return message
+        return None
+
+    def _message(self, item: Any) -> AgentMessage | None:
+        """What a reader gets for *item*; None when it was dealt with already."""
+        message: AgentMessage = item
+        return message
+
+
+class MessageRouter:
+    """Knows the mailbox of each id.
+
+    Guarantees: first in, first out for each pair of sender and receiver; a message that was accepted is read or
+    becomes a dead letter; a send to id 0 never fails (its oldest message makes room).
+
+    Locks: ``_lock`` guards ``_endpoints`` and the making of mailboxes, so that none is made for an id that has gone.
+    Lookups do without it.
+    """
+
+    def __init__(self, inbox_capacity: int = 32, *, supervised: bool = False) -> None:
+        if inbox_capacity < 1:
+            raise ValueError(f"inbox_capacity must be at least 1, got {inbox_capacity}")
+        self._capacity = inbox_capacity
+        self._supervised = supervised
+        self._lock = threading.Lock()
+        self._endpoints: dict[AgentId, Endpoint] = {PROGRAM: Endpoint(PROGRAM)}
+        self._program_taken = False
+        self.dead_letters = DeadLetters()
+
+    @property
+    def agent_count(self) -> int:
+        """How many ids are registered, id 0 not counted."""
+        return len(self._endpoints) - 1
+
+    def inbox(self) -> Inbox:
+        """The inbox of id 0."""
+        return Inbox(self, self._endpoints[PROGRAM])
+
+    def register(self, agent_id: AgentId) -> Inbox:
+        """Make a mailbox for *agent_id* and return its receiving end.
+
+        Raises:
+            ValueError: The id is taken; or it is positive and this is a pool's router, where those are given out by
+                the supervisor (take a negative one).
+        """
+        if self._supervised and agent_id > PROGRAM:
+            raise ValueError(f"positive ids are given out by the pool; register {-agent_id} instead")
+        with self._lock:
+            if agent_id == PROGRAM and not self._program_taken and not self._supervised:
+                self._program_taken = True
+                return self.inbox()
+            if agent_id in self._endpoints:
+                raise ValueError(f"id {agent_id} is already registered")
+            endpoint = self._endpoints[agent_id] = Endpoint(agent_id)
+        return Inbox(self, endpoint)
+
+    def unregister(self, agent_id: AgentId) -> None:
+        """Forget *agent_id*: its mailbox closes, its unread messages become dead letters. Unknown ids are ignored."""
+        if agent_id == PROGRAM or (self._supervised and agent_id > PROGRAM):
+            raise ValueError(f"id {agent_id} belongs to the {'program' if agent_id == PROGRAM else 'pool'}")
+        endpoint = self._endpoints.get(agent_id)
+        if endpoint is not None:
+            self.bury(endpoint, self.forget(endpoint), DeadLetterReason.UNREGISTERED)
+
+    def send(self, message: AgentMessage, timeout: float | None = 0.0) -> None:
+        """Put *message* into the mailbox of ``message.to``.
+
+        Args:
+            message: The message; the errors carry it back.
+            timeout: Seconds to wait for room; 0 does not wait, None waits for ever.
+        Raises:
+            NotRegistered: Nobody has that id.
+            InboxFull: No room in time.
+            InboxClosed: The receiver ended while the sender waited.
+        """
+        endpoint = self._endpoints.get(message.to)
+        if endpoint is None:
+            raise NotRegistered(f"agent {message.to} is not registered: it ended, or never was", message)
+        mailbox = endpoint.mailbox
+        if mailbox is None:
+            mailbox = self.open(endpoint)
+        if message.to == PROGRAM:
+            dropped = mailbox.force(message)
+            if dropped is not NOTHING:
+                self.dead_letters.add(dropped, DeadLetterReason.DROPPED_OLDEST)
+            return
+        result = mailbox.put(message, timeout)
+        if result is Put.FULL:
+            raise InboxFull(
+                f"the inbox of agent {message.to} is full ({mailbox.capacity} messages); "
+                "name a timeout to wait for room",
+                message,
+            )
+        if result is Put.CLOSED:
+            raise InboxClosed(f"the inbox of agent {message.to} is closed: it ended", message)
+
+    # For the supervisor -----------------------------------------------------------------------------------------
+
+    def add(self, endpoint: Endpoint) -> None:
+        """Make *endpoint* known under its id."""
+        self._endpoints[endpoint.id] = endpoint
+
+    def open(self, endpoint: Endpoint) -> Mailbox:
+        """The mailbox of *endpoint*, made now if need be; closed if its id has gone."""
+        with self._lock:
+            if endpoint.mailbox is None:
+                mailbox = Mailbox(self._capacity)
+                if endpoint.gone:
+                    mailbox.seal()
+                endpoint.mailbox = mailbox
+            return endpoint.mailbox
+
+    def forget(self, endpoint: Endpoint) -> list[Any]:
+        """Forget the id and close its mailbox; hand back what was not read."""
+        with self._lock:
+            endpoint.gone = True
+            self._endpoints.pop(endpoint.id, None)
+        return endpoint.mailbox.close() if endpoint.mailbox is not None else []
+
+    def bury(self, endpoint: Endpoint, items: list[Any], reason: DeadLetterReason) -> None:
+        """Make dead letters of *items*."""
+        for item in items:
+            if isinstance(item, AgentMessage):
+                self.dead_letters.add(item, reason)
+            else:  # an ask: its sender is told, too
+                item.refuse(f"agent {endpoint.id} ended before it answered")
+                self.dead_letters.add(item.message, reason)

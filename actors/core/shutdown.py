@@ -1,0 +1,118 @@
+"""How a pool ends."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from loguru import logger
+
+from ..errors import DeadlockError
+from .acts import Acts
+from .cell import AgentCell
+from .janitor import janitor
+from .member import current, wait_for
+from .waiter import Waiter
+
+if TYPE_CHECKING:
+    from .supervisor import Supervisor
+    from .timers import Timers
+
+
+class Shutdown:
+    """Drains a pool or closes it.
+
+    Guarantees: closing twice does nothing twice, and each call returns when the pool has ended; after it no thread is
+    left but those of abandoned agents, and nobody waits for room.
+
+    Locks: the supervisor's turn guards ``draining``, ``closed`` and ``_closing``.
+    """
+
+    def __init__(self, supervisor: Supervisor, timers: Timers) -> None:
+        self._supervisor = supervisor
+        self._timers = timers
+        self.draining = False
+        self.closed = False
+        self._closing = False
+        self._finished = threading.Event()
+
+    def refuse_inside(self, what: str) -> None:
+        """Raise when an agent of this pool calls something that waits for all of them."""
+        member = current()
+        cell = getattr(member, "cell", member)  # a tool call waits as its agent
+        if isinstance(cell, AgentCell) and cell.supervisor is self._supervisor:
+            raise DeadlockError(f"{what} inside an agent of the pool waits for that agent", (cell.label, cell.label))
+
+    def drain(self, timeout: float | None) -> bool:
+        """Refuse new agents and wait for the end of all; False when the time ran out."""
+        self._supervisor.refuse_after_fork()
+        self.refuse_inside("drain()")
+        self._refuse_from_now(closed=False)
+        return self._wait_until_idle(timeout)
+
+    def _refuse_from_now(self, *, closed: bool) -> None:
+        acts = Acts()
+        with self._supervisor.turn:
+            self.draining = True
+            self.closed = self.closed or closed
+            acts.wakes += [admission.waiter for admission in self._supervisor.roster.admissions]
+            self._supervisor.roster.admissions.clear()
+        self._supervisor.perform(acts)
+
+    def _wait_until_idle(self, timeout: float | None) -> bool:
+        end = float("inf") if timeout is None else self._supervisor.clock.monotonic() + timeout
+        while True:
+            waiter = Waiter()
+            with self._supervisor.turn:
+                if self._supervisor.roster.is_idle():
+                    return True
+                self._supervisor.roster.idle_waiters.append(waiter)
+                # Whoever waits for the end minds the timers, if the supervisor's thread could not be started.
+                alarm = float("inf") if self._supervisor.has_thread else self._timers.next_at()
+            until = min(end, alarm)
+            try:
+                wait_for(
+                    waiter, None if until == float("inf") else until - self._supervisor.clock.monotonic(), "all agents"
+                )
+            finally:
+                with self._supervisor.turn:
+                    self._supervisor.roster.idle_waiters.remove(waiter)
+            if not self._supervisor.has_thread:
+                self._supervisor.tick()
+            if self._supervisor.clock.monotonic() >= end:
+                return self._supervisor.roster.is_idle()
+
+    def close(self, reason: str = "the pool was closed") -> None:
+        """Abort what still runs, and end: no thread is left but those of abandoned agents. Idempotent."""
+        self._supervisor.refuse_after_fork()
+        self.refuse_inside("close()")
+        self._refuse_from_now(closed=True)
+        with self._supervisor.turn:
+            first, self._closing = not self._closing, True
+        if not first:
+            self._finished.wait()
+            return
+        try:
+            self._supervisor.cancel_all(reason)
+            self._wait_until_idle(None)
+            self._end_threads()
+        finally:  # also when a second Ctrl-C comes: the pool counts as given up
+            self._finished.set()
+            janitor().forget(self._supervisor)
+
+    def _end_threads(self) -> None:
+        self._supervisor.crew.close()
+        if self._supervisor.dispatcher is not None and not self._supervisor.dispatcher.close(
+            self._supervisor.abort_timeout
+        ):
+            logger.warning("the event sink of {} is stuck: its thread is left behind", self._supervisor.name)
+        if self._supervisor.has_thread:
+            self._supervisor.mailbox.seal()
+            if not self._supervisor.is_here():
+                self._supervisor.actor_stopped.wait(self._supervisor.abort_timeout)
+        with self._supervisor.turn:
+            stuck = {stray.thread for stray in self._supervisor.stops.abandoned}
+        end = self._supervisor.clock.monotonic() + self._supervisor.abort_timeout
+        for thread in self._supervisor.crew.threads():
+            if thread is not threading.current_thread() and thread.ident not in stuck:
+                thread.join(max(0.0, end - self._supervisor.clock.monotonic()))

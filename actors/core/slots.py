@@ -1,0 +1,63 @@
+"""Who may run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .cell import AgentCell
+    from .waiter import Waiter
+
+
+class Slots:
+    """The right to run, ``limit`` times.
+
+    An agent that parks keeps its slot but lays it out in ``idle``, without a lock; whoever needs a slot raises
+    ``need``, then takes one from there. The one who parks inserts, then reads ``need``; the one who needs sets
+    ``need``, then looks: so one of the two sees the other. Most parks end before anybody needed the slot, and cost
+    two dict operations.
+
+    Guarantees: ``held <= limit`` but after the limit was lowered; only a slot that is held is ever offered.
+
+    Locks: the supervisor's turn guards every field but ``idle`` (single dict operations, atomic) and ``need`` (set
+    under the turn, read anywhere).
+    """
+
+    __slots__ = ("held", "idle", "limit", "need", "woken")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.held = 0
+        self.need = False
+        self.idle: dict[AgentCell, None] = {}
+        self.woken: dict[AgentCell, list[Waiter]] = {}
+
+    @property
+    def available(self) -> int:
+        """Slots that somebody new could get, after those who wait to go on."""
+        return self.limit - self.held + len(self.idle) - len(self.woken)
+
+    def take(self, cell: AgentCell) -> None:
+        """Give a free slot to *cell*."""
+        self.held += 1
+        cell.has_slot = True
+
+    def free(self, cell: AgentCell) -> None:
+        """Take the slot back that *cell* holds, if it holds one."""
+        self.idle.pop(cell, None)
+        if cell.has_slot:
+            cell.has_slot = False
+            self.held -= 1
+
+    def find(self) -> bool:
+        """Is a slot free, if need be one that a parked agent laid out?"""
+        while self.held >= self.limit:
+            self.need = True
+            try:
+                cell, _ = self.idle.popitem()
+            except KeyError:
+                return False
+            if cell.has_slot:  # an agent may be abandoned just as it parks: then it holds none any more
+                cell.has_slot = False
+                self.held -= 1
+        return True

@@ -1,0 +1,136 @@
+"""Admitted agents that wait for their first slot."""
+
+from __future__ import annotations
+
+import heapq
+from collections import OrderedDict, deque
+from typing import TYPE_CHECKING
+
+from .outcome import AgentStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator
+
+    from .cell import AgentCell
+
+    Level = OrderedDict[Hashable, deque["AgentCell"]]
+
+
+def _waits(cell: AgentCell) -> bool:
+    return cell.state is AgentStatus.QUEUED and cell.outcome is None
+
+
+class StartQueue:
+    """Who starts next: by priority, the higher first; then in turn by group; then by age.
+
+    An agent that ends while it is queued stays where it is until it is popped, or until such dead entries outnumber
+    the living. Locks: none, the supervisor's turn guards it.
+    """
+
+    def __init__(self) -> None:
+        self._levels: dict[int, Level] = {}
+        self._priorities: list[int] = []
+        self._living = 0
+        self._dead = 0
+
+    def __len__(self) -> int:
+        return self._living
+
+    def push(self, cell: AgentCell) -> None:
+        """Add *cell* at the end of its group."""
+        priority = cell.spec.priority
+        level = self._levels.get(priority)
+        if level is None:
+            level = self._levels[priority] = OrderedDict()
+            heapq.heappush(self._priorities, -priority)
+        group = level.get(cell.spec.group)
+        if group is None:
+            group = level[cell.spec.group] = deque()
+        group.append(cell)
+        self._living += 1
+
+    def pop(self) -> AgentCell | None:
+        """Take the one that starts next."""
+        while self._priorities:
+            priority = -self._priorities[0]
+            level = self._levels[priority]
+            while level:
+                name, group = next(iter(level.items()))
+                cell = self._first(group)
+                if group:
+                    level.move_to_end(name)
+                else:
+                    del level[name]
+                if cell is not None:
+                    self._living -= 1
+                    return cell
+            heapq.heappop(self._priorities)
+            del self._levels[priority]
+        return None
+
+    def _first(self, group: deque[AgentCell]) -> AgentCell | None:
+        while group:
+            cell = group.popleft()
+            if _waits(cell):
+                return cell
+            self._dead -= 1
+        return None
+
+    def ended(self) -> None:
+        """One of the queued agents has ended without a start."""
+        self._living -= 1
+        self._dead += 1
+        if self._dead > 32 and self._dead > self._living:
+            self._prune()
+
+    def _prune(self) -> None:
+        living = list(self)
+        self._levels.clear()
+        self._priorities.clear()
+        self._living = self._dead = 0
+        for cell in living:
+            self.push(cell)
+
+    def __iter__(self) -> Iterator[AgentCell]:
+        for level in self._levels.values():
+            for group in level.values():
+                for cell in group:
+                    if _waits(cell):
+                        yield cell
+
+
+class ChildQueue:
+    """Children that wait for their first slot: the deepest first, then by age.
+
+    Locks: none, the supervisor's turn guards it.
+    """
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int, AgentCell]] = []
+        self._living = 0
+
+    def __len__(self) -> int:
+        return self._living
+
+    def push(self, cell: AgentCell) -> None:
+        """Add *cell*."""
+        heapq.heappush(self._heap, (-cell.depth, cell.id, cell))
+        self._living += 1
+
+    def pop(self) -> AgentCell | None:
+        """Take the one that starts next."""
+        while self._heap:
+            cell = heapq.heappop(self._heap)[2]
+            if _waits(cell):
+                self._living -= 1
+                return cell
+        return None
+
+    def ended(self) -> None:
+        """One of the queued children has ended without a start."""
+        self._living -= 1
+        if not self._living:
+            self._heap.clear()
+
+    def __iter__(self) -> Iterator[AgentCell]:
+        return (cell for _, _, cell in self._heap if _waits(cell))

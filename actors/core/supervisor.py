@@ -1,0 +1,447 @@
+"""The actor that admits agents, hands out slots and settles outcomes."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from loguru import logger
+
+from ..errors import CapacityError, PoolClosed
+from . import fork
+from .actor import Actor
+from .acts import Acts
+from .branch import Branches
+from .cell import AgentCell, Ending
+from .clock import SYSTEM_CLOCK, Clock
+from .crash import crashed
+from .dispatcher import Dispatcher, posted
+from .event import AgentParked, AgentResumed
+from .janitor import janitor
+from .joinset import JoinSet
+from .member import wait_for
+from .outcome import AgentStatus
+from .roster import Admission, Roster
+from .shutdown import Shutdown
+from .stops import Stops
+from .threads import Crew
+from .timers import Timers
+from .waiter import Waiter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from .branch import Branch
+    from .envelope import Envelope
+    from .event import Event
+    from .message import AgentId
+    from .router import MessageRouter
+    from .slots import Slots
+    from .spec import AgentSpec
+    from .threads import Worker
+
+KEPT_WORKERS = 8
+"""Idle workers that a small pool keeps."""
+
+
+class Supervisor(Actor):
+    """Admits agents, hands out slots, and settles each agent's outcome.
+
+    It is a Pykka actor, and its step is the *turn*: one message at a time. What comes from a caller or from a worker
+    that has finished an agent is handled inline, in the thread that brings it, so no message waits for a thread to
+    wake; timers and foreign messages come by mailbox, in the supervisor's own thread, started when it is needed.
+
+    Guarantees: slots held <= ``max_concurrent``; every admitted agent gets exactly one outcome, after its cleanup.
+
+    Locks: ``turn`` guards the roster, the stops, the branches, the timers, the join sets and the cells. No user code,
+    no wake and no thread start happens under it (see ``Acts``). Router, dispatcher and crew have leaf locks.
+    """
+
+    inbox_capacity: ClassVar[int | None] = None
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        max_concurrent: int,
+        max_queued: int | None,
+        max_live: int,
+        inbox_capacity: int,
+        abort_timeout: float,
+        sink: Callable[[Event], object] | None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.clock = clock
+        self.turn = threading.Lock()
+        self.abort_timeout = abort_timeout
+        self.listening = sink is not None
+        self.crew = Crew(name, keep=max(KEPT_WORKERS, max_concurrent))
+        self.owed = JoinSet(self.turn)
+        self._timers = Timers()
+        self.roster = Roster(
+            max_concurrent=max_concurrent,
+            max_queued=max_queued,
+            max_live=max_live,
+            inbox_capacity=inbox_capacity,
+            timers=self._timers,
+            clock=clock,
+            note=self.emit if self.listening else None,
+        )
+        self.slots: Slots = self.roster.slots
+        self.router: MessageRouter = self.roster.router
+        self.stops = Stops(self.roster, self._timers, clock, abort_timeout)
+        self.branches = Branches(self)
+        self.shutdown = Shutdown(self, self._timers)
+        self._starting = threading.Lock()
+        self.has_thread = False
+        self._generation = fork.generation()
+        janitor().watch(self)
+        self.dispatcher = Dispatcher(sink, f"{name}-events") if sink is not None else None
+
+    def refuse_after_fork(self) -> None:
+        """Raise in a forked child."""
+        fork.refuse_after_fork(self._generation)
+
+    # Admission --------------------------------------------------------------------------------------------------
+
+    def admit(
+        self,
+        specs: Sequence[AgentSpec],
+        *,
+        owner: JoinSet | None,
+        parent: AgentCell | None = None,
+        timeout: float | None = 0.0,
+        bounded: bool = True,
+    ) -> list[AgentCell]:
+        """Admit all of *specs*, or none.
+
+        Args:
+            owner: To whom the outcomes are owed; None owes them to the handles alone.
+            parent: The agent whose children they are. Children are never refused for lack of room.
+            timeout: Seconds to wait for room, first come first served.
+            bounded: False lets them queue beyond ``max_queued``.
+        Raises:
+            CapacityError: No room in time, or more than could ever fit.
+            PoolClosed: The pool drains or is closed.
+        """
+        self.refuse_after_fork()
+        bounded = bounded and parent is None
+        cells = [AgentCell(self, spec, parent, owner, bounded=bounded) for spec in specs]
+        # A deadline that nobody could watch is refused before anything is admitted.
+        if any(spec.timeout is not None or spec.deadline is not None for spec in specs):
+            self.ensure_thread()
+        acts = Acts()
+        waiting = None
+        with self.turn:
+            self._refuse_when_closed(parent)
+            if not bounded or (not self.roster.admissions and self.roster.has_room(len(cells))):
+                self.roster.enter(cells, acts)
+            else:
+                self._refuse_when_full(len(cells), timeout)
+                waiting = Admission(cells)
+                self.roster.admissions.append(waiting)
+                self.roster.balance(acts)  # raises need: who parks next makes room
+        self.perform(acts)
+        if waiting is not None:
+            self._await_room(waiting, timeout)
+        return cells
+
+    def _refuse_when_closed(self, parent: AgentCell | None) -> None:
+        if parent is not None:
+            parent.token.check()
+            if parent.outcome is not None:
+                raise PoolClosed(f"{parent.label} has ended: it can have no more children")
+        if self.shutdown.closed or (self.shutdown.draining and parent is None):
+            state = "closed" if self.shutdown.closed else "draining"
+            raise PoolClosed(f"pool {self.name} is {state}: it takes no new agents")
+        if parent is None and self.slots.limit == 0:
+            raise CapacityError("the pool takes no agents: max_concurrent is 0")
+
+    def _refuse_when_full(self, count: int, timeout: float | None) -> None:
+        self.roster.refuse_impossible(count)
+        if timeout is not None and timeout <= 0:
+            active, queued = self.counts()
+            raise CapacityError(
+                f"agent pool at capacity ({active} active of {self.slots.limit}, {queued} queued); "
+                "raise max_queued, name a timeout, or join agents first"
+            )
+
+    def _await_room(self, waiting: Admission, timeout: float | None) -> None:
+        try:
+            wait_for(waiting.waiter, timeout, "room in the pool")
+        finally:
+            acts = Acts()
+            with self.turn:
+                if waiting in self.roster.admissions:
+                    self.roster.admissions.remove(waiting)
+                    self.roster.balance(acts)  # who stands behind may need less room
+            self.perform(acts)
+        if not waiting.admitted:
+            if self.shutdown.draining:
+                raise PoolClosed(f"pool {self.name} closed while the spawn waited for room")
+            raise CapacityError(f"no room for {len(waiting.cells)} agents within {timeout} s")
+
+    # Parking ----------------------------------------------------------------------------------------------------
+
+    def rebalance(self) -> None:
+        """A slot was laid out, and somebody needs one."""
+        acts = Acts()
+        with self.turn:
+            self.roster.balance(acts)
+        self.perform(acts)
+
+    def reclaim_slot(self, cell: AgentCell) -> None:
+        """Wait until *cell* holds a slot again. A cancelled agent goes on without one, to its end."""
+        if cell.token.cancelled:
+            return
+        waiter = Waiter()
+        acts = Acts()
+        with self.turn:
+            if cell.has_slot or cell.stopping or cell.outcome is not None:
+                return
+            self.slots.woken.setdefault(cell, []).append(waiter)
+            self.roster.balance(acts)
+        self.perform(acts)
+        forget = cell.token.on_cancel(waiter.wake)
+        try:
+            waiter.wait()
+        finally:
+            forget()
+            with self.turn:
+                if waiter in self.slots.woken.get(cell, ()):
+                    del self.slots.woken[cell]
+
+    # The life of an agent, on a worker's thread -----------------------------------------------------------------
+
+    def work(self, cell: AgentCell, worker: Worker) -> bool:
+        """Run *cell*, and then whoever gets its slot. The job of a worker."""
+        while True:
+            outcome = cell.live()
+            acts = Acts()
+            rested = False
+            following: AgentCell | None = None
+            with self.turn:
+                if cell.outcome is None:
+                    self.roster.settle(cell, outcome, acts)
+                else:  # it was abandoned, and ends only now
+                    self.stops.abandoned.discard(cell)
+                    cell.release()
+                self.roster.balance(acts)
+                # A worker with callbacks to call must not take the next agent: a slow callback would hold it up.
+                if not acts.calls:
+                    if acts.starts:
+                        following = acts.starts.popleft()
+                    else:
+                        rested = self.crew.rest(worker)
+            self.perform(acts)
+            if following is None:
+                return rested
+            cell = following
+
+    def perform(self, acts: Acts) -> None:
+        """Do what a turn decided. Called without the turn."""
+        while acts.starts:
+            cell = acts.starts.popleft()
+            try:
+                self.crew.start(self._job(cell))
+            except RuntimeError as error:  # "can't start new thread": a clear outcome instead of a hang
+                logger.error("{} could not be started: {}", cell.label, error)
+                with self.turn:
+                    ending = Ending(AgentStatus.CRASHED, error=crashed(error))
+                    self.roster.settle(cell, cell.make_outcome(ending), acts)
+                    self.roster.balance(acts)
+        for waiter in acts.wakes:
+            waiter.wake()
+        for cell in acts.fires:
+            cell.token.fire()
+        for call in acts.calls:
+            call()
+        if self._timers.earlier():
+            self._wake_timer_thread()
+
+    def _job(self, cell: AgentCell) -> Callable[[Worker], bool]:
+        return lambda worker: self.work(cell, worker)
+
+    # Cancels ----------------------------------------------------------------------------------------------------
+
+    def cancel(self, cell: AgentCell, reason: str = "") -> bool:
+        """Cancel *cell* and everybody below it; returns at once. False when it has ended already."""
+        return self.cancel_all(reason, [cell]) > 0
+
+    def cancel_id(self, agent_id: AgentId, reason: str) -> bool:
+        """Cancel the agent of that id; False when there is none."""
+        cell = self.roster.find(agent_id)
+        return cell is not None and self.cancel(cell, reason)
+
+    def cancel_all(self, reason: str, cells: Iterable[AgentCell] | None = None) -> int:
+        """Cancel *cells*, or everybody; returns at once how many had not ended."""
+        self.refuse_after_fork()
+        acts = Acts()
+        with self.turn:
+            running = [cell for cell in (self.roster.everybody() if cells is None else cells) if cell.outcome is None]
+            self.stops.cancel(running, reason, acts)
+            self.roster.balance(acts)
+        self.perform(acts)
+        return len(running)
+
+    def stop_children(self, cell: AgentCell) -> Waiter | None:
+        """Cancel what still runs below *cell*; a waiter that is woken when all of it has ended, or None."""
+        if not cell.children:
+            return None
+        acts = Acts()
+        with self.turn:
+            self.stops.cancel(list(cell.children.values()), f"{cell.label} ended", acts)
+            waiter = cell.await_children()
+            self.roster.balance(acts)
+        self.perform(acts)
+        return waiter
+
+    # Outcomes ---------------------------------------------------------------------------------------------------
+
+    def wait_ended(self, cell: AgentCell, timeout: float | None) -> bool:
+        """Wait for the outcome of *cell*; False when the time ran out."""
+        self.refuse_after_fork()
+        waiter = Waiter()
+        with self.turn:
+            if cell.outcome is not None:
+                return True
+            if cell.waiters is None:
+                cell.waiters = []
+            cell.waiters.append(waiter)
+        try:
+            wait_for(waiter, timeout, f"the outcome of {cell.label}", cell)
+        finally:
+            with self.turn:
+                if cell.waiters is not None:
+                    cell.waiters.remove(waiter)
+        return cell.outcome is not None
+
+    def when_ended(self, cell: AgentCell, call: Callable[[], object]) -> None:
+        """Call *call* once when the outcome of *cell* is there; at once if it is."""
+        with self.turn:
+            if cell.outcome is None:
+                if cell.callbacks is None:
+                    cell.callbacks = []
+                cell.callbacks.append(call)
+                return
+        call()
+
+    def disown(self, cell: AgentCell) -> None:
+        """The outcome of *cell* is owed to nobody (any more)."""
+        owner, cell.owner = cell.owner, None
+        if owner is not None:
+            owner.remove(cell)
+
+    # The supervisor's own thread: timers and foreign messages ---------------------------------------------------
+
+    def ensure_thread(self) -> None:
+        """Start the supervisor's own thread, if it does not run."""
+        if not self.has_thread:
+            with self._starting:
+                if not self.has_thread:
+                    self._start_actor_loop()
+                    self.has_thread = True
+
+    def _wake_timer_thread(self) -> None:
+        try:
+            self.ensure_thread()
+        except RuntimeError:  # no thread can be started: whoever waits in close() minds the timers
+            logger.warning("the supervisor of {} has no thread: deadlines wait for close()", self.name)
+            return
+        self._timers.announce()
+        self.mailbox.put_system(None)
+
+    def _envelopes(self) -> Iterator[Envelope]:
+        while True:
+            with self.turn:
+                wait = self._timers.sleep(self.clock.monotonic())
+            try:
+                envelope = self.mailbox.get(wait)
+            except TimeoutError:
+                envelope = None
+            self._tick_quietly()
+            if envelope is not None:
+                yield envelope
+                del envelope
+
+    def _tick_quietly(self) -> None:
+        try:
+            self.tick()
+        except BaseException:  # noqa: BLE001 - a defect of ours must not end all timers
+            logger.exception("the timers of {} failed", self.name)
+
+    def tick(self) -> None:
+        """Handle the timers that are due."""
+        acts = Acts()
+        with self.turn:
+            self.stops.handle_due(acts)
+            self.roster.balance(acts)
+        self.perform(acts)
+
+    def _handle(self, envelope: Envelope) -> Any:
+        """Handle a foreign message. One that fails is reported, and ends nothing."""
+        if super()._handle(envelope) is not None:
+            self._report()
+
+    def on_stop(self) -> None:
+        """A supervisor that is stopped closes its pool."""
+        self.has_thread = False  # from here on, close() minds the timers itself
+        self.shutdown.close("its supervisor was stopped")
+
+    # Events -----------------------------------------------------------------------------------------------------
+
+    def emit(self, cell: AgentCell, make: Callable[..., Event], **fields: Any) -> None:
+        """Note an event of *cell*; without a sink, and after its end, nothing happens."""
+        if self.dispatcher is not None and cell.outcome is None:
+            parent = None if cell.parent is None else cell.parent.id
+            self.dispatcher.post(
+                posted(make, fields, agent_id=cell.id, agent=cell.spec.name, parent_id=parent, depth=cell.depth)
+            )
+
+    def parked(self, cell: AgentCell, on: str) -> None:
+        """*cell* has parked."""
+        self.emit(cell, AgentParked, on=on)
+
+    def resumed(self, cell: AgentCell) -> None:
+        """*cell* goes on."""
+        self.emit(cell, AgentResumed)
+
+    # The whole pool ---------------------------------------------------------------------------------------------
+
+    def counts(self) -> tuple[int, int]:
+        """How many are running or parked, and how many are queued."""
+        return len(self.roster.live), len(self.roster.queued)
+
+    def figures(self) -> dict[str, Any]:
+        """The figures of ``PoolStats``."""
+        with self.turn:
+            live = self.roster.live.values()
+            return {
+                "active": len(live),
+                "queued": len(self.roster.queued),
+                "outstanding": len(self.owed),
+                "parked": sum(cell.status is AgentStatus.PARKED for cell in live),
+                "abandoned_threads": len(self.stops.abandoned),
+                "dead_letters": self.router.dead_letters.total,
+                "started": self.roster.started,
+                "ended": dict(self.roster.ended),
+            }
+
+    def cells(self) -> tuple[list[AgentCell], list[AgentCell | Branch]]:
+        """The agents that have not ended, by id, and those whose threads were abandoned."""
+        with self.turn:
+            return sorted(self.roster.everybody(), key=lambda cell: cell.id), list(self.stops.abandoned)
+
+    def resize(self, max_concurrent: int) -> None:
+        """Change the limit; who runs already runs on."""
+        self.refuse_after_fork()
+        with self.turn:
+            self.slots.limit = max_concurrent
+            self.crew.keep = max(KEPT_WORKERS, max_concurrent)
+        self.rebalance()
+
+    def stop_at_exit(self) -> None:
+        """Abort at the end of the program: no drain, and no longer than ``abort_timeout``."""
+        self.shutdown.close("the program ends")

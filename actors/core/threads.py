@@ -1,0 +1,130 @@
+"""Worker threads that are reused."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from typing import TYPE_CHECKING
+
+from loguru import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Job = Callable[["Worker"], bool]
+
+
+class Worker:
+    """One reusable daemon thread.
+
+    A job gets its worker and answers whether it has already put the worker to rest (see :meth:`Crew.rest`).
+    """
+
+    __slots__ = ("_crew", "_gate", "_job", "thread")
+
+    def __init__(self, crew: Crew, job: Job) -> None:
+        self._crew = crew
+        self._gate = threading.Lock()
+        self._gate.acquire()
+        self._job: Job | None = job
+        self.thread = threading.Thread(target=self._run, name=crew.next_name(), daemon=True)
+
+    def assign(self, job: Job | None) -> None:
+        """Run *job* next; None ends the thread. Only for a worker taken from rest."""
+        self._job = job
+        self._gate.release()
+
+    def _run(self) -> None:
+        try:
+            while (job := self._job) is not None:
+                self._job = None
+                rested = self._do(job)
+                del job  # an idle worker keeps nothing alive
+                if not rested and not self._crew.rest(self):
+                    return
+                self._gate.acquire()
+        finally:
+            self._crew.left(self)
+
+    def _do(self, job: Job) -> bool:
+        try:
+            return job(self)
+        except BaseException:  # noqa: BLE001 - a defect of ours; the worker must go on
+            logger.exception("a worker's job failed")
+            return False
+
+
+class Crew:
+    """Starts jobs on idle workers, or on new ones.
+
+    Guarantees: a job starts or :meth:`start` raises; at most ``keep`` workers idle, the others end; after
+    :meth:`close` idle workers end and busy ones end with their job.
+
+    Locks: ``_lock`` guards ``_workers``. ``_idle`` changes by single list operations, which are atomic.
+    """
+
+    def __init__(self, name: str, keep: int) -> None:
+        self._name = name
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        self._workers: set[Worker] = set()
+        self._idle: list[Worker] = []
+        self._closing = False
+        self.keep = keep
+
+    def next_name(self) -> str:
+        """A name for a new thread."""
+        return f"{self._name}-{next(self._numbers)}"
+
+    def start(self, job: Job) -> None:
+        """Run *job* on a worker.
+
+        Raises:
+            RuntimeError: No thread can be started.
+        """
+        try:
+            worker = self._idle.pop()
+        except IndexError:
+            worker = Worker(self, job)
+            with self._lock:
+                self._workers.add(worker)
+            try:
+                worker.thread.start()
+            except BaseException:
+                self.left(worker)
+                raise
+        else:
+            worker.assign(job)
+
+    def rest(self, worker: Worker) -> bool:
+        """Let *worker* be used again; False when it should end."""
+        if self._closing or len(self._idle) >= self.keep:
+            return False
+        self._idle.append(worker)
+        if self._closing:  # close() may have looked before the append: whoever removes it decides
+            try:
+                self._idle.remove(worker)
+            except ValueError:
+                return True
+            return False
+        return True
+
+    def left(self, worker: Worker) -> None:
+        """*worker* has ended."""
+        with self._lock:
+            self._workers.discard(worker)
+
+    def close(self) -> None:
+        """End idle workers now and the others after their job; returns at once."""
+        self._closing = True
+        while True:
+            try:
+                worker = self._idle.pop()
+            except IndexError:
+                return
+            worker.assign(None)
+
+    def threads(self) -> list[threading.Thread]:
+        """The threads of all workers."""
+        with self._lock:
+            return [worker.thread for worker in self._workers]

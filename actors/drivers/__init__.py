@@ -1,0 +1,1 @@
+"""What answers completion requests: a script, a function, a route to others."""

@@ -1,0 +1,48 @@
+"""What drivers share."""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING
+
+from ..agent.events import TextDelta
+from ..agent.ports import PrivacyTier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..agent.ports import CompletionRequest, CompletionResponse, TokenUsage
+    from ..core.cancel import CancelToken
+    from ..core.event import Event
+
+
+class Driver(abc.ABC):
+    """A driver that answers in one piece, costs nothing, and keeps its data here. Subclasses say otherwise.
+
+    Args:
+        context_window: Tokens that request and answer may have together.
+    """
+
+    privacy_tier: PrivacyTier = PrivacyTier.SOVEREIGN
+
+    def __init__(self, *, context_window: int = 4096) -> None:
+        if context_window < 1:
+            raise ValueError(f"context_window must be at least 1, got {context_window}")
+        self.context_window = context_window
+
+    @abc.abstractmethod
+    def complete(self, request: CompletionRequest, *, cancel: CancelToken) -> CompletionResponse:
+        """Answer *request*."""
+
+    def stream(
+        self, request: CompletionRequest, on_event: Callable[[Event], None], *, cancel: CancelToken
+    ) -> CompletionResponse:
+        """Answer *request*, and hand over the whole text as one delta."""
+        response = self.complete(request, cancel=cancel)
+        if response.text:
+            on_event(TextDelta(text=response.text))
+        return response
+
+    def estimate_cost(self, usage: TokenUsage) -> float:  # noqa: ARG002 - nothing costs nothing
+        """0 USD."""
+        return 0.0

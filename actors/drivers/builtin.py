@@ -1,0 +1,31 @@
+"""The drivers that a manifest may name by a word."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ManifestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BUILT_IN = {"echo": ("function", "echo")}
+"""Name -> module of this package and factory in it; imported when asked for."""
+
+
+def find_driver(name: str) -> Callable[[Any], Any]:
+    """The factory of the built-in driver *name*.
+
+    Raises:
+        ManifestError: There is none of that name.
+    """
+    try:
+        module, factory = BUILT_IN[name]
+    except KeyError:
+        known = ", ".join(sorted(BUILT_IN))
+        raise ManifestError(
+            [f"model.driver: no built-in driver {name!r} (known: {known}); name your own as 'package.module:factory'"]
+        ) from None
+    found: Callable[[Any], Any] = getattr(importlib.import_module(f".{module}", __package__), factory)
+    return found

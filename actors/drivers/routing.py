@@ -1,0 +1,119 @@
+"""A primary driver, and another for when it cannot answer."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from ..errors import DriverError
+from .base import Driver
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..agent.ports import CompletionRequest, CompletionResponse, LlmDriver, TokenUsage
+    from ..core.cancel import CancelToken
+    from ..core.event import Event
+
+
+class RoutingStrategy(StrEnum):
+    """Who is asked."""
+
+    PRIMARY_WITH_FALLBACK = "primary_with_fallback"
+    PRIMARY_ONLY = "primary_only"
+    FALLBACK_ONLY = "fallback_only"
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingMetrics:
+    """Counts so far. A spillover is a request that went on to the fallback."""
+
+    primary_attempts: int = 0
+    primary_successes: int = 0
+    fallback_attempts: int = 0
+    fallback_successes: int = 0
+    spillovers: int = 0
+
+    @property
+    def attempts(self) -> int:
+        """Calls of either driver."""
+        return self.primary_attempts + self.fallback_attempts
+
+    @property
+    def successes(self) -> int:
+        """Answers of either driver."""
+        return self.primary_successes + self.fallback_successes
+
+
+class RoutingDriver(Driver):
+    """Asks *primary*, and *fallback* when the primary fails with a retryable error.
+
+    Its privacy tier is the more permissive one of the drivers that it may ask, its window the smaller one.
+
+    Locks: ``_lock`` guards ``_metrics``.
+    """
+
+    def __init__(
+        self,
+        primary: LlmDriver,
+        fallback: LlmDriver | None = None,
+        strategy: RoutingStrategy = RoutingStrategy.PRIMARY_WITH_FALLBACK,
+    ) -> None:
+        strategy = RoutingStrategy(strategy)
+        if fallback is None and strategy is RoutingStrategy.FALLBACK_ONLY:
+            raise ValueError("strategy 'fallback_only' needs a fallback driver")
+        drivers = [primary] if fallback is None else [primary, fallback]
+        super().__init__(context_window=min(driver.context_window for driver in drivers))
+        self.privacy_tier = max((driver.privacy_tier for driver in drivers), key=lambda tier: tier.rank)
+        self._primary = primary
+        self._fallback = fallback
+        self._strategy = strategy
+        self._lock = threading.Lock()
+        self._metrics = RoutingMetrics()
+
+    @property
+    def metrics(self) -> RoutingMetrics:
+        """Counts so far."""
+        with self._lock:
+            return self._metrics
+
+    def complete(self, request: CompletionRequest, *, cancel: CancelToken) -> CompletionResponse:
+        """Answer as the first driver that can."""
+        return self._route(lambda driver: driver.complete(request, cancel=cancel))
+
+    def stream(
+        self, request: CompletionRequest, on_event: Callable[[Event], None], *, cancel: CancelToken
+    ) -> CompletionResponse:
+        """Stream from the first driver that can answer."""
+        return self._route(lambda driver: driver.stream(request, on_event, cancel=cancel))
+
+    def _route(self, ask: Callable[[LlmDriver], CompletionResponse]) -> CompletionResponse:
+        if self._strategy is not RoutingStrategy.FALLBACK_ONLY:
+            self._count(primary_attempts=1)
+            try:
+                response = ask(self._primary)
+            except DriverError as error:
+                spill = self._strategy is RoutingStrategy.PRIMARY_WITH_FALLBACK and self._fallback is not None
+                if not (error.retryable and spill):
+                    raise
+                self._count(spillovers=1)
+            else:
+                self._count(primary_successes=1)
+                return response
+        assert self._fallback is not None
+        self._count(fallback_attempts=1)
+        response = ask(self._fallback)
+        self._count(fallback_successes=1)
+        return response
+
+    def _count(self, **more: int) -> None:
+        with self._lock:
+            now = {name: getattr(self._metrics, name) + count for name, count in more.items()}
+            self._metrics = replace(self._metrics, **now)
+
+    def estimate_cost(self, usage: TokenUsage) -> float:
+        """The higher of the two estimates: who answered is not known here."""
+        drivers = [self._primary] if self._fallback is None else [self._primary, self._fallback]
+        return max(driver.estimate_cost(usage) for driver in drivers)

@@ -1,0 +1,108 @@
+"""Answers from a list, in order: for tests and demonstrations."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
+from ..agent.ports import CompletionResponse, StopReason, ToolCall
+from ..errors import Cancelled, InferenceFailed
+from .base import Driver
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ..agent.ports import CompletionRequest, TokenUsage
+    from ..core.cancel import CancelToken
+
+Answer: TypeAlias = CompletionResponse | str | BaseException | type[BaseException]
+
+
+class ScriptedDriver(Driver):
+    """Answers each request with the next of *responses*.
+
+    Args:
+        responses: Answers, texts, or exceptions to be raised.
+        latency: Seconds that each answer takes; a cancel ends them.
+        default: The answer once the list is used up; None makes that an error.
+        context_window: Tokens.
+        usd_per_token: What ``estimate_cost`` charges.
+
+    Locks: ``_lock`` guards ``_responses`` and ``_requests``.
+    """
+
+    def __init__(
+        self,
+        responses: Iterable[Answer],
+        *,
+        latency: float = 0.0,
+        default: Answer | None = None,
+        context_window: int = 4096,
+        usd_per_token: float = 0.0,
+    ) -> None:
+        super().__init__(context_window=context_window)
+        if isinstance(responses, str):
+            raise TypeError("responses must be a list of answers; for one text use ScriptedDriver.text(...)")
+        if latency < 0:
+            raise ValueError(f"latency must not be negative, got {latency}")
+        self._lock = threading.Lock()
+        self._responses = deque(_checked(answer) for answer in responses)
+        self._count = len(self._responses)
+        self._default = None if default is None else _checked(default)
+        self._latency = latency
+        self._usd_per_token = usd_per_token
+        self._requests: list[CompletionRequest] = []
+
+    @classmethod
+    def text(cls, text: str, **options: Any) -> Self:
+        """A driver that answers once, with *text*."""
+        return cls([text], **options)
+
+    @classmethod
+    def tool_then_text(cls, tool_name: str, tool_input: Mapping[str, Any], text: str, **options: Any) -> Self:
+        """A driver that asks for one tool call, and then answers with *text*."""
+        call = ToolCall("call_1", tool_name, dict(tool_input))
+        return cls([CompletionResponse("", StopReason.TOOL_USE, (call,)), text], **options)
+
+    @property
+    def requests(self) -> list[CompletionRequest]:
+        """What it was asked, in order."""
+        with self._lock:
+            return list(self._requests)
+
+    def complete(self, request: CompletionRequest, *, cancel: CancelToken) -> CompletionResponse:
+        """The next answer of the script.
+
+        Raises:
+            InferenceFailed: The script has no more answers and no default.
+            Cancelled: *cancel* came while the answer was on its way.
+        """
+        with self._lock:
+            self._requests.append(request)
+            answer = self._responses.popleft() if self._responses else self._default
+        if self._latency and cancel.wait(self._latency):
+            raise Cancelled(cancel.reason, timed_out=cancel.timed_out)
+        cancel.check()
+        if answer is None:
+            raise InferenceFailed(
+                f"the script has no more answers ({self._count} were given, this is request {len(self._requests)}); "
+                "add answers, or give a default"
+            )
+        if isinstance(answer, BaseException | type):
+            raise answer
+        return CompletionResponse(answer) if isinstance(answer, str) else answer
+
+    def estimate_cost(self, usage: TokenUsage) -> float:
+        """``usd_per_token`` for every token."""
+        return usage.total * self._usd_per_token
+
+
+def _checked(answer: Answer) -> Answer:
+    if isinstance(answer, CompletionResponse | str | BaseException):
+        return answer
+    if isinstance(answer, type) and issubclass(answer, BaseException):
+        return answer
+    raise TypeError(
+        f"an answer is a CompletionResponse, a str or an exception, got {type(answer).__name__}: {answer!r}"
+    )

@@ -1,0 +1,304 @@
+"""Every error of the library, sorted by whose doing it was.
+
+One root, :class:`ActorsError`. Each class carries fields, not only text, and survives a pickle round trip.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+ErrorT = TypeVar("ErrorT", bound=BaseException)
+
+
+def _rebuild(cls: type[BaseException], args: tuple[Any, ...], state: dict[str, Any]) -> BaseException:
+    # Not cls(*args): the signature of a subclass need not be that of its args.
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class _Portable(BaseException):
+    """What makes an exception survive pickling and copying, whatever its ``__init__`` takes."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args, self.__getstate__() or {})
+
+    def __getstate__(self) -> dict[str, Any]:
+        return dict(self.__dict__)
+
+
+class ActorsError(_Portable, Exception):
+    """The root of every error that the library raises."""
+
+
+class Cancelled(_Portable):
+    """Raised inside an agent that was cancelled or ran out of time.
+
+    A ``BaseException``, so that ``except Exception`` in an agent, a tool or a driver cannot swallow it. It never
+    leaves the pool: outside, the outcome carries :class:`AgentCancelled` or :class:`AgentTimedOut`.
+    """
+
+    def __init__(self, reason: str = "", *, timed_out: bool = False) -> None:
+        super().__init__(reason or ("timed out" if timed_out else "cancelled"))
+        self.reason = reason
+        self.timed_out = timed_out
+
+
+# What an agent does wrong, or what stops it ---------------------------------------------------------------------
+
+
+class AgentError(ActorsError):
+    """An agent could not do its job: its outcome is ``failed`` and carries this error itself."""
+
+
+class DriverError(AgentError):
+    """A driver could not answer.
+
+    Args:
+        message: What happened.
+        retry_after: Seconds that the server asked to wait; None when it did not say.
+    """
+
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class RateLimited(DriverError):
+    """The provider asks to slow down (HTTP 429)."""
+
+    retryable = True
+
+
+class Overloaded(DriverError):
+    """The provider has no capacity now (HTTP 5xx)."""
+
+    retryable = True
+
+
+class NetworkError(DriverError):
+    """The connection failed, broke or timed out."""
+
+    retryable = True
+
+
+class MalformedAnswer(DriverError):
+    """The answer could not be parsed."""
+
+    retryable = True
+
+
+class ModelNotFound(DriverError):
+    """The provider does not know the model."""
+
+
+class InferenceFailed(DriverError):
+    """The provider refused the request, or the driver has no answer."""
+
+
+class CircuitBreak(AgentError):
+    """A guard said no."""
+
+
+class CapacityError(CircuitBreak):
+    """The pool has neither a free slot nor a free place in its queue."""
+
+
+class IterationsExceeded(CircuitBreak):
+    """The loop reached ``max_iterations``."""
+
+
+class ToolCallsExceeded(CircuitBreak):
+    """The agent reached ``max_tool_calls``."""
+
+
+class CostExceeded(CircuitBreak):
+    """The agent spent more than ``max_cost_usd``."""
+
+
+class TokensExceeded(CircuitBreak):
+    """The agent used more than ``max_tokens_budget``."""
+
+
+class TruncationExceeded(CircuitBreak):
+    """Too many answers in a row were cut off by ``max_tokens``."""
+
+
+class ContextOverflow(AgentError):
+    """The conversation does not fit the context window, and nothing more may be trimmed."""
+
+    def __init__(self, required: int, available: int) -> None:
+        super().__init__(
+            f"context overflow: {required} tokens required, {available} available; "
+            "shorten the query or use a model with a larger context window"
+        )
+        self.required = required
+        self.available = available
+
+
+class CapabilityDenied(AgentError):
+    """The manifest does not grant what was asked for."""
+
+
+class ToolFailed(AgentError):
+    """A tool failed. Raised by a tool, it becomes an error result for the model."""
+
+
+class ManifestError(AgentError):
+    """A manifest is refused. ``problems`` lists every reason with its place."""
+
+    def __init__(self, problems: Iterable[str], *, source: str = "") -> None:
+        self.problems = tuple(problems)
+        self.source = source
+        where = f" {source}" if source else ""
+        super().__init__(f"invalid manifest{where}: " + "; ".join(self.problems))
+
+
+class MemoryFailed(AgentError):
+    """A memory could not store or find something."""
+
+
+# Messages -------------------------------------------------------------------------------------------------------
+
+
+class SendError(ActorsError):
+    """A message was not accepted; ``message`` is the message itself."""
+
+    def __init__(self, text: str, message: Any = None) -> None:
+        super().__init__(text)
+        self.message = message
+
+
+class NotRegistered(SendError):
+    """Nobody has that id (yet, or any more)."""
+
+
+class InboxFull(SendError):
+    """The mailbox had no room in time."""
+
+
+class InboxClosed(SendError):
+    """The mailbox closed, before the message was accepted or while its sender waited for room."""
+
+
+class ActorDead(SendError):
+    """The actor ended before it handled the message."""
+
+
+class AskTimeout(ActorsError, TimeoutError):
+    """No reply in time. The handler may still run; its late reply is dropped."""
+
+
+class JoinTimeout(ActorsError, TimeoutError):
+    """``join_all`` ran out of time. Nothing was taken; ``partial`` maps ids to the outcomes that are there."""
+
+    def __init__(self, text: str, partial: Mapping[int, Any]) -> None:
+        super().__init__(text)
+        self.partial = dict(partial)
+
+
+class DeadlockError(ActorsError):
+    """The wait would never end: somebody on ``path`` waits for the one who asked."""
+
+    def __init__(self, text: str, path: Iterable[str] = ()) -> None:
+        self.path = tuple(path)
+        super().__init__(f"{text}: {' -> '.join(self.path)}" if self.path else text)
+
+
+# The pool's state -----------------------------------------------------------------------------------------------
+
+
+class PoolClosed(ActorsError):
+    """The pool takes no new agents: it drains, or it is closed."""
+
+
+class ForkedPoolError(ActorsError):
+    """The pool belongs to the parent process: threads do not survive a fork. Make a new pool in the child."""
+
+
+# What outcomes carry --------------------------------------------------------------------------------------------
+
+
+class AgentCancelled(ActorsError):
+    """The agent was cancelled; ``reason`` says why."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(f"cancelled: {reason}" if reason else "cancelled")
+        self.reason = reason
+
+
+class AgentTimedOut(ActorsError):
+    """The agent ran past its ``timeout`` or ``deadline``. Not a ``TimeoutError``: those mean that *you* waited."""
+
+    def __init__(self, reason: str = "timed out") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class AgentCrashed(ActorsError):
+    """The agent's code raised something that is no :class:`AgentError`.
+
+    Args:
+        type_name: Qualified name of the exception's class.
+        text: Its ``str``.
+        traceback: The formatted traceback, or a function that formats it on first use (formatting one costs
+            more than running a small agent).
+    """
+
+    def __init__(self, type_name: str, text: str, traceback: str | Callable[[], str] = "") -> None:
+        super().__init__(f"{type_name}: {text}" if text else type_name)
+        self.type_name = type_name
+        self.text = text
+        self._traceback = traceback
+
+    @property
+    def traceback(self) -> str:
+        """The traceback as text."""
+        if not isinstance(self._traceback, str):
+            self._traceback = self._traceback()
+        return self._traceback
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_traceback": self.traceback}
+
+
+class AgentAbandoned(ActorsError):
+    """The agent did not end within ``abort_timeout``; ``cause`` says why it had to."""
+
+    def __init__(self, cause: ActorsError) -> None:
+        super().__init__(f"abandoned, its thread still runs ({cause})")
+        self.cause = cause
+
+
+# Raising the same failure again ---------------------------------------------------------------------------------
+
+
+def fresh_copy(error: ErrorT) -> ErrorT:
+    """Make a new error like *error*, to be raised once.
+
+    One exception object raised in several threads has its traceback rewritten by each of them, and keeps
+    their frames alive.
+
+    Returns:
+        A copy with the same class, args and fields; *error* itself when its class cannot be copied.
+    """
+    try:
+        if isinstance(error, _Portable):
+            # Not through __reduce__: that would format a crash's traceback.
+            fresh = _rebuild(type(error), error.args, dict(error.__dict__))
+        else:
+            fresh = copy.copy(error)
+    except Exception:  # noqa: BLE001 - a user's exception class may do anything when it is copied
+        return error
+    if type(fresh) is not type(error):
+        return error
+    fresh.__cause__ = error.__cause__
+    fresh.__suppress_context__ = error.__suppress_context__
+    return fresh

@@ -1,0 +1,1 @@
+"""Where agents remember: implementations of the port ``MemorySubstrate``."""

@@ -1,0 +1,153 @@
+"""An inverted index: which documents hold which words, and how well each fits a query (BM25)."""
+
+from __future__ import annotations
+
+import heapq
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DocT = TypeVar("DocT", bound=Hashable)
+
+# The usual constants of BM25: how soon a repeated word stops to count, and how much a long document pays.
+_SATURATION = 1.2
+_LENGTH_WEIGHT = 0.75
+_CEILING = _SATURATION + 1.0
+
+_ASCII_WORD = re.compile(r"[a-z0-9]+")
+# Han and kana are written without spaces: each sign is a word of its own.
+_UNSPACED = r"\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
+
+
+def words(text: str) -> list[str]:
+    """Split *text* into words, in order, with repetitions.
+
+    A word is a run of letters and digits of any script, with their accents and vowel signs. Case, width and
+    the way an accent is encoded make no difference.
+    """
+    if text.isascii():
+        return _ASCII_WORD.findall(text.lower())
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    # Marks belong to the word: \w would split Hindi at each vowel sign.
+    kept = (sign if sign.isalnum() or unicodedata.category(sign)[0] == "M" else " " for sign in folded)
+    return _WORD.findall("".join(kept))
+
+
+class WordIndex(Generic[DocT]):
+    """Finds documents by their words.
+
+    A score is the share of the query's weight that a document carries, in [0, 1]: rare words weigh more,
+    repeated ones less and less, and a word that no document has lowers every score alike.
+
+    Threads: one at a time; who shares it holds a lock.
+    """
+
+    def __init__(self) -> None:
+        self._postings: dict[str, dict[DocT, int]] = {}
+        self._lengths: dict[DocT, int] = {}
+        self._total_length = 0
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def add(self, document: DocT, text_words: list[str]) -> None:
+        """Index *document* under its words."""
+        for word, count in Counter(text_words).items():
+            self._postings.setdefault(word, {})[document] = count
+        self._lengths[document] = len(text_words)
+        self._total_length += len(text_words)
+
+    def remove(self, document: DocT, text_words: list[str]) -> None:
+        """Forget *document*, which was added with these words (kept here, they would double the index)."""
+        for word in set(text_words):
+            documents = self._postings[word]
+            del documents[document]
+            if not documents:
+                del self._postings[word]
+        self._total_length -= self._lengths.pop(document)
+
+    def scores(
+        self,
+        query_words: list[str],
+        *,
+        accepts: Callable[[DocT], bool] | None = None,
+        best: int | None = None,
+    ) -> dict[DocT, float]:
+        """Score the documents that hold at least one word of the query.
+
+        Args:
+            query_words: The words to look for.
+            accepts: Which documents count; None for all.
+            best: How many of the best are wanted. Others may then be missing; ties of the last place are not.
+        """
+        weights = {word: self._weight(word) for word in query_words}
+        ceiling = sum(weights.values()) * _CEILING
+        known = sorted((word for word in weights if word in self._postings), key=lambda word: -weights[word])
+        left = sum(weights[word] for word in known) * _CEILING
+        given = 0.0
+        scores: dict[DocT, float] = {}
+        complete = False
+        for word in known:
+            # Rare words come first. Once the others together cannot lift a new document among the best, they
+            # are looked up only for those found so far: the common words, whose lists are long, are seldom
+            # walked. (Nobody has more than was given so far: before the half there is nothing to look for.)
+            if best is not None and given > left:
+                bar = _last_of_best(scores, best)
+                complete = complete or bar > left
+                if complete:
+                    scores = {document: score for document, score in scores.items() if score + left >= bar}
+            postings, weight = self._postings[word], weights[word]
+            if complete:
+                self._add_to_found(scores, postings, weight)
+            else:
+                self._add_to_all(scores, postings, weight, accepts)
+            given += weight * _CEILING
+            left -= weight * _CEILING
+        return {document: min(1.0, score / ceiling) for document, score in scores.items()}
+
+    def _weight(self, word: str) -> float:
+        """How much *word* tells: the fewer documents have it, the more."""
+        having = len(self._postings.get(word, ()))
+        return math.log(1.0 + (len(self._lengths) - having + 0.5) / (having + 0.5))
+
+    def _penalty(self) -> tuple[float, float]:
+        """What a document pays: a constant, and so much for each of its words."""
+        mean = self._total_length / len(self._lengths)
+        return _SATURATION * (1.0 - _LENGTH_WEIGHT), _SATURATION * _LENGTH_WEIGHT / mean
+
+    def _add_to_all(
+        self,
+        scores: dict[DocT, float],
+        postings: dict[DocT, int],
+        weight: float,
+        accepts: Callable[[DocT], bool] | None,
+    ) -> None:
+        constant, per_word = self._penalty()
+        lengths, full, so_far = self._lengths, weight * _CEILING, scores.get
+        for document, count in postings.items():
+            if accepts is None or accepts(document):
+                gain = full * count / (count + constant + per_word * lengths[document])
+                scores[document] = so_far(document, 0.0) + gain
+
+    def _add_to_found(self, scores: dict[DocT, float], postings: dict[DocT, int], weight: float) -> None:
+        constant, per_word = self._penalty()
+        lengths, full = self._lengths, weight * _CEILING
+        for document, score in scores.items():
+            count = postings.get(document)
+            if count is not None:
+                gain = full * count / (count + constant + per_word * lengths[document])
+                scores[document] = score + gain  # no new key: the dict may be walked on
+
+
+def _last_of_best(scores: dict[DocT, float], best: int) -> float:
+    """The score of the last one of the *best*; 0 while there are fewer."""
+    if len(scores) < best:
+        return 0.0
+    return heapq.nlargest(best, scores.values())[-1]

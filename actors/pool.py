@@ -1,0 +1,351 @@
+"""The user's door: starts agents, hands out outcomes."""
+
+from __future__ import annotations
+
+import _thread
+import itertools
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from .agent.outfit import Outfitter
+from .core.completion_queue import CompletionQueue
+from .core.dump import PoolDump, dump
+from .core.handle import AgentHandle
+from .core.map import MapIterator
+from .core.supervisor import Supervisor
+from .drivers.builtin import find_driver
+from .tools.registry import ToolRegistry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+    from types import TracebackType
+
+    from .agent.config import SpawnConfig
+    from .agent.outfit import ToolSource
+    from .agent.ports import LlmDriver, MemorySubstrate
+    from .core.actor import ActorRef
+    from .core.cell import AgentCell
+    from .core.event import Event
+    from .core.message import AgentId
+    from .core.outcome import AgentOutcome, AgentStatus
+    from .core.router import Inbox, MessageRouter
+    from .core.spec import AgentSpec, RestartPolicy
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStats:
+    """What a pool does right now.
+
+    Args:
+        active: Running or parked.
+        queued: Waiting to start.
+        outstanding: Owed to the caller.
+        parked: Waiting for somebody else, without needing a slot.
+        abandoned_threads: Threads of agents and tools that did not end in time, and have not yet.
+        dead_letters: Messages that nobody read, so far.
+        started: Agents that got a slot, so far.
+        ended: Agents that ended, so far, by status.
+    """
+
+    active: int
+    queued: int
+    outstanding: int
+    parked: int
+    abandoned_threads: int
+    dead_letters: int
+    started: int
+    ended: Mapping[AgentStatus, int]
+
+
+class AgentPool:
+    """Runs agents on threads, at most ``max_concurrent`` at once, and owes you one outcome for each.
+
+    A context manager: leaving it normally drains, leaving it by an exception aborts.
+
+    Args:
+        driver: Answers completion requests; None when no agent needs one.
+        max_concurrent: Slots; 0 refuses every agent.
+        max_queued: How many admitted agents may wait for a slot; None has no bound.
+        inbox_capacity: Messages that fit each inbox.
+        memory: Where agents remember; None remembers nothing.
+        tools: A ``ToolRegistry``, or a function ``AgentManifest -> ToolRegistry`` called for each agent on its thread.
+        on_event: Gets every event, one at a time, on a thread of its own.
+        restart: How often an agent that crashed is started again.
+        max_live: Threads running or parked; None takes the larger of 64 and 16 x ``max_concurrent``.
+        shutdown_timeout: Seconds that leaving the block may wait for agents to end by themselves; None has no bound.
+        abort_timeout: Seconds that a cancelled agent has to end, before it is abandoned.
+        name: For threads and messages.
+
+    Threads: any, but for the waits for all (``join_all``, ``drain``, ``close``) inside an agent of the pool.
+    """
+
+    def __init__(
+        self,
+        driver: LlmDriver | None = None,
+        max_concurrent: int = 4,
+        *,
+        max_queued: int | None = 0,
+        inbox_capacity: int = 32,
+        memory: MemorySubstrate | None = None,
+        tools: ToolSource | None = None,
+        on_event: Callable[[Event], object] | None = None,
+        restart: RestartPolicy | None = None,
+        max_live: int | None = None,
+        shutdown_timeout: float | None = None,
+        abort_timeout: float = 5.0,
+        name: str | None = None,
+    ) -> None:
+        self._supervisor: Supervisor | None = None  # __del__ looks at it, whatever goes wrong below
+        _at_least(0, max_concurrent=max_concurrent, max_queued=max_queued)
+        _at_least(1, inbox_capacity=inbox_capacity, max_live=max_live)
+        _at_least(0, shutdown_timeout=shutdown_timeout, abort_timeout=abort_timeout)
+        if max_live is None:
+            max_live = max(64, 16 * max_concurrent)
+        self.name = name or f"pool-{next(_numbers)}"
+        supervisor = Supervisor(
+            name=self.name,
+            max_concurrent=max_concurrent,
+            max_queued=max_queued,
+            max_live=max_live,
+            inbox_capacity=inbox_capacity,
+            abort_timeout=abort_timeout,
+            sink=on_event,
+        )
+        self._core = self._supervisor = supervisor
+        self._shutdown_timeout = shutdown_timeout
+        self._outfitter = Outfitter(
+            driver=driver,
+            memory=memory,
+            tools=tools,
+            restart=restart,
+            find_driver=find_driver,
+            make_registry=ToolRegistry,
+            admit=lambda spec, parent: _admit_child(supervisor, spec, parent),
+        )
+
+    # Starting agents --------------------------------------------------------------------------------------------
+
+    def spawn(self, config: SpawnConfig, *, timeout: float | None = 0) -> AgentHandle[Any]:
+        """Start one agent.
+
+        Args:
+            timeout: Seconds to wait for room, first come first served; 0 does not wait, None waits for ever.
+        Raises:
+            CapacityError: No slot and no place in the queue is free.
+            PoolClosed: The pool drains or is closed.
+            ValueError: The agent needs a driver and has none.
+            CapabilityDenied: Its privacy is stricter than its driver's tier.
+            ManifestError: Something that its manifest names cannot be imported.
+        """
+        return self._admit([self._outfitter.spec(config)], timeout)[0]
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> AgentHandle[Any]:
+        """Run ``fn(*args, **kwargs)`` as an agent; what it returns is the result. Admission as for :meth:`spawn`."""
+        return self._admit([self._outfitter.function_spec(fn, args, kwargs)], 0)[0]
+
+    def fan_out(self, configs: Iterable[SpawnConfig], *, timeout: float | None = 0) -> list[AgentHandle[Any]]:
+        """Start all of them, or none.
+
+        Args:
+            timeout: Seconds to wait until there is room for all.
+        Raises:
+            CapacityError: No room for all in time; at once if they could never fit.
+            PoolClosed, ValueError, CapabilityDenied, ManifestError: As for :meth:`spawn`.
+        """
+        return self._admit([self._outfitter.spec(config) for config in configs], timeout)
+
+    def _admit(self, specs: list[AgentSpec], timeout: float | None) -> list[AgentHandle[Any]]:
+        core = self._core
+        return [AgentHandle(cell) for cell in core.admit(specs, owner=core.owed, timeout=timeout)]
+
+    def map(self, configs: Iterable[SpawnConfig], *, ordered: bool = True, timeout: float | None = None) -> MapIterator:
+        """Run any number of agents, and yield their outcomes as they come.
+
+        *configs* is read lazily: pulled and not yet yielded are at most ``2 * max_concurrent + 16``. The agents are
+        owed to this iterator alone; closing it early cancels them.
+
+        Args:
+            ordered: Yield in the order of *configs*; False yields in order of completion.
+            timeout: Seconds for each step.
+        Raises:
+            TimeoutError: A step took longer; nothing is lost, the iterator goes on.
+            Exception: What *configs* raised, once what was admitted before was yielded.
+        """
+        return MapIterator(self._core, configs, self._outfitter.spec, ordered=ordered, timeout=timeout)
+
+    # Taking outcomes --------------------------------------------------------------------------------------------
+
+    def as_completed(
+        self, handles: Iterable[AgentHandle[Any]] | None = None, *, timeout: float | None = None
+    ) -> Iterator[AgentOutcome[Any]]:
+        """Take outcomes in order of completion: of *handles*, or of all that is outstanding.
+
+        Args:
+            timeout: Seconds for all of them.
+        Raises:
+            TimeoutError: Not all ended in time; what was not yielded is still owed.
+        """
+        clock = self._core.clock.monotonic
+        end = None if timeout is None else clock() + timeout
+        if handles is not None:
+            return self._completed_of(list(handles), end)
+        return self._completed(end)
+
+    def _completed(self, end: float | None) -> Iterator[AgentOutcome[Any]]:
+        while (outcome := self._core.owed.next(self._left(end))) is not None:
+            yield outcome
+
+    def _completed_of(self, handles: list[AgentHandle[Any]], end: float | None) -> Iterator[AgentOutcome[Any]]:
+        queue = CompletionQueue(handles)
+        while (handle := queue.next(self._left(end))) is not None:
+            yield handle.outcome(0)
+
+    def _left(self, end: float | None) -> float | None:
+        return None if end is None else max(0.0, end - self._core.clock.monotonic())
+
+    def join_next(self, timeout: float | None = None) -> AgentOutcome[Any] | None:
+        """Take the next outcome; None only when nothing is outstanding.
+
+        Raises:
+            TimeoutError: Nothing ended within *timeout* seconds; nothing is lost.
+        """
+        return self._core.owed.next(timeout)
+
+    def join_all(self, timeout: float | None = None, *, group: Hashable = None) -> dict[AgentId, AgentOutcome[Any]]:
+        """Take all outcomes (of *group*) once all have ended, later spawns included; in order of completion.
+
+        Raises:
+            JoinTimeout: Not all ended within *timeout* seconds; nothing is taken, ``partial`` shows what is done.
+            DeadlockError: Called by an agent of the pool.
+        """
+        self._core.shutdown.refuse_inside("join_all()")
+        return self._core.owed.all(timeout, group)
+
+    # Ending -----------------------------------------------------------------------------------------------------
+
+    def abort(self, agent_id: AgentId, reason: str = "") -> bool:
+        """Cancel one agent; returns at once, its outcome still arrives. False when there is no such agent (any more)."""
+        return self._core.cancel_id(agent_id, reason)
+
+    def abort_all(self, reason: str = "") -> None:
+        """Cancel all agents; returns at once, their outcomes still arrive."""
+        self._core.cancel_all(reason)
+
+    def drain(self, timeout: float | None = None) -> None:
+        """Refuse new agents, and wait for the end of all that were admitted.
+
+        Raises:
+            TimeoutError: Not all ended within *timeout* seconds; they run on.
+            DeadlockError: Called by an agent of the pool.
+        """
+        if not self._core.shutdown.drain(timeout):
+            raise TimeoutError(f"not all agents ended within {timeout} s; they run on")
+
+    def close(self) -> None:
+        """Abort what still runs, and end: no thread is left but those of abandoned agents. Idempotent.
+
+        Outcomes that were not taken can still be taken.
+        """
+        self._core.shutdown.close()
+
+    def resize(self, max_concurrent: int) -> None:
+        """Change the number of slots. Who runs runs on; a smaller limit holds for those who start later."""
+        _at_least(0, max_concurrent=max_concurrent)
+        self._core.resize(max_concurrent)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None and not self._core.shutdown.closed:
+                self._core.shutdown.drain(self._shutdown_timeout)
+        finally:
+            self._core.shutdown.close(
+                "its block was left" if kind is None else f"its block was left by {kind.__name__}"
+            )
+
+    def __del__(self) -> None:
+        supervisor = getattr(self, "_supervisor", None)
+        if supervisor is None or supervisor.shutdown.closed:
+            return
+        warnings.warn(f"{self.name} was not closed; its agents are aborted", ResourceWarning, source=self, stacklevel=2)
+        # In a thread of its own: a collection may come while this thread holds the locks that an abort needs.
+        try:
+            _thread.start_new_thread(_close_quietly, (supervisor,))
+        except RuntimeError:  # no thread can be started any more: the program ends anyway
+            pass
+
+    # Looking ----------------------------------------------------------------------------------------------------
+
+    @property
+    def router(self) -> MessageRouter:
+        """Sends messages to agents."""
+        return self._core.router
+
+    @property
+    def inbox(self) -> Inbox:
+        """The inbox of id 0, where agents reach the program."""
+        return self._core.router.inbox()
+
+    @property
+    def supervisor(self) -> ActorRef[Supervisor]:
+        """The supervisor as a Pykka actor."""
+        self._core.ensure_thread()
+        return self._core.actor_ref
+
+    @property
+    def max_concurrent(self) -> int:
+        """How many agents may run at once."""
+        return self._core.slots.limit
+
+    @property
+    def active_count(self) -> int:
+        """How many agents are running or parked."""
+        return self._core.counts()[0]
+
+    @property
+    def queued_count(self) -> int:
+        """How many admitted agents wait to start."""
+        return self._core.counts()[1]
+
+    @property
+    def outstanding_count(self) -> int:
+        """How many outcomes are owed to the caller."""
+        return len(self._core.owed)
+
+    def stats(self) -> PoolStats:
+        """What the pool does right now."""
+        return PoolStats(**self._core.figures())
+
+    def dump(self) -> PoolDump:
+        """Why is it stuck: what each agent does, since when, and the stack of its thread. ``str`` of it is readable."""
+        return dump(self._core)
+
+    def __repr__(self) -> str:
+        active, queued = self._core.counts()
+        state = "closed" if self._core.shutdown.closed else "open"
+        return f"<AgentPool {self.name} {state}: {active} of {self.max_concurrent} active, {queued} queued>"
+
+
+def _admit_child(supervisor: Supervisor, spec: AgentSpec, parent: AgentCell) -> AgentHandle[Any]:
+    return AgentHandle(supervisor.admit([spec], owner=None, parent=parent)[0])
+
+
+def _close_quietly(supervisor: Supervisor) -> None:
+    supervisor.shutdown.close("its pool was garbage-collected")
+
+
+def _at_least(minimum: int, **values: float | None) -> None:
+    for name, value in values.items():
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TypeError(f"{name} must be a number, got {type(value).__name__}")
+        if not value >= minimum:
+            raise ValueError(f"{name} must be at least {minimum}, got {value}")

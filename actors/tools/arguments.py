@@ -1,0 +1,183 @@
+"""What a function takes, as a JSON Schema for the model and a check of what the model sends."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
+from pydantic.errors import PydanticUndefinedAnnotation
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic_core import ErrorDetails
+
+INJECTED = frozenset({"cancel", "agent"})
+"""Parameters that the caller of a tool fills in; the model does not see them."""
+
+_SHOWN_VALUE = 80  # characters of a wrong value in a problem
+
+
+class BadArguments(ValueError):
+    """The arguments of a call do not fit; ``problems`` names each of them."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class _Schema(GenerateJsonSchema):
+    """Without what tells a model nothing: a title for each field."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic's signature
+        return False
+
+    def emit_warning(self, kind: Any, detail: str) -> None:
+        """Say nothing: a default that JSON cannot hold is left out, and is the function's own affair."""
+
+
+class Arguments:
+    """The parameters of *function* that a model fills in.
+
+    Args:
+        function: What will be called.
+        descriptions: What the docstring says, by parameter.
+        namespace: Names that annotations may use beside the function's globals.
+    Raises:
+        TypeError: A parameter that a model cannot name, or a type that JSON cannot hold.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], *, descriptions: Mapping[str, str], namespace: Mapping[str, Any]
+    ) -> None:
+        parameters = inspect.signature(function).parameters
+        for parameter in parameters.values():
+            _refuse_unnameable(parameter)
+        self.injected = tuple(name for name in parameters if name in INJECTED)
+        shown = [parameter for name, parameter in parameters.items() if name not in INJECTED]
+        # Fields are numbered, names are aliases: a field may not be called _x, json or model_config.
+        self._names = {f"field_{number}": parameter.name for number, parameter in enumerate(shown)}
+        # What the function has a plain default for is passed only when it was given.
+        self._always = frozenset(
+            parameter.name
+            for parameter in shown
+            if parameter.default is parameter.empty or isinstance(parameter.default, FieldInfo)
+        )
+        fields = {
+            key: _field(function, parameter, descriptions.get(parameter.name), namespace)
+            for key, parameter in zip(self._names, shown, strict=True)
+        }
+        self._model = _model(fields, self._names)
+        self.json_schema = _json_schema(self._model)
+
+    def bind(self, given: Any) -> dict[str, Any]:
+        """Check and convert what the model sent.
+
+        Raises:
+            BadArguments: With every problem, by argument name.
+        """
+        if not isinstance(given, Mapping):
+            raise BadArguments([f"expected an object with arguments by name, got {type(given).__name__}"])
+        try:
+            model = self._model.model_validate(dict(given))
+        except ValidationError as error:
+            details = error.errors(include_url=False, include_context=False)
+            raise BadArguments([_problem(detail) for detail in details]) from error
+        return {
+            name: getattr(model, key)
+            for key, name in self._names.items()
+            if name in self._always or key in model.model_fields_set
+        }
+
+    def summary(self) -> str:
+        """The arguments in one line, for a model that got them wrong."""
+        required = set(self.json_schema.get("required", ()))
+        names = [name if name in required else f"{name} (optional)" for name in self.json_schema["properties"]]
+        return ", ".join(names) or "none"
+
+
+def _refuse_unnameable(parameter: inspect.Parameter) -> None:
+    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        raise TypeError(f"'{parameter}' has no schema: name each parameter")
+    if parameter.kind is parameter.POSITIONAL_ONLY:
+        raise TypeError(f"'{parameter.name}' is positional-only, but a model gives arguments by name")
+    if parameter.name in ("self", "cls") and parameter.annotation is parameter.empty:
+        raise TypeError(f"'{parameter.name}' is not bound: make the tool of an object, tool(obj.method)")
+
+
+def _field(
+    function: Callable[..., Any],
+    parameter: inspect.Parameter,
+    description: str | None,
+    namespace: Mapping[str, Any],
+) -> Any:
+    """The field that pydantic makes a parameter of: its type with its alias, and its default."""
+    annotation = _resolved(function, parameter, namespace)
+    if parameter.default is None:
+        annotation = typing.Optional[annotation]  # noqa: UP045 - it may be anything, also what has no |
+    field = Field(alias=parameter.name, description=_own_description(annotation) or description)
+    default = ... if parameter.default is parameter.empty else parameter.default
+    return Annotated[annotation, field], default
+
+
+def _own_description(annotation: Any) -> str | None:
+    """What ``Annotated[..., Field(description=...)]`` says; it wins over the docstring."""
+    for extra in reversed(getattr(annotation, "__metadata__", ())):
+        if isinstance(extra, FieldInfo) and extra.description:
+            return extra.description
+    return None
+
+
+def _resolved(function: Callable[..., Any], parameter: inspect.Parameter, namespace: Mapping[str, Any]) -> Any:
+    """The parameter's type. Each alone: that of an injected one may be known to type checkers only."""
+    if parameter.annotation is parameter.empty:
+        return Any
+    holder = type("Holder", (), {})()
+    holder.__annotations__ = {"it": parameter.annotation}
+    known = {**getattr(inspect.unwrap(function), "__globals__", {}), **namespace}
+    try:
+        return typing.get_type_hints(holder, known, include_extras=True)["it"]
+    except (NameError, AttributeError) as error:
+        raise TypeError(f"the type of '{parameter.name}' is not known here: {error}") from error
+
+
+def _model(fields: dict[str, Any], names: Mapping[str, str]) -> type[BaseModel]:
+    config = ConfigDict(extra="forbid")
+    try:
+        return create_model("Arguments", __config__=config, **fields)
+    except (PydanticUserError, PydanticUndefinedAnnotation) as error:
+        for key, field in fields.items():  # pydantic does not always say which one it is
+            try:
+                create_model("Arguments", __config__=config, **{key: field})
+            except (PydanticUserError, PydanticUndefinedAnnotation):
+                raise TypeError(f"the type of '{names[key]}' has no schema: {error}") from error
+        raise
+
+
+def _json_schema(model: type[BaseModel]) -> dict[str, Any]:
+    try:
+        schema = model.model_json_schema(schema_generator=_Schema)
+    except PydanticUserError as error:
+        raise TypeError(f"a parameter's type cannot be written as JSON: {error}") from error
+    schema.pop("title", None)
+    return schema
+
+
+def _problem(detail: ErrorDetails) -> str:
+    """One line: which argument, what is wrong, what was given."""
+    place = ""
+    for step in detail["loc"]:
+        place += f"[{step}]" if isinstance(step, int) else f".{step}" if place else str(step)
+    if detail["type"] == "missing":
+        return f"{place}: missing"
+    if detail["type"] == "extra_forbidden":
+        return f"{place}: unknown argument"
+    shown = repr(detail["input"])
+    if len(shown) > _SHOWN_VALUE:
+        shown = shown[:_SHOWN_VALUE] + "…"
+    return f"{place}: {detail['msg']} (got {shown})"

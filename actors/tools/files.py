@@ -1,0 +1,175 @@
+"""Tools that read files, inside the paths that the manifest allows (``file_read``)."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import stat
+from contextlib import contextmanager
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from ..agent.capability import FileRead
+from ..errors import ToolFailed
+from .path_guard import PathGuard
+from .tool import tool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ..agent.agent import Agent
+    from ..core.cancel import CancelToken
+
+MAX_FILE_BYTES = 2_000_000
+"""A larger file is not read."""
+
+MAX_ENTRIES = 1_000
+"""More names are not listed at once."""
+
+# Not splitlines(): line numbers are those of other tools, which count \n only.
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+
+# Opening a pipe must not wait for its writer; on a regular file it changes nothing.
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+
+
+@tool(capability=FileRead())
+def read_file(
+    path: str,
+    offset: Annotated[int, Field(ge=0)] = 0,
+    limit: Annotated[int, Field(ge=1)] | None = None,
+    *,
+    agent: Agent[Any],
+) -> str:
+    """Read a text file (UTF-8), all of it or some of its lines.
+
+    Args:
+        path: The file; a relative path starts at the working directory.
+        offset: How many lines to skip.
+        limit: How many lines to read at most; null reads to the end.
+    """
+    text = _read_text(PathGuard.of(agent), path)
+    if offset == 0 and limit is None:
+        return text
+    lines = _LINE.findall(text)
+    if offset > 0 and offset >= len(lines):
+        raise ToolFailed(f"{path!r} has {len(lines)} lines; offset {offset} is past the end")
+    return "".join(lines[offset : None if limit is None else offset + limit])
+
+
+@tool(capability=FileRead())
+def list_files(path: str = ".", *, agent: Agent[Any]) -> str:
+    """List a folder: one name a line, sorted; folders end with a slash.
+
+    Args:
+        path: The folder; a relative path starts at the working directory.
+    """
+    with _folder(PathGuard.of(agent), path) as where, os.scandir(where) as entries:
+        names = sorted(entry.name + "/" * entry.is_dir(follow_symlinks=False) for entry in entries)
+    return _listing(names, "the folder is empty")
+
+
+@tool(capability=FileRead())
+def find_files(pattern: str, path: str = ".", *, agent: Agent[Any], cancel: CancelToken) -> str:
+    """Find files by name below a folder: one path a line, relative to that folder. Links are not followed.
+
+    Args:
+        pattern: For example *.py (in the folder itself) or **/*.py (at any depth).
+        path: Where to look; a relative path starts at the working directory.
+    """
+    wanted = [part for part in pattern.replace("\\", "/").split("/") if part not in ("", ".")]
+    if not wanted or ".." in wanted:
+        raise ToolFailed(f"{pattern!r} is not a pattern; try *.py or **/*.py")
+    found: list[str] = []
+    with _folder(PathGuard.of(agent), path) as where:
+        for folder, folders, names in _walk(where):
+            cancel.check()
+            found += ["/".join([*folder, name]) for name in names if _fits([*folder, name], wanted)]
+            if len(found) > MAX_ENTRIES:
+                break
+            if "**" not in wanted and len(folder) + 1 >= len(wanted):
+                folders.clear()  # nothing below can fit
+    return _listing(sorted(found), "no file fits")
+
+
+FILE_TOOLS = (read_file, list_files, find_files)
+"""All of them, for a ``ToolRegistry``."""
+
+
+def _read_text(guard: PathGuard, path: str) -> str:
+    descriptor = guard.open(path, os.O_RDONLY | _NO_WAIT)
+    with open(descriptor, "rb") as file:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise ToolFailed(f"{path!r} is a folder; list_files lists it")
+        if not stat.S_ISREG(mode):
+            raise ToolFailed(f"{path!r} is not a regular file")
+        data = file.read(MAX_FILE_BYTES + 1)  # not by its size: it may grow meanwhile
+    if len(data) > MAX_FILE_BYTES:
+        raise ToolFailed(f"{path!r} is larger than {MAX_FILE_BYTES} bytes, the most that is read")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise ToolFailed(
+            f"{path!r} is not UTF-8 text: byte 0x{data[error.start]:02x} at offset {error.start}"
+        ) from error
+
+
+@contextmanager
+def _folder(guard: PathGuard, path: str) -> Iterator[int | str]:
+    """Open a folder inside the allowed paths: its descriptor, or its path where folders cannot be opened."""
+    if os.scandir not in os.supports_fd:
+        opened: int | str = guard.resolve(path)
+    else:
+        opened = guard.open(path, os.O_RDONLY | _NO_WAIT)
+    try:
+        yield opened
+    except OSError as error:
+        raise ToolFailed(f"cannot list {path!r}: {error.strerror or error}") from error
+    finally:
+        if isinstance(opened, int):
+            os.close(opened)
+
+
+def _walk(where: int | str) -> Iterator[tuple[tuple[str, ...], list[str], list[str]]]:
+    """Each folder below *where*: its path from there, its folders (take some out to skip them), its files."""
+    if isinstance(where, int):
+        start = "."
+        steps = ((top, folders, names) for top, folders, names, _ in os.fwalk(start, dir_fd=where))
+    else:
+        start = where
+        steps = ((top, folders, names) for top, folders, names in os.walk(start))
+    for top, folders, names in steps:
+        folders.sort()
+        yield PurePath(top).relative_to(start).parts, folders, names
+
+
+def _fits(parts: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Does a path fit a pattern? Both by their parts; ``**`` stands for any number of folders."""
+    reached = {0}  # how much of the pattern may be used up so far: all ways at once, none is tried twice
+    for part in parts:
+        reached = _past_nothing(reached, wanted)
+        reached = {at for at in reached if at < len(wanted) and wanted[at] == "**"} | {
+            at + 1 for at in reached if at < len(wanted) and fnmatch.fnmatchcase(part, wanted[at])
+        }
+    return len(wanted) in _past_nothing(reached, wanted)
+
+
+def _past_nothing(reached: set[int], wanted: Sequence[str]) -> set[int]:
+    """Add where one gets when ``**`` stands for nothing."""
+    more = set(reached)
+    for at, piece in enumerate(wanted):
+        if at in more and piece == "**":
+            more.add(at + 1)
+    return more
+
+
+def _listing(names: Sequence[str], nothing: str) -> str:
+    """One name a line; one that would break its line, or is no text at all, as its ``repr``."""
+    shown = [name if name.isprintable() else repr(name) for name in names[:MAX_ENTRIES]]
+    if len(names) > MAX_ENTRIES:
+        shown.append(f"... only the first {MAX_ENTRIES} are shown; ask for less")
+    return "\n".join(shown) or nothing

@@ -1,0 +1,75 @@
+"""The set of tools that an agent is offered."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from ..agent.capability import capability_matches
+from ..agent.ports import Tool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from ..agent.capability import Capability
+    from ..agent.ports import ToolDefinition
+
+
+class ToolRegistry:
+    """Tools by name, in order of registration.
+
+    Guarantees: a reader sees all of a registration or nothing of it; a name never changes its tool.
+
+    Locks: ``_lock`` orders the writers. ``_tools`` is replaced, never changed, so readers need no lock.
+    """
+
+    def __init__(self, tools: Iterable[Tool] = ()) -> None:
+        self._lock = threading.Lock()
+        self._tools: dict[str, Tool] = {}
+        for tool in tools:
+            self.register(tool)
+
+    def __len__(self) -> int:
+        return len(self._tools)
+
+    def __bool__(self) -> bool:
+        return True  # an empty registry is still a registry
+
+    def __iter__(self) -> Iterator[Tool]:
+        return iter(self._tools.values())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tools
+
+    def register(self, tool: Tool) -> None:
+        """Add *tool* under its name.
+
+        Raises:
+            TypeError: It is no tool.
+            ValueError: The name is taken.
+        """
+        if isinstance(tool, type) or not isinstance(tool, Tool):
+            shown = getattr(tool, "__qualname__", None) or repr(tool)
+            raise TypeError(f"not a tool: {shown}; put @tool above the function, or pass an object like it")
+        name = tool.name
+        with self._lock:
+            if name in self._tools:
+                raise ValueError(f"a tool named {name!r} is already registered")
+            self._tools = {**self._tools, name: tool}
+
+    def get(self, name: str) -> Tool | None:
+        """The tool of that name, or None."""
+        return self._tools.get(name)
+
+    def names(self) -> list[str]:
+        """All names, in order of registration."""
+        return list(self._tools)
+
+    def definitions_for(self, capabilities: Sequence[Capability]) -> list[ToolDefinition]:
+        """What the model is told: the tools that need nothing, and those that *capabilities* allow."""
+        tools = self._tools.values()
+        return [
+            tool.definition
+            for tool in tools
+            if tool.required_capability is None or capability_matches(capabilities, tool.required_capability)
+        ]

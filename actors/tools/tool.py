@@ -1,0 +1,200 @@
+"""``@tool``: makes a tool of a typed function and its docstring."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
+
+from pydantic_core import to_json
+
+from ..agent.ports import ToolDefinition, ToolResult
+from ..core import loop
+from .arguments import Arguments, BadArguments
+from .docstring import Docstring
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ..agent.capability import Capability
+    from ..core.cancel import CancelToken
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+DEFAULT_TIMEOUT = 120.0
+"""Seconds that a call may take."""
+
+# What the model providers accept as a name.
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class FunctionTool(Generic[P, R]):
+    """A function as a tool; still callable as the function it was. Made by :func:`tool`.
+
+    Threads: any; it never changes.
+    """
+
+    def __init__(
+        self,
+        function: Callable[P, R],
+        *,
+        capability: Capability | None = None,
+        timeout: float | None = DEFAULT_TIMEOUT,
+        name: str | None = None,
+        namespace: Mapping[str, Any] | None = None,
+    ) -> None:
+        if not callable(function) or isinstance(function, type):
+            raise TypeError(f"a tool is made of a function, not of {function!r}")
+        if timeout is not None and not timeout > 0:
+            raise ValueError(f"timeout must be above 0, or None for no bound; got {timeout!r}")
+        source = _source(function)
+        own_name = name if name is not None else getattr(source, "__name__", "")
+        if not _NAME.fullmatch(own_name):
+            raise ValueError(f"a tool's name is 1 to 64 of A-Z a-z 0-9 _ -, not {own_name!r}: set name")
+        if inspect.isasyncgenfunction(source):
+            raise TypeError(f"tool {own_name}: an async generator has no result; return a list")
+        docstring = Docstring.parse(inspect.getdoc(source))
+        try:
+            self._arguments = Arguments(function, descriptions=docstring.parameters, namespace=namespace or {})
+        except TypeError as error:
+            raise TypeError(f"tool {own_name}: {error}") from error
+        functools.update_wrapper(self, function)
+        self._function = function
+        self._capability = capability
+        self._timeout = timeout
+        self._definition = ToolDefinition(own_name, docstring.description, self._arguments.json_schema)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function, as if it were no tool."""
+        return self._function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<tool {self.name}>"
+
+    @property
+    def name(self) -> str:
+        """The name under which the model calls it."""
+        return self._definition.name
+
+    @property
+    def definition(self) -> ToolDefinition:
+        """What the model is told."""
+        return self._definition
+
+    @property
+    def required_capability(self) -> Capability | None:
+        """What the manifest must grant; None when everyone may call it."""
+        return self._capability
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds that a call may take."""
+        return self._timeout
+
+    def execute(self, input: Mapping[str, Any], *, cancel: CancelToken, agent: Any) -> ToolResult:  # noqa: A002
+        """Call the function with the arguments that the model sent.
+
+        Returns:
+            What the function returned: text as it is, a ``ToolResult`` as it is, anything else as JSON. When
+            the arguments do not fit, an error that names each problem, and the function is not called.
+        Raises:
+            Exception: What the function raises, ``ToolFailed`` included: the loop makes an error of it.
+        """
+        try:
+            arguments = self._arguments.bind(input)
+        except BadArguments as error:
+            return self._refusal(error)
+        available = {"cancel": cancel, "agent": agent}
+        arguments.update((name, available[name]) for name in self._arguments.injected)
+        value = cast("Callable[..., Any]", self._function)(**arguments)
+        if inspect.iscoroutine(value):
+            value = loop.run(value, cancel)
+        return result_of(value)
+
+    def _refusal(self, error: BadArguments) -> ToolResult:
+        problems = "\n".join(f"- {problem}" for problem in error.problems)
+        expected = self._arguments.summary()
+        return ToolResult(f"invalid arguments for {self.name}:\n{problems}\nexpected: {expected}", is_error=True)
+
+
+@overload
+def tool(function: Callable[P, R]) -> FunctionTool[P, R]: ...
+
+
+@overload
+def tool(
+    function: Callable[P, R],
+    *,
+    capability: Capability | None = None,
+    timeout: float | None = DEFAULT_TIMEOUT,
+    name: str | None = None,
+) -> FunctionTool[P, R]: ...
+
+
+@overload
+def tool(
+    *,
+    capability: Capability | None = None,
+    timeout: float | None = DEFAULT_TIMEOUT,
+    name: str | None = None,
+) -> Callable[[Callable[P, R]], FunctionTool[P, R]]: ...
+
+
+def tool(
+    function: Callable[P, R] | None = None,
+    *,
+    capability: Capability | None = None,
+    timeout: float | None = DEFAULT_TIMEOUT,
+    name: str | None = None,
+) -> FunctionTool[P, R] | Callable[[Callable[P, R]], FunctionTool[P, R]]:
+    """Make a tool of a typed function.
+
+    The first paragraph of the docstring tells the model what it does, the ``Args:`` what each parameter is.
+    The parameters ``cancel`` (a ``CancelToken``) and ``agent`` (the calling agent) are filled in and not
+    shown to the model. An ``async def`` runs on the private event loop. For a method: ``tool(obj.method)``.
+
+    Args:
+        function: A function, ``async def`` or not, or a bound method.
+        capability: What the manifest must grant; None: everyone may call it.
+        timeout: Seconds that a call may take; None: as long as it wants.
+        name: The name for the model; the function's own if None.
+    Raises:
+        TypeError: The signature cannot be shown to a model (``*args``, a type that JSON cannot hold).
+        ValueError: The name or the timeout is not possible.
+    """
+    frame = inspect.currentframe()
+    caller = frame.f_back if frame is not None else None
+    # Annotations may name what is defined next to the function, inside another one.
+    namespace = dict(caller.f_locals) if caller is not None else {}
+
+    def make(made_of: Callable[P, R]) -> FunctionTool[P, R]:
+        return FunctionTool(made_of, capability=capability, timeout=timeout, name=name, namespace=namespace)
+
+    return make if function is None else make(function)
+
+
+def result_of(value: Any) -> ToolResult:
+    """What the model is told of a value: text as it is, a ``ToolResult`` as it is, anything else as JSON.
+
+    What JSON cannot hold is written as its ``repr``.
+    """
+    if isinstance(value, ToolResult):
+        return value
+    if isinstance(value, str):
+        return ToolResult(str.__str__(value))  # the text, also of an enum that is a str
+    if inspect.isgenerator(value):
+        value = list(value)  # here, where an exception is still the function's own
+    try:
+        return ToolResult(to_json(value, fallback=repr, inf_nan_mode="strings").decode())
+    except ValueError:
+        # Bytes that are no text, a circle, a key that is no name, a serializer that fails.
+        return ToolResult(repr(value))
+
+
+def _source(function: Any) -> Any:
+    """The function whose name and docstring count."""
+    if isinstance(function, functools.partial):
+        return _source(function.func)
+    return function if inspect.isroutine(function) else function.__call__
