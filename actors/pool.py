@@ -227,7 +227,7 @@ class AgentPool:
     # Ending -----------------------------------------------------------------------------------------------------
 
     def abort(self, agent_id: AgentId, reason: str = "") -> bool:
-        """Cancel one agent; returns at once, its outcome still arrives. False when there is no such agent (any more)."""
+        """Cancel one agent; returns at once, its outcome still arrives. False when there is none of that id (now)."""
         return self._core.cancel_id(agent_id, reason)
 
     def abort_all(self, reason: str = "") -> None:

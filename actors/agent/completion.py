@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
-from ..core.event import Event
 from ..core.spec import Backoff
 from ..errors import DriverError
 from .context_window import ContextWindow
@@ -17,6 +16,7 @@ from .ports import CompletionRequest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..core.event import Event
     from .agent import Agent
     from .guard import LoopGuard
     from .ports import CompletionResponse, LlmDriver, Message, ToolDefinition

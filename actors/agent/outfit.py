@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..core.spec import AgentSpec
-from ..errors import CapabilityDenied, ManifestError
-from .agent import Agent
+from ..errors import CapabilityDenied
+from . import resolve
 from .capability import Spawn
 from .config import SpawnConfig
 from .function_agent import FunctionAgent
-from .importing import load_object
 from .llm_agent import LlmAgent
 from .manifest import AgentManifest
 from .ports import LlmDriver, PrivacyTier, Tool, Tools
@@ -21,8 +20,10 @@ if TYPE_CHECKING:
     from ..core.cell import AgentCell
     from ..core.handle import AgentHandle
     from ..core.spec import RestartPolicy, Runnable
+    from .agent import Agent
     from .ports import MemorySubstrate
 
+FoundT = TypeVar("FoundT")
 DriverFactory = Callable[[AgentManifest], LlmDriver]
 ToolSource = Tools | Callable[[AgentManifest], Tools]
 
@@ -65,7 +66,7 @@ class Outfitter:
         make_registry: Makes a set of tools.
         admit: Admits a child.
 
-    Threads: any. What was imported is kept in dicts that change by single operations.
+    Threads: any. What was found is kept in ``_found``, which changes by single operations.
     """
 
     def __init__(
@@ -88,8 +89,7 @@ class Outfitter:
         self._admit = admit
         self._no_tools = make_registry(())
         self._function_manifest = AgentManifest(privacy=PrivacyTier.STANDARD, capabilities=())
-        self._imported: dict[tuple[Any, str], Any] = {}
-        self._drivers: dict[tuple[Any, ...], LlmDriver] = {}
+        self._found: dict[tuple[Hashable, ...], Any] = {}
 
     def spec(self, config: SpawnConfig) -> AgentSpec:
         """What the supervisor needs to start *config*.
@@ -137,7 +137,9 @@ class Outfitter:
         parent: AgentCell | None = None,
     ) -> AgentSpec:
         agent_class = config.agent or self._agent_class(manifest)
-        driver = config.driver or self._manifest_driver(manifest) or driver
+        chosen = config.driver if config.driver is not None else self._manifest_driver(manifest)
+        driver = driver if chosen is None else chosen
+        memory = memory if config.memory is None else config.memory
         if driver is None:
             if agent_class.needs_driver:
                 raise ValueError(
@@ -149,7 +151,15 @@ class Outfitter:
                 f"agent {manifest.name!r} has privacy {manifest.privacy!s}, but its driver's tier is "
                 f"{driver.privacy_tier!s}; use another driver or set privacy in the manifest"
             )
-        outfit = Outfit(self, config, manifest, agent_class, driver, config.memory or memory, self._no_tools)
+        outfit = Outfit(
+            self,
+            config,
+            manifest,
+            agent_class,
+            driver,
+            config.memory if config.memory is not None else memory,
+            self._no_tools,
+        )
         return AgentSpec(
             name=manifest.name,
             query=config.query,
@@ -166,27 +176,23 @@ class Outfitter:
     def _agent_class(self, manifest: AgentManifest) -> type[Agent[Any]]:
         if manifest.agent is None:
             return LlmAgent
-        found = self._load(manifest, manifest.agent, "agent")
-        if not (isinstance(found, type) and issubclass(found, Agent)):
-            raise ManifestError([f"agent: {manifest.agent!r} is no subclass of actors.Agent"])
-        return found
-
-    def _load(self, manifest: AgentManifest, path: str, place: str) -> Any:
-        key = (manifest.folder, path)
-        if key not in self._imported:
-            self._imported[key] = load_object(path, beside=manifest.folder, place=place)
-        return self._imported[key]
+        return self._once((manifest.folder, manifest.agent), lambda: resolve.agent_class(manifest))
 
     def _manifest_driver(self, manifest: AgentManifest) -> LlmDriver | None:
-        path = manifest.model.driver
-        if path is None:
+        if manifest.model.driver is None:
             return None
         # One driver for all agents of a model, so that what it limits is limited for all of them.
         key = (manifest.folder, manifest.privacy, manifest.model)
-        if key not in self._drivers:
-            factory = self._load(manifest, path, "model.driver") if ":" in path else self._find_driver(path)
-            self._drivers.setdefault(key, factory(manifest))
-        return self._drivers[key]
+        return self._once(key, lambda: resolve.driver(manifest, self._find_driver))
+
+    def _tool(self, manifest: AgentManifest, index: int) -> Tool:
+        return self._once((manifest.folder, manifest.tools[index], "tool"), lambda: resolve.tool(manifest, index))
+
+    def _once(self, key: tuple[Hashable, ...], find: Callable[[], FoundT]) -> FoundT:
+        if key not in self._found:
+            self._found.setdefault(key, find())
+        found: FoundT = self._found[key]
+        return found
 
     def tools_for(self, config: SpawnConfig, manifest: AgentManifest) -> Tools:
         """The tools of one agent: those of its config or its pool, and those that its manifest names."""
@@ -201,36 +207,10 @@ class Outfitter:
             tools = self._make_registry(source)
         if not manifest.tools:
             return tools
-        own = [self._tool(manifest, index, path) for index, path in enumerate(manifest.tools)]
+        own = [self._tool(manifest, index) for index in range(len(manifest.tools))]
         names = {tool.name for tool in own}
         given = (tools.get(name) for name in tools.names() if name not in names)
         return self._make_registry([*own, *(tool for tool in given if tool is not None)])
-
-    def _tool(self, manifest: AgentManifest, index: int, path: str) -> Tool:
-        found = self._load(manifest, path, f"tools.{index}")
-        if not isinstance(found, Tool):
-            raise ManifestError([f"tools.{index}: {path!r} is no tool; decorate the function with @actors.tool"])
-        return found
-
-    def check(self, manifest: AgentManifest) -> list[str]:
-        """Everything that *manifest* names and that cannot be had, as problems with their places."""
-        problems: list[str] = []
-        for look in (self._agent_class, self._manifest_driver, self._all_tools):
-            try:
-                look(manifest)
-            except ManifestError as error:
-                problems.extend(error.problems)
-        return problems
-
-    def _all_tools(self, manifest: AgentManifest) -> None:
-        problems: list[str] = []
-        for index, path in enumerate(manifest.tools):
-            try:
-                self._tool(manifest, index, path)
-            except ManifestError as error:
-                problems.extend(error.problems)
-        if problems:
-            raise ManifestError(problems)
 
 
 def _max_depth(manifest: AgentManifest, parent: AgentCell | None) -> int | None:

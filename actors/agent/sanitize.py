@@ -32,19 +32,20 @@ _MARKER = re.compile(
 # What does not show: controls, soft hyphens, joiners and other signs of no width, variation selectors, tags.
 # And accents: an I with a dot, or a letter under a heap of them, is still that letter for a model.
 _INVISIBLE = re.compile(
-    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u0300-\u036f\u0600-\u0605\u061c\u06dd\u070f"
-    "\u115f\u1160\u17b4\u17b5\u180b-\u180f\u1ab0-\u1aff\u1dc0-\u1dff\u200b-\u200f\u202a-\u202e\u2060-\u206f"
-    "\u20d0-\u20ff\u3164\ufe00-\ufe0f\ufe20-\ufe2f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3"
-    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+"
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad"
+    "\u0300-\u036f\u0600-\u0605\u061c\u06dd\u070f\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u1ab0-\u1aff\u1dc0-\u1dff\u200b-\u200f\u202a-\u202e\u2060-\u206f\u20d0-\u20ff\u3164"
+    "\ufe00-\ufe0f\ufe20-\ufe2f\ufeff\uffa0\ufff0-\ufffb"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 
 
 def sanitize(text: str) -> str:
     """Replace each known injection marker in *text* by ``[SANITIZED]``.
 
-    A marker is found in any case, in full-width and other compatibility forms, with any white space between its
-    words, and with invisible signs between its letters. The result holds no marker, and a text without one comes
-    back as the same object. Time is linear in the length of the text.
+    A marker is found in any case, in full-width and other compatibility forms, with any white space between
+    its words, and with invisible signs between its letters. The result holds no marker, and a text without one
+    comes back as the same object. Time is linear in the length of the text.
     """
     table = _Folds(_ASCII)
     folded = text.translate(table)

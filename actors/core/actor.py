@@ -156,7 +156,7 @@ class Actor(pykka.ThreadingActor, Member):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.cancel_token = CancelToken()
         self.ended: ReplyFuture[None] = ReplyFuture(self)
-        self.waits: list[Member] | None = None
+        self.waits: list[Member] = []
         self._thread = 0
         super().__init__(*args, **kwargs)
         self._actor_ref = ActorRef(self)
@@ -266,7 +266,7 @@ class Actor(pykka.ThreadingActor, Member):
         return None
 
     def _handle_receive(self, message: Any) -> Any:
-        if isinstance(message, pykka.messages._ActorStop):
+        if isinstance(message, pykka.messages._ActorStop):  # noqa: SLF001
             return self.stop()
         return super()._handle_receive(message)
 
@@ -331,17 +331,17 @@ class AgentActor(pykka.ThreadingActor):
         return _made_once(self, "ref", AgentRef)
 
     @property
-    def actor_urn(self) -> str:
+    def actor_urn(self) -> str:  # type: ignore[override]
         """A universally unique name."""
         return str(_made_once(self, "urn", lambda _: uuid.uuid4().urn))
 
     @property
-    def actor_inbox(self) -> Any:
+    def actor_inbox(self) -> Any:  # type: ignore[override]
         """The mailbox."""
         return self._cell.supervisor.router.open(self._cell)
 
     @property
-    def actor_stopped(self) -> threading.Event:
+    def actor_stopped(self) -> threading.Event:  # type: ignore[override]
         """Set once the agent has ended."""
         event: threading.Event = _made_once(self, "stopped", self._make_stopped)
         return event
@@ -396,10 +396,10 @@ class AgentRef(pykka.ActorRef[Any]):
         self._put(self._cell.message_from_program(message), message, timeout)
 
     def _put(self, item: Any, message: Any, timeout: float | None) -> None:
-        result = self.actor_inbox.put(item, timeout)  # type: ignore[call-arg]  # our mailbox
-        if result is Put.FULL:  # type: ignore[comparison-overlap]
+        result = self._cell.supervisor.router.open(self._cell).put(item, timeout)
+        if result is Put.FULL:
             raise InboxFull(f"the inbox of {self._cell.label} is full", message)
-        if result is Put.CLOSED:  # type: ignore[comparison-overlap]
+        if result is Put.CLOSED:
             raise PykkaActorDead(f"{self._cell.label} ended", message)
 
     def ask(self, message: Any, timeout: float | None = None, *, block: bool = True) -> Any:

@@ -44,7 +44,7 @@ class Branch(Member):
         self._cell = cell
         self._job = job
         self.thread = 0
-        self.waits = None  # its waits are noted on the agent
+        self.waits = []  # its waits are noted on the agent
         self._context = copy_context()
         self.token = cell.token.child()
         self.end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout

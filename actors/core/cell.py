@@ -50,8 +50,8 @@ class AgentCell(Endpoint, Member):
     Guarantees: the outcome is set once, by whichever comes first: the agent's own end, or its abandonment.
 
     Locks: the supervisor's turn guards ``state``, ``has_slot``, ``outcome``, ``children``, ``owner``, ``waiters``,
-    ``callbacks``, ``branches`` and ``working``; the others belong to the agent's thread, or never change. ``outcome`` is
-    written last, so reading it without the lock is safe.
+    ``callbacks``, ``branches`` and ``working``; the others belong to the agent's thread, or never change. ``outcome``
+    is written last, so reading it without the lock is safe.
     """
 
     __slots__ = (
@@ -117,7 +117,7 @@ class AgentCell(Endpoint, Member):
         self.children: dict[int, AgentCell] | None = None
         self.waiters: list[Waiter] | None = None
         self.callbacks: list[Callable[[], object]] | None = None
-        self.waits: list[Member] | None = None
+        self.waits: list[Member] = []
         self.branches = 0
         self.branch_waiter: Waiter | None = None
         self.made: dict[str, Any] | None = None

@@ -98,16 +98,20 @@ class Crew:
 
     def rest(self, worker: Worker) -> bool:
         """Let *worker* be used again; False when it should end."""
-        if self._closing or len(self._idle) >= self.keep:
+        if self.is_closing() or len(self._idle) >= self.keep:
             return False
         self._idle.append(worker)
-        if self._closing:  # close() may have looked before the append: whoever removes it decides
+        if self.is_closing():  # close() may have looked before the append: whoever removes it decides
             try:
                 self._idle.remove(worker)
             except ValueError:
                 return True
             return False
         return True
+
+    def is_closing(self) -> bool:
+        """Was it closed?"""
+        return self._closing
 
     def left(self, worker: Worker) -> None:
         """*worker* has ended."""

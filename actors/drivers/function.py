@@ -38,7 +38,7 @@ class FunctionDriver(Driver):
             Exception: Whatever it raises.
         """
         cancel.check()
-        answer = self._fn(request)
+        answer: object = self._fn(request)
         if isinstance(answer, str):
             return CompletionResponse(answer)
         if not isinstance(answer, CompletionResponse):

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 INJECTED = frozenset({"cancel", "agent"})
 """Parameters that the caller of a tool fills in; the model does not see them."""
 
+_NO_SCHEMA = (PydanticUserError, PydanticUndefinedAnnotation)
+
 _SHOWN_VALUE = 80  # characters of a wrong value in a problem
 
 
@@ -72,8 +74,7 @@ class Arguments:
             key: _field(function, parameter, descriptions.get(parameter.name), namespace)
             for key, parameter in zip(self._names, shown, strict=True)
         }
-        self._model = _model(fields, self._names)
-        self.json_schema = _json_schema(self._model)
+        self._model, self.json_schema = _shape(fields, self._names)
 
     def bind(self, given: Any) -> dict[str, Any]:
         """Check and convert what the model sent.
@@ -146,26 +147,29 @@ def _resolved(function: Callable[..., Any], parameter: inspect.Parameter, namesp
         raise TypeError(f"the type of '{parameter.name}' is not known here: {error}") from error
 
 
-def _model(fields: dict[str, Any], names: Mapping[str, str]) -> type[BaseModel]:
-    config = ConfigDict(extra="forbid")
+def _shape(fields: Mapping[str, Any], names: Mapping[str, str]) -> tuple[type[BaseModel], dict[str, Any]]:
+    """The model that checks *fields*, and its schema."""
     try:
-        return create_model("Arguments", __config__=config, **fields)
-    except (PydanticUserError, PydanticUndefinedAnnotation) as error:
-        for key, field in fields.items():  # pydantic does not always say which one it is
-            try:
-                create_model("Arguments", __config__=config, **{key: field})
-            except (PydanticUserError, PydanticUndefinedAnnotation):
-                raise TypeError(f"the type of '{names[key]}' has no schema: {error}") from error
-        raise
+        return _model_and_schema(fields)
+    except _NO_SCHEMA as error:
+        # One by one, since pydantic does not always say which one it is.
+        bad = [names[key] for key, field in fields.items() if not _has_schema(key, field)]
+        raise TypeError(f"the type of {bad} has no JSON Schema: {error}") from error
 
 
-def _json_schema(model: type[BaseModel]) -> dict[str, Any]:
-    try:
-        schema = model.model_json_schema(schema_generator=_Schema)
-    except PydanticUserError as error:
-        raise TypeError(f"a parameter's type cannot be written as JSON: {error}") from error
+def _model_and_schema(fields: Mapping[str, Any]) -> tuple[type[BaseModel], dict[str, Any]]:
+    model = create_model("Arguments", __config__=ConfigDict(extra="forbid"), **fields)
+    schema = model.model_json_schema(schema_generator=_Schema)
     schema.pop("title", None)
-    return schema
+    return model, schema
+
+
+def _has_schema(key: str, field: Any) -> bool:
+    try:
+        _model_and_schema({key: field})
+    except _NO_SCHEMA:
+        return False
+    return True
 
 
 def _problem(detail: ErrorDetails) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from dataclasses import dataclass, field
 
@@ -23,8 +22,8 @@ class Docstring:
 
     @classmethod
     def parse(cls, text: str | None) -> Docstring:
-        """Read *text*; what is not there stays empty."""
-        lines = inspect.cleandoc(text or "").splitlines()
+        """Read *text*, without its indentation (``inspect.getdoc``); what is not there stays empty."""
+        lines = (text or "").splitlines()
         return cls(_first_paragraph(lines), _parameters(lines))
 
 

@@ -101,21 +101,25 @@ FILE_TOOLS = (read_file, list_files, find_files)
 
 def _read_text(guard: PathGuard, path: str) -> str:
     descriptor = guard.open(path, os.O_RDONLY | _NO_WAIT)
-    with open(descriptor, "rb") as file:
+    try:
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(mode):
             raise ToolFailed(f"{path!r} is a folder; list_files lists it")
         if not stat.S_ISREG(mode):
             raise ToolFailed(f"{path!r} is not a regular file")
-        data = file.read(MAX_FILE_BYTES + 1)  # not by its size: it may grow meanwhile
+        with open(descriptor, "rb", closefd=False) as file:
+            data = file.read(MAX_FILE_BYTES + 1)  # not by its size: it may grow meanwhile
+    except OSError as error:
+        raise ToolFailed(f"cannot read {path!r}: {error.strerror or error}") from error
+    finally:
+        os.close(descriptor)
     if len(data) > MAX_FILE_BYTES:
         raise ToolFailed(f"{path!r} is larger than {MAX_FILE_BYTES} bytes, the most that is read")
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise ToolFailed(
-            f"{path!r} is not UTF-8 text: byte 0x{data[error.start]:02x} at offset {error.start}"
-        ) from error
+        at = error.start
+        raise ToolFailed(f"{path!r} is not UTF-8 text: byte 0x{data[at]:02x} at offset {at}") from error
 
 
 @contextmanager
