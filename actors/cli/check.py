@@ -1,0 +1,126 @@
+"""``actors validate`` and ``actors status``: what a manifest says, without running it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from .permissions import in_words
+from .recipe import agent_of, load_manifest, prepare, tool_of
+from .refusal import RefusedError
+from .terminal import answering, console, say
+from .wording import counted, dollars, one_line, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ..agent.manifest import AgentManifest
+
+EXIT_OK = 0
+EXIT_BAD_MANIFEST = 2
+
+PRIVACY = {
+    "sovereign": "its data stays on this machine",
+    "private": "its data may go to services under your own control",
+    "standard": "its data may go to any service",
+}
+
+
+def validate(paths: Sequence[str]) -> int:
+    """Check manifests and all that they name; tell each that is good, and every problem of the others."""
+    bad = 0
+    for path in paths:
+        try:
+            manifest = load_manifest(path)
+            prepare(manifest, place=path)
+        except RefusedError as error:
+            bad += 1
+            for problem in error.problems:
+                say(f"error: {problem}")
+        else:
+            answer(f"{path}: ok ({manifest.name} {manifest.version})")
+    return EXIT_BAD_MANIFEST if bad else EXIT_OK
+
+
+def status(path: str) -> int:
+    """Tell what the agents of a manifest are, and what they may do."""
+    from rich.table import Table
+    from rich.text import Text
+
+    manifest = load_manifest(path)
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for label, value in rows_of(manifest, path):
+        table.add_row(label, Text(printable(value)))
+    with answering():
+        console(sys.stdout).print(table)
+    return EXIT_OK
+
+
+def answer(text: str) -> None:
+    """Write a line to standard output."""
+    with answering():
+        print(printable(text))  # noqa: T201 - the command line may print
+
+
+def rows_of(manifest: AgentManifest, path: str) -> Iterator[tuple[str, str]]:
+    """Label and text of each line of ``actors status``."""
+    yield "agent", f"{manifest.name} {manifest.version}"
+    if manifest.description:
+        yield "", manifest.description
+    yield "manifest", path
+    yield "code", _code(manifest)
+    yield "model", _model(manifest)
+    yield "privacy", f"{manifest.privacy}: {PRIVACY[manifest.privacy]}"
+    yield from _listed("limits", _limits(manifest))
+    yield from _listed("may", [in_words(capability) for capability in manifest.capabilities])
+    yield from _listed("tools", [_tool(manifest, tool) for tool in manifest.tools])
+    yield from _listed("servers", [server.name for server in manifest.mcp_servers])
+
+
+def _listed(label: str, lines: list[str]) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(lines or ["nothing" if label == "may" else "none"]):
+        yield "" if number else label, line
+
+
+def _code(manifest: AgentManifest) -> str:
+    try:
+        agent = agent_of(manifest)
+    except RefusedError as error:
+        return f"{manifest.agent}: {'; '.join(error.problems)}"
+    return f"{manifest.agent}: {_first_line(agent)}" if manifest.agent else "the loop of LlmAgent"
+
+
+def _model(manifest: AgentManifest) -> str:
+    model = manifest.model
+    source = model.remote_model or model.model_path or model.model_repo
+    parts = [part for part in (source, model.driver and f"driver {model.driver}") if part]
+    window = f", context window {model.context_window:,} tokens" if model.context_window else ""
+    settings = f"at most {model.max_tokens:,} tokens an answer, temperature {model.temperature:g}{window}"
+    return "; ".join([*(parts or ["no driver named; --driver can give one"]), settings])
+
+
+def _limits(manifest: AgentManifest) -> list[str]:
+    limits = manifest.resources
+    budget = limits.max_tokens_budget
+    return [
+        counted(limits.max_iterations, "iteration"),
+        counted(limits.max_tool_calls, "tool call"),
+        f"{dollars(limits.max_cost_usd)} at most" if limits.max_cost_usd else "no limit of cost",
+        f"{budget:,} tokens in all" if budget else "no budget of tokens",
+    ]
+
+
+def _tool(manifest: AgentManifest, path: str) -> str:
+    try:
+        tool = tool_of(manifest, path)
+    except RefusedError as error:
+        return f"{path}: {'; '.join(error.problems)}"
+    needs = tool.required_capability
+    kind = f" (needs {needs.type})" if needs is not None else ""
+    return f"{tool.name}: {one_line(tool.definition.description)}{kind}"
+
+
+def _first_line(thing: Any) -> str:
+    return one_line((thing.__doc__ or "no description").strip().partition("\n")[0])

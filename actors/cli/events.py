@@ -1,0 +1,55 @@
+"""The events of a run: counted, and written to a file when there is one."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from ..agent.events import CompletionFinished
+from .jsonl import JsonLines
+from .refusal import why
+
+if TYPE_CHECKING:
+    from ..core.event import Event
+    from .tally import Tally
+
+
+class EventSink:
+    """What the pool calls with each event.
+
+    Args:
+        tally: Where completions are counted.
+        path: A file for all events; None = only count.
+
+    Threads: the pool's dispatcher alone calls it; ``close`` comes after the pool.
+    """
+
+    def __init__(self, tally: Tally, path: str | None) -> None:
+        self._tally = tally
+        self._path = path
+        self._lines = None if path is None else JsonLines(path, option="--events")
+        self.problem: str | None = None
+        """Why the file is not complete."""
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        if isinstance(event, CompletionFinished):
+            self._tally.spend(event.input_tokens, event.output_tokens, event.cost_usd)
+        if self._lines is None or self.problem is not None:
+            return
+        try:
+            self._lines.write(record_of(event), on_repr=lambda _: None)
+        except OSError as error:
+            self.problem = f"--events {self._path}: cannot be written any more: {why(error)}"
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._lines is not None:
+            self._lines.close()
+
+
+def record_of(event: Event) -> dict[str, Any]:
+    """The fields of one line; ``event`` is the kind, such as ``agent_started``."""
+    kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
+    at = None if event.at is None else event.at.isoformat()
+    return {"event": kind, **dict(event), "at": at}

@@ -1,0 +1,160 @@
+"""The command ``actors``: its options, and the exit codes.
+
+``actors --help`` must not wait for the pool: each command imports its room when it runs.
+"""
+
+# No "from __future__ import annotations": typer reads the annotations while the program runs.
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from .options import RunOptions
+from .refusal import OutputLostError, RefusedError
+from .terminal import prepare_streams, say
+
+EXIT_INCOMPLETE = 1
+EXIT_BAD_USAGE = 2
+EXIT_INTERRUPTED = 130
+EXIT_CODES = "Exit codes: 0 all completed, 1 some did not, 2 bad usage or manifest, 130 interrupted."
+
+app = typer.Typer(
+    name="actors",
+    help="Run many agents at once, each on its own thread.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Manifests = Annotated[list[str], typer.Argument(metavar="MANIFEST", help="TOML files, each describing an agent.")]
+
+
+def main() -> None:
+    """Run the command line; the entry point."""
+    prepare_streams()
+    # As "python -m" does: what --driver names may stand in the current folder.
+    sys.path.append("")
+    app(prog_name="actors")
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and end, if *wanted*."""
+    if wanted:
+        from .. import __version__
+
+        typer.echo(f"actors {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    """Run many agents at once, each on its own thread."""
+
+
+@app.command(epilog=EXIT_CODES)
+def run(
+    manifests: Manifests,
+    prompt: Annotated[
+        str | None, typer.Option(help="The query; with --glob, {path} stands for the path of each file.")
+    ] = None,
+    input: Annotated[  # noqa: A002 - the option's name
+        str | None,
+        typer.Option(
+            metavar="FILE.jsonl",
+            help='One {"query": ...} a line, with "name" and "tag" if you like; - = standard input.',
+        ),
+    ] = None,
+    glob: Annotated[
+        str | None,
+        typer.Option(metavar="PATTERN", help="One agent for each file that matches; quote it. ** goes into folders."),
+    ] = None,
+    max_concurrent: Annotated[int, typer.Option(metavar="N", help="Agents that run at once.")] = 4,
+    timeout: Annotated[float | None, typer.Option(metavar="SECONDS", help="Seconds of life of each agent.")] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(metavar="FILE.jsonl", help="One line for each agent as it ends; - = standard output."),
+    ] = None,
+    events: Annotated[str | None, typer.Option(metavar="FILE.jsonl", help="One line for each event.")] = None,
+    driver: Annotated[
+        str | None,
+        typer.Option(metavar="PACKAGE.MODULE:FACTORY", help="What answers in place of the manifest's driver."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")] = False,
+    verbose: Annotated[
+        int,
+        typer.Option("--verbose", "-v", count=True, show_default=False, help="Show the log too; -vv shows all of it."),
+    ] = 0,
+) -> None:
+    """Run agents: one for each job and manifest.
+
+    Jobs come from --prompt, --input or --glob.
+    """
+    asked = RunOptions(
+        manifests=tuple(manifests),
+        prompt=prompt,
+        input=input,
+        glob=glob,
+        max_concurrent=max_concurrent,
+        timeout=timeout,
+        out=out,
+        events=events,
+        driver=driver,
+        quiet=quiet,
+        verbose=verbose,
+    )
+
+    def command() -> int:
+        from .run import run as run_agents
+
+        return run_agents(asked)
+
+    carry_out(command)
+
+
+@app.command()
+def validate(manifests: Manifests) -> None:
+    """Check manifests, and that all they name can be imported."""
+
+    def command() -> int:
+        from .check import validate as validate_all
+
+        return validate_all(manifests)
+
+    carry_out(command)
+
+
+@app.command()
+def status(manifest: Annotated[str, typer.Argument(metavar="MANIFEST", help="A TOML file.")]) -> None:
+    """Tell what the agents of a manifest are, what they may do, and their limits."""
+
+    def command() -> int:
+        from .check import status as show_status
+
+        return show_status(manifest)
+
+    carry_out(command)
+
+
+def carry_out(command: Callable[[], int]) -> None:
+    """Run *command* and end with its exit code; what its user can mend is told without a traceback."""
+    try:
+        code = command()
+    except RefusedError as error:
+        for problem in error.problems:
+            say(f"error: {problem}")
+        code = EXIT_BAD_USAGE
+    except OutputLostError as error:
+        say(f"error: {error}")
+        code = EXIT_INCOMPLETE
+    except KeyboardInterrupt:
+        say("interrupted")
+        code = EXIT_INTERRUPTED
+    raise typer.Exit(code)

@@ -1,0 +1,61 @@
+"""Capabilities in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from ..agent.capability import (
+    EVERYTHING,
+    Browser,
+    Compute,
+    FileRead,
+    FileWrite,
+    Inference,
+    Mcp,
+    Memory,
+    Network,
+    Rag,
+    Shell,
+    Spawn,
+)
+
+if TYPE_CHECKING:
+    from ..agent.capability import Capability
+
+Listed: TypeAlias = Shell | FileRead | FileWrite | Network
+
+SENTENCES = {
+    Rag: "search in documents",
+    Memory: "remember and recall",
+    Browser: "drive a browser",
+    Inference: "ask other models",
+    Compute: "run computations",
+}
+# What is listed: with a list, with "*".
+LISTS = {
+    Shell: ("run the commands {}", "run every command"),
+    FileRead: ("read files below {}", "read every file"),
+    FileWrite: ("write files below {}", "write every file"),
+    Network: ("connect to {}", "connect to every host"),
+}
+
+
+def in_words(capability: Capability) -> str:
+    """What *capability* allows, as the end of "it may ..."."""
+    if isinstance(capability, Listed):
+        return _listed(capability)
+    if isinstance(capability, Mcp):
+        tool = "every tool" if capability.tool == EVERYTHING else f"the tool {capability.tool}"
+        server = "every MCP server" if capability.server == EVERYTHING else f"the MCP server {capability.server}"
+        return f"call {tool} of {server}"
+    if isinstance(capability, Spawn):
+        return f"start children, down to depth {capability.max_depth}"
+    return SENTENCES[type(capability)]
+
+
+def _listed(capability: Listed) -> str:
+    some, every = LISTS[type(capability)]
+    items = capability.items()
+    if EVERYTHING in items:
+        return every
+    return some.format(", ".join(items)) if items else f"{some.format('…')} (but none is listed: nothing yet)"

@@ -1,0 +1,157 @@
+"""What is seen while agents run: a live display on a terminal, plain lines elsewhere, nothing when quiet."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from ..core.outcome import AgentStatus
+from .tally import row_of
+from .terminal import console, may_redraw, say
+from .wording import counted, dollars, one_line, rate, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from types import TracebackType
+
+    from rich.console import RenderableType
+
+    from ..core.outcome import AgentOutcome
+    from .tally import Tally
+
+    Expected = Callable[[], int | None]
+
+FIRST_LINES = 50
+"""So many outcomes get a line each; then the lines come by the clock."""
+LINE_INTERVAL = 2.0
+"""Seconds between plain lines, after the first ones."""
+FRAMES_PER_SECOND = 8
+FAILURES_SHOWN = 10
+BAR_WIDTH = 40
+
+
+class Progress(Protocol):
+    """Told of each outcome after it was counted."""
+
+    def ended(self, outcome: AgentOutcome[Any]) -> None:
+        """Show that an agent ended."""
+
+
+class Silence:
+    """Shows nothing."""
+
+    def ended(self, outcome: AgentOutcome[Any]) -> None:
+        """Show nothing."""
+
+
+class PlainLines:
+    """One line for each of the first outcomes, then a line of counts every few seconds."""
+
+    def __init__(self, tally: Tally, expected: Expected) -> None:
+        self._tally = tally
+        self._expected = expected
+        self._last_line = time.monotonic()
+
+    def ended(self, outcome: AgentOutcome[Any]) -> None:
+        """Write a line, if one is due."""
+        now = time.monotonic()
+        if self._tally.done <= FIRST_LINES:
+            say(sentence(outcome))
+        elif now - self._last_line >= LINE_INTERVAL:
+            say(counts(self._tally, self._expected()))
+        else:
+            return
+        self._last_line = now
+
+
+class LiveDisplay:
+    """A bar and a line of counts that are drawn again and again; the first failures stand above it."""
+
+    def __init__(self, tally: Tally, expected: Expected) -> None:
+        from rich.live import Live
+
+        self._shown = 0
+        self._tally = tally
+        self._expected = expected
+        # Standard output is left alone when it goes elsewhere: what agents print belongs there.
+        self._live = Live(
+            get_renderable=self.render,
+            console=console(sys.stderr),
+            refresh_per_second=FRAMES_PER_SECOND,
+            transient=True,
+            redirect_stdout=sys.stdout.isatty(),
+        )
+
+    def __enter__(self) -> Self:
+        """Show it."""
+        self._live.start(refresh=True)
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Take it away."""
+        self._live.stop()
+
+    def ended(self, outcome: AgentOutcome[Any]) -> None:
+        """Name the first failures; the display itself is drawn by the clock."""
+        # After Ctrl-C everything is cancelled: nobody needs to be told of each.
+        if not outcome.ok and outcome.status is not AgentStatus.CANCELLED and self._shown < FAILURES_SHOWN:
+            self._shown += 1
+            say(sentence(outcome))
+
+    def render(self) -> RenderableType:
+        """One frame."""
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        expected = self._expected()
+        bar = ProgressBar(total=expected, completed=self._tally.done, width=BAR_WIDTH, pulse=expected is None)
+        frame = Table.grid()
+        frame.add_row(bar)
+        frame.add_row(Text(counts(self._tally, expected)))
+        return frame
+
+
+def open_progress(tally: Tally, expected: Expected, *, quiet: bool, redraw: bool) -> AbstractContextManager[Progress]:
+    """Choose how to show progress."""
+    if quiet:
+        return nullcontext(Silence())
+    if redraw and may_redraw():
+        return LiveDisplay(tally, expected)
+    return nullcontext(PlainLines(tally, expected))
+
+
+def sentence(outcome: AgentOutcome[Any]) -> str:
+    """One outcome as one line."""
+    row = row_of(outcome)
+    line = f"#{row.agent_id} {row.name}: {row.status} in {seconds(row.duration)}: {one_line(row.query, 60)}"
+    return line if outcome.ok else f"{line}: {row.text}"
+
+
+def counts(tally: Tally, expected: int | None) -> str:
+    """The state of the run as one line."""
+    running, queued = tally.gauge()
+    done, elapsed = tally.done, tally.elapsed
+    of_all = f" of {expected:,}" if expected is not None and expected > done else ""
+    parts = [
+        f"{running} running",
+        f"{queued} queued",
+        f"{done:,}{of_all} done",
+        f"{tally.failed:,} failed",
+        *([counted(tally.bad_inputs, "bad input")] if tally.bad_inputs else []),
+        f"{tally.tokens:,} tokens",
+        dollars(tally.cost_usd),
+    ]
+    if done and elapsed:
+        parts.append(rate(done / elapsed))
+        if expected is not None and done < expected:
+            parts.append(f"{seconds(elapsed / done * (expected - done))} left")
+    return " · ".join(parts)
