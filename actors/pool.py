@@ -114,7 +114,7 @@ class AgentPool:
             abort_timeout=abort_timeout,
             sink=on_event,
         )
-        self._core = self._supervisor = supervisor
+        self._supervisor = supervisor
         self._shutdown_timeout = shutdown_timeout
         self._outfitter = Outfitter(
             driver=driver,
@@ -125,6 +125,13 @@ class AgentPool:
             make_registry=ToolRegistry,
             admit=lambda spec, parent: _admit_child(supervisor, spec, parent),
         )
+
+    @property
+    def _core(self) -> Supervisor:
+        supervisor = self._supervisor
+        assert supervisor is not None
+        supervisor.refuse_after_fork()
+        return supervisor
 
     # Starting agents --------------------------------------------------------------------------------------------
 
@@ -204,7 +211,8 @@ class AgentPool:
             yield handle.outcome(0)
 
     def _left(self, end: float | None) -> float | None:
-        return None if end is None else max(0.0, end - self._core.clock.monotonic())
+        clock = self._core.clock
+        return None if end is None else max(0.0, end - clock.monotonic())
 
     def join_next(self, timeout: float | None = None) -> AgentOutcome[Any] | None:
         """Take the next outcome; None only when nothing is outstanding.
@@ -272,7 +280,7 @@ class AgentPool:
 
     def __del__(self) -> None:
         supervisor = getattr(self, "_supervisor", None)
-        if supervisor is None or supervisor.shutdown.closed:
+        if supervisor is None or supervisor.shutdown.closed or supervisor.is_forked:
             return
         warnings.warn(f"{self.name} was not closed; its agents are aborted", ResourceWarning, source=self, stacklevel=2)
         # In a thread of its own: a collection may come while this thread holds the locks that an abort needs.

@@ -46,6 +46,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
 
     def is_alive(self) -> bool:
         """Has it not ended yet? It may end at any moment after the answer."""
+        fork.refuse_after_fork(self._generation)
         return not self.actor_stopped.is_set()
 
     def tell(self, message: Any, timeout: float | None = 0.0) -> None:
@@ -135,6 +136,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
 
     def abort(self, reason: str = "") -> None:
         """Cancel it now: what it handles is interrupted at its next checkpoint or wait, the rest is not handled."""
+        fork.refuse_after_fork(self._generation)
         self._token.cancel(reason)
         self._mailbox.seal()
 

@@ -8,6 +8,8 @@ from typing import Protocol
 
 from loguru import logger
 
+from . import fork
+
 
 class Stoppable(Protocol):
     """An open pool or actor."""
@@ -26,6 +28,7 @@ class Janitor:
     """
 
     def __init__(self) -> None:
+        self.generation = fork.generation()
         self._lock = threading.Lock()
         self._open: dict[int, weakref.ref[Stoppable]] = {}
         # The same registration that concurrent.futures uses; it has no public name (3.9 to 3.14).
@@ -43,6 +46,8 @@ class Janitor:
             self._open.pop(id(something), None)
 
     def _stop_all(self) -> None:
+        if self.generation != fork.generation():
+            return  # a forked child: what was open then belongs to its parent
         with self._lock:
             waiting = [ref() for ref in self._open.values()]
             self._open.clear()
@@ -59,11 +64,11 @@ _made = threading.Lock()
 
 
 def janitor() -> Janitor:
-    """The process's janitor, made on first use."""
+    """The process's janitor, made on first use; a forked child makes its own."""
     global _janitor
-    if _janitor is None:
+    if _janitor is None or _janitor.generation != fork.generation():
         with _made:
-            if _janitor is None:
+            if _janitor is None or _janitor.generation != fork.generation():
                 try:
                     _janitor = Janitor()
                 except RuntimeError as error:

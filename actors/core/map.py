@@ -50,6 +50,7 @@ class MapIterator:
         return self
 
     def __next__(self) -> AgentOutcome[Any]:
+        self._supervisor.refuse_after_fork()
         end = None if self._timeout is None else SYSTEM_CLOCK.monotonic() + self._timeout
         self._fill()
         if not self._held:

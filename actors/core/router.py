@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InboxClosed, InboxFull, NotRegistered
+from . import fork
 from .clock import SYSTEM_CLOCK
 from .dead_letter import DeadLetterReason, DeadLetters
 from .mailbox import NOTHING, Mailbox, MailboxClosed, Put
@@ -104,6 +105,7 @@ class MessageRouter:
         self._lock = threading.Lock()
         self._endpoints: dict[AgentId, Endpoint] = {PROGRAM: Endpoint(PROGRAM)}
         self._program_taken = False
+        self._generation = fork.generation()
         self.dead_letters = DeadLetters()
 
     @property
@@ -122,6 +124,7 @@ class MessageRouter:
             ValueError: The id is taken; or it is positive and this is a pool's router, where those are given out by
                 the supervisor (take a negative one).
         """
+        fork.refuse_after_fork(self._generation)
         if self._supervised and agent_id > PROGRAM:
             raise ValueError(f"positive ids are given out by the pool; register {-agent_id} instead")
         with self._lock:
@@ -152,6 +155,7 @@ class MessageRouter:
             InboxFull: No room in time.
             InboxClosed: The receiver ended while the sender waited.
         """
+        fork.refuse_after_fork(self._generation)
         endpoint = self._endpoints.get(message.to)
         if endpoint is None:
             raise NotRegistered(f"agent {message.to} is not registered: it ended, or never was", message)
@@ -181,6 +185,7 @@ class MessageRouter:
 
     def open(self, endpoint: Endpoint) -> Mailbox:
         """The mailbox of *endpoint*, made now if need be; closed if its id has gone."""
+        fork.refuse_after_fork(self._generation)
         with self._lock:
             if endpoint.mailbox is None:
                 mailbox = Mailbox(self._capacity)

@@ -100,6 +100,11 @@ class Supervisor(Actor):
         janitor().watch(self)
         self.dispatcher = Dispatcher(sink, f"{name}-events") if sink is not None else None
 
+    @property
+    def is_forked(self) -> bool:
+        """Is this a child of the process that made it?"""
+        return self._generation != fork.generation()
+
     def refuse_after_fork(self) -> None:
         """Raise in a forked child."""
         fork.refuse_after_fork(self._generation)
@@ -320,6 +325,7 @@ class Supervisor(Actor):
 
     def when_ended(self, cell: AgentCell, call: Callable[[], object]) -> None:
         """Call *call* once when the outcome of *cell* is there; at once if it is."""
+        self.refuse_after_fork()
         with self.turn:
             if cell.outcome is None:
                 if cell.callbacks is None:
@@ -330,6 +336,7 @@ class Supervisor(Actor):
 
     def disown(self, cell: AgentCell) -> None:
         """The outcome of *cell* is owed to nobody (any more)."""
+        self.refuse_after_fork()
         owner, cell.owner = cell.owner, None
         if owner is not None:
             owner.remove(cell)
@@ -386,7 +393,9 @@ class Supervisor(Actor):
             self._report()
 
     def on_stop(self) -> None:
-        """A supervisor that is stopped closes its pool."""
+        """A supervisor that is stopped closes its pool; one that ends because the pool closes does nothing."""
+        if self.shutdown.closed:
+            return
         self.has_thread = False  # from here on, close() minds the timers itself
         self.shutdown.close("its supervisor was stopped")
 
