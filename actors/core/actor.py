@@ -289,6 +289,10 @@ class Actor(pykka.ThreadingActor, Member):
         """How messages name it."""
         return f"actor {type(self).__name__}"
 
+    def check(self) -> None:
+        """Raise when it was aborted."""
+        self.cancel_token.check()
+
     def is_here(self) -> bool:
         """Is this the actor's own thread?"""
         return self._thread == threading.get_ident()
@@ -299,7 +303,7 @@ class Actor(pykka.ThreadingActor, Member):
 
     def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Member | None) -> bool:  # noqa: ARG002
         """Wait until *waiter* is woken, the actor is aborted, or the time runs out."""
-        self.cancel_token.check()
+        self.check()
         forget = self.cancel_token.on_cancel(waiter.wake)
         try:
             if target is not None:

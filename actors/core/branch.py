@@ -82,6 +82,10 @@ class Branch(Member):
         """How messages name it: as its agent."""
         return self._cell.label
 
+    def check(self) -> None:
+        """Raise when its agent was cancelled, or when it ran past its time."""
+        self.token.check()
+
     def is_here(self) -> bool:
         """Is this its own thread?"""
         return self.thread == threading.get_ident()
@@ -92,12 +96,13 @@ class Branch(Member):
 
     def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Member | None) -> bool:
         """Park this branch until *waiter* is woken, the agent is cancelled, or the time runs out."""
-        self.token.check()
+        self.check()
         forget = self.token.on_cancel(waiter.wake)
         branches = self._cell.supervisor.branches
         try:
             if target is not None:
                 self._cell.watch(target)
+            waiter.owner = self._cell
             branches.park(self, on)
             try:
                 woken = waiter.wait(timeout)

@@ -168,7 +168,10 @@ class AgentCell(Endpoint, Member):
 
     def await_children(self) -> Waiter | None:
         """A waiter that is woken when all children have ended; None when they have. Under the turn."""
-        self.family_waiter = Waiter() if self.children else None
+        if not self.children:
+            return None
+        self.family_waiter = Waiter()
+        self.family_waiter.owner = self
         return self.family_waiter
 
     def extras(self) -> dict[str, Any]:
@@ -312,6 +315,10 @@ class AgentCell(Endpoint, Member):
         """How messages name it."""
         return f"agent {self.id} ({self.spec.name})"
 
+    def check(self) -> None:
+        """Raise when it was cancelled."""
+        self.token.check()
+
     def is_here(self) -> bool:
         """Is this the agent's own thread?"""
         return self.thread == threading.get_ident()
@@ -327,12 +334,13 @@ class AgentCell(Endpoint, Member):
 
     def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Member | None) -> bool:
         """Park until *waiter* is woken, the agent is cancelled, or the time runs out."""
+        self.check()
         token = self.token
-        token.check()
         forget = token.on_cancel(waiter.wake)
         try:
             if target is not None:
                 self.watch(target)
+            waiter.owner = self
             self.park(on)
             try:
                 woken = waiter.wait(timeout)

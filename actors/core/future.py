@@ -12,7 +12,7 @@ import pykka
 from loguru import logger
 
 from ..errors import AskTimeout, fresh_copy
-from .member import wait_for
+from .member import checkpoint, wait_for
 from .waiter import Waiter
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ class ReplyFuture(pykka.Future[T]):
             DeadlockError: The one who owes the value waits for the caller.
             Exception: What the other side raised, as a fresh copy.
         """
+        checkpoint()
         if self._get_hook is not None:
             return self._get_through_hook(timeout)
         if not self._done and not self._wait(timeout):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from loguru import logger
 
 from ..errors import fresh_copy
+from .member import checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +59,7 @@ class AgentHandle(Generic[T]):
             TimeoutError: It has not ended in time; nothing is lost.
             DeadlockError: Called by the agent itself, by one of its descendants, or by one it waits for.
         """
+        checkpoint()
         cell = self._cell
         if cell.outcome is None and not cell.supervisor.wait_ended(cell, timeout):
             raise TimeoutError(f"{cell.label} is still {cell.status} after {timeout} s")

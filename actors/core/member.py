@@ -31,6 +31,10 @@ class Member(abc.ABC):
         """How messages name it."""
 
     @abc.abstractmethod
+    def check(self) -> None:
+        """Raise when it was cancelled."""
+
+    @abc.abstractmethod
     def is_here(self) -> bool:
         """Is the calling thread its own? (A context may be copied to any thread.)"""
 
@@ -73,6 +77,13 @@ def current() -> Member | None:
     """The member whose thread this is, or None."""
     member = _current.get()
     return member if member is not None and member.is_here() else None
+
+
+def checkpoint() -> None:
+    """Raise when the member that runs here was cancelled. Every wait begins so, also one that is over at once."""
+    member = current()
+    if member is not None:
+        member.check()
 
 
 def wait_for(waiter: Waiter, timeout: float | None, on: str, target: Member | None = None) -> bool:

@@ -204,6 +204,7 @@ class Roster:
             acts.fires.append(self.wave.popleft())
 
     def _tell_who_waits(self, cell: AgentCell, acts: Acts) -> None:
+        before = len(acts.wakes)
         if cell.waiters:
             acts.wakes += cell.waiters
             cell.waiters = None
@@ -216,3 +217,13 @@ class Roster:
             cell.parent.bereave(cell, acts.wakes)
         if self.idle_waiters and self.is_idle():
             acts.wakes += self.idle_waiters
+        for waiter in acts.wakes[before:]:
+            if waiter.owner is not None:
+                self._expect(waiter.owner)
+
+    def _expect(self, cell: AgentCell) -> None:
+        """*cell* is about to be woken: it stands in line for a slot now, not only when its thread runs. Otherwise the
+        slot of the agent that it waited for would go to the queue.
+        """
+        if not (cell.has_slot or cell.stopping) and cell.outcome is None and self.live.get(cell.id) is cell:
+            self.slots.woken.setdefault(cell, [])

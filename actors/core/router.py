@@ -10,6 +10,7 @@ from . import fork
 from .clock import SYSTEM_CLOCK
 from .dead_letter import DeadLetterReason, DeadLetters
 from .mailbox import NOTHING, Mailbox, MailboxClosed, Put
+from .member import checkpoint
 from .message import AgentMessage
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Inbox:
             InboxClosed: Nothing will arrive any more.
             Cancelled: The agent that waits was cancelled.
         """
+        checkpoint()
         mailbox = self._router.open(self._endpoint)
         end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
         while True:

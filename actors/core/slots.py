@@ -43,8 +43,9 @@ class Slots:
         cell.has_slot = True
 
     def free(self, cell: AgentCell) -> None:
-        """Take the slot back that *cell* holds, if it holds one."""
+        """*cell* has ended: take the slot back that it holds, if it holds one, and its place among the woken."""
         self.idle.pop(cell, None)
+        self.woken.pop(cell, None)
         if cell.has_slot:
             cell.has_slot = False
             self.held -= 1

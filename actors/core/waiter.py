@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .cell import AgentCell
 
 
 class Waiter:
     """A gate that one thread waits at once, and that any thread opens.
 
     Made anew for each wait: a signal that arrives just as a timed wait runs out dies with it, so it cannot end
-    the next wait too early. About a tenth of the cost of a ``threading.Event``.
+    the next wait too early. About a tenth of the cost of a ``threading.Event``. ``owner`` is the agent that is parked
+    at it, if one is.
     """
 
-    __slots__ = ("_gate",)
+    __slots__ = ("_gate", "owner")
 
     def __init__(self) -> None:
+        self.owner: AgentCell | None = None
         self._gate = threading.Lock()
         self._gate.acquire()
 
