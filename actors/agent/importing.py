@@ -36,7 +36,7 @@ def load_object(path: str, *, beside: Path | None = None, place: str = "") -> An
     except ModuleNotFoundError as error:
         places = f" beside the manifest ({beside}) or on sys.path" if beside else " on sys.path"
         raise ManifestError([f"{where}no module {error.name!r}{places} (for {path!r})"]) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ManifestError([f"{where}importing {module_name!r} failed: {type(error).__name__}: {error}"]) from error
     for part in name.split("."):
         try:

@@ -14,17 +14,17 @@ from .config import SpawnConfig
 from .function_agent import FunctionAgent
 from .llm_agent import LlmAgent
 from .manifest import AgentManifest
-from .ports import LlmDriver, PrivacyTier, Tool, Tools
+from .ports import PrivacyTier, Tool, Tools
 
 if TYPE_CHECKING:
     from ..core.cell import AgentCell
     from ..core.handle import AgentHandle
     from ..core.spec import RestartPolicy, Runnable
     from .agent import Agent
-    from .ports import MemorySubstrate
+    from .ports import LlmDriver, MemorySubstrate
+    from .resolve import FindBuiltIn
 
 FoundT = TypeVar("FoundT")
-DriverFactory = Callable[[AgentManifest], LlmDriver]
 ToolSource = Tools | Callable[[AgentManifest], Tools]
 
 
@@ -76,7 +76,7 @@ class Outfitter:
         memory: MemorySubstrate | None,
         tools: ToolSource | None,
         restart: RestartPolicy | None,
-        find_driver: Callable[[str], DriverFactory],
+        find_driver: FindBuiltIn,
         make_registry: Callable[[Iterable[Tool]], Tools],
         admit: Callable[[AgentSpec, AgentCell], AgentHandle[Any]],
     ) -> None:
@@ -140,26 +140,10 @@ class Outfitter:
         chosen = config.driver if config.driver is not None else self._manifest_driver(manifest)
         driver = driver if chosen is None else chosen
         memory = memory if config.memory is None else config.memory
-        if driver is None:
-            if agent_class.needs_driver:
-                raise ValueError(
-                    f"agent {manifest.name!r} needs a driver: give one to the pool, the SpawnConfig, "
-                    "or name one in its manifest (model.driver)"
-                )
-        elif manifest.privacy.rank < PrivacyTier(driver.privacy_tier).rank:
-            raise CapabilityDenied(
-                f"agent {manifest.name!r} has privacy {manifest.privacy!s}, but its driver's tier is "
-                f"{driver.privacy_tier!s}; use another driver or set privacy in the manifest"
-            )
-        outfit = Outfit(
-            self,
-            config,
-            manifest,
-            agent_class,
-            driver,
-            config.memory if config.memory is not None else memory,
-            self._no_tools,
-        )
+        misfit = resolve.misfit(manifest, agent_class, driver)
+        if misfit is not None:
+            raise misfit
+        outfit = Outfit(self, config, manifest, agent_class, driver, memory, self._no_tools)
         return AgentSpec(
             name=manifest.name,
             query=config.query,

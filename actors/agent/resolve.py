@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ManifestError
+from ..errors import CapabilityDenied, ManifestError
 from .agent import Agent
 from .importing import load_object
 from .llm_agent import LlmAgent
-from .ports import Tool
+from .ports import PrivacyTier, Tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from .manifest import AgentManifest
     from .ports import LlmDriver
 
+    DriverFactory = Callable[[AgentManifest], LlmDriver]
+    FindBuiltIn = Callable[[str, str], DriverFactory]
+
+DRIVER = "model.driver"
 DRIVER_NEEDS = ("complete", "stream", "estimate_cost", "context_window", "privacy_tier")
 
 
@@ -33,35 +38,70 @@ def agent_class(manifest: AgentManifest) -> type[Agent[Any]]:
     return found
 
 
-def driver(
-    manifest: AgentManifest,
-    find_built_in: Callable[[str], Callable[[AgentManifest], LlmDriver]],
-    path: str | None = None,
-    place: str = "model.driver",
-) -> LlmDriver | None:
-    """Make the driver that ``model.driver`` names, or *path*; None when neither does.
+def driver_factory(
+    manifest: AgentManifest, find_built_in: FindBuiltIn, path: str | None = None, place: str = DRIVER
+) -> DriverFactory | None:
+    """Find what makes the driver: *path*, or what ``model.driver`` names; None when neither does.
 
     Raises:
-        ManifestError: The factory cannot be imported, raises, or returns no driver.
+        ManifestError: There is none, or it cannot be called.
     """
     path = path or manifest.model.driver
     if path is None:
         return None
-    factory = load_object(path, beside=manifest.folder, place=place) if ":" in path else find_built_in(path)
+    if ":" not in path:
+        return find_built_in(path, place)
+    factory: Any = load_object(path, beside=manifest.folder, place=place)
     if not callable(factory):
         raise ManifestError([f"{place}: {path!r} cannot be called: it must take the manifest and return a driver"])
+    found: DriverFactory = factory
+    return found
+
+
+def driver(
+    manifest: AgentManifest, find_built_in: FindBuiltIn, path: str | None = None, place: str = DRIVER
+) -> LlmDriver | None:
+    """Make the driver: as :func:`driver_factory` finds it.
+
+    Raises:
+        ManifestError: There is no such factory, or it raises, or what it returns is no driver.
+    """
+    factory = driver_factory(manifest, find_built_in, path, place)
+    if factory is None:
+        return None
+    name = path or manifest.model.driver
     try:
-        made: LlmDriver = factory(manifest)
+        made = factory(manifest)
     except ManifestError:
         raise
     except (Exception, SystemExit) as error:
-        raise ManifestError([f"{place}: {path!r} raised {type(error).__name__}: {error}"]) from error
-    missing = [name for name in DRIVER_NEEDS if not hasattr(made, name)]
+        raise ManifestError([f"{place}: {name!r} raised {type(error).__name__}: {error}"]) from error
+    missing = [part for part in DRIVER_NEEDS if not hasattr(made, part)]
     if missing:
         raise ManifestError(
-            [f"{place}: {path!r} returned no driver: {type(made).__name__} has no {', '.join(missing)}"]
+            [f"{place}: {name!r} returned no driver: {type(made).__name__} has no {', '.join(missing)}"]
         )
     return made
+
+
+def misfit(
+    manifest: AgentManifest, agent: type[Agent[Any]], made: LlmDriver | None
+) -> ValueError | CapabilityDenied | None:
+    """Why this agent cannot work with this driver, or without one; None when it can."""
+    if made is None:
+        if not agent.needs_driver:
+            return None
+        return ValueError(
+            f"agent {manifest.name!r} needs a driver: name one in its manifest (model.driver), or give one to the "
+            "pool, the SpawnConfig or the command (--driver)"
+        )
+    tier = PrivacyTier(made.privacy_tier)
+    if tier.rank <= manifest.privacy.rank:
+        return None
+    return CapabilityDenied(
+        f"agent {manifest.name!r} has privacy {manifest.privacy!s}, but its driver's tier is {tier!s}; "
+        "choose another driver, or a more permissive privacy in the manifest"
+    )
 
 
 def tool(manifest: AgentManifest, index: int) -> Tool:
@@ -74,4 +114,22 @@ def tool(manifest: AgentManifest, index: int) -> Tool:
     found = load_object(path, beside=manifest.folder, place=f"tools.{index}")
     if isinstance(found, type) or not isinstance(found, Tool):
         raise ManifestError([f"tools.{index}: {path!r} is no tool; put @actors.tool above the function"])
+    return found
+
+
+def problems(manifest: AgentManifest, find_built_in: FindBuiltIn) -> list[str]:
+    """Everything that *manifest* names and that cannot be had, each with its place. No driver is made: that may load
+    a model.
+    """
+    found: list[str] = []
+    looks: list[Callable[[], object]] = [
+        lambda: agent_class(manifest),
+        lambda: driver_factory(manifest, find_built_in),
+        *(partial(tool, manifest, index) for index in range(len(manifest.tools))),
+    ]
+    for look in looks:
+        try:
+            look()
+        except ManifestError as error:
+            found.extend(error.problems)
     return found

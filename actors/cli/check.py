@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ..agent import resolve
+from ..drivers.builtin import find_driver
+from ..errors import ManifestError
 from .permissions import in_words
-from .recipe import agent_of, load_manifest, prepare, tool_of
+from .recipe import load_manifest
 from .refusal import RefusedError
 from .terminal import answering, console, say
 from .wording import counted, dollars, one_line, printable
@@ -32,7 +35,9 @@ def validate(paths: Sequence[str]) -> int:
     for path in paths:
         try:
             manifest = load_manifest(path)
-            prepare(manifest, place=path)
+            found = resolve.problems(manifest, find_driver)
+            if found:
+                raise RefusedError(*(f"{path}: {problem}" for problem in found))
         except RefusedError as error:
             bad += 1
             for problem in error.problems:
@@ -75,7 +80,7 @@ def rows_of(manifest: AgentManifest, path: str) -> Iterator[tuple[str, str]]:
     yield "privacy", f"{manifest.privacy}: {PRIVACY[manifest.privacy]}"
     yield from _listed("limits", _limits(manifest))
     yield from _listed("may", [in_words(capability) for capability in manifest.capabilities])
-    yield from _listed("tools", [_tool(manifest, tool) for tool in manifest.tools])
+    yield from _listed("tools", [_tool(manifest, index) for index in range(len(manifest.tools))])
     yield from _listed("servers", [server.name for server in manifest.mcp_servers])
 
 
@@ -86,19 +91,30 @@ def _listed(label: str, lines: list[str]) -> Iterator[tuple[str, str]]:
 
 def _code(manifest: AgentManifest) -> str:
     try:
-        agent = agent_of(manifest)
-    except RefusedError as error:
-        return f"{manifest.agent}: {'; '.join(error.problems)}"
+        agent = resolve.agent_class(manifest)
+    except ManifestError as error:
+        return "; ".join(error.problems)
     return f"{manifest.agent}: {_first_line(agent)}" if manifest.agent else "the loop of LlmAgent"
 
 
 def _model(manifest: AgentManifest) -> str:
     model = manifest.model
     source = model.remote_model or model.model_path or model.model_repo
-    parts = [part for part in (source, model.driver and f"driver {model.driver}") if part]
+    parts = [part for part in (source, _driver(manifest)) if part]
     window = f", context window {model.context_window:,} tokens" if model.context_window else ""
     settings = f"at most {model.max_tokens:,} tokens an answer, temperature {model.temperature:g}{window}"
     return "; ".join([*(parts or ["no driver named; --driver can give one"]), settings])
+
+
+def _driver(manifest: AgentManifest) -> str | None:
+    name = manifest.model.driver
+    if name is None:
+        return None
+    try:
+        resolve.driver_factory(manifest, find_driver)
+    except ManifestError as error:
+        return "; ".join(error.problems)
+    return f"driver {name}"
 
 
 def _limits(manifest: AgentManifest) -> list[str]:
@@ -112,11 +128,11 @@ def _limits(manifest: AgentManifest) -> list[str]:
     ]
 
 
-def _tool(manifest: AgentManifest, path: str) -> str:
+def _tool(manifest: AgentManifest, index: int) -> str:
     try:
-        tool = tool_of(manifest, path)
-    except RefusedError as error:
-        return f"{path}: {'; '.join(error.problems)}"
+        tool = resolve.tool(manifest, index)
+    except ManifestError as error:
+        return "; ".join(error.problems)
     needs = tool.required_capability
     kind = f" (needs {needs.type})" if needs is not None else ""
     return f"{tool.name}: {one_line(tool.definition.description)}{kind}"

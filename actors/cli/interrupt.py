@@ -42,8 +42,8 @@ class Interrupt:
         self._in_read = False
         self._stop: Callable[[], None] | None = None
         self._thread: threading.Thread | None = None
-        self._ours, self._theirs = socket.socketpair()
-        self._theirs.setblocking(False)
+        self._ours: socket.socket
+        self._theirs: socket.socket
         self._previous: signal.Handlers | Callable[[int, FrameType | None], object] | int | None = None
         self._previous_fd = -1
 
@@ -52,6 +52,8 @@ class Interrupt:
         self._previous = signal.getsignal(signal.SIGINT)
         in_main = threading.current_thread() is threading.main_thread()
         if in_main and self._previous is not signal.SIG_IGN:
+            self._ours, self._theirs = socket.socketpair()
+            self._theirs.setblocking(False)  # the interpreter insists
             self._thread = threading.Thread(target=self._listen, name="actors-interrupt", daemon=True)
             self._thread.start()
             self._previous_fd = signal.set_wakeup_fd(self._theirs.fileno(), warn_on_full_buffer=False)
@@ -70,8 +72,8 @@ class Interrupt:
             signal.set_wakeup_fd(self._previous_fd)
             self._theirs.send(_NO_MORE)
             self._thread.join()
-        self._ours.close()
-        self._theirs.close()
+            self._ours.close()
+            self._theirs.close()
 
     def stop_with(self, stop: Callable[[], None]) -> None:
         """From now on *stop* ends what runs. It may be called from any thread, and repeatedly."""

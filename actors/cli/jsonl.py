@@ -100,7 +100,8 @@ def refuse_clashes(outputs: Mapping[str, str | None], inputs: Mapping[str, str |
     Raises:
         RefusedError: Naming both options.
     """
-    taken = {option: path for option, path in inputs.items() if path is not None}
+    # Standard input and standard output are called "-", both.
+    taken = {option: path for option, path in inputs.items() if path not in (None, STANDARD_STREAM)}
     for option, path in outputs.items():
         if path is None:
             continue

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from loguru import logger
 
-from .. import log
+from ..core.log import log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

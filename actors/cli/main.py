@@ -30,7 +30,40 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+# What can be asked for ---------------------------------------------------------------------------------------------
+
 Manifests = Annotated[list[str], typer.Argument(metavar="MANIFEST", help="TOML files, each describing an agent.")]
+Manifest = Annotated[str, typer.Argument(metavar="MANIFEST", help="A TOML file.")]
+Prompt = Annotated[str | None, typer.Option(help="The query; with --glob, {path} stands for the path of each file.")]
+Input = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE.jsonl",
+        help='One {"query": ...} a line, with "name" and "tag" if you like; - = standard input.',
+    ),
+]
+Glob = Annotated[
+    str | None,
+    typer.Option(metavar="PATTERN", help="One agent for each file that matches; quote it. ** goes into folders."),
+]
+MaxConcurrent = Annotated[int, typer.Option(metavar="N", help="Agents that run at once.")]
+Timeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="Seconds of life of each agent.")]
+Out = Annotated[
+    str | None,
+    typer.Option(metavar="FILE.jsonl", help="One line for each agent as it ends; - = standard output."),
+]
+Events = Annotated[str | None, typer.Option(metavar="FILE.jsonl", help="One line for each event.")]
+Driver = Annotated[
+    str | None,
+    typer.Option(metavar="MODULE:FACTORY", help="What answers in place of the manifest's driver."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")]
+Verbose = Annotated[
+    int,
+    typer.Option("--verbose", "-v", count=True, show_default=False, help="Show the log too; -vv shows all of it."),
+]
+
+# The commands ------------------------------------------------------------------------------------------------------
 
 
 def main() -> None:
@@ -62,36 +95,16 @@ def options(
 @app.command(epilog=EXIT_CODES)
 def run(
     manifests: Manifests,
-    prompt: Annotated[
-        str | None, typer.Option(help="The query; with --glob, {path} stands for the path of each file.")
-    ] = None,
-    input: Annotated[  # noqa: A002 - the option's name
-        str | None,
-        typer.Option(
-            metavar="FILE.jsonl",
-            help='One {"query": ...} a line, with "name" and "tag" if you like; - = standard input.',
-        ),
-    ] = None,
-    glob: Annotated[
-        str | None,
-        typer.Option(metavar="PATTERN", help="One agent for each file that matches; quote it. ** goes into folders."),
-    ] = None,
-    max_concurrent: Annotated[int, typer.Option(metavar="N", help="Agents that run at once.")] = 4,
-    timeout: Annotated[float | None, typer.Option(metavar="SECONDS", help="Seconds of life of each agent.")] = None,
-    out: Annotated[
-        str | None,
-        typer.Option(metavar="FILE.jsonl", help="One line for each agent as it ends; - = standard output."),
-    ] = None,
-    events: Annotated[str | None, typer.Option(metavar="FILE.jsonl", help="One line for each event.")] = None,
-    driver: Annotated[
-        str | None,
-        typer.Option(metavar="PACKAGE.MODULE:FACTORY", help="What answers in place of the manifest's driver."),
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")] = False,
-    verbose: Annotated[
-        int,
-        typer.Option("--verbose", "-v", count=True, show_default=False, help="Show the log too; -vv shows all of it."),
-    ] = 0,
+    prompt: Prompt = None,
+    input: Input = None,  # noqa: A002 - the option's name
+    glob: Glob = None,
+    max_concurrent: MaxConcurrent = 4,
+    timeout: Timeout = None,
+    out: Out = None,
+    events: Events = None,
+    driver: Driver = None,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
 ) -> None:
     """Run agents: one for each job and manifest.
 
@@ -132,7 +145,7 @@ def validate(manifests: Manifests) -> None:
 
 
 @app.command()
-def status(manifest: Annotated[str, typer.Argument(metavar="MANIFEST", help="A TOML file.")]) -> None:
+def status(manifest: Manifest) -> None:
     """Tell what the agents of a manifest are, what they may do, and their limits."""
 
     def command() -> int:

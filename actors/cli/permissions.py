@@ -38,6 +38,8 @@ LISTS = {
     FileWrite: ("write files below {}", "write every file"),
     Network: ("connect to {}", "connect to every host"),
 }
+# With an empty list.
+NOTHING: dict[type[Listed], str] = {FileRead: "read the file that --glob gives it, and no other"}
 
 
 def in_words(capability: Capability) -> str:
@@ -58,4 +60,6 @@ def _listed(capability: Listed) -> str:
     items = capability.items()
     if EVERYTHING in items:
         return every
-    return some.format(", ".join(items)) if items else f"{some.format('…')} (but none is listed: nothing yet)"
+    if not items:
+        return NOTHING.get(type(capability), f"{some.format('…')} (but nothing is listed)")
+    return some.format(", ".join(items))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from ..core.outcome import AgentStatus
 from .tally import row_of
 from .terminal import console, may_redraw, say
-from .wording import counted, dollars, one_line, rate, seconds
+from .wording import counted, dollars, rate, seconds, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,7 +132,7 @@ def open_progress(tally: Tally, expected: Expected, *, quiet: bool, redraw: bool
 def sentence(outcome: AgentOutcome[Any]) -> str:
     """One outcome as one line."""
     row = row_of(outcome)
-    line = f"#{row.agent_id} {row.name}: {row.status} in {seconds(row.duration)}: {one_line(row.query, 60)}"
+    line = f"#{row.agent_id} {row.name}: {row.status} in {seconds(row.duration)}: {shortened(row.query, 60)}"
     return line if outcome.ok else f"{line}: {row.text}"
 
 

@@ -13,8 +13,9 @@ from ..errors import AgentCrashed
 from ..pool import AgentPool
 from .events import EventSink
 from .feed import Feed
-from .inputs import BadInput, Job, open_source
+from .inputs import open_source
 from .interrupt import EXIT_INTERRUPTED, Interrupt
+from .job import BadInput
 from .jsonl import refuse_clashes
 from .log import log_lines
 from .options import STANDARD_STREAM
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from ..agent.config import SpawnConfig
     from ..core.outcome import AgentOutcome
     from .inputs import Source
+    from .job import Job
     from .options import RunOptions
     from .progress import Progress
     from .recipe import Recipe

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Literal
 
 from ..core.outcome import AgentStatus
 from .options import STANDARD_STREAM
 from .results import text_of
 from .tally import MOST_ROWS
 from .terminal import console
-from .wording import counted, dollars, printable, seconds
+from .wording import counted, dollars, printable, seconds, shortened
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,6 +24,12 @@ STYLES = {
     AgentStatus.TIMED_OUT: "magenta",
     AgentStatus.ABANDONED: "bold magenta",
 }
+
+MOST_OF_NAME = 24
+LEAST_LEFT = 24
+"""Characters of query and result together that are shown even when the terminal is too narrow."""
+GAP = 3
+"""Between two columns."""
 
 
 def show(tally: Tally, *, out: str | None, stream: IO[str]) -> None:
@@ -41,7 +47,7 @@ def show(tally: Tally, *, out: str | None, stream: IO[str]) -> None:
 
     voice = console(stream)
     if tally.done:
-        voice.print(table_of(tally.rows()))
+        voice.print(table_of(tally.rows(), voice.width))
     if tally.done > MOST_ROWS:
         voice.print(Text(f"… and {tally.done - MOST_ROWS:,} more"))
     answer = only_answer(tally)
@@ -50,19 +56,17 @@ def show(tally: Tally, *, out: str | None, stream: IO[str]) -> None:
     voice.print(Text(f"\n{summary(tally, out=out)}"), soft_wrap=True)
 
 
-def table_of(rows: list[Row]) -> Table:
-    """The table of *rows*."""
+def table_of(rows: list[Row], width: int) -> Table:
+    """The table of *rows*, at most *width* columns wide."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
+    widths = widths_of(rows, width)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("id", justify="right", no_wrap=True)
-    table.add_column("agent", no_wrap=True, overflow="ellipsis", max_width=24)
-    table.add_column("status", no_wrap=True, min_width=9)
-    table.add_column("time", justify="right", no_wrap=True, min_width=6)
-    table.add_column("query", no_wrap=True, overflow="ellipsis", ratio=2)
-    table.add_column("result", no_wrap=True, overflow="ellipsis", ratio=3)
+    for title, columns in widths.items():
+        justify: Literal["left", "right"] = "right" if title in ("id", "time") else "left"
+        table.add_column(title, width=columns, justify=justify, no_wrap=True, overflow="ellipsis")
     for row in rows:
         # Text, not str: brackets in a result are no markup.
         table.add_row(
@@ -70,10 +74,26 @@ def table_of(rows: list[Row]) -> Table:
             Text(row.name),
             Text(row.status, style=STYLES.get(row.status, "")),
             seconds(row.duration),
-            Text(row.query),
+            Text(shortened(row.query, widths["query"])),
             Text(row.text),
         )
     return table
+
+
+def widths_of(rows: list[Row], width: int) -> dict[str, int]:
+    """The columns and their widths: the short ones whole, query and result share what is left of *width*."""
+    widths = {
+        "id": max(2, *(len(str(row.agent_id)) for row in rows)),
+        "agent": min(MOST_OF_NAME, max(5, *(len(row.name) for row in rows))),
+        "status": max(len(row.status) for row in rows),
+        "time": max(len(seconds(row.duration)) for row in rows),
+    }
+    query = max(5, *(len(row.query) for row in rows))
+    result = max(6, *(len(row.text) for row in rows))
+    left = max(LEAST_LEFT, width - sum(widths.values()) - GAP * (len(widths) + 1))
+    widths["query"] = min(query, max(left * 2 // 5, left - result))
+    widths["result"] = min(result, left - widths["query"])
+    return widths
 
 
 def only_answer(tally: Tally) -> str | None:

@@ -7,13 +7,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..core.outcome import AgentStatus
 from .results import text_of
-from .wording import one_line
+from .wording import first_line, one_line, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..core.outcome import AgentOutcome, AgentStatus
+    from ..core.outcome import AgentOutcome
 
 MOST_ROWS = 20
 
@@ -37,8 +38,8 @@ class Tally:
         Its size does not grow with the number of agents.
 
     Locks:
-        None: the main thread alone counts outcomes and input, the pool's dispatcher alone counts tokens and
-        money, the live display only reads single values.
+        None: each value has one writer. The main thread counts outcomes, the thread that reads the input counts
+        that, the pool's dispatcher counts tokens and money; the live display only reads.
     """
 
     def __init__(self) -> None:
@@ -57,6 +58,7 @@ class Tally:
         self.last: AgentOutcome[Any] | None = None
         self._good: list[Row] = []
         self._bad: list[Row] = []
+        self._cancelled: list[Row] = []
         self.gauge: Callable[[], tuple[int, int]] = lambda: (0, 0)
         """Agents running and agents queued, asked of the pool while there is one."""
 
@@ -66,7 +68,8 @@ class Tally:
         self.done += 1
         self.failed += not outcome.ok
         self.last = outcome
-        rows = self._good if outcome.ok else self._bad
+        cancelled = outcome.status is AgentStatus.CANCELLED
+        rows = self._good if outcome.ok else self._cancelled if cancelled else self._bad
         if len(rows) < MOST_ROWS:
             rows.append(row_of(outcome))
 
@@ -91,8 +94,8 @@ class Tally:
         return self.input_tokens + self.output_tokens
 
     def rows(self) -> list[Row]:
-        """At most ``MOST_ROWS``, those that failed first."""
-        return (self._bad + self._good)[:MOST_ROWS]
+        """At most ``MOST_ROWS``: those that failed first, those that Ctrl-C cancelled last."""
+        return (self._bad + self._good + self._cancelled)[:MOST_ROWS]
 
 
 def row_of(outcome: AgentOutcome[Any]) -> Row:
@@ -102,6 +105,6 @@ def row_of(outcome: AgentOutcome[Any]) -> Row:
         name=one_line(outcome.name, 40),
         status=outcome.status,
         duration=outcome.duration,
-        query=one_line(str(outcome.query)),
-        text=one_line(text_of(outcome)),
+        query=one_line(shortened(str(outcome.query), 200)),
+        text=first_line(text_of(outcome)),
     )

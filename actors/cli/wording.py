@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 # A result may hold what moves the cursor, or text that reads backwards; a lone surrogate cannot be printed.
@@ -18,6 +19,22 @@ def one_line(text: str, limit: int = 200) -> str:
     # Cut first: the text may be huge.
     line = " ".join(printable(text[: limit * 2]).split())
     return line if len(line) <= limit and len(text) <= limit * 2 else line[: limit - 1] + "…"
+
+
+def first_line(text: str, limit: int = 200) -> str:
+    """The first line of *text* that says something, on one printable line."""
+    head = text[: limit * 2].strip()
+    line, _, rest = head.partition("\n")
+    # An opening bracket alone says nothing.
+    return one_line(text, limit) if not rest or len(line) < 12 else one_line(line, limit - 2) + " …"
+
+
+def shortened(text: str, limit: int) -> str:
+    """*text* cut to *limit* characters; of a path the end is kept, which tells it from its neighbours."""
+    if len(text) <= limit:
+        return text
+    is_path = os.sep in text and " " not in text
+    return "…" + text[len(text) - limit + 1 :] if is_path else text[: limit - 1] + "…"
 
 
 def counted(number: int, noun: str) -> str:
@@ -39,7 +56,10 @@ def seconds(duration: float) -> str:
 
 def dollars(usd: float) -> str:
     """``$0.0042``, ``$12.30``."""
-    return f"${usd:.4f}" if 0 < usd < 1 else f"${usd:,.2f}"
+    if 0 < usd < 1:
+        digits = f"{usd:.4f}"
+        return "$" + (digits.removesuffix("00") if digits != "0.0000" else digits)
+    return f"${usd:,.2f}"
 
 
 def rate(per_second: float) -> str:

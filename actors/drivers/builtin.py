@@ -14,7 +14,7 @@ BUILT_IN = {"echo": ("function", "echo")}
 """Name -> module of this package and factory in it; imported when asked for."""
 
 
-def find_driver(name: str) -> Callable[[Any], Any]:
+def find_driver(name: str, place: str = "model.driver") -> Callable[[Any], Any]:
     """The factory of the built-in driver *name*.
 
     Raises:
@@ -25,7 +25,7 @@ def find_driver(name: str) -> Callable[[Any], Any]:
     except KeyError:
         known = ", ".join(sorted(BUILT_IN))
         raise ManifestError(
-            [f"model.driver: no built-in driver {name!r} (known: {known}); name your own as 'package.module:factory'"]
+            [f"{place}: no built-in driver {name!r} (known: {known}); name your own as 'package.module:factory'"]
         ) from None
     found: Callable[[Any], Any] = getattr(importlib.import_module(f".{module}", __package__), factory)
     return found
