@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _thread
-import itertools
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -12,6 +11,7 @@ from .agent.outfit import Outfitter
 from .core.completion_queue import CompletionQueue
 from .core.dump import PoolDump, dump
 from .core.handle import AgentHandle
+from .core.janitor import janitor
 from .core.map import MapIterator
 from .core.supervisor import Supervisor
 from .drivers.builtin import find_driver
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from .core.outcome import AgentOutcome, AgentStatus
     from .core.router import Inbox, MessageRouter
     from .core.spec import AgentSpec, RestartPolicy
-
-_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +102,7 @@ class AgentPool:
         _at_least(0, shutdown_timeout=shutdown_timeout, abort_timeout=abort_timeout)
         if max_live is None:
             max_live = max(64, 16 * max_concurrent)
-        self.name = name or f"pool-{next(_numbers)}"
+        self.name = name or f"pool-{janitor().next_number()}"
         supervisor = Supervisor(
             name=self.name,
             max_concurrent=max_concurrent,

@@ -135,6 +135,12 @@ class Network(_ItemCapability):
         return self.allowed_hosts
 
 
+def _common(one: str, other: str) -> str | None:
+    if one == other or other == EVERYTHING:
+        return one
+    return other if one == EVERYTHING else None
+
+
 class Mcp(_Capability):
     """Call a tool of an MCP server; ``"*"`` allows every tool of that server."""
 
@@ -147,6 +153,13 @@ class Mcp(_Capability):
         if not isinstance(required, Mcp):
             return False
         return self.server in (EVERYTHING, required.server) and self.tool in (EVERYTHING, required.tool)
+
+    def narrowed(self, parent: _Capability) -> _Capability | None:
+        """Server and tool that both allow."""
+        if not isinstance(parent, Mcp):
+            return None
+        server, tool = _common(self.server, parent.server), _common(self.tool, parent.tool)
+        return Mcp(server=server, tool=tool) if server and tool else None
 
 
 class Spawn(_Capability):

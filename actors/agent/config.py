@@ -47,7 +47,7 @@ class SpawnConfig(BaseModel):
     memory: Any = None
     messages: tuple[UserMessage | AssistantMessage | ToolResultMessage | SystemMessage, ...] = ()
 
-    def __init__(self, *args: Any, **fields: Any) -> None:
+    def __init__(self, /, *args: Any, **fields: Any) -> None:
         if args:
             if len(args) > 2:
                 raise TypeError(

@@ -6,12 +6,12 @@ import importlib
 import sys
 import threading
 from importlib.machinery import PathFinder
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ManifestError
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from types import ModuleType
 
 _path_lock = threading.Lock()
@@ -52,38 +52,41 @@ def _import(name: str, beside: Path | None) -> ModuleType:
         return importlib.import_module(name)
     # The folder is on sys.path while its modules are imported, as it would be for a script that stands in it.
     with _path_lock:
-        others = _set_namesakes_aside(beside)
+        foreign = _namesakes(beside)
+        others = {key: sys.modules.pop(key) for key in _keys(foreign)}
+        for key in _keys(foreign, f"{beside}:"):  # what was imported from here before
+            sys.modules[key.removeprefix(f"{beside}:")] = sys.modules[key]
         sys.path.insert(0, str(beside))
         try:
             importlib.invalidate_caches()
             return importlib.import_module(name)
         finally:
             sys.path.remove(str(beside))
-            for module_name, other in others.items():
-                mine = sys.modules.pop(module_name, None)
-                if mine is not None:
-                    sys.modules[f"{beside}:{module_name}"] = mine
-                sys.modules[module_name] = other
+            for key in _keys(foreign):
+                sys.modules[f"{beside}:{key}"] = sys.modules.pop(key)
+            sys.modules.update(others)
 
 
-def _set_namesakes_aside(folder: Path) -> dict[str, ModuleType]:
-    """Take loaded modules out of the way that have the name of one beside the manifest, but came from elsewhere:
-    ``tools.py`` beside one manifest is not the ``tools.py`` beside another.
+def _namesakes(folder: Path) -> set[str]:
+    """The modules in *folder* whose name is taken by a loaded one from elsewhere: the ``tools.py`` beside one manifest
+    is not the ``tools.py`` beside another. They are set aside while this folder's are imported.
     """
-    others = {}
-    for sibling in folder.iterdir():
-        name = sibling.stem if sibling.suffix == ".py" else sibling.name
-        loaded = sys.modules.get(name)
-        if loaded is None or name in sys.stdlib_module_names or not name.isidentifier():
-            continue
-        if not _comes_from(loaded, folder):
-            others[name] = sys.modules.pop(name)
-            mine = sys.modules.get(f"{folder}:{name}")
-            if mine is not None:
-                sys.modules[name] = mine
-    return others
+    names = {file.stem if file.suffix == ".py" else file.name for file in folder.iterdir()}
+    loaded = {name: sys.modules.get(name) for name in names if name not in sys.stdlib_module_names}
+    return {name for name, module in loaded.items() if module is not None and not _stands_in(module, folder)}
 
 
-def _comes_from(module: ModuleType, folder: Path) -> bool:
-    origin = getattr(module.__spec__, "origin", None) or getattr(module, "__file__", None) or ""
-    return origin.startswith(str(folder))
+def _keys(names: set[str], prefix: str = "") -> list[str]:
+    """The keys of ``sys.modules`` for *names* and their submodules."""
+    return [
+        key for key in sys.modules if key.startswith(prefix) and key.removeprefix(prefix).partition(".")[0] in names
+    ]
+
+
+def _stands_in(module: ModuleType, folder: Path) -> bool:
+    """Is it a module or package that stands directly in *folder*?"""
+    file = getattr(module, "__file__", None)
+    if file is None:  # a package without an __init__.py
+        return any(Path(path).parent == folder for path in getattr(module, "__path__", ()))
+    path = Path(file)
+    return (path.parent.parent if path.name == "__init__.py" else path.parent) == folder

@@ -5,16 +5,16 @@ from __future__ import annotations
 import tomllib
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from ..errors import ManifestError
 from .capability import Capability, Memory, Rag, narrow
 from .ports import PrivacyTier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pydantic_core import ErrorDetails
 
@@ -98,14 +98,6 @@ class McpServer(_Table):
     command: tuple[Text, ...] = ()
     url: Text | None = None
 
-    @model_validator(mode="after")
-    def _reachable(self) -> Self:
-        if self.transport is McpTransport.STDIO and not self.command:
-            raise ValueError("a stdio server needs a command")
-        if self.transport is not McpTransport.STDIO and not self.url:
-            raise ValueError(f"a server by {self.transport} needs a url")
-        return self
-
 
 class AgentManifest(_Table):
     """What an agent is. Made from keywords, from TOML text, or from a file; each refuses with all problems at once.
@@ -131,7 +123,7 @@ class AgentManifest(_Table):
 
     _folder: Path | None = PrivateAttr(default=None)
 
-    def __init__(self, **fields: Any) -> None:
+    def __init__(self, /, **fields: Any) -> None:
         problems: list[str] = []
         try:
             super().__init__(**fields)
@@ -216,12 +208,20 @@ def _contradictions(fields: Mapping[str, Any]) -> Iterable[str]:
         problems.append("model.model_repo: set either model_repo or model_path, not both")
     servers = _get(fields, "mcp_servers")
     for index, server in enumerate(servers if isinstance(servers, list | tuple) else ()):
-        transport = _get(server, "transport")
-        if sovereign and transport is not None and str(transport) != McpTransport.STDIO:
-            problems.append(
-                f"mcp_servers.{index}.transport: privacy is 'sovereign', so no server may be reached over a network"
-            )
+        problems += (f"mcp_servers.{index}{problem}" for problem in _server_problems(server, sovereign=sovereign))
     return problems
+
+
+def _server_problems(server: Any, *, sovereign: bool) -> Iterator[str]:
+    transport = _get(server, "transport")
+    if transport in (None, McpTransport.STDIO.value):
+        if not _get(server, "command"):
+            yield ": a stdio server needs a command"
+        return
+    if transport in set(McpTransport) and not _get(server, "url"):
+        yield f": a server by {transport} needs a url"
+    if sovereign:
+        yield ".transport: privacy is 'sovereign', so no server may be reached over a network"
 
 
 def _get(table: Any, key: str) -> Any:

@@ -100,8 +100,7 @@ class Outfitter:
             CapabilityDenied: Its privacy is stricter than its driver's tier.
             ManifestError: Something that the manifest names cannot be imported.
         """
-        if not isinstance(config, SpawnConfig):
-            raise TypeError(f"expected a SpawnConfig, got {type(config).__name__}")
+        _refuse_other(config)
         return self._spec(config, config.manifest, self._driver, self._memory)
 
     def function_spec(self, fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> AgentSpec:
@@ -119,6 +118,7 @@ class Outfitter:
 
     def hire(self, config: SpawnConfig, parent: Agent[Any]) -> AgentHandle[Any]:
         """Start a child of *parent*: it has never more than its parent."""
+        _refuse_other(config)
         cell = parent._cell
         limit = cell.spec.max_depth
         if limit is not None and cell.depth + 1 > limit:
@@ -195,6 +195,11 @@ class Outfitter:
         names = {tool.name for tool in own}
         given = (tools.get(name) for name in tools.names() if name not in names)
         return self._make_registry([*own, *(tool for tool in given if tool is not None)])
+
+
+def _refuse_other(config: object) -> None:
+    if not isinstance(config, SpawnConfig):
+        raise TypeError(f"expected a SpawnConfig, got {type(config).__name__}")
 
 
 def _max_depth(manifest: AgentManifest, parent: AgentCell | None) -> int | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..core.branch import LATE
 from ..core.clock import SYSTEM_CLOCK
 from ..errors import Cancelled, ToolFailed
 from .capability import Browser, Network, capability_matches
@@ -104,6 +103,6 @@ def _result(call: ToolCall, branch: Branch, timeout: float | None) -> ToolResult
         return ToolResult(str(error), is_error=True)
     if error is not None:
         return ToolResult(f"{call.name} failed: {type(error).__name__}: {error}", is_error=True)
-    if branch.result is LATE or not isinstance(branch.result, ToolResult):
-        return ToolResult(f"{call.name} failed: it gave no result", is_error=True)
+    if not isinstance(branch.result, ToolResult) or not isinstance(branch.result.content, str):
+        return ToolResult(f"{call.name} failed: it gave no result with a text", is_error=True)
     return branch.result

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 import threading
 import uuid
@@ -21,16 +20,14 @@ from .envelope import Envelope, PykkaActorDead, await_reply
 from .future import PykkaAskTimeout, ReplyFuture
 from .janitor import janitor
 from .mailbox import Mailbox, MailboxClosed, Put
-from .member import Member, enter
+from .member import Member, enter, refuse_wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from .waiter import Waiter
 
 A = TypeVar("A", bound="Actor")
-
-_numbers = itertools.count(1)
 
 
 class ActorRef(pykka.ActorRef[A], Generic[A]):
@@ -89,6 +86,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         """
         if not block:
             return self.ask_future(message)
+        refuse_wait_for(self._target)  # before it is sent: a refused ask must not be handled later
         end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
         future: ReplyFuture[Any] = ReplyFuture(self._target)
         try:
@@ -195,7 +193,7 @@ class Actor(pykka.ThreadingActor, Member):
         thread = threading.Thread(
             target=context.run,
             args=(self._actor_loop,),
-            name=f"{type(self).__name__}-{next(_numbers)}",
+            name=f"{type(self).__name__}-{janitor().next_number()}",
             daemon=True,
         )
         try:
@@ -223,36 +221,38 @@ class Actor(pykka.ThreadingActor, Member):
         hook: Callable[[], object] | None = None
         try:
             self.on_start()
-        except BaseException:  # noqa: BLE001 - it harms only this actor
-            self._report()
+        except BaseException as error:  # noqa: BLE001 - it harms only this actor
+            self._report(error)
         else:
             hook = self._handle_all()
         try:
             if hook is not None:
                 hook()
-        except BaseException:  # noqa: BLE001
-            self._report()
+        except BaseException as error:  # noqa: BLE001 - as above
+            self._report(error)
         finally:
             self._finish()
 
     def _handle_all(self) -> Callable[[], object]:
         """Handle messages to the end; return the hook that fits the end."""
-        try:
-            for envelope in self._envelopes():
-                failure = self._handle(envelope)
-                if failure is not None:
-                    self._report()
-                    return lambda: self.on_failure(*failure)
-                if self.cancel_token.cancelled:
-                    break
-        except (MailboxClosed, Cancelled):
-            pass
+        while not self.cancel_token.cancelled:
+            try:
+                envelope = self._next_envelope()
+            except (MailboxClosed, Cancelled):
+                break
+            if envelope is None:
+                continue
+            failure = self._handle(envelope)
+            del envelope  # an idle actor keeps no message alive
+            if failure is not None:
+                self._report(failure[1])
+                return lambda: self.on_failure(*failure)
         return self.on_stop
 
-    def _envelopes(self) -> Iterator[Envelope]:
-        """What arrives, until the mailbox is closed."""
-        while True:
-            yield self.mailbox.get()
+    def _next_envelope(self) -> Envelope | None:
+        """What arrives next; None when there was something else to do."""
+        envelope: Envelope = self.mailbox.get()
+        return envelope
 
     def _handle(self, envelope: Envelope) -> Any:
         """Handle one message; the ``exc_info`` of a failing tell is returned."""
@@ -272,8 +272,8 @@ class Actor(pykka.ThreadingActor, Member):
             return self.stop()
         return super()._handle_receive(message)
 
-    def _report(self) -> None:
-        logger.exception("{} failed", self.label)
+    def _report(self, error: BaseException | None) -> None:
+        logger.opt(exception=error).error("{} failed", self.label)
 
     def _finish(self) -> None:
         for envelope in self.mailbox.close():
@@ -415,6 +415,8 @@ class AgentRef(pykka.ActorRef[Any]):
             ActorDead: The agent ended before it read the message.
             AskTimeout: No reply in time.
         """
+        if block:
+            refuse_wait_for(self._cell)
         future = self.ask_future(message)
         return await_reply(future, timeout, self._cell.label) if block else future
 

@@ -82,6 +82,10 @@ class Branch(Member):
         """How messages name it: as its agent."""
         return self._cell.label
 
+    def waiting_self(self) -> Member:
+        """The agent that it works for."""
+        return self._cell
+
     def check(self) -> None:
         """Raise when its agent was cancelled, or when it ran past its time."""
         self.token.check()

@@ -200,7 +200,7 @@ class AgentCell(Endpoint, Member):
         enter(self)
         with logger.contextualize(agent_id=self.id, agent=self.spec.name):
             ending = self._try_until_done()
-            self._end_children()
+            self.end_children()
             outcome = self.make_outcome(ending)
             if self.actor is not None:
                 try:
@@ -217,7 +217,7 @@ class AgentCell(Endpoint, Member):
             delay = self._restart_delay()
             if delay is None:
                 return ending
-            self._end_children()
+            self.end_children()
             try:
                 self._back_off(delay)
             except Cancelled as cancelled:
@@ -272,7 +272,8 @@ class AgentCell(Endpoint, Member):
         finally:
             self.state = AgentStatus.RUNNING
 
-    def _end_children(self) -> None:
+    def end_children(self) -> None:
+        """Cancel what still runs below, and wait for its end."""
         waiter = self.supervisor.stop_children(self)
         if waiter is None:
             return

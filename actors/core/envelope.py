@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pykka
 
-from ..errors import ActorDead, Cancelled
+from ..errors import ActorDead, Cancelled, DeadlockError
 from .future import PykkaAskTimeout
 
 if TYPE_CHECKING:
@@ -56,3 +56,6 @@ def await_reply(future: ReplyFuture[Any], timeout: float | None, who: str) -> An
         if not future.fail(late):  # the reply came just now
             return future.get(timeout=0)
         raise PykkaAskTimeout(f"{who} did not reply within {timeout} s; the handler may still run") from None
+    except (Cancelled, DeadlockError) as refused:
+        future.fail(refused)  # nobody waits for the reply any more
+        raise

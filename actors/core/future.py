@@ -12,6 +12,7 @@ import pykka
 from loguru import logger
 
 from ..errors import AskTimeout, fresh_copy
+from .clock import SYSTEM_CLOCK
 from .member import checkpoint, wait_for
 from .waiter import Waiter
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     )
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class PykkaAskTimeout(AskTimeout, pykka.Timeout):
@@ -51,6 +53,7 @@ class ReplyFuture(pykka.Future[T]):
         self._waiters: list[Waiter] | None = None
         self._callbacks: list[Callable[[ReplyFuture[T]], object]] | None = None
         self._target = target
+        self._sources: tuple[ReplyFuture[Any], ...] = ()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {'done' if self._done else 'pending'}>"
@@ -139,13 +142,61 @@ class ReplyFuture(pykka.Future[T]):
             fresh.__cause__ = self._error
         return fresh
 
+    # Derived futures: map, filter, join and reduce of Pykka -----------------------------------------------------
+
     def _get_through_hook(self, timeout: float | None) -> T:
-        # Pykka runs the hook of map() and join() under a lock: there one slow function blocks every reader.
+        # Pykka runs the hook under a lock: there one slow function blocks every reader.
         assert self._get_hook is not None
         if not self._done:
-            value = self._get_hook(timeout)
-            self._settle(value, None)
+            self._settle(self._get_hook(timeout), None)
+        if self._error is not None:
+            raise self._fresh_error()
         return cast("T", self._value)
+
+    def map(self, func: Callable[[T], R]) -> ReplyFuture[R]:
+        """A future of ``func(value)``, computed by whoever first asks for it."""
+        return _derived(cast("ReplyFuture[R]", super().map(func)), self)
+
+    def filter(self, func: Callable[[Any], bool]) -> ReplyFuture[Any]:
+        """A future of the items of the value for which *func* is true."""
+        return _derived(cast("ReplyFuture[Any]", super().filter(func)), self)  # type: ignore[misc]
+
+    def reduce(self, func: Callable[[Any, Any], Any], *args: Any) -> ReplyFuture[Any]:
+        """A future of the items of the value, reduced by *func*."""
+        return _derived(cast("ReplyFuture[Any]", super().reduce(func, *args)), self)  # type: ignore[misc]
+
+    def join(self, *futures: pykka.Future[Any]) -> ReplyFuture[Any]:
+        """A future of the list of the values of this one and *futures*; one deadline holds for all of them."""
+
+        def gather(timeout: float | None) -> list[Any]:
+            end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
+            return [
+                future.get(timeout=None if end is None else max(0.0, end - SYSTEM_CLOCK.monotonic()))
+                for future in (self, *futures)
+            ]
+
+        joined: ReplyFuture[Any] = ReplyFuture()
+        joined.set_get_hook(gather)
+        return _derived(joined, self, *futures)
+
+    def _compute_when_ready(self) -> None:
+        """Somebody listens to this derived future: compute it as soon as its sources are settled."""
+        left = len(self._sources)
+        lock = threading.Lock()
+
+        def ready(_: object) -> None:
+            nonlocal left
+            with lock:
+                left -= 1
+                if left:
+                    return
+            try:
+                self.get(timeout=0)
+            except BaseException as error:  # noqa: BLE001 - it is the value of this future
+                self.fail(error)
+
+        for source in self._sources:
+            source.add_done_callback(ready)
 
     # Bridges ----------------------------------------------------------------------------------------------------
 
@@ -153,11 +204,14 @@ class ReplyFuture(pykka.Future[T]):
         """Call ``fn(future)`` once it is settled; at once, in this thread, if it is already."""
         with self._lock:
             if not self._done:
-                if self._callbacks is None:
-                    self._callbacks = []
-                self._callbacks.append(fn)
-                return
-        self._call(fn)
+                first = self._callbacks is None
+                self._callbacks = [*(self._callbacks or ()), fn]
+            else:
+                first = None
+        if first is None:
+            self._call(fn)
+        elif first and self._sources:
+            self._compute_when_ready()
 
     def _call(self, fn: Callable[[ReplyFuture[T]], object]) -> None:
         try:
@@ -184,3 +238,9 @@ class ReplyFuture(pykka.Future[T]):
         return asyncio.wrap_future(self.to_concurrent()).__await__()
 
     __iter__ = __await__
+
+
+def _derived(future: ReplyFuture[R], *sources: pykka.Future[Any]) -> ReplyFuture[R]:
+    """*future*, computed from *sources*; only ours call back."""
+    future._sources = tuple(source for source in sources if isinstance(source, ReplyFuture))  # noqa: SLF001
+    return future

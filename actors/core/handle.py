@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .cell import AgentCell
+    from .member import Member
     from .message import AgentId
     from .outcome import AgentOutcome, AgentStatus
 
@@ -35,6 +36,11 @@ class AgentHandle(Generic[T]):
     def id(self) -> AgentId:
         """The agent's id."""
         return self._cell.id
+
+    @property
+    def member(self) -> Member:
+        """The agent, as one that waits and is waited for."""
+        return self._cell
 
     @property
     def name(self) -> str:

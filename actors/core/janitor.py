@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import weakref
 from typing import Protocol
@@ -29,6 +30,7 @@ class Janitor:
 
     def __init__(self) -> None:
         self.generation = fork.generation()
+        self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._open: dict[int, weakref.ref[Stoppable]] = {}
         # The same registration that concurrent.futures uses; it has no public name (3.9 to 3.14).
@@ -39,6 +41,10 @@ class Janitor:
         key = id(something)
         with self._lock:
             self._open[key] = weakref.ref(something, lambda _: self._open.pop(key, None))
+
+    def next_number(self) -> int:
+        """A number for the name of something new."""
+        return next(self._numbers)
 
     def forget(self, something: Stoppable) -> None:
         """*something* has ended by itself."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DeadlockError, JoinTimeout
+from ..errors import JoinTimeout
 from .clock import SYSTEM_CLOCK
-from .member import current, wait_for
+from .member import refuse_wait_for_all, wait_for
 from .waiter import Waiter
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class JoinSet:
             woken = False
             left = None if end is None else end - SYSTEM_CLOCK.monotonic()
             try:
-                self._refuse_self_wait()
+                refuse_wait_for_all(self.pending())
                 woken = wait_for(waiter, left, "the next outcome")
             finally:
                 if not woken:
@@ -144,11 +144,6 @@ class JoinSet:
                 following = self._next.popleft()
         if following is not None:
             following.wake()
-
-    def _refuse_self_wait(self) -> None:
-        me = current()
-        if me is not None and all(me.is_below(cell) for cell in list(self._pending.values())):
-            raise DeadlockError("only the agent that waits, and its ancestors, are outstanding", (me.label, me.label))
 
     def all(self, timeout: float | None = None, group: Hashable = None) -> dict[AgentId, AgentOutcome[Any]]:
         """Take everything (of *group*), once all of it has ended.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ..errors import DeadlockError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from .waiter import Waiter
 
@@ -45,6 +45,10 @@ class Member(abc.ABC):
     @abc.abstractmethod
     def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Member | None) -> bool:
         """Wait as this member; False when the time ran out."""
+
+    def waiting_self(self) -> Member:
+        """Who waits when this one does: a tool call waits as its agent."""
+        return self
 
     def targets(self) -> Sequence[Member]:
         """Whom it waits for right now."""
@@ -106,6 +110,13 @@ def wait_for(waiter: Waiter, timeout: float | None, on: str, target: Member | No
     return member.wait(waiter, timeout, on, target)
 
 
+def refuse_wait_for(target: Member) -> None:
+    """Raise when the member that runs here may not wait for *target*. Outside a member nothing is refused."""
+    member = current()
+    if member is not None:
+        refuse_circle(member.waiting_self(), target)
+
+
 def refuse_circle(me: Member, target: Member) -> None:
     """Raise when *target* is *me*, one of my ancestors, or waits for *me* over any number of steps.
 
@@ -114,7 +125,29 @@ def refuse_circle(me: Member, target: Member) -> None:
     """
     if me.is_below(target):
         raise DeadlockError("waiting for itself or for an ancestor", (me.label, target.label))
-    trail: list[tuple[Member, tuple[str, ...]]] = [(target, (me.label, target.label))]
+    path = path_between(target, me)
+    if path is not None:
+        raise DeadlockError("a circle of waiting", (me.label, *path))
+
+
+def refuse_wait_for_all(targets: Iterable[Member]) -> None:
+    """Raise when the member that runs here is about to wait for the first of *targets*, and each of them needs it."""
+    member = current()
+    if member is None:
+        return
+    me = member.waiting_self()
+    last = None
+    for target in targets:
+        last = (target.label, me.label) if me.is_below(target) else path_between(target, me)
+        if last is None:
+            return
+    if last is not None:
+        raise DeadlockError("each of those waits for the one who waits", (me.label, *last))
+
+
+def path_between(start: Member, end: Member) -> tuple[str, ...] | None:
+    """The labels from *start* to *end* along who waits for whom; None when *start* does not wait for *end*."""
+    trail: list[tuple[Member, tuple[str, ...]]] = [(start, (start.label,))]
     seen: set[int] = set()
     while trail:
         member, path = trail.pop()
@@ -122,6 +155,7 @@ def refuse_circle(me: Member, target: Member) -> None:
             continue
         seen.add(id(member))
         for following in member.targets():
-            if following is me:
-                raise DeadlockError("a circle of waiting", (*path, me.label))
+            if following is end:
+                return (*path, end.label)
             trail.append((following, (*path, following.label)))
+    return None

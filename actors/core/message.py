@@ -25,7 +25,7 @@ class AgentMessage(BaseModel):
     to: AgentId
     content: Any
 
-    def __init__(self, *args: Any, **fields: Any) -> None:
+    def __init__(self, /, *args: Any, **fields: Any) -> None:
         if args:
             if len(args) > 3:
                 raise TypeError(f"AgentMessage takes sender, to and content, got {len(args)} positional values")

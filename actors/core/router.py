@@ -200,7 +200,8 @@ class MessageRouter:
         """Forget the id and close its mailbox; hand back what was not read."""
         with self._lock:
             endpoint.gone = True
-            self._endpoints.pop(endpoint.id, None)
+            if self._endpoints.get(endpoint.id) is endpoint:  # the id may have a new owner
+                del self._endpoints[endpoint.id]
         return endpoint.mailbox.close() if endpoint.mailbox is not None else []
 
     def bury(self, endpoint: Endpoint, items: list[Any], reason: DeadLetterReason) -> None:

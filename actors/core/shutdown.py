@@ -39,7 +39,7 @@ class Shutdown:
     def refuse_inside(self, what: str) -> None:
         """Raise when an agent of this pool calls something that waits for all of them."""
         member = current()
-        cell = getattr(member, "cell", member)  # a tool call waits as its agent
+        cell = None if member is None else member.waiting_self()
         if isinstance(cell, AgentCell) and cell.supervisor is self._supervisor:
             raise DeadlockError(f"{what} inside an agent of the pool waits for that agent", (cell.label, cell.label))
 

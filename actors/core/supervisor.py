@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from loguru import logger
 
-from ..errors import CapacityError, PoolClosed
+from ..errors import Cancelled, CapacityError, PoolClosed
 from . import fork
 from .actor import Actor
 from .acts import Acts
@@ -29,12 +29,13 @@ from .timers import Timers
 from .waiter import Waiter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from .branch import Branch
     from .envelope import Envelope
     from .event import Event
     from .message import AgentId
+    from .outcome import AgentOutcome
     from .router import MessageRouter
     from .slots import Slots
     from .spec import AgentSpec
@@ -132,6 +133,8 @@ class Supervisor(Actor):
             PoolClosed: The pool drains or is closed.
         """
         self.refuse_after_fork()
+        if parent is not None:
+            parent.check()
         bounded = bounded and parent is None
         cells = [AgentCell(self, spec, parent, owner, bounded=bounded) for spec in specs]
         # A deadline that nobody could watch is refused before anything is admitted.
@@ -155,7 +158,8 @@ class Supervisor(Actor):
 
     def _refuse_when_closed(self, parent: AgentCell | None) -> None:
         if parent is not None:
-            parent.token.check()
+            if parent.stopping:
+                raise Cancelled(parent.token.reason, timed_out=parent.token.timed_out)
             if parent.outcome is not None:
                 raise PoolClosed(f"{parent.label} has ended: it can have no more children")
         if self.shutdown.closed or (self.shutdown.draining and parent is None):
@@ -222,28 +226,38 @@ class Supervisor(Actor):
 
     def work(self, cell: AgentCell, worker: Worker) -> bool:
         """Run *cell*, and then whoever gets its slot. The job of a worker."""
+        following: AgentCell | None = cell
+        rested = False
+        while following is not None:
+            outcome = following.live()
+            following, rested = self._end(following, outcome, worker)
+        return rested
+
+    def _end(self, cell: AgentCell, outcome: AgentOutcome[Any], worker: Worker) -> tuple[AgentCell | None, bool]:
+        """Settle *cell*; who this worker runs next, and whether the worker was put to rest."""
+        acts = Acts()
+        following: AgentCell | None = None
+        rested = False
         while True:
-            outcome = cell.live()
-            acts = Acts()
-            rested = False
-            following: AgentCell | None = None
             with self.turn:
-                if cell.outcome is None:
-                    self.roster.settle(cell, outcome, acts)
-                else:  # it was abandoned, and ends only now
-                    self.stops.abandoned.discard(cell)
-                    cell.release()
-                self.roster.balance(acts)
-                # A worker with callbacks to call must not take the next agent: a slow callback would hold it up.
-                if not acts.calls:
-                    if acts.starts:
-                        following = acts.starts.popleft()
-                    else:
-                        rested = self.crew.rest(worker)
-            self.perform(acts)
-            if following is None:
-                return rested
-            cell = following
+                if not cell.children or cell.outcome is not None:
+                    self._settle(cell, outcome, acts)
+                    # A worker with callbacks to call must not take the next agent: a slow one would hold it up.
+                    if not acts.calls:
+                        following = acts.starts.popleft() if acts.starts else None
+                        rested = following is None and self.crew.rest(worker)
+                    break
+            cell.end_children()  # born at the last moment, by on_end or by a thread of the agent's own
+        self.perform(acts)
+        return following, rested
+
+    def _settle(self, cell: AgentCell, outcome: AgentOutcome[Any], acts: Acts) -> None:
+        if cell.outcome is None:
+            self.roster.settle(cell, outcome, acts)
+        else:  # it was abandoned, and ends only now
+            self.stops.abandoned.discard(cell)
+            cell.release()
+        self.roster.balance(acts)
 
     def perform(self, acts: Acts) -> None:
         """Do what a turn decided. Called without the turn."""
@@ -360,18 +374,15 @@ class Supervisor(Actor):
         self._timers.announce()
         self.mailbox.put_system(None)
 
-    def _envelopes(self) -> Iterator[Envelope]:
-        while True:
-            with self.turn:
-                wait = self._timers.sleep(self.clock.monotonic())
-            try:
-                envelope = self.mailbox.get(wait)
-            except TimeoutError:
-                envelope = None
-            self._tick_quietly()
-            if envelope is not None:
-                yield envelope
-                del envelope
+    def _next_envelope(self) -> Envelope | None:
+        with self.turn:
+            wait = self._timers.sleep(self.clock.monotonic())
+        try:
+            envelope: Envelope | None = self.mailbox.get(wait)
+        except TimeoutError:
+            envelope = None
+        self._tick_quietly()
+        return envelope
 
     def _tick_quietly(self) -> None:
         try:
@@ -389,8 +400,9 @@ class Supervisor(Actor):
 
     def _handle(self, envelope: Envelope) -> Any:
         """Handle a foreign message. One that fails is reported, and ends nothing."""
-        if super()._handle(envelope) is not None:
-            self._report()
+        failure = super()._handle(envelope)
+        if failure is not None:
+            self._report(failure[1])
 
     def on_stop(self) -> None:
         """A supervisor that is stopped closes its pool; one that ends because the pool closes does nothing."""
