@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -14,6 +13,7 @@ from .core.handle import AgentHandle
 from .core.janitor import janitor
 from .core.map import MapIterator
 from .core.supervisor import Supervisor
+from .core.threads import start_from_collector
 from .drivers.builtin import find_driver
 from .tools.registry import ToolRegistry
 
@@ -97,9 +97,9 @@ class AgentPool:
         name: str | None = None,
     ) -> None:
         self._supervisor: Supervisor | None = None  # __del__ looks at it, whatever goes wrong below
-        _at_least(0, max_concurrent=max_concurrent, max_queued=max_queued)
-        _at_least(1, inbox_capacity=inbox_capacity, max_live=max_live)
-        _at_least(0, shutdown_timeout=shutdown_timeout, abort_timeout=abort_timeout)
+        _whole(0, max_concurrent=max_concurrent, max_queued=0 if max_queued is None else max_queued)
+        _whole(1, inbox_capacity=inbox_capacity, max_live=1 if max_live is None else max_live)
+        _seconds(abort_timeout=abort_timeout, shutdown_timeout=0 if shutdown_timeout is None else shutdown_timeout)
         if max_live is None:
             max_live = max(64, 16 * max_concurrent)
         self.name = name or f"pool-{janitor().next_number()}"
@@ -259,7 +259,7 @@ class AgentPool:
 
     def resize(self, max_concurrent: int) -> None:
         """Change the number of slots. Who runs runs on; a smaller limit holds for those who start later."""
-        _at_least(0, max_concurrent=max_concurrent)
+        _whole(0, max_concurrent=max_concurrent)
         self._core.resize(max_concurrent)
 
     def __enter__(self) -> Self:
@@ -281,11 +281,8 @@ class AgentPool:
         if supervisor is None or supervisor.shutdown.closed or supervisor.is_forked:
             return
         warnings.warn(f"{self.name} was not closed; its agents are aborted", ResourceWarning, source=self, stacklevel=2)
-        # In a thread of its own: a collection may come while this thread holds the locks that an abort needs.
-        try:
-            _thread.start_new_thread(_close_quietly, (supervisor,))
-        except RuntimeError:  # no thread can be started any more: the program ends anyway
-            pass
+        close = supervisor.shutdown.close
+        start_from_collector(lambda: close("its pool was garbage-collected"), f"{self.name}-end")
 
     # Looking ----------------------------------------------------------------------------------------------------
 
@@ -343,15 +340,17 @@ def _admit_child(supervisor: Supervisor, spec: AgentSpec, parent: AgentCell) -> 
     return AgentHandle(supervisor.admit([spec], owner=None, parent=parent)[0])
 
 
-def _close_quietly(supervisor: Supervisor) -> None:
-    supervisor.shutdown.close("its pool was garbage-collected")
-
-
-def _at_least(minimum: int, **values: float | None) -> None:
+def _whole(minimum: int, **values: int | None) -> None:
     for name, value in values.items():
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise TypeError(f"{name} must be a number, got {type(value).__name__}")
-        if not value >= minimum:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"{name} must be a whole number, got {value!r}")
+        if value < minimum:
             raise ValueError(f"{name} must be at least {minimum}, got {value}")
+
+
+def _seconds(**values: float | None) -> None:
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TypeError(f"{name} must be a number of seconds, got {value!r}")
+        if not value >= 0:
+            raise ValueError(f"{name} must be at least 0, got {value}")

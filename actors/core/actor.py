@@ -158,6 +158,7 @@ class Actor(pykka.ThreadingActor, Member):
         self.ended: ReplyFuture[None] = ReplyFuture(self)
         self.waits: list[Member] = []
         self._thread = 0
+        self._running: threading.Thread | None = None
         super().__init__(*args, **kwargs)
         self._actor_ref = ActorRef(self)
 
@@ -196,6 +197,7 @@ class Actor(pykka.ThreadingActor, Member):
             name=f"{type(self).__name__}-{janitor().next_number()}",
             daemon=True,
         )
+        self._running = thread
         try:
             thread.start()
         except BaseException:
@@ -203,6 +205,11 @@ class Actor(pykka.ThreadingActor, Member):
             self.mailbox.seal()
             self._finish()
             raise
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for the end of its thread; its own thread does not wait."""
+        if self._running is not None and not self.is_here():
+            self._running.join(timeout)
 
     def stop(self) -> None:
         """End once the messages accepted before are handled."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import _thread
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from .clock import SYSTEM_CLOCK
 from .joinset import JoinSet
+from .threads import start_from_collector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -96,10 +96,12 @@ class MapIterator:
         """Read no further, and cancel what was admitted and not yielded."""
         source, self._source = self._source, None
         close = getattr(source, "close", None)
-        if callable(close):
-            close()
-        _cancel_pending(self._supervisor, self._owed)
         self._held = 0
+        try:
+            if callable(close):
+                close()
+        finally:
+            _cancel_pending(self._supervisor, self._owed)
         self._line.clear()
         self._error = None
 
@@ -112,11 +114,8 @@ class MapIterator:
     def __del__(self) -> None:
         if not getattr(self, "_held", 0):
             return
-        # In a thread of its own: a collection may come while this thread holds the locks that a cancel needs.
-        try:
-            _thread.start_new_thread(_cancel_pending, (self._supervisor, self._owed))
-        except RuntimeError:  # the program ends
-            pass
+        supervisor, owed = self._supervisor, self._owed
+        start_from_collector(lambda: _cancel_pending(supervisor, owed), f"{supervisor.name}-map-end")
 
 
 def _cancel_pending(supervisor: Supervisor, owed: JoinSet) -> None:

@@ -108,8 +108,7 @@ class Shutdown:
             logger.warning("the event sink of {} is stuck: its thread is left behind", self._supervisor.name)
         if self._supervisor.has_thread:
             self._supervisor.mailbox.seal()
-            if not self._supervisor.is_here():
-                self._supervisor.actor_stopped.wait(self._supervisor.abort_timeout)
+            self._supervisor.join(self._supervisor.abort_timeout)
         with self._supervisor.turn:
             stuck = {stray.thread for stray in self._supervisor.stops.abandoned}
         end = self._supervisor.clock.monotonic() + self._supervisor.abort_timeout

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .branch import Branch
     from .envelope import Envelope
     from .event import Event
+    from .member import Member
     from .message import AgentId
     from .outcome import AgentOutcome
     from .router import MessageRouter
@@ -358,10 +359,10 @@ class Supervisor(Actor):
     # The supervisor's own thread: timers and foreign messages ---------------------------------------------------
 
     def ensure_thread(self) -> None:
-        """Start the supervisor's own thread, if it does not run."""
+        """Start the supervisor's own thread, if need be. Once the pool closes, who closes it does the work."""
         if not self.has_thread:
             with self._starting:
-                if not self.has_thread:
+                if not self.has_thread and not self.shutdown.closed:
                     self._start_actor_loop()
                     self.has_thread = True
 
@@ -371,8 +372,9 @@ class Supervisor(Actor):
         except RuntimeError:  # no thread can be started: whoever waits in close() minds the timers
             logger.warning("the supervisor of {} has no thread: deadlines wait for close()", self.name)
             return
-        self._timers.announce()
-        self.mailbox.put_system(None)
+        if self.has_thread:
+            self._timers.announce()
+            self.mailbox.put_system(None)
 
     def _next_envelope(self) -> Envelope | None:
         with self.turn:
@@ -403,6 +405,10 @@ class Supervisor(Actor):
         failure = super()._handle(envelope)
         if failure is not None:
             self._report(failure[1])
+
+    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Member | None) -> bool:  # noqa: ARG002
+        """Wait to the end, aborted or not: what its own thread waits for is the end of its agents."""
+        return waiter.wait(timeout)
 
     def on_stop(self) -> None:
         """A supervisor that is stopped closes its pool; one that ends because the pool closes does nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import itertools
 import threading
 from typing import TYPE_CHECKING
@@ -12,6 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Job = Callable[["Worker"], bool]
+
+
+def start_from_collector(fn: Callable[[], object], name: str) -> None:
+    """Run *fn* on a thread of its own, from a ``__del__``.
+
+    A collection may come while this thread holds any lock: ours, or one that ``Thread.start`` waits behind. So a raw
+    thread, which needs none, starts the real one. When no thread can be started any more, the program ends anyway.
+    """
+    try:
+        _thread.start_new_thread(lambda: threading.Thread(target=fn, name=name, daemon=True).start(), ())
+    except RuntimeError:
+        pass
 
 
 class Worker:

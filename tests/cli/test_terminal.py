@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def on_terminal(folder: Path, *args: str, term: str = "xterm") -> tuple[str, int]:
     """Run the command line on a terminal of its own; return all that it wrote, and the exit code."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(  # noqa: S603 - our own command
+    process = subprocess.Popen(
         [sys.executable, "-c", START, *args],
         cwd=folder,
         env={**environment(), "TERM": term, "COLUMNS": "120"},
@@ -114,7 +114,7 @@ def test_full_standard_output(start: Start, args: tuple[str, ...]) -> None:
 
 def test_narrow_encoding(folder: Path) -> None:
     """A locale without the characters of a result does not end the command."""
-    process = subprocess.run(  # noqa: S603 - our own command
+    process = subprocess.run(
         [sys.executable, "-c", START, "run", "wait.toml", "--prompt", "grün \N{SNOWMAN}"],
         cwd=folder,
         env={**environment(), "PYTHONIOENCODING": "ascii"},
@@ -134,7 +134,7 @@ def test_help_is_quick(folder: Path) -> None:
         "atexit.register(lambda: print(*(name for name in sys.modules if name.startswith(('rich', 'actors.cli')))));"
         "from actors.cli.main import main; main()"
     )
-    shown = subprocess.run(  # noqa: S603 - our own command
+    shown = subprocess.run(
         [sys.executable, "-c", code, "--help"], env=environment(), check=True, capture_output=True, text=True
     ).stdout
     imported = set(shown.splitlines()[-1].split())

@@ -25,7 +25,7 @@ def run() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run Python with these arguments in the project's folder, or in *cwd*."""
 
     def run_python(*args: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(  # noqa: S603 - our own examples
+        return subprocess.run(
             [sys.executable, *map(str, args)],
             cwd=cwd,
             env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "COLUMNS": "120"},

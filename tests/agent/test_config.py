@@ -1,0 +1,102 @@
+"""``SpawnConfig``: what it takes, and what it refuses."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from actors import Agent, AgentManifest, AssistantMessage, LlmAgent, SpawnConfig, UserMessage
+
+MANIFEST = AgentManifest(name="bot")
+
+
+def test_defaults() -> None:
+    """Manifest and query are enough."""
+    config = SpawnConfig(manifest=MANIFEST, query="q")
+    assert config.manifest == MANIFEST
+    assert (config.agent, config.kwargs, config.timeout, config.deadline) == (None, {}, None, None)
+    assert (config.priority, config.group, config.tag, config.messages) == (0, None, None, ())
+    assert (config.driver, config.tools, config.memory) == (None, None, None)
+
+
+def test_manifest_and_query_by_position() -> None:
+    """The two that every config has may be given without their names."""
+    assert SpawnConfig(MANIFEST, "q") == SpawnConfig(manifest=MANIFEST, query="q")
+    assert SpawnConfig(MANIFEST, query="q").query == "q"
+    with pytest.raises(TypeError, match="3 positional"):
+        SpawnConfig(MANIFEST, "q", Agent)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"timeout": -1},
+        {"deadline": -0.5},
+        {"timeout": float("nan")},
+        {"timeout": float("inf")},
+        {"timeout": "soon"},
+        {"priority": "high"},
+        {"group": []},
+        {"kwargs": 3},
+        {"messages": ("hello",)},
+        {"agent": int},
+        {"agent": "LlmAgent"},
+        {"agent": LlmAgent()},
+        {"timeoutt": 3},
+    ],
+    ids=lambda fields: "-".join(f"{name}_{type(value).__name__}" for name, value in fields.items()),
+)
+def test_bad_values_are_refused(fields: dict[str, Any]) -> None:
+    """Before anything is admitted, and with the name of the field."""
+    with pytest.raises(ValidationError) as caught:
+        SpawnConfig(MANIFEST, "q", **fields)
+    assert next(iter(fields)) in str(caught.value)
+
+
+def test_another_class_is_named_in_the_refusal() -> None:
+    """The message says what an agent class is."""
+    with pytest.raises(ValidationError, match=r"int is no subclass of actors\.Agent"):
+        SpawnConfig(MANIFEST, "q", agent=int)
+
+
+@pytest.mark.parametrize("missing", ["manifest", "query"])
+def test_both_are_needed(missing: str) -> None:
+    """There is no default for what the agent is and does."""
+    fields: dict[str, Any] = {"manifest": MANIFEST, "query": "q"}
+    del fields[missing]
+    with pytest.raises(ValidationError, match=missing):
+        SpawnConfig(**fields)
+
+
+def test_it_is_frozen() -> None:
+    """What was handed to a pool does not change."""
+    config = SpawnConfig(MANIFEST, "q")
+    with pytest.raises(ValidationError):
+        config.query = "other"  # type: ignore[misc]
+
+
+def test_objects_are_kept_as_they_are() -> None:
+    """Query and tag may be anything; nothing is copied or converted."""
+    query, tag = object(), ["tag"]
+    config = SpawnConfig(MANIFEST, query, tag=tag)
+    assert config.query is query
+    assert config.tag is tag
+
+
+def test_configs_share_nothing() -> None:
+    """The default of a mutable field is made for each."""
+    one, other = SpawnConfig(MANIFEST, "q"), SpawnConfig(MANIFEST, "q")
+    one.kwargs["x"] = 1
+    assert other.kwargs == {}
+
+
+def test_it_survives_a_pickle() -> None:
+    """If what the user put in does."""
+    messages = (UserMessage("hi"), AssistantMessage("hello"))
+    config = SpawnConfig(MANIFEST, {"a": 1}, agent=LlmAgent, timeout=3, group="g", messages=messages)
+    twin = pickle.loads(pickle.dumps(config))
+    assert twin == config
+    assert twin.messages == messages

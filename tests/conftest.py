@@ -1,0 +1,255 @@
+"""What all tests share: a fixture that fails whoever leaves something behind, and factories that clean up."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pykka
+import pytest
+from loguru import logger
+
+from actors import AgentPool
+from actors.core.handle import AgentHandle
+from actors.core.spec import AgentSpec
+from actors.core.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from actors.core.cell import AgentCell
+    from actors.core.outcome import AgentOutcome
+
+BOUND = 10.0
+"""Seconds after which a wait of a test has failed. None of them is meant to take long."""
+
+
+def await_that(predicate: Callable[[], object], timeout: float = BOUND) -> None:
+    """Wait until *predicate* holds: for states that can be seen, but that no event announces."""
+    end = time.monotonic() + timeout
+    pause = threading.Event()
+    while not predicate():
+        if time.monotonic() > end:
+            pytest.fail(f"did not come true within {timeout} s")
+        pause.wait(0.001)
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[..., None]:
+    """``eventually(predicate)`` waits until it holds, with a bound."""
+    return await_that
+
+
+# Nothing is left behind -----------------------------------------------------------------------------------------
+
+
+def _threads() -> set[threading.Thread]:
+    """The threads that count: neither the process's private event loop, nor stand-ins for foreign threads."""
+    dummies = threading._DummyThread  # type: ignore[attr-defined]
+    return {
+        thread for thread in threading.enumerate() if thread.name != "actors-loop" and not isinstance(thread, dummies)
+    }
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind() -> Iterator[None]:
+    """Fail a test that leaves a thread or an entry in Pykka's registry."""
+    before, registered = _threads(), set(pykka.ActorRegistry.get_all())
+    yield
+    end = time.monotonic() + 2.0
+    for thread in _threads() - before:  # one that is just ending may
+        thread.join(max(0.0, end - time.monotonic()))
+    left = [thread.name for thread in _threads() - before]
+    entries = set(pykka.ActorRegistry.get_all()) - registered
+    pykka.ActorRegistry.stop_all(block=False)  # the next test starts clean
+    assert not left, f"threads left behind: {left}"
+    assert not entries, f"registry entries left behind: {entries}"
+
+
+# Threads of the test's own --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_thread() -> Iterator[Callable[..., concurrent.futures.Future[Any]]]:
+    """``in_thread(fn, *args)`` calls it in a new thread; the future's ``thread`` is joined when the test ends."""
+    threads: list[threading.Thread] = []
+
+    def run(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> concurrent.futures.Future[Any]:
+        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+
+        def call() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:
+                future.set_exception(error)
+
+        thread = threading.Thread(target=call, daemon=True)
+        future.thread = thread  # type: ignore[attr-defined]
+        threads.append(thread)
+        thread.start()
+        return future
+
+    yield run
+    for thread in threads:
+        thread.join(BOUND)
+
+
+# Gates ----------------------------------------------------------------------------------------------------------
+
+
+class Gate:
+    """Holds a thread at a point of its code until the test opens it. Both waits are bounded."""
+
+    def __init__(self) -> None:
+        self._reached = threading.Event()
+        self._opened = threading.Event()
+
+    def hold(self, *_: Any) -> None:
+        """Stop here until the gate is opened."""
+        self._reached.set()
+        if not self._opened.wait(BOUND):
+            raise AssertionError("nobody opened the gate")
+
+    def await_reached(self) -> None:
+        """Wait until somebody stands at the gate."""
+        assert self._reached.wait(BOUND), "nobody reached the gate"
+
+    @property
+    def reached(self) -> bool:
+        """Has somebody come to it?"""
+        return self._reached.is_set()
+
+    def open(self) -> None:
+        """Let everybody pass."""
+        self._opened.set()
+
+
+@pytest.fixture
+def gate(gates: Callable[[], Gate]) -> Gate:
+    """One gate, opened at the end of the test."""
+    return gates()
+
+
+@pytest.fixture
+def gates() -> Iterator[Callable[[], Gate]]:
+    """Makes gates; they are opened at the end of the test, so that a failing one ends."""
+    made: list[Gate] = []
+
+    def make() -> Gate:
+        made.append(Gate())
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.open()
+
+
+# Pools and supervisors ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def make_pool(gates: Callable[[], Gate]) -> Iterator[Callable[..., AgentPool]]:
+    """Makes pools; they are closed at the end of the test."""
+    pools: list[AgentPool] = []
+
+    def make(*args: Any, **kwargs: Any) -> AgentPool:
+        kwargs.setdefault("abort_timeout", 2.0)
+        pools.append(AgentPool(*args, **kwargs))
+        return pools[-1]
+
+    yield make
+    for pool in pools:
+        pool.close()
+
+
+@pytest.fixture
+def supervise() -> Iterator[Callable[..., Supervisor]]:
+    """Makes supervisors; they are closed at the end of the test."""
+    made: list[Supervisor] = []
+
+    def make(**options: Any) -> Supervisor:
+        defaults: dict[str, Any] = {
+            "name": "team",
+            "max_concurrent": 4,
+            "max_queued": None,
+            "max_live": 64,
+            "inbox_capacity": 32,
+            "abort_timeout": 2.0,
+            "sink": None,
+        }
+        made.append(Supervisor(**(defaults | options)))
+        return made[-1]
+
+    yield make
+    for supervisor in made:
+        supervisor.shutdown.close()
+
+
+class Job:
+    """An agent that is a function of its cell."""
+
+    def __init__(self, cell: AgentCell, fn: Callable[[AgentCell], Any], hooks: dict[str, Any]) -> None:
+        self._cell = cell
+        self._fn = fn
+        self._hooks = hooks
+        hooks.get("on_init", lambda _: None)(cell)
+
+    def on_start(self) -> None:
+        """Call the hook."""
+        self._hooks.get("on_start", lambda _: None)(self._cell)
+
+    def run(self, query: Any) -> Any:
+        """Call the function."""
+        return self._fn(self._cell)
+
+    def on_end(self, outcome: AgentOutcome[Any]) -> None:
+        """Call the hook."""
+        self._hooks.get("on_end", lambda _: None)(outcome)
+
+
+def _spec(fn: Callable[[AgentCell], Any] = lambda _: None, **fields: Any) -> AgentSpec:
+    hooks = {name: fields.pop(name) for name in ("on_init", "on_start", "on_end") if name in fields}
+    values: dict[str, Any] = {"name": "job", "query": "", "build": lambda cell: lambda: Job(cell, fn, hooks)}
+    return AgentSpec(**(values | fields))
+
+
+@pytest.fixture
+def spec() -> Callable[..., AgentSpec]:
+    """``spec(fn, **fields)`` describes an agent that calls ``fn(cell)``; ``on_init, on_start, on_end`` are its hooks."""
+    return _spec
+
+
+@pytest.fixture
+def start() -> Callable[..., AgentHandle[Any]]:
+    """``start(supervisor, fn, **fields)`` starts an agent that calls ``fn(cell)``."""
+
+    def begin(
+        supervisor: Supervisor,
+        fn: Callable[[AgentCell], Any] = lambda _: None,
+        *,
+        parent: AgentCell | None = None,
+        owed: bool = True,
+        admit: dict[str, Any] | None = None,
+        **fields: Any,
+    ) -> AgentHandle[Any]:
+        owner = supervisor.owed if owed and parent is None else None
+        (cell,) = supervisor.admit([_spec(fn, **fields)], owner=owner, parent=parent, **(admit or {}))
+        return AgentHandle(cell)
+
+    return begin
+
+
+# The log --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def log_lines() -> Iterator[list[str]]:
+    """What the library logs during the test; its log is on."""
+    lines: list[str] = []
+    sink = logger.add(lambda line: lines.append(str(line)), level="DEBUG", format="{level} {message} {extra}")
+    logger.enable("actors")
+    yield lines
+    logger.disable("actors")
+    logger.remove(sink)

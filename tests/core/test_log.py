@@ -1,0 +1,59 @@
+"""The library's log: silent until somebody turns it on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from loguru import logger
+
+from actors.core.log import log
+
+PROGRAM = """
+import sys
+from loguru import logger
+import actors
+from actors.core.future import ReplyFuture
+
+def fail():
+    future = ReplyFuture()
+    future.add_done_callback(lambda _: 1 / 0)
+    future.set(1)
+
+mine = []
+logger.add(lambda line: mine.append(str(line)))
+fail()
+print("silent", len(mine))
+actors.log("ERROR")
+fail()
+print("loud", len(mine))
+actors.log("CRITICAL")
+"""
+
+
+def test_the_library_is_silent_until_log_is_called() -> None:
+    """Importing it adds no sink and enables nothing; log() writes to stderr once, and keeps sinks of the user."""
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout.split() == ["silent", "0", "loud", "1"]
+    assert done.stderr.count("callback failed") == 1
+
+
+def test_it_answers_the_sinks_id(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Removing that sink turns it off; the level holds."""
+    removed: list[Any] = []
+    monkeypatch.setattr(logger, "remove", lambda sink: removed.append(sink))
+    sink = log("WARNING")
+    monkeypatch.undo()
+    try:
+        assert removed == [0], "loguru's own sink would print every line a second time"
+        patched = logger.patch(lambda record: record.update(name="actors.test"))
+        patched.info("quiet")
+        patched.warning("loud")
+        text = capsys.readouterr().err
+        assert "loud" in text
+        assert "quiet" not in text
+    finally:
+        logger.remove(sink)
+        logger.disable("actors")

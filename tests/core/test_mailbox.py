@@ -1,0 +1,418 @@
+"""The mailbox: bounds, order, and one winner of each race with close."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from actors.core import mailbox as mailbox_module
+from actors.core.actor import Actor
+from actors.core.mailbox import NOTHING, Mailbox, MailboxClosed, Put
+from actors.errors import Cancelled
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+
+class GatedLock:
+    """Stands in for a mailbox's lock: calls a hook before the n-th time it is taken."""
+
+    def __init__(self, lock: threading.Lock, hooks: dict[int, Callable[[], object]]) -> None:
+        self._lock = lock
+        self._hooks = hooks
+        self._taken = 0
+
+    def __enter__(self) -> None:
+        self._taken += 1
+        hook = self._hooks.pop(self._taken, None)
+        if hook is not None:
+            hook()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def before_lock(box: Mailbox, nth: int, hook: Callable[[], object]) -> None:
+    """Call *hook* just before *box* takes its lock for the *nth* time from now (the hook's own takings count not)."""
+    real = box._lock
+
+    def run() -> None:
+        box._lock = real
+        try:
+            hook()
+        finally:
+            box._lock = gated  # type: ignore[assignment]
+
+    gated = GatedLock(real, {nth: run})
+    box._lock = gated  # type: ignore[assignment]
+
+
+def waiting_putters(box: Mailbox) -> int:
+    return len(box._putters or ())
+
+
+def waiting_getters(box: Mailbox) -> int:
+    return len(box._getters or ())
+
+
+# Without waiting ------------------------------------------------------------------------------------------------
+
+
+def test_items_come_out_in_the_order_they_went_in() -> None:
+    """First in, first out; None is an item like any other."""
+    box = Mailbox()
+    for item in (1, None, 3):
+        assert box.offer(item) is Put.ACCEPTED
+    assert len(box) == 3
+    assert not box.empty()
+    assert [box.take(), box.take(), box.take()] == [1, None, 3]
+    assert box.take() is NOTHING
+    assert box.empty()
+
+
+def test_a_full_mailbox_refuses_at_once() -> None:
+    """At its capacity an offer, and a put that does not wait, answer FULL and change nothing."""
+    box = Mailbox(2)
+    assert box.capacity == 2
+    assert [box.offer(1), box.offer(2), box.offer(3)] == [Put.ACCEPTED, Put.ACCEPTED, Put.FULL]
+    assert box.put(3, 0) is Put.FULL
+    assert box.put(3, -1) is Put.FULL
+    assert box.close() == [1, 2]
+
+
+def test_no_bound_accepts_everything() -> None:
+    """Capacity None never refuses."""
+    box = Mailbox(None)
+    assert {box.offer(n) for n in range(1000)} == {Put.ACCEPTED}
+    assert len(box) == 1000
+
+
+def test_close_hands_back_what_was_not_taken_and_refuses_the_rest() -> None:
+    """What was accepted is handed back once; later puts of every kind are refused."""
+    box = Mailbox()
+    box.offer(1)
+    box.offer(2)
+    assert box.take() == 1
+    assert box.close() == [2]
+    assert box.close() == []
+    assert not box.is_open
+    assert box.offer(3) is Put.CLOSED
+    assert box.put(3) is Put.CLOSED
+    assert box.put_system(3) is False
+    assert box.force(3) == 3
+    with pytest.raises(MailboxClosed):
+        box.take()
+    with pytest.raises(MailboxClosed):
+        box.get()
+
+
+def test_a_sealed_mailbox_can_still_be_read() -> None:
+    """seal() refuses what comes, and keeps what was accepted; only the first one counts."""
+    box = Mailbox()
+    box.offer(1)
+    assert box.seal() is True
+    assert box.seal() is False
+    assert box.offer(2) is Put.CLOSED
+    assert box.get(0) == 1
+    with pytest.raises(MailboxClosed):
+        box.get(0)
+
+
+def test_the_system_lane_is_first_and_has_no_bound() -> None:
+    """System items pass the bound and the queue, in their own order, and do not count as depth."""
+    box = Mailbox(1)
+    box.offer("item")
+    assert box.put_system("s1")
+    assert box.put_system("s2")
+    assert len(box) == 1
+    assert [box.take(), box.take(), box.take()] == ["s1", "s2", "item"]
+    box.put_system("s3")
+    assert not box.empty()
+    assert box.close() == [], "system items are nobody's letters"
+
+
+def test_force_drops_the_oldest() -> None:
+    """A forced item always gets in; the oldest makes room and is handed back."""
+    box = Mailbox(2)
+    assert box.force(1) is NOTHING
+    assert box.force(2) is NOTHING
+    assert box.force(3) == 1
+    assert box.close() == [2, 3]
+
+
+def test_force_into_no_room_at_all_hands_the_item_back() -> None:
+    """With capacity 0 nothing can make room."""
+    box = Mailbox(0)
+    assert box.force(1) == 1
+    assert len(box) == 0
+
+
+def test_get_without_waiting_times_out() -> None:
+    """get(0) does not wait."""
+    with pytest.raises(TimeoutError, match="within 0 s"):
+        Mailbox().get(0)
+
+
+# Waiting readers ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("put", [Mailbox.offer, Mailbox.force, Mailbox.put_system, Mailbox.put])
+def test_a_waiting_reader_is_woken_by_every_kind_of_put(put: Any, in_thread: Any, eventually: Any) -> None:
+    """A reader that waits gets the item, whichever way it came."""
+    box = Mailbox(4)
+    reader = in_thread(box.get)
+    eventually(lambda: waiting_getters(box) == 1)
+    put(box, "item")
+    assert reader.result(10) == "item"
+    assert waiting_getters(box) == 0
+
+
+def test_readers_are_served_one_item_each(in_thread: Any, eventually: Any) -> None:
+    """Two readers and two items: each gets one."""
+    box = Mailbox()
+    readers = [in_thread(box.get), in_thread(box.get)]
+    eventually(lambda: waiting_getters(box) == 2)
+    box.offer("a")
+    box.offer("b")
+    assert {reader.result(10) for reader in readers} == {"a", "b"}
+
+
+@pytest.mark.parametrize("end", [Mailbox.close, Mailbox.seal])
+def test_a_waiting_reader_is_woken_by_the_end(end: Any, in_thread: Any, eventually: Any) -> None:
+    """Who waits for an item learns that none will come."""
+    box = Mailbox()
+    reader = in_thread(box.get)
+    eventually(lambda: waiting_getters(box) == 1)
+    end(box)
+    with pytest.raises(MailboxClosed):
+        reader.result(10)
+
+
+def test_a_reader_whose_item_was_snatched_waits_on(in_thread: Any, eventually: Any) -> None:
+    """A woken reader that finds nothing waits again, and gets the next item."""
+    box = Mailbox()
+    reader = in_thread(box.get)
+    eventually(lambda: waiting_getters(box) == 1)
+    with box._lock:  # the reader cannot look yet
+        first = box._getters.popleft()  # type: ignore[union-attr]
+    first.wake()
+    eventually(lambda: waiting_getters(box) == 1)
+    box.offer("item")
+    assert reader.result(10) == "item"
+
+
+def test_an_item_that_arrives_between_the_look_and_the_wait_is_not_missed() -> None:
+    """put just before the reader enters the line: the reader does not wait."""
+    box = Mailbox()
+    before_lock(box, 2, lambda: box.offer("item"))  # 1: take finds nothing; 2: the reader is about to line up
+    assert box.get(10) == "item"
+
+
+def test_an_item_that_arrives_just_as_the_time_runs_out_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait runs out, the item comes before the reader leaves the line: it is returned, not lost."""
+    box = Mailbox()
+
+    def late(*_: Any) -> bool:
+        box.offer("item")
+        return False
+
+    monkeypatch.setattr(mailbox_module, "wait_for", late)
+    assert box.get(0.0) == "item"
+    assert waiting_getters(box) == 0
+
+
+def test_a_signal_that_came_too_late_goes_to_the_next_reader(
+    monkeypatch: pytest.MonkeyPatch, in_thread: Any, eventually: Any
+) -> None:
+    """A reader that is cancelled just as it was woken hands the wake to the one behind it."""
+    box = Mailbox()
+    real = mailbox_module.wait_for
+    turns: list[str] = []
+
+    def wait(waiter: Any, timeout: float | None, on: str) -> bool:
+        if turns:  # the second reader waits as usual
+            return real(waiter, timeout, on)
+        turns.append("first")
+        second.append(in_thread(box.get))
+        eventually(lambda: waiting_getters(box) == 2)
+        box.offer("item")  # wakes the first, which is being cancelled
+        raise Cancelled("just now")
+
+    second: list[Any] = []
+    monkeypatch.setattr(mailbox_module, "wait_for", wait)
+    with pytest.raises(Cancelled):
+        box.get()
+    assert second[0].result(10) == "item"
+
+
+def test_a_reader_that_gives_up_leaves_the_line() -> None:
+    """After a timeout nobody stands in the line, so no later wake is lost on it."""
+    box = Mailbox()
+    with pytest.raises(TimeoutError):
+        box.get(0.001)
+    assert waiting_getters(box) == 0
+
+
+# Waiting senders ------------------------------------------------------------------------------------------------
+
+
+def test_a_blocked_sender_gets_in_when_room_appears(in_thread: Any, eventually: Any) -> None:
+    """Taking an item lets the first waiting sender in."""
+    box = Mailbox(1)
+    box.offer(1)
+    sender = in_thread(box.put, 2)
+    eventually(lambda: waiting_putters(box) == 1)
+    assert box.take() == 1
+    assert sender.result(10) is Put.ACCEPTED
+    assert box.take() == 2
+
+
+def test_blocked_senders_get_in_in_the_order_they_came(in_thread: Any, eventually: Any) -> None:
+    """First come, first served, and nobody overtakes them."""
+    box = Mailbox(1)
+    box.offer(0)
+    senders = []
+    for n in (1, 2, 3):
+        senders.append(in_thread(box.put, n))
+        eventually(lambda n=n: waiting_putters(box) == n)
+    assert [box.get(10) for _ in range(4)] == [0, 1, 2, 3]
+    assert [sender.result(10) for sender in senders] == [Put.ACCEPTED] * 3
+
+
+def test_depth_never_passes_the_capacity_while_senders_wait(in_thread: Any, eventually: Any) -> None:
+    """I6: a place that became free goes to who waits for it, not also to a newcomer."""
+    box = Mailbox(1)
+    box.offer(1)
+    sender = in_thread(box.put, 2)
+    eventually(lambda: waiting_putters(box) == 1)
+    assert box.take() == 1
+    assert box.offer(3) is Put.FULL
+    assert len(box) == 1
+    assert sender.result(10) is Put.ACCEPTED
+
+
+def test_a_blocked_sender_gives_up_in_time() -> None:
+    """No room within the timeout is FULL, and the item is nowhere."""
+    box = Mailbox(1)
+    box.offer(1)
+    assert box.put(2, 0.001) is Put.FULL
+    assert waiting_putters(box) == 0
+    assert box.close() == [1]
+
+
+def test_room_that_appears_before_the_sender_lines_up_is_used() -> None:
+    """A reader takes between the refused offer and the line: the sender gets in without waiting."""
+    box = Mailbox(1)
+    box.offer(1)
+    before_lock(box, 2, box.take)  # 1: the offer is refused; 2: the sender is about to line up
+    assert box.put(2, 10) is Put.ACCEPTED
+    assert box.close() == [2]
+
+
+def test_room_that_appears_just_as_the_time_runs_out_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait runs out, a reader makes room before the sender leaves: the item was accepted, and says so."""
+    box = Mailbox(1)
+    box.offer(1)
+
+    def late(*_: Any) -> bool:
+        assert box.take() == 1
+        return False
+
+    monkeypatch.setattr(mailbox_module, "wait_for", late)
+    assert box.put(2, 5) is Put.ACCEPTED
+    assert box.close() == [2]
+
+
+def test_a_sender_that_is_cancelled_leaves_nothing_behind(eventually: Any) -> None:
+    """An actor that is aborted while it waits for room raises Cancelled, and its item is not sent."""
+    box = Mailbox(1)
+    box.offer(1)
+    ended: list[BaseException] = []
+
+    class Sender(Actor):
+        def on_receive(self, message: Any) -> None:
+            try:
+                box.put(message)
+            except Cancelled as error:
+                ended.append(error)
+                raise
+
+    ref = Sender.start()
+    ref.tell(2)
+    eventually(lambda: waiting_putters(box) == 1)
+    ref.abort("enough")
+    assert ref.actor_stopped.wait(10)
+    assert [str(error) for error in ended] == ["enough"]
+    assert waiting_putters(box) == 0
+    assert box.close() == [1]
+
+
+# Races with close: both winners ---------------------------------------------------------------------------------
+
+
+def test_put_wins_against_close() -> None:
+    """An item accepted before the close is handed back by it."""
+    box = Mailbox()
+    left: list[Any] = []
+    assert box.offer(1) is Put.ACCEPTED
+    left += box.close()
+    assert left == [1]
+
+
+def test_close_wins_against_put() -> None:
+    """The close comes while the sender is about to take the lock: the sender is told, the item is nowhere."""
+    box = Mailbox()
+    left: list[Any] = []
+    before_lock(box, 1, lambda: left.extend(box.close()))
+    assert box.offer(1) is Put.CLOSED
+    assert left == []
+
+
+def test_put_and_close_exclude_each_other(in_thread: Any) -> None:
+    """While a put holds the lock a close waits: nothing falls between them, whoever comes first."""
+    for first in ("put", "close"):
+        box = Mailbox()
+        box._lock.acquire()
+        steps = {"put": lambda b=box: b.offer(1), "close": lambda b=box: b.close()}
+        one = in_thread(steps[first])
+        other = in_thread(steps["close" if first == "put" else "put"])
+        assert not one.done()
+        assert not other.done()
+        box._lock.release()
+        put, closed = (one, other) if first == "put" else (other, one)
+        accepted = put.result(10) is Put.ACCEPTED
+        assert closed.result(10) == ([1] if accepted else [])
+
+
+def test_a_blocked_put_wins_against_close(in_thread: Any, eventually: Any) -> None:
+    """Room first, then the close: the sender is told ACCEPTED and the close hands the item back."""
+    box = Mailbox(1)
+    box.offer(1)
+    sender = in_thread(box.put, 2)
+    eventually(lambda: waiting_putters(box) == 1)
+    assert box.take() == 1
+    assert box.close() == [2]
+    assert sender.result(10) is Put.ACCEPTED
+
+
+@pytest.mark.parametrize("end", [Mailbox.close, Mailbox.seal])
+def test_close_wins_against_a_blocked_put(end: Any, in_thread: Any, eventually: Any) -> None:
+    """The close first: the sender is woken with CLOSED, its item is not among what was accepted."""
+    box = Mailbox(1)
+    box.offer(1)
+    sender = in_thread(box.put, 2)
+    eventually(lambda: waiting_putters(box) == 1)
+    end(box)
+    assert sender.result(10) is Put.CLOSED
+    assert box.close() == ([1] if end is Mailbox.seal else [])
+
+
+def test_a_close_between_the_refusal_and_the_line_is_seen() -> None:
+    """The mailbox closes after the offer was refused and before the sender lines up: CLOSED, no wait."""
+    box = Mailbox(1)
+    box.offer(1)
+    before_lock(box, 2, box.close)
+    assert box.put(2) is Put.CLOSED

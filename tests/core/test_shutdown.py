@@ -1,0 +1,332 @@
+"""How a pool ends: drain, close, and who is told."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from actors.core.janitor import janitor
+from actors.core.member import wait_for
+from actors.core.waiter import Waiter
+from actors.errors import DeadlockError, PoolClosed
+
+
+def parks(cell: Any) -> None:
+    wait_for(Waiter(), None, "tea")
+
+
+# Drain ----------------------------------------------------------------------------------------------------------
+
+
+def test_drain_waits_for_all_and_refuses_new_ones(
+    supervise: Any, start: Any, gate: Any, in_thread: Any, eventually: Any
+) -> None:
+    """Queued ones run, too; their outcomes are still owed."""
+    supervisor = supervise(max_concurrent=1)
+    start(supervisor, gate.hold)
+    start(supervisor, lambda _: "queued")
+    draining = in_thread(supervisor.shutdown.drain, None)
+    eventually(lambda: len(supervisor.roster.idle_waiters) == 1)
+    with pytest.raises(PoolClosed, match="pool team is draining"):
+        start(supervisor)
+    gate.open()
+    assert draining.result(10) is True
+    assert len(supervisor.owed) == 2
+    assert supervisor.shutdown.drain(0) is True
+
+
+def test_a_drain_that_takes_too_long_says_so(supervise: Any, start: Any, gate: Any) -> None:
+    """False; everybody runs on."""
+    supervisor = supervise()
+    handle = start(supervisor, gate.hold)
+    assert supervisor.shutdown.drain(0) is False
+    assert supervisor.shutdown.drain(0.01) is False
+    assert handle.status == "running"
+    gate.open()
+    assert supervisor.shutdown.drain(10) is True
+
+
+# Close ----------------------------------------------------------------------------------------------------------
+
+
+def test_close_aborts_what_runs(supervise: Any, start: Any, eventually: Any) -> None:
+    """With its reason; outcomes can still be taken, then there are none; new spawns are refused."""
+    supervisor = supervise()
+    handle = start(supervisor, parks)
+    eventually(lambda: handle.status == "parked")
+    supervisor.shutdown.close("enough")
+    assert supervisor.owed.next(0).error.reason == "enough"
+    assert supervisor.owed.next() is None
+    with pytest.raises(PoolClosed, match="is closed"):
+        start(supervisor)
+
+
+def test_close_leaves_no_thread_and_no_entry(supervise: Any, start: Any, eventually: Any) -> None:
+    """I8: workers, the supervisor's own thread and the dispatcher have ended when it returns."""
+    before = set(threading.enumerate())
+    supervisor = supervise(sink=lambda event: None)
+    supervisor.ensure_thread()
+    for _ in range(8):
+        start(supervisor, parks)
+    eventually(lambda: supervisor.figures()["parked"] == 8)
+    supervisor.shutdown.close()
+    eventually(lambda: set(threading.enumerate()) <= before)
+    assert id(supervisor) not in janitor()._open
+
+
+def test_when_close_returns_the_supervisors_own_thread_has_ended(supervise: Any) -> None:
+    """Not only its actor: a thread that is just ending is still a thread that is left."""
+    supervisor = supervise()
+    found: list[threading.Thread] = []
+    release = threading.Event()
+
+    def last_step(_: Any) -> None:
+        found.append(threading.current_thread())
+        release.wait(0.2)  # bounded: close() may not wait for ever either
+
+    supervisor.ensure_thread()
+    supervisor.ended.add_done_callback(last_step)
+    supervisor.shutdown.close()
+    assert [thread.is_alive() for thread in found] == [False]
+
+
+def test_close_is_quick_with_a_thread_of_the_supervisors_own(supervise: Any) -> None:
+    """Its own thread ends because the pool closes: neither waits for the other."""
+    supervisor = supervise(abort_timeout=5.0)
+    supervisor.ensure_thread()
+    began = time.monotonic()
+    supervisor.shutdown.close()
+    assert time.monotonic() - began < 2.0
+
+
+def test_closing_twice_does_nothing_twice(
+    supervise: Any, start: Any, gate: Any, in_thread: Any, eventually: Any
+) -> None:
+    """Two threads close: both return when the pool has ended."""
+    supervisor = supervise()
+    start(supervisor, gate.hold)
+    gate.await_reached()
+    first = in_thread(supervisor.shutdown.close)
+    eventually(lambda: supervisor.shutdown._closing)
+    second = in_thread(supervisor.shutdown.close)
+    gate.open()
+    assert first.result(10) is None
+    assert second.result(10) is None
+    supervisor.shutdown.close()
+
+
+def test_close_after_a_drain_that_failed_aborts(supervise: Any, start: Any, gate: Any) -> None:
+    """What did not end by itself is ended."""
+    supervisor = supervise()
+    handle = start(supervisor, parks)
+    assert supervisor.shutdown.drain(0) is False
+    supervisor.shutdown.close()
+    assert handle.status == "cancelled"
+
+
+def test_close_gives_stuck_agents_up(supervise: Any, start: Any, gate: Any) -> None:
+    """After abort_timeout they are abandoned, and close returns without their threads."""
+    supervisor = supervise(abort_timeout=0.02)
+    handle = start(supervisor, gate.hold)
+    gate.await_reached()
+    supervisor.shutdown.close()
+    assert handle.status == "abandoned"
+    assert supervisor.figures()["abandoned_threads"] == 1
+    gate.open()
+
+
+def test_close_gives_a_stuck_sink_up(supervise: Any, start: Any, gate: Any, log_lines: list[str]) -> None:
+    """The thread of the sink is left behind, and that is logged."""
+    supervisor = supervise(abort_timeout=0.02, sink=gate.hold)
+    start(supervisor)
+    gate.await_reached()
+    supervisor.shutdown.close()
+    assert any("event sink of team is stuck" in line for line in log_lines)
+    gate.open()
+
+
+def test_close_flushes_the_events(supervise: Any, start: Any) -> None:
+    """Everything that happened was told when it returns."""
+    events: list[Any] = []
+    supervisor = supervise(sink=events.append)
+    for _ in range(20):
+        start(supervisor)
+    supervisor.shutdown.drain(10)
+    supervisor.shutdown.close()
+    assert len([event for event in events if type(event).__name__ == "AgentEnded"]) == 20
+
+
+def test_without_a_thread_of_its_own_close_minds_the_timers(
+    supervise: Any, start: Any, gate: Any, monkeypatch: pytest.MonkeyPatch, log_lines: list[str]
+) -> None:
+    """No thread can be started for the supervisor: a stuck agent is still abandoned, by who waits in close()."""
+    supervisor = supervise(abort_timeout=0.02)
+    handle = start(supervisor, gate.hold)
+    gate.await_reached()
+
+    def refuse() -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(supervisor, "_start_actor_loop", refuse)
+    handle.cancel()
+    supervisor.shutdown.close()
+    assert handle.status == "abandoned"
+    assert any("deadlines wait for close()" in line for line in log_lines)
+    gate.open()
+
+
+def test_without_a_thread_a_deadline_is_refused_before_anything_is_admitted(
+    supervise: Any, start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody could watch it: RuntimeError, and no id is used."""
+    supervisor = supervise()
+
+    def refuse() -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(supervisor, "_start_actor_loop", refuse)
+        with pytest.raises(RuntimeError, match="can't start"):
+            start(supervisor, timeout=5)
+    assert start(supervisor).id == 1
+
+
+def test_a_closed_pool_starts_no_thread_for_its_supervisor(supervise: Any, eventually: Any) -> None:
+    """Asking for the supervisor's reference afterwards leaves nothing running."""
+    supervisor = supervise()
+    supervisor.shutdown.close()
+    before = set(threading.enumerate())
+    supervisor.ensure_thread()
+    try:
+        eventually(lambda: set(threading.enumerate()) <= before, 0.3)
+    finally:
+        supervisor.mailbox.seal()
+
+
+def test_an_interrupted_close_counts_as_given_up(supervise: Any, start: Any, gate: Any, monkeypatch: Any) -> None:
+    """A second Ctrl-C while close() waits: it raises, and a later close() does not wait for ever."""
+    supervisor = supervise()
+    start(supervisor, gate.hold)
+    gate.await_reached()
+
+    def interrupt(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(supervisor.shutdown, "_wait_until_idle", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            supervisor.shutdown.close()
+    supervisor.shutdown.close()
+    assert id(supervisor) not in janitor()._open
+    gate.open()
+    supervisor.shutdown._end_threads()
+
+
+# Inside ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["drain", "close"])
+def test_an_agent_cannot_wait_for_the_end_of_all(supervise: Any, start: Any, what: str) -> None:
+    """It would wait for itself; its tools neither. Refused, and the pool goes on."""
+    supervisor = supervise()
+    calls = {"drain": lambda: supervisor.shutdown.drain(10), "close": supervisor.shutdown.close}
+
+    def agent(cell: Any) -> None:
+        with pytest.raises(DeadlockError, match=f"{what}\\(\\) inside an agent"):
+            calls[what]()
+        (branch,) = supervisor.branches.run(cell, [(lambda _: calls[what](), None)])
+        assert isinstance(branch.error, DeadlockError)
+
+    assert start(supervisor, agent).outcome(10).error is None
+    assert start(supervisor, lambda _: "goes on").result(10) == "goes on"
+
+
+def test_an_agent_of_another_pool_may_close_this_one(supervise: Any, start: Any) -> None:
+    """It waits for others, not for itself."""
+    mine, other = supervise(), supervise()
+    start(other, parks)
+    assert start(mine, lambda _: other.shutdown.close()).outcome(10).error is None
+    assert other.shutdown.closed
+
+
+# The supervisor as an actor -------------------------------------------------------------------------------------
+
+
+def test_stopping_the_supervisor_closes_the_pool(supervise: Any, start: Any, eventually: Any) -> None:
+    """A stop by its Pykka reference aborts the agents, with a reason that says so."""
+    supervisor = supervise()
+    supervisor.ensure_thread()
+    handle = start(supervisor, parks)
+    eventually(lambda: handle.status == "parked")
+    supervisor.actor_ref.stop(timeout=10)
+    assert handle.outcome(0).error.reason == "its supervisor was stopped"
+    with pytest.raises(PoolClosed):
+        start(supervisor)
+
+
+def test_stopping_the_supervisor_of_stuck_agents_gives_them_up(supervise: Any, start: Any, gate: Any) -> None:
+    """Its own thread minds the timers while it closes."""
+    supervisor = supervise(abort_timeout=0.02)
+    supervisor.ensure_thread()
+    handle = start(supervisor, gate.hold)
+    gate.await_reached()
+    supervisor.actor_ref.stop(timeout=10)
+    assert handle.status == "abandoned"
+    gate.open()
+
+
+@pytest.mark.parametrize("cancelled_before", [False, True])
+def test_aborting_the_supervisor_closes_the_pool(
+    supervise: Any, start: Any, gate: Any, in_thread: Any, eventually: Any, cancelled_before: bool
+) -> None:
+    """Like a stop: close() returns when the agents have ended, no earlier, and leaves no thread."""
+    before = set(threading.enumerate())
+    supervisor = supervise()
+    supervisor.ensure_thread()
+    handle = start(supervisor, lambda cell: (gate.hold(), cell.token.check()))
+    gate.await_reached()
+    if cancelled_before:
+        handle.cancel("before")
+        eventually(lambda: not supervisor._timers.earlier())
+    supervisor.actor_ref.abort("enough")
+    eventually(lambda: supervisor.shutdown.closed)
+    closing = in_thread(supervisor.shutdown.close)
+    try:
+        with pytest.raises(TimeoutError):
+            closing.result(0.2)
+        gate.open()
+        closing.result(10)
+        assert handle.status == "cancelled"
+        eventually(lambda: set(threading.enumerate()) <= {*before, closing.thread}, 1.0)
+    finally:
+        gate.open()
+        supervisor.crew.close()
+
+
+def test_a_foreign_message_is_handled_and_one_that_fails_ends_nothing(
+    supervise: Any, start: Any, log_lines: list[str]
+) -> None:
+    """The supervisor answers like any actor; a failing message is reported with its traceback."""
+    supervisor = supervise()
+    supervisor.ensure_thread()
+    ref = supervisor.actor_ref
+    assert ref.ask("hello", timeout=10) is None
+    assert ref.proxy().name.get(timeout=10) == "team"
+    from pykka.messages import ProxyCall
+
+    ref.tell(ProxyCall(attr_path=("no_such_thing",), args=(), kwargs={}))
+    assert ref.ask("still there", timeout=10) is None
+    assert start(supervisor, lambda _: 1).result(10) == 1
+    assert any("failed" in line and "no_such_thing" in line for line in log_lines)
+
+
+def test_the_end_of_the_program_closes_the_pool(supervise: Any, start: Any, eventually: Any) -> None:
+    """What the janitor calls."""
+    supervisor = supervise()
+    handle = start(supervisor, parks)
+    eventually(lambda: handle.status == "parked")
+    supervisor.stop_at_exit()
+    assert handle.outcome(0).error.reason == "the program ends"

@@ -1,0 +1,213 @@
+"""Worker threads that are reused."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from actors.core.threads import Crew, Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def crew() -> Iterator[Crew]:
+    """A crew that keeps two idle workers."""
+    crew = Crew("crew", keep=2)
+    yield crew
+    crew.close()
+
+
+def idle(crew: Crew) -> int:
+    return len(crew._idle)
+
+
+def job(*done: Any) -> Any:
+    """A job that calls *done* and leaves its worker to rest by itself."""
+
+    def run(worker: Worker) -> bool:
+        for fn in done:
+            fn()
+        return False
+
+    return run
+
+
+def test_a_job_runs_on_a_named_daemon_thread(crew: Crew) -> None:
+    """The name is the crew's, counted up."""
+    seen: list[threading.Thread] = []
+    done = threading.Event()
+    crew.start(job(lambda: seen.append(threading.current_thread()), done.set))
+    assert done.wait(10)
+    assert seen[0].name == "crew-1"
+    assert seen[0].daemon
+
+
+def test_an_idle_worker_is_used_again(crew: Crew, eventually: Any) -> None:
+    """The second job runs on the first one's thread."""
+    idents: list[int] = []
+    for n in (1, 2):
+        crew.start(job(lambda: idents.append(threading.get_ident())))
+        eventually(lambda n=n: len(idents) == n and idle(crew) == 1)
+    assert idents[0] == idents[1]
+    assert len(crew.threads()) == 1
+
+
+def test_a_job_starts_at_once_while_others_work(crew: Crew, gates: Any) -> None:
+    """There is no queue: who finds no idle worker gets a new one."""
+    one, two = gates(), gates()
+    crew.start(job(one.hold))
+    crew.start(job(two.hold))
+    one.await_reached()
+    two.await_reached()
+    assert len(crew.threads()) == 2
+    one.open()
+    two.open()
+
+
+def test_surplus_workers_end(crew: Crew, gates: Any, eventually: Any) -> None:
+    """At most ``keep`` idle; the others leave."""
+    waiting = [gates() for _ in range(4)]
+    for gate in waiting:
+        crew.start(job(gate.hold))
+    for gate in waiting:
+        gate.await_reached()
+        gate.open()
+    eventually(lambda: len(crew.threads()) == 2)
+    eventually(lambda: idle(crew) == 2)
+
+
+def test_an_idle_worker_keeps_its_last_job_not_alive(crew: Crew, eventually: Any) -> None:
+    """What the job held is let go of as soon as it is done."""
+
+    class Held:
+        def __call__(self, worker: Worker) -> bool:
+            return False
+
+    held = Held()
+    ref = weakref.ref(held)
+    crew.start(held)
+    del held
+    eventually(lambda: idle(crew) == 1 and ref() is None)
+
+
+def test_a_failing_job_is_logged_and_its_worker_goes_on(crew: Crew, eventually: Any, log_lines: list[str]) -> None:
+    """Whatever a job raises, the thread is used again."""
+
+    def fail(worker: Worker) -> bool:
+        raise SystemExit("job")
+
+    crew.start(fail)
+    eventually(lambda: idle(crew) == 1)
+    done = threading.Event()
+    crew.start(job(done.set))
+    assert done.wait(10)
+    assert any("job failed" in line and "SystemExit" in line for line in log_lines)
+    eventually(lambda: len(crew.threads()) == 1)
+
+
+def test_a_job_may_put_its_worker_to_rest_itself(crew: Crew, eventually: Any) -> None:
+    """It answers True then, and the worker is not put to rest twice."""
+
+    def rests(worker: Worker) -> bool:
+        return crew.rest(worker)
+
+    crew.start(rests)
+    eventually(lambda: idle(crew) == 1)
+    done = threading.Event()
+    crew.start(job(done.set))
+    assert done.wait(10)
+    eventually(lambda: idle(crew) == 1)
+    assert len(crew.threads()) == 1
+
+
+def test_no_thread_can_be_started(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    """start() raises, and nothing is left behind."""
+
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError, match="can't start"):
+        crew.start(job())
+    assert crew.threads() == []
+
+
+# The end --------------------------------------------------------------------------------------------------------
+
+
+def test_close_ends_idle_workers(eventually: Any) -> None:
+    """Without a job to wait for, they leave at once."""
+    crew = Crew("crew", keep=2)
+    crew.start(job())
+    eventually(lambda: idle(crew) == 1)
+    crew.close()
+    eventually(lambda: crew.threads() == [])
+    assert crew.is_closing()
+    crew.close()
+
+
+def test_close_ends_busy_workers_after_their_job(gate: Any, eventually: Any) -> None:
+    """The job is finished first."""
+    crew = Crew("crew", keep=2)
+    crew.start(job(gate.hold))
+    gate.await_reached()
+    crew.close()
+    assert len(crew.threads()) == 1
+    gate.open()
+    eventually(lambda: crew.threads() == [])
+
+
+def resting_while_closing(crew: Crew, monkeypatch: pytest.MonkeyPatch, *, close_takes_it: bool) -> list[bool]:
+    """Close *crew* between a worker's look and its look back; return what rest() answered."""
+    answers: list[bool] = []
+    looks: list[int] = []
+
+    def is_closing() -> bool:
+        looks.append(1)
+        if len(looks) == 2:  # the worker has lined up, and looks again
+            crew._closing = True
+            if close_takes_it:
+                crew.close()
+            return True
+        return crew._closing
+
+    monkeypatch.setattr(crew, "is_closing", is_closing)
+
+    def run(worker: Worker) -> bool:
+        answers.append(crew.rest(worker))
+        return answers[-1]
+
+    crew.start(run)
+    return answers
+
+
+def test_a_worker_that_rests_wins_against_close(monkeypatch: pytest.MonkeyPatch, eventually: Any) -> None:
+    """It takes itself off the list and ends; close() does not find it."""
+    crew = Crew("crew", keep=2)
+    answers = resting_while_closing(crew, monkeypatch, close_takes_it=False)
+    eventually(lambda: crew.threads() == [])
+    assert answers == [False]
+    assert idle(crew) == 0
+
+
+def test_close_wins_against_a_worker_that_rests(monkeypatch: pytest.MonkeyPatch, eventually: Any) -> None:
+    """close() took it off the list and ends it; it must not end itself a second way."""
+    crew = Crew("crew", keep=2)
+    answers = resting_while_closing(crew, monkeypatch, close_takes_it=True)
+    eventually(lambda: crew.threads() == [])
+    assert answers == [True]
+
+
+def test_a_closed_crew_keeps_nobody(eventually: Any) -> None:
+    """A job that starts after the close still runs, and its worker ends with it."""
+    crew = Crew("crew", keep=2)
+    crew.close()
+    done = threading.Event()
+    crew.start(job(done.set))
+    assert done.wait(10)
+    eventually(lambda: crew.threads() == [])

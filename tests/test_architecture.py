@@ -1,0 +1,402 @@
+"""The house: rebuilds the import graph of the package from its source, and checks the rules of its rooms."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import actors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(actors.__file__).parent
+FACADE = "actors"
+
+LAYERS = {"errors": 0, "core": 1, "agent": 2, "drivers": 3, "memory": 3, "tools": 3, "pool": 4, "cli": 5, "testing": 5}
+"""Room -> height; imports go down, or stay inside a room."""
+
+EVERYWHERE = {"loguru", "pydantic", "pydantic_core"}
+ONLY_IN = {"pykka": ("core",), "typer": ("cli",), "rich": ("cli",), "click": ("cli",)}
+
+ONCE = {"actors.core.janitor", "actors.core.fork", "actors.core.loop"}
+"""The files of what a process has once, made on first use."""
+
+MUTABLE_CALLS = {
+    "list", "dict", "set", "bytearray", "deque", "defaultdict", "Counter", "OrderedDict", "count", "cycle",
+    "WeakSet", "WeakKeyDictionary", "WeakValueDictionary", "Queue", "SimpleQueue", "LifoQueue", "PriorityQueue",
+}  # fmt: skip
+MAX_LINES = 500
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import of a module: ``runtime`` says that it happens when the module is imported."""
+
+    source: str
+    target: str
+    line: int
+    runtime: bool
+    typing_only: bool
+
+    @property
+    def place(self) -> str:
+        return f"{self.source}:{self.line} imports {self.target}"
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in sorted(ROOT.rglob("*.py"))}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
+
+
+def is_type_checking(node: ast.If) -> bool:
+    test = node.test
+    return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
+        isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
+    )
+
+
+def statements(
+    tree: ast.AST, *, runtime: bool = True, typing_only: bool = False
+) -> Iterator[tuple[ast.AST, bool, bool]]:
+    """Every node with: is it run at import? does it stand under ``TYPE_CHECKING``?"""
+    for node in ast.iter_child_nodes(tree):
+        yield node, runtime, typing_only
+        if isinstance(node, ast.If) and is_type_checking(node):
+            for child in node.body:
+                yield child, False, True
+                yield from statements(child, runtime=False, typing_only=True)
+            for child in node.orelse:
+                yield child, runtime, typing_only
+                yield from statements(child, runtime=runtime, typing_only=typing_only)
+        else:
+            inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            yield from statements(node, runtime=runtime and not inside, typing_only=typing_only)
+
+
+def package_of(name: str, levels: int) -> str:
+    parts = name.split(".")
+    if MODULES[name].name != "__init__.py":
+        parts = parts[:-1]
+    return ".".join(parts[: len(parts) - (levels - 1)])
+
+
+def targets(name: str, node: ast.AST) -> Iterator[str]:
+    """What an import statement names, absolute. ``from x import y`` names ``x.y`` if that is a module."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        base = node.module or ""
+        if node.level:
+            package = package_of(name, node.level)
+            base = f"{package}.{base}" if base else package
+        for alias in node.names:
+            inner = f"{base}.{alias.name}"
+            yield inner if inner in MODULES else base
+
+
+def imports() -> list[Import]:
+    return [
+        Import(name, target, getattr(node, "lineno", 0), runtime, typing_only)
+        for name, tree in TREES.items()
+        for node, runtime, typing_only in statements(tree)
+        for target in targets(name, node)
+    ]
+
+
+IMPORTS = imports()
+OWN = [entry for entry in IMPORTS if entry.target.partition(".")[0] == "actors"]
+FOREIGN = [entry for entry in IMPORTS if entry.target.partition(".")[0] not in {"actors", *sys.stdlib_module_names}]
+
+
+def room(name: str) -> str:
+    return name.split(".")[1]
+
+
+def test_the_graph_is_not_empty() -> None:
+    """The checks below look at the real package."""
+    assert len(MODULES) > 50
+    assert len(OWN) > 200
+    found = {(entry.source, entry.target) for entry in OWN}
+    assert ("actors.agent.agent", "actors.core.actor") in found
+    assert ("actors.core.supervisor", "actors.core.fork") in found  # from . import fork
+    assert ("actors.pool", "actors.core.supervisor") in found
+    assert any(entry.typing_only for entry in OWN)
+    assert {"pykka", "loguru", "pydantic"} <= {entry.target.partition(".")[0] for entry in FOREIGN}
+
+
+def test_every_import_of_ours_names_a_module() -> None:
+    """No import leads to a file that is not there."""
+    assert [entry.place for entry in OWN if entry.target not in MODULES] == []
+
+
+def test_every_module_stands_in_a_known_room() -> None:
+    """A new room needs a height."""
+    assert {room(name) for name in MODULES if name != FACADE} <= set(LAYERS)
+
+
+def test_imports_go_down() -> None:
+    """errors <- core <- agent <- drivers, memory, tools <- pool <- cli; type-checking imports count as well."""
+    upward = [
+        entry.place
+        for entry in OWN
+        if FACADE not in (entry.source, entry.target)
+        and room(entry.source) != room(entry.target)
+        and LAYERS[room(entry.source)] <= LAYERS[room(entry.target)]
+    ]
+    assert upward == []
+
+
+def test_errors_import_nothing_of_ours() -> None:
+    """The taxonomy is the ground floor."""
+    assert [entry.place for entry in OWN if entry.source == "actors.errors"] == []
+
+
+def test_nothing_inside_imports_the_facade() -> None:
+    """``from actors import`` is for users, tests and the command line alone."""
+    users = [entry.place for entry in OWN if entry.target == FACADE and not entry.source.startswith("actors.cli")]
+    assert users == []
+
+
+def test_imports_inside_are_relative() -> None:
+    """Inside the package the way to a neighbour is relative; only the command line may use the facade by its name."""
+    absolute = [
+        f"{name}:{getattr(node, 'lineno', 0)}"
+        for name, tree in TREES.items()
+        for node, _, _ in statements(tree)
+        if not name.startswith("actors.cli")
+        and (
+            (isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").split(".")[0] == "actors")
+            or (isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "actors" for alias in node.names))
+        )
+    ]
+    assert absolute == []
+
+
+def test_no_cycle() -> None:
+    """No module needs itself, over any number of imports, to be imported."""
+    graph: dict[str, set[str]] = {name: set() for name in MODULES}
+    for entry in OWN:
+        if entry.runtime and entry.target in MODULES and entry.target != entry.source:
+            graph[entry.source].add(entry.target)
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, f"a cycle: {' -> '.join([*path[path.index(name) :], name])}"
+        if name in done:
+            return
+        for target in sorted(graph[name]):
+            visit(target, (*path, name))
+        done.add(name)
+
+    for name in sorted(graph):
+        visit(name, ())
+    assert done == set(MODULES)
+
+
+def test_required_packages_stay_in_their_rooms() -> None:
+    """Pykka only under core, typer and rich only under cli; loguru and pydantic anywhere."""
+    strays = [
+        entry.place
+        for entry in FOREIGN
+        if (allowed := ONLY_IN.get(entry.target.partition(".")[0])) is not None and room(entry.source) not in allowed
+    ]
+    assert strays == []
+
+
+def test_each_optional_package_has_its_own_module() -> None:
+    """What is not always installed is imported by one module, above the core, when that module is asked for."""
+    homes: dict[str, set[str]] = {}
+    for entry in FOREIGN:
+        package = entry.target.partition(".")[0]
+        if package not in EVERYWHERE and package not in ONLY_IN:
+            homes.setdefault(package, set()).add(entry.source)
+    assert {package: names for package, names in homes.items() if len(names) > 1} == {}
+    low = {
+        package: names for package, names in homes.items() for name in names if LAYERS[room(name)] < LAYERS["drivers"]
+    }
+    assert low == {}
+
+
+def test_the_facade_needs_no_optional_package() -> None:
+    """What the facade imports, directly or not, imports required packages alone."""
+    reached, waiting = {FACADE}, [FACADE]
+    while waiting:
+        name = waiting.pop()
+        found = {entry.target for entry in OWN if entry.source == name and entry.runtime} - reached
+        reached |= found
+        waiting += found
+    assert "actors.core.supervisor" in reached
+    required = EVERYWHERE | {"pykka"}
+    strays = [
+        entry.place
+        for entry in FOREIGN
+        if entry.source in reached and entry.runtime and entry.target.partition(".")[0] not in required
+    ]
+    assert strays == []
+
+
+EACH_ALONE = """
+import importlib, sys, traceback
+failed = []
+for name in sys.argv[1:]:
+    for loaded in [loaded for loaded in sys.modules if loaded == "actors" or loaded.startswith("actors.")]:
+        del sys.modules[loaded]
+    if not name.startswith("actors.cli"):
+        # Without the facade: it would import the neighbours first, in an order that hides a missing import.
+        package = type(sys)("actors")
+        package.__path__ = [PATH]
+        sys.modules["actors"] = package
+    try:
+        importlib.import_module(name)
+    except Exception:
+        failed.append(name + ": " + traceback.format_exc())
+print(chr(10).join(failed))
+sys.exit(bool(failed))
+"""
+
+
+def test_every_module_is_importable_alone() -> None:
+    """Each module brings what it needs, whatever was imported before it."""
+    names = [name for name in MODULES if name != FACADE and not name.endswith("__main__")]
+    code = EACH_ALONE.replace("PATH", repr(str(ROOT)))
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, *names], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def assigned(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    if isinstance(node, ast.Assign):
+        for target in node.targets:
+            for name in ast.walk(target):
+                if isinstance(name, ast.Name):
+                    yield name.id, node.value
+    elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+        yield node.target.id, node.value
+
+
+def is_mutable(value: ast.expr) -> bool:
+    if isinstance(value, ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp):
+        return True
+    if not isinstance(value, ast.Call):
+        return False
+    function = value.func
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    return name in MUTABLE_CALLS
+
+
+def test_no_mutable_state_at_module_level() -> None:
+    """Outside the files of what a process has once, no module keeps a list, dict, set or counter that may change."""
+    kept = [
+        f"{name}:{value.lineno} {variable}"
+        for name, tree in TREES.items()
+        if name not in ONCE
+        for node in tree.body
+        for variable, value in assigned(node)
+        if is_mutable(value) and not variable.lstrip("_").isupper() and variable != "__all__"
+    ]
+    assert kept == []
+
+
+def test_no_module_rebinds_its_globals() -> None:
+    """``global`` is for the files of what a process has once."""
+    found = {name for name, tree in TREES.items() for node in ast.walk(tree) if isinstance(node, ast.Global)}
+    assert found <= ONCE
+
+
+def test_constants_stay_as_they_are() -> None:
+    """A table in capitals is never changed: no item is set, and no changing method is called on it."""
+    changes = {
+        "append",
+        "add",
+        "update",
+        "clear",
+        "pop",
+        "popitem",
+        "remove",
+        "discard",
+        "extend",
+        "setdefault",
+        "insert",
+    }
+    changed = []
+    for name, tree in TREES.items():
+        for node in ast.walk(tree):
+            owner: ast.expr | None = None
+            if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
+                owner = node.value
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in changes:
+                owner = node.func.value
+            if isinstance(owner, ast.Name) and owner.id.lstrip("_").isupper() and len(owner.id) > 1:
+                changed.append(f"{name}:{getattr(node, 'lineno', 0)} {owner.id}")
+    assert changed == []
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_rooms_are_small(name: str) -> None:
+    """No module is longer than a sitting."""
+    assert len(MODULES[name].read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+
+
+def undocumented(tree: ast.Module) -> Iterator[str]:
+    """Public classes, functions and methods without a docstring; an override inherits that of its base."""
+    for node in tree.body:
+        if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) or node.name.startswith("_"):
+            continue
+        if ast.get_docstring(node) is None and not is_overload(node):
+            yield f"{node.name} (line {node.lineno})"
+        if isinstance(node, ast.ClassDef):
+            for method in node.body:
+                if (
+                    isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef)
+                    and not method.name.startswith("_")
+                    and ast.get_docstring(method) is None
+                    and not is_overload(method)
+                ):
+                    yield f"{node.name}.{method.name} (line {method.lineno})"
+
+
+def is_overload(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(isinstance(mark, ast.Name) and mark.id == "overload" for mark in node.decorator_list)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_everything_public_has_a_docstring(name: str) -> None:
+    """The module itself, its public classes and functions, and their public methods."""
+    assert ast.get_docstring(TREES[name]), f"{name} has no docstring"
+    assert list(undocumented(TREES[name])) == []
+
+
+def test_nothing_prints_but_the_command_line() -> None:
+    """The library speaks through its log, its events and its errors."""
+    printing = [
+        f"{name}:{node.lineno}"
+        for name, tree in TREES.items()
+        if not name.startswith("actors.cli")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert printing == []
+
+
+def test_no_module_reads_the_environment() -> None:
+    """Settings are arguments."""
+    reading = [
+        f"{name}:{node.lineno}"
+        for name, tree in TREES.items()
+        if not name.startswith("actors.cli")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
+    ]
+    assert reading == []
