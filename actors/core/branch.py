@@ -47,6 +47,7 @@ class Branch(Member):
         self.waits = []  # its waits are noted on the agent
         self._context = copy_context()
         self.token = cell.token.child()
+        self.waiter: Waiter | None = None
         self.end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
         self.result: Any = LATE
         self.error: BaseException | None = None
@@ -86,6 +87,11 @@ class Branch(Member):
         """The agent that it works for."""
         return self._cell
 
+    def expect_slot(self, waiter: Waiter) -> None:
+        """It is being woken from *waiter*: its agent stands in line for a slot now."""
+        if not self._cell.has_slot:
+            self._cell.supervisor.expect_slot(waiter)
+
     def check(self) -> None:
         """Raise when its agent was cancelled, or when it ran past its time."""
         self.token.check()
@@ -106,12 +112,14 @@ class Branch(Member):
         try:
             if target is not None:
                 self._cell.watch(target)
-            waiter.owner = self._cell
+            self.waiter = waiter
+            waiter.owner = self
             branches.park(self, on)
             try:
                 woken = waiter.wait(timeout)
             finally:
                 branches.resume(self)
+                waiter.owner = self.waiter = None
         finally:
             forget()
             if target is not None:

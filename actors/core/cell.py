@@ -84,6 +84,8 @@ class AgentCell(Endpoint, Member):
         "thread",
         "tied",
         "token",
+        "unstarted",
+        "waiter",
         "waiters",
         "waits",
         "working",
@@ -115,7 +117,9 @@ class AgentCell(Endpoint, Member):
         self.outcome: AgentOutcome[Any] | None = None
         self.actor: Runnable | None = None
         self.children: dict[int, AgentCell] | None = None
+        self.waiter: Waiter | None = None
         self.waiters: list[Waiter] | None = None
+        self.unstarted = [True]
         self.callbacks: list[Callable[[], object]] | None = None
         self.waits: list[Member] = []
         self.branches = 0
@@ -130,6 +134,11 @@ class AgentCell(Endpoint, Member):
         self.restarts = 0
         self.crashes: deque[float] | None = None
         self.kept: Any = None
+
+    @property
+    def cell(self) -> AgentCell:
+        """Itself: a tool call answers with its agent."""
+        return self
 
     @property
     def status(self) -> AgentStatus:
@@ -170,7 +179,7 @@ class AgentCell(Endpoint, Member):
         """A waiter that is woken when all children have ended; None when they have. Under the turn."""
         if not self.children:
             return None
-        self.family_waiter = Waiter()
+        self.family_waiter = self.waiter = Waiter()
         self.family_waiter.owner = self
         return self.family_waiter
 
@@ -183,6 +192,13 @@ class AgentCell(Endpoint, Member):
     def message_from_program(self, content: Any) -> AgentMessage:
         """*content* as a message from the program to this agent."""
         return AgentMessage(PROGRAM, self.id, content)
+
+    def begin(self) -> bool:
+        """Claim the one life; False when another thread has. (An interrupted start is tried again.)"""
+        try:
+            return self.unstarted.pop()
+        except IndexError:
+            return False
 
     # The life, on the worker's thread ---------------------------------------------------------------------------
 
@@ -283,6 +299,7 @@ class AgentCell(Endpoint, Member):
             waiter.wait()
         finally:
             self.unpark()
+            waiter.owner = self.waiter = None
 
     def make_outcome(self, ending: Ending) -> AgentOutcome[Any]:
         """Turn *ending* into the outcome, as of now."""
@@ -341,18 +358,25 @@ class AgentCell(Endpoint, Member):
         try:
             if target is not None:
                 self.watch(target)
+            self.waiter = waiter
             waiter.owner = self
             self.park(on)
             try:
                 woken = waiter.wait(timeout)
             finally:
                 self.unpark()
+                waiter.owner = self.waiter = None
         finally:
             forget()
             if target is not None:
                 self.unwatch(target)
         token.check()
         return woken
+
+    def expect_slot(self, waiter: Waiter) -> None:
+        """It is being woken from *waiter*: without a slot it stands in line for one now, not only when it runs."""
+        if not self.has_slot:
+            self.supervisor.expect_slot(waiter)
 
     def park(self, on: str) -> None:
         """Lay the slot out for others. Only the agent's own thread, and only while none of its tools works."""

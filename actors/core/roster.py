@@ -218,12 +218,17 @@ class Roster:
         if self.idle_waiters and self.is_idle():
             acts.wakes += self.idle_waiters
         for waiter in acts.wakes[before:]:
-            if waiter.owner is not None:
-                self._expect(waiter.owner)
+            self.expect(waiter)
 
-    def _expect(self, cell: AgentCell) -> None:
-        """*cell* is about to be woken: it stands in line for a slot now, not only when its thread runs. Otherwise the
-        slot of the agent that it waited for would go to the queue.
+    def expect(self, waiter: Waiter) -> None:
+        """Whoever is parked at *waiter* is about to be woken: it stands in line for a slot now, not only when its
+        thread runs. Otherwise the slot of the agent that it waited for would go to the queue.
+
+        An agent that left that wait meanwhile, and parks again, must not get one: nobody would use it.
         """
+        owner = waiter.owner
+        if owner is None or owner.waiter is not waiter:
+            return
+        cell = owner.cell
         if not (cell.has_slot or cell.stopping) and cell.outcome is None and self.live.get(cell.id) is cell:
             self.slots.woken.setdefault(cell, [])

@@ -70,7 +70,8 @@ class Stops:
             elif cell is None or cell.outcome is not None:
                 continue
             elif kind is Timer.ABANDON:
-                self.abandoned.add(cell)
+                if cell.thread:  # else it never got a thread
+                    self.abandoned.add(cell)
                 self._roster.settle(cell, cell.stopped_outcome(abandoned=True), acts)
             else:
                 deadline = cell.token.deadline

@@ -202,6 +202,14 @@ class Supervisor(Actor):
             self.roster.balance(acts)
         self.perform(acts)
 
+    def expect_slot(self, waiter: Waiter) -> None:
+        """Whoever is parked at *waiter*, and holds no slot, is about to be woken."""
+        acts = Acts()
+        with self.turn:
+            self.roster.expect(waiter)
+            self.roster.balance(acts)
+        self.perform(acts)
+
     def reclaim_slot(self, cell: AgentCell) -> None:
         """Wait until *cell* holds a slot again. A cancelled agent goes on without one, to its end."""
         if cell.token.cancelled:
@@ -229,7 +237,7 @@ class Supervisor(Actor):
         """Run *cell*, and then whoever gets its slot. The job of a worker."""
         following: AgentCell | None = cell
         rested = False
-        while following is not None:
+        while following is not None and following.begin():
             outcome = following.live()
             following, rested = self._end(following, outcome, worker)
         return rested
@@ -262,11 +270,20 @@ class Supervisor(Actor):
 
     def perform(self, acts: Acts) -> None:
         """Do what a turn decided. Called without the turn."""
+        try:
+            self._perform(acts)
+        except KeyboardInterrupt:  # whoever was given a slot is started all the same
+            self._perform(acts)
+            raise
+
+    def _perform(self, acts: Acts) -> None:
         while acts.starts:
-            cell = acts.starts.popleft()
+            cell = acts.starts[0]
             try:
                 self.crew.start(self._job(cell))
+                acts.starts.popleft()
             except RuntimeError as error:  # "can't start new thread": a clear outcome instead of a hang
+                acts.starts.popleft()
                 logger.error("{} could not be started: {}", cell.label, error)
                 with self.turn:
                     ending = Ending(AgentStatus.CRASHED, error=crashed(error))

@@ -103,7 +103,7 @@ class Crew:
                 self._workers.add(worker)
             try:
                 worker.thread.start()
-            except BaseException:
+            except RuntimeError:  # not by Ctrl-C: then it may run
                 self.left(worker)
                 raise
         else:

@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .branch import Branch
     from .cell import AgentCell
 
 
@@ -13,19 +14,21 @@ class Waiter:
     """A gate that one thread waits at once, and that any thread opens.
 
     Made anew for each wait: a signal that arrives just as a timed wait runs out dies with it, so it cannot end
-    the next wait too early. About a tenth of the cost of a ``threading.Event``. ``owner`` is the agent that is parked
-    at it, if one is.
+    the next wait too early. About a tenth of the cost of a ``threading.Event``. ``owner`` is the agent or tool
+    call that is parked at it, if one is.
     """
 
     __slots__ = ("_gate", "owner")
 
     def __init__(self) -> None:
-        self.owner: AgentCell | None = None
+        self.owner: AgentCell | Branch | None = None
         self._gate = threading.Lock()
         self._gate.acquire()
 
     def wake(self) -> None:
-        """Open the gate; opening it again does nothing."""
+        """Open the gate; opening it again does nothing. An agent without a slot stands in line for one from now on."""
+        if self.owner is not None:
+            self.owner.expect_slot(self)
         try:
             self._gate.release()
         except RuntimeError:  # it is open
