@@ -217,7 +217,7 @@ def _spec(fn: Callable[[AgentCell], Any] = lambda _: None, **fields: Any) -> Age
 
 @pytest.fixture
 def spec() -> Callable[..., AgentSpec]:
-    """``spec(fn, **fields)`` describes an agent that calls ``fn(cell)``; ``on_init, on_start, on_end`` are its hooks."""
+    """``spec(fn, **fields)`` describes an agent that calls ``fn(cell)``; its hooks are fields."""
     return _spec
 
 

@@ -185,7 +185,6 @@ class AgentManifest(_Table):
 
 
 def _problem(detail: ErrorDetails) -> str:
-    # The names of union members stand in the place, too; a reader of the manifest does not know them.
     place = ".".join(str(part) for part in detail["loc"])
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":

@@ -122,7 +122,7 @@ class Dispatcher:
             sleeper.wake()
         if self._thread is threading.current_thread():
             return True
-        self._thread.join(timeout)
+        self._thread.join(min(timeout, threading.TIMEOUT_MAX))
         return not self._thread.is_alive()
 
 

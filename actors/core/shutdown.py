@@ -108,10 +108,14 @@ class Shutdown:
             logger.warning("the event sink of {} is stuck: its thread is left behind", self._supervisor.name)
         if self._supervisor.has_thread:
             self._supervisor.mailbox.seal()
-            self._supervisor.join(self._supervisor.abort_timeout)
+            self._supervisor.join(min(self._supervisor.abort_timeout, threading.TIMEOUT_MAX))
         with self._supervisor.turn:
             stuck = {stray.thread for stray in self._supervisor.stops.abandoned}
         end = self._supervisor.clock.monotonic() + self._supervisor.abort_timeout
         for thread in self._supervisor.crew.threads():
             if thread is not threading.current_thread() and thread.ident not in stuck:
-                thread.join(max(0.0, end - self._supervisor.clock.monotonic()))
+                left = end - self._supervisor.clock.monotonic()
+                try:
+                    thread.join(min(max(0.0, left), threading.TIMEOUT_MAX))
+                except RuntimeError:  # not started yet: it ends with its job, which has nothing to do any more
+                    pass

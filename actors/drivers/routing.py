@@ -50,7 +50,7 @@ class RoutingMetrics:
 class RoutingDriver(Driver):
     """Asks *primary*, and *fallback* when the primary fails with a retryable error.
 
-    Its privacy tier is the more permissive one of the drivers that it may ask, its window the smaller one.
+    Its privacy tier is the more permissive one of both, whatever the strategy; its window is the smaller one.
 
     Locks: ``_lock`` guards ``_metrics``.
     """

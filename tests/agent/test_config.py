@@ -56,6 +56,13 @@ def test_bad_values_are_refused(fields: dict[str, Any]) -> None:
     assert next(iter(fields)) in str(caught.value)
 
 
+@pytest.mark.parametrize("seconds", [0, 0.25, 3])
+def test_seconds(seconds: float) -> None:
+    """Any number from 0 on."""
+    config = SpawnConfig(MANIFEST, "q", timeout=seconds, deadline=seconds)
+    assert (config.timeout, config.deadline) == (seconds, seconds)
+
+
 def test_another_class_is_named_in_the_refusal() -> None:
     """The message says what an agent class is."""
     with pytest.raises(ValidationError, match=r"int is no subclass of actors\.Agent"):

@@ -92,6 +92,15 @@ def test_system_prompt_and_tools_take_room() -> None:
         window.fit(messages, messages[-1], system="x" * 44)
 
 
+def test_what_a_tool_takes() -> None:
+    """Its name, description and schema, and a little more."""
+    query = user(10)
+    tool = ToolDefinition("read", "x" * 40, {"a": 1})
+    with pytest.raises(ContextOverflow) as caught:
+        ContextWindow(20, 5).fit([query], query, tools=[tool, tool])
+    assert caught.value.required == 10 + 2 * (TOKENS_PER_MESSAGE + 13)
+
+
 def call(*ids: str, text: str = "") -> AssistantMessage:
     return AssistantMessage(text, tuple(ToolCall(id_, "t", {}) for id_ in ids))
 

@@ -233,9 +233,9 @@ def test_a_dropped_iterator_cancels_what_it_waits_for(supervise: Any, mapped: An
 
 def test_a_finished_iterator_has_nothing_to_cancel(supervise: Any, mapped: Any, monkeypatch: Any) -> None:
     """Dropping it starts no thread."""
-    from actors.core import map as map_module
+    from actors.core import threads as threads_module
 
-    monkeypatch.setattr(map_module._thread, "start_new_thread", lambda *_: pytest.fail("a thread"))
+    monkeypatch.setattr(threads_module._thread, "start_new_thread", lambda *_: pytest.fail("a thread"))
     outcomes = mapped(supervise(), [1])
     assert len(list(outcomes)) == 1
     del outcomes
@@ -246,7 +246,7 @@ def test_a_dropped_iterator_at_the_end_of_the_program_is_silent(
     supervise: Any, mapped: Any, monkeypatch: Any, gate: Any
 ) -> None:
     """When no thread can be started any more, nobody is told."""
-    from actors.core import map as map_module
+    from actors.core import threads as threads_module
 
     def refuse(*_: Any) -> None:
         raise RuntimeError("can't start new thread at interpreter shutdown")
@@ -255,7 +255,7 @@ def test_a_dropped_iterator_at_the_end_of_the_program_is_silent(
     outcomes = mapped(supervisor, [0, 1], lambda item, _: item and gate.hold())
     next(outcomes)
     with monkeypatch.context() as patch:
-        patch.setattr(map_module._thread, "start_new_thread", refuse)
+        patch.setattr(threads_module._thread, "start_new_thread", refuse)
         del outcomes
         gc.collect()
     gate.open()

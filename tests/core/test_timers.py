@@ -63,7 +63,7 @@ def test_dead_timers_are_pruned_and_living_ones_kept() -> None:
     for n in range(100):
         timers.push(100.0 + n, Timer.DEADLINE, [])
         assert len(timers._heap) <= 9
-    due = [entry for entry in timers.due(90.0)]
+    due = list(timers.due(90.0))
     assert due == [(Timer.WAVE, None), (Timer.DEADLINE, "living")]
 
 
