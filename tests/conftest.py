@@ -217,7 +217,7 @@ def _spec(fn: Callable[[AgentCell], Any] = lambda _: None, **fields: Any) -> Age
 
 @pytest.fixture
 def spec() -> Callable[..., AgentSpec]:
-    """``spec(fn, **fields)`` describes an agent that calls ``fn(cell)``; its hooks are fields."""
+    """``spec(fn, **fields)`` describes an agent that calls ``fn(cell)``; its hooks are fields, too."""
     return _spec
 
 

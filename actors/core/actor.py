@@ -25,6 +25,7 @@ from .member import Member, enter, refuse_wait_for
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .member import Node
     from .waiter import Waiter
 
 A = TypeVar("A", bound="Actor")
@@ -58,9 +59,9 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         """
         self._send(Envelope(message), timeout)
 
-    def _send(self, envelope: Envelope, timeout: float | None) -> None:
+    def _send(self, envelope: Envelope, timeout: float | None, target: Member | None = None) -> None:
         fork.refuse_after_fork(self._generation)
-        result = self._mailbox.put(envelope, timeout)
+        result = self._mailbox.put(envelope, timeout, target)
         if result is Put.FULL:
             capacity = self._mailbox.capacity
             raise InboxFull(f"the mailbox of {self} is full ({capacity} messages)", envelope.message)
@@ -90,7 +91,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
         future: ReplyFuture[Any] = ReplyFuture(self._target)
         try:
-            self._send(Envelope(message, future), timeout)
+            self._send(Envelope(message, future), timeout, self._target)
         except InboxFull:
             raise PykkaAskTimeout(f"the mailbox of {self} had no room within {timeout} s") from None
         return await_reply(future, None if end is None else max(0.0, end - SYSTEM_CLOCK.monotonic()), str(self))
@@ -156,7 +157,7 @@ class Actor(pykka.ThreadingActor, Member):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.cancel_token = CancelToken()
         self.ended: ReplyFuture[None] = ReplyFuture(self)
-        self.waits: list[Member] = []
+        self.waits: list[Node] = []
         self._thread = 0
         self._running: threading.Thread | None = None
         super().__init__(*args, **kwargs)
@@ -304,11 +305,11 @@ class Actor(pykka.ThreadingActor, Member):
         """Is this the actor's own thread?"""
         return self._thread == threading.get_ident()
 
-    def is_below(self, other: Member) -> bool:
+    def is_below(self, other: Node) -> bool:
         """Is *other* this actor?"""
         return other is self
 
-    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Member | None) -> bool:  # noqa: ARG002
+    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Node | None) -> bool:  # noqa: ARG002
         """Wait until *waiter* is woken, the actor is aborted, or the time runs out."""
         self.check()
         forget = self.cancel_token.on_cancel(waiter.wake)
@@ -408,8 +409,8 @@ class AgentRef(pykka.ActorRef[Any]):
         """
         self._put(self._cell.message_from_program(message), message, timeout)
 
-    def _put(self, item: Any, message: Any, timeout: float | None) -> None:
-        result = self._cell.supervisor.router.open(self._cell).put(item, timeout)
+    def _put(self, item: Any, message: Any, timeout: float | None, target: Member | None = None) -> None:
+        result = self._cell.supervisor.router.open(self._cell).put(item, timeout, target)
         if result is Put.FULL:
             raise InboxFull(f"the inbox of {self._cell.label} is full", message)
         if result is Put.CLOSED:
@@ -422,10 +423,17 @@ class AgentRef(pykka.ActorRef[Any]):
             ActorDead: The agent ended before it read the message.
             AskTimeout: No reply in time.
         """
-        if block:
-            refuse_wait_for(self._cell)
-        future = self.ask_future(message)
-        return await_reply(future, timeout, self._cell.label) if block else future
+        if not block:
+            return self.ask_future(message)
+        refuse_wait_for(self._cell)
+        end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
+        future: ReplyFuture[Any] = ReplyFuture(self._cell)
+        try:
+            self._put(Envelope(message, future), message, timeout, self._cell)
+        except InboxFull:
+            raise PykkaAskTimeout(f"the inbox of {self._cell.label} had no room within {timeout} s") from None
+        left = None if end is None else max(0.0, end - SYSTEM_CLOCK.monotonic())
+        return await_reply(future, left, self._cell.label)
 
     def ask_future(self, message: Any) -> ReplyFuture[Any]:
         """Send *message* and return the future of its reply. Never raises."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from .cancel import CancelToken
     from .cell import AgentCell
+    from .member import Node
     from .supervisor import Supervisor
     from .threads import Worker
 
@@ -59,6 +60,7 @@ class Branch(Member):
         """Do the work, on a worker's thread."""
         self.thread = threading.get_ident()
         self._context.run(self._run)
+        self.token.untie()
         self._cell.supervisor.branches.ended(self)
         return False
 
@@ -100,11 +102,11 @@ class Branch(Member):
         """Is this its own thread?"""
         return self.thread == threading.get_ident()
 
-    def is_below(self, other: Member) -> bool:
+    def is_below(self, other: Node) -> bool:
         """Is *other* its agent or one of its ancestors?"""
         return self._cell.is_below(other)
 
-    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Member | None) -> bool:
+    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Node | None) -> bool:
         """Park this branch until *waiter* is woken, the agent is cancelled, or the time runs out."""
         self.check()
         forget = self.token.on_cancel(waiter.wake)

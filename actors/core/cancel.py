@@ -49,7 +49,7 @@ class CancelToken:
     ``_cancelled`` and ``deadline`` may be read without it.
     """
 
-    __slots__ = ("_callbacks", "_cancelled", "_lock", "_reason", "_timed_out", "deadline")
+    __slots__ = ("_callbacks", "_cancelled", "_lock", "_reason", "_timed_out", "_untie", "deadline")
 
     def __init__(self, deadline: Deadline | None = None) -> None:
         self._lock = threading.Lock()
@@ -58,6 +58,7 @@ class CancelToken:
         self._timed_out = False
         self._callbacks: dict[object, Callable[[], object]] | None = None
         self.deadline = deadline
+        self._untie: Callable[[], None] = _nothing
 
     @property
     def cancelled(self) -> bool:
@@ -146,8 +147,12 @@ class CancelToken:
     def child(self) -> CancelToken:
         """Make a token that is cancelled with this one, but not the other way round."""
         token = CancelToken(self.deadline)
-        self.on_cancel(lambda: token.cancel(self._reason, timed_out=self._timed_out))
+        token._untie = self.on_cancel(lambda: token.cancel(self._reason, timed_out=self._timed_out))
         return token
+
+    def untie(self) -> None:
+        """Follow the parent no longer: a parent that lives long keeps nothing of a child that is done."""
+        self._untie()
 
 
 def _nothing() -> None:

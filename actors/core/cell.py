@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .joinset import JoinSet
+    from .member import Node
     from .spec import AgentSpec, Runnable
     from .supervisor import Supervisor
 
@@ -121,7 +122,7 @@ class AgentCell(Endpoint, Member):
         self.waiters: list[Waiter] | None = None
         self.unstarted = [True]
         self.callbacks: list[Callable[[], object]] | None = None
-        self.waits: list[Member] = []
+        self.waits: list[Node] = []
         self.branches = 0
         self.branch_waiter: Waiter | None = None
         self.made: dict[str, Any] | None = None
@@ -341,7 +342,7 @@ class AgentCell(Endpoint, Member):
         """Is this the agent's own thread?"""
         return self.thread == threading.get_ident()
 
-    def is_below(self, other: Member) -> bool:
+    def is_below(self, other: Node) -> bool:
         """Is *other* this agent or one of its ancestors?"""
         cell: AgentCell | None = self
         while cell is not None:
@@ -350,7 +351,7 @@ class AgentCell(Endpoint, Member):
             cell = cell.parent
         return False
 
-    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Member | None) -> bool:
+    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Node | None) -> bool:
         """Park until *waiter* is woken, the agent is cancelled, or the time runs out."""
         self.check()
         token = self.token

@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from .clock import SYSTEM_CLOCK
-from .member import refuse_wait_for_all, wait_for
+from .member import AnyOf, wait_for
 from .waiter import Waiter
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class CompletionQueue:
     def __init__(self, handles: Iterable[AgentHandle[Any]]) -> None:
         self._ended: deque[AgentHandle[Any]] = deque()
         self._waiter: Waiter | None = None
+        self._any = AnyOf(lambda: [handle.member for handle in list(self._left.values())])
         self._left = {id(handle.member): handle for handle in handles}
         for handle in list(self._left.values()):
             handle.add_done_callback(self._end)
@@ -48,9 +49,8 @@ class CompletionQueue:
             self._waiter = waiter = Waiter()
             if self._ended:
                 break
-            refuse_wait_for_all(handle.member for handle in self._left.values())
             left = None if end is None else end - SYSTEM_CLOCK.monotonic()
-            if not wait_for(waiter, left, "the next of some outcomes") and not self._ended:
+            if not wait_for(waiter, left, "the next of some outcomes", self._any) and not self._ended:
                 raise TimeoutError(f"{len(self._left)} agents have not ended in time; their outcomes are still owed")
         handle = self._ended.popleft()
         del self._left[id(handle.member)]

@@ -13,7 +13,7 @@ from loguru import logger
 
 from ..errors import AskTimeout, fresh_copy
 from .clock import SYSTEM_CLOCK
-from .member import checkpoint, wait_for
+from .member import wait_for
 from .waiter import Waiter
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class ReplyFuture(pykka.Future[T]):
         self._waiters: list[Waiter] | None = None
         self._callbacks: list[Callable[[ReplyFuture[T]], object]] | None = None
         self._target = target
-        self._sources: tuple[ReplyFuture[Any], ...] = ()
+        self._sources: tuple[pykka.Future[Any], ...] = ()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {'done' if self._done else 'pending'}>"
@@ -106,7 +106,6 @@ class ReplyFuture(pykka.Future[T]):
             DeadlockError: The one who owes the value waits for the caller.
             Exception: What the other side raised, as a fresh copy.
         """
-        checkpoint()
         if self._get_hook is not None:
             return self._get_through_hook(timeout)
         if not self._done and not self._wait(timeout):
@@ -181,7 +180,11 @@ class ReplyFuture(pykka.Future[T]):
 
     def _compute_when_ready(self) -> None:
         """Somebody listens to this derived future: compute it as soon as its sources are settled."""
-        left = len(self._sources)
+        ours = [source for source in self._sources if isinstance(source, ReplyFuture)]
+        if len(ours) < len(self._sources):  # a stock future calls nobody back: a thread has to wait for it
+            threading.Thread(target=self._compute, name="actors-future", daemon=True).start()
+            return
+        left = len(ours)
         lock = threading.Lock()
 
         def ready(_: object) -> None:
@@ -190,13 +193,16 @@ class ReplyFuture(pykka.Future[T]):
                 left -= 1
                 if left:
                     return
-            try:
-                self.get(timeout=0)
-            except BaseException as error:  # noqa: BLE001 - it is the value of this future
-                self.fail(error)
+            self._compute()
 
-        for source in self._sources:
+        for source in ours:
             source.add_done_callback(ready)
+
+    def _compute(self) -> None:
+        try:
+            self.get()
+        except BaseException as error:  # noqa: BLE001 - it is the value of this future
+            self.fail(error)
 
     # Bridges ----------------------------------------------------------------------------------------------------
 
@@ -241,6 +247,6 @@ class ReplyFuture(pykka.Future[T]):
 
 
 def _derived(future: ReplyFuture[R], *sources: pykka.Future[Any]) -> ReplyFuture[R]:
-    """*future*, computed from *sources*; only ours call back."""
-    future._sources = tuple(source for source in sources if isinstance(source, ReplyFuture))  # noqa: SLF001
+    """*future*, computed from *sources*."""
+    future._sources = sources  # noqa: SLF001
     return future

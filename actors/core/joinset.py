@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import JoinTimeout
 from .clock import SYSTEM_CLOCK
-from .member import refuse_wait_for_all, wait_for
+from .member import AnyOf, wait_for
 from .waiter import Waiter
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class JoinSet:
         self._groups: dict[Hashable, int] = {}
         self._next: deque[Waiter] = deque()
         self._all: list[tuple[Hashable, Waiter]] = []
+        self._any = AnyOf(self.pending)
 
     def __len__(self) -> int:
         return len(self._pending) + len(self._ready)
@@ -125,8 +126,7 @@ class JoinSet:
             woken = False
             left = None if end is None else end - SYSTEM_CLOCK.monotonic()
             try:
-                refuse_wait_for_all(self.pending())
-                woken = wait_for(waiter, left, "the next outcome")
+                woken = wait_for(waiter, left, "the next outcome", self._any)
             finally:
                 if not woken:
                     self._leave(waiter)

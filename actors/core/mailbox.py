@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections import deque
 from enum import Enum, auto
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .clock import SYSTEM_CLOCK
 from .member import wait_for
 from .waiter import Waiter
+
+if TYPE_CHECKING:
+    from .member import Node
 
 
 class Put(Enum):
@@ -56,6 +59,8 @@ class Mailbox:
     __slots__ = ("_capacity", "_getters", "_items", "_lock", "_open", "_putters", "_system")
 
     def __init__(self, capacity: int | None = None) -> None:
+        if capacity is not None and capacity < 1:
+            raise ValueError(f"the capacity of a mailbox must be at least 1, or None; got {capacity}")
         self._lock = threading.Lock()
         self._capacity = capacity
         self._items: deque[Any] = deque()
@@ -96,17 +101,20 @@ class Mailbox:
             getter.wake()
         return Put.ACCEPTED
 
-    def put(self, item: Any, timeout: float | None = None) -> Put:
-        """Accept *item*, waiting for room at most *timeout* seconds (Pykka's inbox protocol: no bound)."""
+    def put(self, item: Any, timeout: float | None = None, target: Node | None = None) -> Put:
+        """Accept *item*, waiting for room at most *timeout* seconds (Pykka's inbox protocol: no bound).
+
+        *target*, if it is given, is who makes room: then the wait takes part in the search for circles.
+        """
         result = self.offer(item)
         if result is not Put.FULL or (timeout is not None and timeout <= 0):
             return result
         with self._lock:
             putter = self._enqueue(item)
         if putter is None:
-            return self.put(item, timeout)  # room appeared in between
+            return self.put(item, timeout, target)  # room appeared in between
         try:
-            wait_for(putter.waiter, timeout, "room in a mailbox")
+            wait_for(putter.waiter, timeout, "room in a mailbox", target)
         finally:
             with self._lock:
                 if self._putters is not None and putter in self._putters:
@@ -133,8 +141,6 @@ class Mailbox:
             if not self._open:
                 return item
             if self._capacity is not None and len(self._items) >= self._capacity:
-                if not self._items:
-                    return item  # no room for anything: capacity 0
                 dropped = self._items.popleft()
             self._items.append(item)
             getter = self._getters.popleft() if self._getters else None

@@ -13,22 +13,32 @@ from typing import TYPE_CHECKING
 from ..errors import DeadlockError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from .waiter import Waiter
 
 
-class Member(abc.ABC):
-    """Somebody who waits and is waited for. ``waits`` changes by single list operations."""
+class Node(abc.ABC):
+    """What can be waited for."""
 
     __slots__ = ()
-
-    waits: list[Member]
 
     @property
     @abc.abstractmethod
     def label(self) -> str:
         """How messages name it."""
+
+    @abc.abstractmethod
+    def targets(self) -> Sequence[Node]:
+        """Whom it waits for right now."""
+
+
+class Member(Node):
+    """Somebody who waits and is waited for. ``waits`` changes by single list operations."""
+
+    __slots__ = ()
+
+    waits: list[Node]
 
     @abc.abstractmethod
     def check(self) -> None:
@@ -39,22 +49,22 @@ class Member(abc.ABC):
         """Is the calling thread its own? (A context may be copied to any thread.)"""
 
     @abc.abstractmethod
-    def is_below(self, other: Member) -> bool:
+    def is_below(self, other: Node) -> bool:
         """Is *other* this member itself or one of its ancestors?"""
 
     @abc.abstractmethod
-    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Member | None) -> bool:
+    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Node | None) -> bool:
         """Wait as this member; False when the time ran out."""
 
     def waiting_self(self) -> Member:
         """Who waits when this one does: a tool call waits as its agent."""
         return self
 
-    def targets(self) -> Sequence[Member]:
+    def targets(self) -> Sequence[Node]:
         """Whom it waits for right now."""
         return tuple(self.waits)
 
-    def watch(self, target: Member) -> None:
+    def watch(self, target: Node) -> None:
         """Note that one of its threads waits for *target*; refuse when that closes a circle."""
         self.waits.append(target)
         try:
@@ -63,7 +73,7 @@ class Member(abc.ABC):
             self.waits.remove(target)
             raise
 
-    def unwatch(self, target: Member) -> None:
+    def unwatch(self, target: Node) -> None:
         """That wait is over, or was refused."""
         if target in self.waits:
             self.waits.remove(target)
@@ -90,7 +100,7 @@ def checkpoint() -> None:
         member.check()
 
 
-def wait_for(waiter: Waiter, timeout: float | None, on: str, target: Member | None = None) -> bool:
+def wait_for(waiter: Waiter, timeout: float | None, on: str, target: Node | None = None) -> bool:
     """Wait at *waiter* as whoever runs here.
 
     Args:
@@ -117,7 +127,7 @@ def refuse_wait_for(target: Member) -> None:
         refuse_circle(member.waiting_self(), target)
 
 
-def refuse_circle(me: Member, target: Member) -> None:
+def refuse_circle(me: Member, target: Node) -> None:
     """Raise when *target* is *me*, one of my ancestors, or waits for *me* over any number of steps.
 
     The caller has entered its own wait before it looks. So of two who close a circle at the same time, at least
@@ -130,32 +140,53 @@ def refuse_circle(me: Member, target: Member) -> None:
         raise DeadlockError("a circle of waiting", (me.label, *path))
 
 
-def refuse_wait_for_all(targets: Iterable[Member]) -> None:
-    """Raise when the member that runs here is about to wait for the first of *targets*, and each of them needs it."""
-    member = current()
-    if member is None:
-        return
-    me = member.waiting_self()
-    last = None
-    for target in targets:
-        last = (target.label, me.label) if me.is_below(target) else path_between(target, me)
-        if last is None:
-            return
-    if last is not None:
-        raise DeadlockError("each of those waits for the one who waits", (me.label, *last))
+def path_between(start: Node, end: Member, within: frozenset[int] = frozenset()) -> tuple[str, ...] | None:
+    """The labels from *start* to *end* along who waits for whom; None when *start* does not wait for *end*.
 
-
-def path_between(start: Member, end: Member) -> tuple[str, ...] | None:
-    """The labels from *start* to *end* along who waits for whom; None when *start* does not wait for *end*."""
-    trail: list[tuple[Member, tuple[str, ...]]] = [(start, (start.label,))]
+    *within* are the waits for any of several that are being looked at: one that leads back to itself is stuck.
+    """
+    trail: list[tuple[Node, tuple[str, ...]]] = [(start, (start.label,))]
     seen: set[int] = set()
     while trail:
-        member, path = trail.pop()
-        if id(member) in seen:
+        node, path = trail.pop()
+        if id(node) in seen:
             continue
-        seen.add(id(member))
-        for following in member.targets():
+        seen.add(id(node))
+        if isinstance(node, AnyOf):
+            onward = node.path_to(end, within)
+            if onward is not None:
+                return (*path, *onward)
+            continue
+        for following in node.targets():
             if following is end:
                 return (*path, end.label)
             trail.append((following, (*path, following.label)))
     return None
+
+
+class AnyOf(Node):
+    """The next of several to end. A wait for it is stuck only when every one of them waits for the one who waits."""
+
+    def __init__(self, members: Callable[[], Sequence[Member]]) -> None:
+        self._members = members
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return "the next outcome"
+
+    def targets(self) -> Sequence[Node]:
+        """Those that may come next."""
+        return self._members()
+
+    def path_to(self, end: Member, within: frozenset[int]) -> tuple[str, ...] | None:
+        """The labels to *end* when all ways lead there; None when one of them may still end."""
+        if id(self) in within:
+            return (end.label,)
+        found: tuple[str, ...] | None = None
+        for member in self._members():
+            below = end.is_below(member)
+            found = (member.label, end.label) if below else path_between(member, end, within | {id(self)})
+            if found is None:
+                return None
+        return found

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .branch import Branch
     from .envelope import Envelope
     from .event import Event
-    from .member import Member
+    from .member import Node
     from .message import AgentId
     from .outcome import AgentOutcome
     from .router import MessageRouter
@@ -252,7 +252,7 @@ class Supervisor(Actor):
                 if not cell.children or cell.outcome is not None:
                     self._settle(cell, outcome, acts)
                     # A worker with callbacks to call must not take the next agent: a slow one would hold it up.
-                    if not acts.calls:
+                    if not acts.calls and not acts.fires:
                         following = acts.starts.popleft() if acts.starts else None
                         rested = following is None and self.crew.rest(worker)
                     break
@@ -293,8 +293,8 @@ class Supervisor(Actor):
             waiter.wake()
         for cell in acts.fires:
             cell.token.fire()
-        for call in acts.calls:
-            call()
+        while acts.calls:
+            acts.calls.pop(0)()  # taken before it is called: each is called once, also when Ctrl-C comes
         if self._timers.earlier():
             self._wake_timer_thread()
 
@@ -369,7 +369,8 @@ class Supervisor(Actor):
     def disown(self, cell: AgentCell) -> None:
         """The outcome of *cell* is owed to nobody (any more)."""
         self.refuse_after_fork()
-        owner, cell.owner = cell.owner, None
+        with self.turn:  # the end of the agent looks at the owner, too
+            owner, cell.owner = cell.owner, None
         if owner is not None:
             owner.remove(cell)
 
@@ -423,7 +424,7 @@ class Supervisor(Actor):
         if failure is not None:
             self._report(failure[1])
 
-    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Member | None) -> bool:  # noqa: ARG002
+    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Node | None) -> bool:  # noqa: ARG002
         """Wait to the end, aborted or not: what its own thread waits for is the end of its agents."""
         return waiter.wait(timeout)
 

@@ -21,8 +21,15 @@ def start_from_collector(fn: Callable[[], object], name: str) -> None:
     A collection may come while this thread holds any lock: ours, or one that ``Thread.start`` waits behind. So a raw
     thread, which needs none, starts the real one. When no thread can be started any more, the program ends anyway.
     """
+
+    def start() -> None:
+        try:
+            threading.Thread(target=fn, name=name, daemon=True).start()
+        except RuntimeError:
+            pass
+
     try:
-        _thread.start_new_thread(lambda: threading.Thread(target=fn, name=name, daemon=True).start(), ())
+        _thread.start_new_thread(start, ())
     except RuntimeError:
         pass
 

@@ -14,6 +14,7 @@ import pytest
 from actors import Agent, AgentManifest, SpawnConfig
 from actors.core.actor import Actor, ActorRef
 from actors.core.envelope import Envelope
+from actors.core.future import ReplyFuture
 from actors.errors import ActorDead, AskTimeout, InboxFull
 
 
@@ -599,6 +600,29 @@ def test_another_librarys_stop_all_reaches_nobody_of_ours(agent: Any, echo: Any)
     assert ref.ask("alive", timeout=10) == "alive"
     agent_ref.tell("stop")
     assert handle.outcome(10).status == "completed"
+
+
+def test_the_end_of_the_program_aborts_it(echo: Any) -> None:
+    """What the janitor calls: aborted, and its cleanup awaited."""
+    ref = echo()
+    ref.actor.stop_at_exit()
+    assert ref.actor_stopped.is_set()
+    assert ref.actor.log[-1] == "stop"
+
+
+def test_its_thread_can_be_joined(echo: Any) -> None:
+    """From outside; its own thread does not wait for itself, and one that never started is no wait."""
+    ref = echo()
+    assert ref.ask(lambda me: me.join(10), timeout=10) is None
+    ref.stop(block=False)
+    ref.actor.join(10)
+    assert ref.actor_stopped.is_set()
+    Echo().join()
+
+
+def test_the_future_of_the_class_is_ours() -> None:
+    """Pykka asks the class for it."""
+    assert isinstance(Echo._create_future(), ReplyFuture)
 
 
 def test_an_envelope_without_an_asker_is_a_message_like_any_other(echo: Any) -> None:

@@ -392,7 +392,7 @@ def test_an_ended_agent_emits_nothing(supervise: Any, start: Any) -> None:
 def test_children_end_before_their_parents_outcome_is_visible(supervise: Any, start: Any) -> None:
     """Those that still run are cancelled; grandchildren, too."""
     supervisor = supervise()
-    family: list[Any] = []
+    family: dict[str, Any] = {}
     seen: list[Any] = []
 
     def sleep(cell: Any) -> None:
@@ -400,22 +400,23 @@ def test_children_end_before_their_parents_outcome_is_visible(supervise: Any, st
         cell.token.check()
 
     def parent(cell: Any) -> str:
-        family.append(start(supervisor, nested, parent=cell))
+        family["child"] = start(supervisor, nested, parent=cell)
         assert ready.wait(10)
         return "done"
 
     def nested(cell: Any) -> None:
-        family.append(start(supervisor, sleep, parent=cell))
+        family["grandchild"] = start(supervisor, sleep, parent=cell)
         ready.set()
         sleep(cell)
 
     ready = threading.Event()
     handle = start(supervisor, parent)
-    handle.add_done_callback(lambda _: seen.extend(child.status for child in family))
+    handle.add_done_callback(lambda _: seen.extend(child.status for child in family.values()))
     assert handle.result(10) == "done"
     supervisor.shutdown.drain(10)
     assert seen == ["cancelled", "cancelled"]
-    assert "ended" in str(family[0].outcome(0).error)
+    assert "agent 1 (job) ended" in str(family["child"].outcome(0).error)
+    assert "its parent, agent 2 (job), was stopped" in str(family["grandchild"].outcome(0).error)
 
 
 def test_children_are_owed_to_their_parent_only(supervise: Any, start: Any) -> None:

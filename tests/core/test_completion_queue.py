@@ -88,12 +88,12 @@ def test_a_wake_for_nothing_waits_on(supervise: Any, start: Any, gate: Any, monk
     real = queue_module.wait_for
     calls: list[int] = []
 
-    def spurious(waiter: Any, timeout: float | None, on: str) -> bool:
+    def spurious(waiter: Any, timeout: float | None, on: str, target: Any = None) -> bool:
         calls.append(1)
         if len(calls) == 1:
             return True
         gate.open()
-        return real(waiter, timeout, on)
+        return real(waiter, timeout, on, target)
 
     monkeypatch.setattr(queue_module, "wait_for", spurious)
     handle = queue.next(10)

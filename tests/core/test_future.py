@@ -13,6 +13,7 @@ import pykka
 import pytest
 
 from actors.core import future as future_module
+from actors.core.actor import Actor
 from actors.core.envelope import Envelope, PykkaActorDead, await_reply
 from actors.core.future import PykkaAskTimeout, ReplyFuture
 from actors.errors import ActorDead, AskTimeout, Cancelled
@@ -412,6 +413,64 @@ def test_a_mapped_future_calls_back_when_its_source_is_there() -> None:
     copy = mapped.to_concurrent()  # type: ignore[attr-defined]
     future.set(1)
     assert copy.result(0.5) == 2
+
+
+def test_a_mapped_future_is_not_cancelled_with_the_actor_that_settles_it() -> None:
+    """The reply of a handler that was aborted meanwhile is there: its listeners get the value, not a Cancelled."""
+
+    class Aborted(Actor):
+        def on_receive(self, message: Any) -> Any:
+            listening.wait(10)
+            self.actor_ref.abort("meanwhile")
+            return message
+
+    listening = threading.Event()
+    ref = Aborted.start()
+    copy = ref.ask_future(1).map(lambda n: n + 1).to_concurrent()
+    listening.set()
+    assert copy.result(10) == 2
+    assert ref.actor_stopped.wait(10)
+
+
+def test_a_join_with_a_foreign_future_waits_for_it_too() -> None:
+    """A listener does not turn a stock future that is not there yet into an error for ever."""
+    ours: ReplyFuture[int] = ReplyFuture()
+    stock: Any = pykka.ThreadingFuture()
+    joined: Any = ours.join(stock)
+    joined.add_done_callback(lambda _: None)
+    ours.set(1)
+    stock.set(2)
+    assert list(joined.get(timeout=10)) == [1, 2]
+
+
+def test_one_deadline_holds_for_all_joined_futures() -> None:
+    """The timeout of a join is that of the whole."""
+    never: list[ReplyFuture[int]] = [ReplyFuture() for _ in range(3)]
+    with pytest.raises(AskTimeout):
+        never[0].join(*never[1:]).get(timeout=0.01)
+
+
+def test_an_error_of_a_source_is_the_error_of_what_is_derived() -> None:
+    """Whoever listens, and whoever asks, gets it."""
+    future: ReplyFuture[int] = ReplyFuture()
+    mapped: Any = future.map(lambda n: n)
+    copy = mapped.to_concurrent()
+    future.fail(Boom("source"))
+    with pytest.raises(Boom, match="source"):
+        copy.result(10)
+    with pytest.raises(Boom, match="source"):
+        mapped.get(timeout=0)
+
+
+def test_a_joined_future_calls_back_when_all_are_there() -> None:
+    """Not when the first is."""
+    one: ReplyFuture[int] = ReplyFuture()
+    two: ReplyFuture[int] = ReplyFuture()
+    copy = one.join(two).to_concurrent()
+    one.set(1)
+    assert not copy.done()
+    two.set(2)
+    assert copy.result(10) == [1, 2]
 
 
 def test_a_settled_future_keeps_its_target_no_longer() -> None:

@@ -230,8 +230,12 @@ def test_asyncio_can_wait_for_it(supervise: Any, start: Any) -> None:
         value = await asyncio.wrap_future(start(supervisor, lambda _: 5).future)
         with pytest.raises(ToolFailed):
             await asyncio.wrap_future(start(supervisor, fail).future)
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(asyncio.wrap_future(sleeper.future), 0.01)
+        waiting = asyncio.wrap_future(sleeper.future)
+        _, pending = await asyncio.wait({waiting}, timeout=0.01)
+        assert pending == {waiting}
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
         return value
 
     assert asyncio.run(main()) == 5

@@ -9,6 +9,7 @@ import pytest
 
 from actors.core import joinset as joinset_module
 from actors.core.actor import Actor
+from actors.core.cell import AgentCell
 from actors.errors import Cancelled, DeadlockError, JoinTimeout
 
 
@@ -90,12 +91,12 @@ def at_the_wait(monkeypatch: pytest.MonkeyPatch, step: Any) -> None:
     real = joinset_module.wait_for
     steps = [step]
 
-    def wait(waiter: Any, timeout: float | None, on: str) -> bool:
+    def wait(waiter: Any, timeout: float | None, on: str, target: Any = None) -> bool:
         if steps:
             verdict = steps.pop()()
             if verdict is not None:
                 return bool(verdict)
-        return real(waiter, timeout, on)
+        return real(waiter, timeout, on, target)
 
     monkeypatch.setattr(joinset_module, "wait_for", wait)
 
@@ -183,18 +184,14 @@ def test_an_actor_that_joins_as_the_last_one_ends_gets_it(
     """The last outcome arrives between the look and the wait: it is taken, and nobody is told of a deadlock."""
     supervisor = supervise()
     handle = start(supervisor, gate.hold)
-    real = joinset_module.refuse_wait_for_all
-    steps: list[Any] = [gate.open]
 
-    def look(targets: Any) -> None:
-        if steps:
-            steps.pop()()
-            supervisor.wait_ended(handle._cell, 10)
-        real(targets)
+    def end_it() -> None:
+        gate.open()
+        supervisor.wait_ended(handle._cell, 10)
 
     class Joiner(Actor):
         def on_receive(self, _: Any) -> Any:
-            monkeypatch.setattr(joinset_module, "refuse_wait_for_all", look)
+            at_the_wait(monkeypatch, end_it)
             return supervisor.owed.next(10).agent_id
 
     ref = Joiner.start()
@@ -386,6 +383,39 @@ def test_a_detach_just_as_it_ends_owes_nothing(supervise: Any, start: Any, gate:
     supervisor.owed.remove(handle._cell)
     supervisor.owed.remove(handle._cell)
     assert supervisor.owed.next(0) is None
+
+
+def test_a_detach_while_it_ends_loses_nobodys_wake(
+    supervise: Any, start: Any, gate: Any, in_thread: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread detaches between the two looks at the owner: who waits for the agent is woken nevertheless."""
+    supervisor = supervise()
+    handle = start(supervisor, gate.hold)
+    gate.await_reached()
+    slot = AgentCell.owner
+    emptied = threading.Event()
+    detaching: list[Any] = []
+
+    def read(cell: Any) -> Any:
+        owner = slot.__get__(cell)
+        if supervisor.turn.locked() and not detaching and cell.outcome is not None:  # the end looks
+            detaching.append(in_thread(handle.detach))
+            emptied.wait(0.1)  # bounded: a detach that takes its turn cannot come in between
+        return owner
+
+    def write(cell: Any, owner: Any) -> None:
+        slot.__set__(cell, owner)
+        emptied.set()
+
+    called = threading.Event()
+    handle.add_done_callback(lambda _: called.set())
+    with monkeypatch.context() as patch:
+        patch.setattr(AgentCell, "owner", property(read, write))
+        gate.open()
+        assert called.wait(2), "nobody was told of the end"
+        detaching[0].result(10)
+    assert len(supervisor.owed) == 0
+    assert supervisor.figures()["active"] == 0
 
 
 def test_pending_names_those_that_have_not_ended(supervise: Any, start: Any, gate: Any) -> None:

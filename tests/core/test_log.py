@@ -57,3 +57,10 @@ def test_it_answers_the_sinks_id(capsys: pytest.CaptureFixture[str], monkeypatch
     finally:
         logger.remove(sink)
         logger.disable("actors")
+
+
+def test_a_default_sink_that_was_removed_before_is_no_error() -> None:
+    """The user has set up loguru already."""
+    text = "from loguru import logger; import actors; logger.remove(); print(actors.log(), actors.log())"
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout.split() == ["1", "2"], "two sinks of ours, and no error"

@@ -143,11 +143,11 @@ def test_force_drops_the_oldest() -> None:
     assert box.close() == [2, 3]
 
 
-def test_force_into_no_room_at_all_hands_the_item_back() -> None:
-    """With capacity 0 nothing can make room."""
-    box = Mailbox(0)
-    assert box.force(1) == 1
-    assert len(box) == 0
+@pytest.mark.parametrize("capacity", [0, -1])
+def test_a_mailbox_without_any_room_is_refused(capacity: int) -> None:
+    """A sender that waits for room in it would wait for ever."""
+    with pytest.raises(ValueError, match="at least 1"):
+        Mailbox(capacity)
 
 
 def test_get_without_waiting_times_out() -> None:

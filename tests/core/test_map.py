@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from actors.core import map as map_module
 from actors.core.map import MapIterator
 from actors.errors import CapacityError, PoolClosed
 
@@ -233,32 +234,33 @@ def test_a_dropped_iterator_cancels_what_it_waits_for(supervise: Any, mapped: An
 
 def test_a_finished_iterator_has_nothing_to_cancel(supervise: Any, mapped: Any, monkeypatch: Any) -> None:
     """Dropping it starts no thread."""
-    from actors.core import threads as threads_module
-
-    monkeypatch.setattr(threads_module._thread, "start_new_thread", lambda *_: pytest.fail("a thread"))
+    started: list[Any] = []
+    monkeypatch.setattr(map_module, "start_from_collector", lambda *args: started.append(args))
     outcomes = mapped(supervise(), [1])
     assert len(list(outcomes)) == 1
     del outcomes
     gc.collect()
+    assert started == []
 
 
-def test_a_dropped_iterator_at_the_end_of_the_program_is_silent(
+def test_an_unfinished_iterator_cancels_from_a_thread_of_its_own(
     supervise: Any, mapped: Any, monkeypatch: Any, gate: Any
 ) -> None:
-    """When no thread can be started any more, nobody is told."""
-    from actors.core import threads as threads_module
-
-    def refuse(*_: Any) -> None:
-        raise RuntimeError("can't start new thread at interpreter shutdown")
-
+    """Whoever drops it may hold the locks that a cancel needs: nothing is done in that thread."""
+    started: list[Any] = []
+    monkeypatch.setattr(map_module, "start_from_collector", lambda *args: started.append(args))
     supervisor = supervise()
-    outcomes = mapped(supervisor, [0, 1], lambda item, _: item and gate.hold())
+    outcomes = mapped(supervisor, [0, 1], lambda item, cell: item and (gate.hold(), cell.token.check()))
     next(outcomes)
-    with monkeypatch.context() as patch:
-        patch.setattr(threads_module._thread, "start_new_thread", refuse)
+    gate.await_reached()
+    with supervisor.turn:
         del outcomes
         gc.collect()
+    ((cancel, _),) = started
+    cancel()
     gate.open()
+    assert supervisor.shutdown.drain(10)
+    assert supervisor.roster.ended["cancelled"] == 1
 
 
 def test_an_agent_may_map_over_its_own_pool(supervise: Any, start: Any, mapped: Any) -> None:

@@ -211,6 +211,37 @@ def test_an_actor_that_asks_itself_with_a_full_mailbox_is_refused_at_once() -> N
         assert ref.actor_stopped.wait(10)
 
 
+def test_a_wait_for_room_is_part_of_a_circle(gate: Any, eventually: Any) -> None:
+    """a waits for room at b to ask it, and b asks a: b is refused at once, else both would wait for ever."""
+
+    class Narrow(Forwarder):
+        inbox_capacity = 1
+
+    a, b = Narrow.start(), Narrow.start()
+    errors: list[BaseException] = []
+
+    def ask_back(_: Any) -> None:
+        gate.hold()
+        try:
+            a.ask("back", timeout=1.0)
+        except BaseException as error:
+            errors.append(error)
+
+    try:
+        b.tell(ask_back)
+        gate.await_reached()
+        b.tell("fills the mailbox")
+        a.tell(lambda _: b.ask("forth", timeout=5.0))
+        eventually(lambda: bool(b._mailbox._putters))
+        gate.open()
+        eventually(lambda: errors)
+        assert [type(error) for error in errors] == [DeadlockError]
+    finally:
+        for ref in (a, b):
+            ref.abort()
+            assert ref.actor_stopped.wait(10)
+
+
 def test_an_ask_that_was_refused_as_a_circle_is_not_handled_later(forwarders: Any) -> None:
     """The asker was told that it failed: handling it after that would do it twice, once it asks elsewhere."""
     (ref,) = forwarders(1)
@@ -307,6 +338,29 @@ def test_an_agent_that_waits_for_the_next_of_itself_is_refused(supervise: Any, s
     mine.append(handle)
     ready.set()
     assert handle.outcome(10).error.type_name == "actors.errors.DeadlockError"
+
+
+def test_who_closes_a_circle_through_a_wait_for_the_next_is_refused(
+    supervise: Any, start: Any, eventually: Any
+) -> None:
+    """1 waits for the next outcome, and only 2 could be it; then 2 waits for 1: refused at once."""
+    supervisor = supervise()
+    handles: list[Any] = []
+    ready = threading.Event()
+
+    def first(cell: Any) -> Any:
+        assert ready.wait(10)
+        return supervisor.owed.next(10).status
+
+    def second(cell: Any) -> Any:
+        assert ready.wait(10)
+        eventually(lambda: handles[0].status == "parked")
+        return handles[0].outcome(0.5)
+
+    handles += [start(supervisor, first), start(supervisor, second)]
+    ready.set()
+    assert handles[0].result(10) == "crashed"
+    assert handles[1].outcome(10).error.type_name == "actors.errors.DeadlockError"
 
 
 def test_receiving_is_never_part_of_a_circle(supervise: Any, start: Any) -> None:

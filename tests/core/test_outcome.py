@@ -34,7 +34,7 @@ def test_a_completed_one_is_ok_and_unwraps_to_its_result() -> None:
     assert (done.restarts, done.duration, done.tag, done.started_at) == (0, 0.0, None, None)
 
 
-@pytest.mark.parametrize("status", [status for status in AgentStatus if status != "completed"])
+@pytest.mark.parametrize("status", [s for s in AgentStatus if s != "completed"])
 def test_every_other_status_is_not_ok(status: AgentStatus) -> None:
     """One word is success."""
     assert not outcome(status=status).ok

@@ -91,10 +91,10 @@ def test_1_a_tell_that_races_a_stop_is_lost_or_refused(started: Any) -> None:
     class Mailbox:
         """Our mailbox; the actor stops between whatever the sender did before and the put."""
 
-        def put(self, envelope: Any, timeout: float | None) -> Any:
+        def put(self, envelope: Any, timeout: float | None, target: Any = None) -> Any:
             ours._target.mailbox.seal()
             assert ours.actor_stopped.wait(10)
-            return ours._target.mailbox.put(envelope, timeout)
+            return ours._target.mailbox.put(envelope, timeout, target)
 
     ours._mailbox = Mailbox()
     with pytest.raises(ActorDead) as info:

@@ -126,6 +126,31 @@ def test_a_stuck_wave_is_pushed_on(supervise: Any, start: Any, gates: Any, event
         handle.outcome(10)
 
 
+def test_a_slow_cancel_callback_holds_nobody_who_got_a_slot(supervise: Any, start: Any, gates: Any) -> None:
+    """The worker that passes the wave on does not keep the agent waiting that got its slot."""
+    supervisor = supervise(max_concurrent=WAVE + 1)
+    slow, begun = gates(), threading.Semaphore(0)
+
+    def waits(cell: Any) -> None:
+        begun.release()
+        cell.token.wait(10)
+        cell.token.check()
+
+    def slowly(cell: Any) -> None:
+        cell.token.on_cancel(slow.hold)
+        waits(cell)
+
+    handles = [start(supervisor, waits) for _ in range(WAVE)]
+    handles.append(start(supervisor, slowly))
+    for _ in handles:
+        assert begun.acquire(timeout=10)
+    following = start(supervisor, lambda _: "went on")
+    supervisor.cancel_all("all", [handle._cell for handle in handles])
+    slow.await_reached()
+    assert following.result(1.0) == "went on"
+    slow.open()
+
+
 # Abandonment ----------------------------------------------------------------------------------------------------
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import _thread
+import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actors.core.threads import Crew, Worker
+from actors.core.threads import Crew, Worker, start_from_collector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -211,3 +213,48 @@ def test_a_closed_crew_keeps_nobody(eventually: Any) -> None:
     crew.start(job(done.set))
     assert done.wait(10)
     eventually(lambda: crew.threads() == [])
+
+
+# From a collector -----------------------------------------------------------------------------------------------
+
+
+def test_a_collector_starts_a_real_thread() -> None:
+    """A named daemon, not the one that collects."""
+    seen: list[threading.Thread] = []
+    done = threading.Event()
+    start_from_collector(lambda: (seen.append(threading.current_thread()), done.set()), "cleanup")
+    assert done.wait(10)
+    assert (seen[0].name, seen[0].daemon) == ("cleanup", True)
+    seen[0].join(10)
+
+
+def test_a_collector_that_can_start_nothing_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program ends anyway."""
+
+    def refuse(*_: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(_thread, "start_new_thread", refuse)
+    called: list[int] = []
+    start_from_collector(lambda: called.append(1), "cleanup")
+    assert called == []
+
+
+def test_a_collector_whose_second_thread_cannot_start_is_silent(
+    monkeypatch: pytest.MonkeyPatch, eventually: Any
+) -> None:
+    """The raw thread could be started, the real one not: nothing is printed about it."""
+    printed: list[Any] = []
+    tried = threading.Event()
+    before = _thread._count()
+
+    def refuse(self: threading.Thread) -> None:
+        tried.set()
+        raise RuntimeError("can't start new thread at interpreter shutdown")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: printed.append(unraisable.exc_value))
+    start_from_collector(lambda: None, "cleanup")
+    assert tried.wait(10)
+    eventually(lambda: _thread._count() <= before)
+    assert printed == []
