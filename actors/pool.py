@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from .agent.outfit import Outfitter
+from .agent.resolve import refuse_no_driver
 from .core.completion_queue import CompletionQueue
 from .core.dump import PoolDump, dump
 from .core.handle import AgentHandle
 from .core.janitor import janitor
 from .core.map import MapIterator
+from .core.spec import RestartPolicy
 from .core.supervisor import Supervisor
 from .core.threads import start_from_collector
 from .drivers.builtin import find_driver
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from .core.message import AgentId
     from .core.outcome import AgentOutcome, AgentStatus
     from .core.router import Inbox, MessageRouter
-    from .core.spec import AgentSpec, RestartPolicy
+    from .core.spec import AgentSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,11 @@ class AgentPool:
         _whole(0, max_concurrent=max_concurrent, max_queued=0 if max_queued is None else max_queued)
         _whole(1, inbox_capacity=inbox_capacity, max_live=1 if max_live is None else max_live)
         _seconds(abort_timeout=abort_timeout, shutdown_timeout=0 if shutdown_timeout is None else shutdown_timeout)
-        if max_live is None:
-            max_live = max(64, 16 * max_concurrent)
+        if on_event is not None and not callable(on_event):
+            raise TypeError(f"on_event must be a function that takes an event, got {on_event!r}")
+        if restart is not None and not isinstance(restart, RestartPolicy):
+            raise TypeError(f"restart must be a RestartPolicy, got {restart!r}")
+        refuse_no_driver(driver)
         self.name = name or f"pool-{janitor().next_number()}"
         supervisor = Supervisor(
             name=self.name,
@@ -164,7 +169,7 @@ class AgentPool:
 
     def _admit(self, specs: list[AgentSpec], timeout: float | None) -> list[AgentHandle[Any]]:
         core = self._core
-        return [AgentHandle(cell) for cell in core.admit(specs, owner=core.owed, timeout=timeout)]
+        return [AgentHandle(cell) for cell in core.entrance.admit(specs, owner=core.owed, timeout=timeout)]
 
     def map(self, configs: Iterable[SpawnConfig], *, ordered: bool = True, timeout: float | None = None) -> MapIterator:
         """Run any number of agents, and yield their outcomes as they come.
@@ -337,7 +342,7 @@ class AgentPool:
 
 
 def _admit_child(supervisor: Supervisor, spec: AgentSpec, parent: AgentCell) -> AgentHandle[Any]:
-    return AgentHandle(supervisor.admit([spec], owner=None, parent=parent)[0])
+    return AgentHandle(supervisor.entrance.admit([spec], owner=None, parent=parent)[0])
 
 
 def _whole(minimum: int, **values: int | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from ..core.actor import AgentActor
 from ..core.branch import Branch
@@ -25,10 +25,22 @@ if TYPE_CHECKING:
     from ..core.outcome import AgentOutcome
     from .config import SpawnConfig
     from .manifest import AgentManifest
-    from .outfit import Outfit
     from .ports import LlmDriver, MemorySubstrate, Tools
 
 T = TypeVar("T")
+
+
+class Equipment(Protocol):
+    """What an agent was given."""
+
+    config: SpawnConfig
+    manifest: AgentManifest
+    driver: LlmDriver | None
+    memory: MemorySubstrate | None
+    tools: Tools
+
+    def hire(self, config: SpawnConfig, parent: Agent[Any]) -> AgentHandle[Any]:
+        """Start a child of *parent*."""
 
 
 class AgentInbox(Inbox):
@@ -56,7 +68,7 @@ class Agent(AgentActor, Generic[T]):
     """Is it refused at spawn when there is no driver for it?"""
 
     _cell: AgentCell
-    _outfit: Outfit
+    _outfit: Equipment
 
     def __init__(self) -> None:
         """Pykka's own attributes are made on first use; there is nothing to do here."""

@@ -56,6 +56,15 @@ class SpawnConfig(BaseModel):
             fields.update(zip(("manifest", "query"), args, strict=False))
         super().__init__(**fields)
 
+    @field_validator("group")
+    @classmethod
+    def _is_hashable(cls, group: Hashable | None) -> Hashable | None:
+        try:
+            hash(group)
+        except TypeError as error:
+            raise ValueError(f"a group must be hashable: {error}") from error
+        return group
+
     @field_validator("agent")
     @classmethod
     def _is_agent(cls, agent: type[Any] | None) -> type[Any] | None:

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 WARN_FROM = 0.8
 """The share of a limit from which the guard warns."""
 REPEATS_BLOCKED = 3
-"""The call of one tool with the same input that is blocked (INV-004)."""
+"""The call of one tool with the same input that is blocked."""
 TRUNCATIONS = 5
-"""How many cut answers in a row break the circuit (INV-006)."""
+"""How many cut answers in a row break the circuit."""
 
 
 class VerdictKind(StrEnum):
@@ -91,7 +91,7 @@ class LoopGuard:
         self.iterations += 1
         return self._judge(self.iterations, self._max_iterations, "iterations", "max_iterations", IterationsExceeded)
 
-    def check_tool_call(self, name: str, input: Mapping[str, Any]) -> Verdict:  # noqa: A002 - the contract's name
+    def check_tool_call(self, name: str, input: Mapping[str, Any]) -> Verdict:  # noqa: A002 - the port's name
         """Count one tool call; the third with the same input is blocked."""
         self.tool_calls += 1
         if self.tool_calls > self._max_tool_calls:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 RECALLED = 5
 """How many memories enter the system prompt."""
 IDENTICAL_FIRST_CALLS = 4
-"""After so many answers in a row with the same first call the turn ends (INV-004)."""
+"""After so many answers in a row with the same first call the turn ends."""
 CONTINUE = "Continue exactly where you stopped."
 
 

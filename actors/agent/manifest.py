@@ -24,7 +24,7 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 ObjectPath = Annotated[str, Field(strict=True, pattern=r"^[\w.]+:[\w.]+$")]
 
 MAX_CHILD_ITERATIONS = 10
-"""No child has more turns than this (INV-012)."""
+"""No child has more turns than this."""
 
 
 class McpTransport(StrEnum):

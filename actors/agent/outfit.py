@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .resolve import FindBuiltIn
 
 FoundT = TypeVar("FoundT")
-ToolSource = Tools | Callable[[AgentManifest], Tools]
+ToolSource = Tools | Callable[[AgentManifest], Tools] | Iterable[Tool]
 
 
 @dataclass(slots=True)
@@ -39,10 +39,11 @@ class Outfit:
     driver: LlmDriver | None
     memory: MemorySubstrate | None
     tools: Tools
+    tool_source: ToolSource | None
 
     def build(self, cell: AgentCell) -> Callable[[], Runnable]:
         """Fetch the tools, and return the function that constructs the agent."""
-        self.tools = self.outfitter.tools_for(self.config, self.manifest)
+        self.tools = self.outfitter.tools_for(self.tool_source, self.manifest)
         agent = self.agent_class.__new__(self.agent_class)
         agent._cell = cell
         agent._outfit = self
@@ -55,7 +56,7 @@ class Outfit:
 
     def hire(self, config: SpawnConfig, parent: Agent[Any]) -> AgentHandle[Any]:
         """Start a child of *parent*."""
-        return self.outfitter.hire(config, parent)
+        return self.outfitter.hire(config, parent, self.tool_source)
 
 
 class Outfitter:
@@ -101,7 +102,7 @@ class Outfitter:
             ManifestError: Something that the manifest names cannot be imported.
         """
         _refuse_other(config)
-        return self._spec(config, config.manifest, self._driver, self._memory)
+        return self._spec(config, config.manifest, self._driver, self._memory, self._tools)
 
     def function_spec(self, fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> AgentSpec:
         """What the supervisor needs to run a plain function."""
@@ -114,10 +115,10 @@ class Outfitter:
             agent=FunctionAgent,
             kwargs={"fn": fn, "args": args, "kwargs": kwargs},
         )
-        return self._spec(config, manifest, self._driver, self._memory)
+        return self._spec(config, manifest, self._driver, self._memory, self._tools)
 
-    def hire(self, config: SpawnConfig, parent: Agent[Any]) -> AgentHandle[Any]:
-        """Start a child of *parent*: it has never more than its parent."""
+    def hire(self, config: SpawnConfig, parent: Agent[Any], tools: ToolSource | None) -> AgentHandle[Any]:
+        """Start a child of *parent*: it has never more than its parent, and what it is not given is its parent's."""
         _refuse_other(config)
         cell = parent._cell
         limit = cell.spec.max_depth
@@ -125,7 +126,7 @@ class Outfitter:
             raise CapabilityDenied(f"depth limit {limit} reached: {cell.label} may start no children")
         manifest = config.manifest.narrowed(parent.manifest)
         manifest._folder = config.manifest.folder
-        spec = self._spec(config, manifest, parent.driver, parent.memory, cell)
+        spec = self._spec(config, manifest, parent.driver, parent.memory, tools, cell)
         return self._admit(spec, cell)
 
     def _spec(
@@ -134,16 +135,18 @@ class Outfitter:
         manifest: AgentManifest,
         driver: LlmDriver | None,
         memory: MemorySubstrate | None,
+        tools: ToolSource | None,
         parent: AgentCell | None = None,
     ) -> AgentSpec:
         agent_class = config.agent or self._agent_class(manifest)
         chosen = config.driver if config.driver is not None else self._manifest_driver(manifest)
         driver = driver if chosen is None else chosen
         memory = memory if config.memory is None else config.memory
+        tools = tools if config.tools is None else config.tools
         misfit = resolve.misfit(manifest, agent_class, driver)
         if misfit is not None:
             raise misfit
-        outfit = Outfit(self, config, manifest, agent_class, driver, memory, self._no_tools)
+        outfit = Outfit(self, config, manifest, agent_class, driver, memory, self._no_tools, tools)
         return AgentSpec(
             name=manifest.name,
             query=config.query,
@@ -178,9 +181,8 @@ class Outfitter:
         found: FoundT = self._found[key]
         return found
 
-    def tools_for(self, config: SpawnConfig, manifest: AgentManifest) -> Tools:
-        """The tools of one agent: those of its config or its pool, and those that its manifest names."""
-        source = config.tools if config.tools is not None else self._tools
+    def tools_for(self, source: ToolSource | None, manifest: AgentManifest) -> Tools:
+        """The tools of one agent: those it is given, and those that its manifest names."""
         if source is None:
             tools = self._no_tools
         elif hasattr(source, "definitions_for"):

@@ -224,7 +224,7 @@ class MemorySubstrate(Protocol):
         self,
         query: str,
         limit: int = 5,
-        filter: MemoryFilter | None = None,  # noqa: A002 - the contract's name
+        filter: MemoryFilter | None = None,  # noqa: A002 - the port's name
         query_embedding: Sequence[float] | None = None,
     ) -> list[MemoryFragment]:
         """Find what fits *query*, the best first."""
@@ -235,7 +235,7 @@ class MemorySubstrate(Protocol):
     def get(self, agent: str, key: str) -> Any | None:
         """The value under *key*, or None."""
 
-    def forget(self, id: str) -> None:  # noqa: A002 - the contract's name
+    def forget(self, id: str) -> None:  # noqa: A002 - the port's name
         """Drop a fragment; an unknown id is no error."""
 
 

@@ -84,6 +84,13 @@ def driver(
     return made
 
 
+def refuse_no_driver(made: object) -> None:
+    """Raise a ``TypeError`` when *made* is neither None nor a driver."""
+    missing = [part for part in DRIVER_NEEDS if not hasattr(made, part)]
+    if made is not None and missing:
+        raise TypeError(f"{made!r} is no driver: it has no {', '.join(missing)}")
+
+
 def misfit(
     manifest: AgentManifest, agent: type[Agent[Any]], made: LlmDriver | None
 ) -> ValueError | CapabilityDenied | None:
@@ -95,6 +102,7 @@ def misfit(
             f"agent {manifest.name!r} needs a driver: name one in its manifest (model.driver), or give one to the "
             "pool, the SpawnConfig or the command (--driver)"
         )
+    refuse_no_driver(made)
     tier = PrivacyTier(made.privacy_tier)
     if tier.rank <= manifest.privacy.rank:
         return None

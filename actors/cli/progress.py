@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Expected = Callable[[], int | None]
 
-FIRST_LINES = 50
+FIRST_LINES = 20
 """So many outcomes get a line each; then the lines come by the clock."""
 LINE_INTERVAL = 2.0
 """Seconds between plain lines, after the first ones."""
@@ -133,7 +133,7 @@ def sentence(outcome: AgentOutcome[Any]) -> str:
     """One outcome as one line."""
     row = row_of(outcome)
     line = f"#{row.agent_id} {row.name}: {row.status} in {seconds(row.duration)}: {shortened(row.query, 60)}"
-    return line if outcome.ok else f"{line}: {row.text}"
+    return f"{line}: {row.text}"
 
 
 def counts(tally: Tally, expected: int | None) -> str:

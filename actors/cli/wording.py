@@ -26,7 +26,7 @@ def first_line(text: str, limit: int = 200) -> str:
     head = text[: limit * 2].strip()
     line, _, rest = head.partition("\n")
     # An opening bracket alone says nothing.
-    return one_line(text, limit) if not rest or len(line) < 12 else one_line(line, limit - 2) + " …"
+    return one_line(text, limit) if not rest or len(line) < 12 else one_line(line, limit)
 
 
 def shortened(text: str, limit: int) -> str:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 A = TypeVar("A", bound="Actor")
 
+EXIT_TIMEOUT = 5.0
+"""Seconds that an actor has for its cleanup when the program ends."""
+
 
 class ActorRef(pykka.ActorRef[A], Generic[A]):
     """A reference to an actor, safe to pass around and to use from any thread."""
@@ -160,6 +163,7 @@ class Actor(pykka.ThreadingActor, Member):
         self.waits: list[Node] = []
         self._thread = 0
         self._running: threading.Thread | None = None
+        self._exit_by = 0.0
         super().__init__(*args, **kwargs)
         self._actor_ref = ActorRef(self)
 
@@ -216,10 +220,14 @@ class Actor(pykka.ThreadingActor, Member):
         """End once the messages accepted before are handled."""
         self.mailbox.seal()
 
-    def stop_at_exit(self) -> None:
-        """Abort, and wait up to 5 seconds for the cleanup."""
+    def abort_at_exit(self) -> None:
+        """Abort at the end of the program; 5 seconds from now on nobody waits for the cleanup any more."""
+        self._exit_by = SYSTEM_CLOCK.monotonic() + EXIT_TIMEOUT
         self.actor_ref.abort("the program ends")
-        self.actor_stopped.wait(5.0)
+
+    def end_at_exit(self) -> None:
+        """Wait for the cleanup."""
+        self.actor_stopped.wait(max(0.0, self._exit_by - SYSTEM_CLOCK.monotonic()))
 
     # The loop ---------------------------------------------------------------------------------------------------
 

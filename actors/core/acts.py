@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .cell import AgentCell
+    from .envelope import Envelope
     from .waiter import Waiter
 
 
@@ -22,9 +23,25 @@ class Acts:
         wakes: Waits that are over.
         fires: Agents whose cancel is to be told to whatever they wait in.
         calls: Callbacks of agents that ended.
+        refusals: Asks that an agent left unanswered, and what their askers are told.
     """
 
     starts: deque[AgentCell] = field(default_factory=deque)
     wakes: list[Waiter] = field(default_factory=list)
-    fires: list[AgentCell] = field(default_factory=list)
-    calls: list[Callable[[], object]] = field(default_factory=list)
+    fires: deque[AgentCell] = field(default_factory=deque)
+    calls: deque[Callable[[], object]] = field(default_factory=deque)
+    refusals: deque[tuple[Envelope, str]] = field(default_factory=deque)
+
+    def may_be_slow(self) -> bool:
+        """Is there anything that runs a user's function?"""
+        return bool(self.calls or self.fires or self.refusals)
+
+    def call(self) -> None:
+        """Run what may be a user's function. Each is taken before: so it runs once, also when Ctrl-C comes between."""
+        while self.fires:
+            self.fires.popleft().token.fire()
+        while self.refusals:
+            ask, text = self.refusals.popleft()
+            ask.refuse(text)
+        while self.calls:
+            self.calls.popleft()()

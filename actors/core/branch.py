@@ -240,7 +240,11 @@ class Branches:
                     late.append(branch)
         self._supervisor.perform(acts)
         for branch in late:
-            branch.token.cancel("the tool ran past its time", timed_out=True)
+            stopped = branch.cell.token
+            if stopped.cancelled:
+                branch.token.cancel(stopped.reason, timed_out=stopped.timed_out)
+            else:
+                branch.token.cancel("the tool ran past its time", timed_out=True)
 
     def park(self, branch: Branch, on: str) -> None:
         """*branch* waits for somebody else: its agent needs no slot if all its branches do."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def crashed(error: BaseException) -> AgentCrashed:
     """Describe *error*. The traceback is formatted on demand: that takes 20 times longer than keeping its places."""
     places = _chain(error)
-    return AgentCrashed(_type_name(error), _text(error), lambda: _format(places))
+    return AgentCrashed(_type_name(error), text_of(error), lambda: _format(places))
 
 
 def _type_name(error: BaseException) -> str:
@@ -22,7 +22,8 @@ def _type_name(error: BaseException) -> str:
     return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
 
 
-def _text(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
+    """The text of *error*, whatever its own ``__str__`` does."""
     try:
         return str(error)
     except BaseException as broken:  # noqa: BLE001 - an exception whose own __str__ fails
@@ -39,7 +40,7 @@ def _chain(error: BaseException) -> list[_Link]:
     following: BaseException | None = error
     while following is not None and id(following) not in seen and len(links) < 8:
         seen.add(id(following))
-        text = _text(following)
+        text = text_of(following)
         head = f"{_type_name(following)}: {text}" if text else _type_name(following)
         links.append((head, _places(following.__traceback__), joint))
         if following.__cause__ is not None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
+from .crash import text_of
 from .message import AgentId
 from .outcome import AgentStatus
 
@@ -60,6 +61,11 @@ class AgentEnded(Event):
 
     status: AgentStatus
     error: str | None = None
+
+    @field_validator("error", mode="before")
+    @classmethod
+    def _text(cls, error: object) -> object:
+        return text_of(error) if isinstance(error, BaseException) else error
 
 
 class MessageSent(Event):

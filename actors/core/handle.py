@@ -50,10 +50,12 @@ class AgentHandle(Generic[T]):
     @property
     def status(self) -> AgentStatus:
         """``queued``, ``running``, ``parked``, ``restarting``, or the word of the outcome."""
+        self._cell.supervisor.refuse_after_fork()
         return self._cell.status
 
     def done(self) -> bool:
         """Is the outcome there?"""
+        self._cell.supervisor.refuse_after_fork()
         return self._cell.outcome is not None
 
     def outcome(self, timeout: float | None = None) -> AgentOutcome[T]:

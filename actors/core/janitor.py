@@ -15,8 +15,11 @@ from . import fork
 class Stoppable(Protocol):
     """An open pool or actor."""
 
-    def stop_at_exit(self) -> None:
-        """Abort, and wait for the end a bounded time."""
+    def abort_at_exit(self) -> None:
+        """Abort; do not wait."""
+
+    def end_at_exit(self) -> None:
+        """Wait for the end, a bounded time."""
 
 
 class Janitor:
@@ -57,12 +60,14 @@ class Janitor:
         with self._lock:
             waiting = [ref() for ref in self._open.values()]
             self._open.clear()
-        for something in waiting:
-            if something is not None:
-                try:
-                    something.stop_at_exit()
-                except Exception:  # noqa: BLE001 - the others must be stopped too
-                    logger.exception("stopping at the end of the program failed")
+        # All are told first: the waits for their ends run side by side.
+        for step in ("abort_at_exit", "end_at_exit"):
+            for something in waiting:
+                if something is not None:
+                    try:
+                        getattr(something, step)()
+                    except Exception:  # noqa: BLE001 - the others must be stopped too
+                        logger.exception("stopping at the end of the program failed")
 
 
 _janitor: Janitor | None = None

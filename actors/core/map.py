@@ -79,7 +79,7 @@ class MapIterator:
         while self._source is not None and self._held < bound:
             try:
                 spec = self._spec(next(self._source))
-                (cell,) = self._supervisor.admit([spec], owner=self._owed, bounded=False)
+                (cell,) = self._supervisor.entrance.admit([spec], owner=self._owed, bounded=False)
             except StopIteration:
                 self._source = None
             except BaseException as error:  # raised once what was admitted is yielded

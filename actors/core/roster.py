@@ -52,7 +52,7 @@ class Roster:
         *,
         max_concurrent: int,
         max_queued: int | None,
-        max_live: int,
+        max_live: int | None,
         inbox_capacity: int,
         timers: Timers,
         clock: Clock,
@@ -91,19 +91,24 @@ class Roster:
 
     # Admission --------------------------------------------------------------------------------------------------
 
+    @property
+    def max_live(self) -> int:
+        """How many may be running or parked before queued ones wait."""
+        return max(64, 16 * self.slots.limit) if self._max_live is None else self._max_live
+
     def has_room(self, count: int) -> bool:
         """Could *count* bounded agents be admitted now: those that would start at once, and places in the queue?"""
         if self._max_queued is None:
             return self.slots.limit > 0
         startable = 0
         if not self._queue:
-            startable = max(0, min(self.slots.available - len(self._children), self._max_live - len(self.live)))
+            startable = max(0, min(self.slots.available - len(self._children), self.max_live - len(self.live)))
         return count <= startable + max(0, self._max_queued - self._bounded_queued)
 
     def refuse_impossible(self, count: int) -> None:
         """Raise when *count* agents could not even be admitted to an empty pool."""
         limit = self.slots.limit
-        if self._max_queued is not None and count > min(limit, self._max_live) + self._max_queued:
+        if self._max_queued is not None and count > min(limit, self.max_live) + self._max_queued:
             raise CapacityError(f"{count} agents can never fit: max_concurrent={limit}, max_queued={self._max_queued}")
 
     def enter(self, cells: Sequence[AgentCell], acts: Acts) -> None:
@@ -150,7 +155,7 @@ class Roster:
 
     def _grant(self, acts: Acts) -> None:
         slots = self.slots
-        while slots.woken or self._children or (self._queue and len(self.live) < self._max_live):
+        while slots.woken or self._children or (self._queue and len(self.live) < self.max_live):
             if not slots.find():
                 return  # need is set: who parks next gives its slot away
             if slots.woken:
@@ -186,7 +191,8 @@ class Roster:
         """End *cell*: everything that shows that it lived goes, and then its outcome is visible."""
         left = self.router.forget(cell)
         if left:
-            self.router.bury(cell, left, DeadLetterReason.RECEIVER_ENDED)
+            asks = self.router.bury(left, DeadLetterReason.RECEIVER_ENDED)
+            acts.refusals += ((ask, f"{cell.label} ended before it answered") for ask in asks)
         if self.live.pop(cell.id, None) is None:
             del self.queued[cell.id]
             self._bounded_queued -= cell.bounded
@@ -195,8 +201,7 @@ class Roster:
         self.slots.free(cell)
         self.ended[outcome.status] += 1
         if self._note is not None:
-            error = None if outcome.error is None else str(outcome.error)
-            self._note(cell, AgentEnded, status=outcome.status, error=error)
+            self._note(cell, AgentEnded, status=outcome.status, error=outcome.error)  # its text is made by the sink
         cell.release()
         cell.outcome = outcome
         self._tell_who_waits(cell, acts)

@@ -14,6 +14,7 @@ from .member import checkpoint
 from .message import AgentMessage
 
 if TYPE_CHECKING:
+    from .envelope import Envelope
     from .message import AgentId
 
 PROGRAM: AgentId = 0
@@ -144,7 +145,8 @@ class MessageRouter:
             raise ValueError(f"id {agent_id} belongs to the {'program' if agent_id == PROGRAM else 'pool'}")
         endpoint = self._endpoints.get(agent_id)
         if endpoint is not None:
-            self.bury(endpoint, self.forget(endpoint), DeadLetterReason.UNREGISTERED)
+            for ask in self.bury(self.forget(endpoint), DeadLetterReason.UNREGISTERED):
+                ask.refuse(f"id {agent_id} was unregistered before it answered")
 
     def send(self, message: AgentMessage, timeout: float | None = 0.0) -> None:
         """Put *message* into the mailbox of ``message.to``.
@@ -204,11 +206,9 @@ class MessageRouter:
                 del self._endpoints[endpoint.id]
         return endpoint.mailbox.close() if endpoint.mailbox is not None else []
 
-    def bury(self, endpoint: Endpoint, items: list[Any], reason: DeadLetterReason) -> None:
-        """Make dead letters of *items*."""
+    def bury(self, items: list[Any], reason: DeadLetterReason) -> list[Envelope]:
+        """Make dead letters of *items*; those of them whose senders wait for an answer are handed back."""
+        asks = [item for item in items if not isinstance(item, AgentMessage)]
         for item in items:
-            if isinstance(item, AgentMessage):
-                self.dead_letters.add(item, reason)
-            else:  # an ask: its sender is told, too
-                item.refuse(f"agent {endpoint.id} ended before it answered")
-                self.dead_letters.add(item.message, reason)
+            self.dead_letters.add(item if isinstance(item, AgentMessage) else item.message, reason)
+        return asks

@@ -82,6 +82,11 @@ class Shutdown:
             if self._supervisor.clock.monotonic() >= end:
                 return self._supervisor.roster.is_idle()
 
+    def abort(self, reason: str) -> None:
+        """Take nothing new, and cancel what still runs; returns at once."""
+        self._refuse_from_now(closed=True)
+        self._supervisor.cancel_all(reason)
+
     def close(self, reason: str = "the pool was closed") -> None:
         """Abort what still runs, and end: no thread is left but those of abandoned agents. Idempotent."""
         self._supervisor.refuse_after_fork()
@@ -106,7 +111,9 @@ class Shutdown:
             self._supervisor.abort_timeout
         ):
             logger.warning("the event sink of {} is stuck: its thread is left behind", self._supervisor.name)
-        if self._supervisor.has_thread:
+        with self._supervisor.starting:  # who is just starting the thread has done so; nobody will any more
+            has_thread = self._supervisor.has_thread
+        if has_thread:
             self._supervisor.mailbox.seal()
             self._supervisor.join(min(self._supervisor.abort_timeout, threading.TIMEOUT_MAX))
         with self._supervisor.turn:

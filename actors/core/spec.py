@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
-
-from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -15,7 +13,8 @@ if TYPE_CHECKING:
     from .outcome import AgentOutcome
 
 
-class Backoff(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Backoff:
     """How long to wait before the next try.
 
     Args:
@@ -25,12 +24,15 @@ class Backoff(BaseModel):
         jitter: Share of the wait that is added at random, so that a crowd does not come back together.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    base: float = 0.1
+    factor: float = 2.0
+    maximum: float = 30.0
+    jitter: float = 0.1
 
-    base: float = Field(default=0.1, ge=0)
-    factor: float = Field(default=2.0, ge=1)
-    maximum: float = Field(default=30.0, ge=0)
-    jitter: float = Field(default=0.1, ge=0)
+    def __post_init__(self) -> None:
+        for name, minimum in (("base", 0), ("factor", 1), ("maximum", 0), ("jitter", 0)):
+            if not getattr(self, name) >= minimum:
+                raise ValueError(f"{name} must be at least {minimum}, got {getattr(self, name)!r}")
 
     def delay(self, attempt: int) -> float:
         """Seconds to wait before retry number *attempt* (from 1)."""
@@ -39,7 +41,8 @@ class Backoff(BaseModel):
         return wait * (1 + self.jitter * random.random())  # noqa: S311 - no secret
 
 
-class RestartPolicy(BaseModel):
+@dataclass(frozen=True, slots=True)
+class RestartPolicy:
     """How often an agent that crashed is started again.
 
     Args:
@@ -48,11 +51,17 @@ class RestartPolicy(BaseModel):
         backoff: The wait before each restart.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    max_restarts: int = 0
+    window: float = 60.0
+    backoff: Backoff = field(default_factory=Backoff)
 
-    max_restarts: int = Field(default=0, ge=0)
-    window: float = Field(default=60.0, gt=0)
-    backoff: Backoff = Backoff()
+    def __post_init__(self) -> None:
+        if not isinstance(self.backoff, Backoff):
+            raise TypeError(f"backoff must be a Backoff, got {self.backoff!r}")
+        if not self.max_restarts >= 0:
+            raise ValueError(f"max_restarts must be at least 0, got {self.max_restarts!r}")
+        if not self.window > 0:
+            raise ValueError(f"window must be above 0 seconds, got {self.window!r}")
 
 
 class Runnable(Protocol):

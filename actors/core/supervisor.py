@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from loguru import logger
 
-from ..errors import Cancelled, CapacityError, PoolClosed
 from . import fork
 from .actor import Actor
 from .acts import Acts
@@ -16,12 +15,13 @@ from .cell import AgentCell, Ending
 from .clock import SYSTEM_CLOCK, Clock
 from .crash import crashed
 from .dispatcher import Dispatcher, posted
+from .entrance import Entrance
 from .event import AgentParked, AgentResumed
 from .janitor import janitor
 from .joinset import JoinSet
 from .member import wait_for
 from .outcome import AgentStatus
-from .roster import Admission, Roster
+from .roster import Roster
 from .shutdown import Shutdown
 from .stops import Stops
 from .threads import Crew
@@ -29,7 +29,7 @@ from .timers import Timers
 from .waiter import Waiter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from .branch import Branch
     from .envelope import Envelope
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from .outcome import AgentOutcome
     from .router import MessageRouter
     from .slots import Slots
-    from .spec import AgentSpec
     from .threads import Worker
 
 KEPT_WORKERS = 8
@@ -67,7 +66,7 @@ class Supervisor(Actor):
         name: str,
         max_concurrent: int,
         max_queued: int | None,
-        max_live: int,
+        max_live: int | None,
         inbox_capacity: int,
         abort_timeout: float,
         sink: Callable[[Event], object] | None,
@@ -96,7 +95,8 @@ class Supervisor(Actor):
         self.stops = Stops(self.roster, self._timers, clock, abort_timeout)
         self.branches = Branches(self)
         self.shutdown = Shutdown(self, self._timers)
-        self._starting = threading.Lock()
+        self.entrance = Entrance(self)
+        self.starting = threading.Lock()
         self.has_thread = False
         self._generation = fork.generation()
         janitor().watch(self)
@@ -110,88 +110,6 @@ class Supervisor(Actor):
     def refuse_after_fork(self) -> None:
         """Raise in a forked child."""
         fork.refuse_after_fork(self._generation)
-
-    # Admission --------------------------------------------------------------------------------------------------
-
-    def admit(
-        self,
-        specs: Sequence[AgentSpec],
-        *,
-        owner: JoinSet | None,
-        parent: AgentCell | None = None,
-        timeout: float | None = 0.0,
-        bounded: bool = True,
-    ) -> list[AgentCell]:
-        """Admit all of *specs*, or none.
-
-        Args:
-            owner: To whom the outcomes are owed; None owes them to the handles alone.
-            parent: The agent whose children they are. Children are never refused for lack of room.
-            timeout: Seconds to wait for room, first come first served.
-            bounded: False lets them queue beyond ``max_queued``.
-        Raises:
-            CapacityError: No room in time, or more than could ever fit.
-            PoolClosed: The pool drains or is closed.
-        """
-        self.refuse_after_fork()
-        if parent is not None:
-            parent.check()
-        bounded = bounded and parent is None
-        cells = [AgentCell(self, spec, parent, owner, bounded=bounded) for spec in specs]
-        # A deadline that nobody could watch is refused before anything is admitted.
-        if any(spec.timeout is not None or spec.deadline is not None for spec in specs):
-            self.ensure_thread()
-        acts = Acts()
-        waiting = None
-        with self.turn:
-            self._refuse_when_closed(parent)
-            if not bounded or (not self.roster.admissions and self.roster.has_room(len(cells))):
-                self.roster.enter(cells, acts)
-            else:
-                self._refuse_when_full(len(cells), timeout)
-                waiting = Admission(cells)
-                self.roster.admissions.append(waiting)
-                self.roster.balance(acts)  # raises need: who parks next makes room
-        self.perform(acts)
-        if waiting is not None:
-            self._await_room(waiting, timeout)
-        return cells
-
-    def _refuse_when_closed(self, parent: AgentCell | None) -> None:
-        if parent is not None:
-            if parent.stopping:
-                raise Cancelled(parent.token.reason, timed_out=parent.token.timed_out)
-            if parent.outcome is not None:
-                raise PoolClosed(f"{parent.label} has ended: it can have no more children")
-        if self.shutdown.closed or (self.shutdown.draining and parent is None):
-            state = "closed" if self.shutdown.closed else "draining"
-            raise PoolClosed(f"pool {self.name} is {state}: it takes no new agents")
-        if parent is None and self.slots.limit == 0:
-            raise CapacityError("the pool takes no agents: max_concurrent is 0")
-
-    def _refuse_when_full(self, count: int, timeout: float | None) -> None:
-        self.roster.refuse_impossible(count)
-        if timeout is not None and timeout <= 0:
-            active, queued = self.counts()
-            raise CapacityError(
-                f"agent pool at capacity ({active} active of {self.slots.limit}, {queued} queued); "
-                "raise max_queued, name a timeout, or join agents first"
-            )
-
-    def _await_room(self, waiting: Admission, timeout: float | None) -> None:
-        try:
-            wait_for(waiting.waiter, timeout, "room in the pool")
-        finally:
-            acts = Acts()
-            with self.turn:
-                if waiting in self.roster.admissions:
-                    self.roster.admissions.remove(waiting)
-                    self.roster.balance(acts)  # who stands behind may need less room
-            self.perform(acts)
-        if not waiting.admitted:
-            if self.shutdown.draining:
-                raise PoolClosed(f"pool {self.name} closed while the spawn waited for room")
-            raise CapacityError(f"no room for {len(waiting.cells)} agents within {timeout} s")
 
     # Parking ----------------------------------------------------------------------------------------------------
 
@@ -252,7 +170,7 @@ class Supervisor(Actor):
                 if not cell.children or cell.outcome is not None:
                     self._settle(cell, outcome, acts)
                     # A worker with callbacks to call must not take the next agent: a slow one would hold it up.
-                    if not acts.calls and not acts.fires:
+                    if not acts.may_be_slow():
                         following = acts.starts.popleft() if acts.starts else None
                         rested = following is None and self.crew.rest(worker)
                     break
@@ -268,15 +186,27 @@ class Supervisor(Actor):
             cell.release()
         self.roster.balance(acts)
 
-    def perform(self, acts: Acts) -> None:
-        """Do what a turn decided. Called without the turn."""
-        try:
-            self._perform(acts)
-        except KeyboardInterrupt:  # whoever was given a slot is started all the same
-            self._perform(acts)
-            raise
+    def perform(self, acts: Acts, *, calls_here: bool = True) -> None:
+        """Do what a turn decided. Called without the turn.
 
-    def _perform(self, acts: Acts) -> None:
+        Args:
+            calls_here: False hands what may be slow, the user's callbacks, to a worker: the timers must go on, and an
+                abort returns at once.
+        """
+        try:
+            self._start_and_wake(acts)
+            if calls_here or not acts.may_be_slow():
+                acts.call()
+            else:
+                self._call_elsewhere(acts)
+        except KeyboardInterrupt:  # whoever was given a slot is started all the same, and who waits is told
+            self._start_and_wake(acts)
+            acts.call()
+            raise
+        if self._timers.earlier():
+            self._wake_timer_thread()
+
+    def _start_and_wake(self, acts: Acts) -> None:
         while acts.starts:
             cell = acts.starts[0]
             try:
@@ -291,12 +221,16 @@ class Supervisor(Actor):
                     self.roster.balance(acts)
         for waiter in acts.wakes:
             waiter.wake()
-        for cell in acts.fires:
-            cell.token.fire()
-        while acts.calls:
-            acts.calls.pop(0)()  # taken before it is called: each is called once, also when Ctrl-C comes
-        if self._timers.earlier():
-            self._wake_timer_thread()
+
+    def _call_elsewhere(self, acts: Acts) -> None:
+        def call(_: Worker) -> bool:
+            acts.call()
+            return False
+
+        try:
+            self.crew.start(call)
+        except RuntimeError:  # no thread can be started
+            acts.call()
 
     def _job(self, cell: AgentCell) -> Callable[[Worker], bool]:
         return lambda worker: self.work(cell, worker)
@@ -320,7 +254,7 @@ class Supervisor(Actor):
             running = [cell for cell in (self.roster.everybody() if cells is None else cells) if cell.outcome is None]
             self.stops.cancel(running, reason, acts)
             self.roster.balance(acts)
-        self.perform(acts)
+        self.perform(acts, calls_here=False)
         return len(running)
 
     def stop_children(self, cell: AgentCell) -> Waiter | None:
@@ -379,7 +313,7 @@ class Supervisor(Actor):
     def ensure_thread(self) -> None:
         """Start the supervisor's own thread, if need be. Once the pool closes, who closes it does the work."""
         if not self.has_thread:
-            with self._starting:
+            with self.starting:
                 if not self.has_thread and not self.shutdown.closed:
                     self._start_actor_loop()
                     self.has_thread = True
@@ -416,7 +350,7 @@ class Supervisor(Actor):
         with self.turn:
             self.stops.handle_due(acts)
             self.roster.balance(acts)
-        self.perform(acts)
+        self.perform(acts, calls_here=False)
 
     def _handle(self, envelope: Envelope) -> Any:
         """Handle a foreign message. One that fails is reported, and ends nothing."""
@@ -487,6 +421,10 @@ class Supervisor(Actor):
             self.crew.keep = max(KEPT_WORKERS, max_concurrent)
         self.rebalance()
 
-    def stop_at_exit(self) -> None:
-        """Abort at the end of the program: no drain, and no longer than ``abort_timeout``."""
+    def abort_at_exit(self) -> None:
+        """Abort at the end of the program: no drain."""
+        self.shutdown.abort("the program ends")
+
+    def end_at_exit(self) -> None:
+        """Close; what does not end within ``abort_timeout`` is abandoned."""
         self.shutdown.close("the program ends")

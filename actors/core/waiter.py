@@ -27,8 +27,9 @@ class Waiter:
 
     def wake(self) -> None:
         """Open the gate; opening it again does nothing. An agent without a slot stands in line for one from now on."""
-        if self.owner is not None:
-            self.owner.expect_slot(self)
+        owner = self.owner
+        if owner is not None:
+            owner.expect_slot(self)
         try:
             self._gate.release()
         except RuntimeError:  # it is open

@@ -103,7 +103,7 @@ class InMemorySubstrate:
         self,
         query: str,
         limit: int = 5,
-        filter: MemoryFilter | None = None,  # noqa: A002 - the contract's name
+        filter: MemoryFilter | None = None,  # noqa: A002 - the port's name
         query_embedding: Sequence[float] | None = None,
     ) -> list[MemoryFragment]:
         """Find what fits *query*, the best first.
@@ -147,7 +147,7 @@ class InMemorySubstrate:
         with self._lock:
             return self._values.get((agent, key))
 
-    def forget(self, id: str) -> None:  # noqa: A002 - the contract's name
+    def forget(self, id: str) -> None:  # noqa: A002 - the port's name
         """Drop a fragment; an unknown id is no error."""
         with self._lock:
             stored = self._fragments.pop(id, None)

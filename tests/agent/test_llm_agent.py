@@ -15,6 +15,7 @@ from actors import (
     AgentPool,
     AgentStatus,
     AssistantMessage,
+    Backoff,
     CompletionResponse,
     ContextOverflow,
     CostExceeded,
@@ -514,7 +515,7 @@ def test_an_answer_before_a_late_cancel_counts() -> None:
 
 def test_the_counts_belong_to_the_id() -> None:
     """A restart after a crash goes on with them, and runs into the same limits."""
-    policy = RestartPolicy(max_restarts=5, backoff={"base": 0, "jitter": 0})
+    policy = RestartPolicy(max_restarts=5, backoff=Backoff(base=0, jitter=0))
     answers = [asks(("note", {"n": 1})), ValueError("boom"), asks(("note", {"n": 2})), "done"]
     driver = ScriptedDriver(answers)
     with AgentPool(driver, 1, tools=ToolRegistry([Probe()]), restart=policy) as pool:

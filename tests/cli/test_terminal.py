@@ -75,7 +75,7 @@ def test_no_live_display(folder: Path, term: str, option: str) -> None:
 def test_plain_lines_in_a_pipe(start: Start) -> None:
     """In a pipe there is a line for each agent and no escape sequence."""
     out, err = start("run", "ask.toml", "--prompt", "hello").communicate(timeout=LIMIT)
-    assert re.search(r"^#1 ask: completed in .*: hello$", err, re.MULTILINE)
+    assert re.search(r"^#1 ask: completed in .*: hello: answer to hello$", err, re.MULTILINE)
     assert "\x1b" not in out + err
 
 

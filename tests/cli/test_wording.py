@@ -74,7 +74,7 @@ def test_one_line(text: str, line: str) -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("verdict: good\n{json}", "verdict: good …"),
+        ("verdict: good\n{json}", "verdict: good"),
         ("\n\n  one line  ", "one line"),
         ("{\n  'a': 1\n}", "{ 'a': 1 }"),
         ("", ""),

@@ -605,7 +605,8 @@ def test_another_librarys_stop_all_reaches_nobody_of_ours(agent: Any, echo: Any)
 def test_the_end_of_the_program_aborts_it(echo: Any) -> None:
     """What the janitor calls: aborted, and its cleanup awaited."""
     ref = echo()
-    ref.actor.stop_at_exit()
+    ref.actor.abort_at_exit()
+    ref.actor.end_at_exit()
     assert ref.actor_stopped.is_set()
     assert ref.actor.log[-1] == "stop"
 

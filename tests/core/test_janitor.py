@@ -29,7 +29,11 @@ class Open:
         self.stops = 0
         self.fails = fails
 
-    def stop_at_exit(self) -> None:
+    def abort_at_exit(self) -> None:
+        if self.fails:
+            raise RuntimeError("cannot be aborted")
+
+    def end_at_exit(self) -> None:
         self.stops += 1
         if self.fails:
             raise RuntimeError("cannot stop")

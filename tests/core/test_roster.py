@@ -16,10 +16,10 @@ from actors.errors import CapacityError, NotRegistered, PoolClosed
 def test_ids_start_at_one_and_rise_by_one(supervise: Any, spec: Any) -> None:
     """In the order of admission; a refused spawn uses none."""
     supervisor = supervise(max_concurrent=1, max_queued=3)
-    first = supervisor.admit([spec(), spec()], owner=supervisor.owed)
+    first = supervisor.entrance.admit([spec(), spec()], owner=supervisor.owed)
     with pytest.raises(CapacityError):
-        supervisor.admit([spec()] * 9, owner=supervisor.owed)
-    second = supervisor.admit([spec()], owner=supervisor.owed, timeout=10)
+        supervisor.entrance.admit([spec()] * 9, owner=supervisor.owed)
+    second = supervisor.entrance.admit([spec()], owner=supervisor.owed, timeout=10)
     assert [cell.id for cell in [*first, *second]] == [1, 2, 3]
     assert sorted(supervisor.owed.all(10)) == [1, 2, 3]
 
@@ -41,14 +41,14 @@ def test_more_than_could_ever_fit_is_refused_even_with_a_timeout(supervise: Any,
     """Waiting could not help."""
     supervisor = supervise(max_concurrent=2, max_queued=1)
     with pytest.raises(CapacityError, match="4 agents can never fit"):
-        supervisor.admit([spec()] * 4, owner=supervisor.owed, timeout=None)
+        supervisor.entrance.admit([spec()] * 4, owner=supervisor.owed, timeout=None)
 
 
 def test_max_live_bounds_what_could_ever_fit(supervise: Any, spec: Any) -> None:
     """More slots than live agents allowed: the smaller bound counts."""
     supervisor = supervise(max_concurrent=5, max_queued=0, max_live=2)
     with pytest.raises(CapacityError, match="3 agents can never fit"):
-        supervisor.admit([spec()] * 3, owner=supervisor.owed, timeout=None)
+        supervisor.entrance.admit([spec()] * 3, owner=supervisor.owed, timeout=None)
 
 
 def test_a_pool_without_slots_takes_nobody(supervise: Any, start: Any) -> None:
@@ -63,11 +63,11 @@ def test_all_or_none_are_admitted(supervise: Any, spec: Any, start: Any, gate: A
     supervisor = supervise(max_concurrent=2, max_queued=1)
     start(supervisor, gate.hold)
     with pytest.raises(CapacityError):
-        supervisor.admit([spec()] * 3, owner=supervisor.owed)
+        supervisor.entrance.admit([spec()] * 3, owner=supervisor.owed)
     assert len(supervisor.owed) == 1
     assert supervisor.counts() == (1, 0)
     assert supervisor.router.agent_count == 1
-    cells = supervisor.admit([spec()] * 2, owner=supervisor.owed)
+    cells = supervisor.entrance.admit([spec()] * 2, owner=supervisor.owed)
     assert [cell.id for cell in cells] == [2, 3]
     gate.open()
     assert len(supervisor.owed.all(10)) == 3

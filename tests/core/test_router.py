@@ -292,7 +292,7 @@ def test_an_ask_that_nobody_read_is_refused_and_a_dead_letter() -> None:
     future: ReplyFuture[Any] = ReplyFuture()
     router.open(router._endpoints[1]).offer(Envelope("question", future))
     router.unregister(1)
-    with pytest.raises(ActorDead, match="ended before it answered"):
+    with pytest.raises(ActorDead, match="unregistered before it answered"):
         future.get(timeout=0)
     assert [letter.message for letter in router.dead_letters] == ["question"]
 

@@ -328,5 +328,6 @@ def test_the_end_of_the_program_closes_the_pool(supervise: Any, start: Any, even
     supervisor = supervise()
     handle = start(supervisor, parks)
     eventually(lambda: handle.status == "parked")
-    supervisor.stop_at_exit()
+    supervisor.abort_at_exit()
+    supervisor.end_at_exit()
     assert handle.outcome(0).error.reason == "the program ends"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from actors.core.spec import AgentSpec, Backoff, RestartPolicy
 
@@ -43,11 +43,12 @@ def test_no_base_means_no_wait() -> None:
         (RestartPolicy, {"max_restarts": -1}),
         (RestartPolicy, {"window": 0}),
         (RestartPolicy, {"unknown": 1}),
+        (RestartPolicy, {"backoff": {"base": 0}}),
     ],
 )
 def test_values_without_a_meaning_are_refused(model: Any, fields: dict[str, Any]) -> None:
     """Negative waits, shrinking ones, empty windows, unknown names."""
-    with pytest.raises(ValidationError):
+    with pytest.raises((ValueError, TypeError)):
         model(**fields)
 
 
@@ -57,7 +58,7 @@ def test_the_defaults_never_restart() -> None:
     assert (policy.max_restarts, policy.window) == (0, 60.0)
     backoff = policy.backoff
     assert (backoff.base, backoff.factor, backoff.maximum, backoff.jitter) == (0.1, 2.0, 30.0, 0.1)
-    with pytest.raises(ValidationError):
+    with pytest.raises(FrozenInstanceError):
         policy.max_restarts = 3  # type: ignore[misc]
 
 

@@ -89,9 +89,9 @@ def test_thousands_are_marked_at_once_and_woken_in_waves(supervise: Any, start: 
     acts_fired: list[int] = []
     real = supervisor.perform
 
-    def perform(acts: Any) -> None:
+    def perform(acts: Any, **how: Any) -> None:
         acts_fired.append(len(acts.fires))
-        real(acts)
+        real(acts, **how)
 
     supervisor.perform = perform
     supervisor.cancel_all("all")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import pytest
@@ -61,7 +62,7 @@ def test_an_interrupt_between_callbacks_calls_each_once(supervise: Any) -> None:
         if calls.count("second") == 1:
             raise KeyboardInterrupt
 
-    acts = Acts(calls=[lambda: calls.append("first"), interrupts, lambda: calls.append("third")])
+    acts = Acts(calls=deque([lambda: calls.append("first"), interrupts, lambda: calls.append("third")]))
     with pytest.raises(KeyboardInterrupt):
         supervisor.perform(acts)
     assert calls.count("first") == 1

@@ -1,0 +1,111 @@
+"""How agents come into a pool."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import Cancelled, CapacityError, PoolClosed
+from .acts import Acts
+from .cell import AgentCell
+from .member import wait_for
+from .roster import Admission
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .joinset import JoinSet
+    from .spec import AgentSpec
+    from .supervisor import Supervisor
+
+
+class Entrance:
+    """Admits agents, or refuses them.
+
+    Guarantees: all that are asked for at once are admitted, or none; who waits for room is served in order.
+
+    Locks: the supervisor's turn.
+    """
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._roster = supervisor.roster
+
+    def admit(
+        self,
+        specs: Sequence[AgentSpec],
+        *,
+        owner: JoinSet | None,
+        parent: AgentCell | None = None,
+        timeout: float | None = 0.0,
+        bounded: bool = True,
+    ) -> list[AgentCell]:
+        """Admit all of *specs*, or none.
+
+        Args:
+            owner: To whom the outcomes are owed; None owes them to the handles alone.
+            parent: The agent whose children they are. Children are never refused for lack of room.
+            timeout: Seconds to wait for room, first come first served.
+            bounded: False lets them queue beyond ``max_queued``.
+        Raises:
+            CapacityError: No room in time, or more than could ever fit.
+            PoolClosed: The pool drains or is closed.
+        """
+        self._supervisor.refuse_after_fork()
+        if parent is not None:
+            parent.check()
+        bounded = bounded and parent is None
+        cells = [AgentCell(self._supervisor, spec, parent, owner, bounded=bounded) for spec in specs]
+        # A deadline that nobody could watch is refused before anything is admitted.
+        if any(spec.timeout is not None or spec.deadline is not None for spec in specs):
+            self._supervisor.ensure_thread()
+        acts = Acts()
+        waiting = None
+        with self._supervisor.turn:
+            self._refuse_when_closed(parent)
+            if not bounded or (not self._roster.admissions and self._roster.has_room(len(cells))):
+                self._roster.enter(cells, acts)
+            else:
+                self._refuse_when_full(len(cells), timeout)
+                waiting = Admission(cells)
+                self._roster.admissions.append(waiting)
+                self._roster.balance(acts)  # raises need: who parks next makes room
+        self._supervisor.perform(acts)
+        if waiting is not None:
+            self._await_room(waiting, timeout)
+        return cells
+
+    def _refuse_when_closed(self, parent: AgentCell | None) -> None:
+        if parent is not None:
+            if parent.stopping:
+                raise Cancelled(parent.token.reason, timed_out=parent.token.timed_out)
+            if parent.outcome is not None:
+                raise PoolClosed(f"{parent.label} has ended: it can have no more children")
+        if self._supervisor.shutdown.closed or (self._supervisor.shutdown.draining and parent is None):
+            state = "closed" if self._supervisor.shutdown.closed else "draining"
+            raise PoolClosed(f"pool {self._supervisor.name} is {state}: it takes no new agents")
+        if parent is None and self._supervisor.slots.limit == 0:
+            raise CapacityError("the pool takes no agents: max_concurrent is 0")
+
+    def _refuse_when_full(self, count: int, timeout: float | None) -> None:
+        self._roster.refuse_impossible(count)
+        if timeout is not None and timeout <= 0:
+            active, queued = self._supervisor.counts()
+            raise CapacityError(
+                f"agent pool at capacity ({active} active of {self._supervisor.slots.limit}, {queued} queued); "
+                "raise max_queued, name a timeout, or join agents first"
+            )
+
+    def _await_room(self, waiting: Admission, timeout: float | None) -> None:
+        try:
+            wait_for(waiting.waiter, timeout, "room in the pool")
+        finally:
+            acts = Acts()
+            with self._supervisor.turn:
+                if waiting in self._roster.admissions:
+                    self._roster.admissions.remove(waiting)
+                    self._roster.balance(acts)  # who stands behind may need less room
+            self._supervisor.perform(acts)
+        if not waiting.admitted:
+            if self._supervisor.shutdown.draining:
+                raise PoolClosed(f"pool {self._supervisor.name} closed while the spawn waited for room")
+            raise CapacityError(f"no room for {len(waiting.cells)} agents within {timeout} s")
