@@ -14,7 +14,7 @@ from ..errors import ManifestError
 if TYPE_CHECKING:
     from types import ModuleType
 
-_path_lock = threading.Lock()
+_path_lock = threading.RLock()  # what is imported may use a manifest itself
 
 
 def load_object(path: str, *, beside: Path | None = None, place: str = "") -> Any:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from loguru import logger
 
+from ..core.crash import safe_repr
+from ..errors import Cancelled
 from .agent import Agent
 from .completion import Reasoner
 from .events import Phase, PhaseChanged
@@ -142,7 +144,9 @@ class _Loop:
             return prompt
         try:
             fragments = memory.recall(self._query.content, RECALLED)
-        except Exception:  # noqa: BLE001 - an agent can answer without its memories
+        except Cancelled:
+            raise
+        except BaseException:  # noqa: BLE001 - an agent can answer without its memories
             logger.exception("recalling failed; going on without memories")
             return prompt
         if not fragments:
@@ -168,7 +172,7 @@ class _Loop:
         if memory is not None:
             try:
                 memory.remember(self._agent.manifest.name, f"Q: {self._query.content}\nA: {text}")
-            except Exception:  # noqa: BLE001 - the answer stands
+            except BaseException:  # noqa: BLE001 - the answer stands, whatever the memory does
                 logger.exception("remembering failed; the answer stands")
         return AgentLoopResult(
             text=text,
@@ -186,9 +190,14 @@ def _heard(message: AgentMessage) -> str:
 
 
 def _as_text(content: Any) -> str:
-    return content if isinstance(content, str) else json.dumps(content, default=_plain, ensure_ascii=False)
+    if isinstance(content, str):
+        return content
+    try:
+        return json.dumps(content, default=_plain, ensure_ascii=False)
+    except Exception:  # noqa: BLE001 - a message may hold anything: a key that is no text, a repr that fails
+        return safe_repr(content)
 
 
 def _plain(value: Any) -> Any:
     dump = getattr(value, "model_dump", None)
-    return dump(mode="json") if callable(dump) else repr(value)
+    return dump(mode="json") if callable(dump) else safe_repr(value)

@@ -147,7 +147,7 @@ class AgentManifest(_Table):
         """
         try:
             fields = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:  # also nested too deep, or a number of thousands of digits
             raise ManifestError([f"not valid TOML: {error}"]) from error
         return cls(**fields)
 
@@ -165,6 +165,8 @@ class AgentManifest(_Table):
             raise ManifestError([f"cannot be read: {error.strerror or error}"], source=str(path)) from error
         except UnicodeDecodeError as error:
             raise ManifestError([f"is not UTF-8 text (byte {error.start})"], source=str(path)) from error
+        except ValueError as error:
+            raise ManifestError([f"cannot be read: {error}"], source=str(path)) from error
         except ManifestError as error:
             raise ManifestError(error.problems, source=str(path)) from error
         manifest._folder = path.resolve().parent
@@ -217,7 +219,7 @@ def _server_problems(server: Any, *, sovereign: bool) -> Iterator[str]:
         if not _get(server, "command"):
             yield ": a stdio server needs a command"
         return
-    if transport in set(McpTransport) and not _get(server, "url"):
+    if transport in list(McpTransport) and not _get(server, "url"):
         yield f": a server by {transport} needs a url"
     if sovereign:
         yield ".transport: privacy is 'sovereign', so no server may be reached over a network"

@@ -108,7 +108,9 @@ class Outfitter:
         """What the supervisor needs to run a plain function."""
         if not callable(fn):
             raise TypeError(f"submit needs a function, got {type(fn).__name__}")
-        manifest = self._function_manifest.model_copy(update={"name": getattr(fn, "__name__", type(fn).__name__)})
+        name = getattr(fn, "__name__", None)
+        name = name if isinstance(name, str) and name else type(fn).__name__
+        manifest = self._function_manifest.model_copy(update={"name": name})
         config = SpawnConfig.model_construct(
             manifest=manifest,
             query="",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..core.clock import SYSTEM_CLOCK
+from ..core.crash import text_of
 from ..errors import Cancelled, ToolFailed
 from .capability import Browser, Network, capability_matches
 from .events import ToolEnded, ToolStarted
@@ -100,9 +101,9 @@ def _result(call: ToolCall, branch: Branch, timeout: float | None) -> ToolResult
     if branch.abandoned or isinstance(error, Cancelled):
         return ToolResult(f"{call.name} timed out after {timeout} s", is_error=True)
     if isinstance(error, ToolFailed):
-        return ToolResult(str(error), is_error=True)
+        return ToolResult(text_of(error), is_error=True)
     if error is not None:
-        return ToolResult(f"{call.name} failed: {type(error).__name__}: {error}", is_error=True)
+        return ToolResult(f"{call.name} failed: {type(error).__name__}: {text_of(error)}", is_error=True)
     if not isinstance(branch.result, ToolResult) or not isinstance(branch.result.content, str):
         return ToolResult(f"{call.name} failed: it gave no result with a text", is_error=True)
     return branch.result

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from ..core.crash import safe_repr
 from .options import STANDARD_STREAM
 from .refusal import RefusedError, why
 
@@ -70,11 +71,8 @@ def encode(record: Mapping[str, Any], *, on_repr: Callable[[str], None]) -> byte
 
     try:
         text = json.dumps(record, default=fallback, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
-        # A key that is no string, a NaN, a circle: only the result can hold one.
-        result = record.get("result")
-        on_repr(type(result).__qualname__)
-        text = json.dumps({**record, "result": safe_repr(result)}, default=safe_repr, ensure_ascii=False)
+    except Exception:  # noqa: BLE001 - a user's object: a key that is no string, a NaN, a circle, one that raises
+        text = json.dumps({key: _written(value, on_repr) for key, value in record.items()}, ensure_ascii=False)
     try:
         return text.encode() + b"\n"
     except UnicodeEncodeError:
@@ -82,12 +80,14 @@ def encode(record: Mapping[str, Any], *, on_repr: Callable[[str], None]) -> byte
         return json.dumps(json.loads(text)).encode("ascii") + b"\n"
 
 
-def safe_repr(value: Any) -> str:
-    """``repr(value)``, or what can be said when that fails."""
+def _written(value: Any, on_repr: Callable[[str], None]) -> Any:
+    """*value* if JSON can hold it, else its ``repr``."""
     try:
-        return repr(value)
-    except Exception as error:  # noqa: BLE001 - a user's __repr__ may raise anything
-        return f"<{type(value).__qualname__}, whose repr raised {type(error).__name__}>"
+        json.dumps(value, allow_nan=False)
+    except Exception:  # noqa: BLE001 - as above
+        on_repr(type(value).__qualname__)
+        return safe_repr(value)
+    return value
 
 
 def refuse_clashes(outputs: Mapping[str, str | None], inputs: Mapping[str, str | None]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..agent.llm_agent import AgentLoopResult
+from ..core.crash import text_of as error_text
 from ..errors import AgentCrashed
 from .jsonl import JsonLines
 from .refusal import OutputLostError, why
@@ -80,13 +81,13 @@ def error_fields(error: ActorsError) -> dict[str, str]:
     """What is told of *error*: for a crash, the exception that the agent's code raised."""
     if isinstance(error, AgentCrashed):
         return {"type": error.type_name, "text": error.text}
-    return {"type": type(error).__name__, "text": str(error)}
+    return {"type": type(error).__name__, "text": error_text(error)}
 
 
 def text_of(outcome: AgentOutcome[Any]) -> str:
     """The result, or the error, as a text for people."""
     if outcome.error is not None:
-        return str(outcome.error) or type(outcome.error).__name__
+        return error_text(outcome.error) or type(outcome.error).__name__
     result = outcome.result
     if isinstance(result, AgentLoopResult):
         return result.text

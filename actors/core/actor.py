@@ -208,7 +208,7 @@ class Actor(pykka.ThreadingActor, Member):
         except BaseException:
             janitor().forget(self)
             self.mailbox.seal()
-            self._finish()
+            self.finish()
             raise
 
     def join(self, timeout: float | None = None) -> None:
@@ -247,7 +247,7 @@ class Actor(pykka.ThreadingActor, Member):
         except BaseException as error:  # noqa: BLE001 - as above
             self._report(error)
         finally:
-            self._finish()
+            self.finish()
 
     def _handle_all(self) -> Callable[[], object]:
         """Handle messages to the end; return the hook that fits the end."""
@@ -291,7 +291,8 @@ class Actor(pykka.ThreadingActor, Member):
     def _report(self, error: BaseException | None) -> None:
         logger.opt(exception=error).error("{} failed", self.label)
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
+        """End: who still waits is told."""
         for envelope in self.mailbox.close():
             envelope.refuse(f"{self} stopped before it handled the message")
         janitor().forget(self)

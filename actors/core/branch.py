@@ -38,7 +38,7 @@ class Branch(Member):
     It has the agent's identity and context, but no slot: the agent's slot is laid out for others exactly while none of
     its threads works. A branch that runs past its time is abandoned: its token is cancelled, its thread counted.
 
-    Locks: the supervisor's turn guards ``abandoned``, ``parked``, ``done`` and the cell's ``branches`` and ``working``.
+    Locks: the supervisor's turn guards ``abandoned``, ``parks``, ``done`` and the cell's ``branches`` and ``working``.
     """
 
     def __init__(self, cell: AgentCell, job: Callable[[CancelToken], Any], timeout: float | None) -> None:
@@ -53,7 +53,7 @@ class Branch(Member):
         self.result: Any = LATE
         self.error: BaseException | None = None
         self.done = False
-        self.parked = False
+        self.parks = 0
         self.abandoned = False
 
     def run(self, worker: Worker) -> bool:  # noqa: ARG002 - the form of a job
@@ -133,7 +133,7 @@ class Branch(Member):
 class Branches:
     """The branches of all agents of a pool, and what they mean for the slots.
 
-    Locks: the supervisor's turn guards what it changes: the branches' ``done``, ``parked`` and ``abandoned``, the
+    Locks: the supervisor's turn guards what it changes: the branches' ``done``, ``parks`` and ``abandoned``, the
     cells' ``branches``, ``working`` and ``branch_waiter``.
     """
 
@@ -215,7 +215,7 @@ class Branches:
     def _leave(self, branch: Branch, acts: Acts) -> None:
         cell = branch.cell
         cell.branches -= 1
-        if not branch.parked:
+        if not branch.parks:
             cell.working -= 1
         if cell.branches == 0 and cell.branch_waiter is not None:
             acts.wakes.append(cell.branch_waiter)  # the agent's thread goes on, with the slot
@@ -251,9 +251,9 @@ class Branches:
         acts = Acts()
         cell = branch.cell
         with self._supervisor.turn:
-            if branch.abandoned or branch.parked:
+            branch.parks += 1
+            if branch.abandoned or branch.parks > 1:  # parks nest
                 return
-            branch.parked = True
             cell.working -= 1
             if cell.working == 0:
                 cell.parked_on = on
@@ -264,9 +264,9 @@ class Branches:
         """*branch* goes on: its agent needs a slot again, if it was the first to go on."""
         cell = branch.cell
         with self._supervisor.turn:
-            if branch.abandoned or not branch.parked:
+            branch.parks -= 1
+            if branch.abandoned or branch.parks:
                 return
-            branch.parked = False
             cell.working += 1
             cell.parked_on = None
             self._supervisor.slots.idle.pop(cell, None)

@@ -74,6 +74,7 @@ class AgentCell(Endpoint, Member):
         "owner",
         "parent",
         "parked_on",
+        "parks",
         "restarts",
         "since",
         "spec",
@@ -128,6 +129,7 @@ class AgentCell(Endpoint, Member):
         self.made: dict[str, Any] | None = None
         self.working = 1
         self.parked_on: str | None = None
+        self.parks = 0
         self.since = supervisor.clock.monotonic()
         self.started: float | None = None
         self.started_at: datetime | None = None
@@ -158,7 +160,7 @@ class AgentCell(Endpoint, Member):
 
     def release(self) -> None:
         """Let go of what an ended agent needs no more: a handle may be kept for long."""
-        self.actor = self.kept = self.context = None
+        self.kept = self.context = None
         self.spec.build = _gone
         if self.tied is not None:
             self.tied.clear()
@@ -211,7 +213,17 @@ class AgentCell(Endpoint, Member):
             return context.run(self._live) if context is not None else self.stopped_outcome()
         except BaseException as error:  # noqa: BLE001 - a defect of ours must not lose an outcome
             logger.exception("the life of agent {} failed", self.id)
-            return self.make_outcome(Ending(AgentStatus.CRASHED, error=crashed(error)))
+            return AgentOutcome.model_construct(  # unchecked: it must not fail, too
+                agent_id=self.id,
+                name=self.spec.name,
+                query=self.spec.query,
+                tag=self.spec.tag,
+                status=AgentStatus.CRASHED,
+                error=crashed(error),
+                started_at=self.started_at,
+                ended_at=self.supervisor.clock.now(),
+                restarts=self.restarts,
+            )
 
     def _live(self) -> AgentOutcome[Any]:
         enter(self)
@@ -224,6 +236,7 @@ class AgentCell(Endpoint, Member):
                     self.actor.on_end(outcome)
                 except BaseException:  # noqa: BLE001 - the outcome stands, whatever the cleanup does
                     logger.exception("on_end of agent {} failed; its outcome stands", self.id)
+                self.actor = None
             return outcome
 
     def _try_until_done(self) -> Ending:
@@ -276,7 +289,6 @@ class AgentCell(Endpoint, Member):
     def _back_off(self, delay: float) -> None:
         """Wait before a restart, without a slot."""
         self.restarts += 1
-        self.actor = None
         self.state = AgentStatus.RESTARTING
         self.supervisor.emit(self, AgentRestarted, attempt=self.restarts, delay=delay)
         try:
@@ -380,7 +392,13 @@ class AgentCell(Endpoint, Member):
             self.supervisor.expect_slot(waiter)
 
     def park(self, on: str) -> None:
-        """Lay the slot out for others. Only the agent's own thread, and only while none of its tools works."""
+        """Lay the slot out for others. Only the agent's own thread, and only while none of its tools works.
+
+        Parks nest: a wait inside ``parked()`` does not take the slot back.
+        """
+        self.parks += 1
+        if self.parks > 1:
+            return
         self.parked_on = on
         self.since = self.supervisor.clock.monotonic()
         supervisor = self.supervisor
@@ -394,6 +412,9 @@ class AgentCell(Endpoint, Member):
 
     def unpark(self) -> None:
         """Get a slot back, waiting for it if somebody took it; a cancelled agent goes on without one."""
+        self.parks -= 1
+        if self.parks:
+            return
         supervisor = self.supervisor
         if supervisor.slots.idle.pop(self, supervisor) is supervisor:
             supervisor.reclaim_slot(self)

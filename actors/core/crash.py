@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import traceback
 from typing import TYPE_CHECKING
 
@@ -22,12 +23,26 @@ def _type_name(error: BaseException) -> str:
     return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
 
 
+def raise_ctrl_c(error: BaseException) -> None:
+    """Raise *error* again when it is a Ctrl-C of the main thread: whoever fences a user's function must not eat it."""
+    if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+        raise error
+
+
 def text_of(error: BaseException) -> str:
     """The text of *error*, whatever its own ``__str__`` does."""
     try:
         return str(error)
     except BaseException as broken:  # noqa: BLE001 - an exception whose own __str__ fails
         return f"<no text: its __str__ raised {type(broken).__name__}>"
+
+
+def safe_repr(value: object) -> str:
+    """The ``repr`` of *value*, whatever its own does."""
+    try:
+        return repr(value)
+    except BaseException as broken:  # noqa: BLE001 - as above
+        return f"<{type(value).__qualname__}, whose repr raised {type(broken).__name__}>"
 
 
 _Link = tuple[str, list[tuple["CodeType", int]], str]

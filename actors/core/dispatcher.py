@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from .message import AgentId
 
 
+LEAST_PATIENCE = 1.0
+"""Seconds that a sink has for an event at the end, however short ``abort_timeout`` is."""
+
+
 class Posted(NamedTuple):
     """An event before it is built: building takes longer than noting what happened."""
 
@@ -114,7 +118,7 @@ class Dispatcher:
                 logger.exception("the event sink failed; further failures of it are not logged")
 
     def close(self, timeout: float) -> bool:
-        """Deliver what is queued, and end; False when the sink is not done in *timeout* seconds."""
+        """Deliver what is queued, and end; False when the sink takes longer than *timeout* seconds for one event."""
         with self._lock:
             self._closing = True
             sleeper, self._sleeper = self._sleeper, None
@@ -122,8 +126,13 @@ class Dispatcher:
             sleeper.wake()
         if self._thread is threading.current_thread():
             return True
-        self._thread.join(min(timeout, threading.TIMEOUT_MAX))
-        return not self._thread.is_alive()
+        patience = min(max(timeout, LEAST_PATIENCE), threading.TIMEOUT_MAX)
+        while self._thread.is_alive():
+            before = self._seq
+            self._thread.join(patience)
+            if self._thread.is_alive() and self._seq == before:
+                return False
+        return True
 
 
 def posted(

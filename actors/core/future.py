@@ -13,6 +13,7 @@ from loguru import logger
 
 from ..errors import AskTimeout, fresh_copy
 from .clock import SYSTEM_CLOCK
+from .crash import raise_ctrl_c
 from .member import wait_for
 from .waiter import Waiter
 
@@ -222,7 +223,8 @@ class ReplyFuture(pykka.Future[T]):
     def _call(self, fn: Callable[[ReplyFuture[T]], object]) -> None:
         try:
             fn(self)
-        except BaseException:  # noqa: BLE001 - a callback must not harm the thread that settles
+        except BaseException as error:  # noqa: BLE001 - a callback must not harm the thread that settles
+            raise_ctrl_c(error)
             logger.exception("a future's callback failed")
 
     def to_concurrent(self) -> concurrent.futures.Future[T]:

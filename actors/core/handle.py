@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from loguru import logger
 
 from ..errors import fresh_copy
+from .crash import raise_ctrl_c
 from .member import checkpoint
 
 if TYPE_CHECKING:
@@ -101,7 +102,8 @@ class AgentHandle(Generic[T]):
         def call() -> None:
             try:
                 fn(self)
-            except BaseException:  # noqa: BLE001 - a callback must not harm the thread that calls it
+            except BaseException as error:  # noqa: BLE001 - a callback must not harm the thread that calls it
+                raise_ctrl_c(error)
                 logger.exception("a done callback of {} failed", self._cell.label)
 
         self._cell.supervisor.when_ended(self._cell, call)

@@ -244,15 +244,19 @@ class Mailbox:
 
     def close(self) -> list[Any]:
         """Refuse what comes from now on, and hand back what was accepted and not taken."""
+        left, wakes = self.shut()
+        for waiter in wakes:
+            waiter.wake()
+        return left
+
+    def shut(self) -> tuple[list[Any], list[Waiter]]:
+        """Close without waking anybody yet: hand back what was not taken, and whom the caller has to wake."""
         with self._lock:
             self._open = False
             left = list(self._items)
             self._items.clear()
             self._system = None
-            wakes = self._dismiss()
-        for waiter in wakes:
-            waiter.wake()
-        return left
+            return left, self._dismiss()
 
     def _dismiss(self) -> list[Waiter]:
         wakes: list[Waiter] = []

@@ -140,6 +140,15 @@ class Roster:
             cell.token.deadline = Deadline(at, self._clock, reason)
             self._timers.push(at, Timer.DEADLINE, cell.tether())
 
+    def refuse_hopeless(self, acts: Acts) -> None:
+        """The limit was lowered: who waits for room that can never be there waits no longer."""
+        for admission in list(self.admissions):
+            try:
+                self.refuse_impossible(len(admission.cells))
+            except CapacityError:
+                self.admissions.remove(admission)
+                acts.wakes.append(admission.waiter)
+
     # Handing out slots ------------------------------------------------------------------------------------------
 
     def balance(self, acts: Acts) -> None:
@@ -189,7 +198,9 @@ class Roster:
 
     def settle(self, cell: AgentCell, outcome: AgentOutcome[Any], acts: Acts) -> None:
         """End *cell*: everything that shows that it lived goes, and then its outcome is visible."""
-        left = self.router.forget(cell)
+        before = len(acts.wakes)
+        left, wakes = self.router.forget(cell)
+        acts.wakes += wakes
         if left:
             asks = self.router.bury(left, DeadLetterReason.RECEIVER_ENDED)
             acts.refusals += ((ask, f"{cell.label} ended before it answered") for ask in asks)
@@ -205,11 +216,12 @@ class Roster:
         cell.release()
         cell.outcome = outcome
         self._tell_who_waits(cell, acts)
+        for waiter in acts.wakes[before:]:
+            self.expect(waiter)
         if self.wave:
             acts.fires.append(self.wave.popleft())
 
     def _tell_who_waits(self, cell: AgentCell, acts: Acts) -> None:
-        before = len(acts.wakes)
         if cell.waiters:
             acts.wakes += cell.waiters
             cell.waiters = None
@@ -222,8 +234,6 @@ class Roster:
             cell.parent.bereave(cell, acts.wakes)
         if self.idle_waiters and self.is_idle():
             acts.wakes += self.idle_waiters
-        for waiter in acts.wakes[before:]:
-            self.expect(waiter)
 
     def expect(self, waiter: Waiter) -> None:
         """Whoever is parked at *waiter* is about to be woken: it stands in line for a slot now, not only when its

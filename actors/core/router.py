@@ -16,6 +16,7 @@ from .message import AgentMessage
 if TYPE_CHECKING:
     from .envelope import Envelope
     from .message import AgentId
+    from .waiter import Waiter
 
 PROGRAM: AgentId = 0
 """The id under which agents reach the program."""
@@ -145,8 +146,11 @@ class MessageRouter:
             raise ValueError(f"id {agent_id} belongs to the {'program' if agent_id == PROGRAM else 'pool'}")
         endpoint = self._endpoints.get(agent_id)
         if endpoint is not None:
-            for ask in self.bury(self.forget(endpoint), DeadLetterReason.UNREGISTERED):
+            left, wakes = self.forget(endpoint)
+            for ask in self.bury(left, DeadLetterReason.UNREGISTERED):
                 ask.refuse(f"id {agent_id} was unregistered before it answered")
+            for waiter in wakes:
+                waiter.wake()
 
     def send(self, message: AgentMessage, timeout: float | None = 0.0) -> None:
         """Put *message* into the mailbox of ``message.to``.
@@ -198,13 +202,19 @@ class MessageRouter:
                 endpoint.mailbox = mailbox
             return endpoint.mailbox
 
-    def forget(self, endpoint: Endpoint) -> list[Any]:
-        """Forget the id and close its mailbox; hand back what was not read."""
+    def forget(self, endpoint: Endpoint) -> tuple[list[Any], list[Waiter]]:
+        """Forget the id and close its mailbox; hand back what was not read, and whom the caller has to wake."""
         with self._lock:
             endpoint.gone = True
             if self._endpoints.get(endpoint.id) is endpoint:  # the id may have a new owner
                 del self._endpoints[endpoint.id]
-        return endpoint.mailbox.close() if endpoint.mailbox is not None else []
+        return endpoint.mailbox.shut() if endpoint.mailbox is not None else ([], [])
+
+    def seal(self) -> None:
+        """The pool has closed: nothing comes any more, what was sent to the program's ids can still be read."""
+        for endpoint in list(self._endpoints.values()):
+            if endpoint.id <= PROGRAM:
+                self.open(endpoint).seal()
 
     def bury(self, items: list[Any], reason: DeadLetterReason) -> list[Envelope]:
         """Make dead letters of *items*; those of them whose senders wait for an answer are handed back."""

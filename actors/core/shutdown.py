@@ -113,7 +113,10 @@ class Shutdown:
             logger.warning("the event sink of {} is stuck: its thread is left behind", self._supervisor.name)
         with self._supervisor.starting:  # who is just starting the thread has done so; nobody will any more
             has_thread = self._supervisor.has_thread
-        if has_thread:
+        self._supervisor.router.seal()
+        if not has_thread:
+            self._supervisor.finish()
+        else:
             self._supervisor.mailbox.seal()
             self._supervisor.join(min(self._supervisor.abort_timeout, threading.TIMEOUT_MAX))
         with self._supervisor.turn:

@@ -36,8 +36,10 @@ class Backoff:
 
     def delay(self, attempt: int) -> float:
         """Seconds to wait before retry number *attempt* (from 1)."""
-        # The exponent is bounded: a float overflows at 2.0 ** 1024.
-        wait = min(self.maximum, self.base * self.factor ** min(attempt - 1, 512))
+        try:
+            wait = min(self.maximum, self.base * self.factor ** (attempt - 1))
+        except OverflowError:
+            wait = self.maximum
         return wait * (1 + self.jitter * random.random())  # noqa: S311 - no secret
 
 

@@ -416,10 +416,13 @@ class Supervisor(Actor):
     def resize(self, max_concurrent: int) -> None:
         """Change the limit; who runs already runs on."""
         self.refuse_after_fork()
+        acts = Acts()
         with self.turn:
             self.slots.limit = max_concurrent
             self.crew.keep = max(KEPT_WORKERS, max_concurrent)
-        self.rebalance()
+            self.roster.refuse_hopeless(acts)
+            self.roster.balance(acts)
+        self.perform(acts)
 
     def abort_at_exit(self) -> None:
         """Abort at the end of the program: no drain."""

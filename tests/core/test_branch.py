@@ -358,7 +358,7 @@ def test_parking_twice_is_once(supervise: Any, start: Any) -> None:
             seen.append(me.cell.working)
 
     branched(supervisor, start, [(tool, None)]).result(10)
-    assert seen == [0, 0, 1, 1]
+    assert seen == [0, 0, 0, 1]
 
 
 def test_a_tool_that_asks_for_its_own_agent_is_refused(supervise: Any, start: Any) -> None:

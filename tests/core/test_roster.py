@@ -75,7 +75,7 @@ def test_all_or_none_are_admitted(supervise: Any, spec: Any, start: Any, gate: A
 
 def test_an_empty_group_is_admitted(supervise: Any) -> None:
     """Nobody is nobody."""
-    assert supervise(max_concurrent=1).admit([], owner=None) == []
+    assert supervise(max_concurrent=1).entrance.admit([], owner=None) == []
 
 
 # Waiting for room -----------------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ def test_first_come_first_served(
     """A small spawn does not overtake a large one that came before; not even one that would fit at once."""
     supervisor = supervise(max_concurrent=2, max_queued=0)
     start(supervisor, gate.hold)
-    large = in_thread(supervisor.admit, [spec(), spec()], owner=supervisor.owed, timeout=10)
+    large = in_thread(supervisor.entrance.admit, [spec(), spec()], owner=supervisor.owed, timeout=10)
     eventually(lambda: len(supervisor.roster.admissions) == 1)
     with pytest.raises(CapacityError):
         start(supervisor)
@@ -127,7 +127,7 @@ def test_a_large_spawn_that_gives_up_lets_the_smaller_one_behind_it_in(
     """Who stands behind may need less room."""
     supervisor = supervise(max_concurrent=2, max_queued=0)
     start(supervisor, gate.hold)
-    large = in_thread(supervisor.admit, [spec(), spec()], owner=supervisor.owed, timeout=0.1)
+    large = in_thread(supervisor.entrance.admit, [spec(), spec()], owner=supervisor.owed, timeout=0.1)
     eventually(lambda: len(supervisor.roster.admissions) == 1)
     small = in_thread(start, supervisor, lambda _: "small", admit={"timeout": 10})
     with pytest.raises(CapacityError):
