@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import re
 import threading
@@ -14,15 +15,25 @@ from actors import (
     Agent,
     AgentEnded,
     AgentManifest,
+    AgentMessage,
+    AgentOutcome,
     AgentPool,
+    Backoff,
+    CapacityError,
+    CompletionRequest,
+    CompletionResponse,
     Event,
+    FunctionDriver,
+    InboxClosed,
+    RestartPolicy,
     SpawnConfig,
+    StopReason,
     ToolFailed,
     ToolRegistry,
     tool,
 )
 
-from .agent.doubles import BOUND
+from .agent.doubles import BOUND, eventually
 
 
 class BadWords(ToolFailed):
@@ -158,3 +169,149 @@ def test_a_child_has_its_parents_tools() -> None:
     with AgentPool(max_concurrent=1) as pool:
         config = SpawnConfig(AgentManifest(), "parent", agent=Names, tools=ToolRegistry([note]))
         assert pool.spawn(config).result(BOUND) == ["note"]
+
+
+def test_a_sender_that_waits_at_a_mailbox_that_closes_harms_nobody() -> None:
+    """It is parked without a slot when its receiver ends: it is woken, told, and gets a slot again."""
+    go = threading.Event()
+
+    class Sender(Agent[str]):
+        def run(self, query: int) -> str:
+            assert go.wait(BOUND)
+            self.send(query, "fits")
+            try:
+                self.send(query, "waits for room", timeout=None)
+            except InboxClosed:
+                return "told"
+            return "sent"
+
+    with AgentPool(max_concurrent=1, max_queued=None, inbox_capacity=1) as pool:
+        sender = pool.spawn(SpawnConfig(AgentManifest(), 2, agent=Sender))
+        deaf = pool.spawn(SpawnConfig(AgentManifest(), "", agent=Silent))
+        go.set()
+        assert sender.result(BOUND) == "told"
+        assert deaf.outcome(BOUND).ok
+
+
+def test_a_wait_inside_parked_does_not_take_the_slot_back() -> None:
+    """Parks nest: with one slot, somebody else may run until the outer block is left."""
+    ran = threading.Event()
+
+    class Patient(Agent[bool]):
+        def run(self, query: str) -> bool:
+            with self.parked():
+                with self.parked():
+                    pass
+                with contextlib.suppress(TimeoutError):
+                    self.receive(0)
+                return ran.wait(BOUND)
+
+    with AgentPool(max_concurrent=1, max_queued=None) as pool:
+        patient = pool.spawn(SpawnConfig(AgentManifest(), "", agent=Patient))
+        pool.submit(ran.set)
+        assert patient.result(BOUND) is True
+
+
+def test_on_end_is_called_also_when_a_backoff_is_cancelled() -> None:
+    """Once, at the end, with the outcome that stands."""
+    ends: list[str] = []
+    crashed = threading.Event()
+
+    class Crashing(Agent[None]):
+        def run(self, query: str) -> None:
+            crashed.set()
+            raise ValueError("again")
+
+        def on_end(self, outcome: AgentOutcome[Any]) -> None:
+            ends.append(outcome.status)
+
+    with AgentPool(restart=RestartPolicy(3, backoff=Backoff(base=60, maximum=60))) as pool:
+        handle = pool.spawn(SpawnConfig(AgentManifest(), "", agent=Crashing))
+        assert crashed.wait(BOUND)
+        eventually(lambda: handle.status == "restarting")
+        handle.cancel("enough")
+        assert handle.outcome(BOUND).status == "cancelled"
+    assert ends == ["cancelled"]
+
+
+def test_a_slow_sink_is_flushed_however_short_the_abort_timeout() -> None:
+    """Slow is not stuck: every event is delivered before the pool is left."""
+    seen: list[Event] = []
+    pause = threading.Event()
+
+    def sink(event: Event) -> None:
+        pause.wait(0.002)
+        seen.append(event)
+
+    with AgentPool(max_concurrent=2, max_queued=None, on_event=sink, abort_timeout=0.01) as pool:
+        pool.fan_out([SpawnConfig(AgentManifest(), n, agent=Silent) for n in range(60)])
+        pool.join_all(BOUND)
+    assert sum(isinstance(event, AgentEnded) for event in seen) == 60
+
+
+def test_nobody_waits_at_a_closed_pool() -> None:
+    """What was sent to the program can still be read; then its inbox is closed, and its supervisor is dead."""
+    pool = AgentPool()
+    endpoint = pool.router.register(-1)
+    pool.router.send(AgentMessage(0, 0, "kept"))
+    ended: queue.Queue[str] = queue.Queue()
+
+    def wait() -> None:
+        try:
+            endpoint.receive()
+        except InboxClosed as error:
+            ended.put(str(error))
+
+    threading.Thread(target=wait).start()
+    pool.close()
+    assert "closed" in ended.get(timeout=BOUND)
+    assert pool.inbox.receive(0).content == "kept"
+    with pytest.raises(InboxClosed):
+        pool.inbox.receive()
+    assert not pool.supervisor.is_alive()
+    with pytest.raises(ActorDead):
+        pool.supervisor.ask("anybody?", timeout=BOUND)
+
+
+def test_a_resize_ends_waits_that_became_hopeless() -> None:
+    """More than could ever fit is refused, and who stands behind comes in."""
+    gate = threading.Event()
+    with AgentPool(max_concurrent=3) as pool:
+        busy = [pool.submit(gate.wait, BOUND) for _ in range(3)]
+        refused: list[BaseException] = []
+
+        def fan_out() -> None:
+            try:
+                pool.fan_out([SpawnConfig(AgentManifest(), n, agent=Silent) for n in range(3)], timeout=None)
+            except CapacityError as error:
+                refused.append(error)
+
+        waiting = threading.Thread(target=fan_out)
+        waiting.start()
+        eventually(lambda: len(pool._core.roster.admissions) == 1)
+        pool.resize(1)
+        waiting.join(BOUND)
+        assert len(refused) == 1
+        gate.set()
+        for handle in busy:
+            handle.outcome(BOUND)
+        assert pool.spawn(SpawnConfig(AgentManifest(), "", agent=Silent), timeout=BOUND).outcome(BOUND).ok
+
+
+@pytest.mark.parametrize("content", [{(1, 2): 3}, BadWords("x"), {"deep": {1, 2}}], ids=["keys", "words", "set"])
+def test_a_message_may_hold_anything(content: Any) -> None:
+    """An agent with a model reads what JSON cannot hold as its repr."""
+    asked, go = threading.Event(), threading.Event()
+
+    def answer(request: CompletionRequest) -> CompletionResponse:
+        asked.set()
+        assert go.wait(BOUND)
+        last = request.messages[-1].content
+        return CompletionResponse(last, StopReason.END_TURN if "program" in last else StopReason.MAX_TOKENS)
+
+    with AgentPool(FunctionDriver(answer)) as pool:
+        handle = pool.spawn(SpawnConfig(AgentManifest(), "q"))
+        assert asked.wait(BOUND)
+        pool.router.send(AgentMessage(0, handle.id, content))
+        go.set()
+        assert "message from the program" in handle.result(BOUND).text
