@@ -73,6 +73,7 @@ class Inbox:
 
     def receive_nowait(self) -> AgentMessage | None:
         """Take the next message if there is one."""
+        fork.refuse_after_fork(self._router.generation)
         mailbox = self._endpoint.mailbox
         while mailbox is not None:
             try:
@@ -109,7 +110,7 @@ class MessageRouter:
         self._lock = threading.Lock()
         self._endpoints: dict[AgentId, Endpoint] = {PROGRAM: Endpoint(PROGRAM)}
         self._program_taken = False
-        self._generation = fork.generation()
+        self.generation = fork.generation()
         self.dead_letters = DeadLetters()
 
     @property
@@ -128,7 +129,7 @@ class MessageRouter:
             ValueError: The id is taken; or it is positive and this is a pool's router, where those are given out by
                 the supervisor (take a negative one).
         """
-        fork.refuse_after_fork(self._generation)
+        fork.refuse_after_fork(self.generation)
         if self._supervised and agent_id > PROGRAM:
             raise ValueError(f"positive ids are given out by the pool; register {-agent_id} instead")
         with self._lock:
@@ -163,7 +164,7 @@ class MessageRouter:
             InboxFull: No room in time.
             InboxClosed: The receiver ended while the sender waited.
         """
-        fork.refuse_after_fork(self._generation)
+        fork.refuse_after_fork(self.generation)
         endpoint = self._endpoints.get(message.to)
         if endpoint is None:
             raise NotRegistered(f"agent {message.to} is not registered: it ended, or never was", message)
@@ -193,7 +194,7 @@ class MessageRouter:
 
     def open(self, endpoint: Endpoint) -> Mailbox:
         """The mailbox of *endpoint*, made now if need be; closed if its id has gone."""
-        fork.refuse_after_fork(self._generation)
+        fork.refuse_after_fork(self.generation)
         with self._lock:
             if endpoint.mailbox is None:
                 mailbox = Mailbox(self._capacity)
