@@ -215,8 +215,8 @@ class Waiter(Agent):
         return self.receive(timeout=30).content
 pool = AgentPool()
 handle = spawn(pool, Waiter)
-ready()
 try:
+    ready()
     pool.join_all()
 except KeyboardInterrupt:
     print("interrupted", handle.done(), flush=True)
