@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 import pykka
 from loguru import logger
 
-from ..errors import ActorsError, Cancelled, InboxFull
+from ..errors import Cancelled, InboxFull
 from . import fork
 from .cancel import CancelToken
 from .clock import SYSTEM_CLOCK
-from .envelope import Envelope, PykkaActorDead, await_reply
+from .envelope import Envelope, PykkaActorDead, ask, ask_future
 from .future import PykkaAskTimeout, ReplyFuture
 from .janitor import janitor
 from .mailbox import Mailbox, MailboxClosed, Put
-from .member import Member, enter, refuse_wait_for
+from .member import Member, enter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,23 +90,11 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         """
         if not block:
             return self.ask_future(message)
-        refuse_wait_for(self._target)  # before it is sent: a refused ask must not be handled later
-        end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
-        future: ReplyFuture[Any] = ReplyFuture(self._target)
-        try:
-            self._send(Envelope(message, future), timeout, self._target)
-        except InboxFull:
-            raise PykkaAskTimeout(f"the mailbox of {self} had no room within {timeout} s") from None
-        return await_reply(future, None if end is None else max(0.0, end - SYSTEM_CLOCK.monotonic()), str(self))
+        return ask(self._send, self._target, message, timeout, str(self), "mailbox")
 
     def ask_future(self, message: Any) -> ReplyFuture[Any]:
         """Send *message* and return the future of its reply. Never raises: what goes wrong is in the future."""
-        future: ReplyFuture[Any] = ReplyFuture(self._target)
-        try:
-            self._send(Envelope(message, future), 0.0)
-        except ActorsError as error:
-            future.fail(error)
-        return future
+        return ask_future(self._send, self._target, message)
 
     def stop(self, *, block: bool = True, timeout: float | None = None) -> Any:
         """Tell it to end once it has handled what was accepted before. Never waits for room.
@@ -119,8 +107,8 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         Raises:
             AskTimeout: It has not ended in time; it still will.
         """
-        fork.refuse_after_fork(self._generation)
-        was_alive = self._stop()
+        was_alive = self.is_alive()
+        self._mailbox.seal()
         if not block:
             future: ReplyFuture[bool] = ReplyFuture(self._target)
             self._ended.add_done_callback(lambda _: future.set(was_alive))
@@ -130,11 +118,6 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         except PykkaAskTimeout:
             raise PykkaAskTimeout(f"{self} has not ended within {timeout} s; it still will") from None
         return was_alive
-
-    def _stop(self) -> bool:
-        alive = self.is_alive()
-        self._mailbox.seal()
-        return alive
 
     def abort(self, reason: str = "") -> None:
         """Cancel it now: what it handles is interrupted at its next checkpoint or wait, the rest is not handled."""
@@ -418,6 +401,9 @@ class AgentRef(pykka.ActorRef[Any]):
         """
         self._put(self._cell.message_from_program(message), message, timeout)
 
+    def _send(self, envelope: Envelope, timeout: float | None, target: Member | None) -> None:
+        self._put(envelope, envelope.message, timeout, target)
+
     def _put(self, item: Any, message: Any, timeout: float | None, target: Member | None = None) -> None:
         result = self._cell.supervisor.router.open(self._cell).put(item, timeout, target)
         if result is Put.FULL:
@@ -434,24 +420,11 @@ class AgentRef(pykka.ActorRef[Any]):
         """
         if not block:
             return self.ask_future(message)
-        refuse_wait_for(self._cell)
-        end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
-        future: ReplyFuture[Any] = ReplyFuture(self._cell)
-        try:
-            self._put(Envelope(message, future), message, timeout, self._cell)
-        except InboxFull:
-            raise PykkaAskTimeout(f"the inbox of {self._cell.label} had no room within {timeout} s") from None
-        left = None if end is None else max(0.0, end - SYSTEM_CLOCK.monotonic())
-        return await_reply(future, left, self._cell.label)
+        return ask(self._send, self._cell, message, timeout, self._cell.label, "inbox")
 
     def ask_future(self, message: Any) -> ReplyFuture[Any]:
         """Send *message* and return the future of its reply. Never raises."""
-        future: ReplyFuture[Any] = ReplyFuture(self._cell)
-        try:
-            self._put(Envelope(message, future), message, 0.0)
-        except ActorsError as error:
-            future.fail(error)
-        return future
+        return ask_future(self._send, self._cell, message)
 
     def stop(self, *, block: bool = True, timeout: float | None = None) -> Any:
         """Cancel the agent, and wait for its end.

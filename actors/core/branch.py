@@ -91,8 +91,7 @@ class Branch(Member):
 
     def expect_slot(self, waiter: Waiter) -> None:
         """It is being woken from *waiter*: its agent stands in line for a slot now."""
-        if not self._cell.has_slot:
-            self._cell.supervisor.expect_slot(waiter)
+        self._cell.expect_slot(waiter)
 
     def check(self) -> None:
         """Raise when its agent was cancelled, or when it ran past its time."""

@@ -388,7 +388,7 @@ class AgentCell(Endpoint, Member):
 
     def expect_slot(self, waiter: Waiter) -> None:
         """It is being woken from *waiter*: without a slot it stands in line for one now, not only when it runs."""
-        if not self.has_slot:
+        if not self.has_slot and self not in self.supervisor.slots.woken:
             self.supervisor.expect_slot(waiter)
 
     def park(self, on: str) -> None:

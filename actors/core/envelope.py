@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import pykka
 
-from ..errors import ActorDead, Cancelled, DeadlockError
-from .future import PykkaAskTimeout
+from ..errors import ActorDead, ActorsError, Cancelled, DeadlockError, InboxFull
+from .clock import SYSTEM_CLOCK
+from .future import PykkaAskTimeout, ReplyFuture
+from .member import refuse_wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .future import ReplyFuture
+    from .member import Member
+
+    Send = Callable[["Envelope", float | None, Member | None], None]
 
 
 class PykkaActorDead(ActorDead, pykka.ActorDeadError):
@@ -44,6 +48,34 @@ class Envelope:
             self.refuse(f"the actor was aborted while it handled the message ({cancelled})")
         except BaseException as error:  # noqa: BLE001 - the asker is told, the actor lives on
             self.reply_to.fail(error)
+
+
+def ask(send: Send, target: Member, message: Any, timeout: float | None, who: str, box: str) -> Any:
+    """Send *message* and wait for the reply; one deadline covers the room in the mailbox and the reply.
+
+    Args:
+        send: Puts an envelope into the mailbox of *target*.
+        who: How messages name the target.
+        box: How they name its mailbox.
+    """
+    refuse_wait_for(target)  # before it is sent: a refused ask must not be handled later
+    end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
+    future: ReplyFuture[Any] = ReplyFuture(target)
+    try:
+        send(Envelope(message, future), timeout, target)
+    except InboxFull:
+        raise PykkaAskTimeout(f"the {box} of {who} had no room within {timeout} s") from None
+    return await_reply(future, None if end is None else max(0.0, end - SYSTEM_CLOCK.monotonic()), who)
+
+
+def ask_future(send: Send, target: Member, message: Any) -> ReplyFuture[Any]:
+    """Send *message* and return the future of its reply. What goes wrong is in the future."""
+    future: ReplyFuture[Any] = ReplyFuture(target)
+    try:
+        send(Envelope(message, future), 0.0, None)
+    except ActorsError as error:
+        future.fail(error)
+    return future
 
 
 def await_reply(future: ReplyFuture[Any], timeout: float | None, who: str) -> Any:
