@@ -37,11 +37,17 @@ class Acts:
         return bool(self.calls or self.fires or self.refusals)
 
     def call(self) -> None:
-        """Run what may be a user's function. Each is taken before: so it runs once, also when Ctrl-C comes between."""
-        while self.fires:
-            self.fires.popleft().token.fire()
-        while self.refusals:
-            ask, text = self.refusals.popleft()
-            ask.refuse(text)
-        while self.calls:
-            self.calls.popleft()()
+        """Run what may be a user's function. Each is taken before, so it runs once; when Ctrl-C ends one of them, the
+        others run all the same.
+        """
+        try:
+            while self.fires:
+                self.fires.popleft().token.fire()
+            while self.refusals:
+                ask, text = self.refusals.popleft()
+                ask.refuse(text)
+            while self.calls:
+                self.calls.popleft()()
+        finally:
+            if self.may_be_slow():
+                self.call()

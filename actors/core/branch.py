@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from loguru import logger
 
-from .acts import Acts
 from .clock import SYSTEM_CLOCK
 from .member import Member, enter
+from .turn import Step
 from .waiter import Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from .acts import Acts
     from .cancel import CancelToken
     from .cell import AgentCell
     from .member import Node
@@ -202,14 +203,12 @@ class Branches:
 
     def ended(self, branch: Branch) -> None:
         """*branch* has done its work."""
-        acts = Acts()
-        with self._supervisor.turn:
+        with Step(self._supervisor) as acts:
             if branch.abandoned:
                 self._supervisor.stops.abandoned.discard(branch)
                 return
             branch.done = True
             self._leave(branch, acts)
-        self._supervisor.perform(acts)
 
     def _leave(self, branch: Branch, acts: Acts) -> None:
         cell = branch.cell
@@ -229,15 +228,13 @@ class Branches:
     def _abandon(self, branches: Iterable[Branch]) -> None:
         """Wait no longer for *branches* that still run: they are cancelled, and their threads are counted."""
         late: list[Branch] = []
-        acts = Acts()
-        with self._supervisor.turn:
+        with Step(self._supervisor) as acts:
             for branch in branches:
                 if not branch.done and not branch.abandoned:
                     branch.abandoned = True
                     self._supervisor.stops.abandoned.add(branch)
                     self._leave(branch, acts)
                     late.append(branch)
-        self._supervisor.perform(acts)
         for branch in late:
             stopped = branch.cell.token
             if stopped.cancelled:
@@ -247,9 +244,8 @@ class Branches:
 
     def park(self, branch: Branch, on: str) -> None:
         """*branch* waits for somebody else: its agent needs no slot if all its branches do."""
-        acts = Acts()
         cell = branch.cell
-        with self._supervisor.turn:
+        with Step(self._supervisor) as acts:
             branch.parks += 1
             if branch.abandoned or branch.parks > 1:  # parks nest
                 return
@@ -257,7 +253,6 @@ class Branches:
             if cell.working == 0:
                 cell.parked_on = on
                 self._lay_out(cell, acts)
-        self._supervisor.perform(acts)
 
     def resume(self, branch: Branch) -> None:
         """*branch* goes on: its agent needs a slot again, if it was the first to go on."""

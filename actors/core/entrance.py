@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import Cancelled, CapacityError, PoolClosed
-from .acts import Acts
 from .cell import AgentCell
 from .member import wait_for
 from .roster import Admission
+from .turn import Step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,9 +58,8 @@ class Entrance:
         # A deadline that nobody could watch is refused before anything is admitted.
         if any(spec.timeout is not None or spec.deadline is not None for spec in specs):
             self._supervisor.ensure_thread()
-        acts = Acts()
         waiting = None
-        with self._supervisor.turn:
+        with Step(self._supervisor) as acts:
             self._refuse_when_closed(parent)
             if not bounded or (not self._roster.admissions and self._roster.has_room(len(cells))):
                 self._roster.enter(cells, acts)
@@ -69,7 +68,6 @@ class Entrance:
                 waiting = Admission(cells)
                 self._roster.admissions.append(waiting)
                 self._roster.balance(acts)  # raises need: who parks next makes room
-        self._supervisor.perform(acts)
         if waiting is not None:
             self._await_room(waiting, timeout)
         return cells
@@ -99,12 +97,10 @@ class Entrance:
         try:
             wait_for(waiting.waiter, timeout, "room in the pool")
         finally:
-            acts = Acts()
-            with self._supervisor.turn:
+            with Step(self._supervisor) as acts:
                 if waiting in self._roster.admissions:
                     self._roster.admissions.remove(waiting)
                     self._roster.balance(acts)  # who stands behind may need less room
-            self._supervisor.perform(acts)
         if not waiting.admitted:
             if self._supervisor.shutdown.draining:
                 raise PoolClosed(f"pool {self._supervisor.name} closed while the spawn waited for room")

@@ -11,12 +11,12 @@ from .member import AnyOf, wait_for
 from .waiter import Waiter
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Hashable
 
     from .cell import AgentCell
     from .message import AgentId
     from .outcome import AgentOutcome
+    from .turn import Turn
 
 
 class JoinSet:
@@ -28,7 +28,7 @@ class JoinSet:
     it, the others take it. Waiters are woken after it is released.
     """
 
-    def __init__(self, turn: threading.Lock) -> None:
+    def __init__(self, turn: Turn) -> None:
         self._turn = turn
         self._pending: dict[AgentId, AgentCell] = {}
         self._ready: dict[AgentId, AgentCell] = {}  # in order of completion
@@ -88,7 +88,10 @@ class JoinSet:
     def remove(self, cell: AgentCell) -> None:
         """*cell* is not owed (any more): it was taken through its handle, or detached."""
         wakes: list[Waiter] = []
-        with self._turn:
+        with self._turn:  # the end of the agent looks at the owner, too
+            if cell.owner is not self:
+                return
+            cell.owner = None
             if self._pending.pop(cell.id, None) is not None:
                 self._left_pending(cell)
                 self._wake_all(wakes)
@@ -108,18 +111,22 @@ class JoinSet:
         end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
         woken = True
         while True:
-            with self._turn:
-                cell = self._pop_ready()
-                wakes = self._emptied() if cell is not None else []
-                if cell is None:
-                    if not self._pending:
-                        return None
-                    if woken:
-                        waiter = Waiter()
-                        self._next.append(waiter)
-            if cell is not None:
+            taken: dict[AgentId, AgentCell] = {}
+            try:
+                with self._turn:
+                    wakes = self._take_next(taken)
+                    if not taken:
+                        if not self._pending:
+                            return None
+                        if woken:
+                            waiter = Waiter()
+                            self._next.append(waiter)
                 for other in wakes:
                     other.wake()
+            except BaseException:  # a signal's handler has raised
+                self._give_back(taken)
+                raise
+            for cell in taken.values():
                 return cell.outcome
             if not woken:
                 raise TimeoutError(f"no agent ended within {timeout} s; nothing is lost")
@@ -131,8 +138,20 @@ class JoinSet:
                 if not woken:
                     self._leave(waiter)
 
-    def _pop_ready(self) -> AgentCell | None:
-        return self._ready.pop(next(iter(self._ready))) if self._ready else None
+    def _take_next(self, taken: dict[AgentId, AgentCell]) -> list[Waiter]:
+        if not self._ready:
+            return []
+        id_ = next(iter(self._ready))
+        taken[id_] = self._ready.pop(id_)
+        return self._emptied()
+
+    def _give_back(self, taken: dict[AgentId, AgentCell]) -> None:
+        """What was taken reached nobody: it is owed as before."""
+        with self._turn:
+            self._ready = {**taken, **self._ready}
+            waiter = self._next.popleft() if taken and self._next else None
+        if waiter is not None:
+            waiter.wake()
 
     def _leave(self, waiter: Waiter) -> None:
         """Stop waiting; a signal that came too late goes to the next one who waits."""
@@ -153,14 +172,18 @@ class JoinSet:
         """
         end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
         while True:
-            with self._turn:
-                if not self._busy(group):
-                    taken = self._take_group(group)
-                    wakes = self._emptied()
-                    break
-                waiter = Waiter()
-                entry = (group, waiter)
-                self._all.append(entry)
+            taken: dict[AgentId, AgentCell] = {}
+            try:
+                with self._turn:
+                    if not self._busy(group):
+                        wakes = self._take_all(group, taken)
+                        break
+                    waiter = Waiter()
+                    entry = (group, waiter)
+                    self._all.append(entry)
+            except BaseException:  # a signal's handler has raised
+                self._give_back(taken)
+                raise
             left = None if end is None else end - SYSTEM_CLOCK.monotonic()
             try:
                 woken = wait_for(waiter, left, "all outcomes")
@@ -169,31 +192,38 @@ class JoinSet:
                     self._all.remove(entry)
             if not woken and self._busy(group):
                 raise JoinTimeout(f"not all agents ended within {timeout} s; nothing was taken", self.partial(group))
-        for other in wakes:
-            other.wake()
-        return taken
+        try:
+            for other in wakes:
+                other.wake()
+            return _outcomes(taken)
+        except BaseException:
+            self._give_back(taken)
+            raise
 
     def partial(self, group: Hashable = None) -> dict[AgentId, AgentOutcome[Any]]:
         """What is there to be taken (of *group*), without taking it."""
         with self._turn:
-            return {id_: cell.outcome for id_, cell in self._of(group).items() if cell.outcome is not None}
+            return _outcomes(self._of(group))
 
     def _of(self, group: Hashable) -> dict[AgentId, AgentCell]:
         if group is None:
             return self._ready
         return {id_: cell for id_, cell in self._ready.items() if cell.spec.group == group}
 
-    def _take_group(self, group: Hashable) -> dict[AgentId, AgentOutcome[Any]]:
-        cells = self._of(group)
-        taken = {id_: cell.outcome for id_, cell in cells.items() if cell.outcome is not None}
+    def _take_all(self, group: Hashable, taken: dict[AgentId, AgentCell]) -> list[Waiter]:
+        taken.update(self._of(group))
         if group is None:
             self._ready = {}
         else:
             for id_ in taken:
                 del self._ready[id_]
-        return taken
+        return self._emptied()
 
     def pending(self) -> list[AgentCell]:
         """Those that have not ended yet."""
         with self._turn:
             return list(self._pending.values())
+
+
+def _outcomes(cells: dict[AgentId, AgentCell]) -> dict[AgentId, AgentOutcome[Any]]:
+    return {id_: cell.outcome for id_, cell in cells.items() if cell.outcome is not None}

@@ -42,8 +42,7 @@ class MapIterator:
         self._ordered = ordered
         self._timeout = timeout
         self._owed = JoinSet(supervisor.turn)
-        self._line: deque[AgentCell] = deque()  # the agents in the order of the source
-        self._held = 0
+        self._line: deque[AgentCell] = deque()  # if ordered: the agents in the order of the source
         self._error: BaseException | None = None
 
     def __iter__(self) -> MapIterator:
@@ -53,7 +52,7 @@ class MapIterator:
         self._supervisor.refuse_after_fork()
         end = None if self._timeout is None else SYSTEM_CLOCK.monotonic() + self._timeout
         self._fill()
-        if not self._held:
+        if not self._held():
             error, self._error = self._error, None
             if error is not None:
                 raise error
@@ -61,25 +60,31 @@ class MapIterator:
         left = None if end is None else max(0.0, end - SYSTEM_CLOCK.monotonic())
         outcome = self._next_in_line(left) if self._ordered else self._owed.next(left)
         assert outcome is not None
-        self._held -= 1
         return outcome
+
+    def _held(self) -> int:
+        """How many were pulled and not yielded."""
+        return len(self._line) if self._ordered else len(self._owed)
 
     def _next_in_line(self, timeout: float | None) -> AgentOutcome[Any]:
         cell = self._line[0]
         if cell.outcome is None and not self._supervisor.wait_ended(cell, timeout):
             raise TimeoutError(f"{cell.label} is still {cell.status} after {timeout} s; the iterator goes on")
-        self._line.popleft()
         self._supervisor.disown(cell)
         assert cell.outcome is not None
+        self._line.popleft()  # last: Ctrl-C before it loses nothing
         return cell.outcome
 
     def _fill(self) -> None:
         """Admit from the source up to the bound."""
         bound = 2 * self._supervisor.slots.limit + 16
-        while self._source is not None and self._held < bound:
+        while self._source is not None and self._held() < bound:
             try:
                 spec = self._spec(next(self._source))
-                (cell,) = self._supervisor.entrance.admit([spec], owner=self._owed, bounded=False)
+                with self._supervisor.turn.shield:  # an agent that is admitted stands in the line
+                    (cell,) = self._supervisor.entrance.admit([spec], owner=self._owed, bounded=False)
+                    if self._ordered:
+                        self._line.append(cell)
             except StopIteration:
                 self._source = None
             except BaseException as error:  # raised once what was admitted is yielded
@@ -87,21 +92,17 @@ class MapIterator:
                     raise
                 self._source = None
                 self._error = error
-            else:
-                self._held += 1
-                if self._ordered:
-                    self._line.append(cell)
 
     def close(self) -> None:
         """Read no further, and cancel what was admitted and not yielded."""
         source, self._source = self._source, None
+        owed, self._owed = self._owed, JoinSet(self._supervisor.turn)
         close = getattr(source, "close", None)
-        self._held = 0
         try:
             if callable(close):
                 close()
         finally:
-            _cancel_pending(self._supervisor, self._owed)
+            _cancel_pending(self._supervisor, owed)
         self._line.clear()
         self._error = None
 
@@ -112,9 +113,10 @@ class MapIterator:
         self.close()
 
     def __del__(self) -> None:
-        if not getattr(self, "_held", 0):
+        owed = getattr(self, "_owed", None)
+        if not owed:
             return
-        supervisor, owed = self._supervisor, self._owed
+        supervisor = self._supervisor
         start_from_collector(lambda: _cancel_pending(supervisor, owed), f"{supervisor.name}-map-end")
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 from ..errors import DeadlockError
-from .acts import Acts
 from .cell import AgentCell
 from .janitor import janitor
 from .member import current, wait_for
+from .turn import Step
 from .waiter import Waiter
 
 if TYPE_CHECKING:
@@ -51,13 +51,11 @@ class Shutdown:
         return self._wait_until_idle(timeout)
 
     def _refuse_from_now(self, *, closed: bool) -> None:
-        acts = Acts()
-        with self._supervisor.turn:
+        with Step(self._supervisor) as acts:
             self.draining = True
             self.closed = self.closed or closed
             acts.wakes += [admission.waiter for admission in self._supervisor.roster.admissions]
             self._supervisor.roster.admissions.clear()
-        self._supervisor.perform(acts)
 
     def _wait_until_idle(self, timeout: float | None) -> bool:
         end = float("inf") if timeout is None else self._supervisor.clock.monotonic() + timeout
@@ -121,11 +119,4 @@ class Shutdown:
             self._supervisor.join(min(self._supervisor.abort_timeout, threading.TIMEOUT_MAX))
         with self._supervisor.turn:
             stuck = {stray.thread for stray in self._supervisor.stops.abandoned}
-        end = self._supervisor.clock.monotonic() + self._supervisor.abort_timeout
-        for thread in self._supervisor.crew.threads():
-            if thread is not threading.current_thread() and thread.ident not in stuck:
-                left = end - self._supervisor.clock.monotonic()
-                try:
-                    thread.join(min(max(0.0, left), threading.TIMEOUT_MAX))
-                except RuntimeError:  # not started yet: it ends with its job, which has nothing to do any more
-                    pass
+        self._supervisor.crew.join(self._supervisor.abort_timeout, stuck)

@@ -9,11 +9,8 @@ from loguru import logger
 
 from . import fork
 from .actor import Actor
-from .acts import Acts
 from .branch import Branches
-from .cell import AgentCell, Ending
 from .clock import SYSTEM_CLOCK, Clock
-from .crash import crashed
 from .dispatcher import Dispatcher, posted
 from .entrance import Entrance
 from .event import AgentParked, AgentResumed
@@ -26,12 +23,15 @@ from .shutdown import Shutdown
 from .stops import Stops
 from .threads import Crew
 from .timers import Timers
+from .turn import Step, Turn
 from .waiter import Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from .acts import Acts
     from .branch import Branch
+    from .cell import AgentCell
     from .envelope import Envelope
     from .event import Event
     from .member import Node
@@ -75,7 +75,7 @@ class Supervisor(Actor):
         super().__init__()
         self.name = name
         self.clock = clock
-        self.turn = threading.Lock()
+        self.turn = Turn()
         self.abort_timeout = abort_timeout
         self.listening = sink is not None
         self.crew = Crew(name, keep=max(KEPT_WORKERS, max_concurrent))
@@ -115,31 +115,25 @@ class Supervisor(Actor):
 
     def rebalance(self) -> None:
         """A slot was laid out, and somebody needs one."""
-        acts = Acts()
-        with self.turn:
+        with Step(self) as acts:
             self.roster.balance(acts)
-        self.perform(acts)
 
     def expect_slot(self, waiter: Waiter) -> None:
         """Whoever is parked at *waiter*, and holds no slot, is about to be woken."""
-        acts = Acts()
-        with self.turn:
+        with Step(self) as acts:
             self.roster.expect(waiter)
             self.roster.balance(acts)
-        self.perform(acts)
 
     def reclaim_slot(self, cell: AgentCell) -> None:
         """Wait until *cell* holds a slot again. A cancelled agent goes on without one, to its end."""
         if cell.token.cancelled:
             return
         waiter = Waiter()
-        acts = Acts()
-        with self.turn:
+        with Step(self) as acts:
             if cell.has_slot or cell.stopping or cell.outcome is not None:
                 return
             self.slots.woken.setdefault(cell, []).append(waiter)
             self.roster.balance(acts)
-        self.perform(acts)
         forget = cell.token.on_cancel(waiter.wake)
         try:
             waiter.wait()
@@ -162,21 +156,20 @@ class Supervisor(Actor):
 
     def _end(self, cell: AgentCell, outcome: AgentOutcome[Any], worker: Worker) -> tuple[AgentCell | None, bool]:
         """Settle *cell*; who this worker runs next, and whether the worker was put to rest."""
-        acts = Acts()
-        following: AgentCell | None = None
-        rested = False
         while True:
-            with self.turn:
-                if not cell.children or cell.outcome is not None:
+            following: AgentCell | None = None
+            rested = False
+            with Step(self) as acts:
+                ended = not cell.children or cell.outcome is not None
+                if ended:
                     self._settle(cell, outcome, acts)
                     # A worker with callbacks to call must not take the next agent: a slow one would hold it up.
                     if not acts.may_be_slow():
                         following = acts.starts.popleft() if acts.starts else None
                         rested = following is None and self.crew.rest(worker)
-                    break
+            if ended:
+                return following, rested
             cell.end_children()  # born at the last moment, by on_end or by a thread of the agent's own
-        self.perform(acts)
-        return following, rested
 
     def _settle(self, cell: AgentCell, outcome: AgentOutcome[Any], acts: Acts) -> None:
         if cell.outcome is None:
@@ -186,53 +179,8 @@ class Supervisor(Actor):
             cell.release()
         self.roster.balance(acts)
 
-    def perform(self, acts: Acts, *, calls_here: bool = True) -> None:
-        """Do what a turn decided. Called without the turn.
-
-        Args:
-            calls_here: False hands what may be slow, the user's callbacks, to a worker: the timers must go on, and an
-                abort returns at once.
-        """
-        try:
-            self._start_and_wake(acts)
-            if calls_here or not acts.may_be_slow():
-                acts.call()
-            else:
-                self._call_elsewhere(acts)
-        except KeyboardInterrupt:  # whoever was given a slot is started all the same, and who waits is told
-            self._start_and_wake(acts)
-            acts.call()
-            raise
-        if self._timers.earlier():
-            self._wake_timer_thread()
-
-    def _start_and_wake(self, acts: Acts) -> None:
-        while acts.starts:
-            cell = acts.starts[0]
-            try:
-                self.crew.start(self._job(cell))
-                acts.starts.popleft()
-            except RuntimeError as error:  # "can't start new thread": a clear outcome instead of a hang
-                acts.starts.popleft()
-                logger.error("{} could not be started: {}", cell.label, error)
-                with self.turn:
-                    ending = Ending(AgentStatus.CRASHED, error=crashed(error))
-                    self.roster.settle(cell, cell.make_outcome(ending), acts)
-                    self.roster.balance(acts)
-        for waiter in acts.wakes:
-            waiter.wake()
-
-    def _call_elsewhere(self, acts: Acts) -> None:
-        def call(_: Worker) -> bool:
-            acts.call()
-            return False
-
-        try:
-            self.crew.start(call)
-        except RuntimeError:  # no thread can be started
-            acts.call()
-
-    def _job(self, cell: AgentCell) -> Callable[[Worker], bool]:
+    def job(self, cell: AgentCell) -> Callable[[Worker], bool]:
+        """What a worker does for *cell*."""
         return lambda worker: self.work(cell, worker)
 
     # Cancels ----------------------------------------------------------------------------------------------------
@@ -249,24 +197,20 @@ class Supervisor(Actor):
     def cancel_all(self, reason: str, cells: Iterable[AgentCell] | None = None) -> int:
         """Cancel *cells*, or everybody; returns at once how many had not ended."""
         self.refuse_after_fork()
-        acts = Acts()
-        with self.turn:
+        with Step(self, calls_here=False) as acts:
             running = [cell for cell in (self.roster.everybody() if cells is None else cells) if cell.outcome is None]
             self.stops.cancel(running, reason, acts)
             self.roster.balance(acts)
-        self.perform(acts, calls_here=False)
         return len(running)
 
     def stop_children(self, cell: AgentCell) -> Waiter | None:
         """Cancel what still runs below *cell*; a waiter that is woken when all of it has ended, or None."""
         if not cell.children:
             return None
-        acts = Acts()
-        with self.turn:
+        with Step(self) as acts:
             self.stops.cancel(list(cell.children.values()), f"{cell.label} ended", acts)
             waiter = cell.await_children()
             self.roster.balance(acts)
-        self.perform(acts)
         return waiter
 
     # Outcomes ---------------------------------------------------------------------------------------------------
@@ -303,8 +247,7 @@ class Supervisor(Actor):
     def disown(self, cell: AgentCell) -> None:
         """The outcome of *cell* is owed to nobody (any more)."""
         self.refuse_after_fork()
-        with self.turn:  # the end of the agent looks at the owner, too
-            owner, cell.owner = cell.owner, None
+        owner = cell.owner
         if owner is not None:
             owner.remove(cell)
 
@@ -318,7 +261,10 @@ class Supervisor(Actor):
                     self._start_actor_loop()
                     self.has_thread = True
 
-    def _wake_timer_thread(self) -> None:
+    def mind_timers(self) -> None:
+        """See to it that the supervisor's own thread wakes when the next timer is due."""
+        if not self._timers.earlier():
+            return
         try:
             self.ensure_thread()
         except RuntimeError:  # no thread can be started: whoever waits in close() minds the timers
@@ -346,11 +292,9 @@ class Supervisor(Actor):
 
     def tick(self) -> None:
         """Handle the timers that are due."""
-        acts = Acts()
-        with self.turn:
+        with Step(self, calls_here=False) as acts:
             self.stops.handle_due(acts)
             self.roster.balance(acts)
-        self.perform(acts, calls_here=False)
 
     def _handle(self, envelope: Envelope) -> Any:
         """Handle a foreign message. One that fails is reported, and ends nothing."""
@@ -416,13 +360,11 @@ class Supervisor(Actor):
     def resize(self, max_concurrent: int) -> None:
         """Change the limit; who runs already runs on."""
         self.refuse_after_fork()
-        acts = Acts()
-        with self.turn:
+        with Step(self) as acts:
             self.slots.limit = max_concurrent
             self.crew.keep = max(KEPT_WORKERS, max_concurrent)
             self.roster.refuse_hopeless(acts)
             self.roster.balance(acts)
-        self.perform(acts)
 
     def abort_at_exit(self) -> None:
         """Abort at the end of the program: no drain."""

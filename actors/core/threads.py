@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 from loguru import logger
 
+from .clock import SYSTEM_CLOCK
+from .waiter import Waiter
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     Job = Callable[["Worker"], bool]
 
@@ -40,13 +43,14 @@ class Worker:
     A job gets its worker and answers whether it has already put the worker to rest (see :meth:`Crew.rest`).
     """
 
-    __slots__ = ("_crew", "_gate", "_job", "thread")
+    __slots__ = ("_crew", "_gate", "_job", "begun", "thread")
 
     def __init__(self, crew: Crew, job: Job) -> None:
         self._crew = crew
         self._gate = threading.Lock()
         self._gate.acquire()
         self._job: Job | None = job
+        self.begun = Waiter()  # opened when the start of the thread is over, whatever came of it
         self.thread = threading.Thread(target=self._run, name=crew.next_name(), daemon=True)
 
     def assign(self, job: Job | None) -> None:
@@ -78,9 +82,10 @@ class Crew:
     """Starts jobs on idle workers, or on new ones.
 
     Guarantees: a job starts or :meth:`start` raises; at most ``keep`` workers idle, the others end; after
-    :meth:`close` idle workers end and busy ones end with their job.
+    :meth:`close` idle workers end, busy ones end with their job, and no thread is started any more.
 
-    Locks: ``_lock`` guards ``_workers``. ``_idle`` changes by single list operations, which are atomic.
+    Locks: ``_lock`` guards ``_workers`` and ``_closing``. ``_idle`` changes by single list operations, which are
+    atomic.
     """
 
     def __init__(self, name: str, keep: int) -> None:
@@ -100,21 +105,27 @@ class Crew:
         """Run *job* on a worker.
 
         Raises:
-            RuntimeError: No thread can be started.
+            RuntimeError: No thread can be started, or the crew was closed.
         """
         try:
             worker = self._idle.pop()
         except IndexError:
-            worker = Worker(self, job)
-            with self._lock:
-                self._workers.add(worker)
-            try:
-                worker.thread.start()
-            except RuntimeError:  # not by Ctrl-C: then it may run
-                self.left(worker)
-                raise
+            self._start_new(Worker(self, job))
         else:
             worker.assign(job)
+
+    def _start_new(self, worker: Worker) -> None:
+        with self._lock:
+            if self._closing:
+                raise RuntimeError("the pool has ended: it starts no thread any more")
+            self._workers.add(worker)
+        try:
+            worker.thread.start()
+        except RuntimeError:
+            self.left(worker)
+            raise
+        finally:
+            worker.begun.wake()
 
     def rest(self, worker: Worker) -> bool:
         """Let *worker* be used again; False when it should end."""
@@ -140,7 +151,8 @@ class Crew:
 
     def close(self) -> None:
         """End idle workers now and the others after their job; returns at once."""
-        self._closing = True
+        with self._lock:
+            self._closing = True
         while True:
             try:
                 worker = self._idle.pop()
@@ -152,3 +164,15 @@ class Crew:
         """The threads of all workers."""
         with self._lock:
             return [worker.thread for worker in self._workers]
+
+    def join(self, timeout: float, stuck: Collection[int]) -> None:
+        """After a close: wait for the ends of all threads but this one and the *stuck* ones, given by their idents."""
+        end = SYSTEM_CLOCK.monotonic() + timeout
+        with self._lock:
+            workers = list(self._workers)
+        for worker in workers:
+            left = max(0.0, end - SYSTEM_CLOCK.monotonic())
+            if worker.begun.wait(left) and worker.thread.ident is not None:
+                thread = worker.thread
+                if thread is not threading.current_thread() and thread.ident not in stuck:
+                    thread.join(min(left, threading.TIMEOUT_MAX))

@@ -76,7 +76,7 @@ calls = {
     "ask_future": lambda: ref.ask_future("x").get(),
     "stop": lambda: ref.stop(),
 }
-pool._supervisor.turn.acquire()  # as if another thread held it at the fork: the child must not need it
+pool._supervisor.turn.__enter__()  # as if another thread held it at the fork: the child must not need it
 child = os.fork()
 if child == 0:
     answers = {}
@@ -99,7 +99,7 @@ if child == 0:
         sys.stdout.flush()
         os._exit(0)
 _, status = os.waitpid(child, 0)
-pool._supervisor.turn.release()
+pool._supervisor.turn.__exit__()
 print(json.dumps(handle.status), flush=True)
 pool.close()
 ref.stop(timeout=10)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from actors.core.acts import Acts
 from actors.core.member import wait_for
 from actors.core.stops import WAVE
 from actors.core.waiter import Waiter
@@ -80,20 +81,22 @@ def test_a_queued_child_of_a_cancelled_parent_never_starts(supervise: Any, start
 # Waves ----------------------------------------------------------------------------------------------------------
 
 
-def test_thousands_are_marked_at_once_and_woken_in_waves(supervise: Any, start: Any, eventually: Any) -> None:
+def test_thousands_are_marked_at_once_and_woken_in_waves(
+    supervise: Any, start: Any, eventually: Any, monkeypatch: Any
+) -> None:
     """Everybody who looks sees the cancel; only one wave is woken by it, and who ends wakes the next one."""
     count = 3 * WAVE
     supervisor = supervise(max_concurrent=4, max_live=count)
     handles = [start(supervisor, parks) for _ in range(count)]
     eventually(lambda: supervisor.figures()["parked"] == count)
     acts_fired: list[int] = []
-    real = supervisor.perform
+    real = Acts.call
 
-    def perform(acts: Any, **how: Any) -> None:
+    def call(acts: Acts) -> None:
         acts_fired.append(len(acts.fires))
-        real(acts, **how)
+        real(acts)
 
-    supervisor.perform = perform
+    monkeypatch.setattr(Acts, "call", call)
     supervisor.cancel_all("all")
     assert all(handle._cell.token.cancelled for handle in handles)
     assert {handle.outcome(10).status for handle in handles} == {"cancelled"}

@@ -1,55 +1,82 @@
-"""What a turn decided is done once, whatever comes in between."""
+"""What a step decided is done once, whatever comes in between."""
 
 from __future__ import annotations
 
-from collections import deque
+import signal
 from typing import Any
 
 import pytest
 
-from actors.core.acts import Acts
+from actors.core.turn import Step
 
 
-def test_an_interrupt_before_the_thread_starts_loses_no_agent(supervise: Any, start: Any, monkeypatch: Any) -> None:
-    """Ctrl-C in the caller's thread: the one who was given a slot is started all the same, and the caller is told."""
-    supervisor = supervise()
-    real = supervisor.crew.start
-    steps: list[str] = []
-
-    def interrupted(job: Any) -> None:
-        steps.append("start")
-        if len(steps) == 1:
-            raise KeyboardInterrupt
-        real(job)
-
-    monkeypatch.setattr(supervisor.crew, "start", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        start(supervisor, lambda _: "ran")
-    assert [outcome.result for outcome in supervisor.owed.all(10).values()] == ["ran"]
-
-
-def test_an_interrupt_after_the_thread_started_runs_the_agent_once(
-    supervise: Any, start: Any, monkeypatch: Any, eventually: Any
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_interrupt_around_the_start_of_a_thread_loses_no_agent(
+    supervise: Any, start: Any, monkeypatch: Any, when: str
 ) -> None:
-    """The second start finds its one life taken."""
+    """Ctrl-C in the caller's thread: the one who was given a slot runs, once, and the caller is told."""
     supervisor = supervise()
     real = supervisor.crew.start
-    steps: list[str] = []
-    runs: list[int] = []
 
     def interrupted(job: Any) -> None:
+        if when == "before":
+            signal.raise_signal(signal.SIGINT)
         real(job)
-        steps.append("start")
-        if len(steps) == 1:
-            raise KeyboardInterrupt
+        if when == "after":
+            signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(supervisor.crew, "start", interrupted)
+    runs: list[int] = []
     with pytest.raises(KeyboardInterrupt):
         start(supervisor, lambda cell: runs.append(cell.id))
     assert len(supervisor.owed.all(10)) == 1
-    eventually(lambda: len(supervisor.crew._idle) == len(supervisor.crew.threads()))
     assert runs == [1]
-    assert steps == ["start", "start"]
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGUSR1"])
+def test_a_signal_inside_a_step_waits_for_its_end(supervise: Any, start: Any, name: str) -> None:
+    """Its handler may call the pool, and what was decided is done before."""
+    supervisor = supervise()
+    handle = start(supervisor, lambda cell: cell.token.wait(10) and cell.token.check())
+    number = getattr(signal, name)
+    seen: list[tuple[int, int]] = []
+
+    def handler(*_: Any) -> None:
+        seen.append((len(supervisor.cells()[0]), supervisor.cancel_all("a signal")))
+
+    previous = signal.signal(number, handler)
+    try:
+        with Step(supervisor):
+            signal.raise_signal(number)
+            assert not seen
+        assert seen == [(1, 1)]
+        assert signal.getsignal(number) is handler
+    finally:
+        signal.signal(number, previous)
+    assert handle.outcome(10).status == "cancelled"
+
+
+def test_each_of_several_signals_is_handled_once(supervise: Any) -> None:
+    """In the order in which they came; one whose handler raises keeps none of the others from theirs."""
+    supervisor = supervise()
+    seen: list[int] = []
+
+    def handler(number: int, _: Any) -> None:
+        seen.append(number)
+        if number == signal.SIGUSR1:
+            raise ValueError("from the handler")
+
+    numbers = [signal.SIGUSR1, signal.SIGTERM, signal.SIGUSR2]
+    previous = [signal.signal(number, handler) for number in numbers]
+    try:
+        with pytest.raises(ValueError, match="from the handler"), supervisor.turn:
+            for number in numbers:
+                signal.raise_signal(number)
+        assert seen == numbers
+        assert [signal.getsignal(number) for number in numbers] == [handler] * 3
+    finally:
+        for number, old in zip(numbers, previous, strict=True):
+            signal.signal(number, old)
 
 
 def test_an_interrupt_between_callbacks_calls_each_once(supervise: Any) -> None:
@@ -62,8 +89,7 @@ def test_an_interrupt_between_callbacks_calls_each_once(supervise: Any) -> None:
         if calls.count("second") == 1:
             raise KeyboardInterrupt
 
-    acts = Acts(calls=deque([lambda: calls.append("first"), interrupts, lambda: calls.append("third")]))
-    with pytest.raises(KeyboardInterrupt):
-        supervisor.perform(acts)
+    with pytest.raises(KeyboardInterrupt), Step(supervisor) as acts:
+        acts.calls += [lambda: calls.append("first"), interrupts, lambda: calls.append("third")]
     assert calls.count("first") == 1
     assert calls.count("third") == 1

@@ -205,14 +205,38 @@ def test_close_wins_against_a_worker_that_rests(monkeypatch: pytest.MonkeyPatch,
     assert answers == [True]
 
 
-def test_a_closed_crew_keeps_nobody(eventually: Any) -> None:
-    """A job that starts after the close still runs, and its worker ends with it."""
+def test_a_closed_crew_starts_nobody() -> None:
+    """So when its threads were joined, none comes after."""
     crew = Crew("crew", keep=2)
     crew.close()
+    with pytest.raises(RuntimeError, match="ended"):
+        crew.start(job(lambda: None))
+    assert crew.threads() == []
+
+
+def test_a_join_waits_also_for_a_thread_that_is_just_starting(
+    in_thread: Any, gate: Any, monkeypatch: Any, eventually: Any
+) -> None:
+    """It was counted before it could be joined."""
+    crew = Crew("crew", keep=2)
+    real = threading.Thread.start
+
+    def slow(thread: threading.Thread) -> None:
+        if thread.name.startswith("crew-"):
+            gate.hold()
+        real(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", slow)
     done = threading.Event()
-    crew.start(job(done.set))
-    assert done.wait(10)
-    eventually(lambda: crew.threads() == [])
+    starting = in_thread(crew.start, job(done.set))
+    gate.await_reached()
+    crew.close()
+    joining = in_thread(lambda: (crew.join(10, ()), done.is_set()))
+    eventually(lambda: joining.thread.is_alive())
+    assert not joining.done()
+    gate.open()
+    assert joining.result(10)[1]
+    starting.result(10)
 
 
 # From a collector -----------------------------------------------------------------------------------------------
