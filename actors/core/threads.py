@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import itertools
 import threading
+from collections import deque
 from typing import TYPE_CHECKING
 
 from loguru import logger
@@ -84,7 +85,7 @@ class Crew:
     Guarantees: a job starts or :meth:`start` raises; at most ``keep`` workers idle, the others end; after
     :meth:`close` idle workers end, busy ones end with their job, and no thread is started any more.
 
-    Locks: ``_lock`` guards ``_workers`` and ``_closing``. ``_idle`` changes by single list operations, which are
+    Locks: ``_lock`` guards ``_workers``, ``_leaving`` and ``_closing``. ``_idle`` changes by single list operations, which are
     atomic.
     """
 
@@ -93,6 +94,7 @@ class Crew:
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._workers: set[Worker] = set()
+        self._leaving: deque[Worker] = deque()  # done, but their threads may not have ended yet
         self._idle: list[Worker] = []
         self._closing = False
         self.keep = keep
@@ -148,6 +150,9 @@ class Crew:
         """*worker* has ended."""
         with self._lock:
             self._workers.discard(worker)
+            while self._leaving and not self._leaving[0].thread.is_alive():
+                self._leaving.popleft()
+            self._leaving.append(worker)
 
     def close(self) -> None:
         """End idle workers now and the others after their job; returns at once."""
@@ -169,7 +174,7 @@ class Crew:
         """After a close: wait for the ends of all threads but this one and the *stuck* ones, given by their idents."""
         end = SYSTEM_CLOCK.monotonic() + timeout
         with self._lock:
-            workers = list(self._workers)
+            workers = [*self._workers, *self._leaving]
         for worker in workers:
             left = max(0.0, end - SYSTEM_CLOCK.monotonic())
             if worker.begun.wait(left) and worker.thread.ident is not None:
