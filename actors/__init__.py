@@ -45,7 +45,8 @@ from .agent.ports import (
     ToolResultMessage,
     UserMessage,
 )
-from .core.actor import Actor, ActorRef
+from .core.actor import Actor, supervise
+from .core.actor_cell import ActorEnd
 from .core.cancel import CancelToken, Deadline
 from .core.dead_letter import DeadLetter, DeadLetterReason, DeadLetters
 from .core.dump import AgentDump, PoolDump
@@ -65,6 +66,7 @@ from .core.log import NAMESPACE as _NAMESPACE
 from .core.log import log
 from .core.message import AgentId, AgentMessage
 from .core.outcome import AgentOutcome, AgentStatus
+from .core.reference import ActorRef
 from .core.router import Inbox, MessageRouter
 from .core.spec import Backoff, RestartPolicy
 from .drivers.function import FunctionDriver
@@ -132,6 +134,7 @@ __all__ = [  # noqa: RUF022 - grouped for people, not sorted
     "SpawnConfig",
     # Actors and messages
     "Actor",
+    "ActorEnd",
     "ActorRef",
     "AgentId",
     "AgentMessage",
@@ -143,6 +146,7 @@ __all__ = [  # noqa: RUF022 - grouped for people, not sorted
     "Inbox",
     "MessageRouter",
     "ReplyFuture",
+    "supervise",
     # Manifests and capabilities
     "AgentManifest",
     "Browser",

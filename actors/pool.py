@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from .agent.config import SpawnConfig
     from .agent.outfit import ToolSource
     from .agent.ports import LlmDriver, MemorySubstrate
-    from .core.actor import ActorRef
     from .core.cell import AgentCell
     from .core.event import Event
     from .core.message import AgentId
     from .core.outcome import AgentOutcome, AgentStatus
+    from .core.reference import ActorRef
     from .core.router import Inbox, MessageRouter
     from .core.spec import AgentSpec
 
@@ -304,7 +304,7 @@ class AgentPool:
     @property
     def supervisor(self) -> ActorRef[Supervisor]:
         """The supervisor as a Pykka actor."""
-        self._core.ensure_thread()
+        self._core.timekeeper.ensure_thread()
         return self._core.actor_ref
 
     @property

@@ -158,7 +158,8 @@ class Agent(AgentActor, Generic[T]):
         message = AgentMessage(self._cell.id, to, content)
         supervisor = self._cell.supervisor
         if self._cell.outcome is not None:  # it was abandoned: what it does now must reach nobody
-            supervisor.router.dead_letters.add(message, DeadLetterReason.SENDER_ABANDONED)
+            letters = supervisor.router.dead_letters
+            letters.announce(letters.add(message, DeadLetterReason.SENDER_ABANDONED, f"agent {to}"))
             return
         supervisor.router.send(message, timeout)
         if supervisor.listening:

@@ -2,157 +2,76 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import uuid
 import weakref
-from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import pykka
 from loguru import logger
 
-from ..errors import Cancelled, InboxFull
-from . import fork
-from .cancel import CancelToken
+from ..errors import InboxFull
+from .actor_cell import ActorCell, Supervision
 from .clock import SYSTEM_CLOCK
+from .crash import raise_ctrl_c
+from .dead_letter import DeadLetterReason
 from .envelope import Envelope, PykkaActorDead, ask, ask_future
-from .future import PykkaAskTimeout, ReplyFuture
-from .janitor import janitor
-from .mailbox import Mailbox, MailboxClosed, Put
-from .member import Member, enter
+from .future import ReplyFuture
+from .mailbox import Mailbox, Put
+from .reference import ActorRef
+from .restarts import Restarts
+from .spec import Backoff, RestartPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .member import Node
-    from .waiter import Waiter
+    from .cancel import CancelToken
+    from .dead_letter import DeadLetter
+    from .member import Member
 
-A = TypeVar("A", bound="Actor")
-
-EXIT_TIMEOUT = 5.0
-"""Seconds that an actor has for its cleanup when the program ends."""
-
-
-class ActorRef(pykka.ActorRef[A], Generic[A]):
-    """A reference to an actor, safe to pass around and to use from any thread."""
-
-    def __init__(self, actor: A) -> None:
-        super().__init__(actor)
-        self._mailbox = actor.mailbox
-        self._target: Member = actor
-        self._ended = actor.ended
-        self._token = actor.cancel_token
-        self._generation = fork.generation()
-
-    def is_alive(self) -> bool:
-        """Has it not ended yet? It may end at any moment after the answer."""
-        fork.refuse_after_fork(self._generation)
-        return not self.actor_stopped.is_set()
-
-    def tell(self, message: Any, timeout: float | None = 0.0) -> None:
-        """Send *message* without waiting for a reply.
-
-        Args:
-            message: Any object.
-            timeout: Seconds to wait for room in the mailbox; 0 does not wait, None waits for ever.
-        Raises:
-            InboxFull: No room in time.
-            ActorDead: The actor ended, or was told to stop.
-        """
-        self._send(Envelope(message), timeout)
-
-    def _send(self, envelope: Envelope, timeout: float | None, target: Member | None = None) -> None:
-        fork.refuse_after_fork(self._generation)
-        result = self._mailbox.put(envelope, timeout, target)
-        if result is Put.FULL:
-            capacity = self._mailbox.capacity
-            raise InboxFull(f"the mailbox of {self} is full ({capacity} messages)", envelope.message)
-        if result is Put.CLOSED:
-            raise PykkaActorDead(f"{self} has stopped", envelope.message)
-
-    def ask(self, message: Any, timeout: float | None = None, *, block: bool = True) -> Any:
-        """Send *message* and wait for the reply.
-
-        Args:
-            message: Any object.
-            timeout: Seconds for the whole call, room in the mailbox included; None waits for ever.
-            block: False returns the future instead, as Pykka does.
-        Returns:
-            The reply, as the handler returned it.
-        Raises:
-            ActorDead: It ended before it handled the message.
-            AskTimeout: No reply in time; the handler may still run.
-            DeadlockError: It waits for the caller.
-            Exception: What the handler raised, as a copy ``from`` the original.
-        Threads: Any.
-        Source: Erlang's ``gen_server:call``.
-        """
-        if not block:
-            return self.ask_future(message)
-        return ask(self._send, self._target, message, timeout, str(self), "mailbox")
-
-    def ask_future(self, message: Any) -> ReplyFuture[Any]:
-        """Send *message* and return the future of its reply. Never raises: what goes wrong is in the future."""
-        return ask_future(self._send, self._target, message)
-
-    def stop(self, *, block: bool = True, timeout: float | None = None) -> Any:
-        """Tell it to end once it has handled what was accepted before. Never waits for room.
-
-        Args:
-            block: Wait for the end, cleanup included.
-            timeout: Seconds to wait.
-        Returns:
-            False if it was dead before, else True; a future of that when *block* is False.
-        Raises:
-            AskTimeout: It has not ended in time; it still will.
-        """
-        was_alive = self.is_alive()
-        self._mailbox.seal()
-        if not block:
-            future: ReplyFuture[bool] = ReplyFuture(self._target)
-            self._ended.add_done_callback(lambda _: future.set(was_alive))
-            return future
-        try:
-            self._ended.get(timeout=timeout)
-        except PykkaAskTimeout:
-            raise PykkaAskTimeout(f"{self} has not ended within {timeout} s; it still will") from None
-        return was_alive
-
-    def abort(self, reason: str = "") -> None:
-        """Cancel it now: what it handles is interrupted at its next checkpoint or wait, the rest is not handled."""
-        fork.refuse_after_fork(self._generation)
-        self._token.cancel(reason)
-        self._mailbox.seal()
+SUPERVISED = RestartPolicy(max_restarts=3, window=60.0, backoff=Backoff())
+"""How a supervised actor is restarted when nothing else is said."""
 
 
-class Actor(pykka.ThreadingActor, Member):
+ActorT = TypeVar("ActorT", bound="Actor")
+
+
+class Actor(pykka.ThreadingActor):
     """A long-lived actor that handles messages, one at a time. Subclass it and define ``on_receive``.
 
     What Pykka documents works: ``start(*args, **kwargs)``, ``on_start``, ``on_stop``, ``on_failure``, ``on_receive``,
     proxies. ``__init__`` runs in the thread that starts it.
 
-    Guarantees: every accepted message is handled, or its asker is told; a stop never waits for room; whatever a
-    handler raises, no other actor is harmed; ``actor_stopped`` is set after the cleanup. It is in no global
-    registry, so another library's ``stop_all()`` does not reach it.
+    Guarantees: every accepted message is handled, or becomes a dead letter and its asker is told; a stop never waits
+    for room; whatever a handler raises, no other actor is harmed; ``actor_stopped`` is set after the cleanup. It is in
+    no global registry, so another library's ``stop_all()`` does not reach it.
     """
 
     inbox_capacity: ClassVar[int | None] = 32
     """How many messages the mailbox holds; None has no bound."""
 
+    _cell: ActorCell
+    _cell_class: ClassVar[type[ActorCell]] = ActorCell
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.cancel_token = CancelToken()
-        self.ended: ReplyFuture[None] = ReplyFuture(self)
-        self.waits: list[Node] = []
-        self._thread = 0
-        self._running: threading.Thread | None = None
-        self._exit_by = 0.0
+        restarted = "_cell" in vars(self)
+        if not restarted:
+            self._cell = self._cell_class(self, self.inbox_capacity)
         super().__init__(*args, **kwargs)
-        self._actor_ref = ActorRef(self)
+        if restarted:
+            self._take_over()
+        else:
+            self._actor_ref = ActorRef(self, self._cell)
+
+    def _take_over(self) -> None:
+        """Be what the one before was: whoever holds its reference now means this one."""
+        ref: ActorRef[Any] = self._cell.actor.actor_ref
+        self.actor_urn, self.actor_stopped = ref.actor_urn, ref.actor_stopped
+        self._actor_ref = ref
+        ref.become(self)
 
     def _create_actor_inbox(self) -> Mailbox:  # type: ignore[override]  # Pykka calls it on the instance
-        self.mailbox = Mailbox(self.inbox_capacity)
-        return self.mailbox
+        return self._cell.mailbox
 
     @staticmethod
     def _create_future() -> ReplyFuture[Any]:
@@ -163,6 +82,11 @@ class Actor(pykka.ThreadingActor, Member):
         """The actor's reference."""
         return self._actor_ref  # type: ignore[return-value]  # made in __init__
 
+    @property
+    def cancel_token(self) -> CancelToken:
+        """Cancelled by ``abort()``."""
+        return self._cell.token
+
     @classmethod
     def start(cls, *args: Any, **kwargs: Any) -> ActorRef[Self]:
         """Make an actor and start its thread.
@@ -170,151 +94,71 @@ class Actor(pykka.ThreadingActor, Member):
         Raises:
             RuntimeError: No thread can be started; nothing is left behind.
         """
-        actor = cls(*args, **kwargs)
-        if not hasattr(actor, "_actor_ref"):
-            raise TypeError(f"{cls.__name__}.__init__ must call super().__init__()")
-        actor._start_actor_loop()
+        actor = _made(cls, args, kwargs)
+        actor._cell.start()
         return actor.actor_ref
 
     def _start_actor_loop(self) -> None:
-        janitor().watch(self)
-        context = copy_context()
-        thread = threading.Thread(
-            target=context.run,
-            args=(self._actor_loop,),
-            name=f"{type(self).__name__}-{janitor().next_number()}",
-            daemon=True,
-        )
-        self._running = thread
-        try:
-            thread.start()
-        except BaseException:
-            janitor().forget(self)
-            self.mailbox.seal()
-            self.finish()
-            raise
-
-    def join(self, timeout: float | None = None) -> None:
-        """Wait for the end of its thread; its own thread does not wait."""
-        if self._running is not None and not self.is_here():
-            self._running.join(timeout)
+        self._cell.start()
 
     def stop(self) -> None:
         """End once the messages accepted before are handled."""
-        self.mailbox.seal()
+        self._cell.stop()
 
-    def abort_at_exit(self) -> None:
-        """Abort at the end of the program; 5 seconds from now on nobody waits for the cleanup any more."""
-        self._exit_by = SYSTEM_CLOCK.monotonic() + EXIT_TIMEOUT
-        self.actor_ref.abort("the program ends")
+    def on_undelivered(self, letter: DeadLetter) -> None:
+        """Called for each accepted message that nobody will handle: poison, or left when the actor ended."""
 
-    def end_at_exit(self) -> None:
-        """Wait for the cleanup."""
-        self.actor_stopped.wait(max(0.0, self._exit_by - SYSTEM_CLOCK.monotonic()))
-
-    # The loop ---------------------------------------------------------------------------------------------------
-
-    def _actor_loop(self) -> None:
-        self._thread = threading.get_ident()
-        enter(self)
-        hook: Callable[[], object] | None = None
-        try:
-            self.on_start()
-        except BaseException as error:  # noqa: BLE001 - it harms only this actor
-            self._report(error)
-        else:
-            hook = self._handle_all()
-        try:
-            if hook is not None:
-                hook()
-        except BaseException as error:  # noqa: BLE001 - as above
-            self._report(error)
-        finally:
-            self.finish()
-
-    def _handle_all(self) -> Callable[[], object]:
-        """Handle messages to the end; return the hook that fits the end."""
-        while not self.cancel_token.cancelled:
-            try:
-                envelope = self._next_envelope()
-            except (MailboxClosed, Cancelled):
-                break
-            if envelope is None:
-                continue
-            failure = self._handle(envelope)
-            del envelope  # an idle actor keeps no message alive
-            if failure is not None:
-                self._report(failure[1])
-                return lambda: self.on_failure(*failure)
-        return self.on_stop
-
-    def _next_envelope(self) -> Envelope | None:
-        """What arrives next; None when there was something else to do."""
-        envelope: Envelope = self.mailbox.get()
-        return envelope
-
-    def _handle(self, envelope: Envelope) -> Any:
-        """Handle one message; the ``exc_info`` of a failing tell is returned."""
-        if envelope.reply_to is not None:
-            envelope.answer(self._handle_receive)
-            return None
-        try:
-            self._handle_receive(envelope.message)
-        except Cancelled:
-            return None
-        except BaseException:  # noqa: BLE001 - reported, and it ends only this actor
-            return sys.exc_info()
-        return None
-
-    def _handle_receive(self, message: Any) -> Any:
+    def handle(self, message: Any) -> Any:
+        """Handle one message: a user's, or one of Pykka's own."""
         if isinstance(message, pykka.messages._ActorStop):  # noqa: SLF001
             return self.stop()
-        return super()._handle_receive(message)
+        return self._handle_receive(message)
 
-    def _report(self, error: BaseException | None) -> None:
-        logger.opt(exception=error).error("{} failed", self.label)
 
-    def finish(self) -> None:
-        """End: who still waits is told."""
-        for envelope in self.mailbox.close():
-            envelope.refuse(f"{self} stopped before it handled the message")
-        janitor().forget(self)
-        self.actor_stopped.set()
-        self.ended.set(None)
+def supervise(
+    actor_class: type[ActorT], /, *args: Any, restart: RestartPolicy = SUPERVISED, **kwargs: Any
+) -> ActorRef[ActorT]:
+    """Start an actor that is started again when it crashes.
 
-    # Waiting (the protocol Member) ------------------------------------------------------------------------------
+    Crashed by a message that was told, or by ``on_start``, it is made anew from *args* and *kwargs*, on its own thread,
+    after the policy's backoff: same reference, same mailbox, unread messages kept; ``on_failure`` of the old one was
+    called. The message that crashed it is tried again, first. One that crashed it more than ``max_restarts`` times, or
+    when no restart is left in the window, becomes a dead letter (``poison``), and the actor lives on as it is. When
+    it cannot even start and no restart is left, it ends. An ask that fails tells its asker and is no crash.
 
-    @property
-    def label(self) -> str:
-        """How messages name it."""
-        return f"actor {type(self).__name__}"
+    Args:
+        actor_class: A subclass of :class:`Actor`.
+        restart: How often, and after what waits.
+    Returns:
+        A reference that stays valid over restarts.
+    Raises:
+        Exception: What the first ``__init__`` raises.
+        RuntimeError: No thread can be started.
+    Source: Erlang's supervisors, Akka's restart.
+    """
+    if not (isinstance(actor_class, type) and issubclass(actor_class, Actor)):
+        raise TypeError(f"supervise takes a subclass of actors.Actor, got {actor_class!r}")
+    if not isinstance(restart, RestartPolicy):
+        raise TypeError(f"restart must be a RestartPolicy, got {restart!r}")
+    first = _made(actor_class, args, kwargs)
+    cell = first._cell
 
-    def check(self) -> None:
-        """Raise when it was aborted."""
-        self.cancel_token.check()
+    def remake() -> ActorT:
+        actor = actor_class.__new__(actor_class)
+        actor._cell = cell
+        actor.__init__(*args, **kwargs)  # type: ignore[misc]  # the second half of a construction
+        return actor
 
-    def is_here(self) -> bool:
-        """Is this the actor's own thread?"""
-        return self._thread == threading.get_ident()
+    cell.supervision = Supervision(remake, Restarts(restart, SYSTEM_CLOCK), restart.max_restarts)
+    cell.start()
+    return first.actor_ref
 
-    def is_below(self, other: Node) -> bool:
-        """Is *other* this actor?"""
-        return other is self
 
-    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Node | None) -> bool:  # noqa: ARG002
-        """Wait until *waiter* is woken, the actor is aborted, or the time runs out."""
-        self.check()
-        forget = self.cancel_token.on_cancel(waiter.wake)
-        try:
-            if target is not None:
-                self.watch(target)
-            woken = waiter.wait(timeout)
-        finally:
-            forget()
-            if target is not None:
-                self.unwatch(target)
-        self.cancel_token.check()
-        return woken
+def _made(cls: type[ActorT], args: tuple[Any, ...], kwargs: dict[str, Any]) -> ActorT:
+    actor = cls(*args, **kwargs)
+    if not hasattr(actor, "_actor_ref"):
+        raise TypeError(f"{cls.__name__}.__init__ must call super().__init__()")
+    return actor
 
 
 class AgentActor(pykka.ThreadingActor):
@@ -367,7 +211,9 @@ class AgentActor(pykka.ThreadingActor):
 
     def serve(self, envelope: Envelope) -> None:
         """Answer an ask or a proxy call."""
-        envelope.answer(self._handle_receive)
+        if not envelope.answer(self._handle_receive):
+            letters = self._cell.supervisor.router.dead_letters
+            letters.announce(letters.add(envelope.message, DeadLetterReason.ASK_EXPIRED, self._cell.label))
 
 
 def _made_once(actor: AgentActor, key: str, make: Callable[[AgentActor], Any]) -> Any:
@@ -425,6 +271,18 @@ class AgentRef(pykka.ActorRef[Any]):
     def ask_future(self, message: Any) -> ReplyFuture[Any]:
         """Send *message* and return the future of its reply. Never raises."""
         return ask_future(self._send, self._cell, message)
+
+    def watch(self, fn: Callable[[AgentRef], object]) -> None:
+        """Call ``fn(ref)`` once, when the agent has ended; at once, in this thread, if it has already."""
+
+        def call() -> None:
+            try:
+                fn(self)
+            except BaseException as error:  # noqa: BLE001 - a callback must not harm the thread that calls it
+                raise_ctrl_c(error)
+                logger.exception("a watcher of {} failed", self._cell.label)
+
+        self._cell.supervisor.when_ended(self._cell, call)
 
     def stop(self, *, block: bool = True, timeout: float | None = None) -> Any:
         """Cancel the agent, and wait for its end.

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .cell import AgentCell
-    from .envelope import Envelope
     from .waiter import Waiter
 
 
@@ -22,19 +21,17 @@ class Acts:
         starts: Agents that got a slot and want a thread.
         wakes: Waits that are over.
         fires: Agents whose cancel is to be told to whatever they wait in.
-        calls: Callbacks of agents that ended.
-        refusals: Asks that an agent left unanswered, and what their askers are told.
+        calls: Callbacks of agents that ended, and what is to be told of messages that they left.
     """
 
     starts: deque[AgentCell] = field(default_factory=deque)
     wakes: list[Waiter] = field(default_factory=list)
     fires: deque[AgentCell] = field(default_factory=deque)
     calls: deque[Callable[[], object]] = field(default_factory=deque)
-    refusals: deque[tuple[Envelope, str]] = field(default_factory=deque)
 
     def may_be_slow(self) -> bool:
         """Is there anything that runs a user's function?"""
-        return bool(self.calls or self.fires or self.refusals)
+        return bool(self.calls or self.fires)
 
     def call(self) -> None:
         """Run what may be a user's function. Each is taken before, so it runs once; when Ctrl-C ends one of them, the
@@ -43,9 +40,6 @@ class Acts:
         try:
             while self.fires:
                 self.fires.popleft().token.fire()
-            while self.refusals:
-                ask, text = self.refusals.popleft()
-                ask.refuse(text)
             while self.calls:
                 self.calls.popleft()()
         finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +22,7 @@ from .event import AgentRestarted
 from .member import Member, enter
 from .message import AgentMessage
 from .outcome import AgentOutcome, AgentStatus
+from .restarts import Restarts
 from .router import PROGRAM, Endpoint
 from .waiter import Waiter
 
@@ -64,7 +64,6 @@ class AgentCell(Endpoint, Member):
         "callbacks",
         "children",
         "context",
-        "crashes",
         "depth",
         "family_waiter",
         "has_slot",
@@ -75,7 +74,7 @@ class AgentCell(Endpoint, Member):
         "parent",
         "parked_on",
         "parks",
-        "restarts",
+        "restarted",
         "since",
         "spec",
         "started",
@@ -134,8 +133,7 @@ class AgentCell(Endpoint, Member):
         self.started: float | None = None
         self.started_at: datetime | None = None
         self.thread = 0
-        self.restarts = 0
-        self.crashes: deque[float] | None = None
+        self.restarted: Restarts | None = None
         self.kept: Any = None
 
     @property
@@ -151,6 +149,11 @@ class AgentCell(Endpoint, Member):
         if self.state is AgentStatus.RUNNING and self.parked_on is not None:
             return AgentStatus.PARKED
         return self.state
+
+    @property
+    def restarts(self) -> int:
+        """How often it was started again."""
+        return 0 if self.restarted is None else self.restarted.total
 
     def tether(self) -> list[AgentCell]:
         """What timers hold instead of the cell; emptied when it ends."""
@@ -274,21 +277,14 @@ class AgentCell(Endpoint, Member):
 
     def _restart_delay(self) -> float | None:
         policy = self.spec.restart
-        if policy is None or policy.max_restarts == 0 or self.token.cancelled:
+        if policy is None or self.token.cancelled:
             return None
-        now = self.supervisor.clock.monotonic()
-        if self.crashes is None:
-            self.crashes = deque()
-        while self.crashes and self.crashes[0] <= now - policy.window:
-            self.crashes.popleft()
-        if len(self.crashes) >= policy.max_restarts:
-            return None
-        self.crashes.append(now)
-        return policy.backoff.delay(len(self.crashes))
+        if self.restarted is None:
+            self.restarted = Restarts(policy, self.supervisor.clock)
+        return self.restarted.take()
 
     def _back_off(self, delay: float) -> None:
         """Wait before a restart, without a slot."""
-        self.restarts += 1
         self.state = AgentStatus.RESTARTING
         self.supervisor.emit(self, AgentRestarted, attempt=self.restarts, delay=delay)
         try:

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, overload
 
+from loguru import logger
+
 from .clock import SYSTEM_CLOCK
+from .crash import raise_ctrl_c, safe_repr
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
 
@@ -23,33 +26,87 @@ class DeadLetterReason(StrEnum):
     UNREGISTERED = "unregistered"
     DROPPED_OLDEST = "dropped_oldest"
     SENDER_ABANDONED = "sender_abandoned"
+    ASK_EXPIRED = "ask_expired"
+    POISON = "poison"
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One undelivered message; ``at`` is UTC."""
+    """One undelivered message.
+
+    Args:
+        message: The message itself.
+        reason: Why nobody read it; ``poison``: it crashed its handler too often.
+        at: UTC.
+        receiver: Whom it was for, in words.
+    """
 
     message: Any
     reason: DeadLetterReason
     at: datetime
+    receiver: str = ""
+
+
+LOGGED = 10
+"""So many dead letters are logged in any period; the others are counted."""
+LOG_PERIOD = 60.0
+"""Seconds."""
+SHOWN = 200
+"""Characters of a message that its log line shows."""
 
 
 class DeadLetters(Sequence[DeadLetter]):
     """The latest dead letters, oldest first, and counters of all.
 
-    Locks: ``_lock`` guards ``_letters`` and ``_counts``.
+    Locks: ``_lock`` guards every field. Log and listener are called outside it, by :meth:`announce`.
+
+    Source: Akka's dead letters, and the limit of their log.
     """
 
-    def __init__(self, keep: int = 1000) -> None:
+    def __init__(self, listener: Callable[[DeadLetter], object] | None = None, keep: int = 1000) -> None:
+        self._listener = listener
         self._lock = threading.Lock()
         self._letters: deque[DeadLetter] = deque(maxlen=keep)
         self._counts: Counter[DeadLetterReason] = Counter()
+        self._period_ends = 0.0
+        self._logged = 0
+        self._unlogged = 0
 
-    def add(self, message: Any, reason: DeadLetterReason) -> None:
-        """Keep *message*; the oldest goes when there are too many."""
+    def add(self, message: Any, reason: DeadLetterReason, receiver: str = "") -> DeadLetter:
+        """Keep *message*; the oldest goes when there are too many. :meth:`announce` it once no lock is held."""
+        letter = DeadLetter(message, reason, SYSTEM_CLOCK.now(), receiver)
         with self._lock:
-            self._letters.append(DeadLetter(message, reason, SYSTEM_CLOCK.now()))
+            self._letters.append(letter)
             self._counts[reason] += 1
+        return letter
+
+    def announce(self, *letters: DeadLetter) -> None:
+        """Log *letters*, as far as the limit goes, and hand them to the listener. What it raises is logged."""
+        for letter in letters:
+            self._log(letter)
+            if self._listener is not None:
+                try:
+                    self._listener(letter)
+                except BaseException as error:  # noqa: BLE001 - a listener harms nobody
+                    raise_ctrl_c(error)
+                    logger.exception("on_undelivered failed")
+
+    def _log(self, letter: DeadLetter) -> None:
+        missed = 0
+        with self._lock:
+            now = SYSTEM_CLOCK.monotonic()
+            if now >= self._period_ends:
+                self._period_ends = now + LOG_PERIOD
+                self._logged, missed, self._unlogged = 0, self._unlogged, 0
+            wanted = self._logged < LOGGED
+            if wanted:
+                self._logged += 1
+            else:
+                self._unlogged += 1
+        if missed:
+            logger.warning("{} further dead letters were not logged", missed)
+        if wanted:
+            logger.opt(lazy=True).warning("{}", lambda: _line(letter))
 
     @property
     def total(self) -> int:
@@ -81,3 +138,10 @@ class DeadLetters(Sequence[DeadLetter]):
 
     def __repr__(self) -> str:
         return f"<DeadLetters {dict(self._counts)}>"
+
+
+def _line(letter: DeadLetter) -> str:
+    text = safe_repr(letter.message)
+    if len(text) > SHOWN:
+        text = f"{text[:SHOWN]}... ({len(text)} characters)"
+    return f"dead letter for {letter.receiver or 'nobody'} ({letter.reason}): {text}"

@@ -57,7 +57,7 @@ class Entrance:
         cells = [AgentCell(self._supervisor, spec, parent, owner, bounded=bounded) for spec in specs]
         # A deadline that nobody could watch is refused before anything is admitted.
         if any(spec.timeout is not None or spec.deadline is not None for spec in specs):
-            self._supervisor.ensure_thread()
+            self._supervisor.timekeeper.ensure_thread()
         waiting = None
         with Step(self._supervisor) as acts:
             self._refuse_when_closed(parent)

@@ -37,17 +37,22 @@ class Envelope:
         if self.reply_to is not None:
             self.reply_to.fail(PykkaActorDead(text, self.message))
 
-    def answer(self, handle: Callable[[Any], Any]) -> None:
-        """Handle an ask: the reply, or whatever *handle* raises, goes to the asker. Never raises."""
+    def answer(self, handle: Callable[[Any], Any]) -> bool:
+        """Handle an ask: the reply, or whatever *handle* raises, goes to the asker. Never raises.
+
+        Returns:
+            False when it was not handled, as the asker has given up.
+        """
         assert self.reply_to is not None
-        if self.reply_to.done():  # the asker has given up
-            return
+        if self.reply_to.done():
+            return False
         try:
             self.reply_to.set(handle(self.message))
         except Cancelled as cancelled:
             self.refuse(f"the actor was aborted while it handled the message ({cancelled})")
         except BaseException as error:  # noqa: BLE001 - the asker is told, the actor lives on
             self.reply_to.fail(error)
+        return True
 
 
 def ask(send: Send, target: Member, message: Any, timeout: float | None, who: str, box: str) -> Any:

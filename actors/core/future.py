@@ -220,6 +220,11 @@ class ReplyFuture(pykka.Future[T]):
         elif first and self._sources:
             self._compute_when_ready()
 
+    def remove_done_callback(self, fn: Callable[[ReplyFuture[T]], object]) -> None:
+        """Forget *fn*, if it was not called yet."""
+        with self._lock:
+            self._callbacks = [other for other in self._callbacks or () if other is not fn] or None
+
     def _call(self, fn: Callable[[ReplyFuture[T]], object]) -> None:
         try:
             fn(self)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .acts import Acts
     from .cell import AgentCell
     from .clock import Clock
+    from .dead_letter import DeadLetter
     from .message import AgentId
     from .timers import Timers
 
@@ -57,9 +58,10 @@ class Roster:
         timers: Timers,
         clock: Clock,
         note: Callable[..., None] | None,
+        on_undelivered: Callable[[DeadLetter], object] | None,
     ) -> None:
         self.slots = Slots(max_concurrent)
-        self.router = MessageRouter(inbox_capacity, supervised=True)
+        self.router = MessageRouter(inbox_capacity, on_undelivered=on_undelivered, supervised=True)
         self.live: dict[AgentId, AgentCell] = {}
         self.queued: dict[AgentId, AgentCell] = {}
         self.admissions: deque[Admission] = deque()
@@ -202,8 +204,7 @@ class Roster:
         left, wakes = self.router.forget(cell)
         acts.wakes += wakes
         if left:
-            asks = self.router.bury(left, DeadLetterReason.RECEIVER_ENDED)
-            acts.refusals += ((ask, f"{cell.label} ended before it answered") for ask in asks)
+            acts.calls.append(self.router.bury(left, DeadLetterReason.RECEIVER_ENDED, cell.label))
         if self.live.pop(cell.id, None) is None:
             del self.queued[cell.id]
             self._bounded_queued -= cell.bounded

@@ -14,7 +14,9 @@ from .member import checkpoint
 from .message import AgentMessage
 
 if TYPE_CHECKING:
-    from .envelope import Envelope
+    from collections.abc import Callable
+
+    from .dead_letter import DeadLetter
     from .message import AgentId
     from .waiter import Waiter
 
@@ -98,11 +100,21 @@ class MessageRouter:
     Guarantees: first in, first out for each pair of sender and receiver; a message that was accepted is read or
     becomes a dead letter; a send to id 0 never fails (its oldest message makes room).
 
+    Args:
+        inbox_capacity: Messages that fit each mailbox.
+        on_undelivered: Called with each dead letter, in the thread that made it.
+
     Locks: ``_lock`` guards ``_endpoints`` and the making of mailboxes, so that none is made for an id that has gone.
     Lookups do without it.
     """
 
-    def __init__(self, inbox_capacity: int = 32, *, supervised: bool = False) -> None:
+    def __init__(
+        self,
+        inbox_capacity: int = 32,
+        *,
+        on_undelivered: Callable[[DeadLetter], object] | None = None,
+        supervised: bool = False,
+    ) -> None:
         if inbox_capacity < 1:
             raise ValueError(f"inbox_capacity must be at least 1, got {inbox_capacity}")
         self._capacity = inbox_capacity
@@ -111,7 +123,7 @@ class MessageRouter:
         self._endpoints: dict[AgentId, Endpoint] = {PROGRAM: Endpoint(PROGRAM)}
         self._program_taken = False
         self.generation = fork.generation()
-        self.dead_letters = DeadLetters()
+        self.dead_letters = DeadLetters(on_undelivered)
 
     @property
     def agent_count(self) -> int:
@@ -148,10 +160,9 @@ class MessageRouter:
         endpoint = self._endpoints.get(agent_id)
         if endpoint is not None:
             left, wakes = self.forget(endpoint)
-            for ask in self.bury(left, DeadLetterReason.UNREGISTERED):
-                ask.refuse(f"id {agent_id} was unregistered before it answered")
             for waiter in wakes:
                 waiter.wake()
+            self.bury(left, DeadLetterReason.UNREGISTERED, f"id {agent_id}")()
 
     def send(self, message: AgentMessage, timeout: float | None = 0.0) -> None:
         """Put *message* into the mailbox of ``message.to``.
@@ -174,7 +185,8 @@ class MessageRouter:
         if message.to == PROGRAM:
             dropped = mailbox.force(message)
             if dropped is not NOTHING:
-                self.dead_letters.add(dropped, DeadLetterReason.DROPPED_OLDEST)
+                letter = self.dead_letters.add(dropped, DeadLetterReason.DROPPED_OLDEST, "the program")
+                self.dead_letters.announce(letter)
             return
         result = mailbox.put(message, timeout)
         if result is Put.FULL:
@@ -217,9 +229,24 @@ class MessageRouter:
             if endpoint.id <= PROGRAM:
                 self.open(endpoint).seal()
 
-    def bury(self, items: list[Any], reason: DeadLetterReason) -> list[Envelope]:
-        """Make dead letters of *items*; those of them whose senders wait for an answer are handed back."""
-        asks = [item for item in items if not isinstance(item, AgentMessage)]
-        for item in items:
-            self.dead_letters.add(item if isinstance(item, AgentMessage) else item.message, reason)
-        return asks
+    def bury(self, items: list[Any], reason: DeadLetterReason, receiver: str) -> Callable[[], None]:
+        """Make dead letters of *items*, which *receiver* has not read.
+
+        Returns:
+            A function that tells the world, to be called without any lock: who waits for an answer, the log,
+            ``on_undelivered``.
+        """
+        letters = [
+            self.dead_letters.add(item if isinstance(item, AgentMessage) else item.message, reason, receiver)
+            for item in items
+        ]
+
+        what = "was unregistered" if reason is DeadLetterReason.UNREGISTERED else "ended"
+
+        def announce() -> None:
+            for item in items:
+                if not isinstance(item, AgentMessage):
+                    item.refuse(f"{receiver} {what} before it answered")
+            self.dead_letters.announce(*letters)
+
+        return announce

@@ -16,7 +16,6 @@ from .waiter import Waiter
 
 if TYPE_CHECKING:
     from .supervisor import Supervisor
-    from .timers import Timers
 
 
 class Shutdown:
@@ -28,9 +27,8 @@ class Shutdown:
     Locks: the supervisor's turn guards ``draining``, ``closed`` and ``_closing``.
     """
 
-    def __init__(self, supervisor: Supervisor, timers: Timers) -> None:
+    def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
-        self._timers = timers
         self.draining = False
         self.closed = False
         self._closing = False
@@ -66,7 +64,8 @@ class Shutdown:
                     return True
                 self._supervisor.roster.idle_waiters.append(waiter)
                 # Whoever waits for the end minds the timers, if the supervisor's thread could not be started.
-                alarm = float("inf") if self._supervisor.has_thread else self._timers.next_at()
+                timekeeper = self._supervisor.timekeeper
+                alarm = float("inf") if timekeeper.has_thread else timekeeper.timers.next_at()
             until = min(end, alarm)
             try:
                 wait_for(
@@ -75,7 +74,7 @@ class Shutdown:
             finally:
                 with self._supervisor.turn:
                     self._supervisor.roster.idle_waiters.remove(waiter)
-            if not self._supervisor.has_thread:
+            if not timekeeper.has_thread:
                 self._supervisor.tick()
             if self._supervisor.clock.monotonic() >= end:
                 return self._supervisor.roster.is_idle()
@@ -109,14 +108,8 @@ class Shutdown:
             self._supervisor.abort_timeout
         ):
             logger.warning("the event sink of {} is stuck: its thread is left behind", self._supervisor.name)
-        with self._supervisor.starting:  # who is just starting the thread has done so; nobody will any more
-            has_thread = self._supervisor.has_thread
         self._supervisor.router.seal()
-        if not has_thread:
-            self._supervisor.finish()
-        else:
-            self._supervisor.mailbox.seal()
-            self._supervisor.join(min(self._supervisor.abort_timeout, threading.TIMEOUT_MAX))
+        self._supervisor.timekeeper.end(min(self._supervisor.abort_timeout, threading.TIMEOUT_MAX))
         with self._supervisor.turn:
             stuck = {stray.thread for stray in self._supervisor.stops.abandoned}
         self._supervisor.crew.join(self._supervisor.abort_timeout, stuck)

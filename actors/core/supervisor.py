@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any, ClassVar
-
-from loguru import logger
 
 from . import fork
 from .actor import Actor
@@ -22,19 +19,19 @@ from .roster import Roster
 from .shutdown import Shutdown
 from .stops import Stops
 from .threads import Crew
-from .timers import Timers
+from .timekeeper import Timekeeper
 from .turn import Step, Turn
 from .waiter import Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from .actor_cell import ActorCell
     from .acts import Acts
     from .branch import Branch
     from .cell import AgentCell
-    from .envelope import Envelope
+    from .dead_letter import DeadLetter
     from .event import Event
-    from .member import Node
     from .message import AgentId
     from .outcome import AgentOutcome
     from .router import MessageRouter
@@ -59,6 +56,8 @@ class Supervisor(Actor):
     """
 
     inbox_capacity: ClassVar[int | None] = None
+    _cell: Timekeeper
+    _cell_class: ClassVar[type[ActorCell]] = Timekeeper
 
     def __init__(
         self,
@@ -70,6 +69,7 @@ class Supervisor(Actor):
         inbox_capacity: int,
         abort_timeout: float,
         sink: Callable[[Event], object] | None,
+        on_undelivered: Callable[[DeadLetter], object] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         super().__init__()
@@ -80,24 +80,24 @@ class Supervisor(Actor):
         self.listening = sink is not None
         self.crew = Crew(name, keep=max(KEPT_WORKERS, max_concurrent))
         self.owed = JoinSet(self.turn)
-        self._timers = Timers()
+        self.timekeeper = self._cell
+        timers = self.timekeeper.timers
         self.roster = Roster(
             max_concurrent=max_concurrent,
             max_queued=max_queued,
             max_live=max_live,
             inbox_capacity=inbox_capacity,
-            timers=self._timers,
+            timers=timers,
             clock=clock,
             note=self.emit if self.listening else None,
+            on_undelivered=on_undelivered,
         )
         self.slots: Slots = self.roster.slots
         self.router: MessageRouter = self.roster.router
-        self.stops = Stops(self.roster, self._timers, clock, abort_timeout)
+        self.stops = Stops(self.roster, timers, clock, abort_timeout)
         self.branches = Branches(self)
-        self.shutdown = Shutdown(self, self._timers)
+        self.shutdown = Shutdown(self)
         self.entrance = Entrance(self)
-        self.starting = threading.Lock()
-        self.has_thread = False
         self._generation = fork.generation()
         janitor().watch(self)
         self.dispatcher = Dispatcher(sink, f"{name}-events") if sink is not None else None
@@ -253,64 +253,17 @@ class Supervisor(Actor):
 
     # The supervisor's own thread: timers and foreign messages ---------------------------------------------------
 
-    def ensure_thread(self) -> None:
-        """Start the supervisor's own thread, if need be. Once the pool closes, who closes it does the work."""
-        if not self.has_thread:
-            with self.starting:
-                if not self.has_thread and not self.shutdown.closed:
-                    self._start_actor_loop()
-                    self.has_thread = True
-
-    def mind_timers(self) -> None:
-        """See to it that the supervisor's own thread wakes when the next timer is due."""
-        if not self._timers.earlier():
-            return
-        try:
-            self.ensure_thread()
-        except RuntimeError:  # no thread can be started: whoever waits in close() minds the timers
-            logger.warning("the supervisor of {} has no thread: deadlines wait for close()", self.name)
-            return
-        if self.has_thread:
-            self._timers.announce()
-            self.mailbox.put_system(None)
-
-    def _next_envelope(self) -> Envelope | None:
-        with self.turn:
-            wait = self._timers.sleep(self.clock.monotonic())
-        try:
-            envelope: Envelope | None = self.mailbox.get(wait)
-        except TimeoutError:
-            envelope = None
-        self._tick_quietly()
-        return envelope
-
-    def _tick_quietly(self) -> None:
-        try:
-            self.tick()
-        except BaseException:  # noqa: BLE001 - a defect of ours must not end all timers
-            logger.exception("the timers of {} failed", self.name)
-
     def tick(self) -> None:
         """Handle the timers that are due."""
         with Step(self, calls_here=False) as acts:
             self.stops.handle_due(acts)
             self.roster.balance(acts)
 
-    def _handle(self, envelope: Envelope) -> Any:
-        """Handle a foreign message. One that fails is reported, and ends nothing."""
-        failure = super()._handle(envelope)
-        if failure is not None:
-            self._report(failure[1])
-
-    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Node | None) -> bool:  # noqa: ARG002
-        """Wait to the end, aborted or not: what its own thread waits for is the end of its agents."""
-        return waiter.wait(timeout)
-
     def on_stop(self) -> None:
         """A supervisor that is stopped closes its pool; one that ends because the pool closes does nothing."""
         if self.shutdown.closed:
             return
-        self.has_thread = False  # from here on, close() minds the timers itself
+        self.timekeeper.hand_over()
         self.shutdown.close("its supervisor was stopped")
 
     # Events -----------------------------------------------------------------------------------------------------

@@ -85,8 +85,8 @@ class Crew:
     Guarantees: a job starts or :meth:`start` raises; at most ``keep`` workers idle, the others end; after
     :meth:`close` idle workers end, busy ones end with their job, and no thread is started any more.
 
-    Locks: ``_lock`` guards ``_workers``, ``_leaving`` and ``_closing``. ``_idle`` changes by single list operations, which are
-    atomic.
+    Locks: ``_lock`` guards ``_workers``, ``_leaving`` and ``_closing``. ``_idle`` changes by single list operations,
+    which are atomic.
     """
 
     def __init__(self, name: str, keep: int) -> None:

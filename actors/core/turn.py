@@ -89,7 +89,7 @@ class Step:
                     supervisor.roster.balance(acts)
         for waiter in acts.wakes:
             waiter.wake()
-        supervisor.mind_timers()
+        supervisor.timekeeper.mind()
 
     def _call_elsewhere(self) -> None:
         acts = self._acts

@@ -56,7 +56,7 @@ def echo() -> Any:
     def make(cls: type[Actor] = Echo, **kwargs: Any) -> Any:
         ref = cls.start(**kwargs)
         made.append(ref)
-        ref.actor = ref._target  # type: ignore[attr-defined]
+        ref.actor = ref._cell.actor  # type: ignore[attr-defined]
         return ref
 
     yield make
@@ -322,7 +322,7 @@ def test_ask_waits_for_room(echo: Any, gate: Any, in_thread: Any, eventually: An
     for n in range(Echo.inbox_capacity or 0):
         ref.tell(n)
     asking = in_thread(ref.ask, "patient", timeout=None)
-    eventually(lambda: bool(ref.actor.mailbox._putters))
+    eventually(lambda: bool(ref._mailbox._putters))
     gate.open()
     assert asking.result(10) == "patient"
 
@@ -335,7 +335,7 @@ def test_tell_may_wait_for_room(echo: Any, gate: Any, in_thread: Any, eventually
     for n in range(Echo.inbox_capacity or 0):
         ref.tell(n)
     telling = in_thread(ref.tell, "patient", timeout=None)
-    eventually(lambda: bool(ref.actor.mailbox._putters))
+    eventually(lambda: bool(ref._mailbox._putters))
     ref.abort()
     with pytest.raises(ActorDead):
         telling.result(10)
@@ -415,7 +415,7 @@ def test_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
             Kept.start()
     (actor,) = made
     assert actor.actor_stopped.is_set()
-    assert actor.ended.done()
+    assert actor.actor_ref.how_ended == "crashed"
     with pytest.raises(ActorDead):
         actor.actor_ref.tell("x")
     assert pykka.ActorRegistry.get_all() == []
@@ -435,7 +435,7 @@ def test_an_idle_actor_keeps_its_last_message_not_alive(echo: Any, eventually: A
     message = weakref.ref(parcel)
     reply = weakref.ref(ref.ask(parcel, timeout=10))
     del parcel
-    eventually(lambda: bool(ref.actor.mailbox._getters))
+    eventually(lambda: bool(ref._mailbox._getters))
     gc.collect()
     assert reply() is None
     assert message() is None
@@ -605,8 +605,8 @@ def test_another_librarys_stop_all_reaches_nobody_of_ours(agent: Any, echo: Any)
 def test_the_end_of_the_program_aborts_it(echo: Any) -> None:
     """What the janitor calls: aborted, and its cleanup awaited."""
     ref = echo()
-    ref.actor.abort_at_exit()
-    ref.actor.end_at_exit()
+    ref._cell.abort_at_exit()
+    ref._cell.end_at_exit()
     assert ref.actor_stopped.is_set()
     assert ref.actor.log[-1] == "stop"
 
@@ -614,11 +614,11 @@ def test_the_end_of_the_program_aborts_it(echo: Any) -> None:
 def test_its_thread_can_be_joined(echo: Any) -> None:
     """From outside; its own thread does not wait for itself, and one that never started is no wait."""
     ref = echo()
-    assert ref.ask(lambda me: me.join(10), timeout=10) is None
+    assert ref.ask(lambda me: me._cell.join(10), timeout=10) is None
     ref.stop(block=False)
-    ref.actor.join(10)
+    ref._cell.join(10)
     assert ref.actor_stopped.is_set()
-    Echo().join()
+    Echo()._cell.join()
 
 
 def test_the_future_of_the_class_is_ours() -> None:

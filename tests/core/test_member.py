@@ -384,12 +384,12 @@ def test_an_abort_ends_an_actors_ask(forwarders: Any, gate: Any, eventually: Any
     slow, asker = forwarders(2)
     slow.tell(lambda _: gate.hold())
     future = asker.ask_future(lambda _: slow.ask("never answered in time"))
-    eventually(lambda: bool(asker._target.waits))
+    eventually(lambda: bool(asker._cell.waits))
     asker.abort("enough")
     with pytest.raises(Exception, match="aborted while it handled the message"):
         future.get(timeout=10)
     gate.open()
-    assert asker._target.waits == []
+    assert asker._cell.waits == []
 
 
 def test_a_cancel_before_the_wait_is_seen_at_its_start(forwarders: Any) -> None:

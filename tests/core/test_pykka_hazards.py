@@ -92,9 +92,9 @@ def test_1_a_tell_that_races_a_stop_is_lost_or_refused(started: Any) -> None:
         """Our mailbox; the actor stops between whatever the sender did before and the put."""
 
         def put(self, envelope: Any, timeout: float | None, target: Any = None) -> Any:
-            ours._target.mailbox.seal()
+            ours._cell.mailbox.seal()
             assert ours.actor_stopped.wait(10)
-            return ours._target.mailbox.put(envelope, timeout, target)
+            return ours._cell.mailbox.put(envelope, timeout, target)
 
     ours._mailbox = Mailbox()
     with pytest.raises(ActorDead) as info:
@@ -102,7 +102,7 @@ def test_1_a_tell_that_races_a_stop_is_lost_or_refused(started: Any) -> None:
     assert info.value.message == "message"
     with pytest.raises(ActorDead):
         ours.ask("message")
-    ours._mailbox = ours._target.mailbox
+    ours._mailbox = ours._cell.mailbox
 
 
 def test_2_the_inbox_is_unbounded_or_bounded(started: Any, gates: Any) -> None:
@@ -368,9 +368,9 @@ def test_12_threads_hold_the_exit_up_or_not(started: Any) -> None:
     ours = started(Ours)
     (thread,) = [t for t in threading.enumerate() if t.name.startswith("Ours-")]
     assert thread.daemon
-    assert id(ours._target) in janitor()._open
+    assert id(ours._cell) in janitor()._open
     ours.stop(timeout=10)
-    assert id(ours._target) not in janitor()._open
+    assert id(ours._cell) not in janitor()._open
 
 
 class Parcel:
@@ -440,7 +440,7 @@ def test_17_context_variables_follow_or_not(started: Any) -> None:
 
 # The contract ---------------------------------------------------------------------------------------------------
 
-OVERRIDDEN = ("_actor_loop", "_create_actor_inbox", "_create_future", "_handle_receive", "_start_actor_loop")
+OVERRIDDEN = ("_create_actor_inbox", "_create_future", "_start_actor_loop")
 """Private methods of Pykka's actors that ours replace: Pykka calls them, or they call Pykka's."""
 
 

@@ -1,0 +1,343 @@
+"""What holds a long-lived actor: its mailbox, its thread, its restarts."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from contextvars import copy_context
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from loguru import logger
+
+from ..errors import Cancelled
+from .cancel import CancelToken
+from .clock import SYSTEM_CLOCK
+from .dead_letter import DeadLetterReason, DeadLetters
+from .future import ReplyFuture
+from .janitor import janitor
+from .mailbox import Mailbox, MailboxClosed
+from .member import Member, enter
+from .waiter import Waiter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .dead_letter import DeadLetter
+    from .envelope import Envelope
+    from .member import Node
+    from .reference import ActorRef
+    from .restarts import Restarts
+
+EXIT_TIMEOUT = 5.0
+"""Seconds that an actor has for its cleanup when the program ends."""
+
+
+class ActorEnd(StrEnum):
+    """How an actor ended."""
+
+    STOPPED = "stopped"
+    ABORTED = "aborted"
+    CRASHED = "crashed"
+
+
+class Handler(Protocol):
+    """An actor as its cell sees it."""
+
+    actor_stopped: threading.Event
+
+    @property
+    def actor_ref(self) -> ActorRef[Any]:
+        """Its reference."""
+
+    def on_start(self) -> None:
+        """Called on its thread before the first message."""
+
+    def on_stop(self) -> None:
+        """Called once, after the last message."""
+
+    def on_failure(self, exception_type: Any, exception_value: Any, traceback: Any) -> None:
+        """Called in place of ``on_stop`` when it crashed; also before each restart."""
+
+    def on_undelivered(self, letter: DeadLetter) -> None:
+        """Called for each message that nobody will handle."""
+
+    def handle(self, message: Any) -> Any:
+        """Handle one message."""
+
+
+class Supervision:
+    """How an actor is started again.
+
+    Args:
+        make: Makes a new one in place of the one that crashed.
+        restarts: How often.
+    """
+
+    __slots__ = ("make", "restarts", "tries_per_message")
+
+    def __init__(self, make: Callable[[], Handler], restarts: Restarts, tries_per_message: int) -> None:
+        self.make = make
+        self.restarts = restarts
+        self.tries_per_message = tries_per_message
+
+
+class ActorCell(Member):
+    """What stays of a long-lived actor when it is started again: mailbox, thread, identity. It outlives the actor
+    objects, which it holds one at a time.
+
+    Guarantees: every accepted message is handled, or becomes a dead letter, and its asker is told; one at a time; it
+    ends once; whatever a handler or a hook raises harms nobody else.
+
+    Locks: none. ``actor`` and the counts belong to the actor's thread; ``how_ended`` is written once, by it.
+    """
+
+    def __init__(self, actor: Handler, capacity: int | None) -> None:
+        self.actor = actor
+        self.name = type(actor).__name__
+        self.mailbox = Mailbox(capacity)
+        self.token = CancelToken()
+        self.ended: ReplyFuture[ActorEnd] = ReplyFuture(self)
+        self.how_ended: ActorEnd | None = None
+        self.waits: list[Node] = []
+        self.supervision: Supervision | None = None
+        self.dead_letters = DeadLetters(self._undelivered)
+        self._pause: Waiter | None = None
+        self._ident = 0
+        self._running: threading.Thread | None = None
+        self._exit_by = 0.0
+
+    # For everybody ----------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start its thread.
+
+        Raises:
+            RuntimeError: No thread can be started; nothing is left behind.
+        """
+        self._register()
+        context = copy_context()
+        thread = threading.Thread(
+            target=context.run, args=(self._run,), name=f"{self.name}-{janitor().next_number()}", daemon=True
+        )
+        self._running = thread
+        try:
+            thread.start()
+        except BaseException:
+            self.mailbox.seal()
+            self.finish(ActorEnd.CRASHED)
+            raise
+
+    def stop(self) -> None:
+        """End once the messages accepted before are handled."""
+        self.mailbox.seal()
+        pause = self._pause
+        if pause is not None:  # what is left is handled now, not after a backoff
+            pause.wake()
+
+    def abort(self, reason: str) -> None:
+        """End now; what was not handled is a dead letter."""
+        self.token.cancel(reason)
+        self.mailbox.seal()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for the end of its thread; its own thread does not wait."""
+        if self._running is not None and not self.is_here():
+            self._running.join(timeout)
+
+    def abort_at_exit(self) -> None:
+        """Abort at the end of the program; 5 seconds from now on nobody waits for the cleanup any more."""
+        self._exit_by = SYSTEM_CLOCK.monotonic() + EXIT_TIMEOUT
+        self.abort("the program ends")
+
+    def end_at_exit(self) -> None:
+        """Wait for the cleanup."""
+        self.actor.actor_stopped.wait(max(0.0, self._exit_by - SYSTEM_CLOCK.monotonic()))
+
+    def _register(self) -> None:
+        janitor().watch(self)
+
+    # Its thread -------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        self._ident = threading.get_ident()
+        enter(self)
+        end = ActorEnd.CRASHED
+        try:
+            end = self._live()
+            if end is not ActorEnd.CRASHED:
+                self._quietly(self.actor.on_stop)
+        finally:
+            self.finish(end)
+
+    def _live(self) -> ActorEnd:
+        """Handle messages to the end."""
+        if not self._begin():
+            return ActorEnd.CRASHED
+        while not self.token.cancelled:
+            try:
+                envelope = self.next_envelope()
+            except (MailboxClosed, Cancelled):
+                break
+            if envelope is not None and not self._handle(envelope):
+                return ActorEnd.CRASHED
+            envelope = None  # an idle actor keeps no message alive
+        return ActorEnd.ABORTED if self.token.cancelled else ActorEnd.STOPPED
+
+    def _begin(self) -> bool:
+        """Call ``on_start``, again and again if it crashes and may be restarted; False when it cannot start."""
+        while True:
+            try:
+                self.actor.on_start()
+                return True
+            except Cancelled:
+                return True  # the loop sees the cancel, too
+            except BaseException as error:  # noqa: BLE001 - it harms only this actor
+                self._report(error)
+                if not self._restart():
+                    return False
+
+    def next_envelope(self) -> Envelope | None:
+        """What arrives next; None when there was something else to do."""
+        envelope: Envelope = self.mailbox.get()
+        return envelope
+
+    def _handle(self, envelope: Envelope) -> bool:
+        """Handle one message; False when that ends the actor."""
+        if envelope.reply_to is not None:
+            if not envelope.answer(self.actor.handle):
+                self._bury(envelope.message, DeadLetterReason.ASK_EXPIRED)
+            return True
+        tries = 0
+        while True:
+            failure = self._try(envelope.message)
+            if failure is None:
+                return True
+            tries += 1
+            self._report(failure[1])
+            delay = self._restart_delay(tries)
+            if delay is None and self.supervision is not None:
+                # No restart is left for it: the message goes, and the actor lives on as it is.
+                self._bury(envelope.message, DeadLetterReason.POISON)
+                return True
+            self._quietly(partial(self.actor.on_failure, *failure))
+            if delay is None:
+                return False
+            if not self._renew(delay):
+                self._bury(envelope.message, DeadLetterReason.RECEIVER_ENDED)
+                return self.token.cancelled  # the loop ends by the cancel, or there is no actor any more
+
+    def _try(self, message: Any) -> Any:
+        """Handle a message that was told; the ``exc_info`` of a failure, or None."""
+        try:
+            self.actor.handle(message)
+        except Cancelled:
+            return None
+        except BaseException:  # noqa: BLE001 - reported, and it ends only this actor
+            return sys.exc_info()
+        return None
+
+    # Restarts ---------------------------------------------------------------------------------------------------
+
+    def _restart_delay(self, tries: int = 0) -> float | None:
+        supervision = self.supervision
+        if supervision is None or tries > supervision.tries_per_message:
+            return None
+        return supervision.restarts.take()
+
+    def _restart(self) -> bool:
+        delay = self._restart_delay()
+        return delay is not None and self._replace(delay)
+
+    def _renew(self, delay: float) -> bool:
+        """Put a new, started actor in place of the one that crashed; False when that cannot be done."""
+        return self._replace(delay) and self._begin() and not self.token.cancelled
+
+    def _replace(self, delay: float) -> bool:
+        """Wait, and make a new actor; a stop ends the wait, an abort all of it."""
+        assert self.supervision is not None
+        while True:
+            self._back_off(delay)
+            if self.token.cancelled:
+                return False
+            try:
+                self.actor = self.supervision.make()
+                return True
+            except BaseException as error:  # noqa: BLE001 - as in the handler
+                self._report(error)
+            following = self._restart_delay()
+            if following is None:
+                return False
+            delay = following
+
+    def _back_off(self, delay: float) -> None:
+        self._pause = pause = Waiter()
+        forget = self.token.on_cancel(pause.wake)
+        try:
+            if self.mailbox.is_open:
+                pause.wait(delay)
+        finally:
+            forget()
+            self._pause = None
+
+    # The end ----------------------------------------------------------------------------------------------------
+
+    def finish(self, end: ActorEnd) -> None:
+        """End: what was not handled is a dead letter, and who still waits is told."""
+        for envelope in self.mailbox.close():
+            envelope.refuse(f"{self.label} stopped before it handled the message")
+            self._bury(envelope.message, DeadLetterReason.RECEIVER_ENDED)
+        janitor().forget(self)
+        self.how_ended = end
+        self.actor.actor_stopped.set()
+        self.ended.set(end)
+
+    def _bury(self, message: Any, reason: DeadLetterReason) -> None:
+        self.dead_letters.announce(self.dead_letters.add(message, reason, self.label))
+
+    def _undelivered(self, letter: DeadLetter) -> None:
+        self.actor.on_undelivered(letter)
+
+    def _quietly(self, hook: Callable[[], object]) -> None:
+        try:
+            hook()
+        except BaseException as error:  # noqa: BLE001 - it harms only this actor
+            self._report(error)
+
+    def _report(self, error: BaseException | None) -> None:
+        logger.opt(exception=error).error("{} failed", self.label)
+
+    # Waiting (the protocol Member) ------------------------------------------------------------------------------
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return f"actor {self.name}"
+
+    def check(self) -> None:
+        """Raise when it was aborted."""
+        self.token.check()
+
+    def is_here(self) -> bool:
+        """Is this the actor's own thread?"""
+        return self._ident == threading.get_ident()
+
+    def is_below(self, other: Node) -> bool:
+        """Is *other* this actor?"""
+        return other is self
+
+    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Node | None) -> bool:  # noqa: ARG002
+        """Wait until *waiter* is woken, the actor is aborted, or the time runs out."""
+        self.check()
+        forget = self.token.on_cancel(waiter.wake)
+        try:
+            if target is not None:
+                self.watch(target)
+            woken = waiter.wait(timeout)
+        finally:
+            forget()
+            if target is not None:
+                self.unwatch(target)
+        self.token.check()
+        return woken

@@ -1,0 +1,143 @@
+"""The reference of a long-lived actor: what everybody else holds of it."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import pykka
+
+from ..errors import InboxFull
+from . import fork
+from .envelope import Envelope, PykkaActorDead, ask, ask_future
+from .future import PykkaAskTimeout, ReplyFuture
+from .mailbox import Put
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .actor_cell import ActorCell, ActorEnd
+    from .dead_letter import DeadLetters
+    from .member import Member
+
+A = TypeVar("A", bound=pykka.Actor)
+
+
+class ActorRef(pykka.ActorRef[A], Generic[A]):
+    """A reference to an actor, safe to pass around and to use from any thread. It stays valid over restarts."""
+
+    def __init__(self, actor: A, cell: ActorCell) -> None:
+        super().__init__(actor)
+        self._cell = cell
+        self._mailbox = cell.mailbox
+        self._generation = fork.generation()
+
+    def become(self, actor: A) -> None:
+        """Refer to *actor*, which was started in place of the one before."""
+        self._actor_weakref = weakref.ref(actor)
+
+    def is_alive(self) -> bool:
+        """Has it not ended yet? It may end at any moment after the answer."""
+        fork.refuse_after_fork(self._generation)
+        return not self.actor_stopped.is_set()
+
+    @property
+    def how_ended(self) -> ActorEnd | None:
+        """``stopped``, ``aborted`` or ``crashed``; None while it lives."""
+        return self._cell.how_ended
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """The messages that it accepted and nobody handled, each with the reason."""
+        return self._cell.dead_letters
+
+    def tell(self, message: Any, timeout: float | None = 0.0) -> None:
+        """Send *message* without waiting for a reply.
+
+        Args:
+            message: Any object.
+            timeout: Seconds to wait for room in the mailbox; 0 does not wait, None waits for ever.
+        Raises:
+            InboxFull: No room in time.
+            ActorDead: The actor ended, or was told to stop.
+        """
+        self._send(Envelope(message), timeout)
+
+    def _send(self, envelope: Envelope, timeout: float | None, target: Member | None = None) -> None:
+        fork.refuse_after_fork(self._generation)
+        result = self._mailbox.put(envelope, timeout, target)
+        if result is Put.FULL:
+            capacity = self._mailbox.capacity
+            raise InboxFull(f"the mailbox of {self} is full ({capacity} messages)", envelope.message)
+        if result is Put.CLOSED:
+            raise PykkaActorDead(f"{self} has stopped", envelope.message)
+
+    def ask(self, message: Any, timeout: float | None = None, *, block: bool = True) -> Any:
+        """Send *message* and wait for the reply.
+
+        Args:
+            message: Any object.
+            timeout: Seconds for the whole call, room in the mailbox included; None waits for ever.
+            block: False returns the future instead, as Pykka does.
+        Returns:
+            The reply, as the handler returned it.
+        Raises:
+            ActorDead: It ended before it handled the message.
+            AskTimeout: No reply in time; the handler may still run.
+            DeadlockError: It waits for the caller.
+            Exception: What the handler raised, as a copy ``from`` the original.
+        Threads: Any.
+        Source: Erlang's ``gen_server:call``.
+        """
+        if not block:
+            return self.ask_future(message)
+        return ask(self._send, self._cell, message, timeout, str(self), "mailbox")
+
+    def ask_future(self, message: Any) -> ReplyFuture[Any]:
+        """Send *message* and return the future of its reply. Never raises: what goes wrong is in the future."""
+        return ask_future(self._send, self._cell, message)
+
+    def watch(self, fn: Callable[[ActorRef[A]], object]) -> Callable[[], None]:
+        """Call ``fn(ref)`` once, when the actor has ended and cleaned up; at once, in this thread, if it has already.
+
+        A restart is no end. *fn* runs on the actor's thread; what it raises is logged.
+
+        Returns:
+            A function that forgets *fn*. *fn* may still run once if the end is on its way.
+        Source: Erlang's monitors, Akka's death watch.
+        """
+        fork.refuse_after_fork(self._generation)
+
+        def ended(_: object) -> None:
+            fn(self)
+
+        self._cell.ended.add_done_callback(ended)
+        return lambda: self._cell.ended.remove_done_callback(ended)
+
+    def stop(self, *, block: bool = True, timeout: float | None = None) -> Any:
+        """Tell it to end once it has handled what was accepted before. Never waits for room.
+
+        Args:
+            block: Wait for the end, cleanup included.
+            timeout: Seconds to wait.
+        Returns:
+            False if it was dead before, else True; a future of that when *block* is False.
+        Raises:
+            AskTimeout: It has not ended in time; it still will.
+        """
+        was_alive = self.is_alive()
+        self._cell.stop()
+        if not block:
+            future: ReplyFuture[bool] = ReplyFuture(self._cell)
+            self._cell.ended.add_done_callback(lambda _: future.set(was_alive))
+            return future
+        try:
+            self._cell.ended.get(timeout=timeout)
+        except PykkaAskTimeout:
+            raise PykkaAskTimeout(f"{self} has not ended within {timeout} s; it still will") from None
+        return was_alive
+
+    def abort(self, reason: str = "") -> None:
+        """Cancel it now: what it handles is interrupted at its next checkpoint or wait, the rest is not handled."""
+        fork.refuse_after_fork(self._generation)
+        self._cell.abort(reason)

@@ -1,0 +1,39 @@
+"""How often something that crashed may start again."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .clock import Clock
+    from .spec import RestartPolicy
+
+
+class Restarts:
+    """The restarts of one agent or actor, counted in a sliding window.
+
+    Guarantees: at most ``max_restarts`` within any ``window`` seconds.
+
+    Threads: one, that of the agent or actor.
+    """
+
+    __slots__ = ("_at", "_clock", "_policy", "total")
+
+    def __init__(self, policy: RestartPolicy, clock: Clock) -> None:
+        self._policy = policy
+        self._clock = clock
+        self._at: deque[float] = deque()
+        self.total = 0
+
+    def take(self) -> float | None:
+        """Take one restart: the seconds to wait before it; None when none is left in the window."""
+        policy = self._policy
+        now = self._clock.monotonic()
+        while self._at and self._at[0] <= now - policy.window:
+            self._at.popleft()
+        if len(self._at) >= policy.max_restarts:
+            return None
+        self._at.append(now)
+        self.total += 1
+        return policy.backoff.delay(len(self._at))

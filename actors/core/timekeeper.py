@@ -1,0 +1,107 @@
+"""The supervisor's own thread: it minds the timers, and handles foreign messages."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from loguru import logger
+
+from .actor_cell import ActorCell, ActorEnd
+from .timers import Timers
+
+if TYPE_CHECKING:
+    from .actor_cell import Handler
+    from .clock import Clock
+    from .envelope import Envelope
+    from .member import Node
+    from .supervisor import Supervisor
+    from .waiter import Waiter
+
+
+class Timekeeper(ActorCell):
+    """The cell of a supervisor. Its thread is started when a timer or a foreign message first needs it.
+
+    Locks: ``_starting`` guards ``has_thread``; the supervisor's turn guards ``timers``.
+    """
+
+    actor: Supervisor
+
+    def __init__(self, actor: Handler, capacity: int | None) -> None:
+        super().__init__(actor, capacity)
+        self.timers = Timers()
+        self.has_thread = False
+        self._starting = threading.Lock()
+
+    @property
+    def _clock(self) -> Clock:
+        return self.actor.clock
+
+    def _register(self) -> None:
+        """The supervisor itself is known to the janitor: its thread ends last."""
+
+    def ensure_thread(self) -> None:
+        """Start the thread, if need be. Once the pool closes, who closes it does the work.
+
+        Raises:
+            RuntimeError: No thread can be started.
+        """
+        if not self.has_thread:
+            with self._starting:
+                if not self.has_thread and not self.actor.shutdown.closed:
+                    self.start()
+                    self.has_thread = True
+
+    def mind(self) -> None:
+        """See to it that the thread wakes when the next timer is due."""
+        if not self.timers.earlier():
+            return
+        try:
+            self.ensure_thread()
+        except RuntimeError:  # no thread can be started: whoever waits in close() minds the timers
+            logger.warning("the supervisor of {} has no thread: deadlines wait for close()", self.actor.name)
+            return
+        if self.has_thread:
+            self.timers.announce()
+            self.mailbox.put_system(None)
+
+    def next_envelope(self) -> Envelope | None:
+        """What arrives before the next timer is due; None when nothing did."""
+        with self.actor.turn:
+            wait = self.timers.sleep(self._clock.monotonic())
+        try:
+            envelope: Envelope | None = self.mailbox.get(wait)
+        except TimeoutError:
+            envelope = None
+        try:
+            self.actor.tick()
+        except BaseException:  # noqa: BLE001 - a defect of ours must not end all timers
+            logger.exception("the timers of {} failed", self.actor.name)
+        return envelope
+
+    def _handle(self, envelope: Envelope) -> bool:
+        """Handle a foreign message. One that fails is reported, and ends nothing."""
+        if envelope.reply_to is not None:
+            return super()._handle(envelope)
+        failure = self._try(envelope.message)
+        if failure is not None:
+            self._report(failure[1])
+        return True
+
+    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Node | None) -> bool:  # noqa: ARG002
+        """Wait to the end, aborted or not: what its own thread waits for is the end of its agents."""
+        return waiter.wait(timeout)
+
+    def hand_over(self) -> None:
+        """Its thread ends: from here on, whoever closes the pool minds the timers."""
+        self.has_thread = False
+
+    def end(self, timeout: float) -> None:
+        """End the thread, and wait for it; also when another thread is just starting it."""
+        with self._starting:
+            has_thread = self.has_thread
+        if has_thread:
+            self.mailbox.seal()
+            self.join(timeout)
+        else:
+            self.finish(ActorEnd.STOPPED)
