@@ -56,6 +56,7 @@ from .core.event import (
     AgentQueued,
     AgentRestarted,
     AgentResumed,
+    AgentStalled,
     AgentStarted,
     Event,
     MessageSent,
@@ -66,6 +67,7 @@ from .core.log import NAMESPACE as _NAMESPACE
 from .core.log import log
 from .core.message import AgentId, AgentMessage
 from .core.outcome import AgentOutcome, AgentStatus
+from .core.outcomes import FailurePolicy, Outcomes
 from .core.reference import ActorRef
 from .core.router import Inbox, MessageRouter
 from .core.spec import Backoff, RestartPolicy
@@ -127,7 +129,9 @@ __all__ = [  # noqa: RUF022 - grouped for people, not sorted
     "AgentPool",
     "AgentStatus",
     "Backoff",
+    "FailurePolicy",
     "LlmAgent",
+    "Outcomes",
     "PoolDump",
     "PoolStats",
     "RestartPolicy",
@@ -205,6 +209,7 @@ __all__ = [  # noqa: RUF022 - grouped for people, not sorted
     "AgentQueued",
     "AgentRestarted",
     "AgentResumed",
+    "AgentStalled",
     "AgentStarted",
     "CompletionFinished",
     "Event",

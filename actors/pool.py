@@ -13,6 +13,7 @@ from .core.dump import PoolDump, dump
 from .core.handle import AgentHandle
 from .core.janitor import janitor
 from .core.map import MapIterator
+from .core.outcomes import FailurePolicy, Outcomes
 from .core.spec import RestartPolicy
 from .core.supervisor import Supervisor
 from .core.threads import start_from_collector
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from .agent.outfit import ToolSource
     from .agent.ports import LlmDriver, MemorySubstrate
     from .core.cell import AgentCell
+    from .core.dead_letter import DeadLetter
     from .core.event import Event
     from .core.message import AgentId
     from .core.outcome import AgentOutcome, AgentStatus
@@ -77,6 +79,12 @@ class AgentPool:
         max_live: Threads running or parked; None takes the larger of 64 and 16 x ``max_concurrent``.
         shutdown_timeout: Seconds that leaving the block may wait for agents to end by themselves; None has no bound.
         abort_timeout: Seconds that a cancelled agent has to end, before it is abandoned.
+        failure: What becomes of the others when an agent of the pool fails, crashes or runs out of time: ``collect``
+            lets them run, ``cancel_rest`` cancels all that are owed to the caller then. (Those of a ``map`` are a set
+            of their own; a later spawn is not touched.)
+        stalled_after: Seconds without progress after which an agent is reported, by an ``AgentStalled`` and in the
+            log; noticed within a quarter more. None never looks.
+        on_undelivered: Called with each dead letter, in the thread that made it.
         name: For threads and messages.
 
     Threads: any, but for the waits for all (``join_all``, ``drain``, ``close``) inside an agent of the pool.
@@ -96,6 +104,9 @@ class AgentPool:
         max_live: int | None = None,
         shutdown_timeout: float | None = None,
         abort_timeout: float = 5.0,
+        failure: FailurePolicy | str = FailurePolicy.COLLECT,
+        stalled_after: float | None = None,
+        on_undelivered: Callable[[DeadLetter], object] | None = None,
         name: str | None = None,
     ) -> None:
         self._supervisor: Supervisor | None = None  # __del__ looks at it, whatever goes wrong below
@@ -104,6 +115,10 @@ class AgentPool:
         _seconds(abort_timeout=abort_timeout, shutdown_timeout=0 if shutdown_timeout is None else shutdown_timeout)
         if on_event is not None and not callable(on_event):
             raise TypeError(f"on_event must be a function that takes an event, got {on_event!r}")
+        if on_undelivered is not None and not callable(on_undelivered):
+            raise TypeError(f"on_undelivered must be a function that takes a dead letter, got {on_undelivered!r}")
+        if stalled_after is not None and not stalled_after > 0:
+            raise ValueError(f"stalled_after must be above 0 seconds, got {stalled_after}")
         if restart is not None and not isinstance(restart, RestartPolicy):
             raise TypeError(f"restart must be a RestartPolicy, got {restart!r}")
         refuse_no_driver(driver)
@@ -116,6 +131,9 @@ class AgentPool:
             inbox_capacity=inbox_capacity,
             abort_timeout=abort_timeout,
             sink=on_event,
+            on_undelivered=on_undelivered,
+            stalled_after=stalled_after,
+            failure=_policy(failure),
         )
         self._supervisor = supervisor
         self._shutdown_timeout = shutdown_timeout
@@ -171,7 +189,14 @@ class AgentPool:
         core = self._core
         return [AgentHandle(cell) for cell in core.entrance.admit(specs, owner=core.owed, timeout=timeout)]
 
-    def map(self, configs: Iterable[SpawnConfig], *, ordered: bool = True, timeout: float | None = None) -> MapIterator:
+    def map(
+        self,
+        configs: Iterable[SpawnConfig],
+        *,
+        ordered: bool = True,
+        timeout: float | None = None,
+        failure: FailurePolicy | str | None = None,
+    ) -> MapIterator:
         """Run any number of agents, and yield their outcomes as they come.
 
         *configs* is read lazily: pulled and not yet yielded are at most ``2 * max_concurrent + 16``. The agents are
@@ -180,11 +205,15 @@ class AgentPool:
         Args:
             ordered: Yield in the order of *configs*; False yields in order of completion.
             timeout: Seconds for each step.
+            failure: ``cancel_rest``: the first that fails cancels the others of this map, and *configs* is read no
+                further; what was admitted is yielded. None does as the pool does.
         Raises:
             TimeoutError: A step took longer; nothing is lost, the iterator goes on.
             Exception: What *configs* raised, once what was admitted before was yielded.
         """
-        return MapIterator(self._core, configs, self._outfitter.spec, ordered=ordered, timeout=timeout)
+        core = self._core
+        policy = core.failure if failure is None else _policy(failure)
+        return MapIterator(core, configs, self._outfitter.spec, ordered=ordered, timeout=timeout, failure=policy)
 
     # Taking outcomes --------------------------------------------------------------------------------------------
 
@@ -225,15 +254,24 @@ class AgentPool:
         """
         return self._core.owed.next(timeout)
 
-    def join_all(self, timeout: float | None = None, *, group: Hashable = None) -> dict[AgentId, AgentOutcome[Any]]:
+    def join_all(
+        self, timeout: float | None = None, *, group: Hashable = None, failure: FailurePolicy | str | None = None
+    ) -> Outcomes:
         """Take all outcomes (of *group*) once all have ended, later spawns included; in order of completion.
 
+        ``join_all().unwrap()`` gives the results alone, or raises an ``ExceptionGroup`` of what went wrong.
+
+        Args:
+            timeout: Seconds.
+            failure: ``cancel_rest``: the first that fails, or has failed, cancels the others (of *group*). None does
+                as the pool does.
         Raises:
             JoinTimeout: Not all ended within *timeout* seconds; nothing is taken, ``partial`` shows what is done.
             DeadlockError: Called by an agent of the pool.
         """
         self._core.shutdown.refuse_inside("join_all()")
-        return self._core.owed.all(timeout, group)
+        core = self._core
+        return core.join_all(timeout, group, core.failure if failure is None else _policy(failure))
 
     # Ending -----------------------------------------------------------------------------------------------------
 
@@ -273,13 +311,16 @@ class AgentPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        supervisor = self._supervisor
+        assert supervisor is not None
+        if supervisor.is_forked:
+            return  # a child leaves its parent's block: the pool is not its to close
+        shutdown = supervisor.shutdown
         try:
-            if kind is None and not self._core.shutdown.closed:
-                self._core.shutdown.drain(self._shutdown_timeout)
+            if kind is None and not shutdown.closed:
+                shutdown.drain(self._shutdown_timeout)
         finally:
-            self._core.shutdown.close(
-                "its block was left" if kind is None else f"its block was left by {kind.__name__}"
-            )
+            shutdown.close("its block was left" if kind is None else f"its block was left by {kind.__name__}")
 
     def __del__(self) -> None:
         supervisor = getattr(self, "_supervisor", None)
@@ -343,6 +384,14 @@ class AgentPool:
 
 def _admit_child(supervisor: Supervisor, spec: AgentSpec, parent: AgentCell) -> AgentHandle[Any]:
     return AgentHandle(supervisor.entrance.admit([spec], owner=None, parent=parent)[0])
+
+
+def _policy(failure: FailurePolicy | str) -> FailurePolicy:
+    try:
+        return FailurePolicy(failure)
+    except ValueError:
+        known = " or ".join(repr(str(policy)) for policy in FailurePolicy)
+        raise ValueError(f"failure must be {known}, got {failure!r}") from None
 
 
 def _whole(minimum: int, **values: int | None) -> None:

@@ -143,6 +143,7 @@ class Agent(AgentActor, Generic[T]):
 
     def checkpoint(self) -> None:
         """Raise when it was cancelled or is past its deadline. Call it in long computations."""
+        self._cell.steps += 1
         self.cancel_token.check()
 
     def send(self, to: AgentId, content: Any, timeout: float | None = 0.0) -> None:
@@ -156,6 +157,7 @@ class Agent(AgentActor, Generic[T]):
             InboxClosed: The receiver ended while this agent waited.
         """
         message = AgentMessage(self._cell.id, to, content)
+        self._cell.steps += 1
         supervisor = self._cell.supervisor
         if self._cell.outcome is not None:  # it was abandoned: what it does now must reach nobody
             letters = supervisor.router.dead_letters
@@ -217,6 +219,7 @@ class Agent(AgentActor, Generic[T]):
     def emit(self, event: Event) -> None:
         """Send an event of your own to the pool's sink; its first fields are filled in."""
         supervisor = self._cell.supervisor
+        self._cell.steps += 1
         if supervisor.listening:
             own = {name: getattr(event, name) for name in type(event).model_fields if name not in Event.model_fields}
             supervisor.emit(self._cell, type(event), **own)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from loguru import logger
 
+from ..core.cell import Doing
 from ..core.spec import Backoff
 from ..errors import DriverError
 from .context_window import ContextWindow
@@ -14,12 +16,14 @@ from .guard import VerdictKind
 from .ports import CompletionRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..core.event import Event
     from .agent import Agent
     from .guard import LoopGuard
     from .ports import CompletionResponse, LlmDriver, Message, ToolDefinition
+
+T = TypeVar("T")
 
 RETRIES = 3
 BACKOFF = Backoff(base=1.0, factor=2.0, maximum=30.0, jitter=0.1)
@@ -70,20 +74,29 @@ class Reasoner:
                     raise
                 delay = error.retry_after if error.retry_after is not None else BACKOFF.delay(attempt)
                 logger.debug("retry {} of {} in {:.1f} s: {}", attempt, RETRIES, delay, error)
-                self._agent.sleep(delay)
+                self._doing(Doing.BACKOFF, partial(self._agent.sleep, delay))
                 attempt += 1
 
     def _ask(self, request: CompletionRequest, attempt: int) -> CompletionResponse:
         agent = self._agent
         if not agent._cell.supervisor.listening:
-            return self._driver.complete(request, cancel=agent.cancel_token)
+            return self._doing(Doing.DRIVER, partial(self._driver.complete, request, cancel=agent.cancel_token))
 
         def relay(event: Event) -> None:
             if isinstance(event, TextDelta) and attempt > 1:
                 event = TextDelta(text=event.text, attempt=attempt)
             agent.emit(event)
 
-        return self._driver.stream(request, relay, cancel=agent.cancel_token)
+        return self._doing(Doing.DRIVER, partial(self._driver.stream, request, relay, cancel=agent.cancel_token))
+
+    def _doing(self, what: Doing, work: Callable[[], T]) -> T:
+        """Do *work*; who looks meanwhile sees that the agent is at it."""
+        cell = self._agent._cell
+        cell.turn_to(what)
+        try:
+            return work()
+        finally:
+            cell.turn_to(Doing.WORK)
 
     def _account(self, response: CompletionResponse) -> None:
         usage = response.usage

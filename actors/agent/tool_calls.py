@@ -50,16 +50,17 @@ class ToolCaller:
                 refusals[index] = ToolResult(refusal or "", is_error=True)
             else:
                 jobs[index] = self._job(call, tool), tool.timeout
-        branches = dict(zip(jobs, self._run(list(jobs.values())), strict=True)) if jobs else {}
+        names = [calls[index].name for index in jobs]
+        branches = dict(zip(jobs, self._run(list(jobs.values()), names), strict=True)) if jobs else {}
         results = []
         for index, call in enumerate(calls):
             result = refusals.get(index) or _result(call, branches[index], jobs[index][1])
             results.append(ToolResultMessage(call.id, sanitize(result.content), result.is_error))
         return results
 
-    def _run(self, jobs: list[Job]) -> list[Branch]:
+    def _run(self, jobs: list[Job], names: list[str]) -> list[Branch]:
         cell = self._agent._cell
-        return cell.supervisor.branches.run(cell, jobs)
+        return cell.supervisor.branches.run(cell, jobs, names)
 
     def _refusal(self, call: ToolCall, tool: Tool | None) -> str | None:
         """Why *call* is not run; None when it may be."""

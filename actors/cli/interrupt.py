@@ -1,4 +1,6 @@
-"""Ctrl-C: the first one stops the run and loses nothing, the second one ends the process."""
+"""Signals: the first Ctrl-C (or SIGTERM) stops the run and loses nothing, the second one ends the process; SIGUSR1
+shows what the agents do.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +26,15 @@ class _LeaveRead(BaseException):
     """Thrown by the signal handler into a read that blocks."""
 
 
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+SHOWING = tuple(getattr(signal, name) for name in ("SIGUSR1",) if hasattr(signal, name))  # not on Windows
+
+
 class Interrupt:
-    """Listens for Ctrl-C while it is entered.
+    """Listens for Ctrl-C, SIGTERM and SIGUSR1 while it is entered.
 
     Guarantees:
-        A first Ctrl-C interrupts nothing but a read inside :meth:`read`: no outcome is lost between the pool
+        A first Ctrl-C or SIGTERM interrupts nothing but a read inside :meth:`read`: no outcome is lost between the pool
         and the file. A second one ends the process at once.
 
     Locks:
@@ -41,23 +47,28 @@ class Interrupt:
         self.requested = False
         self._in_read = False
         self._stop: Callable[[], None] | None = None
+        self._show: Callable[[], str] | None = None
         self._thread: threading.Thread | None = None
         self._ours: socket.socket
         self._theirs: socket.socket
-        self._previous: signal.Handlers | Callable[[int, FrameType | None], object] | int | None = None
+        self._previous: dict[int, signal.Handlers | Callable[[int, FrameType | None], object] | int | None] = {}
         self._previous_fd = -1
 
     def __enter__(self) -> Self:
-        """Take over Ctrl-C, unless it is ignored (a job in the background) or this is not the main thread."""
-        self._previous = signal.getsignal(signal.SIGINT)
-        in_main = threading.current_thread() is threading.main_thread()
-        if in_main and self._previous is not signal.SIG_IGN:
+        """Take over the signals that are not ignored (as Ctrl-C is for a job in the background); in the main thread
+        only.
+        """
+        if threading.current_thread() is threading.main_thread():
+            before = {number: signal.getsignal(number) for number in (*STOPPING, *SHOWING)}
+            self._previous = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
+        if self._previous:
             self._ours, self._theirs = socket.socketpair()
             self._theirs.setblocking(False)  # the interpreter insists
             self._thread = threading.Thread(target=self._listen, name="actors-interrupt", daemon=True)
             self._thread.start()
             self._previous_fd = signal.set_wakeup_fd(self._theirs.fileno(), warn_on_full_buffer=False)
-            signal.signal(signal.SIGINT, self._on_signal)
+            for number in self._previous:
+                signal.signal(number, self._on_stop if number in STOPPING else self._on_show)
         return self
 
     def __exit__(
@@ -66,9 +77,10 @@ class Interrupt:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Give Ctrl-C back."""
+        """Give the signals back."""
         if self._thread is not None:
-            signal.signal(signal.SIGINT, self._previous)
+            for number, handler in self._previous.items():
+                signal.signal(number, handler)
             signal.set_wakeup_fd(self._previous_fd)
             self._theirs.send(_NO_MORE)
             self._thread.join()
@@ -79,6 +91,10 @@ class Interrupt:
         """From now on *stop* ends what runs. It may be called from any thread, and repeatedly."""
         self._stop = stop
         self.repeat()
+
+    def show_with(self, show: Callable[[], str]) -> None:
+        """From now on SIGUSR1 prints what *show* returns. It may be called from any thread."""
+        self._show = show
 
     def repeat(self) -> None:
         """Stop again, if a stop was requested: for what was admitted while the first one went round."""
@@ -101,7 +117,10 @@ class Interrupt:
         except _LeaveRead:
             return b""
 
-    def _on_signal(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of a handler
+    def _on_show(self, signum: int, frame: FrameType | None) -> None:
+        """The thread that listens does it."""
+
+    def _on_stop(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of a handler
         self.requested = True
         if self._in_read:
             # A read is taken up again after a handler that returns.
@@ -111,7 +130,9 @@ class Interrupt:
     def _listen(self) -> None:
         heard = 0
         while (signals := self._ours.recv(1)) != _NO_MORE:
-            if signals[0] != signal.SIGINT:
+            if signals[0] in SHOWING:
+                say("no agents yet" if self._show is None else self._show())
+            if signals[0] not in STOPPING:
                 continue
             heard += 1
             if heard > 1:

@@ -127,6 +127,7 @@ class Run:
             configs = self._configs(items)
             feed = Feed(pool, configs, bound=bound) if self._source.may_wait else None
             self._interrupt.stop_with(partial(_stop, pool, feed))
+            self._interrupt.show_with(lambda: str(pool.dump()))
             for outcome in feed or pool.map(configs, ordered=False):
                 self._take(outcome, progress)
                 self._interrupt.repeat()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from loguru import logger
 
 from ..errors import Cancelled
+from . import fork
 from .cancel import CancelToken
 from .clock import SYSTEM_CLOCK
 from .dead_letter import DeadLetterReason, DeadLetters
@@ -103,6 +104,7 @@ class ActorCell(Member):
         self.waits: list[Node] = []
         self.supervision: Supervision | None = None
         self.dead_letters = DeadLetters(self._undelivered)
+        self._generation = fork.generation()
         self._pause: Waiter | None = None
         self._ident = 0
         self._running: threading.Thread | None = None
@@ -116,18 +118,21 @@ class ActorCell(Member):
         Raises:
             RuntimeError: No thread can be started; nothing is left behind.
         """
-        self._register()
-        context = copy_context()
-        thread = threading.Thread(
-            target=context.run, args=(self._run,), name=f"{self.name}-{janitor().next_number()}", daemon=True
-        )
-        self._running = thread
+        janitor().watch(self)
         try:
-            thread.start()
+            self._start_thread()
         except BaseException:
             self.mailbox.seal()
             self.finish(ActorEnd.CRASHED)
             raise
+
+    def _start_thread(self) -> None:
+        context = copy_context()
+        thread = threading.Thread(
+            target=context.run, args=(self._run,), name=f"{self.name}-{janitor().next_number()}", daemon=True
+        )
+        thread.start()
+        self._running = thread
 
     def stop(self) -> None:
         """End once the messages accepted before are handled."""
@@ -155,9 +160,6 @@ class ActorCell(Member):
         """Wait for the cleanup."""
         self.actor.actor_stopped.wait(max(0.0, self._exit_by - SYSTEM_CLOCK.monotonic()))
 
-    def _register(self) -> None:
-        janitor().watch(self)
-
     # Its thread -------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -166,10 +168,11 @@ class ActorCell(Member):
         end = ActorEnd.CRASHED
         try:
             end = self._live()
-            if end is not ActorEnd.CRASHED:
+            if end is not ActorEnd.CRASHED and self._generation == fork.generation():
                 self._quietly(self.actor.on_stop)
         finally:
-            self.finish(end)
+            if self._generation == fork.generation():
+                self.finish(end)
 
     def _live(self) -> ActorEnd:
         """Handle messages to the end."""
@@ -182,6 +185,8 @@ class ActorCell(Member):
                 break
             if envelope is not None and not self._handle(envelope):
                 return ActorEnd.CRASHED
+            if self._generation != fork.generation():
+                break  # the handler has forked, and this is the child: its thread ends
             envelope = None  # an idle actor keeps no message alive
         return ActorEnd.ABORTED if self.token.cancelled else ActorEnd.STOPPED
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from contextvars import copy_context
 from enum import Enum, auto
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final
 
 from loguru import logger
 
+from .cell import Doing
 from .clock import SYSTEM_CLOCK
 from .member import Member, enter
 from .turn import Step
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from .member import Node
     from .supervisor import Supervisor
     from .threads import Worker
+
+    Job = tuple[Callable[[CancelToken], Any], float | None]
 
 
 class _Late(Enum):
@@ -42,15 +46,18 @@ class Branch(Member):
     Locks: the supervisor's turn guards ``abandoned``, ``parks``, ``done`` and the cell's ``branches`` and ``working``.
     """
 
-    def __init__(self, cell: AgentCell, job: Callable[[CancelToken], Any], timeout: float | None) -> None:
+    def __init__(self, cell: AgentCell, name: str, job: Callable[[CancelToken], Any], timeout: float | None) -> None:
         self._cell = cell
+        self.name = name
         self._job = job
         self.thread = 0
         self.waits = []  # its waits are noted on the agent
         self._context = copy_context()
         self.token = cell.token.child()
         self.waiter: Waiter | None = None
-        self.end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
+        self.since = SYSTEM_CLOCK.monotonic()
+        self.end = None if timeout is None else self.since + timeout
+        self.parked_on: str | None = None
         self.result: Any = LATE
         self.error: BaseException | None = None
         self.done = False
@@ -61,6 +68,9 @@ class Branch(Member):
         """Do the work, on a worker's thread."""
         self.thread = threading.get_ident()
         self._context.run(self._run)
+        if self._cell.supervisor.is_forked:
+            return False
+        self._cell.steps += 1
         self.token.untie()
         self._cell.supervisor.branches.ended(self)
         return False
@@ -140,13 +150,14 @@ class Branches:
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
 
-    def run(self, cell: AgentCell, jobs: Sequence[tuple[Callable[[CancelToken], Any], float | None]]) -> list[Branch]:
+    def run(self, cell: AgentCell, jobs: Sequence[Job], names: Sequence[str] = ()) -> list[Branch]:
         """Run *jobs* at the same time for the agent whose thread this is, and wait for all of them.
 
         Args:
             cell: The agent.
             jobs: Functions with their timeouts in seconds. Each gets a token that its agent's cancel, or its own
                 timeout, cancels.
+            names: How a dump names them.
         Returns:
             The branches in the order of *jobs*. ``error`` is what the function raised; ``abandoned`` says that it
             still runs, past its time.
@@ -154,7 +165,8 @@ class Branches:
             Cancelled: The agent was cancelled; what still runs is abandoned.
         """
         cell.token.check()
-        branches = [Branch(cell, job, timeout) for job, timeout in jobs]
+        called = chain(names, repeat("a tool"))
+        branches = [Branch(cell, name, job, timeout) for (job, timeout), name in zip(jobs, called, strict=False)]
         waiter = Waiter()
         forget = cell.token.on_cancel(waiter.wake)
         self._begin(cell, branches, waiter)
@@ -182,6 +194,8 @@ class Branches:
         with self._supervisor.turn:
             cell.branches = cell.working = len(branches)
             cell.branch_waiter = waiter
+            cell.team = branches
+            cell.turn_to(Doing.TOOL)
         for branch in branches:
             try:
                 self._supervisor.crew.start(branch.run)
@@ -193,6 +207,8 @@ class Branches:
         """The agent's thread goes on itself, with a slot."""
         with self._supervisor.turn:
             cell.branches = 0
+            cell.team = ()
+            cell.turn_to(Doing.WORK)
             cell.working = 1
             cell.branch_waiter = None
             cell.parked_on = None
@@ -247,6 +263,8 @@ class Branches:
         cell = branch.cell
         with Step(self._supervisor) as acts:
             branch.parks += 1
+            branch.parked_on = branch.parked_on or on
+            cell.steps += 1
             if branch.abandoned or branch.parks > 1:  # parks nest
                 return
             cell.working -= 1
@@ -259,8 +277,10 @@ class Branches:
         cell = branch.cell
         with self._supervisor.turn:
             branch.parks -= 1
+            cell.steps += 1
             if branch.abandoned or branch.parks:
                 return
+            branch.parked_on = None
             cell.working += 1
             cell.parked_on = None
             self._supervisor.slots.idle.pop(cell, None)

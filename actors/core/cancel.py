@@ -10,6 +10,7 @@ from loguru import logger
 
 from ..errors import Cancelled
 from .clock import SYSTEM_CLOCK, Clock
+from .crash import raise_ctrl_c
 from .waiter import Waiter
 
 if TYPE_CHECKING:
@@ -141,8 +142,14 @@ class CancelToken:
         """Run the callbacks of a marked token."""
         with self._lock:
             callbacks, self._callbacks = self._callbacks, None
+        interrupt: KeyboardInterrupt | None = None
         for fn in (callbacks or {}).values():
-            _call(fn)
+            try:
+                _call(fn)
+            except KeyboardInterrupt as error:  # of the main thread: the others are told all the same
+                interrupt = error
+        if interrupt is not None:
+            raise interrupt
 
     def child(self) -> CancelToken:
         """Make a token that is cancelled with this one, but not the other way round."""
@@ -162,5 +169,6 @@ def _nothing() -> None:
 def _call(fn: Callable[[], object]) -> None:
     try:
         fn()
-    except BaseException:  # noqa: BLE001 - one callback must not keep the cancel from the others
+    except BaseException as error:  # noqa: BLE001 - one callback must not keep the cancel from the others
+        raise_ctrl_c(error)
         logger.exception("a cancel callback failed")

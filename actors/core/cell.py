@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextvars import copy_context
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from loguru import logger
@@ -27,14 +28,24 @@ from .router import PROGRAM, Endpoint
 from .waiter import Waiter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextvars import Context
     from datetime import datetime
 
+    from .branch import Branch
     from .joinset import JoinSet
     from .member import Node
     from .spec import AgentSpec, Runnable
     from .supervisor import Supervisor
+
+
+class Doing(StrEnum):
+    """What an agent that holds its thread is at."""
+
+    WORK = "running"
+    DRIVER = "in_driver"
+    TOOL = "in_tool"
+    BACKOFF = "in_backoff"
 
 
 class Ending(NamedTuple):
@@ -65,6 +76,7 @@ class AgentCell(Endpoint, Member):
         "children",
         "context",
         "depth",
+        "doing",
         "family_waiter",
         "has_slot",
         "kept",
@@ -75,13 +87,16 @@ class AgentCell(Endpoint, Member):
         "parked_on",
         "parks",
         "restarted",
+        "silent",
         "since",
         "spec",
         "started",
         "started_at",
         "state",
+        "steps",
         "stopping",
         "supervisor",
+        "team",
         "thread",
         "tied",
         "token",
@@ -112,6 +127,7 @@ class AgentCell(Endpoint, Member):
         self.token = CancelToken()
         self.context: Context | None = copy_context()
         self.stopping = False
+        self.silent = False
         self.tied: list[AgentCell] | None = None
         self.family_waiter: Waiter | None = None
         self.has_slot = False
@@ -123,6 +139,9 @@ class AgentCell(Endpoint, Member):
         self.unstarted = [True]
         self.callbacks: list[Callable[[], object]] | None = None
         self.waits: list[Node] = []
+        self.doing = Doing.WORK
+        self.steps = 0
+        self.team: Sequence[Branch] = ()
         self.branches = 0
         self.branch_waiter: Waiter | None = None
         self.made: dict[str, Any] | None = None
@@ -155,6 +174,17 @@ class AgentCell(Endpoint, Member):
         """How often it was started again."""
         return 0 if self.restarted is None else self.restarted.total
 
+    def state_and_place(self) -> tuple[str, str | None]:
+        """What it does, in a word of the dump, and what it is parked on or which tools run."""
+        if self.state is AgentStatus.RUNNING and self.outcome is None:
+            parked_on = self.parked_on
+            if parked_on is not None:
+                return AgentStatus.PARKED, parked_on
+            if self.doing is Doing.TOOL:
+                return self.doing, ", ".join(branch.name for branch in self.team if not branch.done)
+            return self.doing, None
+        return self.status, None
+
     def tether(self) -> list[AgentCell]:
         """What timers hold instead of the cell; emptied when it ends."""
         if self.tied is None:
@@ -167,6 +197,12 @@ class AgentCell(Endpoint, Member):
         self.spec.build = _gone
         if self.tied is not None:
             self.tied.clear()
+
+    def turn_to(self, doing: Doing) -> None:
+        """It begins something else. For whoever asks what it does, and for how long; called on its own thread."""
+        self.doing = doing
+        self.steps += 1
+        self.since = self.supervisor.clock.monotonic()
 
     def adopt(self, child: AgentCell) -> None:
         """*child* was admitted. Under the turn."""
@@ -261,9 +297,12 @@ class AgentCell(Endpoint, Member):
         try:
             self.token.check()
             make = self.spec.build(self)
+            self.token.check()  # a cancel that came meanwhile: the next stage does not begin
             starting = True
             self.actor = actor = make()
+            self.token.check()
             actor.on_start()
+            self.token.check()
             starting = False
             return Ending(AgentStatus.COMPLETED, actor.run(self.spec.query))
         except Cancelled as cancelled:
@@ -396,6 +435,7 @@ class AgentCell(Endpoint, Member):
         if self.parks > 1:
             return
         self.parked_on = on
+        self.steps += 1
         self.since = self.supervisor.clock.monotonic()
         supervisor = self.supervisor
         if supervisor.listening:
@@ -415,6 +455,7 @@ class AgentCell(Endpoint, Member):
         if supervisor.slots.idle.pop(self, supervisor) is supervisor:
             supervisor.reclaim_slot(self)
         self.parked_on = None
+        self.steps += 1
         self.since = supervisor.clock.monotonic()
         if supervisor.listening:
             supervisor.resumed(self)

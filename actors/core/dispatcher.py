@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from loguru import logger
 
@@ -35,6 +35,12 @@ class Posted(NamedTuple):
     at: datetime
 
 
+class Source(Protocol):
+    """Whose events they are. ``silent`` is guarded by the dispatcher's lock."""
+
+    silent: bool
+
+
 class Dispatcher:
     """Calls ``sink(event)`` for each event, one at a time, in the order of ``seq``.
 
@@ -62,11 +68,13 @@ class Dispatcher:
         """The thread that calls the sink."""
         return self._thread
 
-    def post(self, posted: Posted) -> None:
-        """Put an event at the end of the queue; never waits."""
+    def post(self, posted: Posted, source: Source | None = None, *, last: bool = False) -> None:
+        """Put an event of *source* at the end of the queue; never waits. After its *last* one it is silent."""
         with self._lock:
-            if self._closing:
+            if self._closing or (source is not None and source.silent):
                 return
+            if source is not None:
+                source.silent = last
             if len(self._queue) > self.MERGE_ABOVE and self._merge(posted):
                 return
             self._queue.append(posted)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 import traceback
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from .cell import AgentCell
@@ -14,8 +17,43 @@ if TYPE_CHECKING:
 
     from .branch import Branch
     from .message import AgentId
-    from .outcome import AgentStatus
     from .supervisor import Supervisor
+
+
+_CORE = os.path.dirname(__file__) + os.sep
+
+
+class AgentState(StrEnum):
+    """What an agent is at, more finely than its status."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PARKED = "parked"
+    IN_DRIVER = "in_driver"
+    IN_TOOL = "in_tool"
+    IN_BACKOFF = "in_backoff"
+    RESTARTING = "restarting"
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadDump:
+    """One thread that works, or worked, for an agent.
+
+    Args:
+        label: Whose it is: a tool call, or an agent that was abandoned.
+        on: What it is parked on; None when it is not.
+        seconds: Since when, in seconds before the dump.
+        stack: Its Python stack; empty when it has ended.
+    """
+
+    label: str
+    on: str | None
+    seconds: float
+    stack: str
+
+    def __str__(self) -> str:
+        state = "" if self.on is None else f", parked on {self.on}"
+        return "\n".join([f"{self.label}{state}, {self.seconds:.1f} s", *_indented(self.stack)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,77 +61,132 @@ class AgentDump:
     """What one agent does.
 
     Args:
-        on: What it is parked on; None when it is not.
+        on: What it is parked on, or which tools run; None when it is neither.
         seconds: Since when, in seconds before the dump.
         inbox_depth: Messages that it has not read.
         waits_for: Whom it waits for.
         stack: The Python stack of its thread; empty when it has none.
+        tools: Its tool calls that run.
     """
 
     id: AgentId
     name: str
-    status: AgentStatus
+    state: AgentState
     on: str | None
     seconds: float
     inbox_depth: int
     parent_id: AgentId | None
     waits_for: tuple[str, ...]
     stack: str
+    tools: tuple[ThreadDump, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return f"agent {self.id} ({self.name})"
 
     def __str__(self) -> str:
-        state = str(self.status) if self.on is None else f"{self.status} on {self.on}"
-        lines = [f"agent {self.id} ({self.name}): {state}, {self.seconds:.1f} s, {self.inbox_depth} unread"]
+        link = " " if self.state is AgentState.IN_TOOL else " on "
+        state = str(self.state) if self.on is None else f"{self.state}{link}{self.on}"
+        lines = [f"{self.label}: {state}, {self.seconds:.1f} s, {self.inbox_depth} unread"]
+        if self.parent_id is not None:
+            lines[0] += f", child of agent {self.parent_id}"
         if self.waits_for:
             lines.append("  waits for " + ", ".join(self.waits_for))
-        lines += ["  " + line for line in self.stack.rstrip().splitlines()]
+        lines += _indented(self.stack)
+        for tool in self.tools:
+            lines += _indented(str(tool))
         return "\n".join(lines)
 
 
 @dataclass(frozen=True, slots=True)
 class PoolDump:
-    """What a pool does. ``abandoned`` are the stacks of threads that did not end in time."""
+    """What a pool does.
+
+    Args:
+        agents: Those that have not ended, by id.
+        abandoned: Threads of agents and tools that did not end in time, and have not yet.
+    """
 
     name: str
     max_concurrent: int
     agents: tuple[AgentDump, ...]
-    abandoned: tuple[str, ...]
+    abandoned: tuple[ThreadDump, ...]
+
+    @property
+    def waits(self) -> tuple[tuple[str, str], ...]:
+        """Who waits for whom: pairs of labels."""
+        return tuple((agent.label, other) for agent in self.agents for other in agent.waits_for)
 
     def __str__(self) -> str:
         lines = [f"pool {self.name}: {len(self.agents)} agents, {self.max_concurrent} slots"]
+        if self.waits:
+            lines.append("who waits for whom: " + "; ".join(f"{one} -> {other}" for one, other in self.waits))
         lines += [str(agent) for agent in self.agents]
-        for stack in self.abandoned:
-            lines += ["an abandoned thread:", *("  " + line for line in stack.rstrip().splitlines())]
+        lines += [f"abandoned: {stray}" for stray in self.abandoned]
         return "\n".join(lines)
 
 
 def dump(supervisor: Supervisor) -> PoolDump:
     """Look at every agent of *supervisor*, without stopping any."""
     live, abandoned = supervisor.cells()
-    frames = sys._current_frames()  # noqa: SLF001 - the documented way to another thread's stack
-    now = supervisor.clock.monotonic()
-    agents = tuple(_look(cell, frames, now) for cell in live)
+    look = _Look(supervisor)
     return PoolDump(
-        supervisor.name, supervisor.slots.limit, agents, tuple(_stack(stray, frames) for stray in abandoned)
+        supervisor.name,
+        supervisor.slots.limit,
+        tuple(look.at_agent(cell) for cell in live),
+        tuple(look.at_stray(stray) for stray in abandoned),
     )
 
 
-def _look(cell: AgentCell, frames: dict[int, FrameType], now: float) -> AgentDump:
-    mailbox = cell.mailbox
-    return AgentDump(
-        id=cell.id,
-        name=cell.spec.name,
-        status=cell.status,
-        on=cell.parked_on,
-        seconds=max(0.0, now - cell.since),
-        inbox_depth=0 if mailbox is None else len(mailbox),
-        parent_id=None if cell.parent is None else cell.parent.id,
-        waits_for=tuple(target.label for target in cell.targets()),
-        stack=_stack(cell, frames),
-    )
+class _Look:
+    """One moment: the frames of all threads, and the time."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._frames: dict[int, FrameType] = sys._current_frames()  # noqa: SLF001 - the documented way
+        self._now = supervisor.clock.monotonic()
+
+    def at_agent(self, cell: AgentCell) -> AgentDump:
+        mailbox = cell.mailbox
+        state, on = cell.state_and_place()
+        return AgentDump(
+            id=cell.id,
+            name=cell.spec.name,
+            state=AgentState(state) if state in set(AgentState) else AgentState.RUNNING,  # it may end just now
+            on=on,
+            seconds=self._seconds(cell.since),
+            inbox_depth=0 if mailbox is None else len(mailbox),
+            parent_id=None if cell.parent is None else cell.parent.id,
+            waits_for=tuple(target.label for target in cell.targets()),
+            stack="" if cell.started is None else self._stack(cell.thread),
+            tools=tuple(self._at_branch(branch) for branch in cell.team if not branch.done),
+        )
+
+    def at_stray(self, stray: AgentCell | Branch) -> ThreadDump:
+        if isinstance(stray, AgentCell):
+            return ThreadDump(stray.label, stray.parked_on, self._seconds(stray.since), self._stack(stray.thread))
+        return self._at_branch(stray, f" of {stray.label}")
+
+    def _at_branch(self, branch: Branch, whose: str = "") -> ThreadDump:
+        label = f"tool {branch.name}{whose}"
+        return ThreadDump(label, branch.parked_on, self._seconds(branch.since), self._stack(branch.thread))
+
+    def _seconds(self, since: float) -> float:
+        return max(0.0, self._now - since)
+
+    def _stack(self, ident: int) -> str:
+        frame = self._frames.get(ident)
+        if frame is None:
+            return ""
+        frames = traceback.extract_stack(frame)
+        # What every worker has at its top tells nothing: show from where the agent's own code begins.
+        own = next((n for n, entry in enumerate(frames) if not _is_ours(entry.filename)), 0)
+        return "".join(traceback.format_list(frames[own:]))
 
 
-def _stack(owner: AgentCell | Branch, frames: dict[int, FrameType]) -> str:
-    if isinstance(owner, AgentCell) and owner.outcome is None and owner.started is None:
-        return ""
-    frame = frames.get(owner.thread)
-    return "" if frame is None else "".join(traceback.format_stack(frame))
+def _is_ours(filename: str) -> bool:
+    return filename == threading.__file__ or filename.startswith(_CORE)
+
+
+def _indented(text: str) -> list[str]:
+    return ["  " + line for line in text.rstrip().splitlines()]

@@ -56,6 +56,16 @@ class AgentRestarted(Event):
     delay: float
 
 
+class AgentStalled(Event):
+    """It made no progress for ``seconds`` seconds; ``state`` and ``on`` say where, as in a dump. Told once for each
+    standstill.
+    """
+
+    seconds: float
+    state: str
+    on: str | None = None
+
+
 class AgentEnded(Event):
     """It ended; ``error`` is the text of the error, if there is one."""
 

@@ -12,6 +12,7 @@ import pykka
 from loguru import logger
 
 from ..errors import AskTimeout, fresh_copy
+from . import fork
 from .clock import SYSTEM_CLOCK
 from .crash import raise_ctrl_c
 from .member import wait_for
@@ -55,6 +56,7 @@ class ReplyFuture(pykka.Future[T]):
         self._callbacks: list[Callable[[ReplyFuture[T]], object]] | None = None
         self._target = target
         self._sources: tuple[pykka.Future[Any], ...] = ()
+        self._generation = fork.generation()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {'done' if self._done else 'pending'}>"
@@ -107,6 +109,7 @@ class ReplyFuture(pykka.Future[T]):
             DeadlockError: The one who owes the value waits for the caller.
             Exception: What the other side raised, as a fresh copy.
         """
+        fork.refuse_after_fork(self._generation)
         if self._get_hook is not None:
             return self._get_through_hook(timeout)
         if not self._done and not self._wait(timeout):

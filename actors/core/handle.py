@@ -117,8 +117,10 @@ class AgentHandle(Generic[T]):
         made = self._cell.extras()
         if "future" not in made:
             future = AgentFuture(self)
-            if made.setdefault("future", future) is future:
-                self.add_done_callback(future.settle)
+            self.add_done_callback(
+                future.settle
+            )  # first: an interrupt in between must not leave one that never settles
+            made.setdefault("future", future)
         return cast("concurrent.futures.Future[T]", made["future"])
 
 
@@ -145,6 +147,7 @@ class AgentFuture(concurrent.futures.Future[Any]):
 
     def result(self, timeout: float | None = None) -> Any:
         """The agent's result; raises a fresh copy of its error."""
+        self._handle._cell.supervisor.refuse_after_fork()
         error = super().exception(timeout)
         if error is not None:
             raise fresh_copy(error)
@@ -152,5 +155,6 @@ class AgentFuture(concurrent.futures.Future[Any]):
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """A fresh copy of the agent's error."""
+        self._handle._cell.supervisor.refuse_after_fork()
         error = super().exception(timeout)
         return None if error is None else fresh_copy(error)

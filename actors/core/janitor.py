@@ -11,6 +11,8 @@ from loguru import logger
 
 from . import fork
 
+ENDING = "the program is ending: no pool or actor can be started any more"
+
 
 class Stoppable(Protocol):
     """An open pool or actor."""
@@ -28,7 +30,7 @@ class Janitor:
     It is called by the ``threading`` module before the interpreter joins non-daemon threads: ``atexit`` comes later,
     when a user's own non-daemon thread may wait for an agent for ever. No thread of its own is needed for that.
 
-    Locks: ``_lock`` guards ``_open``; nothing is stopped while it is held.
+    Locks: ``_lock`` guards ``_open`` and ``_over``; nothing is stopped while it is held.
     """
 
     def __init__(self) -> None:
@@ -36,13 +38,20 @@ class Janitor:
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._open: dict[int, weakref.ref[Stoppable]] = {}
+        self._over = False
         # The same registration that concurrent.futures uses; it has no public name (3.9 to 3.14).
         threading._register_atexit(self._stop_all)  # type: ignore[attr-defined]  # noqa: SLF001
 
     def watch(self, something: Stoppable) -> None:
-        """Stop *something* when the main thread ends."""
+        """Stop *something* when the main thread ends.
+
+        Raises:
+            RuntimeError: It has ended: nobody would stop what is new, and 3.12 starts no thread any more.
+        """
         key = id(something)
         with self._lock:
+            if self._over:
+                raise RuntimeError(ENDING)
             self._open[key] = weakref.ref(something, lambda _: self._open.pop(key, None))
 
     def next_number(self) -> int:
@@ -58,6 +67,7 @@ class Janitor:
         if self.generation != fork.generation():
             return  # a forked child: what was open then belongs to its parent
         with self._lock:
+            self._over = True
             waiting = [ref() for ref in self._open.values()]
             self._open.clear()
         # All are told first: the waits for their ends run side by side.
@@ -83,5 +93,5 @@ def janitor() -> Janitor:
                 try:
                     _janitor = Janitor()
                 except RuntimeError as error:
-                    raise RuntimeError("the program is ending: no pool or actor can be started any more") from error
+                    raise RuntimeError(ENDING) from error
     return _janitor

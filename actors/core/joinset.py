@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import JoinTimeout
 from .clock import SYSTEM_CLOCK
 from .member import AnyOf, wait_for
+from .outcomes import Outcomes, has_failed
 from .waiter import Waiter
 
 if TYPE_CHECKING:
@@ -28,8 +29,10 @@ class JoinSet:
     it, the others take it. Waiters are woken after it is released.
     """
 
-    def __init__(self, turn: Turn) -> None:
+    def __init__(self, turn: Turn, *, cancels_rest: bool = False) -> None:
         self._turn = turn
+        self._strict: list[Hashable] = [None] if cancels_rest else []  # groups; None is everybody
+        self.has_failed = False
         self._pending: dict[AgentId, AgentCell] = {}
         self._ready: dict[AgentId, AgentCell] = {}  # in order of completion
         self._groups: dict[Hashable, int] = {}
@@ -49,16 +52,44 @@ class JoinSet:
         if group is not None:
             self._groups[group] = self._groups.get(group, 0) + 1
 
-    def finish(self, cell: AgentCell, wakes: list[Waiter]) -> None:
-        """The outcome of *cell* is there. Whoever has to be woken is added to *wakes*."""
+    def finish(self, cell: AgentCell, wakes: list[Waiter]) -> list[AgentCell]:
+        """The outcome of *cell* is there. Whoever has to be woken is added to *wakes*.
+
+        Returns:
+            Those that are to be cancelled, as *cell* failed.
+        """
         if self._pending.pop(cell.id, None) is None:
-            return  # taken out before: detached
+            return []  # taken out before: detached
         self._ready[cell.id] = cell
         self._left_pending(cell)
         if self._next:
             wakes.append(self._next.popleft())
         if self._all:
             self._wake_all(wakes)
+        return self._rest_of(cell) if self._strict else []
+
+    def _rest_of(self, cell: AgentCell) -> list[AgentCell]:
+        assert cell.outcome is not None
+        if not has_failed(cell.outcome):
+            return []
+        if None in self._strict:
+            self.has_failed = True
+            return list(self._pending.values())
+        group = cell.spec.group
+        return self._pending_of(group) if group in self._strict else []
+
+    def _pending_of(self, group: Hashable) -> list[AgentCell]:
+        return [cell for cell in self._pending.values() if group is None or cell.spec.group == group]
+
+    def be_strict(self, group: Hashable) -> list[AgentCell]:
+        """From now on, who fails takes the rest (of *group*) along; those whom one that failed already takes along."""
+        self._strict.append(group)
+        failed = any(cell.outcome is not None and has_failed(cell.outcome) for cell in self._of(group).values())
+        return self._pending_of(group) if failed else []
+
+    def be_lenient(self, group: Hashable) -> None:
+        """The end of :meth:`be_strict`."""
+        self._strict.remove(group)
 
     def _left_pending(self, cell: AgentCell) -> None:
         group = cell.spec.group
@@ -123,11 +154,11 @@ class JoinSet:
                             self._next.append(waiter)
                 for other in wakes:
                     other.wake()
+                for cell in taken.values():
+                    return cell.outcome
             except BaseException:  # a signal's handler has raised
                 self._give_back(taken)
                 raise
-            for cell in taken.values():
-                return cell.outcome
             if not woken:
                 raise TimeoutError(f"no agent ended within {timeout} s; nothing is lost")
             woken = False
@@ -164,7 +195,7 @@ class JoinSet:
         if following is not None:
             following.wake()
 
-    def all(self, timeout: float | None = None, group: Hashable = None) -> dict[AgentId, AgentOutcome[Any]]:
+    def all(self, timeout: float | None = None, group: Hashable = None) -> Outcomes:
         """Take everything (of *group*), once all of it has ended.
 
         Raises:
@@ -225,5 +256,5 @@ class JoinSet:
             return list(self._pending.values())
 
 
-def _outcomes(cells: dict[AgentId, AgentCell]) -> dict[AgentId, AgentOutcome[Any]]:
-    return {id_: cell.outcome for id_, cell in cells.items() if cell.outcome is not None}
+def _outcomes(cells: dict[AgentId, AgentCell]) -> Outcomes:
+    return Outcomes((id_, cell.outcome) for id_, cell in cells.items() if cell.outcome is not None)

@@ -7,6 +7,7 @@ from collections import deque
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final
 
+from ..errors import Cancelled
 from .clock import SYSTEM_CLOCK
 from .member import wait_for
 from .waiter import Waiter
@@ -90,15 +91,20 @@ class Mailbox:
 
     def offer(self, item: Any) -> Put:
         """Accept *item* if there is room now."""
-        with self._lock:
-            if not self._open:
-                return Put.CLOSED
-            if self._capacity is not None and len(self._items) >= self._capacity:
-                return Put.FULL
-            self._items.append(item)
-            getter = self._getters.popleft() if self._getters else None
-        if getter is not None:
-            getter.wake()
+        getter = None
+        try:
+            with self._lock:
+                if not self._open:
+                    return Put.CLOSED
+                if self._capacity is not None and len(self._items) >= self._capacity:
+                    return Put.FULL
+                self._items.append(item)
+                if self._getters:
+                    getter = self._getters[0]  # no call: an interrupt must not come between this and the next line
+                    del self._getters[0]
+        finally:
+            if getter is not None:
+                getter.wake()
         return Put.ACCEPTED
 
     def put(self, item: Any, timeout: float | None = None, target: Node | None = None) -> Put:
@@ -115,11 +121,20 @@ class Mailbox:
             return self.put(item, timeout, target)  # room appeared in between
         try:
             wait_for(putter.waiter, timeout, "room in a mailbox", target)
-        finally:
-            with self._lock:
-                if self._putters is not None and putter in self._putters:
-                    self._putters.remove(putter)
+        except Cancelled:
+            self._forget(putter)
+            if putter.result is not Put.ACCEPTED:  # else it is on its way: who sends must know
+                raise
+        except BaseException:
+            self._forget(putter)
+            raise
+        self._forget(putter)
         return putter.result
+
+    def _forget(self, putter: _Putter) -> None:
+        with self._lock:
+            if self._putters is not None and putter in self._putters:
+                self._putters.remove(putter)
 
     def _enqueue(self, item: Any) -> _Putter | None:
         if not self._open or self._capacity is None or len(self._items) < self._capacity:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .clock import SYSTEM_CLOCK
 from .joinset import JoinSet
+from .outcomes import FailurePolicy
 from .threads import start_from_collector
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ class MapIterator:
     """The iterator that ``AgentPool.map`` returns.
 
     Guarantees: pulled from the source and not yet yielded are at most ``2 * max_concurrent + 16``; the agents are owed
-    to this iterator alone; :meth:`close` cancels what it still waits for.
+    to this iterator alone; :meth:`close` cancels what it still waits for. When one fails that takes the rest along,
+    the source is read no further.
 
     Threads: one at a time.
     """
@@ -35,13 +37,14 @@ class MapIterator:
         *,
         ordered: bool,
         timeout: float | None,
+        failure: FailurePolicy = FailurePolicy.COLLECT,
     ) -> None:
         self._supervisor = supervisor
         self._source: Iterator[Any] | None = iter(configs)
         self._spec = spec
         self._ordered = ordered
         self._timeout = timeout
-        self._owed = JoinSet(supervisor.turn)
+        self._owed = JoinSet(supervisor.turn, cancels_rest=failure is FailurePolicy.CANCEL_REST)
         self._line: deque[AgentCell] = deque()  # if ordered: the agents in the order of the source
         self._error: BaseException | None = None
 
@@ -79,6 +82,9 @@ class MapIterator:
         """Admit from the source up to the bound."""
         bound = 2 * self._supervisor.slots.limit + 16
         while self._source is not None and self._held() < bound:
+            if self._owed.has_failed:
+                self._leave_source()
+                return
             try:
                 spec = self._spec(next(self._source))
                 with self._supervisor.turn.shield:  # an agent that is admitted stands in the line
@@ -93,14 +99,18 @@ class MapIterator:
                 self._source = None
                 self._error = error
 
+    def _leave_source(self) -> None:
+        source, self._source = self._source, None
+        close = getattr(source, "close", None)
+        if callable(close):
+            close()
+
     def close(self) -> None:
         """Read no further, and cancel what was admitted and not yielded."""
-        source, self._source = self._source, None
+        self._supervisor.refuse_after_fork()
         owed, self._owed = self._owed, JoinSet(self._supervisor.turn)
-        close = getattr(source, "close", None)
         try:
-            if callable(close):
-                close()
+            self._leave_source()
         finally:
             _cancel_pending(self._supervisor, owed)
         self._line.clear()

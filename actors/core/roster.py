@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from loguru import logger
 
 from ..errors import CapacityError
 from .cancel import Deadline
 from .dead_letter import DeadLetterReason
-from .event import AgentEnded, AgentQueued, AgentStarted
+from .event import AgentEnded, AgentQueued, AgentStalled, AgentStarted
 from .outcome import AgentOutcome, AgentStatus
 from .router import MessageRouter
 from .slots import Slots
+from .stalls import Stalls
 from .start_queue import ChildQueue, StartQueue
 from .timers import Timer
 from .waiter import Waiter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from .acts import Acts
     from .cell import AgentCell
@@ -58,6 +62,7 @@ class Roster:
         timers: Timers,
         clock: Clock,
         note: Callable[..., None] | None,
+        stalled_after: float | None,
         on_undelivered: Callable[[DeadLetter], object] | None,
     ) -> None:
         self.slots = Slots(max_concurrent)
@@ -66,6 +71,7 @@ class Roster:
         self.queued: dict[AgentId, AgentCell] = {}
         self.admissions: deque[Admission] = deque()
         self.wave: deque[AgentCell] = deque()
+        self.wave_ended = 0
         self.idle_waiters: list[Waiter] = []
         self.started = 0
         self.ended: Counter[AgentStatus] = Counter()
@@ -78,6 +84,8 @@ class Roster:
         self._bounded_queued = 0
         self._queue = StartQueue()
         self._children = ChildQueue()
+        self._stalls = None if stalled_after is None else Stalls(stalled_after)
+        self.stop: Callable[[Iterable[AgentCell], str, Acts], None]  # set by Stops, which builds on the roster
 
     def is_idle(self) -> bool:
         """Has everybody ended?"""
@@ -195,6 +203,22 @@ class Roster:
         if self._note is not None:
             self._note(cell, AgentStarted)
         acts.starts.append(cell)
+        if self._stalls is not None and not self._stalls.armed:
+            self._stalls.armed = True
+            self._timers.push(cell.since + self._stalls.period, Timer.LOOK, [])
+
+    def look_for_stalls(self, now: float, acts: Acts) -> None:
+        """Tell of every agent that makes no progress; look again later, while somebody lives."""
+        stalls = self._stalls
+        assert stalls is not None
+        for cell, seconds in stalls.look(self.live.values(), now):
+            state, on = cell.state_and_place()
+            if self._note is not None:
+                self._note(cell, AgentStalled, seconds=seconds, state=state, on=on)
+            acts.calls.append(partial(_log_stall, cell.label, seconds, state, on))
+        stalls.armed = bool(self.live)
+        if stalls.armed:
+            self._timers.push(now + stalls.period, Timer.LOOK, [])
 
     # The end of an agent ----------------------------------------------------------------------------------------
 
@@ -216,13 +240,18 @@ class Roster:
             self._note(cell, AgentEnded, status=outcome.status, error=outcome.error)  # its text is made by the sink
         cell.release()
         cell.outcome = outcome
-        self._tell_who_waits(cell, acts)
+        victims = self._tell_who_waits(cell, acts)
         for waiter in acts.wakes[before:]:
             self.expect(waiter)
         if self.wave:
+            self.wave_ended += 1
             acts.fires.append(self.wave.popleft())
+        if victims:
+            self.stop(victims, f"{cell.label} {outcome.status}, and the rest is cancelled with it", acts)
 
-    def _tell_who_waits(self, cell: AgentCell, acts: Acts) -> None:
+    def _tell_who_waits(self, cell: AgentCell, acts: Acts) -> list[AgentCell]:
+        """Wake them; who is to be cancelled, as *cell* failed."""
+        victims: list[AgentCell] = []
         if cell.waiters:
             acts.wakes += cell.waiters
             cell.waiters = None
@@ -230,11 +259,12 @@ class Roster:
             acts.calls += cell.callbacks
             cell.callbacks = None
         if cell.owner is not None:
-            cell.owner.finish(cell, acts.wakes)
+            victims = cell.owner.finish(cell, acts.wakes)
         if cell.parent is not None:
             cell.parent.bereave(cell, acts.wakes)
         if self.idle_waiters and self.is_idle():
             acts.wakes += self.idle_waiters
+        return victims
 
     def expect(self, waiter: Waiter) -> None:
         """Whoever is parked at *waiter* is about to be woken: it stands in line for a slot now, not only when its
@@ -248,3 +278,8 @@ class Roster:
         cell = owner.cell
         if not (cell.has_slot or cell.stopping) and cell.outcome is None and self.live.get(cell.id) is cell:
             self.slots.woken.setdefault(cell, [])
+
+
+def _log_stall(label: str, seconds: float, state: str, on: str | None) -> None:
+    where = state if on is None else f"{state} on {on}"
+    logger.warning("{} has made no progress for {:.1f} s ({})", label, seconds, where)

@@ -123,12 +123,19 @@ class MessageRouter:
         self._endpoints: dict[AgentId, Endpoint] = {PROGRAM: Endpoint(PROGRAM)}
         self._program_taken = False
         self.generation = fork.generation()
-        self.dead_letters = DeadLetters(on_undelivered)
+        self._dead_letters = DeadLetters(on_undelivered)
 
     @property
     def agent_count(self) -> int:
         """How many ids are registered, id 0 not counted."""
+        fork.refuse_after_fork(self.generation)
         return len(self._endpoints) - 1
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """What was accepted and never read."""
+        fork.refuse_after_fork(self.generation)
+        return self._dead_letters
 
     def inbox(self) -> Inbox:
         """The inbox of id 0."""
@@ -155,6 +162,7 @@ class MessageRouter:
 
     def unregister(self, agent_id: AgentId) -> None:
         """Forget *agent_id*: its mailbox closes, its unread messages become dead letters. Unknown ids are ignored."""
+        fork.refuse_after_fork(self.generation)
         if agent_id == PROGRAM or (self._supervised and agent_id > PROGRAM):
             raise ValueError(f"id {agent_id} belongs to the {'program' if agent_id == PROGRAM else 'pool'}")
         endpoint = self._endpoints.get(agent_id)

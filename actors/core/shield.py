@@ -45,7 +45,6 @@ class Shield:
         self._depth += 1
         if self._depth > 1:
             return
-        self._seen = []
         try:
             for number in SIGNALS:
                 handler = _signal.getsignal(number)
@@ -53,21 +52,22 @@ class Shield:
                     self._held.append((number, handler))
                     _signal.signal(number, self._note)
         except ValueError:  # a sub-interpreter: no handler runs in it
-            self._held = []
-        except BaseException:  # one that was not held off yet
-            self._depth = 0
-            self._release()
+            self._held.clear()
+        except BaseException:  # from the handler of one that was not held off yet
+            self.__exit__()
             raise
 
     def __exit__(self, *_: object) -> None:
         if threading.get_ident() != self._main:
             return
-        self._depth -= 1
-        if self._held and not self._depth:
-            handlers = dict(self._held)
+        if self._depth > 1:
+            self._depth -= 1
+            return
+        try:
             self._release()
-            if self._seen:
-                self._deliver(handlers)
+        finally:  # a handler that is back already may have raised
+            self._depth = 0
+            self._deliver()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._seen.append((number, frame))
@@ -78,15 +78,17 @@ class Shield:
             while held:
                 _signal.signal(*held[-1])
                 del held[-1]
-        finally:  # a handler that is back already may raise
+        finally:
             if held:
                 self._release()
 
-    def _deliver(self, handlers: dict[int, Handler]) -> None:
+    def _deliver(self) -> None:
         try:
             while self._seen:
                 number, frame = self._seen.pop(0)
-                handlers[number](number, frame)
+                handler = _signal.getsignal(number)
+                if callable(handler):
+                    handler(number, frame)
         finally:
             if self._seen:
-                self._deliver(handlers)
+                self._deliver()

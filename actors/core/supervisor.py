@@ -10,11 +10,12 @@ from .branch import Branches
 from .clock import SYSTEM_CLOCK, Clock
 from .dispatcher import Dispatcher, posted
 from .entrance import Entrance
-from .event import AgentParked, AgentResumed
+from .event import AgentEnded, AgentParked, AgentResumed
 from .janitor import janitor
 from .joinset import JoinSet
 from .member import wait_for
 from .outcome import AgentStatus
+from .outcomes import FailurePolicy, Outcomes
 from .roster import Roster
 from .shutdown import Shutdown
 from .stops import Stops
@@ -24,7 +25,7 @@ from .turn import Step, Turn
 from .waiter import Waiter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Hashable, Iterable
 
     from .actor_cell import ActorCell
     from .acts import Acts
@@ -70,6 +71,8 @@ class Supervisor(Actor):
         abort_timeout: float,
         sink: Callable[[Event], object] | None,
         on_undelivered: Callable[[DeadLetter], object] | None = None,
+        stalled_after: float | None = None,
+        failure: FailurePolicy = FailurePolicy.COLLECT,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         super().__init__()
@@ -79,7 +82,8 @@ class Supervisor(Actor):
         self.abort_timeout = abort_timeout
         self.listening = sink is not None
         self.crew = Crew(name, keep=max(KEPT_WORKERS, max_concurrent))
-        self.owed = JoinSet(self.turn)
+        self.failure = failure
+        self.owed = JoinSet(self.turn, cancels_rest=failure is FailurePolicy.CANCEL_REST)
         self.timekeeper = self._cell
         timers = self.timekeeper.timers
         self.roster = Roster(
@@ -90,6 +94,7 @@ class Supervisor(Actor):
             timers=timers,
             clock=clock,
             note=self.emit if self.listening else None,
+            stalled_after=stalled_after,
             on_undelivered=on_undelivered,
         )
         self.slots: Slots = self.roster.slots
@@ -151,6 +156,8 @@ class Supervisor(Actor):
         rested = False
         while following is not None and following.begin():
             outcome = following.live()
+            if self.is_forked:
+                return False  # the agent has forked, and this is the child: nobody is left to be told
             following, rested = self._end(following, outcome, worker)
         return rested
 
@@ -233,6 +240,19 @@ class Supervisor(Actor):
                     cell.waiters.remove(waiter)
         return cell.outcome is not None
 
+    def join_all(self, timeout: float | None, group: Hashable, failure: FailurePolicy) -> Outcomes:
+        """Take all outcomes that are owed to the caller (of *group*)."""
+        if failure is FailurePolicy.COLLECT:
+            return self.owed.all(timeout, group)
+        with Step(self, calls_here=False) as acts:
+            self.stops.cancel(self.owed.be_strict(group), "another one failed", acts)
+            self.roster.balance(acts)
+        try:
+            return self.owed.all(timeout, group)
+        finally:
+            with self.turn:
+                self.owed.be_lenient(group)
+
     def when_ended(self, cell: AgentCell, call: Callable[[], object]) -> None:
         """Call *call* once when the outcome of *cell* is there; at once if it is."""
         self.refuse_after_fork()
@@ -273,7 +293,9 @@ class Supervisor(Actor):
         if self.dispatcher is not None and cell.outcome is None:
             parent = None if cell.parent is None else cell.parent.id
             self.dispatcher.post(
-                posted(make, fields, agent_id=cell.id, agent=cell.spec.name, parent_id=parent, depth=cell.depth)
+                posted(make, fields, agent_id=cell.id, agent=cell.spec.name, parent_id=parent, depth=cell.depth),
+                cell,
+                last=make is AgentEnded,
             )
 
     def parked(self, cell: AgentCell, on: str) -> None:

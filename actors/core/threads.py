@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from loguru import logger
 
+from . import fork
 from .clock import SYSTEM_CLOCK
 from .waiter import Waiter
 
@@ -65,11 +66,12 @@ class Worker:
                 self._job = None
                 rested = self._do(job)
                 del job  # an idle worker keeps nothing alive
-                if not rested and not self._crew.rest(self):
+                if self._crew.is_forked() or (not rested and not self._crew.rest(self)):
                     return
                 self._gate.acquire()
         finally:
-            self._crew.left(self)
+            if not self._crew.is_forked():  # whose locks may be held for ever
+                self._crew.left(self)
 
     def _do(self, job: Job) -> bool:
         try:
@@ -97,6 +99,7 @@ class Crew:
         self._leaving: deque[Worker] = deque()  # done, but their threads may not have ended yet
         self._idle: list[Worker] = []
         self._closing = False
+        self._generation = fork.generation()
         self.keep = keep
 
     def next_name(self) -> str:
@@ -141,6 +144,10 @@ class Crew:
                 return True
             return False
         return True
+
+    def is_forked(self) -> bool:
+        """Is this thread the one that is left in a forked child? (Its job has forked.) Then it only ends."""
+        return self._generation != fork.generation()
 
     def is_closing(self) -> bool:
         """Was it closed?"""

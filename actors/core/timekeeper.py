@@ -37,9 +37,6 @@ class Timekeeper(ActorCell):
     def _clock(self) -> Clock:
         return self.actor.clock
 
-    def _register(self) -> None:
-        """The supervisor itself is known to the janitor: its thread ends last."""
-
     def ensure_thread(self) -> None:
         """Start the thread, if need be. Once the pool closes, who closes it does the work.
 
@@ -49,7 +46,7 @@ class Timekeeper(ActorCell):
         if not self.has_thread:
             with self._starting:
                 if not self.has_thread and not self.actor.shutdown.closed:
-                    self.start()
+                    self._start_thread()  # the janitor stops the supervisor, and that ends the thread
                     self.has_thread = True
 
     def mind(self) -> None:

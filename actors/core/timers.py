@@ -19,6 +19,7 @@ class Timer(Enum):
     DEADLINE = auto()
     ABANDON = auto()
     WAVE = auto()
+    LOOK = auto()
 
 
 class Timers:
@@ -41,7 +42,7 @@ class Timers:
     def push(self, at: float, kind: Timer, tether: list[AgentCell]) -> None:
         """Remember that *kind* is due at *at*, monotonic seconds."""
         if len(self._heap) >= self._prune_at:
-            self._heap = [entry for entry in self._heap if entry[3] or entry[2] is Timer.WAVE]
+            self._heap = [entry for entry in self._heap if entry[3] or entry[2] in (Timer.WAVE, Timer.LOOK)]
             heapq.heapify(self._heap)
             self._prune_at = max(self.PRUNE_ABOVE, 2 * len(self._heap))
         heapq.heappush(self._heap, (at, next(self._order), kind, tether))

@@ -99,6 +99,7 @@ class Step:
             return False
 
         try:
-            self._supervisor.crew.start(call)
+            with self._supervisor.turn.shield:  # a worker that was taken from rest must get its job
+                self._supervisor.crew.start(call)
         except RuntimeError:  # no thread can be started
             acts.call()

@@ -24,10 +24,10 @@ def test_it_shows_each_agent_and_the_line_where_it_stands(supervise: Any, start:
     picture = dump(supervisor)
     assert (picture.name, picture.max_concurrent, len(picture.agents)) == ("team", 1, 2)
     runner, waiter = picture.agents
-    assert (runner.id, runner.name, runner.status, runner.on, runner.inbox_depth) == (1, "runner", "running", None, 0)
+    assert (runner.id, runner.name, runner.state, runner.on, runner.inbox_depth) == (1, "runner", "running", None, 0)
     assert runner.seconds >= 0
     assert "stuck_here" in runner.stack
-    assert (waiter.status, waiter.inbox_depth, waiter.stack, waiter.parent_id) == ("queued", 1, "", None)
+    assert (waiter.state, waiter.inbox_depth, waiter.stack, waiter.parent_id) == ("queued", 1, "", None)
     text = str(picture)
     assert "pool team: 2 agents, 1 slots" in text
     assert "agent 1 (runner): running" in text
@@ -45,13 +45,15 @@ def test_it_shows_who_waits_for_whom(supervise: Any, start: Any, gate: Any, even
     handle = start(supervisor, parent, name="parent")
     eventually(lambda: handle.status == "parked")
     top, child = dump(supervisor).agents
-    assert (top.status, top.on, top.waits_for) == (
+    assert (top.state, top.on, top.waits_for) == (
         "parked",
         "the outcome of agent 2 (child)",
         ("agent 2 (child)",),
     )
     assert child.parent_id == 1
     assert "waits for agent 2 (child)" in str(top)
+    assert dump(supervisor).waits == (("agent 1 (parent)", "agent 2 (child)"),)
+    assert "who waits for whom: agent 1 (parent) -> agent 2 (child)" in str(dump(supervisor))
     assert "parked on the outcome of agent 2 (child)" in str(top)
     gate.open()
     handle.result(10)
@@ -69,8 +71,9 @@ def test_it_shows_the_threads_that_were_abandoned(supervise: Any, start: Any, ga
     picture = dump(supervisor)
     assert picture.agents == ()
     assert len(picture.abandoned) == 2
-    assert all("stuck_here" in stack for stack in picture.abandoned)
-    assert str(picture).count("an abandoned thread:") == 2
+    assert all("stuck_here" in stray.stack for stray in picture.abandoned)
+    assert {stray.label for stray in picture.abandoned} == {"tool a tool of agent 1 (job)", "agent 2 (job)"}
+    assert str(picture).count("abandoned: ") == 2
     tool.open()
     agent.open()
     eventually(lambda: dump(supervisor).abandoned == ())

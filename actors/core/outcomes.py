@@ -1,0 +1,50 @@
+"""How many agents ended, and what becomes of the others when one fails."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from ..errors import AgentCancelled, fresh_copy
+from .outcome import AgentStatus
+
+if TYPE_CHECKING:
+    from .outcome import AgentOutcome
+
+
+class FailurePolicy(StrEnum):
+    """What becomes of the other agents when one fails: nothing, or they are cancelled."""
+
+    COLLECT = "collect"
+    CANCEL_REST = "cancel_rest"
+
+
+def has_failed(outcome: AgentOutcome[Any]) -> bool:
+    """Did the agent fail, crash or run out of time? A cancel is no failure."""
+    if outcome.status is AgentStatus.ABANDONED:
+        return not isinstance(getattr(outcome.error, "cause", None), AgentCancelled)
+    return outcome.status not in (AgentStatus.COMPLETED, AgentStatus.CANCELLED)
+
+
+class Outcomes(dict[int, "AgentOutcome[Any]"]):
+    """Outcomes by agent id, in order of completion: an ordinary dict, that can be unwrapped."""
+
+    def unwrap(self) -> dict[int, Any]:
+        """The results by agent id, when all completed.
+
+        Raises:
+            ExceptionGroup: Fresh copies of the errors of those that failed, in order of completion, each with a note
+                that names its agent. Those that were only cancelled count when nobody failed.
+        """
+        bad = [outcome for outcome in self.values() if not outcome.ok]
+        failed = [outcome for outcome in bad if has_failed(outcome)] or bad
+        if failed:
+            raise ExceptionGroup(f"{len(bad)} of {len(self)} agents did not complete", [_noted(o) for o in failed])
+        return {id_: outcome.result for id_, outcome in self.items()}
+
+
+def _noted(outcome: AgentOutcome[Any]) -> Exception:
+    assert outcome.error is not None
+    error = fresh_copy(outcome.error)
+    error.add_note(f"agent {outcome.agent_id} ({outcome.name}), {outcome.status}")
+    return error

@@ -1,0 +1,55 @@
+"""Notices agents that make no progress."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from .cell import AgentCell
+
+LOOKS = 4
+"""How often per period everybody is looked at: a stall is noticed within a quarter of the period."""
+
+
+class _Mark(NamedTuple):
+    """How far an agent had come when it was seen to move last; ``told`` says that its stall was reported."""
+
+    steps: int
+    at: float
+    told: bool
+
+
+class Stalls:
+    """Looks at all agents from time to time.
+
+    Progress is whatever counts ``steps``: a checkpoint, a message sent or received, an event, a park, a driver or tool
+    call that begins or ends. Who waits for another agent is not reported: the one it waits for is.
+
+    Locks: none of its own. Every method is called under the supervisor's turn.
+
+    Args:
+        after: Seconds.
+    """
+
+    def __init__(self, after: float) -> None:
+        self.period = after / LOOKS
+        self.armed = False
+        self._after = after
+        self._marks: dict[AgentCell, _Mark] = {}
+
+    def look(self, live: Collection[AgentCell], now: float) -> list[tuple[AgentCell, float]]:
+        """Who has stalled since the last look, and for how many seconds. Each standstill is told once."""
+        stalled: list[tuple[AgentCell, float]] = []
+        marks: dict[AgentCell, _Mark] = {}
+        for cell in live:
+            mark = self._marks.get(cell)
+            if mark is None or mark.steps != cell.steps or cell.waits:
+                mark = _Mark(cell.steps, now, told=False)
+            elif not mark.told and now - mark.at >= self._after:
+                stalled.append((cell, now - mark.at))
+                mark = _Mark(mark.steps, mark.at, told=True)
+            marks[cell] = mark
+        self._marks = marks  # nothing is kept of those who ended
+        return stalled
