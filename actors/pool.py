@@ -306,6 +306,7 @@ class AgentPool:
         self._core.resize(max_concurrent)
 
     def __enter__(self) -> Self:
+        self._core.refuse_after_fork()
         return self
 
     def __exit__(

@@ -88,20 +88,21 @@ class Shutdown:
         """Abort what still runs, and end: no thread is left but those of abandoned agents. Idempotent."""
         self._supervisor.refuse_after_fork()
         self.refuse_inside("close()")
-        # However it is interrupted: who could close it again finds nothing left to cancel.
-        with self._supervisor.turn.shield:
-            self._refuse_from_now(closed=True)
-            self._supervisor.cancel_all(reason)
-            first, self._closing = not self._closing, True
+        first = False
+        try:
+            with self._supervisor.turn.shield:  # however it is interrupted, everybody was cancelled
+                self._refuse_from_now(closed=True)
+                self._supervisor.cancel_all(reason)
+                first, self._closing = not self._closing, True
+            if first:
+                self._wait_until_idle(None)
+                self._end_threads()
+        finally:  # also when a second Ctrl-C comes: the pool counts as given up
+            if first:
+                self._finished.set()
+                janitor().forget(self._supervisor)
         if not first:
             self._finished.wait()
-            return
-        try:
-            self._wait_until_idle(None)
-            self._end_threads()
-        finally:  # also when a second Ctrl-C comes: the pool counts as given up
-            self._finished.set()
-            janitor().forget(self._supervisor)
 
     def _end_threads(self) -> None:
         self._supervisor.crew.close()

@@ -141,13 +141,29 @@ def test_a_failing_callback_keeps_the_cancel_from_nobody(log_lines: list[str]) -
     seen: list[str] = []
 
     def fail() -> None:
-        raise KeyboardInterrupt
+        raise SystemExit
 
     token.on_cancel(fail)
     token.on_cancel(lambda: seen.append("second"))
     assert token.cancel()
     assert seen == ["second"]
     assert any("cancel callback failed" in line for line in log_lines)
+
+
+def test_a_ctrl_c_in_a_callback_is_raised_when_all_were_told() -> None:
+    """In the main thread it is the user's, not the callback's."""
+    token = CancelToken()
+    seen: list[str] = []
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    token.on_cancel(interrupted)
+    token.on_cancel(lambda: seen.append("second"))
+    with pytest.raises(KeyboardInterrupt):
+        token.cancel()
+    assert seen == ["second"]
+    assert token.cancelled
 
 
 def test_a_mark_is_seen_before_it_is_fired() -> None:

@@ -1,0 +1,89 @@
+"""``python -m benchmarks`` lists the benchmarks; ``python -m benchmarks NAME...`` runs them."""
+
+# No "from __future__ import annotations": typer reads the annotations while the program runs.
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from . import questions
+from .machine import facts
+from .report import Report, save, show
+from .size import Size
+
+WIDTH = 140
+"""Columns where there is no terminal that has a width."""
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Benchmarks, in the order to run them.")]
+Quick = Annotated[bool, typer.Option("--quick", help="A first look: fewer and smaller.")]
+Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there, too.")]
+Minutes = Annotated[float, typer.Option(metavar="N", min=0, help="How long; the era that runs then is finished.")]
+Seed = Annotated[int | None, typer.Option(metavar="S", help="What is drawn; a violation names the one to repeat.")]
+
+
+def main(words: list[str] | None = None) -> None:
+    """Run the command line. A benchmark's name needs no command before it."""
+    words = sys.argv[1:] if words is None else words
+    commands = {"list", "run", "soak"}
+    if not words:
+        words = ["list"]
+    elif words[0] not in commands and words[0] not in ("-h", "--help"):
+        words = ["run", *words]
+    app(words, prog_name="python -m benchmarks")
+
+
+@app.callback(context_settings={"help_option_names": ["-h", "--help"]})
+def about() -> None:
+    """Measure the library, next to what one would use instead, in one run on this machine.
+
+    Without a command: the list. A benchmark's name may stand in place of a command.
+    """
+
+
+@app.command("list")
+def list_all() -> None:
+    """List the benchmarks."""
+    for name in questions.NAMES:
+        typer.echo(f"{name:<16} {questions.find(name).QUESTION}")
+
+
+@app.command()
+def run(names: Names, quick: Quick = False, json: Json = None) -> None:
+    """Run benchmarks by name."""
+    unknown = [name for name in names if name not in questions.NAMES]
+    if unknown:
+        raise typer.BadParameter(f"no benchmark is named {', '.join(unknown)}; there are {', '.join(questions.NAMES)}")
+    size = Size.QUICK if quick else Size.FULL
+    finish((questions.find(name).measure(size) for name in names), json)
+
+
+@app.command()
+def soak(minutes: Minutes = 1.0, seed: Seed = None, quick: Quick = False, json: Json = None) -> None:
+    """Random work and faults: does anything get lost, hang, leak or grow?"""
+    from .soak import endure
+
+    console = Console(stderr=True)
+    finish([endure(seconds=6.0 if quick else minutes * 60, seed=seed, watch=console)], json)
+
+
+def finish(reports: Iterable[Report], json: Path | None) -> None:
+    """Show each report as it comes, save all, and end with 1 if one has problems."""
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    machine = facts()
+    console.print(", ".join(f"{name} {value}" for name, value in machine.items()), style="dim", highlight=False)
+    done = []
+    for report in reports:
+        show(report, console)
+        done.append(report)
+    if json is not None:
+        save(done, machine, json)
+    raise typer.Exit(1 if any(report.problems for report in done) else 0)
+
+
+if __name__ == "__main__":
+    main()
