@@ -314,8 +314,8 @@ class AgentPool:
     ) -> None:
         supervisor = self._supervisor
         assert supervisor is not None
-        if supervisor.is_forked:
-            return  # a child leaves its parent's block: the pool is not its to close
+        if supervisor.is_forked and kind is not None:
+            return  # a child that ends leaves its parent's block: the pool is not its to close
         shutdown = supervisor.shutdown
         try:
             if kind is None and not shutdown.closed:

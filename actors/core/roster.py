@@ -73,6 +73,7 @@ class Roster:
         self.wave: deque[AgentCell] = deque()
         self.wave_ended = 0
         self.idle_waiters: list[Waiter] = []
+        self.when_idle: Callable[[], None] | None = None
         self.started = 0
         self.ended: Counter[AgentStatus] = Counter()
         self._max_queued = max_queued
@@ -262,8 +263,10 @@ class Roster:
             victims = cell.owner.finish(cell, acts.wakes)
         if cell.parent is not None:
             cell.parent.bereave(cell, acts.wakes)
-        if self.idle_waiters and self.is_idle():
+        if (self.idle_waiters or self.when_idle is not None) and self.is_idle():
             acts.wakes += self.idle_waiters
+            if self.when_idle is not None:
+                acts.calls.append(self.when_idle)
         return victims
 
     def expect(self, waiter: Waiter) -> None:

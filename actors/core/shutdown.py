@@ -88,21 +88,34 @@ class Shutdown:
         """Abort what still runs, and end: no thread is left but those of abandoned agents. Idempotent."""
         self._supervisor.refuse_after_fork()
         self.refuse_inside("close()")
-        first = False
+        mine = ended = False
         try:
             with self._supervisor.turn.shield:  # however it is interrupted, everybody was cancelled
                 self._refuse_from_now(closed=True)
                 self._supervisor.cancel_all(reason)
-                first, self._closing = not self._closing, True
-            if first:
+                with self._supervisor.turn:
+                    mine, self._closing = not self._closing, True
+            if mine:
                 self._wait_until_idle(None)
                 self._end_threads()
-        finally:  # also when a second Ctrl-C comes: the pool counts as given up
-            if first:
+                ended = True
+        finally:
+            if mine:
+                if not ended:  # a second Ctrl-C
+                    self._give_up()
                 self._finished.set()
                 janitor().forget(self._supervisor)
-        if not first:
+        if not mine:
             self._finished.wait()
+
+    def _give_up(self) -> None:
+        """Nobody waits for the end any more: the last agent that ends, ends the threads."""
+        with Step(self._supervisor, calls_here=False) as acts:
+            roster = self._supervisor.roster
+            if roster.is_idle():
+                acts.calls.append(self._end_threads)
+            else:
+                roster.when_idle = self._end_threads
 
     def _end_threads(self) -> None:
         self._supervisor.crew.close()

@@ -52,7 +52,14 @@ class Slots:
 
     def find(self) -> bool:
         """Is a slot free, if need be one that a parked agent laid out?"""
-        while self.held >= self.limit:
+        return self._fetch_down_to(self.limit - 1)
+
+    def take_back(self) -> None:
+        """The limit was lowered: slots that parked agents laid out go first."""
+        self._fetch_down_to(self.limit)
+
+    def _fetch_down_to(self, held: int) -> bool:
+        while self.held > held:
             self.need = True
             try:
                 cell, _ = self.idle.popitem()

@@ -337,6 +337,7 @@ class Supervisor(Actor):
         self.refuse_after_fork()
         with Step(self) as acts:
             self.slots.limit = max_concurrent
+            self.slots.take_back()
             self.crew.keep = max(KEPT_WORKERS, max_concurrent)
             self.roster.refuse_hopeless(acts)
             self.roster.balance(acts)

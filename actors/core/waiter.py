@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .branch import Branch
     from .cell import AgentCell
+
+
+LOOK_UP = 0.1
+"""Seconds after which a waiting main thread looks whether a signal has come."""
 
 
 class Waiter:
@@ -37,8 +42,26 @@ class Waiter:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until somebody opens the gate, at most *timeout* seconds; False when the time ran out."""
+        if timeout is not None and timeout <= 0:
+            return self._gate.acquire(blocking=False)
+        if threading.get_ident() == threading.main_thread().ident:
+            return self._wait_for_signals_too(timeout)
         if timeout is None:
             return self._gate.acquire()
-        if timeout <= 0:
-            return self._gate.acquire(blocking=False)
         return self._gate.acquire(timeout=min(timeout, threading.TIMEOUT_MAX))
+
+    def _wait_for_signals_too(self, timeout: float | None) -> bool:
+        """Wait in the main thread, where signals are handled.
+
+        One that arrives just as the thread gives up the interpreter lock, before it sleeps at the gate, would be seen
+        only when the gate opens: CPython looks before, and is not woken after. So it looks up now and then.
+        """
+        if timeout is None:
+            while not self._gate.acquire(timeout=LOOK_UP):
+                pass
+            return True
+        end = time.monotonic() + timeout
+        while (left := end - time.monotonic()) > LOOK_UP:
+            if self._gate.acquire(timeout=LOOK_UP):
+                return True
+        return self._gate.acquire(timeout=max(0.0, left))

@@ -170,7 +170,7 @@ def test_without_a_thread_of_its_own_close_minds_the_timers(
     def refuse() -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(supervisor.timekeeper, "start", refuse)
+    monkeypatch.setattr(supervisor.timekeeper, "_start_thread", refuse)
     handle.cancel()
     supervisor.shutdown.close()
     assert handle.status == "abandoned"
@@ -188,7 +188,7 @@ def test_without_a_thread_a_deadline_is_refused_before_anything_is_admitted(
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patch:
-        patch.setattr(supervisor.timekeeper, "start", refuse)
+        patch.setattr(supervisor.timekeeper, "_start_thread", refuse)
         with pytest.raises(RuntimeError, match="can't start"):
             start(supervisor, timeout=5)
     assert start(supervisor).id == 1
