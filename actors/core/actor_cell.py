@@ -99,6 +99,7 @@ class ActorCell(Member):
         self.name = type(actor).__name__
         self.mailbox = Mailbox(capacity)
         self.token = CancelToken()
+        self.gone: ReplyFuture[ActorEnd] = ReplyFuture()
         self.ended: ReplyFuture[ActorEnd] = ReplyFuture(self)
         self.how_ended: ActorEnd | None = None
         self.waits: list[Node] = []
@@ -157,8 +158,8 @@ class ActorCell(Member):
         self.abort("the program ends")
 
     def end_at_exit(self) -> None:
-        """Wait for the cleanup."""
-        self.actor.actor_stopped.wait(max(0.0, self._exit_by - SYSTEM_CLOCK.monotonic()))
+        """Wait for the cleanup, and for those who are told of the end."""
+        self.join(max(0.0, self._exit_by - SYSTEM_CLOCK.monotonic()))
 
     # Its thread -------------------------------------------------------------------------------------------------
 
@@ -293,10 +294,11 @@ class ActorCell(Member):
         for envelope in self.mailbox.close():
             envelope.refuse(f"{self.label} stopped before it handled the message")
             self._bury(envelope.message, DeadLetterReason.RECEIVER_ENDED)
-        janitor().forget(self)
         self.how_ended = end
         self.actor.actor_stopped.set()
+        self.gone.set(end)  # first who watches, then who waits for the end: who has waited finds everything done
         self.ended.set(end)
+        janitor().forget(self)
 
     def _bury(self, message: Any, reason: DeadLetterReason) -> None:
         self.dead_letters.announce(self.dead_letters.add(message, reason, self.label))

@@ -100,7 +100,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
     def watch(self, fn: Callable[[ActorRef[A]], object]) -> Callable[[], None]:
         """Call ``fn(ref)`` once, when the actor has ended and cleaned up; at once, in this thread, if it has already.
 
-        A restart is no end. *fn* runs on the actor's thread; what it raises is logged.
+        A restart is no end. *fn* runs on the actor's thread, before a ``stop()`` returns; what it raises is logged.
 
         Returns:
             A function that forgets *fn*. *fn* may still run once if the end is on its way.
@@ -111,8 +111,8 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         def ended(_: object) -> None:
             fn(self)
 
-        self._cell.ended.add_done_callback(ended)
-        return lambda: self._cell.ended.remove_done_callback(ended)
+        self._cell.gone.add_done_callback(ended)
+        return lambda: self._cell.gone.remove_done_callback(ended)
 
     def stop(self, *, block: bool = True, timeout: float | None = None) -> Any:
         """Tell it to end once it has handled what was accepted before. Never waits for room.

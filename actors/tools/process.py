@@ -1,0 +1,182 @@
+"""Runs a child process for a tool: whatever happens to the tool, the process ends with it."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+from ..core.clock import SYSTEM_CLOCK
+from ..errors import ToolFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..core.cancel import CancelToken
+
+CHUNK = 65_536
+GLANCE = 0.05
+"""Seconds between looks at a process whose end cannot be waited for together with its output (no ``pidfd``)."""
+LAST_WORDS = 1.0
+"""Seconds that the output may stay open after the process was killed: who left its group may still hold it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessResult:
+    """How a process ended.
+
+    Args:
+        code: Its exit code; negative: the signal that ended it.
+        stdout, stderr: What it wrote, as far as the limit goes; what is no UTF-8 is replaced.
+        truncated: Did it write more than that?
+    """
+
+    code: int
+    stdout: str
+    stderr: str
+    truncated: bool = False
+
+
+def run_process(
+    argv: Sequence[str],
+    *,
+    cancel: CancelToken,
+    timeout: float | None = None,
+    cwd: str | os.PathLike[str] | None = None,
+    env: Mapping[str, str] | None = None,
+    max_output_bytes: int = 1_000_000,
+) -> ProcessResult:
+    """Run *argv*, without a shell, and wait for its end.
+
+    It runs in a process group of its own, without standard input. A cancel, the timeout and its own end kill what is
+    left of the group, with ``SIGKILL``.
+
+    Args:
+        argv: The program and its arguments.
+        cancel: The token of the tool call.
+        timeout: Seconds.
+        cwd: Its working folder.
+        env: Its whole environment; None: that of this process.
+        max_output_bytes: So much of each of its two outputs is kept; the rest is read and dropped.
+    Raises:
+        ToolFailed: It could not be started, or ran longer than *timeout*.
+        Cancelled: The call was cancelled; the process is dead.
+    """
+    if os.name != "posix":
+        raise ToolFailed("child processes of tools need a POSIX system: their group must be killed with them")
+    cancel.check()
+    if not argv:
+        raise ToolFailed("nothing could be started: argv names no program")
+    try:
+        process = subprocess.Popen(  # noqa: S603 - which commands are allowed is the tool's to decide
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=cwd,
+            env=None if env is None else dict(env),
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        raise ToolFailed(f"{argv[0]} could not be started: {error}") from error
+    with process, _Run(process, cancel, timeout, max_output_bytes) as run:
+        run.to_the_end()
+    cancel.check()
+    if run.is_late:
+        raise ToolFailed(f"{argv[0]} ran longer than {timeout} s and was killed")
+    return ProcessResult(process.returncode, run.text_of(process.stdout), run.text_of(process.stderr), run.truncated)
+
+
+class _Run:
+    """A process that runs, its output so far, and what wakes the thread that waits for it."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], cancel: CancelToken, timeout: float | None, limit: int
+    ) -> None:
+        self._process = process
+        self._limit = limit
+        self._end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
+        self._kept: dict[IO[bytes] | None, bytearray] = {process.stdout: bytearray(), process.stderr: bytearray()}
+        self._killed = False
+        self.truncated = False
+        self.is_late = False
+        self._bell, self._rope = os.pipe()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._bell, selectors.EVENT_READ)
+        for pipe in self._kept:
+            assert pipe is not None
+            self._selector.register(pipe, selectors.EVENT_READ, pipe)
+        self._pidfd = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") else None
+        if self._pidfd is not None:
+            self._selector.register(self._pidfd, selectors.EVENT_READ)
+        self._cancel = cancel
+        self._forget = cancel.on_cancel(self._ring)
+
+    def __enter__(self) -> _Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._kill()
+        self._forget()
+        self._selector.close()
+        for fd in (self._bell, self._rope, self._pidfd):
+            if fd is not None:
+                os.close(fd)
+
+    def _ring(self) -> None:
+        try:
+            os.write(self._rope, b"!")
+        except OSError:  # it has ended just now
+            pass
+
+    def text_of(self, pipe: IO[bytes] | None) -> str:
+        return self._kept[pipe].decode(errors="replace")
+
+    def to_the_end(self) -> None:
+        """Read until both outputs are closed and the process has ended; kill what is left when that takes too long."""
+        open_pipes = 2
+        while open_pipes or not self._has_ended():
+            if not self._killed and (self._cancel.cancelled or self._has_ended() or self._is_over_time()):
+                self._kill()
+                self._end = SYSTEM_CLOCK.monotonic() + LAST_WORDS
+            elif self._killed and self._is_over_time():
+                return
+            for key, _ in self._selector.select(self._patience()):
+                if key.data is not None and not self._read(key.data):
+                    self._selector.unregister(key.data)
+                    open_pipes -= 1
+                elif key.data is None and key.fd != self._bell:
+                    self._selector.unregister(key.fd)  # the process has ended: it would stay readable
+
+    def _is_over_time(self) -> bool:
+        over = self._end is not None and SYSTEM_CLOCK.monotonic() >= self._end
+        self.is_late = self.is_late or (over and not self._killed)
+        return over
+
+    def _patience(self) -> float | None:
+        if self._cancel.cancelled or self._pidfd is None:
+            return GLANCE
+        return None if self._end is None else max(0.0, self._end - SYSTEM_CLOCK.monotonic())
+
+    def _has_ended(self) -> bool:
+        # Looked at, not reaped: its group cannot be given to somebody else before it is killed.
+        return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def _kill(self) -> None:
+        self._killed = True
+        if self._process.returncode is None:
+            try:
+                os.killpg(self._process.pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):  # nobody is left (macOS says it the second way)
+                pass
+
+    def _read(self, pipe: IO[bytes]) -> bool:
+        data = os.read(pipe.fileno(), CHUNK)
+        kept = self._kept[pipe]
+        room = self._limit - len(kept)
+        self.truncated = self.truncated or len(data) > room
+        kept += data[: max(0, room)]
+        return bool(data)

@@ -1,0 +1,187 @@
+"""Child processes of tools end with the tool, whatever ends it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import Any
+
+import pytest
+
+from actors import (
+    AgentManifest,
+    AgentPool,
+    Cancelled,
+    CancelToken,
+    CompletionRequest,
+    CompletionResponse,
+    FunctionDriver,
+    SpawnConfig,
+    StopReason,
+    ToolCall,
+    ToolFailed,
+    ToolRegistry,
+    tool,
+)
+from actors.tools import process as room
+from actors.tools.process import run_process
+
+PYTHON = sys.executable
+# It starts a child of its own, tells both ids, and never ends by itself.
+FAMILY = """
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+print(os.getpid(), child.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def is_alive(pid: int) -> bool:
+    """Does a process of that id run (and is no zombie)?"""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture
+def family(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """``pids()`` waits until a FAMILY has told its ids."""
+    told = threading.Event()
+    seen: list[int] = []
+    real = room._Run._read
+
+    def read(self: Any, pipe: Any) -> bool:
+        before = len(self._kept[pipe])
+        more = real(self, pipe)
+        line = bytes(self._kept[pipe])
+        if len(line) > before and line.endswith(b"\n"):
+            seen.extend(int(word) for word in line.split())
+            told.set()
+        return more
+
+    monkeypatch.setattr(room._Run, "_read", read)
+
+    def pids() -> list[int]:
+        assert told.wait(10)
+        return seen
+
+    return pids
+
+
+def test_it_tells_how_it_ended_and_what_was_written() -> None:
+    """Exit code and both outputs; standard input is empty."""
+    text = "import sys; print(sys.stdin.read() + 'out'); print('err', file=sys.stderr); sys.exit(3)"
+    result = run_process([PYTHON, "-c", text], cancel=CancelToken())
+    assert (result.code, result.stdout, result.stderr, result.truncated) == (3, "out\n", "err\n", False)
+
+
+def test_a_signal_that_ended_it_is_a_negative_code() -> None:
+    """As subprocess says it."""
+    assert run_process([PYTHON, "-c", "import os; os.kill(os.getpid(), 15)"], cancel=CancelToken()).code == -15
+
+
+def test_it_runs_where_and_with_what_it_is_told(tmp_path: Any) -> None:
+    """cwd, and nothing but the given environment."""
+    text = "import os; print(os.getcwd()); print(sorted(set(os.environ) - {'LC_CTYPE'}))"
+    result = run_process([PYTHON, "-c", text], cancel=CancelToken(), cwd=tmp_path, env={"ONLY": "this"})
+    assert result.stdout.splitlines() == [os.path.realpath(tmp_path), "['ONLY']"]
+
+
+def test_an_output_flood_is_cut_and_does_not_block() -> None:
+    """All of it is read, so that the process goes on; the limit holds for each output."""
+    text = "import sys; sys.stdout.write('x' * 3_000_000); sys.stderr.write('y' * 10)"
+    result = run_process([PYTHON, "-c", text], cancel=CancelToken(), max_output_bytes=1000)
+    assert (result.stdout, result.stderr, result.code) == ("x" * 1000, "y" * 10, 0)
+    assert result.truncated
+
+
+def test_bytes_that_are_no_text_are_replaced() -> None:
+    """The model reads text."""
+    result = run_process([PYTHON, "-c", "import os; os.write(1, b'a\\xffb')"], cancel=CancelToken())
+    assert result.stdout == "a\N{REPLACEMENT CHARACTER}b"
+
+
+@pytest.mark.parametrize("argv", [["no-such-program-anywhere"], ["/"], ["a\0b"], []])
+def test_what_cannot_be_started_is_a_tool_error(argv: list[str]) -> None:
+    """The model is told, and nothing is left."""
+    with pytest.raises(ToolFailed, match="could not be started"):
+        run_process(argv, cancel=CancelToken())
+
+
+def test_a_cancelled_call_starts_nothing(tmp_path: Any) -> None:
+    """The token is looked at first."""
+    token = CancelToken()
+    token.cancel("before")
+    with pytest.raises(Cancelled, match="before"):
+        run_process(["touch", str(tmp_path / "made")], cancel=token)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_cancel_kills_the_whole_family(family: Any, eventually: Any) -> None:
+    """The child, and what it started."""
+    token = CancelToken()
+    threading.Thread(target=lambda: (family(), token.cancel("enough"))).start()
+    with pytest.raises(Cancelled, match="enough"):
+        run_process([PYTHON, "-c", FAMILY], cancel=token)
+    eventually(lambda: not any(is_alive(pid) for pid in family()))
+
+
+def test_a_timeout_kills_the_whole_family(family: Any, eventually: Any, monkeypatch: Any) -> None:
+    """And is an error that says so; here the time is over as soon as it has spoken."""
+    real = room._Run._is_over_time
+
+    def over(run: Any) -> bool:
+        if any(run._kept.values()) and not run._killed:
+            run._end = 0.0
+        return real(run)
+
+    monkeypatch.setattr(room._Run, "_is_over_time", over)
+    with pytest.raises(ToolFailed, match="longer than 600 s and was killed"):
+        run_process([PYTHON, "-c", FAMILY], cancel=CancelToken(), timeout=600)
+    eventually(lambda: not any(is_alive(pid) for pid in family()))
+
+
+def test_what_it_left_in_the_background_ends_with_it(eventually: Any) -> None:
+    """Although it still holds the output: nobody waits for it."""
+    result = run_process(["sh", "-c", "sleep 600 & echo $!"], cancel=CancelToken())
+    assert result.code == 0
+    eventually(lambda: not is_alive(int(result.stdout)))
+
+
+def test_without_a_pidfd_it_is_the_same(monkeypatch: Any) -> None:
+    """Not every system has one."""
+    monkeypatch.delattr(os, "pidfd_open", raising=False)
+    assert run_process([PYTHON, "-c", "print(1)"], cancel=CancelToken()).stdout == "1\n"
+
+
+def test_no_file_descriptor_is_left() -> None:
+    """Whatever the end is."""
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        run_process(["true"], cancel=CancelToken())
+        with pytest.raises(ToolFailed):
+            run_process(["no-such-program-anywhere"], cancel=CancelToken())
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_cancelled_agent_takes_the_process_of_its_tool_along(family: Any, eventually: Any) -> None:
+    """The ladder: the agent's token, the tool's token, the process group."""
+
+    @tool
+    def long_job(cancel: CancelToken) -> str:
+        "Take long."
+        return run_process([PYTHON, "-c", FAMILY], cancel=cancel).stdout
+
+    def answer(_: CompletionRequest) -> CompletionResponse:
+        return CompletionResponse("", StopReason.TOOL_USE, (ToolCall("1", "long_job", {}),))
+
+    with AgentPool(FunctionDriver(answer), tools=ToolRegistry([long_job])) as pool:
+        handle = pool.spawn(SpawnConfig(AgentManifest(), "go"))
+        pids = family()
+        handle.cancel("enough")
+        assert handle.outcome(10).status == "cancelled"
+        eventually(lambda: not any(is_alive(pid) for pid in pids))
+        eventually(lambda: pool.stats().abandoned_threads == 0)
