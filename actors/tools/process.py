@@ -69,7 +69,7 @@ def run_process(
         raise ToolFailed("child processes of tools need a POSIX system: their group must be killed with them")
     cancel.check()
     if not argv:
-        raise ToolFailed("nothing could be started: argv names no program")
+        raise ToolFailed("nothing could be started: argv is empty")
     try:
         process = subprocess.Popen(  # noqa: S603 - which commands are allowed is the tool's to decide
             list(argv),

@@ -154,7 +154,7 @@ def hold_tools_after(first: int, pool: AgentPool, hold: Callable[[], object]) ->
 
 def at_end_of(ref: ActorRef[Any], steps: Steps) -> None:
     """An actor has ended; and each registration of who wants to know."""
-    at_future(ref._cell.ended, steps)
+    at_future(ref._cell.gone, steps)
 
 
 def join_thread_of(ref: ActorRef[Any]) -> None:
