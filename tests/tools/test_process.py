@@ -107,7 +107,7 @@ def test_bytes_that_are_no_text_are_replaced() -> None:
 @pytest.mark.parametrize("argv", [["no-such-program-anywhere"], ["/"], ["a\0b"], []])
 def test_what_cannot_be_started_is_a_tool_error(argv: list[str]) -> None:
     """The model is told, and nothing is left."""
-    with pytest.raises(ToolFailed, match="could (not )?be started"):
+    with pytest.raises(ToolFailed, match=r"could (not )?be started"):
         run_process(argv, cancel=CancelToken())
 
 
