@@ -49,7 +49,7 @@ from .core.actor import Actor, supervise
 from .core.actor_cell import ActorEnd
 from .core.cancel import CancelToken, Deadline
 from .core.dead_letter import DeadLetter, DeadLetterReason, DeadLetters
-from .core.dump import AgentDump, PoolDump
+from .core.dump import AgentDump, PoolDump, ThreadDump
 from .core.event import (
     AgentEnded,
     AgentParked,
@@ -71,6 +71,7 @@ from .core.outcomes import FailurePolicy, Outcomes
 from .core.reference import ActorRef
 from .core.router import Inbox, MessageRouter
 from .core.spec import Backoff, RestartPolicy
+from .core.state import AgentState
 from .drivers.function import FunctionDriver
 from .drivers.routing import RoutingDriver, RoutingMetrics, RoutingStrategy
 from .drivers.scripted import ScriptedDriver
@@ -127,6 +128,7 @@ __all__ = [  # noqa: RUF022 - grouped for people, not sorted
     "AgentLoopResult",
     "AgentOutcome",
     "AgentPool",
+    "AgentState",
     "AgentStatus",
     "Backoff",
     "FailurePolicy",
@@ -136,6 +138,7 @@ __all__ = [  # noqa: RUF022 - grouped for people, not sorted
     "PoolStats",
     "RestartPolicy",
     "SpawnConfig",
+    "ThreadDump",
     # Actors and messages
     "Actor",
     "ActorEnd",

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from loguru import logger
 
-from ..core.cell import Doing
 from ..core.spec import Backoff
+from ..core.state import AgentState
 from ..errors import DriverError
 from .context_window import ContextWindow
 from .events import CompletionFinished, TextDelta
@@ -74,29 +74,31 @@ class Reasoner:
                     raise
                 delay = error.retry_after if error.retry_after is not None else BACKOFF.delay(attempt)
                 logger.debug("retry {} of {} in {:.1f} s: {}", attempt, RETRIES, delay, error)
-                self._doing(Doing.BACKOFF, partial(self._agent.sleep, delay))
+                self._doing(AgentState.IN_BACKOFF, partial(self._agent.sleep, delay))
                 attempt += 1
 
     def _ask(self, request: CompletionRequest, attempt: int) -> CompletionResponse:
         agent = self._agent
         if not agent._cell.supervisor.listening:
-            return self._doing(Doing.DRIVER, partial(self._driver.complete, request, cancel=agent.cancel_token))
+            return self._doing(AgentState.IN_DRIVER, partial(self._driver.complete, request, cancel=agent.cancel_token))
 
         def relay(event: Event) -> None:
             if isinstance(event, TextDelta) and attempt > 1:
                 event = TextDelta(text=event.text, attempt=attempt)
             agent.emit(event)
 
-        return self._doing(Doing.DRIVER, partial(self._driver.stream, request, relay, cancel=agent.cancel_token))
+        return self._doing(
+            AgentState.IN_DRIVER, partial(self._driver.stream, request, relay, cancel=agent.cancel_token)
+        )
 
-    def _doing(self, what: Doing, work: Callable[[], T]) -> T:
+    def _doing(self, what: AgentState, work: Callable[[], T]) -> T:
         """Do *work*; who looks meanwhile sees that the agent is at it."""
         cell = self._agent._cell
         cell.turn_to(what)
         try:
             return work()
         finally:
-            cell.turn_to(Doing.WORK)
+            cell.turn_to(AgentState.RUNNING)
 
     def _account(self, response: CompletionResponse) -> None:
         usage = response.usage

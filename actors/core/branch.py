@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from loguru import logger
 
-from .cell import Doing
 from .clock import SYSTEM_CLOCK
 from .member import Member, enter
+from .state import AgentState
 from .turn import Step
 from .waiter import Waiter
 
@@ -195,7 +195,7 @@ class Branches:
             cell.branches = cell.working = len(branches)
             cell.branch_waiter = waiter
             cell.team = branches
-            cell.turn_to(Doing.TOOL)
+            cell.turn_to(AgentState.IN_TOOL)
         for branch in branches:
             try:
                 self._supervisor.crew.start(branch.run)
@@ -208,7 +208,7 @@ class Branches:
         with self._supervisor.turn:
             cell.branches = 0
             cell.team = ()
-            cell.turn_to(Doing.WORK)
+            cell.turn_to(AgentState.RUNNING)
             cell.working = 1
             cell.branch_waiter = None
             cell.parked_on = None

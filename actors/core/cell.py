@@ -1,30 +1,19 @@
-"""One agent as the supervisor sees it, and its life on a worker's thread."""
+"""One agent as the supervisor sees it."""
 
 from __future__ import annotations
 
 import threading
 from contextvars import copy_context
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from loguru import logger
-
-from ..errors import (
-    ActorsError,
-    AgentAbandoned,
-    AgentCancelled,
-    AgentError,
-    AgentTimedOut,
-    Cancelled,
-)
+from ..errors import AgentAbandoned, Cancelled
 from .cancel import CancelToken
-from .crash import crashed
-from .event import AgentRestarted
-from .member import Member, enter
+from .ending import Ending, stopped
+from .member import Member
 from .message import AgentMessage
 from .outcome import AgentOutcome, AgentStatus
-from .restarts import Restarts
 from .router import PROGRAM, Endpoint
+from .state import AgentState
 from .waiter import Waiter
 
 if TYPE_CHECKING:
@@ -35,25 +24,9 @@ if TYPE_CHECKING:
     from .branch import Branch
     from .joinset import JoinSet
     from .member import Node
+    from .restarts import Restarts
     from .spec import AgentSpec, Runnable
     from .supervisor import Supervisor
-
-
-class Doing(StrEnum):
-    """What an agent that holds its thread is at."""
-
-    WORK = "running"
-    DRIVER = "in_driver"
-    TOOL = "in_tool"
-    BACKOFF = "in_backoff"
-
-
-class Ending(NamedTuple):
-    """How one attempt at the job ended."""
-
-    status: AgentStatus
-    result: Any = None
-    error: ActorsError | None = None
 
 
 class AgentCell(Endpoint, Member):
@@ -139,7 +112,7 @@ class AgentCell(Endpoint, Member):
         self.unstarted = [True]
         self.callbacks: list[Callable[[], object]] | None = None
         self.waits: list[Node] = []
-        self.doing = Doing.WORK
+        self.doing = AgentState.RUNNING
         self.steps = 0
         self.team: Sequence[Branch] = ()
         self.branches = 0
@@ -174,16 +147,18 @@ class AgentCell(Endpoint, Member):
         """How often it was started again."""
         return 0 if self.restarted is None else self.restarted.total
 
-    def state_and_place(self) -> tuple[str, str | None]:
-        """What it does, in a word of the dump, and what it is parked on or which tools run."""
-        if self.state is AgentStatus.RUNNING and self.outcome is None:
-            parked_on = self.parked_on
-            if parked_on is not None:
-                return AgentStatus.PARKED, parked_on
-            if self.doing is Doing.TOOL:
-                return self.doing, ", ".join(branch.name for branch in self.team if not branch.done)
-            return self.doing, None
-        return self.status, None
+    def state_and_place(self) -> tuple[AgentState, str | None]:
+        """What it is at, and what it is parked on or which tools run."""
+        if self.state is AgentStatus.QUEUED:
+            return AgentState.QUEUED, None
+        if self.state is AgentStatus.RESTARTING:
+            return AgentState.RESTARTING, None
+        parked_on = self.parked_on
+        if parked_on is not None:
+            return AgentState.PARKED, parked_on
+        if self.doing is AgentState.IN_TOOL:
+            return self.doing, ", ".join(branch.name for branch in self.team if not branch.done)
+        return self.doing, None
 
     def tether(self) -> list[AgentCell]:
         """What timers hold instead of the cell; emptied when it ends."""
@@ -198,7 +173,7 @@ class AgentCell(Endpoint, Member):
         if self.tied is not None:
             self.tied.clear()
 
-    def turn_to(self, doing: Doing) -> None:
+    def turn_to(self, doing: AgentState) -> None:
         """It begins something else. For whoever asks what it does, and for how long; called on its own thread."""
         self.doing = doing
         self.steps += 1
@@ -242,100 +217,6 @@ class AgentCell(Endpoint, Member):
         except IndexError:
             return False
 
-    # The life, on the worker's thread ---------------------------------------------------------------------------
-
-    def live(self) -> AgentOutcome[Any]:
-        """Do the whole job, from the building of the agent to ``on_end``. Never raises."""
-        self.thread = threading.get_ident()
-        try:
-            context = self.context
-            return context.run(self._live) if context is not None else self.stopped_outcome()
-        except BaseException as error:  # noqa: BLE001 - a defect of ours must not lose an outcome
-            logger.exception("the life of agent {} failed", self.id)
-            return AgentOutcome.model_construct(  # unchecked: it must not fail, too
-                agent_id=self.id,
-                name=self.spec.name,
-                query=self.spec.query,
-                tag=self.spec.tag,
-                status=AgentStatus.CRASHED,
-                error=crashed(error),
-                started_at=self.started_at,
-                ended_at=self.supervisor.clock.now(),
-                restarts=self.restarts,
-            )
-
-    def _live(self) -> AgentOutcome[Any]:
-        enter(self)
-        with logger.contextualize(agent_id=self.id, agent=self.spec.name):
-            ending = self._try_until_done()
-            self.end_children()
-            outcome = self.make_outcome(ending)
-            if self.actor is not None:
-                try:
-                    self.actor.on_end(outcome)
-                except BaseException:  # noqa: BLE001 - the outcome stands, whatever the cleanup does
-                    logger.exception("on_end of agent {} failed; its outcome stands", self.id)
-                self.actor = None
-            return outcome
-
-    def _try_until_done(self) -> Ending:
-        while True:
-            ending = self._attempt()
-            if ending.status is not AgentStatus.CRASHED or self.spec.restart is None:
-                return ending
-            delay = self._restart_delay()
-            if delay is None:
-                return ending
-            self.end_children()
-            try:
-                self._back_off(delay)
-            except Cancelled as cancelled:
-                return _stopped(cancelled)
-
-    def _attempt(self) -> Ending:
-        starting = False
-        try:
-            self.token.check()
-            make = self.spec.build(self)
-            self.token.check()  # a cancel that came meanwhile: the next stage does not begin
-            starting = True
-            self.actor = actor = make()
-            self.token.check()
-            actor.on_start()
-            self.token.check()
-            starting = False
-            return Ending(AgentStatus.COMPLETED, actor.run(self.spec.query))
-        except Cancelled as cancelled:
-            return _stopped(cancelled)
-        except AgentError as error:
-            if starting:  # __init__ or on_start: a crash, whatever they raise
-                return Ending(AgentStatus.CRASHED, error=crashed(error))
-            return Ending(AgentStatus.FAILED, error=_without_locals(error))
-        except BaseException as error:  # noqa: BLE001 - whatever the agent raises harms nobody but itself
-            return Ending(AgentStatus.CRASHED, error=crashed(error))
-
-    def _restart_delay(self) -> float | None:
-        policy = self.spec.restart
-        if policy is None or self.token.cancelled:
-            return None
-        if self.restarted is None:
-            self.restarted = Restarts(policy, self.supervisor.clock)
-        return self.restarted.take()
-
-    def _back_off(self, delay: float) -> None:
-        """Wait before a restart, without a slot."""
-        self.state = AgentStatus.RESTARTING
-        self.supervisor.emit(self, AgentRestarted, attempt=self.restarts, delay=delay)
-        try:
-            self.park("restart")
-            try:
-                self.token.wait(delay)
-            finally:
-                self.unpark()
-            self.token.check()
-        finally:
-            self.state = AgentStatus.RUNNING
-
     def end_children(self) -> None:
         """Cancel what still runs below, and wait for its end."""
         waiter = self.supervisor.stop_children(self)
@@ -368,7 +249,7 @@ class AgentCell(Endpoint, Member):
 
     def stopped_outcome(self, *, abandoned: bool = False) -> AgentOutcome[Any]:
         """The outcome of a cancelled agent that cannot tell it itself: not started yet, or stuck."""
-        ending = _stopped(Cancelled(self.token.reason, timed_out=self.token.timed_out))
+        ending = stopped(Cancelled(self.token.reason, timed_out=self.token.timed_out))
         if abandoned:
             assert ending.error is not None
             ending = Ending(AgentStatus.ABANDONED, error=AgentAbandoned(ending.error))
@@ -463,23 +344,3 @@ class AgentCell(Endpoint, Member):
 
 def _gone(_: AgentCell) -> Callable[[], Runnable]:
     raise RuntimeError("the agent has ended")
-
-
-def _stopped(cancelled: Cancelled) -> Ending:
-    if cancelled.timed_out:
-        return Ending(AgentStatus.TIMED_OUT, error=AgentTimedOut(cancelled.reason or "timed out"))
-    return Ending(AgentStatus.CANCELLED, error=AgentCancelled(cancelled.reason))
-
-
-def _without_locals(error: AgentError) -> AgentError:
-    """Keep where *error* was raised, but not the values that were alive there: outcomes may be many."""
-    tb = error.__traceback__
-    error.__traceback__ = tb.tb_next if tb is not None else None  # without our own frame, which still runs
-    tb = error.__traceback__
-    while tb is not None:
-        try:
-            tb.tb_frame.clear()
-        except RuntimeError:  # a frame that still runs
-            pass
-        tb = tb.tb_next
-    return error

@@ -7,10 +7,10 @@ import sys
 import threading
 import traceback
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from .cell import AgentCell
+from .state import AgentState
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -21,18 +21,6 @@ if TYPE_CHECKING:
 
 
 _CORE = os.path.dirname(__file__) + os.sep
-
-
-class AgentState(StrEnum):
-    """What an agent is at, more finely than its status."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    PARKED = "parked"
-    IN_DRIVER = "in_driver"
-    IN_TOOL = "in_tool"
-    IN_BACKOFF = "in_backoff"
-    RESTARTING = "restarting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +140,7 @@ class _Look:
         return AgentDump(
             id=cell.id,
             name=cell.spec.name,
-            state=AgentState(state) if state in set(AgentState) else AgentState.RUNNING,  # it may end just now
+            state=state,
             on=on,
             seconds=self._seconds(cell.since),
             inbox_depth=0 if mailbox is None else len(mailbox),

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 from .crash import text_of
 from .message import AgentId
 from .outcome import AgentStatus
+from .state import AgentState
 
 
 class Event(BaseModel):
@@ -62,7 +63,7 @@ class AgentStalled(Event):
     """
 
     seconds: float
-    state: str
+    state: AgentState
     on: str | None = None
 
 

@@ -13,6 +13,7 @@ from .entrance import Entrance
 from .event import AgentEnded, AgentParked, AgentResumed
 from .janitor import janitor
 from .joinset import JoinSet
+from .life import live
 from .member import wait_for
 from .outcome import AgentStatus
 from .outcomes import FailurePolicy, Outcomes
@@ -155,7 +156,7 @@ class Supervisor(Actor):
         following: AgentCell | None = cell
         rested = False
         while following is not None and following.begin():
-            outcome = following.live()
+            outcome = live(following)
             if self.is_forked:
                 return False  # the agent has forked, and this is the child: nobody is left to be told
             following, rested = self._end(following, outcome, worker)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 from .acts import Acts
-from .cell import Ending
 from .crash import crashed
+from .ending import Ending
 from .outcome import AgentStatus
 from .shield import Shield
 

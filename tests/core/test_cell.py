@@ -117,9 +117,9 @@ def test_a_defect_of_ours_loses_no_outcome(
     supervise: Any, start: Any, monkeypatch: pytest.MonkeyPatch, log_lines: list[str]
 ) -> None:
     """If the life itself fails, it is a crash, and joins do not hang."""
-    from actors.core.cell import AgentCell
+    from actors.core import life
 
-    monkeypatch.setattr(AgentCell, "_try_until_done", raises(RuntimeError("a defect")))
+    monkeypatch.setattr(life, "_try_until_done", raises(RuntimeError("a defect")))
     supervisor = supervise()
     start(supervisor)
     (outcome,) = supervisor.owed.all(10).values()
