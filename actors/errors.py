@@ -201,7 +201,7 @@ class JoinTimeout(ActorsError, TimeoutError):
 
     def __init__(self, text: str, partial: Mapping[int, Any]) -> None:
         super().__init__(text)
-        self.partial = dict(partial)
+        self.partial = copy.copy(partial) if isinstance(partial, dict) else dict(partial)
 
 
 class DeadlockError(ActorsError):
@@ -299,6 +299,9 @@ def fresh_copy(error: ErrorT) -> ErrorT:
         return error
     if type(fresh) is not type(error):
         return error
+    notes = fresh.__dict__.get("__notes__")
+    if notes is not None:  # not shared: a note on the one is not for the other
+        fresh.__dict__["__notes__"] = list(notes)
     fresh.__cause__ = error.__cause__
     fresh.__suppress_context__ = error.__suppress_context__
     return fresh

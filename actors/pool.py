@@ -115,10 +115,10 @@ class AgentPool:
         _seconds(abort_timeout=abort_timeout, shutdown_timeout=0 if shutdown_timeout is None else shutdown_timeout)
         if on_event is not None and not callable(on_event):
             raise TypeError(f"on_event must be a function that takes an event, got {on_event!r}")
-        if on_undelivered is not None and not callable(on_undelivered):
-            raise TypeError(f"on_undelivered must be a function that takes a dead letter, got {on_undelivered!r}")
-        if stalled_after is not None and not stalled_after > 0:
-            raise ValueError(f"stalled_after must be above 0 seconds, got {stalled_after}")
+        if stalled_after is not None:
+            _numbers(stalled_after=stalled_after)
+            if not stalled_after > 0:
+                raise ValueError(f"stalled_after must be above 0 seconds, got {stalled_after}")
         if restart is not None and not isinstance(restart, RestartPolicy):
             raise TypeError(f"restart must be a RestartPolicy, got {restart!r}")
         refuse_no_driver(driver)
@@ -263,8 +263,9 @@ class AgentPool:
 
         Args:
             timeout: Seconds.
-            failure: ``cancel_rest``: the first that fails, or has failed, cancels the others (of *group*). None does
-                as the pool does.
+            failure: ``cancel_rest``: the first that fails, or has failed and was not taken yet, cancels the others (of
+                *group*) that are owed then. None does as the pool does; a pool that cancels the rest does so whatever
+                is said here.
         Raises:
             JoinTimeout: Not all ended within *timeout* seconds; nothing is taken, ``partial`` shows what is done.
             DeadlockError: Called by an agent of the pool.
@@ -403,9 +404,14 @@ def _whole(minimum: int, **values: int | None) -> None:
             raise ValueError(f"{name} must be at least {minimum}, got {value}")
 
 
-def _seconds(**values: float | None) -> None:
+def _seconds(**values: float) -> None:
+    _numbers(**values)
+    for name, value in values.items():
+        if not value >= 0:
+            raise ValueError(f"{name} must be at least 0, got {value}")
+
+
+def _numbers(**values: object) -> None:
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise TypeError(f"{name} must be a number of seconds, got {value!r}")
-        if not value >= 0:
-            raise ValueError(f"{name} must be at least 0, got {value}")

@@ -51,6 +51,7 @@ class AgentInbox(Inbox):
         self._agent = agent
 
     def _message(self, item: Any) -> AgentMessage | None:
+        self._agent._cell.steps += 1
         if isinstance(item, Envelope):
             self._agent.serve(item)
             return None
@@ -213,7 +214,9 @@ class Agent(AgentActor, Generic[T]):
             Cancelled: It was cancelled.
         """
         token = self.cancel_token
-        if token.wait(seconds):
+        cancelled = token.wait(seconds)
+        self._cell.steps += 1
+        if cancelled:
             raise Cancelled(token.reason, timed_out=token.timed_out)
 
     def emit(self, event: Event) -> None:

@@ -68,7 +68,6 @@ class Actor(pykka.ThreadingActor):
         ref: ActorRef[Any] = self._cell.actor.actor_ref
         self.actor_urn, self.actor_stopped = ref.actor_urn, ref.actor_stopped
         self._actor_ref = ref
-        ref.become(self)
 
     def _create_actor_inbox(self) -> Mailbox:  # type: ignore[override]  # Pykka calls it on the instance
         return self._cell.mailbox
@@ -123,8 +122,9 @@ def supervise(
     Crashed by a message that was told, or by ``on_start``, it is made anew from *args* and *kwargs*, on its own thread,
     after the policy's backoff: same reference, same mailbox, unread messages kept; ``on_failure`` of the old one was
     called. The message that crashed it is tried again, first. One that crashed it more than ``max_restarts`` times, or
-    when no restart is left in the window, becomes a dead letter (``poison``), and the actor lives on as it is. When
-    it cannot even start and no restart is left, it ends. An ask that fails tells its asker and is no crash.
+    when no restart is left in the window, becomes a dead letter (``poison``), and the actor lives on as it is, without
+    ``on_failure``. When it cannot even start and no restart is left, it ends. An ask that fails tells its asker and is
+    no crash. A stop ends a backoff early, so that what was accepted before is handled now.
 
     Args:
         actor_class: A subclass of :class:`Actor`.
@@ -144,9 +144,10 @@ def supervise(
     cell = first._cell
 
     def remake() -> ActorT:
-        actor = actor_class.__new__(actor_class)
+        actor = actor_class.__new__(actor_class, *args, **kwargs)
         actor._cell = cell
         actor.__init__(*args, **kwargs)  # type: ignore[misc]  # the second half of a construction
+        actor.actor_ref.become(actor)
         return actor
 
     cell.supervision = Supervision(remake, Restarts(restart, SYSTEM_CLOCK), restart.max_restarts)
@@ -272,17 +273,26 @@ class AgentRef(pykka.ActorRef[Any]):
         """Send *message* and return the future of its reply. Never raises."""
         return ask_future(self._send, self._cell, message)
 
-    def watch(self, fn: Callable[[AgentRef], object]) -> None:
-        """Call ``fn(ref)`` once, when the agent has ended; at once, in this thread, if it has already."""
+    def watch(self, fn: Callable[[AgentRef], object]) -> Callable[[], None]:
+        """Call ``fn(ref)`` once, when the agent has ended; at once, in this thread, if it has already.
+
+        Returns:
+            A function that forgets *fn*.
+        """
+        if not callable(fn):
+            raise TypeError(f"watch takes a function that takes the reference, got {fn!r}")
+        wanted = [fn]
 
         def call() -> None:
             try:
-                fn(self)
+                for told in wanted:
+                    told(self)
             except BaseException as error:  # noqa: BLE001 - a callback must not harm the thread that calls it
                 raise_ctrl_c(error)
                 logger.exception("a watcher of {} failed", self._cell.label)
 
         self._cell.supervisor.when_ended(self._cell, call)
+        return wanted.clear
 
     def stop(self, *, block: bool = True, timeout: float | None = None) -> Any:
         """Cancel the agent, and wait for its end.

@@ -19,7 +19,7 @@ from .dead_letter import DeadLetterReason, DeadLetters
 from .future import ReplyFuture
 from .janitor import janitor
 from .mailbox import Mailbox, MailboxClosed
-from .member import Member, enter
+from .member import Member, enter, leave
 from .waiter import Waiter
 
 if TYPE_CHECKING:
@@ -84,6 +84,19 @@ class Supervision:
         self.tries_per_message = tries_per_message
 
 
+class _Nobody:
+    """Stands where a dead actor was."""
+
+    def __init__(self, ref: ActorRef[Any]) -> None:
+        self.actor_ref = ref
+        self.actor_stopped = ref.actor_stopped
+
+    def handle(self, *_: Any) -> None:
+        """There is nobody."""
+
+    on_start = on_stop = on_failure = on_undelivered = handle
+
+
 class ActorCell(Member):
     """What stays of a long-lived actor when it is started again: mailbox, thread, identity. It outlives the actor
     objects, which it holds one at a time.
@@ -106,6 +119,7 @@ class ActorCell(Member):
         self.supervision: Supervision | None = None
         self.dead_letters = DeadLetters(self._undelivered)
         self._generation = fork.generation()
+        self._has_failed = False
         self._pause: Waiter | None = None
         self._ident = 0
         self._running: threading.Thread | None = None
@@ -119,8 +133,8 @@ class ActorCell(Member):
         Raises:
             RuntimeError: No thread can be started; nothing is left behind.
         """
-        janitor().watch(self)
         try:
+            janitor().watch(self)
             self._start_thread()
         except BaseException:
             self.mailbox.seal()
@@ -169,40 +183,43 @@ class ActorCell(Member):
         end = ActorEnd.CRASHED
         try:
             end = self._live()
-            if end is not ActorEnd.CRASHED and self._generation == fork.generation():
+            if self._generation == fork.generation() and not self._has_failed:
                 self._quietly(self.actor.on_stop)
         finally:
             if self._generation == fork.generation():
+                leave()  # who is told of the end is not the actor
                 self.finish(end)
 
     def _live(self) -> ActorEnd:
         """Handle messages to the end."""
-        if not self._begin():
-            return ActorEnd.CRASHED
-        while not self.token.cancelled:
+        goes_on = self._begin()
+        while goes_on and not self.token.cancelled:
             try:
                 envelope = self.next_envelope()
             except (MailboxClosed, Cancelled):
                 break
-            if envelope is not None and not self._handle(envelope):
-                return ActorEnd.CRASHED
+            if envelope is not None:
+                goes_on = self._handle(envelope)
             if self._generation != fork.generation():
                 break  # the handler has forked, and this is the child: its thread ends
             envelope = None  # an idle actor keeps no message alive
-        return ActorEnd.ABORTED if self.token.cancelled else ActorEnd.STOPPED
+        if self.token.cancelled:
+            return ActorEnd.ABORTED
+        return ActorEnd.STOPPED if goes_on else ActorEnd.CRASHED
 
     def _begin(self) -> bool:
         """Call ``on_start``, again and again if it crashes and may be restarted; False when it cannot start."""
-        while True:
-            try:
-                self.actor.on_start()
-                return True
-            except Cancelled:
-                return True  # the loop sees the cancel, too
-            except BaseException as error:  # noqa: BLE001 - it harms only this actor
-                self._report(error)
-                if not self._restart():
-                    return False
+        while (failure := self._try(self.actor.on_start)) is not None:
+            self._report(failure[1])
+            if self.supervision is None:  # as Pykka does: on_failure is for handlers
+                self._has_failed = True
+                return False
+            self._fail(failure)
+            failure = None
+            delay = self._restart_delay()
+            if delay is None or not self._replace(delay):
+                return False
+        return True
 
     def next_envelope(self) -> Envelope | None:
         """What arrives next; None when there was something else to do."""
@@ -216,10 +233,7 @@ class ActorCell(Member):
                 self._bury(envelope.message, DeadLetterReason.ASK_EXPIRED)
             return True
         tries = 0
-        while True:
-            failure = self._try(envelope.message)
-            if failure is None:
-                return True
+        while (failure := self._try(partial(self.actor.handle, envelope.message))) is not None:
             tries += 1
             self._report(failure[1])
             delay = self._restart_delay(tries)
@@ -227,22 +241,30 @@ class ActorCell(Member):
                 # No restart is left for it: the message goes, and the actor lives on as it is.
                 self._bury(envelope.message, DeadLetterReason.POISON)
                 return True
-            self._quietly(partial(self.actor.on_failure, *failure))
+            self._fail(failure)
+            failure = None  # its frames keep the crashed actor alive
             if delay is None:
                 return False
             if not self._renew(delay):
                 self._bury(envelope.message, DeadLetterReason.RECEIVER_ENDED)
-                return self.token.cancelled  # the loop ends by the cancel, or there is no actor any more
+                return False
+        return True
 
-    def _try(self, message: Any) -> Any:
-        """Handle a message that was told; the ``exc_info`` of a failure, or None."""
+    def _try(self, work: Callable[[], object]) -> Any:
+        """Call what the user wrote; the ``exc_info`` of a failure, or None."""
         try:
-            self.actor.handle(message)
+            work()
         except Cancelled:
-            return None
+            # Its own cancel is seen by the loop; that of somebody else is a failure like any other.
+            return None if self.token.cancelled else sys.exc_info()
         except BaseException:  # noqa: BLE001 - reported, and it ends only this actor
             return sys.exc_info()
         return None
+
+    def _fail(self, failure: Any) -> None:
+        """Let the actor that crashed clean up; its ``on_stop`` is not called any more."""
+        self._quietly(partial(self.actor.on_failure, *failure))
+        self._has_failed = True
 
     # Restarts ---------------------------------------------------------------------------------------------------
 
@@ -251,10 +273,6 @@ class ActorCell(Member):
         if supervision is None or tries > supervision.tries_per_message:
             return None
         return supervision.restarts.take()
-
-    def _restart(self) -> bool:
-        delay = self._restart_delay()
-        return delay is not None and self._replace(delay)
 
     def _renew(self, delay: float) -> bool:
         """Put a new, started actor in place of the one that crashed; False when that cannot be done."""
@@ -269,6 +287,7 @@ class ActorCell(Member):
                 return False
             try:
                 self.actor = self.supervision.make()
+                self._has_failed = False
                 return True
             except BaseException as error:  # noqa: BLE001 - as in the handler
                 self._report(error)
@@ -291,14 +310,27 @@ class ActorCell(Member):
 
     def finish(self, end: ActorEnd) -> None:
         """End: what was not handled is a dead letter, and who still waits is told."""
-        for envelope in self.mailbox.close():
+        left = self.mailbox.close()
+        for envelope in left:  # nobody waits for what a hook does with the message of another
             envelope.refuse(f"{self.label} stopped before it handled the message")
-            self._bury(envelope.message, DeadLetterReason.RECEIVER_ENDED)
+        letters = [
+            self.dead_letters.add(envelope.message, DeadLetterReason.RECEIVER_ENDED, self.label) for envelope in left
+        ]
         self.how_ended = end
-        self.actor.actor_stopped.set()
-        self.gone.set(end)  # first who watches, then who waits for the end: who has waited finds everything done
-        self.ended.set(end)
-        janitor().forget(self)
+        stopped = self.actor.actor_stopped
+        try:
+            self.dead_letters.announce(*letters)
+        finally:  # whatever a sink of the log does
+            self._let_go()
+            stopped.set()
+            self.gone.set(end)  # first who watches, then who waits for the end: who has waited finds everything done
+            self.ended.set(end)
+            janitor().forget(self)
+
+    def _let_go(self) -> None:
+        """Keep the dead actor no longer: its reference may be kept for long."""
+        self.actor = _Nobody(self.actor.actor_ref)
+        self.supervision = None
 
     def _bury(self, message: Any, reason: DeadLetterReason) -> None:
         self.dead_letters.announce(self.dead_letters.add(message, reason, self.label))
@@ -313,7 +345,10 @@ class ActorCell(Member):
             self._report(error)
 
     def _report(self, error: BaseException | None) -> None:
-        logger.opt(exception=error).error("{} failed", self.label)
+        try:
+            logger.opt(exception=error).error("{} failed", self.label)
+        except BaseException:  # noqa: BLE001 - a sink of the log that raises: there is nobody left to tell
+            pass
 
     # Waiting (the protocol Member) ------------------------------------------------------------------------------
 

@@ -55,8 +55,8 @@ class Branch(Member):
         self._context = copy_context()
         self.token = cell.token.child()
         self.waiter: Waiter | None = None
-        self.since = SYSTEM_CLOCK.monotonic()
-        self.end = None if timeout is None else self.since + timeout
+        self.since = cell.supervisor.clock.monotonic()
+        self.end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
         self.parked_on: str | None = None
         self.result: Any = LATE
         self.error: BaseException | None = None
@@ -237,6 +237,9 @@ class Branches:
             self._lay_out(cell, acts)
 
     def _lay_out(self, cell: AgentCell, acts: Acts) -> None:
+        """All of its branches wait, and so does the agent."""
+        cell.parked_on = next((branch.parked_on for branch in cell.team if branch.parks), None)
+        cell.since = self._supervisor.clock.monotonic()
         if cell.has_slot:
             self._supervisor.slots.idle[cell] = None
             self._supervisor.roster.balance(acts)
@@ -263,13 +266,13 @@ class Branches:
         cell = branch.cell
         with Step(self._supervisor) as acts:
             branch.parks += 1
-            branch.parked_on = branch.parked_on or on
+            if branch.parks == 1:
+                branch.parked_on, branch.since = on, self._supervisor.clock.monotonic()
             cell.steps += 1
             if branch.abandoned or branch.parks > 1:  # parks nest
                 return
             cell.working -= 1
             if cell.working == 0:
-                cell.parked_on = on
                 self._lay_out(cell, acts)
 
     def resume(self, branch: Branch) -> None:
@@ -280,9 +283,9 @@ class Branches:
             cell.steps += 1
             if branch.abandoned or branch.parks:
                 return
-            branch.parked_on = None
+            branch.parked_on, branch.since = None, self._supervisor.clock.monotonic()
             cell.working += 1
-            cell.parked_on = None
+            cell.parked_on, cell.since = None, branch.since
             self._supervisor.slots.idle.pop(cell, None)
             has_slot = cell.has_slot
         if not has_slot:

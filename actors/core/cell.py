@@ -179,6 +179,12 @@ class AgentCell(Endpoint, Member):
         self.steps += 1
         self.since = self.supervisor.clock.monotonic()
 
+    def targets(self) -> Sequence[Node]:
+        """Whom it waits for right now; at its end, its children."""
+        if self.family_waiter is not None and self.waiter is self.family_waiter:
+            return tuple((self.children or {}).values())
+        return tuple(self.waits)
+
     def adopt(self, child: AgentCell) -> None:
         """*child* was admitted. Under the turn."""
         if self.children is None:

@@ -58,13 +58,17 @@ SHOWN = 200
 class DeadLetters(Sequence[DeadLetter]):
     """The latest dead letters, oldest first, and counters of all.
 
-    Locks: ``_lock`` guards every field. Log and listener are called outside it, by :meth:`announce`.
+    Locks: ``_lock`` guards what changes; ``total`` and ``len`` are single reads. Log and listener are called outside
+    it, by :meth:`announce`.
 
     Source: Akka's dead letters, and the limit of their log.
     """
 
     def __init__(self, listener: Callable[[DeadLetter], object] | None = None, keep: int = 1000) -> None:
+        if listener is not None and not callable(listener):
+            raise TypeError(f"on_undelivered must be a function that takes a dead letter, got {listener!r}")
         self._listener = listener
+        self._inside = threading.local()
         self._lock = threading.Lock()
         self._letters: deque[DeadLetter] = deque(maxlen=keep)
         self._counts: Counter[DeadLetterReason] = Counter()
@@ -81,15 +85,21 @@ class DeadLetters(Sequence[DeadLetter]):
         return letter
 
     def announce(self, *letters: DeadLetter) -> None:
-        """Log *letters*, as far as the limit goes, and hand them to the listener. What it raises is logged."""
+        """Log *letters*, as far as the limit goes, and hand them to the listener. What it raises is logged.
+
+        A listener that makes a dead letter itself is not called for that one: it would never end.
+        """
         for letter in letters:
             self._log(letter)
-            if self._listener is not None:
+            if self._listener is not None and not getattr(self._inside, "listener", False):
+                self._inside.listener = True
                 try:
                     self._listener(letter)
                 except BaseException as error:  # noqa: BLE001 - a listener harms nobody
                     raise_ctrl_c(error)
                     logger.exception("on_undelivered failed")
+                finally:
+                    self._inside.listener = False
 
     def _log(self, letter: DeadLetter) -> None:
         missed = 0

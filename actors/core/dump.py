@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 _CORE = os.path.dirname(__file__) + os.sep
+_CALLS_A_FUNCTION = os.path.join(os.path.dirname(os.path.dirname(__file__)), "agent", "function_agent.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ class _Look:
 
 
 def _is_ours(filename: str) -> bool:
-    return filename == threading.__file__ or filename.startswith(_CORE)
+    return filename == threading.__file__ or filename.startswith(_CORE) or filename == _CALLS_A_FUNCTION
 
 
 def _indented(text: str) -> list[str]:

@@ -49,7 +49,7 @@ class Envelope:
         try:
             self.reply_to.set(handle(self.message))
         except Cancelled as cancelled:
-            self.refuse(f"the actor was aborted while it handled the message ({cancelled})")
+            self.refuse(f"cancelled while it handled the message ({cancelled})")
         except BaseException as error:  # noqa: BLE001 - the asker is told, the actor lives on
             self.reply_to.fail(error)
         return True

@@ -32,7 +32,7 @@ class JoinSet:
     def __init__(self, turn: Turn, *, cancels_rest: bool = False) -> None:
         self._turn = turn
         self._strict: list[Hashable] = [None] if cancels_rest else []  # groups; None is everybody
-        self.has_failed = False
+        self._broken = False
         self._pending: dict[AgentId, AgentCell] = {}
         self._ready: dict[AgentId, AgentCell] = {}  # in order of completion
         self._groups: dict[Hashable, int] = {}
@@ -73,13 +73,17 @@ class JoinSet:
         if not has_failed(cell.outcome):
             return []
         if None in self._strict:
-            self.has_failed = True
+            self._broken = True
             return list(self._pending.values())
         group = cell.spec.group
         return self._pending_of(group) if group in self._strict else []
 
     def _pending_of(self, group: Hashable) -> list[AgentCell]:
         return [cell for cell in self._pending.values() if group is None or cell.spec.group == group]
+
+    def is_broken(self) -> bool:
+        """Has somebody failed, and taken everybody along?"""
+        return self._broken
 
     def be_strict(self, group: Hashable) -> list[AgentCell]:
         """From now on, who fails takes the rest (of *group*) along; those whom one that failed already takes along."""

@@ -82,8 +82,11 @@ class MapIterator:
         """Admit from the source up to the bound."""
         bound = 2 * self._supervisor.slots.limit + 16
         while self._source is not None and self._held() < bound:
-            if self._owed.has_failed:
-                self._leave_source()
+            if self._owed.is_broken():
+                try:
+                    self._leave_source()
+                except Exception as error:  # noqa: BLE001 - raised once what was admitted is yielded
+                    self._error = error
                 return
             try:
                 spec = self._spec(next(self._source))
@@ -91,6 +94,8 @@ class MapIterator:
                     (cell,) = self._supervisor.entrance.admit([spec], owner=self._owed, bounded=False)
                     if self._ordered:
                         self._line.append(cell)
+                if self._owed.is_broken():  # just now: it goes with the others
+                    self._supervisor.cancel(cell, "another one of its map failed")
             except StopIteration:
                 self._source = None
             except BaseException as error:  # raised once what was admitted is yielded

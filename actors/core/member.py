@@ -87,6 +87,11 @@ def enter(member: Member) -> None:
     _current.set(member)
 
 
+def leave() -> None:
+    """Nobody in particular runs in this context any more."""
+    _current.set(None)
+
+
 def current() -> Member | None:
     """The member whose thread this is, or None."""
     member = _current.get()

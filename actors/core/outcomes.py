@@ -46,5 +46,7 @@ class Outcomes(dict[int, "AgentOutcome[Any]"]):
 def _noted(outcome: AgentOutcome[Any]) -> Exception:
     assert outcome.error is not None
     error = fresh_copy(outcome.error)
-    error.add_note(f"agent {outcome.agent_id} ({outcome.name}), {outcome.status}")
+    note = f"agent {outcome.agent_id} ({outcome.name}), {outcome.status}"
+    if note not in getattr(error, "__notes__", ()):  # one that cannot be copied has it from before
+        error.add_note(note)
     return error

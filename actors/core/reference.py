@@ -107,6 +107,8 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         Source: Erlang's monitors, Akka's death watch.
         """
         fork.refuse_after_fork(self._generation)
+        if not callable(fn):
+            raise TypeError(f"watch takes a function that takes the reference, got {fn!r}")
 
         def ended(_: object) -> None:
             fn(self)
@@ -126,6 +128,8 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
             AskTimeout: It has not ended in time; it still will.
         """
         was_alive = self.is_alive()
+        if not was_alive and block:
+            return False  # also for a watcher, on the actor's own thread
         self._cell.stop()
         if not block:
             future: ReplyFuture[bool] = ReplyFuture(self._cell)

@@ -34,6 +34,7 @@ class Restarts:
             self._at.popleft()
         if len(self._at) >= policy.max_restarts:
             return None
-        self._at.append(now)
+        delay = policy.backoff.delay(len(self._at) + 1)
+        self._at.append(now + delay)  # when it starts again, not when it crashed
         self.total += 1
-        return policy.backoff.delay(len(self._at))
+        return delay

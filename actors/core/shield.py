@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 SIGNALS = tuple(
     int(getattr(signal, name))
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGUSR1", "SIGUSR2", "SIGBREAK")
+    for name in (
+        *("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGBREAK"),
+        *("SIGALRM", "SIGVTALRM", "SIGPROF", "SIGCHLD", "SIGWINCH"),
+    )
     if hasattr(signal, name)
 )
 """Those whose handlers raise, or call us: Ctrl-C, requests to end, timeouts of test runners, "show what you do"."""
@@ -27,7 +30,7 @@ class Shield:
     Python runs a handler in the main thread between any two instructions. There a ``KeyboardInterrupt`` would leave a
     half-made step behind, and a handler that calls the pool would wait for a lock that its own thread holds. Other
     threads run no handlers: for them it does nothing. It is held for microseconds, never over a wait for somebody
-    else or a function of the user's, and costs about 2 us (the ``signal`` module, which makes enums, costs five times
+    else or a function of the user's, and costs about 3 us (the ``signal`` module, which makes enums, costs five times
     that).
     """
 

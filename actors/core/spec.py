@@ -20,7 +20,7 @@ class Backoff:
     Args:
         base: Seconds before the first retry.
         factor: What each further wait is multiplied with.
-        maximum: Seconds; the longest wait.
+        maximum: Seconds; the longest wait, before jitter.
         jitter: Share of the wait that is added at random, so that a crowd does not come back together.
     """
 
@@ -39,7 +39,7 @@ class Backoff:
         try:
             wait = min(self.maximum, self.base * self.factor ** (attempt - 1))
         except OverflowError:
-            wait = self.maximum
+            wait = self.maximum if self.base else 0.0
         return wait * (1 + self.jitter * random.random())  # noqa: S311 - no secret
 
 

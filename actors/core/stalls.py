@@ -13,6 +13,10 @@ LOOKS = 4
 """How often per period everybody is looked at: a stall is noticed within a quarter of the period."""
 
 
+LEAST_PERIOD = 0.01
+"""Seconds between two looks, at least."""
+
+
 class _Mark(NamedTuple):
     """How far an agent had come when it was seen to move last; ``told`` says that its stall was reported."""
 
@@ -34,7 +38,7 @@ class Stalls:
     """
 
     def __init__(self, after: float) -> None:
-        self.period = after / LOOKS
+        self.period = max(after / LOOKS, LEAST_PERIOD)
         self.armed = False
         self._after = after
         self._marks: dict[AgentCell, _Mark] = {}
@@ -45,7 +49,7 @@ class Stalls:
         marks: dict[AgentCell, _Mark] = {}
         for cell in live:
             mark = self._marks.get(cell)
-            if mark is None or mark.steps != cell.steps or cell.waits:
+            if mark is None or mark.steps != cell.steps or _waits_for_another(cell):
                 mark = _Mark(cell.steps, now, told=False)
             elif not mark.told and now - mark.at >= self._after:
                 stalled.append((cell, now - mark.at))
@@ -53,3 +57,8 @@ class Stalls:
             marks[cell] = mark
         self._marks = marks  # nothing is kept of those who ended
         return stalled
+
+
+def _waits_for_another(cell: AgentCell) -> bool:
+    """Does it wait for an agent that is looked at itself?"""
+    return any(getattr(target, "supervisor", None) is cell.supervisor for target in cell.targets())

@@ -245,14 +245,18 @@ class Supervisor(Actor):
         """Take all outcomes that are owed to the caller (of *group*)."""
         if failure is FailurePolicy.COLLECT:
             return self.owed.all(timeout, group)
-        with Step(self, calls_here=False) as acts:
-            self.stops.cancel(self.owed.be_strict(group), "another one failed", acts)
-            self.roster.balance(acts)
+        strict = False
         try:
+            with Step(self, calls_here=False) as acts:
+                victims = self.owed.be_strict(group)
+                strict = True
+                self.stops.cancel(victims, "another one failed", acts)
+                self.roster.balance(acts)
             return self.owed.all(timeout, group)
         finally:
-            with self.turn:
-                self.owed.be_lenient(group)
+            if strict:
+                with self.turn:
+                    self.owed.be_lenient(group)
 
     def when_ended(self, cell: AgentCell, call: Callable[[], object]) -> None:
         """Call *call* once when the outcome of *cell* is there; at once if it is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 from loguru import logger
@@ -80,7 +81,7 @@ class Timekeeper(ActorCell):
         """Handle a foreign message. One that fails is reported, and ends nothing."""
         if envelope.reply_to is not None:
             return super()._handle(envelope)
-        failure = self._try(envelope.message)
+        failure = self._try(partial(self.actor.handle, envelope.message))
         if failure is not None:
             self._report(failure[1])
         return True
@@ -88,6 +89,9 @@ class Timekeeper(ActorCell):
     def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Node | None) -> bool:  # noqa: ARG002
         """Wait to the end, aborted or not: what its own thread waits for is the end of its agents."""
         return waiter.wait(timeout)
+
+    def _let_go(self) -> None:
+        """The supervisor outlives its thread."""
 
     def hand_over(self) -> None:
         """Its thread ends: from here on, whoever closes the pool minds the timers."""

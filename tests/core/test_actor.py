@@ -54,9 +54,11 @@ def echo() -> Any:
     made: list[ActorRef[Any]] = []
 
     def make(cls: type[Actor] = Echo, **kwargs: Any) -> Any:
-        ref = cls.start(**kwargs)
+        actor = cls(**kwargs)
+        ref = actor.actor_ref
+        ref.actor = actor  # type: ignore[attr-defined]
+        actor._cell.start()
         made.append(ref)
-        ref.actor = ref._cell.actor  # type: ignore[attr-defined]
         return ref
 
     yield make

@@ -386,7 +386,7 @@ def test_an_abort_ends_an_actors_ask(forwarders: Any, gate: Any, eventually: Any
     future = asker.ask_future(lambda _: slow.ask("never answered in time"))
     eventually(lambda: bool(asker._cell.waits))
     asker.abort("enough")
-    with pytest.raises(Exception, match="aborted while it handled the message"):
+    with pytest.raises(Exception, match="cancelled while it handled the message"):
         future.get(timeout=10)
     gate.open()
     assert asker._cell.waits == []

@@ -1,0 +1,246 @@
+"""Signals of the main thread wait while something must not be torn."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from actors.core.shield import SIGNALS, Shield
+from actors.core.turn import Step, Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Install = Callable[..., None]
+
+
+@pytest.fixture
+def install() -> Iterator[Install]:
+    """``install(number, handler)``, undone at the end of the test."""
+    before: dict[int, Any] = {}
+
+    def put(number: int, handler: Any) -> None:
+        before.setdefault(number, signal.signal(number, handler))
+
+    yield put
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def handlers() -> dict[int, Any]:
+    """Who handles which signal now."""
+    return {number: signal.getsignal(number) for number in signal.valid_signals()}
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_handler_waits_and_is_back(install: Install, number: int) -> None:
+    """Each that is held off runs once, when the shield is left, and every handler is what it was."""
+    seen: list[int] = []
+    install(number, lambda number, _: seen.append(number))
+    before = handlers()
+    with Shield():
+        signal.raise_signal(number)
+        assert seen == []
+    assert seen == [number]
+    assert handlers() == before
+
+
+@pytest.mark.parametrize("name", ["SIGQUIT", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGCHLD"])
+def test_whatever_the_signal_its_handler_may_look_at_the_pool(
+    supervise: Any, install: Install, in_thread: Any, name: str
+) -> None:
+    """A handler that asks what the agents do, as one for Ctrl-Backslash may, never meets a step of its own thread."""
+    supervisor = supervise()
+    number = getattr(signal, name)
+    torn: list[bool] = []
+    install(number, lambda *_: torn.append(supervisor.turn.locked()))
+    with Step(supervisor):
+        signal.raise_signal(number)
+    assert torn == [False]
+
+
+@pytest.mark.parametrize("action", [signal.SIG_IGN, signal.SIG_DFL])
+def test_what_has_no_handler_is_left_alone(install: Install, action: Any) -> None:
+    """What is ignored, and what the system does, stays so also inside."""
+    install(signal.SIGUSR2, action)
+    with Shield():
+        assert signal.getsignal(signal.SIGUSR2) is action
+    assert signal.getsignal(signal.SIGUSR2) is action
+
+
+def test_only_the_outermost_lets_them_go(install: Install) -> None:
+    """Shields nest."""
+    seen: list[int] = []
+    install(signal.SIGUSR1, lambda number, _: seen.append(number))
+    shield = Shield()
+    with shield:
+        with shield:
+            signal.raise_signal(signal.SIGUSR1)
+        assert seen == []
+    assert seen == [signal.SIGUSR1]
+
+
+def test_ctrl_c_is_raised_after_the_block(install: Install) -> None:
+    """The block was done to its end; the shield can be used again."""
+    install(signal.SIGINT, signal.default_int_handler)
+    shield = Shield()
+    done: list[int] = []
+    for number in range(3):
+        with pytest.raises(KeyboardInterrupt), shield:
+            signal.raise_signal(signal.SIGINT)
+            done.append(number)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert done == [0, 1, 2]
+
+
+def test_an_error_of_the_block_is_the_context_of_ctrl_c(install: Install) -> None:
+    """Neither hides the other."""
+    install(signal.SIGINT, signal.default_int_handler)
+    with pytest.raises(KeyboardInterrupt) as caught, Shield():
+        signal.raise_signal(signal.SIGINT)
+        raise ValueError("in the block")
+    assert isinstance(caught.value.__context__, ValueError)
+
+
+def test_without_a_signal_an_error_of_the_block_is_itself() -> None:
+    """And every handler is back."""
+    before = handlers()
+    with pytest.raises(ValueError, match="in the block"), Shield():
+        raise ValueError("in the block")
+    assert handlers() == before
+
+
+def test_signals_are_handled_in_the_order_in_which_they_came(install: Install) -> None:
+    """The same one twice is handled twice."""
+    seen: list[int] = []
+    numbers = [signal.SIGUSR2, signal.SIGINT, signal.SIGUSR2, signal.SIGTERM]
+    for number in set(numbers):
+        install(number, lambda number, _: seen.append(number))
+    with Shield():
+        for number in numbers:
+            signal.raise_signal(number)
+    assert seen == numbers
+
+
+def test_a_handler_may_take_a_shield_of_its_own(install: Install) -> None:
+    """It runs with none held, so what it does is done at once, and its signals wait for its own block."""
+    shield = Shield()
+    seen: list[str] = []
+
+    def first(*_: Any) -> None:
+        with shield:
+            signal.raise_signal(signal.SIGUSR2)
+            seen.append("first")
+
+    install(signal.SIGUSR1, first)
+    install(signal.SIGUSR2, lambda *_: seen.append("second"))
+    with shield:
+        signal.raise_signal(signal.SIGUSR1)
+    assert seen == ["first", "second"]
+
+
+def test_a_handler_that_replaces_another_is_obeyed(install: Install) -> None:
+    """The first signal of a kind may say that the second one is to be ignored."""
+    seen: list[int] = []
+
+    def once(number: int, _: Any) -> None:
+        seen.append(number)
+        signal.signal(number, signal.SIG_IGN)
+
+    install(signal.SIGUSR1, once)
+    with Shield():
+        signal.raise_signal(signal.SIGUSR1)
+        signal.raise_signal(signal.SIGUSR1)
+    assert seen == [signal.SIGUSR1]
+    assert signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN
+
+
+def test_other_threads_touch_no_handler(install: Install, in_thread: Any) -> None:
+    """Python runs handlers in the main thread only, and lets no other one change them; its own shield still holds."""
+    seen: list[int] = []
+    install(signal.SIGUSR1, lambda number, _: seen.append(number))
+    shield = Shield()
+    before = handlers()
+    inside = threading.Event()
+    leave = threading.Event()
+
+    def work() -> None:
+        with shield:
+            inside.set()
+            assert leave.wait(10)
+
+    future = in_thread(work)
+    assert inside.wait(10)
+    assert handlers() == before
+    leave.set()
+    future.result(10)
+    with shield:
+        signal.raise_signal(signal.SIGUSR1)
+        assert seen == []
+    assert seen == [signal.SIGUSR1]
+
+
+def test_a_thread_in_the_turn_does_not_shield_the_main_thread(install: Install, in_thread: Any) -> None:
+    """A step of another thread keeps no handler from running."""
+    seen: list[int] = []
+    install(signal.SIGUSR1, lambda number, _: seen.append(number))
+    turn = Turn()
+    inside, leave = threading.Event(), threading.Event()
+
+    def work() -> None:
+        with turn:
+            inside.set()
+            assert leave.wait(10)
+
+    future = in_thread(work)
+    assert inside.wait(10)
+    signal.raise_signal(signal.SIGUSR1)
+    assert seen == [signal.SIGUSR1]
+    leave.set()
+    future.result(10)
+
+
+def test_the_turn_is_free_when_a_handler_runs(install: Install) -> None:
+    """The lock goes back before, so a handler can take the next step."""
+    turn = Turn()
+    free: list[bool] = []
+
+    def handler(*_: Any) -> None:
+        free.append(not turn.locked())
+        with turn:
+            pass
+
+    install(signal.SIGUSR1, handler)
+    with turn:
+        signal.raise_signal(signal.SIGUSR1)
+    assert free == [True]
+
+
+def test_a_signal_in_join_all_leaves_no_policy_behind(
+    supervise: Any, start: Any, gates: Any, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C just as ``join_all(failure="cancel_rest")`` begins: who fails later takes nobody along."""
+    from actors.core.outcomes import FailurePolicy
+
+    supervisor = supervise()
+    install(signal.SIGINT, signal.default_int_handler)
+    bad, good = gates(), gates()
+    failing = start(supervisor, lambda _: (bad.hold(), 1 / 0))
+    other = start(supervisor, lambda cell: (good.hold(), cell.check()))
+    cancel = supervisor.stops.cancel
+
+    def interrupted(*args: Any, **kwargs: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+        cancel(*args, **kwargs)
+
+    monkeypatch.setattr(supervisor.stops, "cancel", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        supervisor.join_all(10, None, FailurePolicy.CANCEL_REST)
+    monkeypatch.undo()
+    bad.open()
+    assert failing.outcome(10).status == "crashed"
+    good.open()
+    assert other.outcome(10).status == "completed"
