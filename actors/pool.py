@@ -280,9 +280,9 @@ class AgentPool:
         """Cancel one agent; returns at once, its outcome still arrives. False when there is none of that id (now)."""
         return self._core.cancel_id(agent_id, reason)
 
-    def abort_all(self, reason: str = "") -> None:
-        """Cancel all agents; returns at once, their outcomes still arrive."""
-        self._core.cancel_all(reason)
+    def abort_all(self, reason: str = "", *, group: Hashable = None) -> None:
+        """Cancel all agents (of *group*, with all below them); returns at once, their outcomes still arrive."""
+        self._core.cancel_all(reason, group=group)
 
     def drain(self, timeout: float | None = None) -> None:
         """Refuse new agents, and wait for the end of all that were admitted.

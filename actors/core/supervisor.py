@@ -202,11 +202,15 @@ class Supervisor(Actor):
         cell = self.roster.find(agent_id)
         return cell is not None and self.cancel(cell, reason)
 
-    def cancel_all(self, reason: str, cells: Iterable[AgentCell] | None = None) -> int:
-        """Cancel *cells*, or everybody; returns at once how many had not ended."""
+    def cancel_all(
+        self, reason: str, cells: Iterable[AgentCell] | None = None, *, group: Hashable | None = None
+    ) -> int:
+        """Cancel *cells*, or everybody (of *group*); returns at once how many had not ended."""
         self.refuse_after_fork()
         with Step(self, calls_here=False) as acts:
             running = [cell for cell in (self.roster.everybody() if cells is None else cells) if cell.outcome is None]
+            if group is not None:
+                running = [cell for cell in running if cell.spec.group == group]
             self.stops.cancel(running, reason, acts)
             self.roster.balance(acts)
         return len(running)

@@ -345,3 +345,21 @@ def test_a_tool_that_returns_after_the_cancel_starts_no_new_one(make_pool: Any, 
     pool.close()
     assert len(probe.calls) == 1
     assert len(driver.requests) == 1
+
+
+def test_a_group_is_stopped_and_nobody_else(make_pool: Any, eventually: Any) -> None:
+    """Running and queued ones of the group, and all below them; the others go on."""
+    ends: dict[str, Any] = {}
+    pool = make_pool(max_concurrent=4, max_queued=None, max_live=4)
+    mine = three_levels(ends).model_copy(update={"group": "mine"})
+    other = pool.spawn(sleeping(group="other"))
+    first = pool.spawn(mine)
+    eventually(lambda: pool.stats().parked == 3)
+    queued = pool.spawn(sleeping(group="mine"))
+    assert queued.status == "queued"
+    pool.abort_all("enough", group="mine")
+    assert {first.outcome(10).error.reason, queued.outcome(10).error.reason} == {"enough"}
+    assert list(ends) == ["bottom", "middle", "top"]
+    assert not other.done()
+    assert pool.active_count == 1
+    other.cancel()
