@@ -115,6 +115,7 @@ from .errors import (
 )
 from .memory.in_memory import InMemorySubstrate
 from .pool import AgentPool, PoolStats
+from .tools.process import ProcessResult, run_process
 from .tools.registry import ToolRegistry
 from .tools.tool import tool
 
@@ -200,11 +201,13 @@ __all__ = [  # noqa: RUF022 - grouped for people, not sorted
     # Drivers, memory, tools
     "FunctionDriver",
     "InMemorySubstrate",
+    "ProcessResult",
     "RoutingDriver",
     "RoutingMetrics",
     "RoutingStrategy",
     "ScriptedDriver",
     "ToolRegistry",
+    "run_process",
     "tool",
     # Events
     "AgentEnded",

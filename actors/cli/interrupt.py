@@ -131,7 +131,7 @@ class Interrupt:
         heard = 0
         while (signals := self._ours.recv(1)) != _NO_MORE:
             if signals[0] in SHOWING:
-                say("no agents yet" if self._show is None else self._show())
+                self._say_what_is_going_on()
             if signals[0] not in STOPPING:
                 continue
             heard += 1
@@ -140,6 +140,12 @@ class Interrupt:
             self.requested = True
             say("interrupted: stopping (what is finished is kept; Ctrl-C again ends at once)")
             self.repeat()
+
+    def _say_what_is_going_on(self) -> None:
+        try:
+            say("no agents yet" if self._show is None else self._show())
+        except Exception as error:  # noqa: BLE001 - this thread has to hear the next Ctrl-C
+            say(f"cannot show what the agents do: {error!r}")
 
 
 def end_now() -> None:

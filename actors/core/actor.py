@@ -121,10 +121,11 @@ def supervise(
 
     Crashed by a message that was told, or by ``on_start``, it is made anew from *args* and *kwargs*, on its own thread,
     after the policy's backoff: same reference, same mailbox, unread messages kept; ``on_failure`` of the old one was
-    called. The message that crashed it is tried again, first. One that crashed it more than ``max_restarts`` times, or
-    when no restart is left in the window, becomes a dead letter (``poison``), and the actor lives on as it is, without
-    ``on_failure``. When it cannot even start and no restart is left, it ends. An ask that fails tells its asker and is
-    no crash. A stop ends a backoff early, so that what was accepted before is handled now.
+    called. The message that crashed it is tried again, first. One that crashed it more than ``max_restarts`` times
+    becomes a dead letter (``poison``; ``restarts_used_up`` when others have used the restarts of the window), and the
+    actor lives on as it is, without ``on_failure``. When it cannot even start and no restart is left, it ends. An ask
+    that fails tells its asker and is no crash. A stop ends a backoff early, so that what was accepted before is
+    handled now.
 
     Args:
         actor_class: A subclass of :class:`Actor`.

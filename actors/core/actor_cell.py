@@ -15,6 +15,7 @@ from ..errors import Cancelled
 from . import fork
 from .cancel import CancelToken
 from .clock import SYSTEM_CLOCK
+from .crash import crashed
 from .dead_letter import DeadLetterReason, DeadLetters
 from .future import ReplyFuture
 from .janitor import janitor
@@ -25,6 +26,7 @@ from .waiter import Waiter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..errors import AgentCrashed
     from .dead_letter import DeadLetter
     from .envelope import Envelope
     from .member import Node
@@ -74,6 +76,7 @@ class Supervision:
     Args:
         make: Makes a new one in place of the one that crashed.
         restarts: How often.
+        tries_per_message: How many crashes of one message lead to a restart.
     """
 
     __slots__ = ("make", "restarts", "tries_per_message")
@@ -104,7 +107,8 @@ class ActorCell(Member):
     Guarantees: every accepted message is handled, or becomes a dead letter, and its asker is told; one at a time; it
     ends once; whatever a handler or a hook raises harms nobody else.
 
-    Locks: none. ``actor`` and the counts belong to the actor's thread; ``how_ended`` is written once, by it.
+    Locks: none. ``actor``, ``supervision`` and ``_has_failed`` belong to the actor's thread; ``how_ended`` is written
+    once, by it; the others change by single operations.
     """
 
     def __init__(self, actor: Handler, capacity: int | None) -> None:
@@ -120,6 +124,8 @@ class ActorCell(Member):
         self.dead_letters = DeadLetters(self._undelivered)
         self._generation = fork.generation()
         self._has_failed = False
+        self._left: list[Envelope] = []
+        self.error: AgentCrashed | None = None
         self._pause: Waiter | None = None
         self._ident = 0
         self._running: threading.Thread | None = None
@@ -157,9 +163,15 @@ class ActorCell(Member):
             pause.wake()
 
     def abort(self, reason: str) -> None:
-        """End now; what was not handled is a dead letter."""
+        """End now; what was not handled is a dead letter. Askers are told at once, whatever the handler does."""
         self.token.cancel(reason)
-        self.mailbox.seal()
+        self._drop(self.mailbox.close())
+
+    def _drop(self, envelopes: list[Envelope]) -> None:
+        """Tell who asked that nobody will answer. The dead letters are told of at the end, on the actor's thread."""
+        self._left += envelopes
+        for envelope in envelopes:
+            envelope.refuse(f"{self.label} stopped before it handled the message")
 
     def join(self, timeout: float | None = None) -> None:
         """Wait for the end of its thread; its own thread does not wait."""
@@ -239,7 +251,9 @@ class ActorCell(Member):
             delay = self._restart_delay(tries)
             if delay is None and self.supervision is not None:
                 # No restart is left for it: the message goes, and the actor lives on as it is.
-                self._bury(envelope.message, DeadLetterReason.POISON)
+                is_poison = tries > self.supervision.tries_per_message
+                reason = DeadLetterReason.POISON if is_poison else DeadLetterReason.RESTARTS_USED_UP
+                self._bury(envelope.message, reason)
                 return True
             self._fail(failure)
             failure = None  # its frames keep the crashed actor alive
@@ -310,13 +324,15 @@ class ActorCell(Member):
 
     def finish(self, end: ActorEnd) -> None:
         """End: what was not handled is a dead letter, and who still waits is told."""
-        left = self.mailbox.close()
-        for envelope in left:  # nobody waits for what a hook does with the message of another
-            envelope.refuse(f"{self.label} stopped before it handled the message")
+        self._drop(self.mailbox.close())
         letters = [
-            self.dead_letters.add(envelope.message, DeadLetterReason.RECEIVER_ENDED, self.label) for envelope in left
+            self.dead_letters.add(envelope.message, DeadLetterReason.RECEIVER_ENDED, self.label)
+            for envelope in self._left
         ]
+        self._left = []
         self.how_ended = end
+        if end is not ActorEnd.CRASHED:
+            self.error = None
         stopped = self.actor.actor_stopped
         try:
             self.dead_letters.announce(*letters)
@@ -345,6 +361,8 @@ class ActorCell(Member):
             self._report(error)
 
     def _report(self, error: BaseException | None) -> None:
+        if error is not None:
+            self.error = crashed(error)
         try:
             logger.opt(exception=error).error("{} failed", self.label)
         except BaseException:  # noqa: BLE001 - a sink of the log that raises: there is nobody left to tell

@@ -63,6 +63,7 @@ class Branch(Member):
         self.done = False
         self.parks = 0
         self.abandoned = False
+        self.abandoned_at = 0.0
 
     def run(self, worker: Worker) -> bool:  # noqa: ARG002 - the form of a job
         """Do the work, on a worker's thread."""
@@ -251,6 +252,7 @@ class Branches:
             for branch in branches:
                 if not branch.done and not branch.abandoned:
                     branch.abandoned = True
+                    branch.abandoned_at = self._supervisor.clock.monotonic()
                     self._supervisor.stops.abandoned.add(branch)
                     self._leave(branch, acts)
                     late.append(branch)

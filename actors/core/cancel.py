@@ -50,13 +50,14 @@ class CancelToken:
     ``_cancelled`` and ``deadline`` may be read without it.
     """
 
-    __slots__ = ("_callbacks", "_cancelled", "_lock", "_reason", "_timed_out", "_untie", "deadline")
+    __slots__ = ("_callbacks", "_cancelled", "_lock", "_reason", "_timed_out", "_untie", "deadline", "fired")
 
     def __init__(self, deadline: Deadline | None = None) -> None:
         self._lock = threading.Lock()
         self._cancelled = False
         self._reason = ""
         self._timed_out = False
+        self.fired = False
         self._callbacks: dict[object, Callable[[], object]] | None = None
         self.deadline = deadline
         self._untie: Callable[[], None] = _nothing
@@ -142,6 +143,7 @@ class CancelToken:
         """Run the callbacks of a marked token."""
         with self._lock:
             callbacks, self._callbacks = self._callbacks, None
+            self.fired = True
         interrupt: KeyboardInterrupt | None = None
         for fn in (callbacks or {}).values():
             try:

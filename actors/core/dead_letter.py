@@ -1,4 +1,4 @@
-"""Messages that were accepted and never read."""
+"""Messages that nobody will handle any more."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class DeadLetterReason(StrEnum):
     SENDER_ABANDONED = "sender_abandoned"
     ASK_EXPIRED = "ask_expired"
     POISON = "poison"
+    RESTARTS_USED_UP = "restarts_used_up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class DeadLetter:
 
     Args:
         message: The message itself.
-        reason: Why nobody read it; ``poison``: it crashed its handler too often.
+        reason: Why nobody read it, or handled it to the end; ``poison``: it crashed its handler too often;
+            ``restarts_used_up``: it crashed it when no restart was left in the window.
         at: UTC.
         receiver: Whom it was for, in words.
     """

@@ -18,6 +18,8 @@ class Event(BaseModel):
     Args:
         agent_id: Whose event; 0 is the pool.
         agent: The agent's name.
+        parent_id: The agent that started it; None for the program.
+        depth: 0 for an agent that the program started, 1 for its children, and so on.
         seq: Rises by one in the order in which the sink sees the events of a pool.
         at: Wall-clock time, UTC.
     """

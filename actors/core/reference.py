@@ -16,6 +16,7 @@ from .mailbox import Put
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..errors import AgentCrashed
     from .actor_cell import ActorCell, ActorEnd
     from .dead_letter import DeadLetters
     from .member import Member
@@ -47,6 +48,11 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         return self._cell.how_ended
 
     @property
+    def error(self) -> AgentCrashed | None:
+        """What ended it, when it crashed."""
+        return self._cell.error
+
+    @property
     def dead_letters(self) -> DeadLetters:
         """The messages that it accepted and nobody handled, each with the reason."""
         return self._cell.dead_letters
@@ -60,8 +66,10 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         Raises:
             InboxFull: No room in time.
             ActorDead: The actor ended, or was told to stop.
+            DeadlockError: It waits for the caller, and would never make room.
         """
-        self._send(Envelope(message), timeout)
+        # A wait without end for room takes part in the search for circles: only the actor itself makes room.
+        self._send(Envelope(message), timeout, self._cell if timeout is None else None)
 
     def _send(self, envelope: Envelope, timeout: float | None, target: Member | None = None) -> None:
         fork.refuse_after_fork(self._generation)
@@ -100,7 +108,8 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
     def watch(self, fn: Callable[[ActorRef[A]], object]) -> Callable[[], None]:
         """Call ``fn(ref)`` once, when the actor has ended and cleaned up; at once, in this thread, if it has already.
 
-        A restart is no end. *fn* runs on the actor's thread, before a ``stop()`` returns; what it raises is logged.
+        A restart is no end. *fn* runs on the thread of the actor that ended, before a ``stop()`` returns; what it
+        raises is logged. An actor that watches another tells itself: ``ref.watch(lambda ended: me.tell(Down(ended)))``.
 
         Returns:
             A function that forgets *fn*. *fn* may still run once if the end is on its way.

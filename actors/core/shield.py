@@ -29,9 +29,10 @@ class Shield:
 
     Python runs a handler in the main thread between any two instructions. There a ``KeyboardInterrupt`` would leave a
     half-made step behind, and a handler that calls the pool would wait for a lock that its own thread holds. Other
-    threads run no handlers: for them it does nothing. It is held for microseconds, never over a wait for somebody
-    else or a function of the user's, and costs about 3 us (the ``signal`` module, which makes enums, costs five times
-    that).
+    threads run no handlers: for them it does nothing. It is held while a step is decided, its threads are started and
+    its waiters woken: microseconds, never over a wait for an agent. It costs about 3 us (the ``signal`` module, which
+    makes enums, costs five times that). Putting a handler back is an ordinary ``signal.signal``: it resets what
+    ``signal.siginterrupt`` and a chained ``faulthandler.register`` did to that signal.
     """
 
     __slots__ = ("_depth", "_held", "_main", "_seen")
@@ -51,7 +52,8 @@ class Shield:
         try:
             for number in SIGNALS:
                 handler = _signal.getsignal(number)
-                if callable(handler):  # neither ignored nor left to the system
+                # Neither ignored nor left to the system, nor asyncio's, which only wakes its loop.
+                if callable(handler) and getattr(handler, "__module__", "") != "asyncio.unix_events":
                     self._held.append((number, handler))
                     _signal.signal(number, self._note)
         except ValueError:  # a sub-interpreter: no handler runs in it

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 from ..errors import DeadlockError
+from .branch import Branch
 from .cell import AgentCell
 from .janitor import janitor
-from .member import current, wait_for
+from .member import checkpoint, current, wait_for
 from .turn import Step
-from .waiter import Waiter
+from .waiter import LOOK_UP, Waiter
 
 if TYPE_CHECKING:
     from .supervisor import Supervisor
@@ -24,7 +25,7 @@ class Shutdown:
     Guarantees: closing twice does nothing twice, and each call returns when the pool has ended; after it no thread is
     left but those of abandoned agents, and nobody waits for room.
 
-    Locks: the supervisor's turn guards ``draining``, ``closed`` and ``_closing``.
+    Locks: the supervisor's turn guards ``draining``, ``closed`` and ``_closing``; ``_ending`` is set once.
     """
 
     def __init__(self, supervisor: Supervisor) -> None:
@@ -32,6 +33,7 @@ class Shutdown:
         self.draining = False
         self.closed = False
         self._closing = False
+        self._ending = False
         self._finished = threading.Event()
 
     def refuse_inside(self, what: str) -> None:
@@ -106,18 +108,22 @@ class Shutdown:
                 self._finished.set()
                 janitor().forget(self._supervisor)
         if not mine:
-            self._finished.wait()
+            while not self._finished.wait(LOOK_UP):  # and look whether this agent is cancelled, or a signal has come
+                checkpoint()
 
     def _give_up(self) -> None:
         """Nobody waits for the end any more: the last agent that ends, ends the threads."""
         with Step(self._supervisor, calls_here=False) as acts:
             roster = self._supervisor.roster
+            if self._ending:
+                return  # they were told already
             if roster.is_idle():
                 acts.calls.append(self._end_threads)
             else:
                 roster.when_idle = self._end_threads
 
     def _end_threads(self) -> None:
+        self._ending = True
         self._supervisor.crew.close()
         if self._supervisor.dispatcher is not None and not self._supervisor.dispatcher.close(
             self._supervisor.abort_timeout
@@ -126,5 +132,8 @@ class Shutdown:
         self._supervisor.router.seal()
         self._supervisor.timekeeper.end(min(self._supervisor.abort_timeout, threading.TIMEOUT_MAX))
         with self._supervisor.turn:
-            stuck = {stray.thread for stray in self._supervisor.stops.abandoned}
+            strays = list(self._supervisor.stops.abandoned)
+        # A tool that was left at its agent's cancel may still clean up: it has its abort_timeout, too.
+        since = self._supervisor.clock.monotonic() - self._supervisor.abort_timeout
+        stuck = {stray.thread for stray in strays if not isinstance(stray, Branch) or stray.abandoned_at <= since}
         self._supervisor.crew.join(self._supervisor.abort_timeout, stuck)

@@ -45,7 +45,7 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
-    """How often an agent that crashed is started again.
+    """How often an agent, or a supervised actor, that crashed is started again.
 
     Args:
         max_restarts: Within any *window*; 0 never restarts.
@@ -60,6 +60,8 @@ class RestartPolicy:
     def __post_init__(self) -> None:
         if not isinstance(self.backoff, Backoff):
             raise TypeError(f"backoff must be a Backoff, got {self.backoff!r}")
+        if isinstance(self.max_restarts, bool) or not isinstance(self.max_restarts, int):
+            raise TypeError(f"max_restarts must be a whole number, got {self.max_restarts!r}")
         if not self.max_restarts >= 0:
             raise ValueError(f"max_restarts must be at least 0, got {self.max_restarts!r}")
         if not self.window > 0:

@@ -25,6 +25,9 @@ one beyond 4 costs more in hand-overs between threads than it gains.
 WAVE_PUSH = 0.02
 """Seconds after which others go in place of those that have not ended: they may be stuck in their cleanup."""
 
+LATE_WAVE = 64
+"""How many are told at once when their time is over before their wave came."""
+
 
 class Stops:
     """How agents are stopped: marked at once, woken in waves, abandoned when they do not end in time.
@@ -67,6 +70,7 @@ class Stops:
     def handle_due(self, acts: Acts) -> None:
         """Handle the timers that are due."""
         now = self._clock.monotonic()
+        late = 0
         for kind, cell in self._timers.due(now):
             if kind is Timer.WAVE:
                 self._push_wave(now, acts)
@@ -75,13 +79,23 @@ class Stops:
             elif cell is None or cell.outcome is not None:
                 continue
             elif kind is Timer.ABANDON:
-                if cell.thread:  # else it never got a thread
-                    self.abandoned.add(cell)
-                self._roster.settle(cell, cell.stopped_outcome(abandoned=True), acts)
+                if cell.token.fired:
+                    self._abandon(cell, acts)
+                else:  # so many were cancelled that its wave has not come: it is told now, and has its time
+                    late += 1
+                    wait = self._abort_timeout if late <= LATE_WAVE else WAVE_PUSH
+                    self._timers.push(now + wait, Timer.ABANDON, cell.tether())
+                    if late <= LATE_WAVE:
+                        acts.fires.append(cell)
             else:
                 deadline = cell.token.deadline
                 if deadline is not None and deadline.at <= now:
                     self.cancel([cell], deadline.reason, acts, timed_out=True)
+
+    def _abandon(self, cell: AgentCell, acts: Acts) -> None:
+        if cell.thread:  # else it never got a thread
+            self.abandoned.add(cell)
+        self._roster.settle(cell, cell.stopped_outcome(abandoned=True), acts)
 
     def _push_wave(self, now: float, acts: Acts) -> None:
         wave = self._roster.wave

@@ -199,8 +199,14 @@ class Supervisor(Actor):
 
     def cancel_id(self, agent_id: AgentId, reason: str) -> bool:
         """Cancel the agent of that id; False when there is none."""
-        cell = self.roster.find(agent_id)
-        return cell is not None and self.cancel(cell, reason)
+        self.refuse_after_fork()
+        with Step(self, calls_here=False) as acts:
+            cell = self.roster.find(agent_id)
+            if cell is None:
+                return False
+            self.stops.cancel([cell], reason, acts)
+            self.roster.balance(acts)
+        return True
 
     def cancel_all(
         self, reason: str, cells: Iterable[AgentCell] | None = None, *, group: Hashable | None = None

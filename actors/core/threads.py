@@ -185,6 +185,7 @@ class Crew:
         for worker in workers:
             left = max(0.0, end - SYSTEM_CLOCK.monotonic())
             if worker.begun.wait(left) and worker.thread.ident is not None:
+                worker.begun.wake()  # for whoever asks again
                 thread = worker.thread
                 if thread is not threading.current_thread() and thread.ident not in stuck:
                     thread.join(min(left, threading.TIMEOUT_MAX))

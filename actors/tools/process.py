@@ -67,6 +67,8 @@ def run_process(
     """
     if os.name != "posix":
         raise ToolFailed("child processes of tools need a POSIX system: their group must be killed with them")
+    if isinstance(argv, str):
+        raise TypeError(f"argv is a list of the program and its arguments, got the text {argv!r}")
     cancel.check()
     if not argv:
         raise ToolFailed("nothing could be started: argv is empty")
@@ -82,8 +84,14 @@ def run_process(
         )
     except (OSError, ValueError) as error:
         raise ToolFailed(f"{argv[0]} could not be started: {error}") from error
-    with process, _Run(process, cancel, timeout, max_output_bytes) as run:
-        run.to_the_end()
+    with process:
+        try:
+            watched = _Run(process, cancel, timeout, max_output_bytes)
+        except OSError as error:  # no file descriptor is left
+            process.kill()
+            raise ToolFailed(f"{argv[0]} could not be watched: {error}") from error
+        with watched as run:
+            run.to_the_end()
     cancel.check()
     if run.is_late:
         raise ToolFailed(f"{argv[0]} ran longer than {timeout} s and was killed")
@@ -109,7 +117,7 @@ class _Run:
         for pipe in self._kept:
             assert pipe is not None
             self._selector.register(pipe, selectors.EVENT_READ, pipe)
-        self._pidfd = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") else None
+        self._pidfd = _pidfd(process.pid)
         if self._pidfd is not None:
             self._selector.register(self._pidfd, selectors.EVENT_READ)
         self._cancel = cancel
@@ -148,8 +156,8 @@ class _Run:
                 if key.data is not None and not self._read(key.data):
                     self._selector.unregister(key.data)
                     open_pipes -= 1
-                elif key.data is None and key.fd != self._bell:
-                    self._selector.unregister(key.fd)  # the process has ended: it would stay readable
+                elif key.data is None:
+                    self._selector.unregister(key.fd)  # the bell, or the end of the process: it would stay readable
 
     def _is_over_time(self) -> bool:
         over = self._end is not None and SYSTEM_CLOCK.monotonic() >= self._end
@@ -163,7 +171,10 @@ class _Run:
 
     def _has_ended(self) -> bool:
         # Looked at, not reaped: its group cannot be given to somebody else before it is killed.
-        return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        try:
+            return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:  # the program ignores SIGCHLD: the system has reaped it
+            return True
 
     def _kill(self) -> None:
         self._killed = True
@@ -180,3 +191,10 @@ class _Run:
         self.truncated = self.truncated or len(data) > room
         kept += data[: max(0, room)]
         return bool(data)
+
+
+def _pidfd(pid: int) -> int | None:
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):  # not every system has one, or allows it
+        return None

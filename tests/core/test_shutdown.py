@@ -331,3 +331,21 @@ def test_the_end_of_the_program_closes_the_pool(supervise: Any, start: Any, even
     supervisor.abort_at_exit()
     supervisor.end_at_exit()
     assert handle.outcome(0).error.reason == "the program ends"
+
+
+def test_a_close_waits_for_a_tool_that_cleans_up(supervise: Any, start: Any, gate: Any, in_thread: Any) -> None:
+    """It was left at its agent's cancel, and has its abort_timeout, too."""
+    supervisor = supervise(abort_timeout=10.0)
+    done = threading.Event()
+
+    def tool(_: Any) -> None:
+        gate.hold()
+        done.set()
+
+    handle = start(supervisor, lambda cell: supervisor.branches.run(cell, [(tool, None)]))
+    gate.await_reached()
+    handle.cancel("enough")
+    assert handle.outcome(10).status == "cancelled"
+    closing = in_thread(lambda: (supervisor.shutdown.close(), done.is_set()))
+    gate.open()
+    assert closing.result(10)[1]

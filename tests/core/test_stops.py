@@ -178,7 +178,8 @@ def test_an_agent_that_does_not_end_is_abandoned(supervise: Any, start: Any, gat
 def test_a_deadline_holds_for_code_that_never_looks(supervise: Any, start: Any, gate: Any) -> None:
     """Within timeout + abort_timeout; the cause says that it was the time."""
     supervisor = supervise(abort_timeout=0.02)
-    handle = start(supervisor, gate.hold, timeout=0.02)
+    handle = start(supervisor, gate.hold, timeout=0.3)
+    gate.await_reached()
     outcome = handle.outcome(10)
     assert outcome.status == "abandoned"
     assert isinstance(outcome.error.cause, AgentTimedOut)
@@ -254,3 +255,43 @@ def test_timers_that_fail_are_logged_and_go_on(
     monkeypatch.setattr(supervisor.stops, "handle_due", fail_first)
     assert start(supervisor, parks, timeout=0.02).outcome(10).status == "timed_out"
     assert any("timers of team failed" in line for line in log_lines)
+
+
+def test_who_was_not_told_yet_is_not_abandoned(supervise: Any, start: Any, gates: Any, eventually: Any) -> None:
+    """A wave that is held up comes late: who stands behind it is told when its time is over, and has its time then."""
+    count = 3 * WAVE
+    supervisor = supervise(max_concurrent=count, max_live=count, abort_timeout=0.05)
+    supervisor.stops._push_wave = lambda *_: None  # nobody pushes the wave on
+    stuck = gates()
+
+    def first(cell: Any) -> None:
+        try:
+            parks(cell)
+        finally:
+            stuck.hold()
+
+    handles = [start(supervisor, first) for _ in range(WAVE)]
+    handles += [start(supervisor, parks) for _ in range(count - WAVE)]
+    eventually(lambda: supervisor.figures()["parked"] == count)
+    supervisor.cancel_all("all")
+    assert [str(handle.outcome(10).status) for handle in handles] == ["abandoned"] * WAVE + ["cancelled"] * (2 * WAVE)
+    stuck.open()
+    eventually(lambda: supervisor.figures()["abandoned_threads"] == 0)
+
+
+def test_a_cancel_by_id_meets_an_agent_that_starts_just_then(supervise: Any, start: Any, monkeypatch: Any) -> None:
+    """It is looked up and cancelled in one step."""
+    supervisor = supervise(max_concurrent=1)
+    looked: list[bool] = []
+    real = supervisor.roster.find
+
+    def find(agent_id: int) -> Any:
+        looked.append(supervisor.turn.locked())
+        return real(agent_id)
+
+    monkeypatch.setattr(supervisor.roster, "find", find)
+    handle = start(supervisor, parks)
+    assert supervisor.cancel_id(handle.id, "enough")
+    assert handle.outcome(10).status == "cancelled"
+    assert looked == [True]
+    assert not supervisor.cancel_id(99, "nobody")

@@ -761,7 +761,7 @@ def test_every_message_of_a_storm_is_handled_or_a_dead_letter_once(supervised: A
         if ending == "stop":
             assert set(letters) <= set(range(0, 800, 7))
             assert set(letters) >= {n for n in range(0, 800, 7) if n % 2}
-            assert set(ref.dead_letters.counts()) == {"poison"}
+            assert set(ref.dead_letters.counts()) <= {"poison", "restarts_used_up"}
         for lane in range(4):  # first in, first out for each sender
             mine = [n for n in done if n % 4 == lane]
             assert mine == sorted(mine)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from typing import Any
@@ -155,6 +156,63 @@ def test_without_a_pidfd_it_is_the_same(monkeypatch: Any) -> None:
     """Not every system has one."""
     monkeypatch.delattr(os, "pidfd_open", raising=False)
     assert run_process([PYTHON, "-c", "print(1)"], cancel=CancelToken()).stdout == "1\n"
+
+
+def test_a_text_is_no_list_of_arguments() -> None:
+    """It would run its first letter."""
+    with pytest.raises(TypeError, match="ls -l"):
+        run_process("ls -l", cancel=CancelToken())
+
+
+def test_a_pidfd_that_is_refused_is_done_without(monkeypatch: Any) -> None:
+    """Old kernels and sandboxes do not allow it."""
+
+    def refuse(_: int) -> int:
+        raise OSError("not implemented")
+
+    monkeypatch.setattr(os, "pidfd_open", refuse, raising=False)
+    assert run_process([PYTHON, "-c", "print(1)"], cancel=CancelToken()).stdout == "1\n"
+
+
+def test_a_process_that_cannot_be_watched_is_killed(monkeypatch: Any, tmp_path: Any) -> None:
+    """No file descriptor is left: an error, and nobody waits for the program."""
+
+    def refuse() -> tuple[int, int]:
+        raise OSError("too many open files")
+
+    monkeypatch.setattr(room.os, "pipe", refuse)
+    monkeypatch.setattr(room.subprocess, "Popen", lambda *args, **kwargs: Started(args[0]))
+    with pytest.raises(ToolFailed, match="could not be watched"):
+        run_process(["sleep", "600"], cancel=CancelToken())
+    assert Started.killed
+
+
+class Started:
+    """A process that was started, as far as this is looked at."""
+
+    killed = False
+
+    def __init__(self, argv: list[str]) -> None:
+        self.pid = 1
+        self.stdout = self.stderr = None
+
+    def kill(self) -> None:
+        Started.killed = True
+
+    def __enter__(self) -> Started:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert Started.killed, "its end would be waited for"
+
+
+def test_an_ignored_sigchld_is_no_obstacle() -> None:
+    """The system reaps the process before anybody asks."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        assert run_process([PYTHON, "-c", "print(1)"], cancel=CancelToken()).stdout == "1\n"
+    finally:
+        signal.signal(signal.SIGCHLD, before)
 
 
 def test_no_file_descriptor_is_left() -> None:
