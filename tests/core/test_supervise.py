@@ -10,7 +10,7 @@ from typing import Any
 import pykka
 import pytest
 
-from actors import Actor, ActorDead, Agent, Backoff, CancelToken, DeadlockError, RestartPolicy, supervise
+from actors import Actor, ActorDead, Agent, Backoff, CancelToken, DeadlockError, InboxFull, RestartPolicy, supervise
 
 from ..process.program import run
 from .troupe import FOR_EVER, Bomb, Player, again, failing, failing_on
@@ -765,3 +765,48 @@ def test_every_message_of_a_storm_is_handled_or_a_dead_letter_once(supervised: A
         for lane in range(4):  # first in, first out for each sender
             mine = [n for n in done if n % 4 == lane]
             assert mine == sorted(mine)
+
+
+# Why it ended, and circles of room --------------------------------------------------------------------------------
+
+
+def test_a_reference_tells_what_ended_the_actor() -> None:
+    """The error of the crash; nothing when it was stopped, also after restarts."""
+
+    class Fragile(Actor):
+        def on_receive(self, message: Any) -> Any:
+            raise ValueError(message)
+
+    ref = Fragile.start()
+    assert (ref.how_ended, ref.error) == (None, None)
+    ref.tell("words")
+    assert ref.actor_stopped.wait(10)
+    ref.stop()
+    assert ref.how_ended == "crashed"
+    assert (ref.error.type_name, ref.error.text) == ("ValueError", "words")
+    assert "on_receive" in ref.error.traceback
+
+    ref = supervise(Fragile, restart=RestartPolicy(max_restarts=1, backoff=Backoff(base=0)))
+    ref.tell("words")
+    ref.stop(timeout=10)
+    assert (ref.how_ended, ref.error) == ("stopped", None)
+
+
+def test_who_waits_for_room_in_its_own_mailbox_is_told() -> None:
+    """Nobody else makes room: a circle, found at once; a wait with an end just ends."""
+
+    class Talker(Actor):
+        inbox_capacity = 1
+
+        def on_receive(self, message: Any) -> Any:
+            self.actor_ref.tell("fits")
+            with pytest.raises(InboxFull):
+                self.actor_ref.tell("no room", timeout=0.01)
+            with pytest.raises(DeadlockError):
+                self.actor_ref.tell("never", timeout=None)
+            return "told"
+
+    ref = Talker.start()
+    assert ref.ask("begin", timeout=10) == "told"
+    ref.abort()
+    assert ref.actor_stopped.wait(10)
