@@ -328,9 +328,10 @@ class AgentPool:
         supervisor = getattr(self, "_supervisor", None)
         if supervisor is None or supervisor.shutdown.closed or supervisor.is_forked:
             return
-        warnings.warn(f"{self.name} was not closed; its agents are aborted", ResourceWarning, source=self, stacklevel=2)
         close = supervisor.shutdown.close
         start_from_collector(lambda: close("its pool was garbage-collected"), f"{self.name}-end")
+        # Last: where warnings are errors, it ends here.
+        warnings.warn(f"{self.name} was not closed; its agents are aborted", ResourceWarning, source=self, stacklevel=2)
 
     # Looking ----------------------------------------------------------------------------------------------------
 

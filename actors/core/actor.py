@@ -8,12 +8,11 @@ import weakref
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import pykka
-from loguru import logger
 
 from ..errors import InboxFull
 from .actor_cell import ActorCell, Supervision
 from .clock import SYSTEM_CLOCK
-from .crash import raise_ctrl_c
+from .crash import raise_ctrl_c, report
 from .dead_letter import DeadLetterReason
 from .envelope import Envelope, PykkaActorDead, ask, ask_future
 from .future import ReplyFuture
@@ -290,7 +289,7 @@ class AgentRef(pykka.ActorRef[Any]):
                     told(self)
             except BaseException as error:  # noqa: BLE001 - a callback must not harm the thread that calls it
                 raise_ctrl_c(error)
-                logger.exception("a watcher of {} failed", self._cell.label)
+                report("a watcher of {} failed", self._cell.label)
 
         self._cell.supervisor.when_ended(self._cell, call)
         return wanted.clear

@@ -119,7 +119,7 @@ class ActorCell(Member):
         self.gone: ReplyFuture[ActorEnd] = ReplyFuture()
         self.ended: ReplyFuture[ActorEnd] = ReplyFuture(self)
         self.how_ended: ActorEnd | None = None
-        self.waits: list[Node] = []
+        self.waits: list[tuple[Node, Waiter]] = []
         self.supervision: Supervision | None = None
         self.dead_letters = DeadLetters(self._undelivered)
         self._generation = fork.generation()
@@ -393,11 +393,11 @@ class ActorCell(Member):
         forget = self.token.on_cancel(waiter.wake)
         try:
             if target is not None:
-                self.watch(target)
+                self.watch(target, waiter)
             woken = waiter.wait(timeout)
         finally:
             forget()
             if target is not None:
-                self.unwatch(target)
+                self.unwatch(target, waiter)
         self.token.check()
         return woken

@@ -21,6 +21,7 @@ class Acts:
         starts: Agents that got a slot and want a thread.
         wakes: Waits that are over.
         fires: Agents whose cancel is to be told to whatever they wait in.
+        dropped: What nobody needs any more. It lives until the turn is over: its finalizers may be a user's.
         calls: Callbacks of agents that ended, and what is to be told of messages that they left.
     """
 
@@ -28,6 +29,7 @@ class Acts:
     wakes: list[Waiter] = field(default_factory=list)
     fires: deque[AgentCell] = field(default_factory=deque)
     calls: deque[Callable[[], object]] = field(default_factory=deque)
+    dropped: list[object] = field(default_factory=list)
 
     def may_be_slow(self) -> bool:
         """Is there anything that runs a user's function?"""

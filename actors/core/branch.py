@@ -124,7 +124,7 @@ class Branch(Member):
         branches = self._cell.supervisor.branches
         try:
             if target is not None:
-                self._cell.watch(target)
+                self._cell.watch(target, waiter)
             self.waiter = waiter
             waiter.owner = self
             branches.park(self, on)
@@ -136,7 +136,7 @@ class Branch(Member):
         finally:
             forget()
             if target is not None:
-                self._cell.unwatch(target)
+                self._cell.unwatch(target, waiter)
         self.token.check()
         return woken
 
@@ -280,10 +280,14 @@ class Branches:
     def resume(self, branch: Branch) -> None:
         """*branch* goes on: its agent needs a slot again, if it was the first to go on."""
         cell = branch.cell
-        with self._supervisor.turn:
+        with Step(self._supervisor) as acts:
             branch.parks -= 1
             cell.steps += 1
-            if branch.abandoned or branch.parks:
+            if branch.abandoned:
+                return
+            if branch.parks:  # still inside parked(): a slot that came with the wake goes on to others
+                if cell.working == 0:
+                    self._lay_out(cell, acts)
                 return
             branch.parked_on, branch.since = None, self._supervisor.clock.monotonic()
             cell.working += 1

@@ -6,11 +6,9 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from loguru import logger
-
 from ..errors import Cancelled
 from .clock import SYSTEM_CLOCK, Clock
-from .crash import raise_ctrl_c
+from .crash import raise_ctrl_c, report
 from .waiter import Waiter
 
 if TYPE_CHECKING:
@@ -173,4 +171,4 @@ def _call(fn: Callable[[], object]) -> None:
         fn()
     except BaseException as error:  # noqa: BLE001 - one callback must not keep the cancel from the others
         raise_ctrl_c(error)
-        logger.exception("a cancel callback failed")
+        report("a cancel callback failed")

@@ -111,7 +111,7 @@ class AgentCell(Endpoint, Member):
         self.waiters: list[Waiter] | None = None
         self.unstarted = [True]
         self.callbacks: list[Callable[[], object]] | None = None
-        self.waits: list[Node] = []
+        self.waits: list[tuple[Node, Waiter]] = []
         self.doing = AgentState.RUNNING
         self.steps = 0
         self.team: Sequence[Branch] = ()
@@ -166,12 +166,18 @@ class AgentCell(Endpoint, Member):
             self.tied = [self]
         return self.tied
 
-    def release(self) -> None:
-        """Let go of what an ended agent needs no more: a handle may be kept for long."""
+    def release(self) -> object:
+        """Let go of what an ended agent needs no more: a handle may be kept for long.
+
+        Returns:
+            What was let go, to be dropped without the turn: its finalizers may be a user's.
+        """
+        released = (self.kept, self.context, self.spec.build)
         self.kept = self.context = None
         self.spec.build = _gone
         if self.tied is not None:
             self.tied.clear()
+        return released
 
     def turn_to(self, doing: AgentState) -> None:
         """It begins something else. For whoever asks what it does, and for how long; called on its own thread."""
@@ -183,7 +189,7 @@ class AgentCell(Endpoint, Member):
         """Whom it waits for right now; at its end, its children."""
         if self.family_waiter is not None and self.waiter is self.family_waiter:
             return tuple((self.children or {}).values())
-        return tuple(self.waits)
+        return super().targets()
 
     def adopt(self, child: AgentCell) -> None:
         """*child* was admitted. Under the turn."""
@@ -292,7 +298,7 @@ class AgentCell(Endpoint, Member):
         forget = token.on_cancel(waiter.wake)
         try:
             if target is not None:
-                self.watch(target)
+                self.watch(target, waiter)
             self.waiter = waiter
             waiter.owner = self
             self.park(on)
@@ -304,7 +310,7 @@ class AgentCell(Endpoint, Member):
         finally:
             forget()
             if target is not None:
-                self.unwatch(target)
+                self.unwatch(target, waiter)
         token.check()
         return woken
 
@@ -336,9 +342,13 @@ class AgentCell(Endpoint, Member):
     def unpark(self) -> None:
         """Get a slot back, waiting for it if somebody took it; a cancelled agent goes on without one."""
         self.parks -= 1
-        if self.parks:
-            return
         supervisor = self.supervisor
+        if self.parks:  # still inside parked(): a slot that came with the wake goes on to others
+            if self.has_slot and self not in supervisor.slots.idle:
+                supervisor.slots.idle[self] = None
+                if supervisor.slots.need:
+                    supervisor.rebalance()
+            return
         if supervisor.slots.idle.pop(self, supervisor) is supervisor:
             supervisor.reclaim_slot(self)
         self.parked_on = None

@@ -6,6 +6,8 @@ import threading
 import traceback
 from typing import TYPE_CHECKING
 
+from loguru import logger
+
 from ..errors import AgentCrashed
 
 if TYPE_CHECKING:
@@ -13,14 +15,29 @@ if TYPE_CHECKING:
 
 
 def crashed(error: BaseException) -> AgentCrashed:
-    """Describe *error*. The traceback is formatted on demand: that takes 20 times longer than keeping its places."""
-    places = _chain(error)
-    return AgentCrashed(_type_name(error), text_of(error), lambda: _format(places))
+    """Describe *error*. The traceback is formatted on demand: that takes 20 times longer than keeping its places.
+
+    Never raises, whatever the class of *error* does.
+    """
+    try:
+        places = _chain(error)
+        return AgentCrashed(_type_name(error), text_of(error), lambda: _format(places))
+    except BaseException:  # noqa: BLE001 - properties and metaclasses may do anything
+        return AgentCrashed(type.__getattribute__(type(error), "__name__"), "<it cannot be described>")
+
+
+def report(text: str, *values: object) -> None:
+    """Log the exception that is being handled. Never raises: a sink, or the repr of what it shows, may."""
+    try:
+        logger.opt(depth=1).exception(text, *values)
+    except BaseException as error:  # noqa: BLE001 - there is nobody left to tell
+        raise_ctrl_c(error)
 
 
 def _type_name(error: BaseException) -> str:
     cls = type(error)
-    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+    name = type.__dict__["__qualname__"].__get__(cls)
+    return str(name if cls.__module__ == "builtins" else f"{cls.__module__}.{name}")
 
 
 def raise_ctrl_c(error: BaseException) -> None:
@@ -32,7 +49,7 @@ def raise_ctrl_c(error: BaseException) -> None:
 def text_of(error: BaseException) -> str:
     """The text of *error*, whatever its own ``__str__`` does."""
     try:
-        return str(error)
+        return str.__str__(str(error))  # not a subclass, which may do anything when it is used
     except BaseException as broken:  # noqa: BLE001 - an exception whose own __str__ fails
         return f"<no text: its __str__ raised {type(broken).__name__}>"
 

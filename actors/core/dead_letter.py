@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 from loguru import logger
 
 from .clock import SYSTEM_CLOCK
-from .crash import raise_ctrl_c, safe_repr
+from .crash import raise_ctrl_c, report, safe_repr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,7 +99,7 @@ class DeadLetters(Sequence[DeadLetter]):
                     self._listener(letter)
                 except BaseException as error:  # noqa: BLE001 - a listener harms nobody
                     raise_ctrl_c(error)
-                    logger.exception("on_undelivered failed")
+                    report("on_undelivered failed")
                 finally:
                     self._inside.listener = False
 

@@ -6,9 +6,8 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from loguru import logger
-
 from .clock import SYSTEM_CLOCK
+from .crash import report
 from .waiter import Waiter
 
 if TYPE_CHECKING:
@@ -123,7 +122,7 @@ class Dispatcher:
         except BaseException:  # noqa: BLE001 - a sink harms nobody
             if not self._complained:
                 self._complained = True
-                logger.exception("the event sink failed; further failures of it are not logged")
+                report("the event sink failed; further failures of it are not logged")
 
     def close(self, timeout: float) -> bool:
         """Deliver what is queued, and end; False when the sink takes longer than *timeout* seconds for one event."""

@@ -59,17 +59,23 @@ class Entrance:
         if any(spec.timeout is not None or spec.deadline is not None for spec in specs):
             self._supervisor.timekeeper.ensure_thread()
         waiting = None
-        with Step(self._supervisor) as acts:
-            self._refuse_when_closed(parent)
-            if not bounded or (not self._roster.admissions and self._roster.has_room(len(cells))):
-                self._roster.enter(cells, acts)
-            else:
-                self._refuse_when_full(len(cells), timeout)
-                waiting = Admission(cells)
-                self._roster.admissions.append(waiting)
-                self._roster.balance(acts)  # raises need: who parks next makes room
+        try:
+            with Step(self._supervisor) as acts:
+                self._refuse_when_closed(parent)
+                if not bounded or (not self._roster.admissions and self._roster.has_room(len(cells))):
+                    self._roster.enter(cells, acts)
+                else:
+                    self._refuse_when_full(len(cells), timeout)
+                    waiting = Admission(cells)
+                    self._roster.admissions.append(waiting)
+                    self._roster.balance(acts)  # raises need: who parks next makes room
+            if waiting is not None:
+                wait_for(waiting.waiter, timeout, "room in the pool")
+        finally:
+            if waiting is not None:
+                self._leave_line(waiting)
         if waiting is not None:
-            self._await_room(waiting, timeout)
+            self._refuse_unless_admitted(waiting, timeout)
         return cells
 
     def _refuse_when_closed(self, parent: AgentCell | None) -> None:
@@ -93,14 +99,13 @@ class Entrance:
                 "raise max_queued, name a timeout, or join agents first"
             )
 
-    def _await_room(self, waiting: Admission, timeout: float | None) -> None:
-        try:
-            wait_for(waiting.waiter, timeout, "room in the pool")
-        finally:
-            with Step(self._supervisor) as acts:
-                if waiting in self._roster.admissions:
-                    self._roster.admissions.remove(waiting)
-                    self._roster.balance(acts)  # who stands behind may need less room
+    def _leave_line(self, waiting: Admission) -> None:
+        with Step(self._supervisor) as acts:
+            if waiting in self._roster.admissions:
+                self._roster.admissions.remove(waiting)
+                self._roster.balance(acts)  # who stands behind may need less room
+
+    def _refuse_unless_admitted(self, waiting: Admission, timeout: float | None) -> None:
         if not waiting.admitted:
             if self._supervisor.shutdown.draining:
                 raise PoolClosed(f"pool {self._supervisor.name} closed while the spawn waited for room")

@@ -9,12 +9,11 @@ import threading
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pykka
-from loguru import logger
 
 from ..errors import AskTimeout, fresh_copy
 from . import fork
 from .clock import SYSTEM_CLOCK
-from .crash import raise_ctrl_c
+from .crash import raise_ctrl_c, report
 from .member import wait_for
 from .waiter import Waiter
 
@@ -233,7 +232,7 @@ class ReplyFuture(pykka.Future[T]):
             fn(self)
         except BaseException as error:  # noqa: BLE001 - a callback must not harm the thread that settles
             raise_ctrl_c(error)
-            logger.exception("a future's callback failed")
+            report("a future's callback failed")
 
     def to_concurrent(self) -> concurrent.futures.Future[T]:
         """A ``concurrent.futures.Future`` that is settled as this one is."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 import concurrent.futures
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from loguru import logger
-
 from ..errors import fresh_copy
-from .crash import raise_ctrl_c
+from .crash import raise_ctrl_c, report
 from .member import checkpoint
 
 if TYPE_CHECKING:
@@ -104,7 +102,7 @@ class AgentHandle(Generic[T]):
                 fn(self)
             except BaseException as error:  # noqa: BLE001 - a callback must not harm the thread that calls it
                 raise_ctrl_c(error)
-                logger.exception("a done callback of {} failed", self._cell.label)
+                report("a done callback of {} failed", self._cell.label)
 
         self._cell.supervisor.when_ended(self._cell, call)
 

@@ -145,6 +145,7 @@ class JoinSet:
         """
         end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
         woken = True
+        waiter = Waiter()
         while True:
             taken: dict[AgentId, AgentCell] = {}
             try:
@@ -162,6 +163,7 @@ class JoinSet:
                     return cell.outcome
             except BaseException:  # a signal's handler has raised
                 self._give_back(taken)
+                self._leave(waiter)
                 raise
             if not woken:
                 raise TimeoutError(f"no agent ended within {timeout} s; nothing is lost")
@@ -208,23 +210,23 @@ class JoinSet:
         end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
         while True:
             taken: dict[AgentId, AgentCell] = {}
+            waiter = Waiter()
+            entry = (group, waiter)
             try:
                 with self._turn:
                     if not self._busy(group):
                         wakes = self._take_all(group, taken)
                         break
-                    waiter = Waiter()
-                    entry = (group, waiter)
                     self._all.append(entry)
+                left = None if end is None else end - SYSTEM_CLOCK.monotonic()
+                woken = wait_for(waiter, left, "all outcomes")
             except BaseException:  # a signal's handler has raised
                 self._give_back(taken)
                 raise
-            left = None if end is None else end - SYSTEM_CLOCK.monotonic()
-            try:
-                woken = wait_for(waiter, left, "all outcomes")
             finally:
                 with self._turn:
-                    self._all.remove(entry)
+                    if entry in self._all:
+                        self._all.remove(entry)
             if not woken and self._busy(group):
                 raise JoinTimeout(f"not all agents ended within {timeout} s; nothing was taken", self.partial(group))
         try:

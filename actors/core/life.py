@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from loguru import logger
 
 from ..errors import AgentError, Cancelled
-from .crash import crashed
+from .crash import crashed, report
 from .ending import Ending, stopped, without_locals
 from .event import AgentRestarted
 from .member import enter
@@ -26,7 +26,7 @@ def live(cell: AgentCell) -> AgentOutcome[Any]:
         context = cell.context
         return context.run(_live, cell) if context is not None else cell.stopped_outcome()
     except BaseException as error:  # noqa: BLE001 - a defect of ours must not lose an outcome
-        logger.exception("the life of agent {} failed", cell.id)
+        report("the life of agent {} failed", cell.id)
         return AgentOutcome.model_construct(  # unchecked: it must not fail, too
             agent_id=cell.id,
             name=cell.spec.name,
@@ -50,7 +50,7 @@ def _live(cell: AgentCell) -> AgentOutcome[Any]:
             try:
                 cell.actor.on_end(outcome)
             except BaseException:  # noqa: BLE001 - the outcome stands, whatever the cleanup does
-                logger.exception("on_end of agent {} failed; its outcome stands", cell.id)
+                report("on_end of agent {} failed; its outcome stands", cell.id)
             cell.actor = None
         return outcome
 

@@ -22,4 +22,5 @@ def log(level: str = "INFO") -> int:
     except ValueError:  # it was removed before
         pass
     logger.enable(NAMESPACE)
-    return logger.add(sys.stderr, level=level)
+    # Without the values of variables: they may be secrets, and their repr anything.
+    return logger.add(sys.stderr, level=level, diagnose=False)

@@ -99,9 +99,7 @@ class Mailbox:
                 if self._capacity is not None and len(self._items) >= self._capacity:
                     return Put.FULL
                 self._items.append(item)
-                if self._getters:
-                    getter = self._getters[0]  # no call: an interrupt must not come between this and the next line
-                    del self._getters[0]
+                getter = self._next_getter()
         finally:
             if getter is not None:
                 getter.wake()
@@ -152,29 +150,43 @@ class Mailbox:
             The item that had to go (*item* itself when the mailbox is closed), or ``NOTHING``.
         """
         dropped: Any = NOTHING
-        with self._lock:
-            if not self._open:
-                return item
-            if self._capacity is not None and len(self._items) >= self._capacity:
-                dropped = self._items.popleft()
-            self._items.append(item)
-            getter = self._getters.popleft() if self._getters else None
-        if getter is not None:
-            getter.wake()
+        getter = None
+        try:
+            with self._lock:
+                if not self._open:
+                    return item
+                if self._capacity is not None and len(self._items) >= self._capacity:
+                    dropped = self._items.popleft()
+                self._items.append(item)
+                getter = self._next_getter()
+        finally:
+            if getter is not None:
+                getter.wake()
         return dropped
 
     def put_system(self, item: Any) -> bool:
         """Put *item* into the system lane; False when closed."""
-        with self._lock:
-            if not self._open:
-                return False
-            if self._system is None:
-                self._system = deque()
-            self._system.append(item)
-            getter = self._getters.popleft() if self._getters else None
-        if getter is not None:
-            getter.wake()
+        getter = None
+        try:
+            with self._lock:
+                if not self._open:
+                    return False
+                if self._system is None:
+                    self._system = deque()
+                self._system.append(item)
+                getter = self._next_getter()
+        finally:
+            if getter is not None:
+                getter.wake()
         return True
+
+    def _next_getter(self) -> Waiter | None:
+        """Who is to be woken. No call, no place for an interrupt, stands between taking it out and having it."""
+        if not self._getters:
+            return None
+        getter = self._getters[0]
+        del self._getters[0]
+        return getter
 
     # Taking -----------------------------------------------------------------------------------------------------
 
@@ -185,20 +197,23 @@ class Mailbox:
             MailboxClosed: Nothing is left, and nothing will come.
         """
         putter = None
-        with self._lock:
-            if self._system:
-                return self._system.popleft()
-            if not self._items:
-                if not self._open:
-                    raise MailboxClosed
-                return NOTHING
-            item = self._items.popleft()
-            if self._putters:
-                putter = self._putters.popleft()
-                self._items.append(putter.item)
-                putter.result = Put.ACCEPTED
-        if putter is not None:
-            putter.waiter.wake()
+        try:
+            with self._lock:
+                if self._system:
+                    return self._system.popleft()
+                if not self._items:
+                    if not self._open:
+                        raise MailboxClosed
+                    return NOTHING
+                item = self._items.popleft()
+                if self._putters:
+                    putter = self._putters[0]
+                    del self._putters[0]
+                    self._items.append(putter.item)
+                    putter.result = Put.ACCEPTED
+        finally:
+            if putter is not None:
+                putter.waiter.wake()
         return item
 
     def get(self, timeout: float | None = None, on: str = "a message") -> Any:
@@ -215,16 +230,16 @@ class Mailbox:
         end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
         while True:
             waiter = Waiter()
-            with self._lock:
-                if self._open and not self._items and not self._system:
-                    if self._getters is None:
-                        self._getters = deque()
-                    self._getters.append(waiter)
-                else:
-                    waiter.wake()
-            left = None if end is None else end - SYSTEM_CLOCK.monotonic()
             woken = False
             try:
+                with self._lock:
+                    if self._open and not self._items and not self._system:
+                        if self._getters is None:
+                            self._getters = deque()
+                        self._getters.append(waiter)
+                    else:
+                        waiter.wake()
+                left = None if end is None else end - SYSTEM_CLOCK.monotonic()
                 woken = wait_for(waiter, left, on)
             finally:
                 if not woken:

@@ -38,7 +38,7 @@ class Member(Node):
 
     __slots__ = ()
 
-    waits: list[Node]
+    waits: list[tuple[Node, Waiter]]
 
     @abc.abstractmethod
     def check(self) -> None:
@@ -61,22 +61,23 @@ class Member(Node):
         return self
 
     def targets(self) -> Sequence[Node]:
-        """Whom it waits for right now."""
-        return tuple(self.waits)
+        """Whom it waits for right now. A wait that is over counts no more, even if its thread has not run yet."""
+        return tuple(node for node, waiter in list(self.waits) if not waiter.woken)
 
-    def watch(self, target: Node) -> None:
-        """Note that one of its threads waits for *target*; refuse when that closes a circle."""
-        self.waits.append(target)
+    def watch(self, target: Node, waiter: Waiter) -> None:
+        """Note that one of its threads waits for *target* at *waiter*; refuse when that closes a circle."""
+        self.waits.append((target, waiter))
         try:
             refuse_circle(self, target)
-        except BaseException:
-            self.waits.remove(target)
-            raise
+        except BaseException as error:
+            self.unwatch(target, waiter)
+            if not (isinstance(error, DeadlockError) and waiter.woken):  # what it waits for came meanwhile
+                raise
 
-    def unwatch(self, target: Node) -> None:
+    def unwatch(self, target: Node, waiter: Waiter) -> None:
         """That wait is over, or was refused."""
-        if target in self.waits:
-            self.waits.remove(target)
+        if (target, waiter) in self.waits:
+            self.waits.remove((target, waiter))
 
 
 _current: ContextVar[Member | None] = ContextVar("actors_member", default=None)

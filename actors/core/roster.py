@@ -239,7 +239,7 @@ class Roster:
         self.ended[outcome.status] += 1
         if self._note is not None:
             self._note(cell, AgentEnded, status=outcome.status, error=outcome.error)  # its text is made by the sink
-        cell.release()
+        acts.dropped.append(cell.release())
         cell.outcome = outcome
         victims = self._tell_who_waits(cell, acts)
         for waiter in acts.wakes[before:]:
@@ -276,7 +276,7 @@ class Roster:
         An agent that left that wait meanwhile, and parks again, must not get one: nobody would use it.
         """
         owner = waiter.owner
-        if owner is None or owner.waiter is not waiter:
+        if owner is None or owner.waiter is not waiter or owner.parks > 1:  # inside parked() it needs none
             return
         cell = owner.cell
         if not (cell.has_slot or cell.stopping) and cell.outcome is None and self.live.get(cell.id) is cell:

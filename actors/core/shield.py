@@ -7,6 +7,8 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
+from . import fork
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
@@ -33,14 +35,19 @@ class Shield:
     its waiters woken: microseconds, never over a wait for an agent. It costs about 3 us (the ``signal`` module, which
     makes enums, costs five times that). Putting a handler back is an ordinary ``signal.signal``: it resets what
     ``signal.siginterrupt`` and a chained ``faulthandler.register`` did to that signal.
+
+    Locks: none; all of it happens in the main thread. ``_depth`` counts how often it is entered, ``_real`` holds the
+    handlers that wait. A handler of ours that is still there when it should not be, because another handler has raised
+    in between or because of a fork, puts the real one back and calls it.
     """
 
-    __slots__ = ("_depth", "_held", "_main", "_seen")
+    __slots__ = ("_depth", "_generation", "_main", "_real", "_seen")
 
     def __init__(self) -> None:
         self._main = threading.main_thread().ident
+        self._generation = fork.generation()
         self._depth = 0
-        self._held: list[tuple[int, Handler]] = []
+        self._real: dict[int, Handler] = {}
         self._seen: list[tuple[int, FrameType | None]] = []
 
     def __enter__(self) -> None:
@@ -54,12 +61,13 @@ class Shield:
                 handler = _signal.getsignal(number)
                 # Neither ignored nor left to the system, nor asyncio's, which only wakes its loop.
                 if callable(handler) and getattr(handler, "__module__", "") != "asyncio.unix_events":
-                    self._held.append((number, handler))
+                    self._real.setdefault(number, handler)
                     _signal.signal(number, self._note)
         except ValueError:  # a sub-interpreter: no handler runs in it
-            self._held.clear()
+            self._real.clear()
         except BaseException:  # from the handler of one that was not held off yet
-            self.__exit__()
+            self._depth = 0
+            self._release()
             raise
 
     def __exit__(self, *_: object) -> None:
@@ -68,23 +76,33 @@ class Shield:
         if self._depth > 1:
             self._depth -= 1
             return
+        self._depth = 0  # from here on one that still comes to us is handled
         try:
             self._release()
-        finally:  # a handler that is back already may have raised
-            self._depth = 0
+        finally:  # a handler may have raised
             self._deliver()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self._seen.append((number, frame))
+        if self._depth and self._generation == fork.generation():
+            self._seen.append((number, frame))
+            return
+        handler = self._put_back(number)
+        if handler is not None:
+            handler(number, frame)
+
+    def _put_back(self, number: int) -> Handler | None:
+        handler = self._real.get(number)
+        if handler is not None:
+            _signal.signal(number, handler)
+            self._real.pop(number, None)
+        return handler
 
     def _release(self) -> None:
-        held = self._held
         try:
-            while held:
-                _signal.signal(*held[-1])
-                del held[-1]
+            for number in list(self._real):
+                self._put_back(number)
         finally:
-            if held:
+            if self._real:
                 self._release()
 
     def _deliver(self) -> None:

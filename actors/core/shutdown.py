@@ -34,6 +34,7 @@ class Shutdown:
         self.closed = False
         self._closing = False
         self._ending = False
+        self._closer = 0
         self._finished = threading.Event()
 
     def refuse_inside(self, what: str) -> None:
@@ -97,6 +98,8 @@ class Shutdown:
                 self._supervisor.cancel_all(reason)
                 with self._supervisor.turn:
                     mine, self._closing = not self._closing, True
+                if mine:
+                    self._closer = threading.get_ident()
             if mine:
                 self._wait_until_idle(None)
                 self._end_threads()
@@ -107,7 +110,7 @@ class Shutdown:
                     self._give_up()
                 self._finished.set()
                 janitor().forget(self._supervisor)
-        if not mine:
+        if not mine and self._closer != threading.get_ident():  # else a signal handler: it cannot wait for its thread
             while not self._finished.wait(LOOK_UP):  # and look whether this agent is cancelled, or a signal has come
                 checkpoint()
 

@@ -93,6 +93,8 @@ class Stops:
                     self.cancel([cell], deadline.reason, acts, timed_out=True)
 
     def _abandon(self, cell: AgentCell, acts: Acts) -> None:
+        for child in list((cell.children or {}).values()):  # they end before it, also so
+            self._abandon(child, acts)
         if cell.thread:  # else it never got a thread
             self.abandoned.add(cell)
         self._roster.settle(cell, cell.stopped_outcome(abandoned=True), acts)

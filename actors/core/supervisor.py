@@ -184,7 +184,7 @@ class Supervisor(Actor):
             self.roster.settle(cell, outcome, acts)
         else:  # it was abandoned, and ends only now
             self.stops.abandoned.discard(cell)
-            cell.release()
+            acts.dropped.append(cell.release())
         self.roster.balance(acts)
 
     def job(self, cell: AgentCell) -> Callable[[Worker], bool]:

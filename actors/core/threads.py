@@ -8,10 +8,9 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
-from loguru import logger
-
 from . import fork
 from .clock import SYSTEM_CLOCK
+from .crash import report
 from .waiter import Waiter
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ class Worker:
         try:
             return job(self)
         except BaseException:  # noqa: BLE001 - a defect of ours; the worker must go on
-            logger.exception("a worker's job failed")
+            report("a worker's job failed")
             return False
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 from .actor_cell import ActorCell, ActorEnd
+from .crash import report
 from .timers import Timers
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Timekeeper(ActorCell):
         try:
             self.actor.tick()
         except BaseException:  # noqa: BLE001 - a defect of ours must not end all timers
-            logger.exception("the timers of {} failed", self.actor.name)
+            report("the timers of {} failed", self.actor.name)
         return envelope
 
     def _handle(self, envelope: Envelope) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from loguru import logger
 
+from ..errors import DeadlockError
 from .acts import Acts
 from .crash import crashed
 from .ending import Ending
@@ -21,17 +22,23 @@ if TYPE_CHECKING:
 class Turn:
     """The lock under which a supervisor takes one step at a time. Signals of the main thread wait for its end."""
 
-    __slots__ = ("_lock", "shield")
+    __slots__ = ("_lock", "_owner", "shield")
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._owner = 0
         self.shield = Shield()
 
     def __enter__(self) -> None:
+        me = threading.get_ident()
+        if self._owner == me:  # a collection may come anywhere; better an error than a wait for oneself
+            raise DeadlockError("the pool was called by a finalizer, in a thread that is just taking a step of it")
         self.shield.__enter__()
         self._lock.acquire()
+        self._owner = me
 
     def __exit__(self, *_: object) -> None:
+        self._owner = 0
         self._lock.release()
         self.shield.__exit__()
 

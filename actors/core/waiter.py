@@ -23,15 +23,17 @@ class Waiter:
     call that is parked at it, if one is.
     """
 
-    __slots__ = ("_gate", "owner")
+    __slots__ = ("_gate", "owner", "woken")
 
     def __init__(self) -> None:
         self.owner: AgentCell | Branch | None = None
+        self.woken = False
         self._gate = threading.Lock()
         self._gate.acquire()
 
     def wake(self) -> None:
         """Open the gate; opening it again does nothing. An agent without a slot stands in line for one from now on."""
+        self.woken = True  # first: from here on nobody waits at it, whoever looks for circles
         owner = self.owner
         if owner is not None:
             owner.expect_slot(self)

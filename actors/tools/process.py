@@ -6,6 +6,7 @@ import os
 import selectors
 import signal
 import subprocess
+import threading
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -88,7 +89,7 @@ def run_process(
         try:
             watched = _Run(process, cancel, timeout, max_output_bytes)
         except OSError as error:  # no file descriptor is left
-            process.kill()
+            _kill_group(process.pid)
             raise ToolFailed(f"{argv[0]} could not be watched: {error}") from error
         with watched as run:
             run.to_the_end()
@@ -111,14 +112,16 @@ class _Run:
         self._killed = False
         self.truncated = False
         self.is_late = False
-        self._bell, self._rope = os.pipe()
+        self._lock = threading.Lock()
         self._selector = selectors.DefaultSelector()
+        self._bell, self._rope = self._fds = list(os.pipe())
         self._selector.register(self._bell, selectors.EVENT_READ)
         for pipe in self._kept:
             assert pipe is not None
             self._selector.register(pipe, selectors.EVENT_READ, pipe)
         self._pidfd = _pidfd(process.pid)
         if self._pidfd is not None:
+            self._fds.append(self._pidfd)
             self._selector.register(self._pidfd, selectors.EVENT_READ)
         self._cancel = cancel
         self._forget = cancel.on_cancel(self._ring)
@@ -130,15 +133,15 @@ class _Run:
         self._kill()
         self._forget()
         self._selector.close()
-        for fd in (self._bell, self._rope, self._pidfd):
-            if fd is not None:
+        with self._lock:  # the number of a closed descriptor is soon another's
+            fds, self._fds = self._fds, []
+            for fd in fds:
                 os.close(fd)
 
     def _ring(self) -> None:
-        try:
-            os.write(self._rope, b"!")
-        except OSError:  # it has ended just now
-            pass
+        with self._lock:
+            if self._fds:
+                os.write(self._rope, b"!")
 
     def text_of(self, pipe: IO[bytes] | None) -> str:
         return self._kept[pipe].decode(errors="replace")
@@ -179,10 +182,7 @@ class _Run:
     def _kill(self) -> None:
         self._killed = True
         if self._process.returncode is None:
-            try:
-                os.killpg(self._process.pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):  # nobody is left (macOS says it the second way)
-                pass
+            _kill_group(self._process.pid)
 
     def _read(self, pipe: IO[bytes]) -> bool:
         data = os.read(pipe.fileno(), CHUNK)
@@ -191,6 +191,13 @@ class _Run:
         self.truncated = self.truncated or len(data) > room
         kept += data[: max(0, room)]
         return bool(data)
+
+
+def _kill_group(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):  # nobody is left (macOS says it the second way)
+        pass
 
 
 def _pidfd(pid: int) -> int | None:

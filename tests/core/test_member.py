@@ -11,7 +11,7 @@ import pytest
 from actors.core import member as member_module
 from actors.core.actor import Actor, ActorRef
 from actors.core.completion_queue import CompletionQueue
-from actors.core.member import Member, current, enter, refuse_circle, wait_for
+from actors.core.member import Member, Node, current, enter, refuse_circle, wait_for
 from actors.core.waiter import Waiter
 from actors.errors import AskTimeout, Cancelled, DeadlockError
 
@@ -23,7 +23,7 @@ class Fake(Member):
     """Somebody who waits, without a thread."""
 
     def __init__(self, label: str, parent: Fake | None = None, *, here: bool = True) -> None:
-        self.waits: list[Member] = []
+        self.waits: list[tuple[Node, Waiter]] = []
         self.name = label
         self.parent = parent
         self.here = here
@@ -64,43 +64,57 @@ def test_a_wait_for_itself_or_an_ancestor_is_refused() -> None:
     grandparent = Fake("top")
     child = Fake("child", Fake("middle", grandparent))
     with pytest.raises(DeadlockError, match="child -> top") as info:
-        child.watch(grandparent)
+        child.watch(grandparent, Waiter())
     assert info.value.path == ("child", "top")
     assert child.waits == [], "a refused wait is not noted"
     with pytest.raises(DeadlockError, match="for itself"):
-        child.watch(child)
+        child.watch(child, Waiter())
 
 
 def test_a_circle_of_any_length_is_refused_with_its_path() -> None:
     """a -> b -> c -> a is found by whoever closes it."""
     a, b, c = Fake("a"), Fake("b"), Fake("c")
-    a.watch(b)
-    b.watch(c)
+    a.watch(b, Waiter())
+    b.watch(c, Waiter())
     with pytest.raises(DeadlockError, match="a circle of waiting") as info:
-        c.watch(a)
+        c.watch(a, Waiter())
     assert info.value.path == ("c", "a", "b", "c")
     assert c.waits == []
+
+
+def test_a_wait_that_is_over_closes_no_circle() -> None:
+    """Its thread may not have run yet: neither the other's old wait nor one's own is held against one."""
+    a, b = Fake("a"), Fake("b")
+    answered = Waiter()
+    a.watch(b, answered)
+    answered.wake()
+    b.watch(a, Waiter())
+    assert a.targets() == ()
+    late = Waiter()
+    late.wake()
+    a.watch(b, late)  # what it is about to wait for is there already
 
 
 def test_waiting_side_by_side_is_no_circle() -> None:
     """Two ways to the same member, and a circle that I am not in, are not mine to refuse."""
     a, b, c, d = Fake("a"), Fake("b"), Fake("c"), Fake("d")
-    b.waits = [d]
-    c.waits = [d, b]
-    d.waits = [d]  # somebody else's business
-    a.watch(b)
-    a.watch(c)
+    b.waits = [(d, Waiter())]
+    c.waits = [(d, Waiter()), (b, Waiter())]
+    d.waits = [(d, Waiter())]  # somebody else's business
+    gate = Waiter()
+    a.watch(b, gate)
+    a.watch(c, Waiter())
     assert a.targets() == (b, c)
-    a.unwatch(b)
-    a.unwatch(b)
+    a.unwatch(b, gate)
+    a.unwatch(b, gate)
     assert a.targets() == (c,)
 
 
 def test_of_two_who_close_a_circle_at_once_one_sees_it() -> None:
     """Each notes its wait before it looks: whatever the order of the looks, one of them is refused."""
     a, b = Fake("a"), Fake("b")
-    a.waits.append(b)
-    b.waits.append(a)
+    a.waits.append((b, Waiter()))
+    b.waits.append((a, Waiter()))
     for me, other in ((a, b), (b, a)):
         with pytest.raises(DeadlockError):
             refuse_circle(me, other)

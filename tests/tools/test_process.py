@@ -181,29 +181,28 @@ def test_a_process_that_cannot_be_watched_is_killed(monkeypatch: Any, tmp_path: 
         raise OSError("too many open files")
 
     monkeypatch.setattr(room.os, "pipe", refuse)
-    monkeypatch.setattr(room.subprocess, "Popen", lambda *args, **kwargs: Started(args[0]))
+    killed: list[int] = []
+    monkeypatch.setattr(room, "_kill_group", killed.append)
+    monkeypatch.setattr(room.subprocess, "Popen", lambda *args, **kwargs: Started(killed))
     with pytest.raises(ToolFailed, match="could not be watched"):
         run_process(["sleep", "600"], cancel=CancelToken())
-    assert Started.killed
+    assert killed == [Started.pid]
 
 
 class Started:
     """A process that was started, as far as this is looked at."""
 
-    killed = False
+    pid = 2**30
 
-    def __init__(self, argv: list[str]) -> None:
-        self.pid = 1
+    def __init__(self, killed: list[int]) -> None:
+        self.killed = killed
         self.stdout = self.stderr = None
-
-    def kill(self) -> None:
-        Started.killed = True
 
     def __enter__(self) -> Started:
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert Started.killed, "its end would be waited for"
+        assert self.killed, "its end would be waited for"
 
 
 def test_an_ignored_sigchld_is_no_obstacle() -> None:
