@@ -144,35 +144,34 @@ class JoinSet:
             DeadlockError: Only the calling agent, and those who wait for it, are owed.
         """
         end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
-        woken = True
-        waiter = Waiter()
+        expired = False
         while True:
             taken: dict[AgentId, AgentCell] = {}
+            waiter = Waiter()
+            queued = woken = False
             try:
                 with self._turn:
                     wakes = self._take_next(taken)
                     if not taken:
                         if not self._pending:
                             return None
-                        if woken:
-                            waiter = Waiter()
-                            self._next.append(waiter)
+                        if expired:
+                            raise TimeoutError(f"no agent ended within {timeout} s; nothing is lost")
+                        queued = True
+                        self._next.append(waiter)
                 for other in wakes:
                     other.wake()
                 for cell in taken.values():
                     return cell.outcome
-            except BaseException:  # a signal's handler has raised
-                self._give_back(taken)
-                self._leave(waiter)
-                raise
-            if not woken:
-                raise TimeoutError(f"no agent ended within {timeout} s; nothing is lost")
-            woken = False
-            left = None if end is None else end - SYSTEM_CLOCK.monotonic()
-            try:
+                left = None if end is None else end - SYSTEM_CLOCK.monotonic()
                 woken = wait_for(waiter, left, "the next outcome", self._any)
+                expired = not woken
+            except BaseException:  # also what a signal's handler has raised anywhere in between
+                if taken:
+                    self._give_back(taken)
+                raise
             finally:
-                if not woken:
+                if queued and not woken:
                     self._leave(waiter)
 
     def _take_next(self, taken: dict[AgentId, AgentCell]) -> list[Waiter]:
@@ -221,7 +220,8 @@ class JoinSet:
                 left = None if end is None else end - SYSTEM_CLOCK.monotonic()
                 woken = wait_for(waiter, left, "all outcomes")
             except BaseException:  # a signal's handler has raised
-                self._give_back(taken)
+                if taken:
+                    self._give_back(taken)
                 raise
             finally:
                 with self._turn:

@@ -110,9 +110,14 @@ class Shutdown:
                     self._give_up()
                 self._finished.set()
                 janitor().forget(self._supervisor)
-        if not mine and self._closer != threading.get_ident():  # else a signal handler: it cannot wait for its thread
+        if not mine and not self._waits_for_this_thread():
             while not self._finished.wait(LOOK_UP):  # and look whether this agent is cancelled, or a signal has come
                 checkpoint()
+
+    def _waits_for_this_thread(self) -> bool:
+        """Is this a signal handler in the thread that closes, or a callback on one of the threads that it joins?"""
+        me = threading.current_thread()
+        return self._closer == me.ident or me in self._supervisor.crew.threads()
 
     def _give_up(self) -> None:
         """Nobody waits for the end any more: the last agent that ends, ends the threads."""

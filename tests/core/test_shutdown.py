@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from typing import Any
@@ -349,3 +351,36 @@ def test_a_close_waits_for_a_tool_that_cleans_up(supervise: Any, start: Any, gat
     closing = in_thread(lambda: (supervisor.shutdown.close(), done.is_set()))
     gate.open()
     assert closing.result(10)[1]
+
+
+def test_a_callback_that_closes_the_pool_keeps_no_close_waiting(supervise: Any, start: Any, gate: Any) -> None:
+    """It runs on a worker that the other close joins: it does not wait for that."""
+    supervisor = supervise(abort_timeout=600.0)
+    closed = threading.Event()
+    handle = start(supervisor, gate.hold)
+    gate.await_reached()
+    handle.add_done_callback(lambda _: (supervisor.shutdown.close(), closed.set()))
+    threading.Timer(0.01, gate.open).start()
+    supervisor.shutdown.close()
+    assert closed.wait(10)
+
+
+def test_a_close_in_a_signal_handler_during_a_close_returns(supervise: Any, start: Any, gate: Any) -> None:
+    """It cannot wait for the thread that it interrupts."""
+    supervisor = supervise(abort_timeout=10.0)
+    start(supervisor, gate.hold)
+    gate.await_reached()
+    seen: list[str] = []
+
+    def handler(*_: Any) -> None:
+        supervisor.shutdown.close()
+        seen.append("returned")
+        gate.open()
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        threading.Timer(0.01, lambda: os.kill(os.getpid(), signal.SIGUSR1)).start()
+        supervisor.shutdown.close()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert seen == ["returned"]
