@@ -22,6 +22,7 @@ from actors import (
     CapacityError,
     CompletionRequest,
     CompletionResponse,
+    DeadlockError,
     Event,
     FunctionDriver,
     InboxClosed,
@@ -315,3 +316,55 @@ def test_a_message_may_hold_anything(content: Any) -> None:
         pool.router.send(AgentMessage(0, handle.id, content))
         go.set()
         assert "message from the program" in handle.result(BOUND).text
+
+
+def test_a_finalizer_of_what_an_agent_held_may_call_the_pool() -> None:
+    """The last reference goes when the agent ends: not inside a step of the pool."""
+    looked: list[int] = []
+
+    class Held:
+        """Something among an agent's arguments."""
+
+        def __del__(self) -> None:
+            looked.append(pool.stats().active)
+
+    def work(held: Any) -> str:
+        return "done"
+
+    with AgentPool(max_concurrent=1, max_queued=None) as pool:
+        busy = threading.Event()
+        running = pool.submit(busy.wait, BOUND)
+        queued = pool.submit(work, Held())
+        pool.submit(work, Held())
+        pool.abort(queued.id, "enough")
+        busy.set()
+        assert running.outcome(BOUND).ok
+        pool.join_all(BOUND)
+    eventually(lambda: len(looked) == 2)
+
+
+def test_a_call_in_the_middle_of_a_step_of_the_same_thread_is_refused() -> None:
+    """A finalizer may run anywhere: an error, where a wait would be for ever."""
+    with AgentPool() as pool:
+        with pool._core.turn, pytest.raises(DeadlockError, match="finalizer"):
+            pool.stats()
+        assert pool.stats().active == 0
+
+
+def test_a_wait_inside_parked_gives_a_slot_that_came_with_its_wake_on() -> None:
+    """With one slot: the outer block is still waited in, and somebody else runs."""
+    ran, woken = threading.Event(), threading.Event()
+
+    class Patient(Agent[bool]):
+        def run(self, query: str) -> bool:
+            with self.parked():
+                self.receive()
+                woken.set()
+                return ran.wait(BOUND)
+
+    with AgentPool(max_concurrent=1, max_queued=None) as pool:
+        patient = pool.spawn(SpawnConfig(AgentManifest(), "", agent=Patient))
+        busy = pool.submit(lambda: (pool.router.send(AgentMessage(0, patient.id, "go on")), woken.wait(BOUND)))
+        pool.submit(ran.set)
+        assert busy.outcome(BOUND).ok
+        assert patient.result(BOUND) is True

@@ -6,9 +6,12 @@ import gc
 import pickle
 import traceback
 import weakref
+from typing import Any
 
 import pytest
+from loguru import logger
 
+from actors import Agent, AgentManifest, SpawnConfig
 from actors.core.crash import crashed
 from actors.errors import AgentCrashed
 
@@ -145,3 +148,84 @@ def test_it_is_formatted_once_and_pickled_as_text() -> None:
 def test_what_is_no_exception_is_described_too(error: BaseException) -> None:
     """Whatever an agent raises."""
     assert crashed(error).type_name == type(error).__name__
+
+
+# Exceptions that do anything ------------------------------------------------------------------------------------
+
+
+class EvilText(str):
+    """A text whose every use fails."""
+
+    def __bool__(self) -> bool:
+        raise RuntimeError("no truth")
+
+    def __format__(self, spec: str) -> str:
+        raise RuntimeError("no format")
+
+
+class EvilStr(Exception):
+    def __str__(self) -> str:
+        return EvilText("words")
+
+
+class EvilCause(Exception):
+    @property
+    def __cause__(self) -> Any:  # type: ignore[override]
+        raise SystemExit("no cause")
+
+
+class EvilMeta(type):
+    def __getattribute__(cls, name: str) -> Any:
+        if name in ("__qualname__", "__module__"):
+            raise KeyboardInterrupt
+        return super().__getattribute__(name)
+
+
+class EvilName(Exception, metaclass=EvilMeta):
+    pass
+
+
+@pytest.mark.parametrize("kind", [EvilStr, EvilCause, EvilName])
+def test_an_exception_may_do_anything_when_it_is_described(kind: type[Exception]) -> None:
+    """The description never raises, and names its class."""
+    told = crashed(kind("words"))
+    assert type.__getattribute__(kind, "__name__") in told.type_name
+    assert isinstance(told.text, str)
+    assert isinstance(str(told), str)
+
+
+@pytest.mark.parametrize("kind", [EvilStr, EvilCause, EvilName])
+def test_an_agent_that_raises_such_a_thing_has_its_outcome(kind: type[Exception], make_pool: Any) -> None:
+    """Whatever it raises harms nobody but itself."""
+
+    def evil() -> None:
+        raise kind("words")
+
+    pool = make_pool(max_concurrent=1, max_queued=None)
+    handle = pool.submit(evil)
+    assert handle.outcome(10).status == "crashed"
+    assert pool.submit(lambda: "fine").result(10) == "fine"
+
+
+def test_a_sink_of_the_log_that_raises_costs_no_outcome(make_pool: Any) -> None:
+    """A report never raises."""
+    logger.enable("actors")
+
+    def broken(_: Any) -> None:
+        raise SystemExit("from the sink")
+
+    sink = logger.add(broken, catch=False)
+    try:
+
+        class Untidy(Agent[str]):
+            def run(self, query: str) -> str:
+                return "done"
+
+            def on_end(self, outcome: Any) -> None:
+                raise ValueError("cleanup")
+
+        pool = make_pool()
+        assert pool.spawn(SpawnConfig(AgentManifest(), "", agent=Untidy)).result(10) == "done"
+    finally:
+        logger.remove(sink)
+        logger.disable("actors")

@@ -244,3 +244,38 @@ def test_a_signal_in_join_all_leaves_no_policy_behind(
     assert failing.outcome(10).status == "crashed"
     good.open()
     assert other.outcome(10).status == "completed"
+
+
+def test_a_handler_that_was_left_over_puts_the_real_one_back() -> None:
+    """Two handlers that raise may meet so that one of ours stays: its next signal is heard all the same."""
+    heard: list[int] = []
+
+    def real(number: int, _: Any) -> None:
+        heard.append(number)
+
+    before = signal.signal(signal.SIGUSR1, real)
+    try:
+        shield = Shield()
+        shield.__enter__()
+        shield._depth = 0  # as if its end had been interrupted
+        assert signal.getsignal(signal.SIGUSR1) is not real
+        signal.raise_signal(signal.SIGUSR1)
+        assert heard == [signal.SIGUSR1]
+        assert signal.getsignal(signal.SIGUSR1) is real
+        shield._release()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_forked_child_hears_what_was_held_off(monkeypatch: Any) -> None:
+    """The thread that held it off is not there to let it go."""
+    heard: list[int] = []
+    before = signal.signal(signal.SIGUSR1, lambda number, _: heard.append(number))
+    try:
+        shield = Shield()
+        with shield:
+            monkeypatch.setattr(shield, "_generation", -1)
+            signal.raise_signal(signal.SIGUSR1)
+            assert heard == [signal.SIGUSR1]
+    finally:
+        signal.signal(signal.SIGUSR1, before)

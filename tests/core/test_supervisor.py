@@ -93,3 +93,23 @@ def test_an_interrupt_between_callbacks_calls_each_once(supervise: Any) -> None:
         acts.calls += [lambda: calls.append("first"), interrupts, lambda: calls.append("third")]
     assert calls.count("first") == 1
     assert calls.count("third") == 1
+
+
+def test_an_interrupted_spawn_does_not_stay_in_line(supervise: Any, start: Any, gate: Any, monkeypatch: Any) -> None:
+    """What nobody waits for any more is not admitted later."""
+    supervisor = supervise(max_concurrent=1, max_queued=0)
+    start(supervisor, gate.hold)
+    gate.await_reached()
+    real = supervisor.roster.balance
+
+    def interrupted(acts: Any) -> None:
+        real(acts)
+        signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(supervisor.roster, "balance", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            start(supervisor, lambda _: "ghost", admit={"timeout": 10})
+    assert not supervisor.roster.admissions
+    gate.open()
+    assert len(supervisor.owed.all(10)) == 1
