@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -132,7 +133,7 @@ class _Look:
     """One moment: the frames of all threads, and the time."""
 
     def __init__(self, supervisor: Supervisor) -> None:
-        self._frames: dict[int, FrameType] = sys._current_frames()  # noqa: SLF001 - the documented way
+        self._frames = _frames_of_all_threads()
         self._now = supervisor.clock.monotonic()
 
     def at_agent(self, cell: AgentCell) -> AgentDump:
@@ -171,6 +172,21 @@ class _Look:
         # What every worker has at its top tells nothing: show from where the agent's own code begins.
         own = next((n for n, entry in enumerate(frames) if not _is_ours(entry.filename)), 0)
         return "".join(traceback.format_list(frames[own:]))
+
+
+def _frames_of_all_threads() -> dict[int, FrameType]:
+    """The current frame of each thread, by its ident.
+
+    Without a garbage collection in between: 3.11 holds the lock of all threads meanwhile, and a finalizer that starts or
+    ends a thread would wait for it for ever (seen; cpython gh-106883).
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return sys._current_frames()  # noqa: SLF001 - the documented way to another thread's stack
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _is_ours(filename: str) -> bool:
