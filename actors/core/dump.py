@@ -177,7 +177,7 @@ class _Look:
 def _frames_of_all_threads() -> dict[int, FrameType]:
     """The current frame of each thread, by its ident.
 
-    Without a garbage collection in between: 3.11 holds the lock of all threads meanwhile, and a finalizer that starts or
+    With no garbage collection in between: 3.11 holds the lock of all threads then, and a finalizer that starts or
     ends a thread would wait for it for ever (seen; cpython gh-106883).
     """
     collects = gc.isenabled()
