@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import signal
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,13 @@ def await_that(predicate: Callable[[], object], timeout: float = BOUND) -> None:
 def eventually() -> Callable[..., None]:
     """``eventually(predicate)`` waits until it holds, with a bound."""
     return await_that
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_is_heard() -> None:
+    """A run in the background begins with Ctrl-C ignored, and so would every program that a test starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # Nothing is left behind -----------------------------------------------------------------------------------------

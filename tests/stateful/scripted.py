@@ -126,6 +126,8 @@ class ScriptedAgent(Agent[Any]):
     # Slots ------------------------------------------------------------------------------------------------------
 
     def _take(self) -> None:
+        if self.cancel_token.cancelled:
+            return  # it goes on to its end without a slot
         self._counted = True
         self._stage.slots.take()
 
