@@ -53,21 +53,14 @@ class Shield:
     def __enter__(self) -> None:
         if threading.get_ident() != self._main:
             return
-        self._depth += 1
-        if self._depth > 1:
+        if self._depth:
+            self._depth += 1
             return
         try:
-            for number in SIGNALS:
-                handler = _signal.getsignal(number)
-                # Neither ignored nor left to the system, nor asyncio's, which only wakes its loop.
-                if callable(handler) and getattr(handler, "__module__", "") != "asyncio.unix_events":
-                    self._real.setdefault(number, handler)
-                    _signal.signal(number, self._note)
-        except ValueError:  # a sub-interpreter: no handler runs in it
-            self._real.clear()
+            self._hold_off()
         except BaseException:  # from the handler of one that was not held off yet
             self._depth = 0
-            self._release()
+            self._let_go()
             raise
 
     def __exit__(self, *_: object) -> None:
@@ -76,11 +69,43 @@ class Shield:
         if self._depth > 1:
             self._depth -= 1
             return
-        self._depth = 0  # from here on one that still comes to us is handled
+        self._let_go()
+
+    def _let_go(self) -> None:
         try:
-            self._release()
-        finally:  # a handler may have raised
+            self._depth = 0  # from here on one that still comes to us is handled
+            self._settle()
+        finally:  # a handler may have raised, also before anything was done
+            if self._real or self._seen:
+                self._settle()
+
+    def _settle(self) -> None:
+        """Put every handler back, and only then call those whose signals have come; whichever of them raises."""
+        try:
+            self._put_all_back()
             self._deliver()
+        finally:
+            if self._real or self._seen:
+                self._settle()
+
+    # Loops stand in functions of their own, not in the ``try`` that must see whatever a handler raises: since 3.12 the
+    # jump back to the head of a loop, at which handlers run, may lie outside the range that the ``try`` covers.
+
+    def _hold_off(self) -> None:
+        self._depth = 1
+        for number in SIGNALS:
+            handler = _signal.getsignal(number)
+            # Neither ignored nor left to the system, nor asyncio's, which only wakes its loop.
+            if callable(handler) and getattr(handler, "__module__", "") != "asyncio.unix_events":
+                self._real.setdefault(number, handler)
+                try:
+                    _signal.signal(number, self._note)
+                except ValueError as error:
+                    traceback = error.__traceback__
+                    if traceback is not None and traceback.tb_next is not None:  # from somebody's handler
+                        raise
+                    self._real.clear()  # a sub-interpreter: no handler runs in it
+                    return
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self._depth and self._generation == fork.generation():
@@ -97,21 +122,13 @@ class Shield:
             self._real.pop(number, None)
         return handler
 
-    def _release(self) -> None:
-        try:
-            for number in list(self._real):
-                self._put_back(number)
-        finally:
-            if self._real:
-                self._release()
+    def _put_all_back(self) -> None:
+        for number in list(self._real):
+            self._put_back(number)
 
     def _deliver(self) -> None:
-        try:
-            while self._seen:
-                number, frame = self._seen.pop(0)
-                handler = _signal.getsignal(number)
-                if callable(handler):
-                    handler(number, frame)
-        finally:
-            if self._seen:
-                self._deliver()
+        while self._seen:
+            number, frame = self._seen.pop(0)
+            handler = _signal.getsignal(number)
+            if callable(handler):
+                handler(number, frame)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from actors.core.turn import Step, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import FrameType
 
     Install = Callable[..., None]
 
@@ -262,7 +264,7 @@ def test_a_handler_that_was_left_over_puts_the_real_one_back() -> None:
         signal.raise_signal(signal.SIGUSR1)
         assert heard == [signal.SIGUSR1]
         assert signal.getsignal(signal.SIGUSR1) is real
-        shield._release()
+        shield._let_go()
     finally:
         signal.signal(signal.SIGUSR1, before)
 
@@ -279,3 +281,60 @@ def test_a_forked_child_hears_what_was_held_off(monkeypatch: Any) -> None:
             assert heard == [signal.SIGUSR1]
     finally:
         signal.signal(signal.SIGUSR1, before)
+
+
+class _Interrupting:
+    """Traces one function of the shield and those below it, and raises a signal before its n-th instruction."""
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+
+    def __call__(self, frame: FrameType, event: str, _: Any) -> Any:
+        if not frame.f_code.co_filename.endswith("shield.py"):
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            self.left -= 1
+            if self.left == 0:
+                signal.raise_signal(signal.SIGALRM)
+        return self
+
+
+@pytest.mark.parametrize("others", [signal.SIG_DFL, signal.SIG_IGN, "handled"])
+def test_an_interrupt_before_any_instruction_leaves_nothing_half_made(install: Install, others: Any) -> None:
+    """Whenever a handler raises while the shield is entered or left: all handlers are back, and the next block is
+    shielded again. Instructions at which no handler could run are interrupted, too.
+    """
+
+    def raising(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    heard: list[int] = []
+    for number in SIGNALS:
+        install(number, (lambda number, _: heard.append(number)) if others == "handled" else others)
+    install(signal.SIGALRM, raising)
+    before = handlers()
+    shield = Shield()
+    raised = passed = at = 0
+    tracing = sys.gettrace()
+    while not passed:
+        at += 1
+        interrupting = _Interrupting(at)
+        inside = False
+        sys.settrace(interrupting)
+        try:
+            with shield:
+                inside = True
+        except KeyboardInterrupt:
+            raised += 1
+        finally:
+            sys.settrace(tracing)
+        passed = interrupting.left > 0  # all instructions were seen
+        assert raised + passed == at, f"the interrupt before instruction {at} was swallowed (inside: {inside})"
+        assert handlers() == before, f"handlers after instruction {at}"
+        assert shield._depth == 0
+        with pytest.raises(KeyboardInterrupt), shield:  # it works again
+            signal.raise_signal(signal.SIGALRM)
+            heard.append(at)
+        assert heard[-1:] == [at]
+    assert raised > 100

@@ -168,8 +168,9 @@ def main() -> None:
         lost = [agent_id for agent_id in admitted if not taken[agent_id]]
         twice = [agent_id for agent_id, times in (taken + called).items() if max(taken[agent_id], called[agent_id]) > 1]
         say("lost", lost, "twice", twice, "swallowed", storm.raised - storm.interrupts)
-        assert (pool.active_count, pool.queued_count, pool.outstanding_count, pool.router.agent_count) == (0, 0, 0, 0)
         assert [pool.submit(str, number).result(BOUND) for number in range(20)] == [str(number) for number in range(20)]
+        pool.drain(BOUND)  # those of a map that was closed are owed to nobody: they may be just ending
+        assert (pool.active_count, pool.queued_count, pool.outstanding_count, pool.router.agent_count) == (0, 0, 0, 0)
     say("works")
 
 
