@@ -231,7 +231,7 @@ class AgentCell(Endpoint, Member):
 
     def end_children(self) -> None:
         """Cancel what still runs below, and wait for its end."""
-        waiter = self.supervisor.stop_children(self)
+        waiter = self.supervisor.stop_children(self) if self.children else None
         if waiter is None:
             return
         # Not a wait that a cancel ends: the children are cancelled themselves, and at worst abandoned.
@@ -245,7 +245,7 @@ class AgentCell(Endpoint, Member):
     def make_outcome(self, ending: Ending) -> AgentOutcome[Any]:
         """Turn *ending* into the outcome, as of now."""
         clock = self.supervisor.clock
-        return AgentOutcome(
+        return AgentOutcome.trusted(
             agent_id=self.id,
             name=self.spec.name,
             query=self.spec.query,
@@ -316,7 +316,7 @@ class AgentCell(Endpoint, Member):
 
     def expect_slot(self, waiter: Waiter) -> None:
         """It is being woken from *waiter*: without a slot it stands in line for one now, not only when it runs."""
-        if not self.has_slot and self not in self.supervisor.slots.woken:
+        if not (self.has_slot or self.stopping) and self not in self.supervisor.slots.woken:
             self.supervisor.expect_slot(waiter)
 
     def park(self, on: str) -> None:

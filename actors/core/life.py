@@ -27,17 +27,7 @@ def live(cell: AgentCell) -> AgentOutcome[Any]:
         return context.run(_live, cell) if context is not None else cell.stopped_outcome()
     except BaseException as error:  # noqa: BLE001 - a defect of ours must not lose an outcome
         report("the life of agent {} failed", cell.id)
-        return AgentOutcome.model_construct(  # unchecked: it must not fail, too
-            agent_id=cell.id,
-            name=cell.spec.name,
-            query=cell.spec.query,
-            tag=cell.spec.tag,
-            status=AgentStatus.CRASHED,
-            error=crashed(error),
-            started_at=cell.started_at,
-            ended_at=cell.supervisor.clock.now(),
-            restarts=cell.restarts,
-        )
+        return cell.make_outcome(Ending(AgentStatus.CRASHED, error=crashed(error)))
 
 
 def _live(cell: AgentCell) -> AgentOutcome[Any]:

@@ -56,6 +56,19 @@ class AgentOutcome(BaseModel, Generic[T]):
     duration: float = 0.0
     restarts: int = 0
 
+    @classmethod
+    def trusted(cls, **fields: Any) -> AgentOutcome[Any]:
+        """Make one of *fields*, all of them, of which each is known to be right: not checked, that takes ten times as
+        long, and every end of an agent waits for it.
+        """
+        outcome = cls.__new__(cls)
+        keep = object.__setattr__
+        keep(outcome, "__dict__", fields)
+        keep(outcome, "__pydantic_fields_set__", set(fields))
+        keep(outcome, "__pydantic_extra__", None)
+        keep(outcome, "__pydantic_private__", None)
+        return outcome
+
     @property
     def ok(self) -> bool:
         """Did it complete?"""

@@ -50,6 +50,10 @@ class Shield:
         self._real: dict[int, Handler] = {}
         self._seen: list[tuple[int, FrameType | None]] = []
 
+    def is_for(self, thread: int) -> bool:
+        """Does it keep signals off that *thread*? For the others, it does nothing."""
+        return thread == self._main
+
     def __enter__(self) -> None:
         if threading.get_ident() != self._main:
             return

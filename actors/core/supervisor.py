@@ -223,10 +223,8 @@ class Supervisor(Actor):
 
     def stop_children(self, cell: AgentCell) -> Waiter | None:
         """Cancel what still runs below *cell*; a waiter that is woken when all of it has ended, or None."""
-        if not cell.children:
-            return None
         with Step(self) as acts:
-            self.stops.cancel(list(cell.children.values()), f"{cell.label} ended", acts)
+            self.stops.cancel(list((cell.children or {}).values()), f"{cell.label} ended", acts)
             waiter = cell.await_children()
             self.roster.balance(acts)
         return waiter

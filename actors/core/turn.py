@@ -33,14 +33,21 @@ class Turn:
         me = threading.get_ident()
         if self._owner == me:  # a collection may come anywhere; better an error than a wait for oneself
             raise DeadlockError("the pool was called by a finalizer, in a thread that is just taking a step of it")
-        self.shield.__enter__()
+        if self.shield.is_for(me):
+            self.shield.__enter__()
         self._lock.acquire()
         self._owner = me
 
     def __exit__(self, *_: object) -> None:
+        shielded = self.shield.is_for(self._owner)
         self._owner = 0
         self._lock.release()
-        self.shield.__exit__()
+        if shielded:
+            self.shield.__exit__()
+
+    def is_shielded(self) -> bool:
+        """Does the thread that takes this step, which is the one that asks, keep signals off meanwhile?"""
+        return self.shield.is_for(self._owner)
 
     def locked(self) -> bool:
         """Is a step being taken?"""
@@ -72,7 +79,11 @@ class Step:
     def __exit__(self, *_: object) -> None:
         turn, acts = self._supervisor.turn, self._acts
         try:
-            with turn.shield:
+            if turn.is_shielded():
+                with turn.shield:
+                    turn.__exit__()
+                    self._start_and_wake()
+            else:
                 turn.__exit__()
                 self._start_and_wake()
         finally:  # a signal's handler may have raised
