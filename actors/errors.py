@@ -131,6 +131,10 @@ class TruncationExceeded(CircuitBreak):
     """Too many answers in a row were cut off by ``max_tokens``."""
 
 
+class InvalidOutput(AgentError):
+    """The model's answer did not fit the ``output_type``, however often it was told why."""
+
+
 class ContextOverflow(AgentError):
     """The conversation does not fit the context window, and nothing more may be trimmed."""
 

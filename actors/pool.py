@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
     from types import TracebackType
 
+    from .agent.budget import Budget
     from .agent.config import SpawnConfig
     from .agent.outfit import ToolSource
     from .agent.ports import LlmDriver, MemorySubstrate
@@ -76,6 +77,8 @@ class AgentPool:
         tools: A ``ToolRegistry``, or a function ``AgentManifest -> ToolRegistry`` called for each agent on its thread.
         on_event: Gets every event, one at a time, on a thread of its own.
         restart: How often an agent that crashed is started again.
+        budget: What all agents of the pool may spend together.
+        group_budgets: What the agents of a group may spend together, by group.
         max_live: Threads running or parked; None takes the larger of 64 and 16 x ``max_concurrent``.
         shutdown_timeout: Seconds that leaving the block may wait for agents to end by themselves; None has no bound.
         abort_timeout: Seconds that a cancelled agent has to end, before it is abandoned.
@@ -101,6 +104,8 @@ class AgentPool:
         tools: ToolSource | None = None,
         on_event: Callable[[Event], object] | None = None,
         restart: RestartPolicy | None = None,
+        budget: Budget | None = None,
+        group_budgets: Mapping[Hashable, Budget] | None = None,
         max_live: int | None = None,
         shutdown_timeout: float | None = None,
         abort_timeout: float = 5.0,
@@ -142,6 +147,8 @@ class AgentPool:
             memory=memory,
             tools=tools,
             restart=restart,
+            budget=budget,
+            group_budgets=dict(group_budgets or {}),
             find_driver=find_driver,
             make_registry=ToolRegistry,
             admit=lambda spec, parent: _admit_child(supervisor, spec, parent),
@@ -300,6 +307,7 @@ class AgentPool:
         Outcomes that were not taken can still be taken.
         """
         self._core.shutdown.close()
+        self._outfitter.close_idle()
 
     def resize(self, max_concurrent: int) -> None:
         """Change the number of slots. Who runs runs on; a smaller limit holds for those who start later."""
@@ -323,6 +331,7 @@ class AgentPool:
                 shutdown.drain(self._shutdown_timeout)
         finally:
             shutdown.close("its block was left" if kind is None else f"its block was left by {kind.__name__}")
+            self._outfitter.close_idle()
 
     def __del__(self) -> None:
         supervisor = getattr(self, "_supervisor", None)

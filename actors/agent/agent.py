@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..core.handle import AgentHandle
     from ..core.message import AgentId
     from ..core.outcome import AgentOutcome
+    from .budget import Account
     from .config import SpawnConfig
     from .manifest import AgentManifest
     from .ports import LlmDriver, MemorySubstrate, Tools
@@ -38,6 +39,7 @@ class Equipment(Protocol):
     driver: LlmDriver | None
     memory: MemorySubstrate | None
     tools: Tools
+    account: Account
 
     def hire(self, config: SpawnConfig, parent: Agent[Any]) -> AgentHandle[Any]:
         """Start a child of *parent*."""

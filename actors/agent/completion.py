@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from loguru import logger
 
 from ..core.spec import Backoff
 from ..core.state import AgentState
-from ..errors import DriverError
-from .context_window import ContextWindow
-from .events import CompletionFinished, TextDelta
+from ..errors import Cancelled, DriverError, MalformedAnswer
+from .budget import Spending
+from .context_window import ContextWindow, estimate_request
+from .events import BudgetWarned, CompletionFinished, TextDelta
 from .guard import VerdictKind
-from .ports import CompletionRequest
+from .ports import CompletionRequest, TokenUsage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ..core.event import Event
     from .agent import Agent
     from .guard import LoopGuard
-    from .ports import CompletionResponse, LlmDriver, Message, ToolDefinition
+    from .ports import CompletionResponse, LlmDriver, Message, PricesModels, ToolDefinition
 
 T = TypeVar("T")
 
@@ -38,37 +39,47 @@ class Reasoner:
         self._guard = guard
         self._model = agent.manifest.model
         window = self._model.context_window or driver.context_window
+        self._prices_models = hasattr(driver, "has_price")
         self._window = ContextWindow(min(window, driver.context_window), self._model.max_tokens)
 
     def complete(
-        self, messages: Sequence[Message], query: Message, system: str, tools: Sequence[ToolDefinition]
+        self,
+        messages: Sequence[Message],
+        query: Message,
+        system: str,
+        tools: Sequence[ToolDefinition],
+        schema: Mapping[str, Any] | None = None,
     ) -> CompletionResponse:
         """Ask for the next answer.
 
+        Args:
+            schema: The JSON Schema that the answer has to fit; None asks for text.
         Raises:
             ContextOverflow: The conversation cannot be made to fit.
             DriverError: Not retryable, or still failing after 3 retries.
             CircuitBreak: Tokens or cost above the limit.
             Cancelled: The agent was cancelled.
         """
+        fitting = tuple(self._window.fit(messages, query, system=system, tools=tools))
         request = CompletionRequest(
-            messages=tuple(self._window.fit(messages, query, system=system, tools=tools)),
+            messages=fitting,
             tools=tuple(tools),
             system=system,
             max_tokens=self._model.max_tokens,
             temperature=self._model.temperature,
             model=self._model.name,
+            output_schema=schema,
         )
-        response = self._with_retries(request)
-        self._account(response)
+        response, cost = self._with_retries(request)
+        self._count(response, cost)
         return response
 
-    def _with_retries(self, request: CompletionRequest) -> CompletionResponse:
+    def _with_retries(self, request: CompletionRequest) -> tuple[CompletionResponse, float]:
         attempt = 1
         while True:
             self._agent.checkpoint()
             try:
-                return self._ask(request, attempt)
+                return self._within_budget(request, attempt)
             except DriverError as error:
                 if not error.retryable or attempt > RETRIES:
                     raise
@@ -76,6 +87,31 @@ class Reasoner:
                 logger.debug("retry {} of {} in {:.1f} s: {}", attempt, RETRIES, delay, error)
                 self._doing(AgentState.IN_BACKOFF, partial(self._agent.sleep, delay))
                 attempt += 1
+
+    def _within_budget(self, request: CompletionRequest, attempt: int) -> tuple[CompletionResponse, float]:
+        """One call: what it costs at least is reserved before, what it did cost is settled after."""
+        account = self._agent._outfit.account
+        if not account.budgets:
+            response = self._ask(request, attempt)
+            return response, self._cost(response.usage)
+        least = TokenUsage(estimate_request(request), 0)
+        with account.reserve(Spending(tokens=least.total, cost_usd=self._cost(least))) as reservation:
+            try:
+                response = self._ask(request, attempt)
+            except (Cancelled, MalformedAnswer):  # the model has worked, and nobody was told how much
+                warn(self._agent, reservation.settle_least())
+                raise
+            cost = self._cost(response.usage)
+            warn(self._agent, reservation.settle(Spending(tokens=response.usage.total, cost_usd=cost)))
+        return response, cost
+
+    def _cost(self, usage: TokenUsage) -> float:
+        declared = self._model.declared_cost(usage)
+        if declared is not None:
+            return declared
+        if self._prices_models:
+            return cast("PricesModels", self._driver).estimate_cost(usage, self._model.name)
+        return self._driver.estimate_cost(usage)
 
     def _ask(self, request: CompletionRequest, attempt: int) -> CompletionResponse:
         agent = self._agent
@@ -100,9 +136,8 @@ class Reasoner:
         finally:
             cell.turn_to(AgentState.RUNNING)
 
-    def _account(self, response: CompletionResponse) -> None:
+    def _count(self, response: CompletionResponse, cost: float) -> None:
         usage = response.usage
-        cost = self._driver.estimate_cost(usage)
         if self._agent._cell.supervisor.listening:
             self._agent.emit(
                 CompletionFinished(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cost_usd=cost)
@@ -111,3 +146,11 @@ class Reasoner:
             verdict.enforce()
             if verdict.kind is VerdictKind.WARN:
                 logger.warning("{}: {}", self._agent.manifest.name, verdict.message)
+
+
+def warn(agent: Agent[Any], warnings: Sequence[str]) -> None:
+    """Tell that most of a budget is spent: in the log, and as an event."""
+    for message in warnings:
+        logger.warning("{}", message)
+        if agent._cell.supervisor.listening:
+            agent.emit(BudgetWarned(message=message))

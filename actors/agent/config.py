@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, field_validator
+from pydantic.errors import PydanticInvalidForJsonSchema
 
 from ..core.actor import AgentActor
+from .budget import Budget
 from .manifest import AgentManifest
 from .ports import AssistantMessage, SystemMessage, ToolResultMessage, UserMessage
+from .structured import OutputShape
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -29,6 +32,9 @@ class SpawnConfig(BaseModel):
         tag: Anything; comes back in the outcome.
         driver, tools, memory: In place of the pool's.
         messages: The conversation before the query.
+        output_type: What the answer of an ``LlmAgent`` must be (a pydantic model, ``list[int]``): the result is such a
+            value in place of an ``AgentLoopResult``. An answer that does not fit goes back to the model, 3 times.
+        budget: What the agent and all below it may spend together; besides those of the pool and the group.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -46,6 +52,8 @@ class SpawnConfig(BaseModel):
     tools: Any = None
     memory: Any = None
     messages: tuple[UserMessage | AssistantMessage | ToolResultMessage | SystemMessage, ...] = ()
+    output_type: Any = None
+    budget: Budget | None = None
 
     def __init__(self, /, *args: Any, **fields: Any) -> None:
         if args:
@@ -64,6 +72,16 @@ class SpawnConfig(BaseModel):
         except TypeError as error:
             raise ValueError(f"a group must be hashable: {error}") from error
         return group
+
+    @field_validator("output_type")
+    @classmethod
+    def _can_be_checked(cls, output_type: Any) -> Any:
+        if output_type is not None:
+            try:
+                OutputShape(output_type)
+            except (PydanticUserError, PydanticInvalidForJsonSchema, TypeError) as error:
+                raise ValueError(f"pydantic has no JSON Schema for {output_type!r}: {error}") from error
+        return output_type
 
     @field_validator("agent")
     @classmethod

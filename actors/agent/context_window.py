@@ -11,7 +11,7 @@ from .ports import AssistantMessage, ToolResultMessage
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .ports import Message, ToolDefinition
+    from .ports import CompletionRequest, Message, ToolDefinition
 
 CHARACTERS_PER_TOKEN = 4
 """A rough mean of today's tokenizers for English text."""
@@ -37,6 +37,12 @@ def estimate(message: Message) -> int:
             tokens += TOKENS_PER_MESSAGE + estimate_text(call.name)
             tokens += estimate_text(json.dumps(call.input, default=repr))
     return tokens
+
+
+def estimate_request(request: CompletionRequest) -> int:
+    """Estimated tokens of everything that *request* sends."""
+    fixed = estimate_text(request.system or "") + sum(_estimate_tool(tool) for tool in request.tools)
+    return fixed + sum(estimate(message) for message in request.messages)
 
 
 class ContextWindow:

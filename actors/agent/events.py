@@ -52,6 +52,12 @@ class ToolEnded(Event):
     duration: float
 
 
+class BudgetWarned(Event):
+    """Most of a budget is spent; once for each limit. ``message`` names the budget and how much."""
+
+    message: str
+
+
 class CompletionFinished(Event):
     """The driver answered; ``cost_usd`` is the driver's estimate."""
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from loguru import logger
 
 from ..core.crash import safe_repr
-from ..errors import Cancelled
+from ..errors import Cancelled, InvalidOutput
 from .agent import Agent
-from .completion import Reasoner
+from .budget import Spending
+from .completion import Reasoner, warn
 from .events import Phase, PhaseChanged
 from .guard import LoopGuard, VerdictKind, canonical
 from .ports import (
@@ -20,6 +21,7 @@ from .ports import (
     TokenUsage,
     UserMessage,
 )
+from .structured import RETRIES, OutputShape
 from .tool_calls import ToolCaller
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ RECALLED = 5
 IDENTICAL_FIRST_CALLS = 4
 """After so many answers in a row with the same first call the turn ends."""
 CONTINUE = "Continue exactly where you stopped."
+ONLY_JSON = "Answer again, with the JSON alone."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +55,19 @@ class AgentLoopResult:
     messages: tuple[Message, ...]
 
 
-class LlmAgent(Agent[AgentLoopResult]):
-    """An agent that asks a driver what to do, does it, and asks again, until the driver ends its turn."""
+class LlmAgent(Agent[Any]):
+    """An agent that asks a driver what to do, does it, and asks again, until the driver ends its turn.
+
+    Its result is an ``AgentLoopResult``; with an ``output_type`` in its config, a value of that type.
+    """
 
     needs_driver: ClassVar[bool] = True
 
-    def run(self, query: Any) -> AgentLoopResult:
+    def run(self, query: Any) -> Any:
         """Answer *query* (text, or anything that JSON can hold).
 
         Raises:
+            InvalidOutput: The answer did not fit the ``output_type``, however often the model was told why.
             CircuitBreak: A limit of the manifest was reached.
             ContextOverflow: The conversation cannot be made to fit.
             DriverError: The driver cannot answer.
@@ -89,23 +96,45 @@ class _Loop:
         self._parts: list[str] = []
         self._first_call: tuple[str, str] | None = None
         self._repeats = 0
+        self._shape = None if agent.config.output_type is None else OutputShape(agent.config.output_type)
+        self._misfits = 0
 
-    def run(self) -> AgentLoopResult:
+    def run(self) -> Any:
         agent = self._agent
         self._enter(Phase.PERCEIVE)
-        system = self._system_prompt()
+        system, native = self._system_prompt(), None
+        if self._shape is not None:
+            system, native = f"{system}\n\n{self._shape.instructions()}", self._shape.native
         tools = agent.tools.definitions_for(agent.manifest.capabilities)
         while True:
             verdict = self._guard.check_iteration()
             verdict.enforce()
             if verdict.kind is VerdictKind.WARN:
                 logger.warning("{}: {}", agent.manifest.name, verdict.message)
+            warn(agent, agent._outfit.account.spend(Spending(iterations=1)))
             self._hear()
             self._enter(Phase.REASON)
-            response = self._reasoner.complete(self._messages, self._query, system, tools)
+            response = self._reasoner.complete(self._messages, self._query, system, tools, native)
             self._usage += response.usage
-            if not self._act_on(response):
+            if self._act_on(response):
+                continue
+            if self._shape is None:
                 return self._finish()
+            try:
+                value = self._shape.read("".join(self._parts))
+            except ValueError as error:
+                self._send_back(error)
+            else:
+                self._finish()
+                return value
+
+    def _send_back(self, error: ValueError) -> None:
+        """The answer does not fit: the model is told why."""
+        self._misfits += 1
+        if self._misfits > RETRIES:
+            raise InvalidOutput(f"the answer does not fit the output_type, also after {RETRIES} corrections: {error}")
+        self._parts.clear()
+        self._messages.append(UserMessage(f"Your answer does not fit the JSON Schema: {error}. {ONLY_JSON}"))
 
     def _act_on(self, response: CompletionResponse) -> bool:
         """Take the answer in; False when it was the last."""

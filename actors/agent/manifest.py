@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
+    from .ports import TokenUsage
+
 Text = Annotated[str, Field(strict=True)]
 Count = Annotated[int, Field(strict=True, ge=1)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -47,6 +49,10 @@ class ModelConfig(_Table):
         driver: ``package.module:factory``, called as ``factory(manifest)``, or the name of a built-in driver; it wins
             over the pool's driver.
         context_window: Tokens; None asks the driver.
+        base_url: Where the driver's server is; None leaves it to the driver.
+        private_hosts: Host names under your own control: with privacy ``private``, a server there may be asked.
+        usd_per_million_input_tokens, usd_per_million_output_tokens: What the model costs, both or none; they win over
+            the driver's prices.
     """
 
     model_path: Text | None = None
@@ -58,11 +64,27 @@ class ModelConfig(_Table):
     system_prompt: Text = "You are a helpful assistant."
     context_window: Count | None = None
     driver: Annotated[str, Field(strict=True, min_length=1)] | None = None
+    base_url: Text | None = None
+    private_hosts: tuple[Text, ...] = ()
+    usd_per_million_input_tokens: Annotated[Number, Field(ge=0)] | None = None
+    usd_per_million_output_tokens: Annotated[Number, Field(ge=0)] | None = None
 
     @property
     def name(self) -> str:
         """The model's name; empty leaves the choice to the driver."""
         return self.remote_model or self.model_repo or self.model_path or ""
+
+    @property
+    def has_price(self) -> bool:
+        """Does it declare what the model costs?"""
+        return self.usd_per_million_input_tokens is not None and self.usd_per_million_output_tokens is not None
+
+    def declared_cost(self, usage: TokenUsage) -> float | None:
+        """What *usage* costs in USD by the prices declared here; None when there are none."""
+        read, written = self.usd_per_million_input_tokens, self.usd_per_million_output_tokens
+        if read is None or written is None:
+            return None
+        return (usage.input_tokens * read + usage.output_tokens * written) / 1e6
 
 
 class ResourceLimits(_Table):
@@ -207,6 +229,10 @@ def _contradictions(fields: Mapping[str, Any]) -> Iterable[str]:
         problems.append("model.remote_model: privacy is 'sovereign', so no remote model may be used")
     if _get(model, "model_repo") is not None and _get(model, "model_path") is not None:
         problems.append("model.model_repo: set either model_repo or model_path, not both")
+    prices = ("usd_per_million_input_tokens", "usd_per_million_output_tokens")
+    missing = [price for price in prices if _get(model, price) is None]
+    if len(missing) == 1:
+        problems.append(f"model.{missing[0]}: declare both prices of the model, or none")
     servers = _get(fields, "mcp_servers")
     for index, server in enumerate(servers if isinstance(servers, list | tuple) else ()):
         problems += (f"mcp_servers.{index}{problem}" for problem in _server_problems(server, sovereign=sovereign))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from ..core.crash import report
 from ..core.spec import AgentSpec
 from ..errors import CapabilityDenied
 from . import resolve
+from .budget import Account, Budget, FamilyBudget
 from .capability import Spawn
 from .config import SpawnConfig
 from .function_agent import FunctionAgent
@@ -21,10 +24,11 @@ if TYPE_CHECKING:
     from ..core.handle import AgentHandle
     from ..core.spec import RestartPolicy, Runnable
     from .agent import Agent
-    from .ports import LlmDriver, MemorySubstrate
+    from .ports import ClosesIdle, LlmDriver, MemorySubstrate
     from .resolve import FindBuiltIn
 
 FoundT = TypeVar("FoundT")
+NO_ACCOUNT = Account(())
 ToolSource = Tools | Callable[[AgentManifest], Tools] | Iterable[Tool]
 
 
@@ -40,6 +44,7 @@ class Outfit:
     memory: MemorySubstrate | None
     tools: Tools
     tool_source: ToolSource | None
+    account: Account
 
     def build(self, cell: AgentCell) -> Callable[[], Runnable]:
         """Fetch the tools, and return the function that constructs the agent."""
@@ -77,6 +82,8 @@ class Outfitter:
         memory: MemorySubstrate | None,
         tools: ToolSource | None,
         restart: RestartPolicy | None,
+        budget: Budget | None,
+        group_budgets: Mapping[Hashable, Budget],
         find_driver: FindBuiltIn,
         make_registry: Callable[[Iterable[Tool]], Tools],
         admit: Callable[[AgentSpec, AgentCell], AgentHandle[Any]],
@@ -85,6 +92,9 @@ class Outfitter:
         self._memory = memory
         self._tools = tools
         self._restart = restart
+        self._budget = budget
+        self._group_budgets = group_budgets
+        self._drivers: weakref.WeakValueDictionary[int, ClosesIdle] = weakref.WeakValueDictionary()
         self._find_driver = find_driver
         self._make_registry = make_registry
         self._admit = admit
@@ -128,7 +138,7 @@ class Outfitter:
             raise CapabilityDenied(f"depth limit {limit} reached: {cell.label} may start no children")
         manifest = config.manifest.narrowed(parent.manifest)
         manifest._folder = config.manifest.folder
-        spec = self._spec(config, manifest, parent.driver, parent.memory, tools, cell)
+        spec = self._spec(config, manifest, parent.driver, parent.memory, tools, parent)
         return self._admit(spec, cell)
 
     def _spec(
@@ -138,17 +148,20 @@ class Outfitter:
         driver: LlmDriver | None,
         memory: MemorySubstrate | None,
         tools: ToolSource | None,
-        parent: AgentCell | None = None,
+        parent: Agent[Any] | None = None,
     ) -> AgentSpec:
         agent_class = config.agent or self._agent_class(manifest)
         chosen = config.driver if config.driver is not None else self._manifest_driver(manifest)
         driver = driver if chosen is None else chosen
         memory = memory if config.memory is None else config.memory
         tools = tools if config.tools is None else config.tools
-        misfit = resolve.misfit(manifest, agent_class, driver)
+        account = self._account(config, manifest, parent)
+        misfit = resolve.misfit(manifest, agent_class, driver, counts_cost=account.limits_cost)
         if misfit is not None:
             raise misfit
-        outfit = Outfit(self, config, manifest, agent_class, driver, memory, self._no_tools, tools)
+        if hasattr(driver, "close_idle") and id(driver) not in self._drivers:
+            self._remember(driver)
+        outfit = Outfit(self, config, manifest, agent_class, driver, memory, self._no_tools, tools, account)
         return AgentSpec(
             name=manifest.name,
             query=config.query,
@@ -159,8 +172,44 @@ class Outfitter:
             group=config.group,
             tag=config.tag,
             restart=self._restart,
-            max_depth=_max_depth(manifest, parent),
+            max_depth=_max_depth(manifest, None if parent is None else parent._cell),
         )
+
+    def _account(self, config: SpawnConfig, manifest: AgentManifest, parent: Agent[Any] | None) -> Account:
+        """Whom an agent is charged to: a child is charged to all that its parent is charged to, too."""
+        budgets: list[Budget] = []
+        if parent is not None:
+            budgets += parent._outfit.account.budgets
+        elif self._budget is not None:
+            budgets.append(self._budget)
+        if self._group_budgets and config.group in self._group_budgets:
+            budgets.append(self._group_budgets[config.group])
+        if config.budget is not None:
+            budgets.append(config.budget)
+        limits = manifest.resources
+        if limits.max_tokens_budget is not None or limits.max_cost_usd > 0:
+            budgets.append(
+                FamilyBudget(
+                    max_tokens=limits.max_tokens_budget,
+                    max_cost_usd=limits.max_cost_usd or None,
+                    name=f"the budget of {manifest.name} and all below it",
+                )
+            )
+        return Account(budgets) if budgets else NO_ACCOUNT
+
+    def _remember(self, driver: Any) -> None:
+        try:
+            self._drivers[id(driver)] = driver
+        except TypeError:  # a class that allows no weak reference: who made it closes it
+            pass
+
+    def close_idle(self) -> None:
+        """Close the idle connections of all drivers that were used here."""
+        for driver in list(self._drivers.values()):
+            try:
+                driver.close_idle()
+            except Exception:  # noqa: BLE001 - a connection that cannot be closed must not keep a pool open
+                report("closing the idle connections of {} failed", type(driver).__name__)
 
     def _agent_class(self, manifest: AgentManifest) -> type[Agent[Any]]:
         if manifest.agent is None:

@@ -71,11 +71,16 @@ class TokenUsage:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call that the model asks for; ``input`` holds the arguments by name."""
+    """A call that the model asks for; ``input`` holds the arguments by name.
+
+    ``problem`` says why the call cannot be run as it came (its arguments are no JSON, say): the model is told, and no
+    tool is.
+    """
 
     id: str
     name: str
     input: Mapping[str, Any]
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +136,11 @@ Message: TypeAlias = SystemMessage | UserMessage | AssistantMessage | ToolResult
 
 @dataclass(frozen=True, slots=True)
 class CompletionRequest:
-    """One question to a driver. ``model=""`` asks for the driver's own model; ``max_tokens`` bounds the answer."""
+    """One question to a driver. ``model=""`` asks for the driver's own model; ``max_tokens`` bounds the answer.
+
+    ``output_schema``, a JSON Schema, asks for an answer in JSON that fits it. A driver that cannot ask its model for
+    that may leave it out: who asks looks at the answer, and says it in words, too.
+    """
 
     messages: Sequence[Message]
     tools: Sequence[ToolDefinition] = ()
@@ -139,6 +148,7 @@ class CompletionRequest:
     max_tokens: int = 4096
     temperature: float = 0.3
     model: str = ""
+    output_schema: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +193,25 @@ class LlmDriver(Protocol):
 
     def estimate_cost(self, usage: TokenUsage) -> float:
         """What *usage* costs, in USD."""
+
+
+@runtime_checkable
+class PricesModels(Protocol):
+    """A driver that asks several models and knows what each costs; "" is its own. A driver need not be one."""
+
+    def has_price(self, model: str = "") -> bool:
+        """Is the price of *model* known?"""
+
+    def estimate_cost(self, usage: TokenUsage, model: str = "") -> float:
+        """What *usage* of *model* costs, in USD."""
+
+
+@runtime_checkable
+class ClosesIdle(Protocol):
+    """A driver that keeps connections between calls. A pool that closes tells it; it may be used on after that."""
+
+    def close_idle(self) -> None:
+        """Close the connections that no call uses."""
 
 
 # Memory ---------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from ..errors import CapabilityDenied, ManifestError
 from .agent import Agent
 from .importing import load_object
 from .llm_agent import LlmAgent
-from .ports import PrivacyTier, Tool
+from .ports import PricesModels, PrivacyTier, Tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,9 +92,13 @@ def refuse_no_driver(made: object) -> None:
 
 
 def misfit(
-    manifest: AgentManifest, agent: type[Agent[Any]], made: LlmDriver | None
-) -> ValueError | CapabilityDenied | None:
-    """Why this agent cannot work with this driver, or without one; None when it can."""
+    manifest: AgentManifest, agent: type[Agent[Any]], made: LlmDriver | None, *, counts_cost: bool = False
+) -> ValueError | CapabilityDenied | ManifestError | None:
+    """Why this agent cannot work with this driver, or without one; None when it can.
+
+    Args:
+        counts_cost: A budget that it is charged to limits the cost, beside its own manifest.
+    """
     if made is None:
         if not agent.needs_driver:
             return None
@@ -105,10 +109,23 @@ def misfit(
     refuse_no_driver(made)
     tier = PrivacyTier(made.privacy_tier)
     if tier.rank <= manifest.privacy.rank:
-        return None
+        return _unpriced(manifest, made) if counts_cost or manifest.resources.max_cost_usd > 0 else None
     return CapabilityDenied(
         f"agent {manifest.name!r} has privacy {manifest.privacy!s}, but its driver's tier is {tier!s}; "
         "choose another driver, or a more permissive privacy in the manifest"
+    )
+
+
+def _unpriced(manifest: AgentManifest, made: LlmDriver) -> ManifestError | None:
+    """A limit of the cost means nothing while the price is not known. Drivers that say nothing of it have one."""
+    if manifest.model.has_price or not isinstance(made, PricesModels) or made.has_price(manifest.model.name):
+        return None
+    model = manifest.model.name or getattr(made, "model", "of the driver")
+    return ManifestError(
+        [
+            f"resources.max_cost_usd: the cost is limited, but the price of the model {model!r} is not known; declare "
+            "model.usd_per_million_input_tokens and model.usd_per_million_output_tokens (0 if it is free)"
+        ]
     )
 
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from ..core.clock import SYSTEM_CLOCK
 from ..core.crash import text_of
 from ..errors import Cancelled, ToolFailed
+from .budget import Spending
 from .capability import Browser, Network, capability_matches
+from .completion import warn
 from .events import ToolEnded, ToolStarted
 from .guard import VerdictKind
 from .ports import PrivacyTier, ToolResult, ToolResultMessage
@@ -75,7 +77,12 @@ class ToolCaller:
             return f"refused: {call.name} uses the network, and the privacy tier is sovereign"
         verdict = self._guard.check_tool_call(call.name, call.input)
         verdict.enforce()
-        return verdict.message if verdict.kind is VerdictKind.BLOCK else None
+        if verdict.kind is VerdictKind.BLOCK:
+            return verdict.message
+        if call.problem:
+            return f"{call.name} was not called: {call.problem}"
+        warn(self._agent, self._agent._outfit.account.spend(Spending(tool_calls=1)))
+        return None
 
     def _job(self, call: ToolCall, tool: Tool) -> Callable[[CancelToken], ToolResult]:
         agent = self._agent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import Cancelled
@@ -11,11 +12,12 @@ from . import fork
 from .waiter import Waiter
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from .cancel import CancelToken
 
 T = TypeVar("T")
+ItemT = TypeVar("ItemT")
 
 
 class _PrivateLoop:
@@ -52,13 +54,42 @@ def run(coroutine: Coroutine[Any, Any, T], cancel: CancelToken) -> T:
         Cancelled: The token was cancelled.
         BaseException: What the coroutine raised.
     """
-    future = asyncio.run_coroutine_threadsafe(coroutine, private_loop())
-    waiter = Waiter()
-    future.add_done_callback(lambda _: waiter.wake())
-    forget = cancel.on_cancel(waiter.wake)
+    return relay(lambda _: coroutine, _drop, cancel)
+
+
+def relay(
+    make: Callable[[Callable[[ItemT], None]], Coroutine[Any, Any, T]],
+    on_item: Callable[[ItemT], object],
+    cancel: CancelToken,
+) -> T:
+    """Run ``make(put)`` on the private loop, and hand what it puts to *on_item* in this thread, in order.
+
+    So a slow *on_item* holds up nobody but its own caller. A cancel of the token cancels the coroutine, and the caller
+    does not wait for its cleanup.
+
+    Raises:
+        Cancelled: The token was cancelled.
+        BaseException: What the coroutine or *on_item* raised.
+    """
+    line: deque[ItemT] = deque()
+    bell = _Bell()
+
+    def put(item: ItemT) -> None:
+        line.append(item)
+        bell.ring()
+
+    future = asyncio.run_coroutine_threadsafe(make(put), private_loop())
+    future.add_done_callback(lambda _: bell.ring())
+    forget = cancel.on_cancel(bell.ring)
     try:
-        # A plain wait: the thread works for its agent, so its slot is kept.
-        waiter.wait()
+        while not cancel.cancelled:
+            over = future.done()  # looked at first: what was put before the end is in the line by then
+            while line:
+                on_item(line.popleft())
+            if over:
+                break
+            # A plain wait: the thread works for its agent, so its slot is kept.
+            bell.wait(None if cancel.deadline is None else cancel.deadline.remaining())
     finally:
         forget()
         if not future.done():
@@ -66,3 +97,25 @@ def run(coroutine: Coroutine[Any, Any, T], cancel: CancelToken) -> T:
     if cancel.cancelled:
         raise Cancelled(cancel.reason, timed_out=cancel.timed_out)
     return future.result()
+
+
+class _Bell:
+    """Wakes one thread, again and again. Who was woken looks at everything before it waits again: a ring in between is
+    for what it sees then.
+    """
+
+    __slots__ = ("_waiter",)
+
+    def __init__(self) -> None:
+        self._waiter = Waiter()
+
+    def ring(self) -> None:
+        self._waiter.wake()
+
+    def wait(self, timeout: float | None) -> None:
+        self._waiter.wait(timeout)
+        self._waiter = Waiter()
+
+
+def _drop(_: object) -> None:
+    """Nothing is put."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ManifestError
@@ -10,7 +11,11 @@ from ..errors import ManifestError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-BUILT_IN = {"echo": ("function", "echo")}
+BUILT_IN = {
+    "anthropic": ("anthropic", "AnthropicDriver.from_manifest"),
+    "echo": ("function", "echo"),
+    "openai": ("openai", "OpenAIDriver.from_manifest"),
+}
 """Name -> module of this package and factory in it; imported when asked for."""
 
 
@@ -27,5 +32,5 @@ def find_driver(name: str, place: str = "model.driver") -> Callable[[Any], Any]:
         raise ManifestError(
             [f"{place}: no built-in driver {name!r} (known: {known}); name your own as 'package.module:factory'"]
         ) from None
-    found: Callable[[Any], Any] = getattr(importlib.import_module(f".{module}", __package__), factory)
+    found: Callable[[Any], Any] = attrgetter(factory)(importlib.import_module(f".{module}", __package__))
     return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from ..agent.ports import ClosesIdle, PricesModels
 from ..errors import DriverError
 from .base import Driver
 
@@ -67,6 +68,7 @@ class RoutingDriver(Driver):
         drivers = [primary] if fallback is None else [primary, fallback]
         super().__init__(context_window=min(driver.context_window for driver in drivers))
         self.privacy_tier = max((driver.privacy_tier for driver in drivers), key=lambda tier: tier.rank)
+        self._drivers = drivers
         self._primary = primary
         self._fallback = fallback
         self._strategy = strategy
@@ -113,7 +115,19 @@ class RoutingDriver(Driver):
             now = {name: getattr(self._metrics, name) + count for name, count in more.items()}
             self._metrics = replace(self._metrics, **now)
 
-    def estimate_cost(self, usage: TokenUsage) -> float:
+    def estimate_cost(self, usage: TokenUsage, model: str = "") -> float:
         """The higher of the two estimates: who answered is not known here."""
-        drivers = [self._primary] if self._fallback is None else [self._primary, self._fallback]
-        return max(driver.estimate_cost(usage) for driver in drivers)
+        return max(
+            driver.estimate_cost(usage, model) if isinstance(driver, PricesModels) else driver.estimate_cost(usage)
+            for driver in self._drivers
+        )
+
+    def has_price(self, model: str = "") -> bool:
+        """Do both know what *model* costs?"""
+        return all(driver.has_price(model) for driver in self._drivers if isinstance(driver, PricesModels))
+
+    def close_idle(self) -> None:
+        """Close the idle connections of both."""
+        for driver in self._drivers:
+            if isinstance(driver, ClosesIdle):
+                driver.close_idle()

@@ -22,7 +22,7 @@ from .plan import Plan, Step
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from actors import ActorRef, AgentLoopResult, AgentOutcome
+    from actors import ActorRef, AgentOutcome
 
     from .faults import Faults
     from .field import Field
@@ -86,7 +86,7 @@ class _Planned(Agent[Any]):
 class Scholar(_Planned, LlmAgent):
     """A language-model agent; what its driver and its tools do is in ``models``."""
 
-    def run(self, query: str) -> AgentLoopResult:
+    def run(self, query: str) -> Any:
         """Ask the driver, and raise, perhaps."""
         answer = LlmAgent.run(self, query)
         self.raise_at(Place.RUN)

@@ -1,0 +1,63 @@
+"""Answers that are values of a type."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+RETRIES = 3
+"""How often an answer that does not fit is sent back to the model."""
+PROBLEMS = 10
+"""So many of them are told."""
+
+
+class OutputShape:
+    """What the answer has to be: told to the model as a JSON Schema, and checked when it comes.
+
+    Args:
+        output_type: A pydantic model, a dataclass, ``list[int]``: anything that pydantic can validate.
+    """
+
+    def __init__(self, output_type: Any) -> None:
+        self._adapter: TypeAdapter[Any] = TypeAdapter(output_type)
+        self.schema: dict[str, Any] = self._adapter.json_schema()
+
+    @property
+    def native(self) -> dict[str, Any] | None:
+        """The schema as a driver may pass it on: providers take only those of objects."""
+        return self.schema if self.schema.get("type") == "object" else None
+
+    def instructions(self) -> str:
+        """What the system prompt says of it."""
+        schema = json.dumps(self.schema, ensure_ascii=False)
+        return (
+            "Your final answer must be one JSON value that fits this JSON Schema, and nothing else: no words before "
+            f"or after it, no code fence.\n{schema}"
+        )
+
+    def read(self, text: str) -> Any:
+        """The value of *text*.
+
+        Raises:
+            ValueError: It does not fit; the message tells the model what to mend.
+        """
+        try:
+            return self._adapter.validate_json(_json_of(text))
+        except ValidationError as error:
+            details = error.errors(include_url=False, include_context=False, include_input=False)[:PROBLEMS]
+            raise ValueError("; ".join(_problem(detail) for detail in details)) from None
+
+
+def _problem(detail: Any) -> str:
+    place = ".".join(str(part) for part in detail["loc"])
+    return f"{place}: {detail['msg']}" if place else str(detail["msg"])
+
+
+def _json_of(text: str) -> str:
+    """*text* without the fence that models like to put around JSON."""
+    text = text.strip()
+    if text.startswith("```") and text.endswith("```") and "\n" in text:
+        text = text[text.index("\n") : -3].strip()
+    return text

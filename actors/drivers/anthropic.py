@@ -1,0 +1,192 @@
+"""Models behind Anthropic's Messages protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ..agent.context_window import estimate_request
+from ..agent.ports import AssistantMessage, CompletionResponse, StopReason, SystemMessage, ToolResultMessage
+from ..errors import ContextOverflow, InferenceFailed, MalformedAnswer
+from .remote import RemoteDriver, Wording
+from .wording import Calls, ToolNames, usage_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..agent.ports import CompletionRequest, Message
+
+STOPS = {
+    "end_turn": StopReason.END_TURN,
+    "pause_turn": StopReason.END_TURN,
+    "max_tokens": StopReason.MAX_TOKENS,
+    "stop_sequence": StopReason.STOP_SEQUENCE,
+    "tool_use": StopReason.TOOL_USE,
+}
+HOTTEST = 1.0
+"""The highest temperature that the protocol takes."""
+
+
+class AnthropicDriver(RemoteDriver):
+    """Asks any server that speaks Anthropic's Messages, through the official package (extra ``anthropic``).
+
+    The arguments are those of :class:`RemoteDriver`; the environment has ``ANTHROPIC_API_KEY`` and
+    ``ANTHROPIC_BASE_URL``.
+    """
+
+    package: ClassVar[str] = "anthropic"
+    client_class: ClassVar[str] = "AsyncAnthropic"
+    provider: ClassVar[str] = "anthropic"
+    key_variable: ClassVar[str] = "ANTHROPIC_API_KEY"
+    needs_key: ClassVar[bool] = False  # the package has other ways to sign in, and looks for them with the first call
+    usual_window: ClassVar[int] = 200_000
+    optional: ClassVar[tuple[str, ...]] = ("temperature", "output_config")
+
+    def _wording(self, request: CompletionRequest) -> Wording:
+        names = ToolNames.of(request)
+        fields: dict[str, Any] = {
+            "model": request.model or self.model,
+            "messages": _messages(request, names),
+            "max_tokens": request.max_tokens,
+        }
+        if request.system:
+            fields["system"] = request.system
+        if request.tools:
+            fields["tools"] = [
+                {
+                    "name": names.said(tool.name),
+                    "description": tool.description,
+                    "input_schema": {"type": "object", **tool.input_schema},
+                }
+                for tool in request.tools
+            ]
+        if request.output_schema is not None:
+            fields["output_config"] = {"format": {"type": "json_schema", "schema": dict(request.output_schema)}}
+        kept = self._kept(fields, temperature=min(request.temperature, HOTTEST))
+        return Wording(kept, names, estimate_request(request))
+
+    async def _ask(self, client: Any, wording: Wording, put: Callable[[str], None] | None) -> CompletionResponse:
+        answer = _Answer(wording)
+        if put is None:
+            answer.take_whole(await client.messages.create(**wording.fields))
+            return answer.response()
+        stream = await client.messages.create(**wording.fields, stream=True)
+        async for event in stream:
+            answer.take_event(event, put)
+        return answer.response()
+
+
+class _Answer:
+    """One answer, as it comes in. The package checks no types: whatever the server sent stands in its fields."""
+
+    def __init__(self, wording: Wording) -> None:
+        self._wording = wording
+        self._text: list[str] = []
+        self._calls: dict[Any, list[Any]] = {}  # id, name, input
+        self._stop: str | None = None
+        self._tokens: dict[str, Any] = {}
+
+    def take_whole(self, message: Any) -> None:
+        """The answer in one piece."""
+        content = getattr(message, "content", None)
+        if not isinstance(content, list):
+            raise MalformedAnswer("the server's answer has no content")
+        for place, block in enumerate(content):
+            self._begin_block(place, block, given=True)
+        self._stop = getattr(message, "stop_reason", None) or "end_turn"
+        self._count(getattr(message, "usage", None))
+
+    def take_event(self, event: Any, put: Callable[[str], None]) -> None:
+        """An event of a streamed answer; kinds that are not known are passed over."""
+        kind = getattr(event, "type", None)
+        if kind == "message_start":
+            self._count(getattr(getattr(event, "message", None), "usage", None))
+        elif kind == "content_block_start":
+            for text in self._begin_block(getattr(event, "index", None), getattr(event, "content_block", None)):
+                put(text)
+        elif kind == "content_block_delta":
+            self._take_delta(getattr(event, "index", None), getattr(event, "delta", None), put)
+        elif kind == "message_delta":
+            self._stop = getattr(getattr(event, "delta", None), "stop_reason", None) or self._stop
+            self._count(getattr(event, "usage", None))
+
+    def _begin_block(self, place: Any, block: Any, *, given: bool = False) -> list[str]:
+        kind = getattr(block, "type", None)
+        if kind == "tool_use":
+            # While streaming the input comes in pieces of JSON, and what stands here is empty.
+            arguments = getattr(block, "input", None) if given else ""
+            self._calls[place] = [getattr(block, "id", None), getattr(block, "name", None), arguments]
+        text = getattr(block, "text", None) if kind == "text" else None
+        texts = [text] if isinstance(text, str) and text else []
+        self._text += texts
+        return texts
+
+    def _take_delta(self, place: Any, delta: Any, put: Callable[[str], None]) -> None:
+        text = getattr(delta, "text", None)
+        if isinstance(text, str) and text:
+            self._text.append(text)
+            put(text)
+        piece = getattr(delta, "partial_json", None)
+        if isinstance(piece, str) and place in self._calls:
+            self._calls[place][2] += piece
+
+    def _count(self, usage: Any) -> None:
+        for name in ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens"):
+            tokens = getattr(usage, name, None)
+            if isinstance(tokens, int):
+                self._tokens[name] = tokens
+
+    def response(self) -> CompletionResponse:
+        """All of it.
+
+        Raises:
+            InferenceFailed: The model refused.
+            ContextOverflow: The window was full.
+            MalformedAnswer: It broke off.
+        """
+        text = "".join(self._text)
+        if self._stop == "refusal":
+            raise InferenceFailed(f"the model refused: {text or 'it gave no words'}")
+        if self._stop == "model_context_window_exceeded":
+            raise ContextOverflow(self._wording.tokens + 1, self._wording.tokens)
+        if self._stop is None:
+            raise MalformedAnswer("the stream ended before the answer did")
+        calls = Calls(self._wording.names)
+        for id_, name, arguments in self._calls.values():
+            calls.add(id_, name, arguments)
+        stop = StopReason.TOOL_USE if calls.all() else STOPS.get(self._stop, StopReason.END_TURN)
+        if stop is StopReason.TOOL_USE and not calls.all():
+            stop = StopReason.END_TURN
+        read = self._tokens.get("input_tokens")
+        if read is not None:  # what a cache held was read, too
+            read += self._tokens.get("cache_creation_input_tokens", 0) + self._tokens.get("cache_read_input_tokens", 0)
+        usage = usage_of(read, self._tokens.get("output_tokens"), self._wording.tokens, text, calls.all())
+        return CompletionResponse(text, stop, calls.all(), usage)
+
+
+def _messages(request: CompletionRequest, names: ToolNames) -> list[dict[str, Any]]:
+    """The conversation, in turns: results stand in a turn of the user, and neighbours of one side are one turn."""
+    turns: list[dict[str, Any]] = []
+    for message in request.messages:
+        role = "assistant" if isinstance(message, AssistantMessage) else "user"
+        blocks = list(_blocks(message, names))
+        if not blocks:
+            continue
+        if turns and turns[-1]["role"] == role:
+            turns[-1]["content"] += blocks
+        else:
+            turns.append({"role": role, "content": blocks})
+    return turns
+
+
+def _blocks(message: Message, names: ToolNames) -> list[dict[str, Any]]:
+    if isinstance(message, ToolResultMessage):
+        result = {"type": "tool_result", "tool_use_id": message.tool_call_id, "content": message.content}
+        return [{**result, "is_error": True} if message.is_error else result]
+    text = f"[system] {message.content}" if isinstance(message, SystemMessage) else message.content
+    blocks: list[dict[str, Any]] = [{"type": "text", "text": text}] if text.strip() else []
+    if isinstance(message, AssistantMessage):
+        blocks += [
+            {"type": "tool_use", "id": call.id, "name": names.said(call.name), "input": dict(call.input)}
+            for call in message.tool_calls
+        ]
+    return blocks

@@ -1,0 +1,82 @@
+"""The clients of a driver: made on first use, closed when nobody needs their connections."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from ..core import loop
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+ClientT = TypeVar("ClientT")
+T = TypeVar("T")
+
+
+class _Session(Generic[ClientT]):
+    """One client, and how many calls use it."""
+
+    __slots__ = ("client", "loop", "retired", "users")
+
+    def __init__(self, client: ClientT) -> None:
+        self.client = client
+        self.loop = asyncio.get_running_loop()
+        self.users = 0
+        self.retired = False
+
+
+class Sessions(Generic[ClientT]):
+    """Hands out the current client. One that is retired is closed by its last user.
+
+    Threads: everything but :meth:`retire_soon` runs on the private loop, so there are no locks. After a fork the child
+    makes a client of its own: the parent's is left alone.
+    """
+
+    def __init__(self, make: Callable[[], ClientT], close: Callable[[ClientT], Awaitable[Any]]) -> None:
+        self._make = make
+        self._close = close
+        self._current: _Session[ClientT] | None = None
+
+    async def use(self, work: Callable[[ClientT], Awaitable[T]]) -> T:
+        """Do *work* with the client."""
+        session = self._current
+        if session is None or session.loop is not asyncio.get_running_loop():
+            session = self._current = _Session(self._make())
+        session.users += 1
+        try:
+            return await work(session.client)
+        finally:
+            session.users -= 1
+            if session.retired and not session.users:
+                await self._close(session.client)
+
+    async def retire(self) -> None:
+        """Close the connections, at once or with the last call that uses them; later calls open their own."""
+        session, self._current = self._current, None
+        if session is None or session.loop is not asyncio.get_running_loop():
+            return
+        session.retired = True
+        if not session.users:
+            await self._close(session.client)
+
+    def retire_soon(self) -> None:
+        """Retire without waiting for it; from any thread, also from a collection."""
+        session = self._current
+        if session is not None and not session.loop.is_closed():
+            session.loop.call_soon_threadsafe(lambda: session.loop.create_task(self.retire()))
+
+    def is_open(self) -> bool:
+        """Is there a client to be closed?"""
+        return self._current is not None
+
+
+def retire(sessions: Sessions[Any], timeout: float) -> None:
+    """Retire, and wait for it at most *timeout* seconds."""
+    if not sessions.is_open():
+        return
+    future = asyncio.run_coroutine_threadsafe(sessions.retire(), loop.private_loop())
+    try:
+        future.result(timeout)
+    except TimeoutError:
+        pass  # it goes on by itself; nobody needs to wait longer for a connection to say goodbye

@@ -1,0 +1,160 @@
+"""HTTP to a model's server: connects only where it may, reads only so much."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+import httpcore2
+import httpx2
+
+from ..errors import CapabilityDenied, MalformedAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from .endpoint import Endpoint
+
+    Address = tuple[str, int]
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds for a connection; a server that is there takes milliseconds."""
+
+
+def make_client(endpoint: Endpoint, *, timeout: float, max_answer_bytes: int, proxy: str | None) -> httpx2.AsyncClient:
+    """A client for *endpoint*, to be used on the private loop.
+
+    Its bounds are the caller's: as many connections as there are calls, and *timeout* seconds for each wait.
+    """
+    transport = _Transport(endpoint, max_answer_bytes, proxy)
+    # With a transport of its own the client reads no proxy from the environment: data goes where the endpoint says.
+    return httpx2.AsyncClient(
+        transport=transport,
+        timeout=httpx2.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT)),
+        follow_redirects=True,
+        headers={"Accept-Encoding": "identity"},  # a packed answer could unpack to any size
+    )
+
+
+class _Transport(httpx2.AsyncHTTPTransport):
+    """httpx's transport on a pool of connections that asks the endpoint first."""
+
+    def __init__(self, endpoint: Endpoint, max_answer_bytes: int, proxy: str | None) -> None:
+        super().__init__(limits=httpx2.Limits(max_connections=None), proxy=proxy, uds=endpoint.socket)
+        # httpx offers no way to give the pool its network; the pool itself does.
+        pool: Any = self._pool
+        pool._network_backend = _Network(endpoint)  # noqa: SLF001
+        self._max_answer_bytes = max_answer_bytes
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        response = await super().handle_async_request(request)
+        packed = response.headers.get("content-encoding", "identity").strip().lower()
+        if packed not in ("", "identity"):
+            await response.aclose()
+            raise MalformedAnswer(f"the server packed its answer ({packed}), which it was asked not to do")
+        assert isinstance(response.stream, httpx2.AsyncByteStream)
+        response.stream = _Bounded(response.stream, self._max_answer_bytes)
+        return response
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """A body that is read up to a limit."""
+
+    def __init__(self, body: httpx2.AsyncByteStream, limit: int) -> None:
+        self._body = body
+        self._limit = limit
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for chunk in self._body:
+            size += len(chunk)
+            if size > self._limit:
+                raise MalformedAnswer(f"the answer is larger than {self._limit:,} bytes (max_answer_bytes)")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._body.aclose()
+
+
+class _Network(httpcore2.AsyncNetworkBackend):
+    """Connects to what the endpoint allows: the very address that was looked at, not the name once more."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._backend = httpcore2.AnyIOBackend()
+        self._lookups: dict[Address, asyncio.Future[list[str]]] = {}
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        addresses = await self._addresses(host, port, timeout)
+        refusals = [self._endpoint.refuse(host, address) for address in addresses]
+        for refusal in refusals:
+            if refusal is not None:
+                raise CapabilityDenied(refusal)
+        failure: Exception | None = None
+        for address in addresses:
+            try:
+                return await self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                failure = error
+        raise failure or httpcore2.ConnectError(f"{host} has no address")
+
+    async def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
+    ) -> httpcore2.AsyncNetworkStream:
+        return await self._backend.connect_unix_socket(path, timeout, socket_options)
+
+    async def sleep(self, seconds: float) -> None:
+        await self._backend.sleep(seconds)
+
+    async def _addresses(self, host: str, port: int, timeout: float | None) -> list[str]:
+        """What *host* resolves to. Many calls that begin together look it up once."""
+        key = host, port
+        lookup = self._lookups.get(key)
+        if lookup is None:
+            lookup = self._lookups[key] = _look_up(host, port)
+            lookup.add_done_callback(lambda _: self._lookups.pop(key, None))
+        try:
+            return await asyncio.wait_for(asyncio.shield(lookup), timeout)
+        except TimeoutError:
+            raise httpcore2.ConnectTimeout(f"the name {host} was not resolved within {timeout} s") from None
+
+
+def _look_up(host: str, port: int) -> asyncio.Future[list[str]]:
+    """Resolve *host* on a thread that ends with the look-up: the threads of a loop's executor never do."""
+    loop = asyncio.get_running_loop()
+    found: asyncio.Future[list[str]] = loop.create_future()
+
+    def settle(addresses: list[str], error: Exception | None) -> None:
+        if found.cancelled():
+            return
+        if error is None:
+            found.set_result(addresses)
+        else:
+            found.set_exception(error)
+            found.exception()  # seen, also when nobody waits any more
+
+    def resolve() -> None:
+        addresses: list[str] = []
+        failure: Exception | None = None
+        try:
+            entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
+        except (OSError, UnicodeError) as error:
+            failure = httpcore2.ConnectError(f"the name {host} cannot be resolved: {error}")
+        loop.call_soon_threadsafe(settle, addresses, failure)
+
+    try:
+        numeric = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        found.set_result([str(entry[4][0]) for entry in numeric])
+    except (OSError, UnicodeError):
+        threading.Thread(target=resolve, name="actors-resolve", daemon=True).start()
+    return found

@@ -1,0 +1,112 @@
+"""What the providers' dialects share: names that they accept, ids that are unique, arguments that are JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..agent.context_window import estimate_text
+from ..agent.ports import TokenUsage, ToolCall
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ..agent.ports import CompletionRequest
+
+LONGEST_NAME = 64
+NOT_ALLOWED = re.compile(r"[^A-Za-z0-9_-]")
+"""Characters that no provider accepts in the name of a tool."""
+
+
+class ToolNames:
+    """The names of a request's tools as providers accept them, and back.
+
+    Args:
+        names: The real ones, also those that stand in the conversation.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._said: dict[str, str] = {}
+        self._meant: dict[str, str] = {}
+        for name in names:
+            if name in self._said:
+                continue
+            said = plain = (NOT_ALLOWED.sub("_", name) or "_")[:LONGEST_NAME]
+            number = 1
+            while said in self._meant:
+                number += 1
+                said = f"{plain[: LONGEST_NAME - 5]}_{number}"
+            self._said[name] = said
+            self._meant[said] = name
+
+    @classmethod
+    def of(cls, request: CompletionRequest) -> ToolNames:
+        """Those of *request*, of its tools first."""
+        called = [call.name for message in request.messages for call in getattr(message, "tool_calls", ())]
+        return cls([*(tool.name for tool in request.tools), *called])
+
+    def said(self, name: str) -> str:
+        """How the provider is told *name*."""
+        return self._said.get(name, name)
+
+    def meant(self, name: str) -> str:
+        """What the provider's *name* means; one that it made up stays as it is."""
+        return self._meant.get(name, name)
+
+
+class Calls:
+    """Collects the tool calls of one answer.
+
+    Guarantees: each has an id of its own, whatever the server said; arguments that are no JSON object leave ``input``
+    empty and are told in ``problem``, so that the model hears of it.
+    """
+
+    def __init__(self, names: ToolNames) -> None:
+        self._names = names
+        self._calls: list[ToolCall] = []
+        self._ids: set[str] = set()
+
+    def add(self, id_: object, name: object, arguments: object) -> None:
+        """Take one call in."""
+        text = id_ if isinstance(id_, str) and id_ else "call"
+        unique, number = text, 1
+        while unique in self._ids or not unique.strip() or unique == "call":
+            number += 1
+            unique = f"{text}_{number}"
+        self._ids.add(unique)
+        values, problem = _arguments(arguments)
+        meant = self._names.meant(name) if isinstance(name, str) else ""
+        self._calls.append(ToolCall(unique, meant, values, problem))
+
+    def all(self) -> tuple[ToolCall, ...]:
+        """The calls, in the order in which they came."""
+        return tuple(self._calls)
+
+
+def _arguments(given: object) -> tuple[Mapping[str, Any], str]:
+    if isinstance(given, str):
+        if not given.strip():
+            return {}, ""
+        try:
+            given = json.loads(given)
+        except (ValueError, RecursionError) as error:
+            return {}, f"its arguments are not valid JSON ({error}); send the call again with a JSON object"
+    if given is None:
+        return {}, ""
+    if not isinstance(given, Mapping):
+        return {}, f"its arguments must be a JSON object, got {type(given).__name__}; send the call again"
+    return given, ""
+
+
+def usage_of(
+    given_input: object, given_output: object, request_tokens: int, text: str, calls: Sequence[ToolCall]
+) -> TokenUsage:
+    """The tokens that the server counted; estimated where it did not say, so that limits hold all the same."""
+    counted = [isinstance(count, int) and count >= 0 for count in (given_input, given_output)]
+    written = estimate_text(text) + sum(estimate_text(json.dumps(dict(call.input), default=str)) for call in calls)
+    return TokenUsage(
+        int(given_input) if counted[0] else request_tokens,  # type: ignore[call-overload]
+        int(given_output) if counted[1] else max(1, written),  # type: ignore[call-overload]
+    )
