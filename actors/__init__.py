@@ -3,6 +3,7 @@
 from loguru import logger as _logger
 
 from .agent.agent import Agent
+from .agent.budget import Budget, Spending
 from .agent.capability import (
     Browser,
     Capability,
@@ -20,7 +21,7 @@ from .agent.capability import (
 )
 from .agent.config import SpawnConfig
 from .agent.context_window import ContextWindow
-from .agent.events import CompletionFinished, Phase, PhaseChanged, TextDelta, ToolEnded, ToolStarted
+from .agent.events import BudgetWarned, CompletionFinished, Phase, PhaseChanged, TextDelta, ToolEnded, ToolStarted
 from .agent.guard import LoopGuard, Verdict, VerdictKind
 from .agent.llm_agent import AgentLoopResult, LlmAgent
 from .agent.manifest import AgentManifest, McpServer, McpTransport, ModelConfig, ResourceLimits
@@ -73,6 +74,7 @@ from .core.router import Inbox, MessageRouter
 from .core.spec import Backoff, RestartPolicy
 from .core.state import AgentState
 from .drivers.function import FunctionDriver
+from .drivers.limiter import LimiterStats, RateLimiter
 from .drivers.routing import RoutingDriver, RoutingMetrics, RoutingStrategy
 from .drivers.scripted import ScriptedDriver
 from .errors import (
@@ -96,6 +98,7 @@ from .errors import (
     InboxClosed,
     InboxFull,
     InferenceFailed,
+    InvalidOutput,
     IterationsExceeded,
     JoinTimeout,
     MalformedAnswer,
@@ -132,6 +135,7 @@ __all__ = [  # noqa: RUF022 - grouped for people, not sorted
     "AgentState",
     "AgentStatus",
     "Backoff",
+    "Budget",
     "FailurePolicy",
     "LlmAgent",
     "Outcomes",
@@ -139,6 +143,7 @@ __all__ = [  # noqa: RUF022 - grouped for people, not sorted
     "PoolStats",
     "RestartPolicy",
     "SpawnConfig",
+    "Spending",
     "ThreadDump",
     # Actors and messages
     "Actor",
@@ -201,7 +206,9 @@ __all__ = [  # noqa: RUF022 - grouped for people, not sorted
     # Drivers, memory, tools
     "FunctionDriver",
     "InMemorySubstrate",
+    "LimiterStats",
     "ProcessResult",
+    "RateLimiter",
     "RoutingDriver",
     "RoutingMetrics",
     "RoutingStrategy",
@@ -217,6 +224,7 @@ __all__ = [  # noqa: RUF022 - grouped for people, not sorted
     "AgentResumed",
     "AgentStalled",
     "AgentStarted",
+    "BudgetWarned",
     "CompletionFinished",
     "Event",
     "MessageSent",
@@ -246,6 +254,7 @@ __all__ = [  # noqa: RUF022 - grouped for people, not sorted
     "InboxClosed",
     "InboxFull",
     "InferenceFailed",
+    "InvalidOutput",
     "IterationsExceeded",
     "JoinTimeout",
     "MalformedAnswer",

@@ -55,7 +55,13 @@ Out = Annotated[
 Events = Annotated[str | None, typer.Option(metavar="FILE.jsonl", help="One line for each event.")]
 Driver = Annotated[
     str | None,
-    typer.Option(metavar="MODULE:FACTORY", help="What answers in place of the manifest's driver."),
+    typer.Option(
+        metavar="NAME", help="What answers in place of the manifest's driver: openai, anthropic, module:factory."
+    ),
+]
+Model = Annotated[str | None, typer.Option(metavar="NAME", help="The model, as its server calls it.")]
+BaseUrl = Annotated[
+    str | None, typer.Option(metavar="URL", help="Where the model's server is. Its key is in the environment.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")]
 Verbose = Annotated[
@@ -103,6 +109,8 @@ def run(
     out: Out = None,
     events: Events = None,
     driver: Driver = None,
+    model: Model = None,
+    base_url: BaseUrl = None,
     quiet: Quiet = False,
     verbose: Verbose = 0,
 ) -> None:
@@ -120,6 +128,8 @@ def run(
         out=out,
         events=events,
         driver=driver,
+        model=model,
+        base_url=base_url,
         quiet=quiet,
         verbose=verbose,
     )
@@ -128,6 +138,25 @@ def run(
         from .run import run as run_agents
 
         return run_agents(asked)
+
+    carry_out(command)
+
+
+@app.command()
+def chat(
+    manifest: Manifest,
+    driver: Driver = None,
+    model: Model = None,
+    base_url: BaseUrl = None,
+    timeout: Timeout = None,
+) -> None:
+    """Talk with an agent: it answers as it thinks, and remembers what was said."""
+
+    def command() -> int:
+        from .chat import chat as talk
+        from .recipe import ModelChoice
+
+        return talk(manifest, ModelChoice(driver, model, base_url), timeout=timeout)
 
     carry_out(command)
 

@@ -24,6 +24,8 @@ class RunOptions:
     out: str | None = None
     events: str | None = None
     driver: str | None = None
+    model: str | None = None
+    base_url: str | None = None
     quiet: bool = False
     verbose: int = 0
 

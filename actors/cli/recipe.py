@@ -23,6 +23,35 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """Who answers in place of what the manifest says: the options of the command line. None leaves it as it is.
+
+    Args:
+        driver: A built-in name or ``package.module:factory``.
+        model: What the server calls the model.
+        base_url: Where the server is.
+    """
+
+    driver: str | None = None
+    model: str | None = None
+    base_url: str | None = None
+
+    def applied_to(self, manifest: AgentManifest) -> AgentManifest:
+        """*manifest*, with the model and the server that were chosen."""
+        changes: dict[str, Any] = {}
+        if self.model is not None:
+            changes |= {"remote_model": self.model, "model_repo": None, "model_path": None}
+        if self.base_url is not None:
+            changes["base_url"] = self.base_url
+        if not changes:
+            return manifest
+        return manifest.model_copy(update={"model": manifest.model.model_copy(update=changes)})
+
+
+NO_CHOICE = ModelChoice()
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """A manifest, and the class and the driver that all its agents share."""
 
@@ -72,17 +101,18 @@ def load_manifest(path: str) -> AgentManifest:
         raise RefusedError(*(f"{path}: {problem}" for problem in problems)) from None
 
 
-def prepare(manifest: AgentManifest, *, place: str, driver: str | None = None) -> Recipe:
+def prepare(manifest: AgentManifest, *, place: str, choice: ModelChoice = NO_CHOICE) -> Recipe:
     """Import all that *manifest* names, and make its driver.
 
     Args:
         manifest: From :func:`load_manifest`.
         place: Its path, for messages.
-        driver: A built-in name or ``package.module:factory``; wins over the manifest's.
+        choice: Wins over the manifest.
 
     Raises:
         RefusedError: With every problem.
     """
+    manifest, driver = choice.applied_to(manifest), choice.driver
     found = resolve.problems(manifest, find_driver)
     if driver is not None:
         found = [problem for problem in found if not problem.startswith(resolve.DRIVER)]
@@ -100,7 +130,7 @@ def prepare(manifest: AgentManifest, *, place: str, driver: str | None = None) -
     return Recipe(manifest, agent, made)
 
 
-def prepare_all(paths: Sequence[str], *, driver: str | None = None) -> list[Recipe]:
+def prepare_all(paths: Sequence[str], *, choice: ModelChoice = NO_CHOICE) -> list[Recipe]:
     """Load and prepare every manifest.
 
     Raises:
@@ -110,7 +140,7 @@ def prepare_all(paths: Sequence[str], *, driver: str | None = None) -> list[Reci
     problems: list[str] = []
     for path in paths:
         try:
-            recipes.append(prepare(load_manifest(path), place=path, driver=driver))
+            recipes.append(prepare(load_manifest(path), place=path, choice=choice))
         except RefusedError as error:
             problems.extend(error.problems)
     if problems:

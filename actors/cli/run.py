@@ -20,7 +20,7 @@ from .jsonl import refuse_clashes
 from .log import log_lines
 from .options import STANDARD_STREAM
 from .progress import open_progress
-from .recipe import prepare_all
+from .recipe import ModelChoice, prepare_all
 from .refusal import OutputLostError, RefusedError
 from .results import ResultsFile
 from .summary import show
@@ -56,7 +56,7 @@ def run(options: RunOptions) -> int:
         {"--out": options.out, "--events": options.events},
         {"--input": options.input, **{f"manifest {path}": path for path in options.manifests}},
     )
-    recipes = prepare_all(options.manifests, driver=options.driver)
+    recipes = prepare_all(options.manifests, choice=ModelChoice(options.driver, options.model, options.base_url))
     written = frozenset(os.path.realpath(path) for path in (options.out, options.events) if path)
     interrupt = Interrupt()
     source = open_source(options, read=interrupt.read, skip=written)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import Cancelled
@@ -20,12 +22,55 @@ T = TypeVar("T")
 ItemT = TypeVar("ItemT")
 
 
+class _FleetingThreads(ThreadPoolExecutor):
+    """Runs the blocking jobs of the loop (a name to be looked up) on threads that end when nothing is left to do.
+
+    Those of an ordinary executor stay for ever, and after a pool is closed no thread is to be left but the loop's.
+
+    Locks: ``_changing`` guards ``_jobs`` and ``_busy``.
+    """
+
+    MOST = 8
+
+    def __init__(self) -> None:
+        super().__init__(max_workers=1)  # asyncio insists on the class; its own threads are never started
+        self._changing = threading.Lock()
+        self._jobs: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._busy = 0
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run it as soon as a thread is free."""
+        future: Future[Any] = Future()
+        with self._changing:
+            self._jobs.append((future, partial(fn, *args, **kwargs)))
+            if self._busy == self.MOST:
+                return future
+            self._busy += 1
+        threading.Thread(target=self._work, name="actors-loop-job", daemon=True).start()
+        return future
+
+    def _work(self) -> None:
+        while True:
+            with self._changing:
+                if not self._jobs:
+                    self._busy -= 1
+                    return
+                future, job = self._jobs.popleft()
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(job())
+                except BaseException as error:  # noqa: BLE001 - it is the awaiter's
+                    future.set_exception(error)
+            del future, job
+
+
 class _PrivateLoop:
     """An event loop on a daemon thread. No loop of the host is touched."""
 
     def __init__(self) -> None:
         self.generation = fork.generation()
         self.loop = asyncio.new_event_loop()
+        self.loop.set_default_executor(_FleetingThreads())
         self.thread = threading.Thread(target=self._run, name="actors-loop", daemon=True)
         self.thread.start()
 

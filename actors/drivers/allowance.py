@@ -7,12 +7,14 @@ from collections import deque
 from dataclasses import dataclass
 
 MINUTE = 60.0
-LOOK_BACK = 10
-"""How many of the latest answers tell whether the provider is overrun."""
-LEAST_ANSWERS = 6
-"""Fewer answers tell nothing."""
+WEIGHT = 0.05
+"""What the latest answer counts for in the share of refusals: about the last 20 make it."""
 OVERRUN = 0.6
-"""The share of refusals above which the window is halved: single refusals among many answers are no overload."""
+"""The share of refusals above which the window is halved: refusals among many answers are no overload, and a server
+that refuses three calls of ten at random must not bring all to a halt.
+"""
+IN_A_ROW = 4
+"""So many refusals without an answer between them mean all: then its word on when to come back holds for everybody."""
 HALVE_EVERY = 1.0
 """Seconds that a new window has to show whether it is small enough."""
 FIRST_PAUSE = 0.5
@@ -38,7 +40,7 @@ class Allowance:
 
     Guarantees: in any 60 seconds no more calls and tokens begin than allowed (a call that alone needs more tokens than
     a minute has waits until nothing else counts). ``window``, how many calls may be in flight, is halved at most once a
-    second, when most answers are refusals, and grows by one for each ``window`` answers.
+    second, while most answers are refusals, and grows by one for each ``window`` answers.
 
     Locks: none; its limiter's lock guards it. All times are monotonic seconds.
     """
@@ -65,14 +67,15 @@ class Allowance:
         self.paused_until = 0.0
         self._past: deque[Started] = deque()
         self._past_tokens = 0
-        self._answers: deque[bool] = deque(maxlen=LOOK_BACK)  # True: refused
-        self._halved_at = -HALVE_EVERY
+        self._share = 0.0  # of refusals, lately
         self._in_a_row = 0
+        self._halved_at = -HALVE_EVERY
+        self._pauses = 0
         self._next_at = 0.0
 
     def wait(self, tokens: int, now: float) -> float | None:
         """Seconds until a call of *tokens* may begin; 0: now; None: not before another call ends."""
-        if self.in_flight >= max(1.0, self.window // 1):
+        if self.in_flight + 1 > max(1.0, self.window):
             return None
         return max(0.0, self.paused_until - now, self._next_at - now, self._minute(tokens, now))
 
@@ -116,8 +119,8 @@ class Allowance:
 
     def answered(self) -> None:
         """The provider took the call."""
-        self._answers.append(False)
-        self._in_a_row = 0
+        self._share *= 1 - WEIGHT
+        self._in_a_row = self._pauses = 0
         if self.window < self._most:
             self.window = min(self._most, self.window + 1 / self.window)
 
@@ -125,27 +128,20 @@ class Allowance:
         """The provider refused the call (429), or had no capacity for it.
 
         Args:
-            retry_after: Seconds that it asked to wait: then nobody calls before. None: it did not say.
+            retry_after: Seconds that it asked to wait; None: it did not say.
         """
         self.refusals += 1
-        self._answers.append(True)
-        overrun = self._halve_if_overrun(now)
-        if retry_after is not None:
+        self._in_a_row += 1
+        self._share += WEIGHT * (1 - self._share)
+        overrun = self._share > OVERRUN and now - self._halved_at >= HALVE_EVERY
+        if overrun:
+            self._halved_at = now
+            self.window = max(1.0, min(self.window, self.in_flight + 1.0) / 2)
+        if retry_after is not None and self._in_a_row >= IN_A_ROW:
             self.pause(now, retry_after)
         elif overrun:
-            self._in_a_row += 1
-            self.pause(now, min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (self._in_a_row - 1)))
-
-    def _halve_if_overrun(self, now: float) -> bool:
-        answers = self._answers
-        if len(answers) < LEAST_ANSWERS or sum(answers) <= OVERRUN * len(answers):
-            return False
-        if now - self._halved_at < HALVE_EVERY:
-            return False
-        self._halved_at = now
-        self.window = max(1.0, min(self.window, self.in_flight + 1.0) / 2)
-        answers.clear()
-        return True
+            self.pause(now, min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**self._pauses))
+            self._pauses += 1
 
     def pause(self, now: float, seconds: float) -> None:
         """Nobody calls for *seconds*."""

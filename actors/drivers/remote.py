@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 REFUSALS = 8
 """How often one call is refused (429) and asked again before that counts as a failure."""
-REFUSED = Backoff(base=0.5, factor=2.0, maximum=30.0, jitter=0.5)
+REFUSED = Backoff(base=0.5, factor=2.0, maximum=4.0, jitter=0.5)
 """The wait of one that was refused, where the server does not say."""
 ANSWER_BYTES = 32 * 1024 * 1024
 NO_KEY = "none"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import threading
 from typing import TYPE_CHECKING, Any
 
 import httpcore2
@@ -120,7 +119,7 @@ class _Network(httpcore2.AsyncNetworkBackend):
         key = host, port
         lookup = self._lookups.get(key)
         if lookup is None:
-            lookup = self._lookups[key] = _look_up(host, port)
+            lookup = self._lookups[key] = asyncio.ensure_future(_look_up(host, port))
             lookup.add_done_callback(lambda _: self._lookups.pop(key, None))
         try:
             return await asyncio.wait_for(asyncio.shield(lookup), timeout)
@@ -128,33 +127,9 @@ class _Network(httpcore2.AsyncNetworkBackend):
             raise httpcore2.ConnectTimeout(f"the name {host} was not resolved within {timeout} s") from None
 
 
-def _look_up(host: str, port: int) -> asyncio.Future[list[str]]:
-    """Resolve *host* on a thread that ends with the look-up: the threads of a loop's executor never do."""
-    loop = asyncio.get_running_loop()
-    found: asyncio.Future[list[str]] = loop.create_future()
-
-    def settle(addresses: list[str], error: Exception | None) -> None:
-        if found.cancelled():
-            return
-        if error is None:
-            found.set_result(addresses)
-        else:
-            found.set_exception(error)
-            found.exception()  # seen, also when nobody waits any more
-
-    def resolve() -> None:
-        addresses: list[str] = []
-        failure: Exception | None = None
-        try:
-            entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
-        except (OSError, UnicodeError) as error:
-            failure = httpcore2.ConnectError(f"the name {host} cannot be resolved: {error}")
-        loop.call_soon_threadsafe(settle, addresses, failure)
-
+async def _look_up(host: str, port: int) -> list[str]:
     try:
-        numeric = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-        found.set_result([str(entry[4][0]) for entry in numeric])
-    except (OSError, UnicodeError):
-        threading.Thread(target=resolve, name="actors-resolve", daemon=True).start()
-    return found
+        entries = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpcore2.ConnectError(f"the name {host} cannot be resolved: {error}") from error
+    return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
