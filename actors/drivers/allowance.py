@@ -64,14 +64,14 @@ class Allowance:
         self.window = self._most
         self.in_flight = 0
         self.refusals = 0
-        self.paused_until = 0.0
+        self.paused_until = float("-inf")
         self._past: deque[Started] = deque()
         self._past_tokens = 0
         self._share = 0.0  # of refusals, lately
         self._in_a_row = 0
         self._halved_at = -HALVE_EVERY
         self._pauses = 0
-        self._next_at = 0.0
+        self._next_at = float("-inf")
 
     def wait(self, tokens: int, now: float) -> float | None:
         """Seconds until a call of *tokens* may begin; 0: now; None: not before another call ends."""
@@ -82,19 +82,19 @@ class Allowance:
     def _minute(self, tokens: int, now: float) -> float:
         """Seconds until the last minute has room."""
         past = self._past
-        while past and past[0].at <= now - MINUTE:
+        while past and now - past[0].at >= MINUTE:
             over = past.popleft()
             over.counts = False
             self._past_tokens -= over.tokens
         wait = 0.0
         if self._requests is not None and len(past) >= self._requests:
-            wait = past[len(past) - self._requests].at + MINUTE - now
+            wait = MINUTE - (now - past[len(past) - self._requests].at)
         if self._tokens is not None and past and self._past_tokens + tokens > self._tokens:
             left = self._past_tokens
             for started in past:
                 left -= started.tokens
                 if left + tokens <= self._tokens or left <= 0:
-                    wait = max(wait, started.at + MINUTE - now)
+                    wait = max(wait, MINUTE - (now - started.at))
                     break
         return wait
 

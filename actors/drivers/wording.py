@@ -104,7 +104,9 @@ def usage_of(
     given_input: object, given_output: object, request_tokens: int, text: str, calls: Sequence[ToolCall]
 ) -> TokenUsage:
     """The tokens that the server counted; estimated where it did not say, so that limits hold all the same."""
-    counted = [isinstance(count, int) and count >= 0 for count in (given_input, given_output)]
+    counted = [
+        isinstance(count, int) and not isinstance(count, bool) and count >= 0 for count in (given_input, given_output)
+    ]
     written = estimate_text(text) + sum(estimate_text(json.dumps(dict(call.input), default=str)) for call in calls)
     return TokenUsage(
         int(given_input) if counted[0] else request_tokens,  # type: ignore[call-overload]

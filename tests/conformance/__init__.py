@@ -1,0 +1,1 @@
+"""Every implementation of a port passes the suite of the port."""

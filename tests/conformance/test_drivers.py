@@ -1,0 +1,85 @@
+"""Every driver of ours passes the suite that users' own drivers may pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors import (
+    CompletionResponse,
+    DriverError,
+    FunctionDriver,
+    LlmDriver,
+    Overloaded,
+    RateLimited,
+    RoutingDriver,
+    ScriptedDriver,
+)
+from actors.drivers.anthropic import AnthropicDriver
+from actors.drivers.openai import OpenAIDriver
+from actors.testing import DriverConformance
+from tests.drivers.provider import Provider, Reply, failure, hang
+
+MODEL = "test-model"
+
+
+class TestScripted(DriverConformance):
+    def driver_that_answers(self, *answers: Any) -> LlmDriver:
+        return ScriptedDriver(answers, default=answers[-1])
+
+    def driver_that_hangs(self) -> LlmDriver | None:
+        return ScriptedDriver([], latency=600, default="late")
+
+
+class TestFunction(DriverConformance):
+    def driver_that_answers(self, *answers: Any) -> LlmDriver:
+        left = list(answers)
+
+        def answer(_: Any) -> CompletionResponse:
+            following = left.pop(0) if len(left) > 1 else left[0]
+            if isinstance(following, DriverError):
+                raise following
+            return following
+
+        return FunctionDriver(answer)
+
+    def driver_that_hangs(self) -> None:
+        """A function answers when it returns."""
+
+
+class TestRouting(TestScripted):
+    def driver_that_answers(self, *answers: Any) -> LlmDriver:
+        return RoutingDriver(super().driver_that_answers(*answers))
+
+    def driver_that_hangs(self) -> LlmDriver:
+        return RoutingDriver(ScriptedDriver([], latency=600, default="late"))
+
+
+def as_reply(answer: Any) -> Any:
+    """How a server fails so."""
+    if isinstance(answer, RateLimited):
+        return failure(429, kind="rate_limit_error", retry_after=str(answer.retry_after))
+    if isinstance(answer, Overloaded):
+        return failure(503)
+    return failure(400, "never", "invalid_request_error") if isinstance(answer, DriverError) else answer
+
+
+class TestOpenAI(DriverConformance):
+    def _asking(self, *replies: Reply | CompletionResponse) -> LlmDriver:
+        provider = self.cleanup.enter_context(Provider(replies))
+        driver = OpenAIDriver(MODEL, base_url=provider.url)
+        self.cleanup.callback(driver.close_idle)
+        return driver
+
+    def driver_that_answers(self, *answers: Any) -> LlmDriver:
+        return self._asking(*map(as_reply, answers))
+
+    def driver_that_hangs(self) -> LlmDriver:
+        return self._asking(hang(after=2))
+
+
+class TestAnthropic(TestOpenAI):
+    def _asking(self, *replies: Reply | CompletionResponse) -> LlmDriver:
+        provider = self.cleanup.enter_context(Provider(replies))
+        driver = AnthropicDriver(MODEL, base_url=provider.root)
+        self.cleanup.callback(driver.close_idle)
+        return driver
