@@ -64,7 +64,9 @@ def test_a_local_socket_is_this_machine() -> None:
     assert Endpoint.of("http://anything/v1", privacy="sovereign", socket="/run/llm").tier is PrivacyTier.SOVEREIGN
 
 
-@pytest.mark.parametrize("url", ["", "localhost:80", "ftp://host/", "http://", "http:///v1", "http://h:port/", "//h/v1"])
+@pytest.mark.parametrize(
+    "url", ["", "localhost:80", "ftp://host/", "http://", "http:///v1", "http://h:port/", "//h/v1"]
+)
 def test_what_is_no_url(url: str) -> None:
     """Is refused, with the form that it must have."""
     with pytest.raises(ValueError, match="base_url"):

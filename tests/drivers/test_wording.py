@@ -24,7 +24,9 @@ def test_names_go_and_come_back() -> None:
 def test_names_of_a_conversation() -> None:
     """Also those of earlier calls of tools that are not there any more."""
     call = ToolCall("1", "old.tool", {})
-    request = CompletionRequest((UserMessage("q"), AssistantMessage("", (call,))), (ToolDefinition("new.tool", "", {}),))
+    request = CompletionRequest(
+        (UserMessage("q"), AssistantMessage("", (call,))), (ToolDefinition("new.tool", "", {}),)
+    )
     names = ToolNames.of(request)
     assert (names.said("old.tool"), names.said("new.tool")) == ("old_tool", "new_tool")
 

@@ -1,0 +1,614 @@
+"""Both drivers that ask a server: what they send, what they make of what comes back, and how a call ends."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from actors import (
+    AgentManifest,
+    AgentPool,
+    AssistantMessage,
+    Cancelled,
+    CancelToken,
+    CapabilityDenied,
+    CompletionRequest,
+    CompletionResponse,
+    ContextOverflow,
+    Deadline,
+    InferenceFailed,
+    MalformedAnswer,
+    ManifestError,
+    ModelNotFound,
+    NetworkError,
+    Overloaded,
+    PrivacyTier,
+    RateLimited,
+    RateLimiter,
+    SpawnConfig,
+    StopReason,
+    TextDelta,
+    TokenUsage,
+    ToolCall,
+    ToolDefinition,
+    ToolResultMessage,
+    UserMessage,
+)
+from actors.drivers import remote
+from actors.drivers.anthropic import AnthropicDriver
+from actors.drivers.openai import OpenAIDriver
+from actors.drivers.remote import RemoteDriver
+from tests.drivers.provider import Answer, Asked, Provider, Reply, failure, hang, reply, say
+
+Connect = Callable[..., RemoteDriver]
+ASK = CompletionRequest((UserMessage("hi"),), max_tokens=50)
+ADD = ToolDefinition("math.add", "Adds.", {"type": "object", "properties": {"a": {"type": "integer"}}})
+
+
+@pytest.fixture(params=[OpenAIDriver, AnthropicDriver])
+def kind(request: pytest.FixtureRequest) -> type[RemoteDriver]:
+    """Each of the drivers."""
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def serve() -> Any:
+    """``serve(*answers)`` starts a server; with one function, that decides."""
+    running: list[Provider] = []
+
+    def start(*answers: Answer | Callable[[Asked], Answer]) -> Provider:
+        first = answers[0]
+        running.append(Provider(first if callable(first) else answers).__enter__())  # type: ignore[arg-type]
+        return running[-1]
+
+    yield start
+    for provider in running:
+        provider.__exit__()
+
+
+@pytest.fixture
+def connect(kind: type[RemoteDriver]) -> Any:
+    """``connect(provider)`` makes a driver; its connections are closed at the end."""
+    made: list[RemoteDriver] = []
+
+    def make(provider: Provider, **options: Any) -> RemoteDriver:
+        options.setdefault("base_url", provider.url if kind is OpenAIDriver else provider.root)
+        made.append(kind("test-model", **options))
+        return made[-1]
+
+    yield make
+    for driver in made:
+        driver.close_idle()
+
+
+def both(driver: RemoteDriver, request: CompletionRequest = ASK) -> list[Callable[[], CompletionResponse]]:
+    """The two ways to ask."""
+    return [
+        lambda: driver.complete(request, cancel=CancelToken(Deadline.after(20))),
+        lambda: driver.stream(request, lambda _: None, cancel=CancelToken(Deadline.after(20))),
+    ]
+
+
+# What is sent -----------------------------------------------------------------------------------------------------
+
+
+def test_what_a_server_is_asked(serve: Any, connect: Connect) -> None:
+    """The conversation, the tools under names that it takes, and the bounds; once, with nothing asked again."""
+    provider = serve("yes")
+    call = ToolCall("c1", "math.add", {"a": 1})
+    request = CompletionRequest(
+        (UserMessage("q"), AssistantMessage("", (call,)), ToolResultMessage("c1", "2"), UserMessage("and?")),
+        (ADD,),
+        "Be brief.",
+        max_tokens=77,
+        temperature=0.5,
+    )
+    connect(provider, headers={"x-team": "blue"}, options={"top_k": 5}).complete(request, cancel=CancelToken())
+    (asked,) = provider.asked
+    body = asked.body
+    assert asked.headers["x-team"] == "blue"
+    assert (body["model"], body["max_tokens"], body["temperature"], body["top_k"]) == ("test-model", 77, 0.5, 5)
+    text = str(body)
+    assert "math_add" in text
+    assert "math.add" not in text
+    if asked.is_anthropic:
+        assert body["system"] == "Be brief."
+        assert [turn["role"] for turn in body["messages"]] == ["user", "assistant", "user"]
+        assert [block["type"] for block in body["messages"][2]["content"]] == ["tool_result", "text"]
+    else:
+        assert [message["role"] for message in body["messages"]] == ["system", "user", "assistant", "tool", "user"]
+        assert body["messages"][2]["tool_calls"][0]["function"]["arguments"] == '{"a": 1}'
+
+
+def test_the_names_of_tools_come_back_as_they_were(serve: Any, connect: Connect) -> None:
+    """The agent looks for its own name."""
+    answer = CompletionResponse("", StopReason.TOOL_USE, (ToolCall("c", "math_add", {"a": 2}),), TokenUsage(1, 1))
+    for ask in both(connect(serve(answer)), CompletionRequest((UserMessage("q"),), (ADD,))):
+        assert ask().tool_calls[0].name == "math.add"
+
+
+def test_a_request_may_name_another_model(serve: Any, connect: Connect) -> None:
+    """Of the same server."""
+    provider = serve("yes")
+    connect(provider).complete(CompletionRequest((UserMessage("q"),), model="other"), cancel=CancelToken())
+    assert provider.asked[0].body["model"] == "other"
+
+
+def test_an_answer_of_a_schema_is_asked_for(serve: Any, connect: Connect) -> None:
+    """In the words of the provider."""
+    provider = serve("{}")
+    schema = {"type": "object", "properties": {}}
+    connect(provider).complete(CompletionRequest((UserMessage("q"),), output_schema=schema), cancel=CancelToken())
+    body = provider.asked[0].body
+    if provider.asked[0].is_anthropic:
+        assert body["output_config"] == {"format": {"type": "json_schema", "schema": schema}}
+    else:
+        assert body["response_format"]["json_schema"]["schema"] == schema
+
+
+def test_what_a_server_does_not_know_is_left_out_from_then_on(serve: Any, connect: Connect) -> None:
+    """It is asked once more without it; what it refuses for another reason is not."""
+    refusing = failure(400, "Unsupported parameter: 'temperature'", "invalid_request_error")
+    provider = serve(lambda asked: refusing if "temperature" in asked.body else "yes")
+    driver = connect(provider)
+    assert [ask().text for ask in both(driver)] == ["yes", "yes"]
+    assert ["temperature" in asked.body for asked in provider.asked] == [True, False, False]
+
+
+def test_usage_is_asked_for_while_streaming(serve: Any) -> None:
+    """A server that knows no such option is asked without it."""
+    refusing = failure(400, "unknown field stream_options", "invalid_request_error")
+    provider = serve(lambda asked: refusing if "stream_options" in asked.body else "yes")
+    driver = OpenAIDriver("m", base_url=provider.url)
+    assert both(driver)[1]().text == "yes"
+    assert provider.asked[0].body["stream_options"] == {"include_usage": True}
+    assert len(provider.asked) == 2
+    driver.close_idle()
+
+
+# What comes back --------------------------------------------------------------------------------------------------
+
+OVERFLOW = "This model's maximum context length is 4,096 tokens. However, you requested 5,000 tokens"
+FAILURES: list[tuple[Reply, type[Exception], str]] = [
+    (failure(400, "bad field"), InferenceFailed, "HTTP 400: bad field"),
+    (failure(400, OVERFLOW, "context_length_exceeded"), ContextOverflow, "5000 tokens required, 4096 available"),
+    (failure(413, "too long"), ContextOverflow, "context overflow"),
+    (failure(401, "who?"), InferenceFailed, "check the API key"),
+    (failure(403, "no"), InferenceFailed, "check the API key"),
+    (failure(404, "no such model"), ModelNotFound, "model 'test-model'"),
+    (failure(408, "slow"), NetworkError, "HTTP 408"),
+    (failure(409, "wait"), Overloaded, "HTTP 409"),
+    (failure(422, "no"), InferenceFailed, "HTTP 422"),
+    (failure(429, "You exceeded your current quota", "insufficient_quota"), InferenceFailed, "no quota left"),
+    (failure(500), Overloaded, "HTTP 500"),
+    (failure(503, retry_after="7"), Overloaded, "HTTP 503"),
+    (failure(529, "busy", "overloaded_error"), Overloaded, "HTTP 529: busy"),
+    (Reply([b"{nope"]), MalformedAnswer, "."),
+    (Reply([b"<html>hello"], content_type="text/html"), MalformedAnswer, "."),
+    (Reply([b"\xff\xfe\x00"]), MalformedAnswer, "."),
+    (reply({}), MalformedAnswer, "."),
+    (reply([]), MalformedAnswer, "."),
+    (reply(None), MalformedAnswer, "."),
+    (reply({"choices": [], "content": None}), MalformedAnswer, "."),
+    (reply({"choices": [None], "content": "x"}), MalformedAnswer, "."),
+    (Reply([b"x"], headers={"content-encoding": "gzip"}), MalformedAnswer, "gzip"),
+]
+
+
+@pytest.mark.parametrize(("answer", "error", "words"), FAILURES)
+def test_failures_are_ours(serve: Any, connect: Connect, answer: Reply, error: type[Exception], words: str) -> None:
+    """Of the right class, with the server's words, asked once; while streaming, too."""
+    provider = serve(answer)
+    for number, ask in enumerate(both(connect(provider)), 1):
+        with pytest.raises(error, match=words) as caught:
+            ask()
+        assert type(caught.value) is error
+        assert len(provider.asked) == number
+
+
+def test_the_cause_is_kept(serve: Any, connect: Connect) -> None:
+    """What the package raised stands below, and how long the server asks to wait."""
+    with pytest.raises(Overloaded) as caught:
+        both(connect(serve(failure(503, retry_after="7"))))[0]()
+    assert caught.value.retry_after == 7.0
+    assert "APIStatusError" in {cls.__name__ for cls in type(caught.value.__cause__).__mro__}
+
+
+@pytest.mark.parametrize("pieces", [0, 1, 2, 3, 5])
+def test_a_connection_that_breaks(serve: Any, connect: Connect, pieces: int) -> None:
+    """In the middle of an answer, or before: a network error, never half an answer."""
+    provider = serve(lambda asked: say("one two three four five six", asked, cut_after=pieces))
+    for ask in both(connect(provider)):
+        with pytest.raises((NetworkError, MalformedAnswer)):
+            ask()
+
+
+def test_a_stream_that_just_ends_is_no_answer(serve: Any, connect: Connect) -> None:
+    """Without its last pieces: some servers end so when they fail."""
+
+    def ends_early(asked: Asked) -> Reply:
+        whole = say("one two three", asked)
+        whole.pieces = whole.pieces[:3]
+        return whole
+
+    with pytest.raises(MalformedAnswer, match="ended before the answer did"):
+        both(connect(serve(ends_early)))[1]()
+
+
+def test_an_error_in_the_middle_of_a_stream(serve: Any, connect: Connect) -> None:
+    """Is that error, and not the end."""
+    event = b'event: error\ndata: {"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}\n\n'
+    with pytest.raises(Overloaded, match="busy"):
+        both(connect(serve(Reply([event], content_type="text/event-stream"))))[1]()
+
+
+def test_nobody_is_connected_to_where_nothing_listens(connect: Connect, serve: Any) -> None:
+    """A network error, at once."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    for ask in both(connect(serve("x"), base_url=url)):
+        with pytest.raises(NetworkError, match="connection failed"):
+            ask()
+
+
+def test_broken_arguments_are_the_models_to_mend(serve: Any, connect: Connect) -> None:
+    """The call comes with its problem; double ids are told apart."""
+    answer = CompletionResponse(
+        "", StopReason.TOOL_USE, (ToolCall("c", "t", {"a": 1}), ToolCall("c", "t", {"a": 2})), TokenUsage(1, 1)
+    )
+
+    def broken(asked: Asked) -> Reply:
+        whole = say(answer, asked)
+        whole.pieces = [piece and piece.replace(rb'\": 1}"', rb'\": 1"') for piece in whole.pieces]
+        return whole
+
+    response = both(connect(serve(broken)))[1]()
+    first, second = response.tool_calls
+    assert first.id != second.id
+    assert dict(second.input) == {"a": 2}
+    assert "not valid JSON" in first.problem
+    assert second.problem == ""
+
+
+def test_a_refusal_of_the_model(serve: Any, connect: Connect) -> None:
+    """Is a failure that stays."""
+
+    def refuses(asked: Asked) -> Reply:
+        if asked.is_anthropic:
+            body = {"type": "message", "role": "assistant", "content": [], "stop_reason": "refusal", "usage": {}}
+        else:
+            message = {"role": "assistant", "content": None, "refusal": "I will not."}
+            body = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+        return reply(body)
+
+    with pytest.raises(InferenceFailed, match="refused"):
+        both(connect(serve(refuses)))[0]()
+
+
+def test_an_answer_that_is_too_long(serve: Any, connect: Connect) -> None:
+    """Is not read to its end."""
+    provider = serve(lambda asked: say("word " * 5000, asked))
+    for ask in both(connect(provider, max_answer_bytes=10_000)):
+        with pytest.raises(MalformedAnswer, match="larger than 10,000 bytes"):
+            ask()
+
+
+# How a call ends ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pieces", [0, 3])
+@pytest.mark.parametrize("way", [0, 1])
+def test_a_cancel_closes_the_connection(serve: Any, connect: Connect, in_thread: Any, pieces: int, way: int) -> None:
+    """At once; the server sees it go."""
+    provider = serve(hang(after=pieces))
+    driver, token = connect(provider), CancelToken()
+    asking = in_thread(
+        lambda: driver.stream(ASK, lambda _: None, cancel=token) if way else driver.complete(ASK, cancel=token)
+    )
+    assert provider.arrived.acquire(timeout=10)
+    token.cancel("enough")
+    with pytest.raises(Cancelled, match="enough"):
+        asking.result(10)
+    assert provider.gone.acquire(timeout=10)
+    assert driver.limiter.stats().in_flight == 0
+
+
+def test_a_call_that_takes_too_long(serve: Any, connect: Connect) -> None:
+    """Without a byte, and with one now and then."""
+    drip = Reply([b": wait\n\n"] * 1000, content_type="text/event-stream", delay=0.05)
+    for answer in (hang(), drip):
+        provider = serve(answer)
+        for ask in both(connect(provider, timeout=0.3)):
+            with pytest.raises(NetworkError, match=r"within 0.3 s|in time"):
+                ask()
+            assert provider.gone.acquire(timeout=10)
+
+
+def test_a_refused_call_waits_and_is_asked_again(serve: Any, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rate limit fails nobody; but not for ever."""
+    limited = failure(429, kind="rate_limit_error", retry_after="0.01")
+    provider = serve(limited, limited, "yes")
+    driver = connect(provider, limiter=RateLimiter())
+    assert both(driver)[0]().text == "yes"
+    assert driver.limiter.stats().refused == 2
+    monkeypatch.setattr(remote, "REFUSALS", 3)
+    provider = serve(limited)
+    with pytest.raises(RateLimited) as caught:
+        both(connect(provider, limiter=RateLimiter()))[1]()
+    assert caught.value.retry_after == 0.01
+    assert len(provider.asked) == 4
+
+
+def test_a_cancel_ends_the_wait_of_a_refused_call(serve: Any, connect: Connect, in_thread: Any) -> None:
+    """However long the server asks to wait."""
+    provider = serve(failure(429, kind="rate_limit_error", retry_after="600"))
+    driver, token = connect(provider, limiter=RateLimiter()), CancelToken()
+    asking = in_thread(driver.complete, ASK, cancel=token)
+    assert provider.arrived.acquire(timeout=10)
+    token.cancel("enough")
+    with pytest.raises(Cancelled, match="enough"):
+        asking.result(10)
+
+
+def test_deltas_come_while_the_answer_is_not_done(serve: Any, connect: Connect, in_thread: Any) -> None:
+    """Each as it arrives, in the caller's thread."""
+
+    def half(asked: Asked) -> Reply:
+        whole = say("one two three", asked)
+        whole.pieces = [*whole.pieces[:4], None]
+        return whole
+
+    provider, token, heard = serve(half), CancelToken(), threading.Event()
+    driver = connect(provider)
+    asking = in_thread(lambda: driver.stream(ASK, lambda event: heard.set(), cancel=token))
+    assert heard.wait(10)
+    token.cancel()
+    with pytest.raises(Cancelled):
+        asking.result(10)
+
+
+def test_connections_are_used_again_and_closed_when_idle(serve: Any, connect: Connect, eventually: Any) -> None:
+    """The driver goes on after that."""
+    provider = serve("yes")
+    driver = connect(provider)
+    for _ in range(3):
+        both(driver)[0]()
+    assert provider.open == 1
+    for _ in range(2):
+        driver.close_idle()
+        eventually(lambda: provider.open == 0)
+        both(driver)[0]()
+        assert provider.open == 1
+
+
+def test_closing_leaves_a_call_in_flight_alone(serve: Any, connect: Connect, in_thread: Any, eventually: Any) -> None:
+    """Its connection is closed with its end."""
+    gate = threading.Event()
+
+    def slowly(asked: Asked) -> Answer:
+        return say("yes", asked, delay=0.0 if gate.is_set() else 0.3)
+
+    provider = serve(slowly)
+    driver = connect(provider)
+    asking = in_thread(both(driver)[0])
+    assert provider.arrived.acquire(timeout=10)
+    gate.set()
+    driver.close_idle()
+    assert both(driver)[0]().text == "yes"
+    driver.close_idle()
+    assert asking.result(10).text == "yes"
+    eventually(lambda: provider.open == 0)
+
+
+def test_a_driver_that_nobody_holds_closes_its_connections(
+    serve: Any, kind: type[RemoteDriver], eventually: Any
+) -> None:
+    """With its collection."""
+    provider = serve("yes")
+    driver = kind("m", base_url=provider.url if kind is OpenAIDriver else provider.root)
+    both(driver)[0]()
+    assert provider.open == 1
+    del driver
+    gc.collect()
+    eventually(lambda: provider.open == 0)
+
+
+def test_a_pool_that_closes_leaves_no_connection(serve: Any, connect: Connect, eventually: Any) -> None:
+    """Nor a thread but the private loop's; another pool may use the same driver."""
+    provider = serve("yes")
+    driver = connect(provider)
+    for _ in range(2):
+        with AgentPool(driver, 8) as pool:
+            outcomes = pool.map([SpawnConfig(AgentManifest(name="a"), "q")] * 20)
+            assert [outcome.result.text for outcome in outcomes] == ["yes"] * 20
+        eventually(lambda: provider.open == 0)
+
+
+def test_many_wait_on_one_thread(serve: Any, connect: Connect) -> None:
+    """A hundred calls in flight need a hundred agents' threads and one more; all are ended by one abort."""
+    provider = serve(hang())
+    driver = connect(provider)
+    before = threading.active_count()
+    with AgentPool(driver, 100, max_live=100) as pool:
+        handles = pool.fan_out([SpawnConfig(AgentManifest(name="a"), "q")] * 100)
+        for _ in handles:
+            assert provider.arrived.acquire(timeout=20)
+        assert threading.active_count() <= before + 100 + 3  # the loop, the timers, somebody who looks up a name
+        pool.abort_all("enough")
+        assert {handle.outcome(10).status for handle in handles} == {"cancelled"}
+        for _ in handles:
+            assert provider.gone.acquire(timeout=10)
+
+
+def test_it_works_inside_a_host_with_a_loop_of_its_own(serve: Any, connect: Connect) -> None:
+    """Whose loop is not touched."""
+    driver = connect(serve("yes"))
+
+    async def host() -> str:
+        return (await asyncio.to_thread(both(driver)[0])).text
+
+    assert asyncio.run(host()) == "yes"
+
+
+# Who may be asked ---------------------------------------------------------------------------------------------------
+
+
+def test_the_tier_is_that_of_the_server(serve: Any, connect: Connect, kind: type[RemoteDriver]) -> None:
+    """And a stricter one is refused when the driver is built."""
+    assert connect(serve("x"), privacy="sovereign").privacy_tier is PrivacyTier.SOVEREIGN
+    driver = kind("m", base_url="https://models.example.com/v1", api_key="k")
+    assert driver.privacy_tier is PrivacyTier.STANDARD
+    with pytest.raises(CapabilityDenied, match="privacy sovereign does not allow"):
+        kind("m", base_url="https://models.example.com/v1", api_key="k", privacy="sovereign")
+    with AgentPool(driver) as pool, pytest.raises(CapabilityDenied):
+        pool.spawn(SpawnConfig(AgentManifest(name="a"), "q"))
+
+
+def test_a_redirect_leads_nowhere_else(serve: Any, connect: Connect) -> None:
+    """It is refused when it would be connected to."""
+    provider = serve(Reply([], 307, {"location": "http://192.0.2.7/elsewhere"}))
+    for ask in both(connect(provider)):
+        with pytest.raises(CapabilityDenied, match=r"192\.0\.2\.7"):
+            ask()
+
+
+def test_a_name_is_judged_by_where_it_leads(
+    serve: Any, connect: Connect, kind: type[RemoteDriver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``localhost`` that is not this machine is not connected to; the address that was looked at is connected to."""
+    provider = serve("yes")
+    real, asked = socket.getaddrinfo, []
+
+    def lie(host: Any, *args: Any, **kwargs: Any) -> Any:
+        asked.append(host)
+        target = "192.0.2.7" if host == "evil.localhost" else "127.0.0.1"
+        return real(target, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", lie)
+    path = "/v1" if kind is OpenAIDriver else ""
+    with pytest.raises(CapabilityDenied, match=r"evil\.localhost"):
+        both(connect(provider, base_url=f"http://evil.localhost:{provider.port}{path}"))[0]()
+    asked.clear()
+    assert both(connect(provider, base_url=f"http://good.localhost:{provider.port}{path}"))[0]().text == "yes"
+    assert asked.count("good.localhost") == 1
+
+
+def test_no_proxy_of_the_environment_is_used(serve: Any, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is private goes nowhere else."""
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://192.0.2.7:1")
+    assert both(connect(serve("yes")))[0]().text == "yes"
+
+
+def test_a_local_socket(kind: type[RemoteDriver], serve: Any, tmp_path: Any, in_thread: Any) -> None:
+    """In place of the network."""
+    provider = serve("yes")
+    path = str(tmp_path / "llm")
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen()
+
+    def carry(source: socket.socket, target: socket.socket) -> None:
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+    def pass_on() -> None:
+        ours, _ = listener.accept()
+        theirs = socket.create_connection(("127.0.0.1", provider.port))
+        back = threading.Thread(target=carry, args=(theirs, ours), daemon=True)
+        back.start()
+        carry(ours, theirs)
+        back.join(10)
+        ours.close()
+        theirs.close()
+
+    passing = in_thread(pass_on)
+    driver = kind("m", base_url="http://models/v1", socket=path, privacy="sovereign")
+    assert both(driver)[0]().text == "yes"
+    driver.close_idle()
+    passing.result(10)
+    listener.close()
+
+
+# How it is built ------------------------------------------------------------------------------------------------------
+
+
+def test_the_key(serve: Any, connect: Connect, kind: type[RemoteDriver], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given, or the environment's; a server here needs none, OpenAI does."""
+    monkeypatch.delenv(kind.key_variable, raising=False)
+    provider = serve("yes")
+    both(connect(provider))[0]()
+    both(connect(provider, api_key="mine"))[0]()
+    monkeypatch.setenv(kind.key_variable, "theirs")
+    both(connect(provider))[0]()
+    assert [asked.headers["authorization"].split()[-1] for asked in provider.asked] == ["none", "mine", "theirs"]
+
+
+def test_openai_itself_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The refusal says how to give one."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(ValueError, match="pass api_key, or set it in the environment \\(OPENAI_API_KEY\\)"):
+        OpenAIDriver("gpt-5")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"model": ""}, "needs a name"),
+        ({"timeout": 0}, "timeout"),
+        ({"max_answer_bytes": 0}, "max_answer_bytes"),
+        ({"context_window": 0}, "context_window"),
+        ({"base_url": "nowhere"}, "base_url"),
+    ],
+)
+def test_bad_settings(kind: type[RemoteDriver], options: dict[str, Any], words: str) -> None:
+    """Are refused with what to do."""
+    with pytest.raises(ValueError, match=words):
+        kind(**{"model": "m", "api_key": "k", **options})
+
+
+def test_drivers_of_one_key_share_a_limiter(kind: type[RemoteDriver]) -> None:
+    """Whatever their models; another key has its own."""
+    made = [kind(model, base_url="http://127.0.0.1:1/v1", api_key="shared") for model in ("a", "b")]
+    assert made[0].limiter is made[1].limiter
+    assert kind("a", base_url="http://127.0.0.1:1/v1", api_key="other").limiter is not made[0].limiter
+
+
+def test_without_the_package(kind: type[RemoteDriver], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names the command that installs it."""
+    monkeypatch.setitem(__import__("sys").modules, kind.package, None)
+    with pytest.raises(ImportError, match=f"pip install 'actors\\[{kind.package}\\]'"):
+        kind("m")
+
+
+def test_from_a_manifest(kind: type[RemoteDriver]) -> None:
+    """Its model, URL, window and privacy; without a model's name nobody can be asked."""
+    model = {"model_repo": "llama", "base_url": "http://127.0.0.1:1/v1", "context_window": 999}
+    driver = kind.from_manifest(AgentManifest(model=model))
+    assert (driver.model, driver.endpoint.url, driver.context_window) == ("llama", "http://127.0.0.1:1/v1", 999)
+    with pytest.raises(ManifestError, match=r"model.remote_model"):
+        kind.from_manifest(AgentManifest(model={"base_url": "http://127.0.0.1:1"}))
+    with pytest.raises(CapabilityDenied):
+        kind.from_manifest(AgentManifest(model={"model_repo": "m", "base_url": "https://x.example.com"}))
+    private = AgentManifest(
+        privacy="private",
+        model={"model_repo": "m", "base_url": "https://x.example.com", "private_hosts": ["x.example.com"]},
+    )
+    if kind is AnthropicDriver or os.environ.get(kind.key_variable):
+        assert kind.from_manifest(private).privacy_tier is PrivacyTier.PRIVATE
+
+
+def test_texts_come_as_deltas(serve: Any, connect: Connect) -> None:
+    """Each a TextDelta; empty ones are not told."""
+    heard: list[Any] = []
+    connect(serve("one two")).stream(ASK, heard.append, cancel=CancelToken())
+    assert heard == [TextDelta(text="one "), TextDelta(text="two")]
