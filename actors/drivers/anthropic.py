@@ -108,12 +108,16 @@ class _Answer:
         elif kind == "message_delta":
             self._stop = getattr(getattr(event, "delta", None), "stop_reason", None) or self._stop
             self._count(getattr(event, "usage", None))
+        elif kind == "message_stop":  # some servers give no reason before it
+            self._stop = self._stop or ("tool_use" if self._calls else "end_turn")
 
     def _begin_block(self, place: Any, block: Any, *, given: bool = False) -> list[str]:
         kind = getattr(block, "type", None)
         if kind == "tool_use":
-            # While streaming the input comes in pieces of JSON, and what stands here is empty.
-            arguments = getattr(block, "input", None) if given else ""
+            # While streaming the input comes in pieces of JSON, and what stands here is empty, or should be.
+            arguments = getattr(block, "input", None)
+            if not given and not arguments:
+                arguments = ""
             self._calls[place] = [getattr(block, "id", None), getattr(block, "name", None), arguments]
         text = getattr(block, "text", None) if kind == "text" else None
         texts = [text] if isinstance(text, str) and text else []
@@ -126,7 +130,7 @@ class _Answer:
             self._text.append(text)
             put(text)
         piece = getattr(delta, "partial_json", None)
-        if isinstance(piece, str) and place in self._calls:
+        if isinstance(piece, str) and isinstance(self._calls.get(place, ("", "", None))[2], str):
             self._calls[place][2] += piece
 
     def _count(self, usage: Any) -> None:

@@ -11,7 +11,8 @@ from actors.drivers.builtin import BUILT_IN, find_driver
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_every_word_stands_for_a_driver(name: str) -> None:
     """Its factory takes a manifest, and what it makes has everything a driver needs."""
-    driver = find_driver(name)(AgentManifest())
+    model = {"model_repo": "m", "base_url": "http://127.0.0.1:1/v1"}
+    driver = find_driver(name)(AgentManifest(model=model))
     for part in ("complete", "stream", "estimate_cost", "context_window", "privacy_tier"):
         assert hasattr(driver, part)
 
