@@ -47,6 +47,7 @@ class Cancelled(_Portable):
         super().__init__(reason or ("timed out" if timed_out else "cancelled"))
         self.reason = reason
         self.timed_out = timed_out
+        self.asked = True  # False: the cancel came before the model was asked anything
 
 
 # What an agent does wrong, or what stops it ---------------------------------------------------------------------
@@ -62,6 +63,9 @@ class DriverError(AgentError):
     Args:
         message: What happened.
         retry_after: Seconds that the server asked to wait; None when it did not say.
+
+    ``tokens`` is what the call used before it failed, as far as anybody knows; None: the model did not work at all. A
+    driver sets it, so that budgets count what has to be paid.
     """
 
     retryable: ClassVar[bool] = False
@@ -69,6 +73,7 @@ class DriverError(AgentError):
     def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.tokens: tuple[int, int] | None = None  # read, written
 
 
 class RateLimited(DriverError):

@@ -23,14 +23,7 @@ LAYERS = {"errors": 0, "core": 1, "agent": 2, "drivers": 3, "memory": 3, "tools"
 """Room -> height; imports go down, or stay inside a room."""
 
 EVERYWHERE = {"loguru", "pydantic", "pydantic_core"}
-ONLY_IN = {
-    "pykka": ("core",),
-    "typer": ("cli",),
-    "rich": ("cli",),
-    "click": ("cli",),
-    "httpx2": ("drivers",),
-    "httpcore2": ("drivers",),
-}
+ONLY_IN = {"pykka": ("core",), "typer": ("cli",), "rich": ("cli",), "click": ("cli",)}
 
 ONCE = {"actors.core.janitor", "actors.core.fork", "actors.core.loop", "actors.drivers.shared_limiters"}
 """The files of what a process has once, made on first use."""

@@ -55,6 +55,8 @@ KINDS: tuple[tuple[str, str, str, type[CircuitBreak]], ...] = (
     ("tokens", "max_tokens", "tokens", TokensExceeded),
     ("cost_usd", "max_cost_usd", "USD", CostExceeded),
 )
+COUNTS = ("iterations", "tool_calls")
+OF_COMPLETIONS = ("tokens", "cost_usd")
 
 
 class Budget:
@@ -127,11 +129,11 @@ class Budget:
 
     # Under the lock ---------------------------------------------------------------------------------------------
 
-    def refusal(self, wanted: Spending) -> CircuitBreak | None:
-        """Why *wanted* may not be spent; None when it may."""
+    def refusal(self, kinds: Iterable[str]) -> CircuitBreak | None:
+        """Why nothing of these *kinds* may be spent; None when it may."""
         for kind, setting, words, error in KINDS:
             limit = self._limits.get(kind)
-            if limit is None or not getattr(wanted, kind):
+            if limit is None or kind not in kinds:
                 continue
             used = getattr(self._spent, kind) + getattr(self._reserved, kind)
             if self.is_used_up(used, limit):
@@ -184,13 +186,16 @@ class Account:
     def reserve(self, wanted: Spending) -> Reservation:
         """Reserve *wanted* in all of them, or in none.
 
+        A completion is refused when tokens or money are used up, also where its input alone costs nothing.
+
         Raises:
             CircuitBreak: One of them is used up.
         """
         if self.budgets:
+            counted = [kind for kind in COUNTS if getattr(wanted, kind)]
             with Budget.lock:
                 for budget in self.budgets:
-                    refusal = budget.refusal(wanted)
+                    refusal = budget.refusal(counted or OF_COMPLETIONS)
                     if refusal is not None:
                         raise refusal
                 for budget in self.budgets:

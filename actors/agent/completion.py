@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -9,7 +10,7 @@ from loguru import logger
 
 from ..core.spec import Backoff
 from ..core.state import AgentState
-from ..errors import Cancelled, DriverError, MalformedAnswer
+from ..errors import Cancelled, DriverError
 from .budget import Spending
 from .context_window import ContextWindow, estimate_request
 from .events import BudgetWarned, CompletionFinished, TextDelta
@@ -40,6 +41,7 @@ class Reasoner:
         self._model = agent.manifest.model
         window = self._model.context_window or driver.context_window
         self._prices_models = hasattr(driver, "has_price")
+        self._told = 0  # the highest attempt that text was told of, for the answer at hand
         self._window = ContextWindow(min(window, driver.context_window), self._model.max_tokens)
 
     def complete(
@@ -83,7 +85,7 @@ class Reasoner:
             except DriverError as error:
                 if not error.retryable or attempt > RETRIES:
                     raise
-                delay = error.retry_after if error.retry_after is not None else BACKOFF.delay(attempt)
+                delay = BACKOFF.delay(attempt) if error.retry_after is None else no_sooner_than(error.retry_after)
                 logger.debug("retry {} of {} in {:.1f} s: {}", attempt, RETRIES, delay, error)
                 self._doing(AgentState.IN_BACKOFF, partial(self._agent.sleep, delay))
                 attempt += 1
@@ -98,8 +100,14 @@ class Reasoner:
         with account.reserve(Spending(tokens=least.total, cost_usd=self._cost(least))) as reservation:
             try:
                 response = self._ask(request, attempt)
-            except (Cancelled, MalformedAnswer):  # the model has worked, and nobody was told how much
-                warn(self._agent, reservation.settle_least())
+            except Cancelled as cancelled:
+                if cancelled.asked:  # the model has worked, and nobody was told how much
+                    warn(self._agent, reservation.settle_least())
+                raise
+            except DriverError as error:
+                if error.tokens is not None:
+                    used = TokenUsage(*error.tokens)
+                    warn(self._agent, reservation.settle(Spending(tokens=used.total, cost_usd=self._cost(used))))
                 raise
             cost = self._cost(response.usage)
             warn(self._agent, reservation.settle(Spending(tokens=response.usage.total, cost_usd=cost)))
@@ -119,10 +127,16 @@ class Reasoner:
             return self._doing(AgentState.IN_DRIVER, partial(self._driver.complete, request, cancel=agent.cancel_token))
 
         def relay(event: Event) -> None:
-            if isinstance(event, TextDelta) and attempt > 1:
-                event = TextDelta(text=event.text, attempt=attempt)
+            if isinstance(event, TextDelta):
+                # A driver may have asked twice itself: the numbers go on from what was told before.
+                self._told = max(self._told, before + event.attempt)
+                if before:
+                    event = TextDelta(text=event.text, attempt=before + event.attempt)
             agent.emit(event)
 
+        before = max(self._told, attempt - 1) if attempt > 1 else 0
+        if not before:
+            self._told = 0
         return self._doing(
             AgentState.IN_DRIVER, partial(self._driver.stream, request, relay, cancel=agent.cancel_token)
         )
@@ -146,6 +160,11 @@ class Reasoner:
             verdict.enforce()
             if verdict.kind is VerdictKind.WARN:
                 logger.warning("{}: {}", self._agent.manifest.name, verdict.message)
+
+
+def no_sooner_than(seconds: float) -> float:
+    """*seconds*, and a little more: those who were told the same time do not come back at the same moment."""
+    return seconds + random.uniform(0.0, BACKOFF.jitter * seconds)  # noqa: S311 - no secret
 
 
 def warn(agent: Agent[Any], warnings: Sequence[str]) -> None:

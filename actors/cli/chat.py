@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ..agent.config import SpawnConfig
 from ..agent.events import TextDelta, ToolStarted
@@ -15,13 +16,15 @@ from ..agent.ports import AssistantMessage, UserMessage
 from ..core.event import AgentEnded
 from ..core.outcome import AgentStatus
 from ..pool import AgentPool
+from .options import problem_of_timeout
 from .recipe import load_manifest, prepare
 from .refusal import RefusedError
 from .terminal import answering, say
 from .wording import one_line, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from types import FrameType
 
     from ..agent.ports import Message
     from ..core.event import Event
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from .recipe import ModelChoice, Recipe
 
 EXIT_OK = 0
+EXIT_INCOMPLETE = 1
 PROMPT = "> "
 WELCOME = "Ctrl-C cancels an answer, Ctrl-D ends the conversation."
 PATIENCE = 5.0
@@ -41,15 +45,19 @@ def chat(path: str, choice: ModelChoice, *, timeout: float | None) -> int:
     Args:
         timeout: Seconds for each answer.
     Raises:
-        RefusedError: A bad manifest, or no driver.
+        RefusedError: A bad manifest, a bad timeout, or no driver.
     """
+    problem = problem_of_timeout(timeout)
+    if problem is not None:
+        raise RefusedError(problem)
     recipe = prepare(load_manifest(path), place=path, choice=choice)
     if recipe.driver is None:
         raise RefusedError(f"{path}: nobody to talk to: name a driver in the manifest (model.driver), or --driver")
     screen = Screen()
-    with AgentPool(max_concurrent=1, max_queued=0, on_event=screen, name="actors chat") as pool:
-        Conversation(pool, recipe, screen, timeout).go()
-    return EXIT_OK
+    with CtrlC() as ctrl_c, AgentPool(max_concurrent=1, max_queued=0, on_event=screen, name="actors chat") as pool:
+        conversation = Conversation(pool, recipe, screen, ctrl_c, timeout)
+        conversation.go()
+    return EXIT_INCOMPLETE if conversation.failures and not sys.stdin.isatty() else EXIT_OK
 
 
 class Screen:
@@ -85,26 +93,99 @@ class Screen:
             self.ended.set()
 
 
+class CtrlC:
+    """What Ctrl-C does while one talks: at the prompt it begins a new line, else it cancels the answer. A context
+    manager.
+
+    Guarantees: nothing but the prompt is ever interrupted, however often it is pressed.
+    """
+
+    def __init__(self) -> None:
+        self._at_prompt = False
+        self._cancel: Callable[[], object] = _nothing
+        self._previous: Any = None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._previous = signal.signal(signal.SIGINT, self._heard)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._previous is not None:
+            signal.signal(signal.SIGINT, self._previous)
+
+    def _heard(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of a handler
+        if self._at_prompt:
+            self._at_prompt = False
+            raise KeyboardInterrupt
+        self._cancel()
+
+    def read(self, prompt: str) -> str | None:
+        """A line; None when Ctrl-C came.
+
+        Raises:
+            EOFError: The input ended.
+        """
+        try:
+            try:
+                self._at_prompt = True
+                return input(prompt)
+            finally:
+                self._at_prompt = False
+        except KeyboardInterrupt:
+            return None
+
+    def cancels(self, cancel: Callable[[], object]) -> None:
+        """From now on it calls *cancel*."""
+        self._cancel = cancel
+
+
+def _nothing() -> None:
+    """Nobody answers."""
+
+
 class Conversation:
     """Questions of one person, and the answers of one agent after another, each knowing what was said before."""
 
-    def __init__(self, pool: AgentPool, recipe: Recipe, screen: Screen, timeout: float | None) -> None:
+    def __init__(self, pool: AgentPool, recipe: Recipe, screen: Screen, ctrl_c: CtrlC, timeout: float | None) -> None:
         self._pool = pool
         self._recipe = recipe
         self._screen = screen
+        self._ctrl_c = ctrl_c
         self._timeout = timeout
         self._history: tuple[Message, ...] = ()
+        self.failures = 0
 
     def go(self) -> None:
         """Until the input ends."""
-        for question in _questions(f"{self._recipe.manifest.name}: {WELCOME}"):
+        for question in self._questions():
             outcome = self._ask(question)
             if outcome.ok:
                 self._keep(question, outcome.result)
             elif outcome.status is AgentStatus.CANCELLED:
                 say("[cancelled: neither the question nor the answer is kept]")
             else:
+                self.failures += 1
                 say(f"error: {one_line(str(outcome.error), 500)}")
+
+    def _questions(self) -> Iterator[str]:
+        """What the person types, line by line; without a terminal, the lines of standard input."""
+        on_terminal = sys.stdin.isatty()
+        if on_terminal:
+            say(f"{self._recipe.manifest.name}: {WELCOME}")
+            with contextlib.suppress(ImportError):  # not on every platform: then without its editing
+                importlib.import_module("readline")
+        while True:
+            try:
+                line = self._ctrl_c.read(PROMPT if on_terminal else "")
+            except EOFError:
+                if on_terminal:
+                    write("\n")
+                return
+            if line is None:
+                write("\n")
+            elif line.strip():
+                yield line.strip()
 
     def _ask(self, question: str) -> AgentOutcome[Any]:
         self._screen.begin()
@@ -118,13 +199,10 @@ class Conversation:
             messages=self._history,
         )
         handle = self._pool.spawn(config, timeout=None)
-        while True:
-            try:
-                outcome = handle.outcome()
-                self._screen.ended.wait(PATIENCE)
-                break
-            except KeyboardInterrupt:
-                handle.cancel("interrupted")
+        self._ctrl_c.cancels(lambda: handle.cancel("interrupted"))
+        outcome = handle.outcome()
+        self._ctrl_c.cancels(_nothing)
+        self._screen.ended.wait(PATIENCE)
         shown = self._screen.shown
         if outcome.ok and not shown:
             shown = outcome.result.text if isinstance(outcome.result, AgentLoopResult) else str(outcome.result)
@@ -138,27 +216,6 @@ class Conversation:
             self._history = result.messages
         else:
             self._history = (*self._history, UserMessage(question), AssistantMessage(str(result)))
-
-
-def _questions(welcome: str) -> Iterator[str]:
-    """What the person types, line by line; without a terminal, the lines of standard input."""
-    on_terminal = sys.stdin.isatty()
-    if on_terminal:
-        say(welcome)
-        with contextlib.suppress(ImportError):  # not on every platform: then without its editing
-            importlib.import_module("readline")
-    while True:
-        try:
-            line = input(PROMPT if on_terminal else "").strip()
-        except EOFError:
-            if on_terminal:
-                write("\n")
-            return
-        except KeyboardInterrupt:
-            write("\n")
-            continue
-        if line:
-            yield line
 
 
 def write(text: str) -> None:

@@ -56,6 +56,12 @@ class RunOptions:
         problems = []
         if self.max_concurrent < 1:
             problems.append(f"--max-concurrent is {self.max_concurrent}: it must be at least 1")
-        if self.timeout is not None and not 0 < self.timeout < math.inf:
-            problems.append(f"--timeout is {self.timeout:g}: it must be a number of seconds above 0")
-        return problems
+        timeout = problem_of_timeout(self.timeout)
+        return problems if timeout is None else [*problems, timeout]
+
+
+def problem_of_timeout(timeout: float | None) -> str | None:
+    """What is wrong with ``--timeout``; None when nothing is."""
+    if timeout is None or 0 < timeout < math.inf:
+        return None
+    return f"--timeout is {timeout:g}: it must be a number of seconds above 0"

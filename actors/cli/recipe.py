@@ -39,8 +39,11 @@ class ModelChoice:
     def applied_to(self, manifest: AgentManifest) -> AgentManifest:
         """*manifest*, with the model and the server that were chosen."""
         changes: dict[str, Any] = {}
-        if self.model is not None:
+        if self.driver is not None:  # another driver, another server
+            changes["base_url"] = None
+        if self.model is not None:  # another model, other prices
             changes |= {"remote_model": self.model, "model_repo": None, "model_path": None}
+            changes |= dict.fromkeys(("usd_per_million_input_tokens", "usd_per_million_output_tokens"))
         if self.base_url is not None:
             changes["base_url"] = self.base_url
         if not changes:

@@ -7,18 +7,16 @@ from collections import deque
 from dataclasses import dataclass
 
 MINUTE = 60.0
-WEIGHT = 0.05
-"""What the latest answer counts for in the share of refusals: about the last 20 make it."""
-OVERRUN = 0.6
-"""The share of refusals above which the window is halved: refusals among many answers are no overload, and a server
-that refuses three calls of ten at random must not bring all to a halt.
-"""
 IN_A_ROW = 4
-"""So many refusals without an answer between them mean all: then its word on when to come back holds for everybody."""
+"""So many refusals without an answer between them mean all: then its word on when to come back holds for everybody. A
+server that refuses three calls of ten at random must not bring all to a halt.
+"""
 HALVE_EVERY = 1.0
 """Seconds that a new window has to show whether it is small enough."""
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
+LONGEST_WORD = 120.0
+"""Seconds: a server that asks for more is believed by the one that it told, not by everybody."""
 SPREAD = 0.5
 """Seconds over which those who waited for the end of a pause come back."""
 
@@ -40,7 +38,7 @@ class Allowance:
 
     Guarantees: in any 60 seconds no more calls and tokens begin than allowed (a call that alone needs more tokens than
     a minute has waits until nothing else counts). ``window``, how many calls may be in flight, is halved at most once a
-    second, while most answers are refusals, and grows by one for each ``window`` answers.
+    second, by a refusal, and grows by one for each ``window`` answers.
 
     Locks: none; its limiter's lock guards it. All times are monotonic seconds.
     """
@@ -67,7 +65,6 @@ class Allowance:
         self.paused_until = float("-inf")
         self._past: deque[Started] = deque()
         self._past_tokens = 0
-        self._share = 0.0  # of refusals, lately
         self._in_a_row = 0
         self._halved_at = -HALVE_EVERY
         self._pauses = 0
@@ -119,7 +116,6 @@ class Allowance:
 
     def answered(self) -> None:
         """The provider took the call."""
-        self._share *= 1 - WEIGHT
         self._in_a_row = self._pauses = 0
         if self.window < self._most:
             self.window = min(self._most, self.window + 1 / self.window)
@@ -132,14 +128,15 @@ class Allowance:
         """
         self.refusals += 1
         self._in_a_row += 1
-        self._share += WEIGHT * (1 - self._share)
-        overrun = self._share > OVERRUN and now - self._halved_at >= HALVE_EVERY
-        if overrun:
+        halved = now - self._halved_at >= HALVE_EVERY
+        if halved:
             self._halved_at = now
-            self.window = max(1.0, min(self.window, self.in_flight + 1.0) / 2)
-        if retry_after is not None and self._in_a_row >= IN_A_ROW:
-            self.pause(now, retry_after)
-        elif overrun:
+            self.window = max(1.0, min(self.window, float(self.in_flight)) / 2)
+        if self._in_a_row < IN_A_ROW:
+            return
+        if retry_after is not None:
+            self.pause(now, min(LONGEST_WORD, retry_after))
+        elif halved:
             self.pause(now, min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**self._pauses))
             self._pauses += 1
 

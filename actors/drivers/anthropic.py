@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..agent.context_window import estimate_request
 from ..agent.ports import AssistantMessage, CompletionResponse, StopReason, SystemMessage, ToolResultMessage
 from ..errors import ContextOverflow, InferenceFailed, MalformedAnswer
+from .extras import need
 from .remote import RemoteDriver, Wording
-from .wording import Calls, ToolNames, usage_of
+from .wording import Answer, ToolNames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,8 @@ STOPS = {
     "stop_sequence": StopReason.STOP_SEQUENCE,
     "tool_use": StopReason.TOOL_USE,
 }
+READ = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+"""What makes up the tokens that were read."""
 HOTTEST = 1.0
 """The highest temperature that the protocol takes."""
 
@@ -37,7 +40,6 @@ class AnthropicDriver(RemoteDriver):
     client_class: ClassVar[str] = "AsyncAnthropic"
     provider: ClassVar[str] = "anthropic"
     key_variable: ClassVar[str] = "ANTHROPIC_API_KEY"
-    needs_key: ClassVar[bool] = False  # the package has other ways to sign in, and looks for them with the first call
     usual_window: ClassVar[int] = 200_000
     optional: ClassVar[tuple[str, ...]] = ("temperature", "output_config")
 
@@ -60,12 +62,18 @@ class AnthropicDriver(RemoteDriver):
                 for tool in request.tools
             ]
         if request.output_schema is not None:
-            fields["output_config"] = {"format": {"type": "json_schema", "schema": dict(request.output_schema)}}
+            schema = need(self.package, self.package, type(self).__name__).transform_schema(dict(request.output_schema))
+            fields["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
         kept = self._kept(fields, temperature=min(request.temperature, HOTTEST))
         return Wording(kept, names, estimate_request(request))
 
-    async def _ask(self, client: Any, wording: Wording, put: Callable[[str], None] | None) -> CompletionResponse:
-        answer = _Answer(wording)
+    def _answer(self, wording: Wording) -> MessageAnswer:
+        return MessageAnswer(wording.names, wording.tokens)
+
+    async def _ask(
+        self, client: Any, wording: Wording, answer: Answer, put: Callable[[str], None] | None
+    ) -> CompletionResponse:
+        assert isinstance(answer, MessageAnswer)
         if put is None:
             answer.take_whole(await client.messages.create(**wording.fields))
             return answer.response()
@@ -75,15 +83,13 @@ class AnthropicDriver(RemoteDriver):
         return answer.response()
 
 
-class _Answer:
-    """One answer, as it comes in. The package checks no types: whatever the server sent stands in its fields."""
+class MessageAnswer(Answer):
+    """One answer of Messages."""
 
-    def __init__(self, wording: Wording) -> None:
-        self._wording = wording
-        self._text: list[str] = []
-        self._calls: dict[Any, list[Any]] = {}  # id, name, input
+    def __init__(self, names: ToolNames, tokens: int) -> None:
+        super().__init__(names, tokens)
         self._stop: str | None = None
-        self._tokens: dict[str, Any] = {}
+        self._counts: dict[str, int] = {}
 
     def take_whole(self, message: Any) -> None:
         """The answer in one piece."""
@@ -134,10 +140,13 @@ class _Answer:
             self._calls[place][2] += piece
 
     def _count(self, usage: Any) -> None:
-        for name in ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens"):
+        for name in (*READ, "output_tokens"):
             tokens = getattr(usage, name, None)
             if isinstance(tokens, int):
-                self._tokens[name] = tokens
+                self._counts[name] = tokens
+        if READ[0] in self._counts:  # what a cache held was read, too
+            self._read = sum(self._counts.get(name, 0) for name in READ)
+        self._written = self._counts.get("output_tokens")
 
     def response(self) -> CompletionResponse:
         """All of it.
@@ -147,24 +156,13 @@ class _Answer:
             ContextOverflow: The window was full.
             MalformedAnswer: It broke off.
         """
-        text = "".join(self._text)
         if self._stop == "refusal":
-            raise InferenceFailed(f"the model refused: {text or 'it gave no words'}")
+            raise InferenceFailed(f"the model refused: {self.text() or 'it gave no words'}")
         if self._stop == "model_context_window_exceeded":
-            raise ContextOverflow(self._wording.tokens + 1, self._wording.tokens)
+            raise ContextOverflow(self._tokens + 1, self._tokens)
         if self._stop is None:
             raise MalformedAnswer("the stream ended before the answer did")
-        calls = Calls(self._wording.names)
-        for id_, name, arguments in self._calls.values():
-            calls.add(id_, name, arguments)
-        stop = StopReason.TOOL_USE if calls.all() else STOPS.get(self._stop, StopReason.END_TURN)
-        if stop is StopReason.TOOL_USE and not calls.all():
-            stop = StopReason.END_TURN
-        read = self._tokens.get("input_tokens")
-        if read is not None:  # what a cache held was read, too
-            read += self._tokens.get("cache_creation_input_tokens", 0) + self._tokens.get("cache_read_input_tokens", 0)
-        usage = usage_of(read, self._tokens.get("output_tokens"), self._wording.tokens, text, calls.all())
-        return CompletionResponse(text, stop, calls.all(), usage)
+        return self.whole(STOPS.get(self._stop, StopReason.END_TURN))
 
 
 def _messages(request: CompletionRequest, names: ToolNames) -> list[dict[str, Any]]:

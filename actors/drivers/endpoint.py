@@ -25,7 +25,7 @@ class Endpoint:
         socket: Path of a local socket that is used in place of the network; None uses the network.
 
     Guarantees: a driver that was built for a tier connects to nothing beyond it, whatever a name resolves to and
-    wherever the server redirects.
+    wherever a redirect would lead (none is followed).
     """
 
     url: str
@@ -62,6 +62,12 @@ class Endpoint:
                 "choose another base_url, or a more permissive privacy"
             )
         return cls(url, tier, hosts, socket)
+
+    @property
+    def server(self) -> str:
+        """Scheme, host and port: what tells one server from another."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{(parts.hostname or '').rstrip('.')}:{parts.port or ''}{self.socket or ''}"
 
     def refuse(self, host: str, address: str) -> str | None:
         """Why nothing may connect to *host* at *address*; None when it may.

@@ -10,12 +10,12 @@ from ..agent.context_window import estimate_request
 from ..agent.ports import AssistantMessage, CompletionResponse, StopReason, SystemMessage, ToolResultMessage
 from ..errors import InferenceFailed, MalformedAnswer
 from .remote import RemoteDriver, Wording
-from .wording import Calls, ToolNames, usage_of
+from .wording import Answer, ToolNames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ..agent.ports import CompletionRequest, Message, ToolCall
+    from ..agent.ports import CompletionRequest, Message
 
 STOPS = {
     "stop": StopReason.END_TURN,
@@ -70,8 +70,13 @@ class OpenAIDriver(RemoteDriver):
             fields["response_format"] = {"type": "json_schema", "json_schema": schema}
         return Wording(self._kept(fields), names, estimate_request(request))
 
-    async def _ask(self, client: Any, wording: Wording, put: Callable[[str], None] | None) -> CompletionResponse:
-        answer = _Answer(wording)
+    def _answer(self, wording: Wording) -> ChatAnswer:
+        return ChatAnswer(wording.names, wording.tokens)
+
+    async def _ask(
+        self, client: Any, wording: Wording, answer: Answer, put: Callable[[str], None] | None
+    ) -> CompletionResponse:
+        assert isinstance(answer, ChatAnswer)
         if put is None:
             answer.take_whole(await client.chat.completions.create(**wording.fields))
             return answer.response()
@@ -83,16 +88,13 @@ class OpenAIDriver(RemoteDriver):
         return answer.response()
 
 
-class _Answer:
-    """One answer, as it comes in. The package checks no types: whatever the server sent stands in its fields."""
+class ChatAnswer(Answer):
+    """One answer of Chat Completions."""
 
-    def __init__(self, wording: Wording) -> None:
-        self._wording = wording
-        self._text: list[str] = []
+    def __init__(self, names: ToolNames, tokens: int) -> None:
+        super().__init__(names, tokens)
         self._refusal: list[str] = []
-        self._calls: dict[int, list[Any]] = {}  # id, name, arguments
         self._finish: str | None = None
-        self._usage: Any = None
 
     def take_whole(self, completion: Any) -> None:
         """The answer in one piece."""
@@ -109,11 +111,11 @@ class _Answer:
                 getattr(function, "arguments", None),
             ]
         self._finish = getattr(choice, "finish_reason", None) or "stop"
-        self._usage = getattr(completion, "usage", None)
+        self._count(getattr(completion, "usage", None))
 
     def take_piece(self, chunk: Any, put: Callable[[str], None]) -> None:
         """A piece of a streamed answer."""
-        self._usage = getattr(chunk, "usage", None) or self._usage
+        self._count(getattr(chunk, "usage", None))
         choice = _first_choice(chunk)
         if choice is None:  # the last piece, with the usage
             return
@@ -152,39 +154,30 @@ class _Answer:
         if isinstance(arguments, str):
             known[2] += arguments
 
+    def _count(self, usage: Any) -> None:
+        if usage is not None:
+            self._read = getattr(usage, "prompt_tokens", None)
+            self._written = getattr(usage, "completion_tokens", None)
+
     def response(self) -> CompletionResponse:
         """All of it.
 
         Raises:
             InferenceFailed: The model refused, or the provider filtered its answer.
-            MalformedAnswer: It broke off, or says nothing.
+            MalformedAnswer: It broke off.
         """
-        text, refusal = "".join(self._text), "".join(self._refusal)
-        if refusal and not text:
+        refusal = "".join(self._refusal)
+        if refusal and not self._text:
             raise InferenceFailed(f"the model refused: {refusal}")
         if self._finish == FILTERED:
             raise InferenceFailed("the provider's content filter withheld the answer")
-        calls = Calls(self._wording.names)
-        for _, (id_, name, arguments) in sorted(self._calls.items()):
-            calls.add(id_, name, arguments)
-        if self._finish is None and not self._all_whole(calls.all()):
+        if self._finish is None and not self._all_whole():
             raise MalformedAnswer("the stream ended before the answer did")
-        stop = STOPS.get(str(self._finish), StopReason.END_TURN)
-        if calls.all():
-            stop = StopReason.TOOL_USE
-        elif stop is StopReason.TOOL_USE:
-            stop = StopReason.END_TURN
-        usage = usage_of(
-            getattr(self._usage, "prompt_tokens", None),
-            getattr(self._usage, "completion_tokens", None),
-            self._wording.tokens,
-            text,
-            calls.all(),
-        )
-        return CompletionResponse(text, stop, calls.all(), usage)
+        return self.whole(STOPS.get(str(self._finish), StopReason.END_TURN))
 
-    def _all_whole(self, calls: tuple[ToolCall, ...]) -> bool:
+    def _all_whole(self) -> bool:
         """Some servers end a stream of tool calls without a reason; arguments that can be read are whole."""
+        calls = self.calls()
         return bool(calls) and not any(call.problem for call in calls)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..agent.ports import TokenUsage
+
 if TYPE_CHECKING:
-    from ..agent.ports import TokenUsage
+    from collections.abc import Mapping
 
 
 class Price(Protocol):
@@ -22,13 +24,13 @@ class ListedPrice:
     Args:
         package: The module ``genai_prices``.
         model: The model's name.
-        provider: The provider's id there; None looks for the model anywhere.
+        place: Where it is listed: the arguments ``provider_id`` or ``provider_api_url``; none looks anywhere.
     """
 
-    def __init__(self, package: Any, model: str, provider: str | None) -> None:
+    def __init__(self, package: Any, model: str, place: Mapping[str, str]) -> None:
         self._package = package
         self._model = model
-        self._provider = provider
+        self._place = place
 
     def of(self, usage: TokenUsage) -> float:
         """USD for *usage*.
@@ -37,21 +39,20 @@ class ListedPrice:
             LookupError: The model is not listed.
         """
         tokens = self._package.Usage(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens)
-        return float(self._package.calc_price(tokens, self._model, provider_id=self._provider).total_price)
+        return float(self._package.calc_price(tokens, self._model, **self._place).total_price)
 
 
-def price_of(model: str, provider: str) -> Price | None:
-    """The listed price of *model*, at *provider* or wherever it is listed; None when it is not known.
+def price_of(model: str, provider: str, url: str) -> Price | None:
+    """The listed price of *model*: of whoever is at *url*, else of *provider*, else wherever it is listed; None when it
+    is not known. (What stands at an address of one's own is often a proxy to the provider.)
 
     It needs the package ``genai-prices``, which comes with the extras of the drivers; without it no price is known.
     """
-    from ..agent.ports import TokenUsage  # here: the module is imported by the drivers only
-
     try:
         package = importlib.import_module("genai_prices")
     except ImportError:
         return None
-    for place in (provider, None):
+    for place in ({"provider_api_url": url}, {"provider_id": provider}, {}):
         price = ListedPrice(package, model, place)
         try:
             price.of(TokenUsage(1, 1))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.crash import text_of
 from ..errors import (
-    ActorsError,
     AgentError,
     ContextOverflow,
     DriverError,
@@ -24,7 +23,8 @@ from .rate_headers import retry_after
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-REQUEST_TIMEOUT, CONFLICT, TOO_LARGE, TOO_MANY, SERVER_ERROR = 408, 409, 413, 429, 500
+REDIRECT, BAD_REQUEST, NOT_FOUND, REQUEST_TIMEOUT, CONFLICT, TOO_LARGE = 300, 400, 404, 408, 409, 413
+TOO_MANY, SERVER_ERROR, UNAVAILABLE, OVERLOADED = 429, 500, 503, 529
 OVERFLOW = re.compile(
     r"context[_ ]length|context window|maximum context|prompt is too long|too many tokens|exceed[a-z]* context",
     re.IGNORECASE,
@@ -35,23 +35,24 @@ LONGEST_TEXT = 500
 """Characters of a provider's own words that an error keeps."""
 
 
-def translate(error: Exception, *, model: str, window: int, tokens: int) -> AgentError:
+def translate(error: Exception, *, model: str, url: str, window: int, tokens: int) -> AgentError:
     """What *error* means. Its cause is to be *error*.
 
     Args:
+        model, url: What was asked, and where; for people.
         window: Tokens of the context window, for an overflow that tells no numbers.
         tokens: Estimated tokens of the request, likewise.
     """
-    for cause in _causes(error):
+    for cause in _chain(error):
         if isinstance(cause, AgentError):  # one of ours, raised inside the package and wrapped by it
             return cause
     status = getattr(error, "status_code", None)
-    if isinstance(status, int) and status >= REQUEST_TIMEOUT - 8:
-        return _of_status(status, error, model=model, window=window, tokens=tokens)
+    if isinstance(status, int) and status >= REDIRECT:
+        return _of_status(status, error, what=f"model {model!r} at {url}", window=window, tokens=tokens)
     if _is(error, "APITimeoutError") or isinstance(error, TimeoutError):
         return NetworkError(f"no answer in time: {_words(error)}")
     if _is(error, "APIConnectionError") or isinstance(error, OSError):
-        return NetworkError(f"the connection failed or broke: {_words(_first(error))}")
+        return NetworkError(f"the connection to {url} failed or broke: {_words(_first(error))}")
     if "authentication method" in _words(error) or _is(error, "CredentialsError"):
         return InferenceFailed(f"no API key: {_words(error)}")
     if _is(error, "APIResponseValidationError"):
@@ -59,14 +60,30 @@ def translate(error: Exception, *, model: str, window: int, tokens: int) -> Agen
     if _is(error, "APIError"):  # an error in the middle of a stream
         return _of_stream(error)
     if type(error).__module__.startswith(("httpx", "httpcore", "anyio", "h11")):
-        return NetworkError(f"the connection broke: {_words(error)}")
+        return NetworkError(f"the connection to {url} broke: {_words(error)}")
     return MalformedAnswer(f"the answer cannot be read: {type(error).__name__}: {_words(error)}")
 
 
-def _of_status(status: int, error: Exception, *, model: str, window: int, tokens: int) -> AgentError:
+def is_overload(error: Exception) -> bool:
+    """Does the server say that it has too much to do?"""
+    return getattr(error, "status_code", None) in (UNAVAILABLE, OVERLOADED) or "overloaded" in _kind(error)
+
+
+def has_worked(error: Exception, ours: AgentError) -> bool:
+    """Has the model worked, although no byte of its answer was read? Then the call has to be paid, perhaps."""
+    if isinstance(ours, MalformedAnswer):
+        return True
+    never_sent = {"ConnectError", "ConnectTimeout", "PoolTimeout", "CapabilityDenied"}
+    causes = {type(cause).__name__ for cause in _chain(error)}
+    return isinstance(ours, NetworkError) and not getattr(error, "status_code", 0) and not causes & never_sent
+
+
+def _of_status(status: int, error: Exception, *, what: str, window: int, tokens: int) -> AgentError:
     words = _words(error)
     text = f"HTTP {status}: {words}"
     wait = _wait_of(error)
+    if status < BAD_REQUEST:
+        return InferenceFailed(f"{text} (no redirect is followed: where should base_url lead?)")
     if status == TOO_MANY and any(mark in f"{words} {_kind(error)}".lower() for mark in NO_MONEY):
         return InferenceFailed(f"{text} (the account has no quota left: asking again does not help)")
     if status == TOO_MANY:
@@ -77,8 +94,8 @@ def _of_status(status: int, error: Exception, *, model: str, window: int, tokens
         return Overloaded(text, retry_after=wait)
     if OVERFLOW.search(f"{words} {_kind(error)}") or status == TOO_LARGE:
         return _overflow(words, window=window, tokens=tokens)
-    if status == 404 or NO_MODEL.search(words):
-        return ModelNotFound(f"{text} (model {model!r})")
+    if status == NOT_FOUND or NO_MODEL.search(words):
+        return ModelNotFound(f"{text} ({what}; does base_url have the path that it needs, such as /v1?)")
     if status in (401, 403):
         return InferenceFailed(f"{text} (check the API key, and what it may do)")
     return InferenceFailed(text)
@@ -107,13 +124,13 @@ def _is(error: Exception, name: str) -> bool:
     return any(cls.__name__ == name for cls in type(error).__mro__)
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """*error*, what it was raised from, and so on."""
     seen: set[int] = set()
     cause: BaseException | None = error
     while cause is not None and id(cause) not in seen:
         seen.add(id(cause))
-        if isinstance(cause, ActorsError):
-            yield cause
+        yield cause
         cause = cause.__cause__ or cause.__context__
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
 UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
+LONGEST = 60.0
+"""Seconds; limits are whole again within a minute, and a header that says otherwise must not stop everybody."""
+EPOCH = 1e9
+"""A larger number is a moment in seconds since 1970."""
 LIMITS = (
     ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
     ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
@@ -41,20 +46,20 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def exhausted_for(headers: Mapping[str, str]) -> float:
-    """Seconds until a limit that is used up allows a call again; 0 when none is."""
+    """Seconds until a limit that is used up allows a call again, at most a minute; 0 when none is."""
     waits = [0.0]
     for remaining, reset in LIMITS:
         left = _number(headers.get(remaining))
         if left == 0:
             waits.append(_span(headers.get(reset, "")) or 0.0)
-    return max(waits)
+    return min(max(waits), LONGEST)
 
 
 def _span(text: str) -> float | None:
     """Seconds of ``6m0s``, of a plain number, or until a moment in ISO 8601."""
     seconds = _number(text)
     if seconds is not None:
-        return seconds
+        return seconds if seconds < EPOCH else max(0.0, seconds - time.time())
     parts = SPAN.findall(text)
     if parts and "".join(number + unit for number, unit in parts) == text.strip():
         return float(sum(float(number) * UNITS[unit] for number, unit in parts))

@@ -9,16 +9,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from loguru import logger
+
+from ..agent.completion import no_sooner_than
 from ..agent.events import TextDelta
 from ..agent.ports import PrivacyTier
 from ..core import loop
 from ..core.spec import Backoff
-from ..errors import Cancelled, ManifestError, NetworkError, Overloaded, RateLimited
+from ..errors import Cancelled, DriverError, ManifestError, NetworkError, RateLimited
+from . import sdk
 from .base import Driver
 from .endpoint import Endpoint
-from .extras import need
 from .prices import price_of
-from .provider_errors import translate
+from .provider_errors import has_worked, is_overload, translate
 from .session import Sessions, retire
 from .shared_limiters import limiter_of
 
@@ -29,17 +32,16 @@ if TYPE_CHECKING:
     from ..agent.ports import CompletionRequest, CompletionResponse, TokenUsage
     from ..core.cancel import CancelToken
     from ..core.event import Event
-    from .limiter import RateLimiter
+    from ..errors import AgentError
+    from .limiter import Permit, RateLimiter
     from .prices import Price
-    from .wording import ToolNames
+    from .wording import Answer, ToolNames
 
 REFUSALS = 8
 """How often one call is refused (429) and asked again before that counts as a failure."""
 REFUSED = Backoff(base=0.5, factor=2.0, maximum=4.0, jitter=0.5)
 """The wait of one that was refused, where the server does not say."""
 ANSWER_BYTES = 32 * 1024 * 1024
-NO_KEY = "none"
-"""What a server on this machine is sent where there is no key: the packages insist on one."""
 GOODBYE = 2.0
 """Seconds that the closing of idle connections may take."""
 
@@ -93,7 +95,6 @@ class RemoteDriver(Driver):
     client_class: ClassVar[str]
     provider: ClassVar[str]
     key_variable: ClassVar[str]
-    needs_key: ClassVar[bool] = True
     usual_window: ClassVar[int]
     optional: ClassVar[tuple[str, ...]]
 
@@ -121,22 +122,23 @@ class RemoteDriver(Driver):
             raise ValueError(f"timeout must be above 0 seconds, got {timeout}")
         if max_answer_bytes < 1:
             raise ValueError(f"max_answer_bytes must be at least 1, got {max_answer_bytes}")
-        client_class = getattr(need(self.package, self.package, type(self).__name__), self.client_class)
-        url, key = _settings(client_class, base_url, api_key)
+        client_class = sdk.client_class(self.package, self.client_class, type(self).__name__)
+        settings = sdk.settings(client_class, base_url, api_key)
+        url, key = settings.url, settings.key
         self.model = model
         self.endpoint = Endpoint.of(url, privacy=privacy, private_hosts=private_hosts, socket=socket)
         self.privacy_tier = self.endpoint.tier
         if key is None and self.endpoint.tier is PrivacyTier.SOVEREIGN:
-            key = NO_KEY
-        if key is None and self.needs_key:
+            key = sdk.NO_KEY
+        if key is None and not settings.signs_in:
             raise ValueError(f"no API key for {url}: pass api_key, or set it in the environment ({self.key_variable})")
-        self.limiter = limiter if limiter is not None else limiter_of(url, key or "")
+        self.limiter = limiter if limiter is not None else limiter_of(self.endpoint.server, key or "")
         self._options = dict(options or {})
         self._left_out: frozenset[str] = frozenset()
         self._timeout = timeout
         self._prices: dict[str, Price | None] = {}
         make = partial(
-            _make_client,
+            sdk.make_client,
             client_class,
             self.endpoint,
             self.limiter,
@@ -147,7 +149,7 @@ class RemoteDriver(Driver):
             headers=dict(headers or {}),
         )
         # They do not hold the driver: one that nobody holds any more closes its connections.
-        self._sessions: Sessions[Any] = Sessions(make, _close)
+        self._sessions: Sessions[Any] = Sessions(make, sdk.close)
         weakref.finalize(self, self._sessions.retire_soon).atexit = False
 
     @classmethod
@@ -156,7 +158,10 @@ class RemoteDriver(Driver):
         model = manifest.model
         if not model.name:
             raise ManifestError(
-                [f"model.remote_model: driver {cls.package!r} needs the name that the server knows the model by"]
+                [
+                    f"model.model_repo: driver {cls.package!r} needs the name that the server knows the model by "
+                    "(as remote_model, unless privacy is sovereign)"
+                ]
             )
         return cls(
             model.name,
@@ -173,7 +178,13 @@ class RemoteDriver(Driver):
         """*request* in the provider's words."""
 
     @abc.abstractmethod
-    async def _ask(self, client: Any, wording: Wording, put: Callable[[str], None] | None) -> CompletionResponse:
+    def _answer(self, wording: Wording) -> Answer:
+        """What collects the answer to *wording*."""
+
+    @abc.abstractmethod
+    async def _ask(
+        self, client: Any, wording: Wording, answer: Answer, put: Callable[[str], None] | None
+    ) -> CompletionResponse:
         """Send it, and read the answer; each piece of text goes to *put*, if it is given, as it arrives."""
 
     # The port ---------------------------------------------------------------------------------------------------
@@ -207,7 +218,7 @@ class RemoteDriver(Driver):
     def _price(self, model: str) -> Price | None:
         name = model or self.model
         if name not in self._prices:
-            self._prices[name] = price_of(name, self.provider)
+            self._prices[name] = price_of(name, self.provider, self.endpoint.url)
         return self._prices[name]
 
     def close_idle(self) -> None:
@@ -222,34 +233,47 @@ class RemoteDriver(Driver):
         refused = 0
         while True:
             wording = self._wording(request)
-            with self.limiter.acquire(wording.tokens + request.max_tokens, cancel=cancel) as permit:
+            with self._turn(wording.tokens + request.max_tokens, cancel) as permit:
+                answer = self._answer(wording)
                 try:
-                    response = self._attempt(wording, on_event, cancel)
+                    response = self._attempt(wording, answer, on_event, cancel)
                 except _NoAnswer as failure:
                     if self._leave_out(failure.error, wording):
                         continue
-                    error = translate(
-                        failure.error,
-                        model=request.model or self.model,
-                        window=self.context_window,
-                        tokens=wording.tokens,
-                    )
-                    if isinstance(error, RateLimited | Overloaded):
-                        permit.refused(error.retry_after)
+                    error = self._translated(failure.error, request, wording, answer)
+                    if isinstance(error, RateLimited) or is_overload(failure.error):
+                        permit.refused(getattr(error, "retry_after", None))
                     refused += 1
-                    if not isinstance(error, RateLimited) or refused > REFUSALS:
+                    # Once a reader has heard half an answer, whoever reads decides: it is told of the next attempt.
+                    if not isinstance(error, RateLimited) or refused > REFUSALS or answer.text():
                         if error is failure.error:
                             raise error from error.__cause__
                         raise error from failure.error
                 else:
                     permit.answered(response.usage.total)
                     return response
-            # Without the permit, so that it is in nobody's way; the limiter spreads those who come back.
-            if cancel.wait(REFUSED.delay(refused) if error.retry_after is None else error.retry_after):
+            logger.debug("refused {} times, waiting: {}", refused, error)
+            # Without the permit, so that it is in nobody's way.
+            if cancel.wait(REFUSED.delay(refused) if error.retry_after is None else no_sooner_than(error.retry_after)):
                 raise Cancelled(cancel.reason, timed_out=cancel.timed_out)
 
+    def _turn(self, tokens: int, cancel: CancelToken) -> Permit:
+        try:
+            return self.limiter.acquire(tokens, cancel=cancel)
+        except Cancelled as cancelled:
+            cancelled.asked = False
+            raise
+
+    def _translated(self, error: Exception, request: CompletionRequest, wording: Wording, answer: Answer) -> AgentError:
+        model = request.model or self.model
+        ours = translate(error, model=model, url=self.endpoint.url, window=self.context_window, tokens=wording.tokens)
+        if isinstance(ours, DriverError) and ours.tokens is None and (answer.has_begun() or has_worked(error, ours)):
+            used = answer.usage()
+            ours.tokens = used.input_tokens, used.output_tokens
+        return ours
+
     def _attempt(
-        self, wording: Wording, on_event: Callable[[Event], None] | None, cancel: CancelToken
+        self, wording: Wording, answer: Answer, on_event: Callable[[Event], None] | None, cancel: CancelToken
     ) -> CompletionResponse:
         def hand_over(text: str) -> None:
             assert on_event is not None
@@ -257,15 +281,17 @@ class RemoteDriver(Driver):
 
         def ask(put: Callable[[str], None]) -> Coroutine[Any, Any, CompletionResponse]:
             piece = None if on_event is None else put
-            return self._sessions.use(lambda client: self._in_time(client, wording, piece))
+            return self._sessions.use(lambda client: self._in_time(client, wording, answer, piece))
 
         return loop.relay(ask, hand_over, cancel)
 
-    async def _in_time(self, client: Any, wording: Wording, put: Callable[[str], None] | None) -> CompletionResponse:
+    async def _in_time(
+        self, client: Any, wording: Wording, answer: Answer, put: Callable[[str], None] | None
+    ) -> CompletionResponse:
         """Ask, within ``timeout``. What the package raises is kept apart from what a reader of the pieces may raise."""
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._ask(client, wording, put)
+                return await self._ask(client, wording, answer, put)
         except TimeoutError:
             raise _NoAnswer(NetworkError(f"no whole answer within {self._timeout} s (timeout)")) from None
         except Exception as error:
@@ -277,8 +303,8 @@ class RemoteDriver(Driver):
             return False
         words = str(error)
         sent = {*wording.fields, *wording.fields.get("extra_body", ())}
-        unknown = {name for name in self.optional if name in sent and name in words} - self._left_out
-        self._left_out |= unknown
+        unknown = {name for name in self.optional if name in sent and name in words}
+        self._left_out |= unknown  # another call may have found out at the same time: this one is asked again, too
         return bool(unknown)
 
     def _kept(self, fields: dict[str, Any], **unlisted: Any) -> dict[str, Any]:
@@ -296,46 +322,3 @@ class _NoAnswer(Exception):
     def __init__(self, error: Exception) -> None:
         super().__init__(type(error).__name__)
         self.error = error
-
-
-def _settings(client_class: Any, base_url: str | None, api_key: str | None) -> tuple[str, str | None]:
-    """The URL and the key that the package would use: it knows the variables of its environment, and its defaults."""
-    import httpx2
-
-    http = httpx2.AsyncClient(transport=httpx2.MockTransport(lambda _: httpx2.Response(500)), trust_env=False)
-    try:
-        probe = client_class(base_url=base_url, api_key=api_key, http_client=http)
-        key = probe.api_key
-    except ValueError:
-        raise
-    except Exception:  # noqa: BLE001 - it has no key, and says so by an error of its own
-        probe, key = client_class(base_url=base_url, api_key=NO_KEY, http_client=http), None
-    return base_url or str(probe.base_url).rstrip("/"), key or None
-
-
-def _make_client(
-    client_class: Any,
-    endpoint: Endpoint,
-    limiter: RateLimiter,
-    *,
-    key: str | None,
-    timeout: float,
-    max_answer_bytes: int,
-    proxy: str | None,
-    headers: Mapping[str, str],
-) -> Any:
-    """The package's client, on the private loop."""
-    from .transport import make_client  # with the first call: it needs the packages of the extra
-
-    async def hear(response: Any) -> None:
-        limiter.feed(response.headers)
-
-    http = make_client(endpoint, timeout=timeout, max_answer_bytes=max_answer_bytes, proxy=proxy)
-    http.event_hooks = {"response": [hear]}
-    return client_class(
-        base_url=endpoint.url, api_key=key, default_headers=headers, max_retries=0, timeout=timeout, http_client=http
-    )
-
-
-async def _close(client: Any) -> None:
-    await client.close()

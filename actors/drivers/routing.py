@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from ..agent.events import TextDelta
 from ..agent.ports import ClosesIdle, PricesModels
 from ..errors import DriverError
 from .base import Driver
@@ -88,8 +89,25 @@ class RoutingDriver(Driver):
     def stream(
         self, request: CompletionRequest, on_event: Callable[[Event], None], *, cancel: CancelToken
     ) -> CompletionResponse:
-        """Stream from the first driver that can answer."""
-        return self._route(lambda driver: driver.stream(request, on_event, cancel=cancel))
+        """Stream from the first driver that can answer; what the fallback says is another attempt."""
+        heard = 0
+        asked: LlmDriver | None = None
+
+        def hear(event: Event) -> None:
+            nonlocal heard
+            if isinstance(event, TextDelta):
+                if asked is self._fallback and heard:
+                    event = TextDelta(text=event.text, attempt=heard + event.attempt)
+                else:
+                    heard = max(heard, event.attempt)
+            on_event(event)
+
+        def ask(driver: LlmDriver) -> CompletionResponse:
+            nonlocal asked
+            asked = driver
+            return driver.stream(request, hear, cancel=cancel)
+
+        return self._route(ask)
 
     def _route(self, ask: Callable[[LlmDriver], CompletionResponse]) -> CompletionResponse:
         if self._strategy is not RoutingStrategy.FALLBACK_ONLY:

@@ -32,9 +32,14 @@ def make_client(endpoint: Endpoint, *, timeout: float, max_answer_bytes: int, pr
     return httpx2.AsyncClient(
         transport=transport,
         timeout=httpx2.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT)),
-        follow_redirects=True,
+        follow_redirects=False,  # a key is for the server that it was given to
         headers={"Accept-Encoding": "identity"},  # a packed answer could unpack to any size
     )
+
+
+def no_client() -> httpx2.AsyncClient:
+    """A client that reaches nobody: for looking at the settings of a package."""
+    return httpx2.AsyncClient(transport=httpx2.MockTransport(lambda _: httpx2.Response(500)), trust_env=False)
 
 
 class _Transport(httpx2.AsyncHTTPTransport):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..agent.context_window import estimate_text
-from ..agent.ports import TokenUsage, ToolCall
+from ..agent.ports import CompletionResponse, StopReason, TokenUsage, ToolCall
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -112,3 +112,48 @@ def usage_of(
         int(given_input) if counted[0] else request_tokens,  # type: ignore[call-overload]
         int(given_output) if counted[1] else max(1, written),  # type: ignore[call-overload]
     )
+
+
+class Answer:
+    """One answer, as it comes in. The packages check no types: whatever the server sent stands in their fields.
+
+    Args:
+        names: How the tools were called.
+        tokens: Estimated, of the request.
+    """
+
+    def __init__(self, names: ToolNames, tokens: int) -> None:
+        self._names = names
+        self._tokens = tokens
+        self._text: list[str] = []
+        self._calls: dict[Any, list[Any]] = {}  # by place: id, name, arguments
+        self._read: Any = None
+        self._written: Any = None
+
+    def text(self) -> str:
+        """What has come so far."""
+        return "".join(self._text)
+
+    def has_begun(self) -> bool:
+        """Has the model begun to answer?"""
+        return bool(self._text or self._calls or self._read is not None or self._written is not None)
+
+    def calls(self) -> tuple[ToolCall, ...]:
+        """The tool calls that have come so far."""
+        calls = Calls(self._names)
+        for _, (id_, name, arguments) in sorted(self._calls.items(), key=lambda entry: str(entry[0]).zfill(9)):
+            calls.add(id_, name, arguments)
+        return calls.all()
+
+    def usage(self) -> TokenUsage:
+        """The tokens of what has come so far: counted by the server, or else estimated."""
+        return usage_of(self._read, self._written, self._tokens, self.text(), self.calls())
+
+    def whole(self, stop: StopReason) -> CompletionResponse:
+        """All of it. Calls that came are meant to be made, whatever reason the server gives."""
+        calls = self.calls()
+        if calls:
+            stop = StopReason.TOOL_USE
+        elif stop is StopReason.TOOL_USE:
+            stop = StopReason.END_TURN
+        return CompletionResponse(self.text(), stop, calls, self.usage())

@@ -124,11 +124,12 @@ def test_the_wait_doubles_from_one_second() -> None:
 
 
 def test_retry_after_is_honoured() -> None:
-    """What the server asks for, not what we would wait; 0 is not "it did not say"."""
+    """What the server asks for and a little more, so that a herd does not return at once; 0 is not "it did not say"."""
     slept: list[float] = []
     driver = ScriptedDriver([RateLimited(retry_after=17.5), RateLimited(retry_after=0), RateLimited(), "answer"])
     run_llm(driver, agent=Sleepless, kwargs={"slept": slept}).unwrap()
-    assert slept[:2] == [17.5, 0]
+    assert 17.5 <= slept[0] <= 17.5 * 1.1
+    assert slept[1] == 0
     assert 4.0 <= slept[2] <= 4.4
 
 

@@ -123,7 +123,7 @@ def test_another_driver_than_the_manifests(bots: Callable[..., AgentManifest]) -
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("gpt", "no built-in driver 'gpt' (known: echo)"),
+        ("gpt", "no built-in driver 'gpt' (known: anthropic, echo, openai)"),
         ("actors_test_bots:nobody", "module 'actors_test_bots' has no 'nobody'"),
         ("actors_test_bots:number", "'actors_test_bots:number' cannot be called"),
         ("actors_test_bots:broken", "'actors_test_bots:broken' raised ValueError: no key"),

@@ -103,4 +103,4 @@ def test_a_model_without_a_name(cli: Any, folder: Path) -> None:
     """Is refused with what to set."""
     result = cli("run", "nodriver.toml", "--prompt", "q", "--driver", "openai")
     assert result.exit_code == 2
-    assert "needs the name that the server knows the model by" in result.stderr
+    assert "needs the name that the server knows" in result.stderr

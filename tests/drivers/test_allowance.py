@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actors.drivers.allowance import HALVE_EVERY, IN_A_ROW, MINUTE, SPREAD, Allowance, Started
+from actors.drivers.allowance import HALVE_EVERY, IN_A_ROW, LONGEST_WORD, MINUTE, SPREAD, Allowance, Started
 
 
 def test_without_limits_everything_may_begin() -> None:
@@ -99,17 +99,17 @@ def calls(allowance: Allowance, count: int) -> list[Started]:
     return [allowance.begin(1, 0.0) for _ in range(count)]
 
 
-def test_an_overrun_halves_the_window_once_a_second() -> None:
-    """When most answers are refusals; the calls in flight are what is halved first."""
+def test_a_refusal_halves_the_window_once_a_second() -> None:
+    """The calls in flight are what is halved first; one at a time is the least."""
     allowance = Allowance()
-    calls(allowance, 63)
+    calls(allowance, 64)
     for _ in range(40):
         allowance.refused(100.0, None)
-    assert allowance.window == pytest.approx(32)
+    assert allowance.window == 32
     allowance.refused(100.0 + HALVE_EVERY / 2, None)
-    assert allowance.window == pytest.approx(32)
+    assert allowance.window == 32
     allowance.refused(100.0 + HALVE_EVERY, None)
-    assert allowance.window == pytest.approx(16)
+    assert allowance.window == 16
     for step in range(2, 20):
         allowance.refused(100.0 + step * HALVE_EVERY, None)
     assert allowance.window == 1.0
@@ -127,23 +127,37 @@ def test_the_window_grows_by_one_a_round() -> None:
     assert allowance.window == 10
 
 
-def test_single_refusals_are_no_overload() -> None:
-    """A server that refuses three of ten at random brings nobody to a halt."""
+def test_single_refusals_bring_nobody_to_a_halt() -> None:
+    """A server that refuses three of ten at random is asked by fewer at once, but asked."""
     rng = random.Random(1)
     allowance = Allowance()
     calls(allowance, 64)
     for step in range(2000):
         if rng.random() < 0.3:
-            allowance.refused(step / 10, None)
+            allowance.refused(step / 50, 1.0)
         else:
             allowance.answered()
-    assert allowance.window == float("inf")
-    assert allowance.paused_until == float("-inf")
+    assert 2 < allowance.window < 64
+
+
+def test_without_a_time_all_pause_longer_and_longer() -> None:
+    """While nothing but refusals comes, once a second."""
+    allowance = Allowance()
+    pauses = []
+    for second in range(1, 9):
+        for _ in range(IN_A_ROW):
+            allowance.refused(100.0 * second, None)
+        pauses.append(allowance.paused_until - 100.0 * second)
+    assert pauses[1:] == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0]
+    allowance.answered()
+    for _ in range(IN_A_ROW):
+        allowance.refused(2000.0, 10**9)
+    assert allowance.paused_until == 2000.0 + LONGEST_WORD
 
 
 def test_the_servers_word_holds_for_all_when_it_refuses_all() -> None:
     """A few refusals in a row with a time: nobody calls before; an answer in between, and nobody else waits."""
-    allowance = Allowance()
+    allowance = Allowance(max_concurrent=8)
     for _ in range(IN_A_ROW - 1):
         allowance.refused(10.0, 3.0)
     allowance.answered()

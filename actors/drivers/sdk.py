@@ -1,0 +1,86 @@
+"""What the official packages have in common: how their clients are found, set up, made and closed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .extras import need
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .endpoint import Endpoint
+    from .limiter import RateLimiter
+
+NO_KEY = "none"
+"""What a server on this machine is sent where there is no key: the packages insist on one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a package would use: it knows the variables of its environment, and its defaults.
+
+    Args:
+        key: None when there is none.
+        signs_in: It has another way to sign in.
+    """
+
+    url: str
+    key: str | None
+    signs_in: bool
+
+
+def client_class(package: str, name: str, what: str) -> Any:
+    """The class of a package's async client.
+
+    Raises:
+        ImportError: The package is not installed, or too old; the message names the command.
+    """
+    need("httpx2", package, what)  # an old version of the package brings another client
+    return getattr(need(package, package, what), name)
+
+
+def settings(client: Any, base_url: str | None, api_key: str | None) -> Settings:
+    """The URL and the key that the package would use."""
+    from .transport import no_client  # with the first driver: it needs the packages of the extra
+
+    http = no_client()
+    try:
+        probe = client(base_url=base_url, api_key=api_key, http_client=http)
+        key = probe.api_key
+    except ValueError:
+        raise
+    except Exception:  # noqa: BLE001 - it has no key, and says so by an error of its own
+        probe, key = client(base_url=base_url, api_key=NO_KEY, http_client=http), None
+    other = getattr(probe, "auth_token", None) or getattr(probe, "credentials", None)
+    return Settings(base_url or str(probe.base_url).rstrip("/"), key or None, key is None and other is not None)
+
+
+def make_client(
+    client: Any,
+    endpoint: Endpoint,
+    limiter: RateLimiter,
+    *,
+    key: str | None,
+    timeout: float,
+    max_answer_bytes: int,
+    proxy: str | None,
+    headers: Mapping[str, str],
+) -> Any:
+    """The package's client, on the private loop. Its own retries are off: no call is hidden."""
+    from .transport import make_client as make_http
+
+    async def hear(response: Any) -> None:
+        limiter.feed(response.headers)
+
+    http = make_http(endpoint, timeout=timeout, max_answer_bytes=max_answer_bytes, proxy=proxy)
+    http.event_hooks = {"response": [hear]}
+    return client(
+        base_url=endpoint.url, api_key=key, default_headers=headers, max_retries=0, timeout=timeout, http_client=http
+    )
+
+
+async def close(client: Any) -> None:
+    """Close its connections."""
+    await client.close()
