@@ -108,6 +108,7 @@ class Budget:
         self.name = name
         self._limits: dict[str, float] = {kind: limit for kind, limit in limits.items() if limit is not None}
         self._spent = self._reserved = NOTHING
+        self._held = 0
         self._warned: set[str] = set()
 
     @property
@@ -146,11 +147,13 @@ class Budget:
 
     def hold(self, wanted: Spending) -> None:
         """Reserve *wanted*."""
+        self._held += 1
         self._reserved += wanted
 
     def close(self, wanted: Spending, actual: Spending) -> list[str]:
         """Spend *actual* in place of *wanted*, which was reserved; warnings, each given once."""
-        self._reserved -= wanted
+        self._held -= 1
+        self._reserved = self._reserved - wanted if self._held else NOTHING  # no rest of a sum of fractions
         self._spent += actual
         warnings = []
         for kind, limit in self._limits.items():

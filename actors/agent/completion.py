@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -118,8 +119,12 @@ class Reasoner:
         if declared is not None:
             return declared
         if self._prices_models:
-            return cast("PricesModels", self._driver).estimate_cost(usage, self._model.name)
-        return self._driver.estimate_cost(usage)
+            cost = cast("PricesModels", self._driver).estimate_cost(usage, self._model.name)
+        else:
+            cost = self._driver.estimate_cost(usage)
+        if not (math.isfinite(cost) and cost >= 0):
+            raise ValueError(f"{type(self._driver).__name__} estimates a cost of {cost} USD: it must be a number >= 0")
+        return cost
 
     def _ask(self, request: CompletionRequest, attempt: int) -> CompletionResponse:
         agent = self._agent

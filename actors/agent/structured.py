@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from ..core.crash import text_of
+
 RETRIES = 3
 """How often an answer that does not fit is sent back to the model."""
+FENCE = re.compile(r"```(?:[a-zA-Z]+\b)?(?P<inside>.*)```", re.DOTALL)
 PROBLEMS = 10
 """So many of them are told."""
 
@@ -48,6 +52,8 @@ class OutputShape:
         except ValidationError as error:
             details = error.errors(include_url=False, include_context=False, include_input=False)[:PROBLEMS]
             raise ValueError("; ".join(_problem(detail) for detail in details)) from None
+        except Exception as error:  # of a validator of the type's own
+            raise ValueError(f"{type(error).__name__}: {text_of(error)}") from error
 
 
 def _problem(detail: Any) -> str:
@@ -57,7 +63,5 @@ def _problem(detail: Any) -> str:
 
 def _json_of(text: str) -> str:
     """*text* without the fence that models like to put around JSON."""
-    text = text.strip()
-    if text.startswith("```") and text.endswith("```") and "\n" in text:
-        text = text[text.index("\n") : -3].strip()
-    return text
+    fenced = FENCE.fullmatch(text.strip())
+    return fenced["inside"] if fenced else text.strip()

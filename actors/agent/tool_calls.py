@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.clock import SYSTEM_CLOCK
 from ..core.crash import text_of
-from ..errors import Cancelled, ToolFailed
+from ..errors import Cancelled, CircuitBreak, ToolFailed
 from .budget import Spending
 from .capability import Browser, Network, capability_matches
 from .completion import warn
@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from ..core.branch import Branch
     from ..core.cancel import CancelToken
     from .agent import Agent
+    from .budget import Reservation
     from .guard import LoopGuard
     from .ports import Tool, ToolCall
 
     Job = tuple[Callable[[CancelToken], ToolResult], float | None]
+
+ONE_CALL = Spending(tool_calls=1)
 
 
 class ToolCaller:
@@ -45,13 +48,22 @@ class ToolCaller:
         """
         refusals: dict[int, ToolResult] = {}
         jobs: dict[int, Job] = {}
-        for index, call in enumerate(calls):
-            tool = self._agent.tools.get(call.name)
-            refusal = self._refusal(call, tool)
-            if refusal is not None or tool is None:
-                refusals[index] = ToolResult(refusal or "", is_error=True)
-            else:
-                jobs[index] = self._job(call, tool), tool.timeout
+        reservations: list[Reservation] = []
+        try:
+            for index, call in enumerate(calls):
+                tool = self._agent.tools.get(call.name)
+                refusal = self._refusal(call, tool)
+                if refusal is not None or tool is None:
+                    refusals[index] = ToolResult(refusal or "", is_error=True)
+                else:
+                    reservations.append(self._agent._outfit.account.reserve(ONE_CALL))
+                    jobs[index] = self._job(call, tool), tool.timeout
+        except CircuitBreak:  # it ends the agent: none of these calls is made
+            for reservation in reservations:
+                reservation.refund()
+            raise
+        for reservation in reservations:
+            warn(self._agent, reservation.settle(ONE_CALL))
         names = [calls[index].name for index in jobs]
         branches = dict(zip(jobs, self._run(list(jobs.values()), names), strict=True)) if jobs else {}
         results = []
@@ -79,10 +91,7 @@ class ToolCaller:
         verdict.enforce()
         if verdict.kind is VerdictKind.BLOCK:
             return verdict.message
-        if call.problem:
-            return f"{call.name} was not called: {call.problem}"
-        warn(self._agent, self._agent._outfit.account.spend(Spending(tool_calls=1)))
-        return None
+        return f"{call.name} was not called: {call.problem}" if call.problem else None
 
     def _job(self, call: ToolCall, tool: Tool) -> Callable[[CancelToken], ToolResult]:
         agent = self._agent

@@ -30,7 +30,7 @@ class _FleetingThreads(ThreadPoolExecutor):
     Locks: ``_changing`` guards ``_jobs`` and ``_busy``.
     """
 
-    MOST = 8
+    MOST = 32
 
     def __init__(self) -> None:
         super().__init__(max_workers=1)  # asyncio insists on the class; its own threads are never started
@@ -129,7 +129,7 @@ def relay(
     try:
         while not cancel.cancelled:
             over = future.done()  # looked at first: what was put before the end is in the line by then
-            while line:
+            while line and not cancel.cancelled:
                 on_item(line.popleft())
             if over:
                 break

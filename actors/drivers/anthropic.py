@@ -9,7 +9,7 @@ from ..agent.ports import AssistantMessage, CompletionResponse, StopReason, Syst
 from ..errors import ContextOverflow, InferenceFailed, MalformedAnswer
 from .extras import need
 from .remote import RemoteDriver, Wording
-from .wording import Answer, ToolNames
+from .wording import Answer, ToolNames, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +78,7 @@ class AnthropicDriver(RemoteDriver):
             answer.take_whole(await client.messages.create(**wording.fields))
             return answer.response()
         stream = await client.messages.create(**wording.fields, stream=True)
-        async for event in stream:
+        async for event in pieces(stream, answer.is_over):
             answer.take_event(event, put)
         return answer.response()
 
@@ -89,6 +89,7 @@ class MessageAnswer(Answer):
     def __init__(self, names: ToolNames, tokens: int) -> None:
         super().__init__(names, tokens)
         self._stop: str | None = None
+        self._over = False
         self._counts: dict[str, int] = {}
 
     def take_whole(self, message: Any) -> None:
@@ -115,6 +116,7 @@ class MessageAnswer(Answer):
             self._stop = getattr(getattr(event, "delta", None), "stop_reason", None) or self._stop
             self._count(getattr(event, "usage", None))
         elif kind == "message_stop":  # some servers give no reason before it
+            self._over = True
             self._stop = self._stop or ("tool_use" if self._calls else "end_turn")
 
     def _begin_block(self, place: Any, block: Any, *, given: bool = False) -> list[str]:
@@ -124,9 +126,13 @@ class MessageAnswer(Answer):
             arguments = getattr(block, "input", None)
             if not given and not arguments:
                 arguments = ""
-            self._calls[place] = [getattr(block, "id", None), getattr(block, "name", None), arguments]
-        text = getattr(block, "text", None) if kind == "text" else None
-        texts = [text] if isinstance(text, str) and text else []
+            self.begin_call(place, getattr(block, "id", None), getattr(block, "name", None), arguments)
+        elif kind is None:
+            raise MalformedAnswer("a block of the answer has no type")
+        text = getattr(block, "text", None) if kind == "text" else ""
+        if not isinstance(text, str):
+            raise MalformedAnswer(f"a block of text must have a text, got {type(text).__name__}")
+        texts = [text] if text else []
         self._text += texts
         return texts
 
@@ -136,13 +142,18 @@ class MessageAnswer(Answer):
             self._text.append(text)
             put(text)
         piece = getattr(delta, "partial_json", None)
-        if isinstance(piece, str) and isinstance(self._calls.get(place, ("", "", None))[2], str):
-            self._calls[place][2] += piece
+        call = self._current.get(place)
+        if isinstance(piece, str) and call is not None and isinstance(call[2], str):
+            call[2] += piece
+
+    def is_over(self) -> bool:
+        """Has the server said everything?"""
+        return self._over
 
     def _count(self, usage: Any) -> None:
         for name in (*READ, "output_tokens"):
             tokens = getattr(usage, name, None)
-            if isinstance(tokens, int):
+            if isinstance(tokens, int) and tokens >= 0:
                 self._counts[name] = tokens
         if READ[0] in self._counts:  # what a cache held was read, too
             self._read = sum(self._counts.get(name, 0) for name in READ)

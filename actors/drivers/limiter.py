@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..core import fork
 from ..core.clock import SYSTEM_CLOCK
 from ..core.waiter import Waiter
 from .allowance import Allowance, Started
@@ -58,7 +59,7 @@ class RateLimiter:
         tokens_per_minute: Tokens of those calls, as estimated before and counted after; None sets no bound.
         max_concurrent: Calls in flight; None sets no bound.
 
-    Locks: ``_lock`` guards every field. Nobody is woken under it.
+    Locks: ``_lock`` guards every field. Nobody is woken under it. A forked child begins anew.
     """
 
     def __init__(
@@ -67,8 +68,13 @@ class RateLimiter:
         tokens_per_minute: int | None = None,
         max_concurrent: int | None = None,
     ) -> None:
+        self._limits = requests_per_minute, tokens_per_minute, max_concurrent
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._generation = fork.generation()
         self._lock = threading.Lock()
-        self._allowance = Allowance(requests_per_minute, tokens_per_minute, max_concurrent)
+        self._allowance = Allowance(*self._limits)
         self._line: deque[_Ticket] = deque()
 
     def acquire(self, tokens: int, *, cancel: CancelToken) -> Permit:
@@ -78,6 +84,8 @@ class RateLimiter:
             Cancelled: *cancel* came first.
         """
         cancel.check()
+        if self._generation != fork.generation():  # those who wait or call are the parent's
+            self._begin_anew()
         ticket = _Ticket()
         with self._lock:
             self._line.append(ticket)

@@ -10,7 +10,7 @@ from ..agent.context_window import estimate_request
 from ..agent.ports import AssistantMessage, CompletionResponse, StopReason, SystemMessage, ToolResultMessage
 from ..errors import InferenceFailed, MalformedAnswer
 from .remote import RemoteDriver, Wording
-from .wording import Answer, ToolNames
+from .wording import Answer, ToolNames, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,8 +25,6 @@ STOPS = {
 }
 OPENAI = "api.openai.com"
 FILTERED = "content_filter"
-CALLS_AT_MOST = 1024
-"""Places for tool calls in one answer; a server that counts higher talks nonsense."""
 
 
 class OpenAIDriver(RemoteDriver):
@@ -83,7 +81,7 @@ class OpenAIDriver(RemoteDriver):
         if "stream_options" not in self._left_out:
             wording.fields["stream_options"] = {"include_usage": True}
         stream = await client.chat.completions.create(**wording.fields, stream=True)
-        async for chunk in stream:
+        async for chunk in pieces(stream, answer.is_over):
             answer.take_piece(chunk, put)
         return answer.response()
 
@@ -103,13 +101,11 @@ class ChatAnswer(Answer):
         if choice is None or message is None:
             raise MalformedAnswer(f"the server's answer has no choice with a message: {_short(completion)}")
         self._take_text(message)
-        for place, call in enumerate(getattr(message, "tool_calls", None) or ()):
+        for place, call in enumerate(_listed(message)):
             function = getattr(call, "function", None)
-            self._calls[place] = [
-                getattr(call, "id", None),
-                getattr(function, "name", None),
-                getattr(function, "arguments", None),
-            ]
+            self.begin_call(
+                place, getattr(call, "id", None), getattr(function, "name", None), getattr(function, "arguments", None)
+            )
         self._finish = getattr(choice, "finish_reason", None) or "stop"
         self._count(getattr(completion, "usage", None))
 
@@ -123,36 +119,34 @@ class ChatAnswer(Answer):
         if delta is not None:
             for text in self._take_text(delta):
                 put(text)
-            for call in getattr(delta, "tool_calls", None) or ():
+            for call in _listed(delta):
                 self._take_part(call)
         self._finish = getattr(choice, "finish_reason", None) or self._finish
 
     def _take_text(self, part: Any) -> list[str]:
-        texts = [text for text in (getattr(part, "content", None),) if isinstance(text, str) and text]
+        texts = [text for text in _texts(getattr(part, "content", None)) if text]
         self._text += texts
-        refusal = getattr(part, "refusal", None)
-        if isinstance(refusal, str):
-            self._refusal.append(refusal)
+        self._refusal += _texts(getattr(part, "refusal", None))
         return texts
 
     def _take_part(self, part: Any) -> None:
-        place = getattr(part, "index", None)
-        id_ = getattr(part, "id", None)
-        if not isinstance(place, int) or not 0 <= place < CALLS_AT_MOST:
-            place = max(self._calls, default=0)
-        known = self._calls.get(place)
-        if known is not None and id_ and known[0] and id_ != known[0]:
-            # Some servers count every call as the first: another id is another call.
-            place = max(self._calls) + 1
-            known = None
-        if known is None:
-            known = self._calls[place] = [None, None, ""]
+        """A piece of a tool call. Servers count differently: some call every call the first, some name no id."""
+        index, id_ = getattr(part, "index", None), getattr(part, "id", None)
         function = getattr(part, "function", None)
-        known[0] = known[0] or id_
-        known[1] = known[1] or getattr(function, "name", None)
-        arguments = getattr(function, "arguments", None)
-        if isinstance(arguments, str):
+        name, arguments = getattr(function, "name", None), getattr(function, "arguments", None)
+        known = self._current.get(index)
+        if known is None or (id_ and known[0] and id_ != known[0]) or (name and known[1] and _is_whole(known[2])):
+            self.begin_call(index, id_, name, arguments if arguments is not None else "")
+            return
+        known[0], known[1] = known[0] or id_, known[1] or name
+        if isinstance(arguments, str) and isinstance(known[2], str):
             known[2] += arguments
+        elif arguments is not None:
+            known[2] = arguments
+
+    def is_over(self) -> bool:
+        """Has the server said everything?"""
+        return self._finish is not None and self._written is not None
 
     def _count(self, usage: Any) -> None:
         if usage is not None:
@@ -179,6 +173,37 @@ class ChatAnswer(Answer):
         """Some servers end a stream of tool calls without a reason; arguments that can be read are whole."""
         calls = self.calls()
         return bool(calls) and not any(call.problem for call in calls)
+
+
+def _listed(part: Any) -> list[Any]:
+    calls = getattr(part, "tool_calls", None)
+    if calls is None or isinstance(calls, list):
+        return calls or []
+    raise MalformedAnswer(f"tool_calls must be a list, got {type(calls).__name__}")
+
+
+def _texts(content: Any) -> list[str]:
+    """The texts of what is a text, nothing, or a list of parts."""
+    if content is None or isinstance(content, str):
+        return [content] if content is not None else []
+    if isinstance(content, list):
+        texts: list[Any] = [
+            part.get("text") if isinstance(part, dict) else getattr(part, "text", None) for part in content
+        ]
+        if all(isinstance(text, str) for text in texts):
+            return texts
+    raise MalformedAnswer(f"content must be a text, got {type(content).__name__}")
+
+
+def _is_whole(arguments: Any) -> bool:
+    """Are these the arguments of a call, to the end?"""
+    if not isinstance(arguments, str):
+        return arguments is not None
+    try:
+        json.loads(arguments)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _first_choice(answer: Any) -> Any:

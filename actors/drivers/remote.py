@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import asyncio
+import re
 import weakref
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +25,7 @@ from .prices import price_of
 from .provider_errors import has_worked, is_overload, translate
 from .session import Sessions, retire
 from .shared_limiters import limiter_of
+from .wording import sendable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -79,7 +81,7 @@ class RemoteDriver(Driver):
         timeout: Seconds for one call, from the request to the last byte of the answer.
         max_answer_bytes: A longer answer is a ``MalformedAnswer``.
         socket: Path of a local socket, in place of the network.
-        proxy: URL of a proxy; None uses none, whatever the environment says.
+        proxy: URL of a proxy, for a server that is ``standard``; None uses none, whatever the environment says.
         headers: Sent with each request.
         options: Further fields of each request (``{"reasoning_effort": "low"}``).
 
@@ -127,6 +129,8 @@ class RemoteDriver(Driver):
         url, key = settings.url, settings.key
         self.model = model
         self.endpoint = Endpoint.of(url, privacy=privacy, private_hosts=private_hosts, socket=socket)
+        if proxy is not None and self.endpoint.tier is not PrivacyTier.STANDARD:
+            raise ValueError(f"a proxy could send on what is {self.endpoint.tier}: ask {url} without one")
         self.privacy_tier = self.endpoint.tier
         if key is None and self.endpoint.tier is PrivacyTier.SOVEREIGN:
             key = sdk.NO_KEY
@@ -303,7 +307,7 @@ class RemoteDriver(Driver):
             return False
         words = str(error)
         sent = {*wording.fields, *wording.fields.get("extra_body", ())}
-        unknown = {name for name in self.optional if name in sent and name in words}
+        unknown = {name for name in self.optional if name in sent and re.search(rf"\b{name}\b", words)}
         self._left_out |= unknown  # another call may have found out at the same time: this one is asked again, too
         return bool(unknown)
 
@@ -311,7 +315,7 @@ class RemoteDriver(Driver):
         """*fields*, but for what the server does not know; *unlisted* ones, and the driver's ``options``, go past the
         package, which knows only what its provider has today.
         """
-        kept = {name: value for name, value in fields.items() if name not in self._left_out}
+        kept = {name: sendable(value) for name, value in fields.items() if name not in self._left_out}
         extra = {name: value for name, value in {**unlisted, **self._options}.items() if name not in self._left_out}
         return {**kept, "extra_body": extra} if extra else kept
 

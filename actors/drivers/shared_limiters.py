@@ -6,17 +6,30 @@ import hashlib
 import threading
 import weakref
 
+from ..core import fork
 from .limiter import RateLimiter
 
-_limiters: weakref.WeakValueDictionary[tuple[str, str], RateLimiter] = weakref.WeakValueDictionary()
-_making = threading.Lock()
+
+class _Shared:
+    """By server and key. A forked child has its own: the parent's lock may be held for ever there."""
+
+    def __init__(self) -> None:
+        self.generation = fork.generation()
+        self.lock = threading.Lock()
+        self.limiters: weakref.WeakValueDictionary[tuple[str, str], RateLimiter] = weakref.WeakValueDictionary()
+
+
+_shared = _Shared()
 
 
 def limiter_of(server: str, key: str) -> RateLimiter:
     """The limiter that all drivers of this process share for *key* at *server*: a provider counts by key."""
+    global _shared
+    if _shared.generation != fork.generation():
+        _shared = _Shared()
     name = server, hashlib.sha256(key.encode()).hexdigest()
-    with _making:
-        limiter = _limiters.get(name)
+    with _shared.lock:
+        limiter = _shared.limiters.get(name)
         if limiter is None:
-            limiter = _limiters[name] = RateLimiter()
+            limiter = _shared.limiters[name] = RateLimiter()
         return limiter

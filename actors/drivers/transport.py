@@ -125,11 +125,16 @@ class _Network(httpcore2.AsyncNetworkBackend):
         lookup = self._lookups.get(key)
         if lookup is None:
             lookup = self._lookups[key] = asyncio.ensure_future(_look_up(host, port))
-            lookup.add_done_callback(lambda _: self._lookups.pop(key, None))
+            lookup.add_done_callback(lambda done: self._looked_up(key, done))
         try:
             return await asyncio.wait_for(asyncio.shield(lookup), timeout)
         except TimeoutError:
             raise httpcore2.ConnectTimeout(f"the name {host} was not resolved within {timeout} s") from None
+
+    def _looked_up(self, key: Address, lookup: asyncio.Future[list[str]]) -> None:
+        self._lookups.pop(key, None)
+        if not lookup.cancelled():
+            lookup.exception()  # seen, also when nobody waits for it any more
 
 
 async def _look_up(host: str, port: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping
@@ -11,11 +12,13 @@ from ..agent.context_window import estimate_text
 from ..agent.ports import CompletionResponse, StopReason, TokenUsage, ToolCall
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from ..agent.ports import CompletionRequest
 
 LONGEST_NAME = 64
+MOST_TOKENS = 10**9
+"""Of one call; a server that counts more talks nonsense."""
 NOT_ALLOWED = re.compile(r"[^A-Za-z0-9_-]")
 """Characters that no provider accepts in the name of a tool."""
 
@@ -78,7 +81,7 @@ class Calls:
         self._ids.add(unique)
         values, problem = _arguments(arguments)
         meant = self._names.meant(name) if isinstance(name, str) else ""
-        self._calls.append(ToolCall(unique, meant, values, problem))
+        self._calls.append(ToolCall(sendable(unique), meant, sendable(values), problem))
 
     def all(self) -> tuple[ToolCall, ...]:
         """The calls, in the order in which they came."""
@@ -105,13 +108,59 @@ def usage_of(
 ) -> TokenUsage:
     """The tokens that the server counted; estimated where it did not say, so that limits hold all the same."""
     counted = [
-        isinstance(count, int) and not isinstance(count, bool) and count >= 0 for count in (given_input, given_output)
+        isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= MOST_TOKENS
+        for count in (given_input, given_output)
     ]
     written = estimate_text(text) + sum(estimate_text(json.dumps(dict(call.input), default=str)) for call in calls)
     return TokenUsage(
         int(given_input) if counted[0] else request_tokens,  # type: ignore[call-overload]
         int(given_output) if counted[1] else max(1, written),  # type: ignore[call-overload]
     )
+
+
+LAST_WORDS = 0.5
+"""Seconds in which a server that has said everything should end its stream."""
+
+
+async def pieces(stream: Any, is_over: Callable[[], bool]) -> AsyncIterator[Any]:
+    """The pieces of *stream*, which is closed whatever happens; some servers never end one, although all is said."""
+    iterator = aiter(stream)
+    try:
+        while True:
+            try:
+                if is_over():
+                    yield await asyncio.wait_for(anext(iterator), LAST_WORDS)
+                else:
+                    yield await anext(iterator)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                if is_over():
+                    return
+                raise
+    finally:
+        await stream.close()
+
+
+def sendable(value: Any) -> Any:
+    """*value*, of what JSON can hold, with every text such that UTF-8 can hold it: models and files contain halves of
+    characters, which no server accepts.
+    """
+    if isinstance(value, str):
+        return value if value.isascii() else _whole_characters(value)
+    if isinstance(value, dict):
+        return {sendable(key): sendable(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [sendable(entry) for entry in value]
+    return value
+
+
+def _whole_characters(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 class Answer:
@@ -126,22 +175,29 @@ class Answer:
         self._names = names
         self._tokens = tokens
         self._text: list[str] = []
-        self._calls: dict[Any, list[Any]] = {}  # by place: id, name, arguments
+        self._calls: list[list[Any]] = []  # id, name, arguments
+        self._current: dict[Any, list[Any]] = {}  # the latest at each index that the server names
         self._read: Any = None
         self._written: Any = None
 
     def text(self) -> str:
         """What has come so far."""
-        return "".join(self._text)
+        return str(sendable("".join(self._text)))
 
     def has_begun(self) -> bool:
         """Has the model begun to answer?"""
         return bool(self._text or self._calls or self._read is not None or self._written is not None)
 
+    def begin_call(self, index: Any, id_: Any, name: Any, arguments: Any) -> None:
+        """A tool call begins, at the server's *index*."""
+        call = [id_, name, arguments]
+        self._calls.append(call)
+        self._current[index] = call
+
     def calls(self) -> tuple[ToolCall, ...]:
         """The tool calls that have come so far."""
         calls = Calls(self._names)
-        for _, (id_, name, arguments) in sorted(self._calls.items(), key=lambda entry: str(entry[0]).zfill(9)):
+        for id_, name, arguments in self._calls:
             calls.add(id_, name, arguments)
         return calls.all()
 

@@ -162,14 +162,14 @@ def test_the_budget_of_a_group(make_pool: Any) -> None:
 
 
 def test_tool_calls_are_counted_exactly(make_pool: Any) -> None:
-    """Those that are run; one too many ends its agent, and is not run."""
+    """Those that are run: an answer that asks for one too many ends its agent, and none of its calls is run or paid."""
     calls = tuple(ToolCall(str(n), "note", {"n": n}) for n in range(3))
     driver = ScriptedDriver([], default=CompletionResponse("", StopReason.TOOL_USE, calls, TokenUsage(1, 1)))
     budget = Budget(max_tool_calls=5)
     pool = make_pool(driver, 1, tools=ToolRegistry([note]), budget=budget)
     outcome = pool.spawn(SpawnConfig(BOT, "q")).outcome(10)
     assert isinstance(outcome.error, ToolCallsExceeded)
-    assert budget.spent.tool_calls == 5
+    assert (budget.spent.tool_calls, budget.reserved) == (3, Spending())
 
 
 def test_a_call_that_did_not_happen_costs_nothing(make_pool: Any) -> None:
@@ -302,6 +302,52 @@ def test_a_price_alone_is_refused() -> None:
     """Both or none."""
     with pytest.raises(ManifestError, match=r"model\.usd_per_million_output_tokens: declare both"):
         AgentManifest(model={"usd_per_million_input_tokens": 1.0})
+
+
+def test_a_limit_of_cost_holds_where_input_is_free(make_pool: Any) -> None:
+    """Nothing is reserved for such a call, but when the money is spent none begins."""
+    prices = {"usd_per_million_input_tokens": 0.0, "usd_per_million_output_tokens": 1e6}
+    driver = ScriptedDriver([], default=CompletionResponse("x", usage=TokenUsage(5, 1)))
+    pool = make_pool(driver, 1, budget=Budget(max_cost_usd=2.0))
+    statuses = [pool.spawn(SpawnConfig(AgentManifest(name="a", model=prices), "q")).outcome(10).status for _ in "1234"]
+    assert statuses == ["completed", "completed", "failed", "failed"]
+
+
+@pytest.mark.parametrize("cost", [float("nan"), float("inf"), -1.0])
+def test_a_cost_that_is_no_number(make_pool: Any, cost: float) -> None:
+    """Is the driver's defect, and spoils no budget."""
+
+    class Odd(ScriptedDriver):
+        def estimate_cost(self, usage: TokenUsage) -> float:
+            return cost
+
+    budget = Budget(max_cost_usd=2.0)
+    outcome = make_pool(Odd(["x"]), 1, budget=budget).spawn(SpawnConfig(BOT, "q")).outcome(10)
+    assert "estimates a cost of" in str(outcome.error)
+    assert budget.spent.cost_usd == 0.0
+
+
+def test_nothing_is_left_of_fractions() -> None:
+    """What is reserved is nothing when nobody calls."""
+    budget = Budget(max_cost_usd=100.0)
+    account = Account([budget])
+    held = [account.reserve(Spending(cost_usd=0.1 * number)) for number in range(1, 20)]
+    for reservation in held:
+        reservation.settle(Spending(cost_usd=0.3))
+    assert budget.reserved == Spending()
+
+
+def test_what_a_failed_call_used_is_spent(make_pool: Any) -> None:
+    """Where its driver knows."""
+
+    def fail(_: Any) -> CompletionResponse:
+        error = InferenceFailed("refused")
+        error.tokens = (30, 12)
+        raise error
+
+    budget = Budget(max_tokens=1000)
+    assert make_pool(FunctionDriver(fail), 1, budget=budget).spawn(SpawnConfig(BOT, "q")).outcome(10).status == "failed"
+    assert (budget.spent.tokens, budget.reserved) == (42, Spending())
 
 
 def test_the_cost_of_a_group(make_pool: Any) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, field_validator
 
 from actors import (
     AgentManifest,
@@ -46,6 +46,8 @@ GOOD = '{"name": "a", "score": 3}'
         (Verdict, GOOD, Verdict(name="a", score=3)),
         (Verdict, f"```json\n{GOOD}\n```", Verdict(name="a", score=3)),
         (Verdict, f"  {GOOD}\n", Verdict(name="a", score=3)),
+        (Verdict, f"```json {GOOD}```", Verdict(name="a", score=3)),
+        (Verdict, f"```{GOOD}```", Verdict(name="a", score=3)),
         (Point, '{"x": 1, "y": 2}', Point(1, 2)),
         (list[int], "[1, 2]", [1, 2]),
         (int | None, "null", None),
@@ -116,6 +118,22 @@ def test_tools_come_before_the_answer(make_pool: Any) -> None:
     )
     pool = make_pool(driver, 1, tools=ToolRegistry([look]))
     assert pool.spawn(SpawnConfig(BOT, "q", output_type=Verdict)).result(10) == Verdict(name="a", score=3)
+
+
+class Picky(BaseModel):
+    kind: str
+
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, kind: str) -> str:
+        return {"a": "A"}[kind]
+
+
+def test_a_validator_that_breaks_is_a_misfit(make_pool: Any) -> None:
+    """The model may mend it."""
+    driver = ScriptedDriver(['{"kind": "b"}', '{"kind": "a"}'])
+    assert make_pool(driver, 1).spawn(SpawnConfig(BOT, "q", output_type=Picky)).result(10).kind == "A"
+    assert "KeyError" in driver.requests[-1].messages[-1].content
 
 
 @pytest.mark.parametrize("output_type", [object(), 3, type("Odd", (), {})])

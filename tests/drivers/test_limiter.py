@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from actors import Cancelled, CancelToken, Deadline, RateLimiter
+from actors.core import fork
 from actors.drivers.shared_limiters import limiter_of
 
 
@@ -133,3 +134,14 @@ def test_one_for_each_key() -> None:
     del one
     gc.collect()
     assert limiter_of("https://a", "key").stats().refused == 0
+
+
+def test_a_forked_child_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who call and wait are its parent's."""
+    limiter = RateLimiter(max_concurrent=1)
+    limiter.acquire(1, cancel=CancelToken())
+    shared = limiter_of("https://a", "key")
+    generation = fork.generation()
+    monkeypatch.setattr(fork, "generation", lambda: generation + 1)
+    limiter.acquire(1, cancel=CancelToken(Deadline.after(5))).__exit__()
+    assert limiter_of("https://a", "key") is not shared

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import socket
 import threading
 from collections.abc import Callable
@@ -272,7 +273,7 @@ def test_nobody_is_connected_to_where_nothing_listens(connect: Connect, serve: A
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
     for ask in both(connect(serve("x"), base_url=url)):
-        with pytest.raises(NetworkError, match="the connection to http://127.0.0.1:.* failed"):
+        with pytest.raises(NetworkError, match=r"the connection to http://127\.0\.0\.1:.* failed"):
             ask()
 
 
@@ -293,6 +294,128 @@ def test_broken_arguments_are_the_models_to_mend(serve: Any, connect: Connect) -
     assert dict(second.input) == {"a": 2}
     assert "not valid JSON" in first.problem
     assert second.problem == ""
+
+
+def calls_of(provider: Provider, driver: RemoteDriver) -> list[tuple[str, Any, bool]]:
+    response = both(driver)[1]()
+    return [(call.name, dict(call.input), bool(call.problem)) for call in response.tool_calls]
+
+
+def chunk(*calls: dict[str, Any], finish: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": {"tool_calls": list(calls)} if calls else {}, "finish_reason": finish}
+    return f"data: {json.dumps({'choices': [choice]})}\n\n".encode()
+
+
+def part(arguments: Any, id_: Any = None, name: Any = None, **index: Any) -> dict[str, Any]:
+    return {"id": id_, "function": {"name": name, "arguments": arguments}, **index}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [part('{"a"', "x", "t", index=0), part(":1}", index=0), part('{"a"', "y", "t", index=0), part(":2}", index=0)],
+        [
+            part('{"a"', "x", "t", index=0),
+            part(":1}", "x", index=0),
+            part('{"a":', "y", "t", index=1),
+            part("2}", index=1),
+        ],
+        [part('{"a":1}', None, "t"), part('{"a":2}', None, "t")],
+        [part('{"a":1}', "x", "t", index=0), part('{"a":2}', "x", "t", index=0)],
+        [part({"a": 1}, "x", "t", index=0), part({"a": 2}, "y", "t", index=1)],
+        [part('{"a":1}', 5, "t", index=None), part('{"a":2}', 6, "t", index=None)],
+    ],
+)
+def test_servers_count_the_calls_of_a_stream_differently(serve: Any, parts: Any) -> None:
+    """All of them the first, none at all, ids with every piece, or arguments that are no text."""
+    pieces = [*(chunk(one) for one in parts), chunk(finish="tool_calls"), b"data: [DONE]\n\n"]
+    provider = serve(Reply(pieces, content_type="text/event-stream"))
+    driver = OpenAIDriver("m", base_url=provider.url)
+    assert calls_of(provider, driver) == [("t", {"a": 1}, False), ("t", {"a": 2}, False)]
+    driver.close_idle()
+
+
+def block(index: Any, arguments: Any, *deltas: str) -> list[bytes]:
+    place = {} if index is None else {"index": index}
+    begin = {
+        "type": "content_block_start",
+        **place,
+        "content_block": {"type": "tool_use", "id": None, "name": "t", "input": arguments},
+    }
+    events = [begin] + [
+        {"type": "content_block_delta", **place, "delta": {"type": "input_json_delta", "partial_json": delta}}
+        for delta in deltas
+    ]
+    return [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events]
+
+
+@pytest.mark.parametrize("index", [None, 0])
+def test_blocks_of_one_place_are_several_calls(serve: Any, index: Any) -> None:
+    """Whether their input comes whole or in pieces; none is lost."""
+    pieces = [*block(index, {"a": 1}), *block(index, {}, '{"a"', ":2}")]
+    pieces.append(b'event: message_stop\ndata: {"type": "message_stop"}\n\n')
+    provider = serve(Reply(pieces, content_type="text/event-stream"))
+    driver = AnthropicDriver("m", base_url=provider.root)
+    assert calls_of(provider, driver) == [("t", {"a": 1}, False), ("t", {"a": 2}, False)]
+    driver.close_idle()
+
+
+def test_a_stream_that_says_all_and_does_not_end(serve: Any, connect: Connect) -> None:
+    """Is not waited for: some servers keep the connection."""
+
+    def stays(asked: Asked) -> Reply:
+        whole = say("yes", asked)
+        whole.pieces = [*(piece for piece in whole.pieces if b"[DONE]" not in (piece or b"")), None]
+        return whole
+
+    provider = serve(stays)
+    assert both(connect(provider))[1]().text == "yes"
+    assert provider.gone.acquire(timeout=10)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        *((OpenAIDriver, content) for content in (5, {"a": 1}, [5], [{"type": "image"}])),
+        *((AnthropicDriver, content) for content in (5, "x", ["hello"], [{"type": "text", "text": None}])),
+    ],
+)
+def test_content_of_another_kind(serve: Any, connect: Connect, kind: Any, content: Any) -> None:
+    """Is no answer, and not an empty one."""
+    message = {"role": "assistant", "content": content}
+    body = {
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        **message,
+        "stop_reason": "end_turn",
+    }
+    with pytest.raises(MalformedAnswer):
+        both(connect(serve(reply({**body, "type": "message", "usage": {}}))))[0]()
+
+
+def test_texts_may_come_as_a_list(serve: Any) -> None:
+    """Some servers send the parts of a text."""
+    message = {"role": "assistant", "content": [{"type": "text", "text": "one "}, {"type": "text", "text": "two"}]}
+    provider = serve(reply({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}))
+    driver = OpenAIDriver("m", base_url=provider.url)
+    assert both(driver)[0]().text == "one two"
+    driver.close_idle()
+
+
+def test_halves_of_characters_are_sent_by_nobody(serve: Any, connect: Connect) -> None:
+    """They come from models and from file names; no server takes them."""
+    provider = serve(CompletionResponse("caf\udce9 \ud83d\ude00", usage=TokenUsage(1, 1)))
+    request = CompletionRequest(
+        (UserMessage("a \udce9 b"), AssistantMessage("", (ToolCall("c", "t", {"\ud800": "\udfff"}),)))
+    )
+    for ask in both(connect(provider), request):
+        assert ask().text == "caf\ufffd \U0001f600"
+
+
+def test_tokens_beyond_reason_are_not_believed(serve: Any, connect: Connect) -> None:
+    """They are estimated."""
+    provider = serve(CompletionResponse("yes", usage=TokenUsage(10**400, 3)))
+    for ask in both(connect(provider)):
+        assert ask().usage.input_tokens < 100
 
 
 def test_a_refusal_of_the_model(serve: Any, connect: Connect) -> None:
@@ -551,6 +674,13 @@ def test_a_name_is_judged_by_where_it_leads(
     asked.clear()
     assert both(connect(provider, base_url=f"http://good.localhost:{provider.port}{path}"))[0]().text == "yes"
     assert asked.count("good.localhost") == 1
+
+
+@pytest.mark.parametrize("options", [{}, {"socket": "/run/llm"}])
+def test_a_proxy_is_for_what_may_go_anywhere(kind: type[RemoteDriver], options: dict[str, Any]) -> None:
+    """It could send on what is private."""
+    with pytest.raises(ValueError, match="a proxy could send on"):
+        kind("m", base_url="http://127.0.0.1:1/v1", proxy="http://127.0.0.1:2", **options)
 
 
 def test_no_proxy_of_the_environment_is_used(serve: Any, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
