@@ -6,6 +6,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from .agent.budget import Budget
 from .agent.outfit import Outfitter
 from .agent.resolve import refuse_no_driver
 from .core.completion_queue import CompletionQueue
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
     from types import TracebackType
 
-    from .agent.budget import Budget
     from .agent.config import SpawnConfig
     from .agent.outfit import ToolSource
     from .agent.ports import LlmDriver, MemorySubstrate
@@ -126,6 +126,9 @@ class AgentPool:
                 raise ValueError(f"stalled_after must be above 0 seconds, got {stalled_after}")
         if restart is not None and not isinstance(restart, RestartPolicy):
             raise TypeError(f"restart must be a RestartPolicy, got {restart!r}")
+        for one in (budget, *(group_budgets or {}).values()):
+            if one is not None and not isinstance(one, Budget):
+                raise TypeError(f"budget and group_budgets take Budgets, got {one!r}")
         refuse_no_driver(driver)
         self.name = name or f"pool-{janitor().next_number()}"
         supervisor = Supervisor(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import random
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from loguru import logger
 
-from ..core.spec import Backoff
+from ..core.spec import Backoff, no_sooner_than
 from ..core.state import AgentState
 from ..errors import Cancelled, DriverError
 from .budget import Spending
@@ -165,11 +164,6 @@ class Reasoner:
             verdict.enforce()
             if verdict.kind is VerdictKind.WARN:
                 logger.warning("{}: {}", self._agent.manifest.name, verdict.message)
-
-
-def no_sooner_than(seconds: float) -> float:
-    """*seconds*, and a little more: those who were told the same time do not come back at the same moment."""
-    return seconds + random.uniform(0.0, BACKOFF.jitter * seconds)  # noqa: S311 - no secret
 
 
 def warn(agent: Agent[Any], warnings: Sequence[str]) -> None:

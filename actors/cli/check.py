@@ -100,7 +100,8 @@ def _code(manifest: AgentManifest) -> str:
 def _model(manifest: AgentManifest) -> str:
     model = manifest.model
     source = model.remote_model or model.model_path or model.model_repo
-    parts = [part for part in (source, _driver(manifest)) if part]
+    place = f"at {model.base_url}" if model.base_url else None
+    parts = [part for part in (source, _driver(manifest), place) if part]
     window = f", context window {model.context_window:,} tokens" if model.context_window else ""
     settings = f"at most {model.max_tokens:,} tokens an answer, temperature {model.temperature:g}{window}"
     return "; ".join([*(parts or ["no driver named; --driver can give one"]), settings])

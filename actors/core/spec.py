@@ -43,6 +43,11 @@ class Backoff:
         return wait * (1 + self.jitter * random.random())  # noqa: S311 - no secret
 
 
+def no_sooner_than(seconds: float) -> float:
+    """*seconds* and up to a tenth more: those who were told the same time do not come back at the same moment."""
+    return seconds * (1 + 0.1 * random.random())  # noqa: S311 - no secret
+
+
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
     """How often an agent, or a supervised actor, that crashed is started again.

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from loguru import logger
 
-from ..agent.completion import no_sooner_than
 from ..agent.events import TextDelta
 from ..agent.ports import PrivacyTier
 from ..core import loop
-from ..core.spec import Backoff
+from ..core.spec import Backoff, no_sooner_than
 from ..errors import Cancelled, DriverError, ManifestError, NetworkError, RateLimited
 from . import sdk
 from .base import Driver

@@ -37,8 +37,9 @@ def client_class(package: str, name: str, what: str) -> Any:
     Raises:
         ImportError: The package is not installed, or too old; the message names the command.
     """
+    found = getattr(need(package, package, what), name)
     need("httpx2", package, what)  # an old version of the package brings another client
-    return getattr(need(package, package, what), name)
+    return found
 
 
 def settings(client: Any, base_url: str | None, api_key: str | None) -> Settings:

@@ -128,6 +128,13 @@ def test_bad_limits(limits: dict[str, Any], error: type[Exception]) -> None:
         Budget(**limits)
 
 
+@pytest.mark.parametrize("options", [{"budget": 5}, {"group_budgets": {"g": 5}}])
+def test_what_is_no_budget(options: dict[str, Any]) -> None:
+    """Is refused when the pool is made."""
+    with pytest.raises(TypeError, match="take Budgets"):
+        AgentPool(**options)
+
+
 def test_the_same_budget_twice_is_charged_once() -> None:
     """An agent of a group whose budget is the pool's, say."""
     budget = Budget(max_tokens=100)
