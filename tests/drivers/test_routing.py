@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from actors import (
+    AgentManifest,
     Cancelled,
     CancelToken,
     CompletionRequest,
@@ -24,6 +25,7 @@ from actors import (
     RoutingMetrics,
     RoutingStrategy,
     ScriptedDriver,
+    SpawnConfig,
     TextDelta,
     TokenUsage,
     UserMessage,
@@ -197,3 +199,62 @@ def test_routes_can_be_nested() -> None:
     """A route is a driver."""
     inner = RoutingDriver(ScriptedDriver([RateLimited("one")]), ScriptedDriver([Overloaded("two")]))
     assert ask(RoutingDriver(inner, ScriptedDriver.text("three"))) == "three"
+
+
+class Breaking(ScriptedDriver):
+    """Streams a piece of its answer, breaks off for so many times, and then answers."""
+
+    def __init__(self, piece: str, breaks: int) -> None:
+        super().__init__([], default=piece)
+        self.piece = piece
+        self.breaks = breaks
+
+    def stream(self, request: Any, on_event: Any, *, cancel: CancelToken) -> Any:
+        on_event(TextDelta(text=self.piece))
+        if self.breaks:
+            self.breaks -= 1
+            raise NetworkError("cut", retry_after=0.0)
+        return self.complete(request, cancel=cancel)
+
+
+def test_the_fallbacks_words_are_another_attempt() -> None:
+    """Whoever reads can drop what the primary said before it broke off."""
+    heard: list[tuple[str, int]] = []
+    driver = RoutingDriver(Breaking("half", 1), Breaking("whole", 0))
+    driver.stream(REQUEST, lambda event: heard.append((event.text, event.attempt)), cancel=CancelToken())  # type: ignore[attr-defined]
+    assert heard == [("half", 1), ("whole", 2)]
+
+
+def test_attempts_go_on_over_the_retries_of_an_agent(make_pool: Any) -> None:
+    """Each try of each driver has a number of its own, and they rise; the next answer begins at 1."""
+    events: list[Any] = []
+    driver = RoutingDriver(Breaking("a", 3), Breaking("b", 1))
+    pool = make_pool(driver, 1, on_event=events.append)
+    for _ in range(2):
+        assert pool.spawn(SpawnConfig(AgentManifest(name="bot"), "q")).outcome(10).ok
+    pool.close()
+    heard = [(event.text, event.attempt) for event in events if isinstance(event, TextDelta)]
+    assert heard == [("a", 1), ("b", 2), ("a", 3), ("b", 4), ("a", 1), ("b", 2)]
+
+
+def test_prices_and_connections_of_both() -> None:
+    """A price is known when both know it; both are told to close what is idle."""
+
+    class Far(ScriptedDriver):
+        closed = 0
+
+        def has_price(self, model: str = "") -> bool:
+            return model == "known"
+
+        def estimate_cost(self, usage: TokenUsage, model: str = "") -> float:
+            return 3.0 if model == "known" else 1.0
+
+        def close_idle(self) -> None:
+            self.closed += 1
+
+    far = Far([])
+    driver = RoutingDriver(far, ScriptedDriver([]))
+    assert (driver.has_price("known"), driver.has_price("other")) == (True, False)
+    assert driver.estimate_cost(TokenUsage(1, 1), "known") == 3.0
+    driver.close_idle()
+    assert far.closed == 1
