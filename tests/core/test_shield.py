@@ -317,6 +317,7 @@ def test_an_interrupt_before_any_instruction_leaves_nothing_half_made(install: I
     shield = Shield()
     raised = passed = at = 0
     tracing = sys.gettrace()
+    sys._getframe().f_trace_opcodes = True  # 3.12 looks for such a frame only when tracing begins
     while not passed:
         at += 1
         interrupting = _Interrupting(at)

@@ -515,18 +515,18 @@ def test_half_an_answer_is_never_asked_for_again_in_silence(serve: Any, connect:
 
 
 @pytest.mark.parametrize(
-    ("answer", "paid"),
+    ("answer", "paid", "timeout"),
     [
-        (failure(500), False),
-        (failure(400, "no"), False),
-        (Reply([b"{nope"]), True),
-        (lambda asked: say("one two three four", asked, cut_after=3), True),
-        (hang(), True),
+        (failure(500), False, 20.0),
+        (failure(400, "no"), False, 20.0),
+        (Reply([b"{nope"]), True, 20.0),
+        (lambda asked: say("one two three four", asked, cut_after=3), True, 20.0),
+        (hang(), True, 0.3),
     ],
 )
-def test_what_a_failed_call_has_used(serve: Any, connect: Connect, answer: Any, paid: bool) -> None:
+def test_what_a_failed_call_has_used(serve: Any, connect: Connect, answer: Any, paid: bool, timeout: float) -> None:
     """Is told where the model has worked: an answer that cannot be read, that broke off, or that nobody waited for."""
-    driver = connect(serve(answer), timeout=0.3)
+    driver = connect(serve(answer), timeout=timeout)
     for ask in both(driver):
         with pytest.raises(DriverError) as caught:
             ask()
