@@ -114,6 +114,8 @@ class CancelToken:
         return _nothing
 
     def _forget(self, key: object) -> None:
+        if self._callbacks is None:  # they were called: nothing is left to be forgotten
+            return
         with self._lock:
             if self._callbacks is not None:
                 self._callbacks.pop(key, None)

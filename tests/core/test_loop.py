@@ -11,7 +11,7 @@ import pytest
 from actors.core import fork
 from actors.core import loop as loop_module
 from actors.core.cancel import CancelToken, Deadline
-from actors.core.loop import private_loop, run
+from actors.core.loop import private_loop, relay, run
 from actors.errors import Cancelled
 
 
@@ -119,3 +119,76 @@ def test_another_process_makes_its_own_loop(monkeypatch: pytest.MonkeyPatch) -> 
         other.call_soon_threadsafe(other.stop)
         made.thread.join(10)
         other.close()
+
+
+def test_pieces_come_in_order_in_the_callers_thread() -> None:
+    """While the coroutine goes on; and its result comes after the last of them."""
+    heard: list[tuple[int, int]] = []
+
+    async def count(put: Any) -> str:
+        for number in range(100):
+            put(number)
+            if number % 10 == 0:
+                await asyncio.sleep(0)
+        return "done"
+
+    assert relay(count, lambda number: heard.append((number, threading.get_ident())), CancelToken()) == "done"
+    assert heard == [(number, threading.get_ident()) for number in range(100)]
+
+
+def test_who_hears_a_piece_may_end_it() -> None:
+    """By an error, which comes out, or by a cancel: the coroutine is cancelled, and nothing more is heard."""
+    cleaned, token = threading.Semaphore(0), CancelToken()
+    heard: list[int] = []
+
+    async def endless(put: Any) -> None:
+        try:
+            for number in range(3):
+                put(number)
+            await asyncio.sleep(60)
+        finally:
+            cleaned.release()
+
+    def fail(number: int) -> None:
+        raise KeyError(number)
+
+    def cancel(number: int) -> None:
+        heard.append(number)
+        token.cancel("enough")
+
+    with pytest.raises(KeyError):
+        relay(endless, fail, CancelToken())
+    with pytest.raises(Cancelled, match="enough"):
+        relay(endless, cancel, token)
+    assert heard == [0]
+    assert cleaned.acquire(timeout=10)
+    assert cleaned.acquire(timeout=10)
+
+
+def test_blocking_jobs_of_the_loop_leave_no_thread(eventually: Any) -> None:
+    """More of them than threads: all are done, with their results and errors, and then no thread is left."""
+    gate, most = threading.Event(), threading.Semaphore(0)
+
+    def job(number: int) -> int:
+        most.release()
+        assert gate.wait(10)
+        if number == 7:
+            raise KeyError(number)
+        return number
+
+    async def work() -> list[Any]:
+        jobs = [asyncio.to_thread(job, number) for number in range(100)]
+        return await asyncio.gather(*jobs, return_exceptions=True)
+
+    def names() -> list[str]:
+        return [thread.name for thread in threading.enumerate() if thread.name == "actors-loop-job"]
+
+    future = asyncio.run_coroutine_threadsafe(work(), private_loop())
+    for _ in range(loop_module._FleetingThreads.MOST):
+        assert most.acquire(timeout=10)
+    assert len(names()) == loop_module._FleetingThreads.MOST
+    gate.set()
+    results = future.result(10)
+    assert isinstance(results.pop(7), KeyError)
+    assert results == [number for number in range(100) if number != 7]
+    eventually(lambda: names() == [])
