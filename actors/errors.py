@@ -48,6 +48,7 @@ class Cancelled(_Portable):
         self.reason = reason
         self.timed_out = timed_out
         self.asked = True  # False: the cancel came before the model was asked anything
+        self.tokens: tuple[int, int] | None = None  # read and written before it came, where a driver knows
 
 
 # What an agent does wrong, or what stops it ---------------------------------------------------------------------

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from ..core.fork import ProcessLock
 from ..errors import CircuitBreak, CostExceeded, IterationsExceeded, TokensExceeded, ToolCallsExceeded
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Budget:
     take it or none.
     """
 
-    lock: ClassVar[threading.Lock] = threading.Lock()
+    lock: ClassVar[ProcessLock] = ProcessLock()
 
     def __init__(
         self,

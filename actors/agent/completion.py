@@ -100,14 +100,12 @@ class Reasoner:
         with account.reserve(Spending(tokens=least.total, cost_usd=self._cost(least))) as reservation:
             try:
                 response = self._ask(request, attempt)
-            except Cancelled as cancelled:
-                if cancelled.asked:  # the model has worked, and nobody was told how much
-                    warn(self._agent, reservation.settle_least())
-                raise
-            except DriverError as error:
+            except (Cancelled, DriverError) as error:
                 if error.tokens is not None:
                     used = TokenUsage(*error.tokens)
                     warn(self._agent, reservation.settle(Spending(tokens=used.total, cost_usd=self._cost(used))))
+                elif isinstance(error, Cancelled) and error.asked:  # it has worked, and nobody was told how much
+                    warn(self._agent, reservation.settle_least())
                 raise
             cost = self._cost(response.usage)
             warn(self._agent, reservation.settle(Spending(tokens=response.usage.total, cost_usd=cost)))

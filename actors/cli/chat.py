@@ -134,6 +134,10 @@ class CtrlC:
                 self._at_prompt = False
         except KeyboardInterrupt:
             return None
+        except SystemError as error:  # the interpreter's word for a second one that came while the first was raised
+            if not isinstance(error.__cause__, KeyboardInterrupt):
+                raise
+            return None
 
     def cancels(self, cancel: Callable[[], object]) -> None:
         """From now on it calls *cancel*."""

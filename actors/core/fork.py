@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 from ..errors import ForkedPoolError
 
@@ -28,6 +29,30 @@ def generation() -> int:
     if _mark is None:
         _mark = _Mark()
     return _mark.generation
+
+
+class ProcessLock:
+    """A lock that a forked child does not find held: whoever held it is not there to let it go. A context manager.
+
+    Locks: itself; ``_locks`` has one for each generation, and changes by single dict operations.
+    """
+
+    __slots__ = ("_locks",)
+
+    def __init__(self) -> None:
+        self._locks: dict[int, threading.Lock] = {}
+
+    def __enter__(self) -> None:
+        born = generation()
+        lock = self._locks.get(born)
+        if lock is None:
+            lock = self._locks.setdefault(born, threading.Lock())
+        lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        lock = self._locks.get(generation())
+        if lock is not None and lock.locked():  # in a child that was forked inside the block, it is another one
+            lock.release()
 
 
 def refuse_after_fork(born: int) -> None:

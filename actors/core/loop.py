@@ -80,7 +80,7 @@ class _PrivateLoop:
 
 
 _private: _PrivateLoop | None = None
-_made = threading.Lock()
+_made = fork.ProcessLock()
 
 
 def private_loop() -> asyncio.AbstractEventLoop:

@@ -9,7 +9,7 @@ from ..agent.ports import AssistantMessage, CompletionResponse, StopReason, Syst
 from ..errors import ContextOverflow, InferenceFailed, MalformedAnswer
 from .extras import need
 from .remote import RemoteDriver, Wording
-from .wording import Answer, ToolNames, pieces
+from .wording import AFTERWORDS, LAST_WORDS, Answer, ToolNames, pieces, sendable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +78,7 @@ class AnthropicDriver(RemoteDriver):
             answer.take_whole(await client.messages.create(**wording.fields))
             return answer.response()
         stream = await client.messages.create(**wording.fields, stream=True)
-        async for event in pieces(stream, answer.is_over):
+        async for event in pieces(stream, answer.patience):
             answer.take_event(event, put)
         return answer.response()
 
@@ -109,7 +109,7 @@ class MessageAnswer(Answer):
             self._count(getattr(getattr(event, "message", None), "usage", None))
         elif kind == "content_block_start":
             for text in self._begin_block(getattr(event, "index", None), getattr(event, "content_block", None)):
-                put(text)
+                put(sendable(text))
         elif kind == "content_block_delta":
             self._take_delta(getattr(event, "index", None), getattr(event, "delta", None), put)
         elif kind == "message_delta":
@@ -140,15 +140,17 @@ class MessageAnswer(Answer):
         text = getattr(delta, "text", None)
         if isinstance(text, str) and text:
             self._text.append(text)
-            put(text)
+            put(sendable(text))
         piece = getattr(delta, "partial_json", None)
         call = self._current.get(place)
         if isinstance(piece, str) and call is not None and isinstance(call[2], str):
             call[2] += piece
 
-    def is_over(self) -> bool:
-        """Has the server said everything?"""
-        return self._over
+    def patience(self) -> float | None:
+        """How long the rest may take; None while the answer is not over."""
+        if self._over:
+            return LAST_WORDS
+        return None if self._stop is None else AFTERWORDS
 
     def _count(self, usage: Any) -> None:
         for name in (*READ, "output_tokens"):

@@ -47,6 +47,32 @@ class _Ticket:
         self.waiter = Waiter()
 
 
+class _State:
+    """What a limiter knows in one process: a forked child begins anew, as those who call and wait are its parent's.
+
+    Locks: ``lock`` guards every field. Nobody is woken under it.
+    """
+
+    def __init__(self, allowance: Allowance) -> None:
+        self.generation = fork.generation()
+        self.lock = threading.Lock()
+        self.allowance = allowance
+        self.line: deque[_Ticket] = deque()
+
+    def leave(self, ticket: _Ticket) -> None:
+        """*ticket* waits no longer: who stands behind it may be the first now."""
+        with self.lock:
+            self.line.remove(ticket)
+        self.wake_first()
+
+    def wake_first(self) -> None:
+        """Let the first in line look whether it may go."""
+        with self.lock:
+            first = self.line[0].waiter if self.line else None
+        if first is not None:
+            first.wake()
+
+
 class RateLimiter:
     """What the provider of one key allows, for all agents, drivers and pools that use the key.
 
@@ -59,8 +85,10 @@ class RateLimiter:
         tokens_per_minute: Tokens of those calls, as estimated before and counted after; None sets no bound.
         max_concurrent: Calls in flight; None sets no bound.
 
-    Locks: ``_lock`` guards every field. Nobody is woken under it. A forked child begins anew.
+    Locks: those of ``_State``; ``_renewing`` guards the change of ``_state`` after a fork.
     """
+
+    _renewing = fork.ProcessLock()
 
     def __init__(
         self,
@@ -69,13 +97,17 @@ class RateLimiter:
         max_concurrent: int | None = None,
     ) -> None:
         self._limits = requests_per_minute, tokens_per_minute, max_concurrent
-        self._begin_anew()
+        self._state = _State(Allowance(*self._limits))
 
-    def _begin_anew(self) -> None:
-        self._generation = fork.generation()
-        self._lock = threading.Lock()
-        self._allowance = Allowance(*self._limits)
-        self._line: deque[_Ticket] = deque()
+    def _here(self) -> _State:
+        """The state of this process."""
+        state = self._state
+        if state.generation != fork.generation():
+            with self._renewing:
+                if self._state.generation != fork.generation():
+                    self._state = _State(Allowance(*self._limits))
+                state = self._state
+        return state
 
     def acquire(self, tokens: int, *, cancel: CancelToken) -> Permit:
         """Wait until a call of *tokens* (estimated) may begin. Use the permit in a ``with`` block: its end frees it.
@@ -84,68 +116,39 @@ class RateLimiter:
             Cancelled: *cancel* came first.
         """
         cancel.check()
-        if self._generation != fork.generation():  # those who wait or call are the parent's
-            self._begin_anew()
-        ticket = _Ticket()
-        with self._lock:
-            self._line.append(ticket)
+        state, ticket = self._here(), _Ticket()
+        with state.lock:
+            state.line.append(ticket)
         try:
             while True:
-                with self._lock:
+                with state.lock:
                     ticket.waiter = Waiter()
                     wait = None
-                    if self._line[0] is ticket:
-                        wait = self._allowance.wait(tokens, SYSTEM_CLOCK.monotonic())
+                    if state.line[0] is ticket:
+                        now = SYSTEM_CLOCK.monotonic()
+                        wait = state.allowance.wait(tokens, now)
                         if wait == 0:
-                            return Permit(self, self._begin(tokens))
+                            return Permit(state, state.allowance.begin(tokens, now, len(state.line) - 1))
                 _wait(ticket.waiter, wait, cancel)
         finally:
-            self._leave(ticket)
-
-    def _begin(self, tokens: int) -> Started:
-        return self._allowance.begin(tokens, SYSTEM_CLOCK.monotonic(), len(self._line) - 1)
-
-    def _leave(self, ticket: _Ticket) -> None:
-        with self._lock:
-            self._line.remove(ticket)
-        self._wake_first()
-
-    def _wake_first(self) -> None:
-        with self._lock:
-            first = self._line[0].waiter if self._line else None
-        if first is not None:
-            first.wake()
+            state.leave(ticket)
 
     def feed(self, headers: Mapping[str, str]) -> None:
         """Take in what the headers of an answer say about the limits."""
         seconds = exhausted_for(headers)
         if seconds > 0:
-            with self._lock:
-                self._allowance.pause(SYSTEM_CLOCK.monotonic(), seconds)
-
-    def answered(self) -> None:
-        """The provider took a call."""
-        with self._lock:
-            self._allowance.answered()
-
-    def refused(self, retry_after: float | None) -> None:
-        """The provider refused a call, and asked to wait *retry_after* seconds (None: it did not say)."""
-        with self._lock:
-            self._allowance.refused(SYSTEM_CLOCK.monotonic(), retry_after)
-
-    def ended(self, started: Started, tokens: int) -> None:
-        """A call that was let through has ended, and used *tokens*."""
-        with self._lock:
-            self._allowance.end(started, tokens)
-        self._wake_first()
+            state = self._here()
+            with state.lock:
+                state.allowance.pause(SYSTEM_CLOCK.monotonic(), seconds)
 
     def stats(self) -> LimiterStats:
         """What it does right now."""
-        with self._lock:
-            allowance = self._allowance
+        state = self._here()
+        with state.lock:
+            allowance = state.allowance
             return LimiterStats(
                 in_flight=allowance.in_flight,
-                waiting=len(self._line),
+                waiting=len(state.line),
                 window=allowance.window,
                 refused=allowance.refusals,
                 paused_for=max(0.0, allowance.paused_until - SYSTEM_CLOCK.monotonic()),
@@ -155,27 +158,31 @@ class RateLimiter:
 class Permit:
     """The right to make one call; a context manager. Tell it how the call went."""
 
-    __slots__ = ("_limiter", "_started", "_tokens")
+    __slots__ = ("_started", "_state", "_tokens")
 
-    def __init__(self, limiter: RateLimiter, started: Started) -> None:
-        self._limiter = limiter
+    def __init__(self, state: _State, started: Started) -> None:
+        self._state = state
         self._started = started
         self._tokens = 0
 
     def answered(self, tokens: int) -> None:
         """The provider answered; the call used *tokens*."""
         self._tokens = tokens
-        self._limiter.answered()
+        with self._state.lock:
+            self._state.allowance.answered()
 
     def refused(self, retry_after: float | None) -> None:
-        """The provider refused the call."""
-        self._limiter.refused(retry_after)
+        """The provider refused the call, and asked to wait *retry_after* seconds (None: it did not say)."""
+        with self._state.lock:
+            self._state.allowance.refused(SYSTEM_CLOCK.monotonic(), retry_after)
 
     def __enter__(self) -> Permit:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._limiter.ended(self._started, self._tokens)
+        with self._state.lock:
+            self._state.allowance.end(self._started, self._tokens)
+        self._state.wake_first()
 
 
 def _wait(waiter: Waiter, seconds: float | None, cancel: CancelToken) -> None:

@@ -10,7 +10,7 @@ from ..agent.context_window import estimate_request
 from ..agent.ports import AssistantMessage, CompletionResponse, StopReason, SystemMessage, ToolResultMessage
 from ..errors import InferenceFailed, MalformedAnswer
 from .remote import RemoteDriver, Wording
-from .wording import Answer, ToolNames, pieces
+from .wording import AFTERWORDS, LAST_WORDS, Answer, ToolNames, pieces, sendable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,7 +81,7 @@ class OpenAIDriver(RemoteDriver):
         if "stream_options" not in self._left_out:
             wording.fields["stream_options"] = {"include_usage": True}
         stream = await client.chat.completions.create(**wording.fields, stream=True)
-        async for chunk in pieces(stream, answer.is_over):
+        async for chunk in pieces(stream, answer.patience):
             answer.take_piece(chunk, put)
         return answer.response()
 
@@ -118,7 +118,7 @@ class ChatAnswer(Answer):
         delta = getattr(choice, "delta", None)
         if delta is not None:
             for text in self._take_text(delta):
-                put(text)
+                put(sendable(text))
             for call in _listed(delta):
                 self._take_part(call)
         self._finish = getattr(choice, "finish_reason", None) or self._finish
@@ -144,9 +144,11 @@ class ChatAnswer(Answer):
         elif arguments is not None:
             known[2] = arguments
 
-    def is_over(self) -> bool:
-        """Has the server said everything?"""
-        return self._finish is not None and self._written is not None
+    def patience(self) -> float | None:
+        """How long the rest may take; None while the answer is not over."""
+        if self._finish is None:
+            return None
+        return AFTERWORDS if self._written is None else LAST_WORDS
 
     def _count(self, usage: Any) -> None:
         if usage is not None:

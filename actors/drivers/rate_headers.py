@@ -16,6 +16,7 @@ UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
 LONGEST = 60.0
 """Seconds; limits are whole again within a minute, and a header that says otherwise must not stop everybody."""
+HOUR = 3600.0
 EPOCH = 1e9
 """A larger number is a moment in seconds since 1970."""
 LIMITS = (
@@ -30,7 +31,12 @@ LIMITS = (
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the server asks to wait; None when it does not say, or says nonsense."""
+    """Seconds that the server asks to wait, at most an hour; None when it does not say, or says nonsense."""
+    seconds = _retry_after(headers)
+    return None if seconds is None else min(seconds, HOUR)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
     in_milliseconds = _number(headers.get("retry-after-ms"))
     if in_milliseconds is not None:
         return in_milliseconds / 1000

@@ -240,6 +240,10 @@ class RemoteDriver(Driver):
                 answer = self._answer(wording)
                 try:
                     response = self._attempt(wording, answer, on_event, cancel)
+                except Cancelled as cancelled:
+                    if answer.has_begun():
+                        cancelled.tokens = answer.used()
+                    raise
                 except _NoAnswer as failure:
                     if self._leave_out(failure.error, wording):
                         continue
@@ -247,8 +251,8 @@ class RemoteDriver(Driver):
                     if isinstance(error, RateLimited) or is_overload(failure.error):
                         permit.refused(getattr(error, "retry_after", None))
                     refused += 1
-                    # Once a reader has heard half an answer, whoever reads decides: it is told of the next attempt.
-                    if not isinstance(error, RateLimited) or refused > REFUSALS or answer.text():
+                    # Once half an answer has come, whoever asks decides: it has to be paid, and its reader to be told.
+                    if not isinstance(error, RateLimited) or refused > REFUSALS or answer.has_begun():
                         if error is failure.error:
                             raise error from error.__cause__
                         raise error from failure.error
@@ -258,21 +262,24 @@ class RemoteDriver(Driver):
             logger.debug("refused {} times, waiting: {}", refused, error)
             # Without the permit, so that it is in nobody's way.
             if cancel.wait(REFUSED.delay(refused) if error.retry_after is None else no_sooner_than(error.retry_after)):
-                raise Cancelled(cancel.reason, timed_out=cancel.timed_out)
+                raise self._unasked(Cancelled(cancel.reason, timed_out=cancel.timed_out))
 
     def _turn(self, tokens: int, cancel: CancelToken) -> Permit:
         try:
             return self.limiter.acquire(tokens, cancel=cancel)
         except Cancelled as cancelled:
-            cancelled.asked = False
-            raise
+            raise self._unasked(cancelled) from None
+
+    @staticmethod
+    def _unasked(cancelled: Cancelled) -> Cancelled:
+        cancelled.asked = False
+        return cancelled
 
     def _translated(self, error: Exception, request: CompletionRequest, wording: Wording, answer: Answer) -> AgentError:
         model = request.model or self.model
         ours = translate(error, model=model, url=self.endpoint.url, window=self.context_window, tokens=wording.tokens)
         if isinstance(ours, DriverError) and ours.tokens is None and (answer.has_begun() or has_worked(error, ours)):
-            used = answer.usage()
-            ours.tokens = used.input_tokens, used.output_tokens
+            ours.tokens = answer.used()
         return ours
 
     def _attempt(

@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 import weakref
 
 from ..core import fork
 from .limiter import RateLimiter
 
-
-class _Shared:
-    """By server and key. A forked child has its own: the parent's lock may be held for ever there."""
-
-    def __init__(self) -> None:
-        self.generation = fork.generation()
-        self.lock = threading.Lock()
-        self.limiters: weakref.WeakValueDictionary[tuple[str, str], RateLimiter] = weakref.WeakValueDictionary()
-
-
-_shared = _Shared()
+_limiters: weakref.WeakValueDictionary[tuple[int, str, str], RateLimiter] = weakref.WeakValueDictionary()
+_making = fork.ProcessLock()
 
 
 def limiter_of(server: str, key: str) -> RateLimiter:
     """The limiter that all drivers of this process share for *key* at *server*: a provider counts by key."""
-    global _shared
-    if _shared.generation != fork.generation():
-        _shared = _Shared()
-    name = server, hashlib.sha256(key.encode()).hexdigest()
-    with _shared.lock:
-        limiter = _shared.limiters.get(name)
+    name = fork.generation(), server, hashlib.sha256(key.encode()).hexdigest()
+    with _making:
+        limiter = _limiters.get(name)
         if limiter is None:
-            limiter = _shared.limiters[name] = RateLimiter()
+            limiter = _limiters[name] = RateLimiter()
         return limiter

@@ -120,24 +120,29 @@ def usage_of(
 
 LAST_WORDS = 0.5
 """Seconds in which a server that has said everything should end its stream."""
+AFTERWORDS = 5.0
+"""Seconds for what usually comes after the end of an answer: the tokens that it took."""
 
 
-async def pieces(stream: Any, is_over: Callable[[], bool]) -> AsyncIterator[Any]:
-    """The pieces of *stream*, which is closed whatever happens; some servers never end one, although all is said."""
+async def pieces(stream: Any, patience: Callable[[], float | None]) -> AsyncIterator[Any]:
+    """The pieces of *stream*, which is closed whatever happens.
+
+    Some servers never end a stream although all is said, or break it off then: that ends it.
+
+    Args:
+        patience: Seconds to wait for the next piece; None, while the answer is not over, waits as long as it takes.
+    """
     iterator = aiter(stream)
     try:
         while True:
             try:
-                if is_over():
-                    yield await asyncio.wait_for(anext(iterator), LAST_WORDS)
-                else:
-                    yield await anext(iterator)
+                yield await asyncio.wait_for(anext(iterator), patience())
             except StopAsyncIteration:
                 return
-            except TimeoutError:
-                if is_over():
-                    return
-                raise
+            except Exception:
+                if patience() is None:
+                    raise
+                return
     finally:
         await stream.close()
 
@@ -204,6 +209,11 @@ class Answer:
     def usage(self) -> TokenUsage:
         """The tokens of what has come so far: counted by the server, or else estimated."""
         return usage_of(self._read, self._written, self._tokens, self.text(), self.calls())
+
+    def used(self) -> tuple[int, int]:
+        """The same of half an answer, as errors tell it: read, and written. A server counts what it writes at the end."""
+        usage, estimated = self.usage(), usage_of(None, None, 0, self.text(), self.calls())
+        return usage.input_tokens, max(usage.output_tokens, estimated.output_tokens)
 
     def whole(self, stop: StopReason) -> CompletionResponse:
         """All of it. Calls that came are meant to be made, whatever reason the server gives."""

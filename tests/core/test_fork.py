@@ -182,3 +182,16 @@ def test_a_fork_counts_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fork.generation() == 0
     hooks[0]()
     assert fork.generation() == 1
+
+
+def test_a_lock_of_the_process_is_free_in_a_child(monkeypatch: Any) -> None:
+    """Whoever held it is the parent's; leaving a block in which was forked lets go of nothing."""
+    lock = fork.ProcessLock()
+    generation = fork.generation()
+    with lock:
+        assert lock._locks[generation].locked()
+        monkeypatch.setattr(fork, "generation", lambda: generation + 1)
+        with lock:
+            assert lock._locks[generation + 1].locked()
+        assert not lock._locks[generation + 1].locked()
+    assert lock._locks[generation].locked(), "the parent's"

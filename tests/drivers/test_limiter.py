@@ -130,18 +130,27 @@ def test_one_for_each_key() -> None:
     assert limiter_of("https://a", "key") is one
     assert limiter_of("https://b", "key") is not one
     assert limiter_of("https://a", "other") is not one
-    one.refused(None)
+    one.acquire(1, cancel=CancelToken()).refused(None)
     del one
     gc.collect()
     assert limiter_of("https://a", "key").stats().refused == 0
 
 
-def test_a_forked_child_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those who call and wait are its parent's."""
+def test_a_forked_child_begins_anew(monkeypatch: pytest.MonkeyPatch, in_thread: Any) -> None:
+    """Those who call and wait are its parent's, and so are locks that are held; several threads come at once."""
     limiter = RateLimiter(max_concurrent=1)
     limiter.acquire(1, cancel=CancelToken())
+    limiter._here().lock.acquire()
     shared = limiter_of("https://a", "key")
     generation = fork.generation()
     monkeypatch.setattr(fork, "generation", lambda: generation + 1)
-    limiter.acquire(1, cancel=CancelToken(Deadline.after(5))).__exit__()
+    meet = threading.Barrier(8)
+
+    def call() -> None:
+        meet.wait(10)
+        limiter.acquire(1, cancel=CancelToken(Deadline.after(10))).__exit__()
+
+    for future in [in_thread(call) for _ in range(8)]:
+        future.result(10)
+    assert (limiter.stats().in_flight, limiter.stats().waiting) == (0, 0)
     assert limiter_of("https://a", "key") is not shared

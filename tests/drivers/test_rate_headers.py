@@ -21,6 +21,8 @@ from actors.drivers.rate_headers import exhausted_for, retry_after
         ({"retry-after": "nan"}, None),
         ({"retry-after": "inf"}, None),
         ({"retry-after": "soon"}, None),
+        ({"retry-after": "1e300"}, 3600.0),
+        ({"retry-after": "Wed, 21 Oct 2999 07:28:00 GMT"}, 3600.0),
         ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
         ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
     ],

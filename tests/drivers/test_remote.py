@@ -373,6 +373,40 @@ def test_a_stream_that_says_all_and_does_not_end(serve: Any, connect: Connect) -
     assert provider.gone.acquire(timeout=10)
 
 
+def test_a_whole_answer_stands_whatever_becomes_of_the_connection(serve: Any, connect: Connect) -> None:
+    """It was said, and it is to be paid once."""
+
+    def breaks(asked: Asked) -> Reply:
+        whole = say("yes", asked)
+        whole.pieces = [piece for piece in whole.pieces if b"[DONE]" not in (piece or b"")]
+        whole.cut = True
+        return whole
+
+    provider = serve(breaks)
+    assert both(connect(provider))[1]().text == "yes"
+    assert len(provider.asked) == 1
+
+
+def test_what_was_heard_before_a_cancel_is_told(serve: Any, connect: Connect) -> None:
+    """Somebody has to pay it; a cancel while a refused call waits costs nothing."""
+
+    def half(asked: Asked) -> Reply:
+        whole = say("word " * 100, asked)
+        whole.pieces = [*whole.pieces[:60], None]
+        return whole
+
+    heard, token = [], CancelToken()
+    driver = connect(serve(half))
+    with pytest.raises(Cancelled) as caught:
+        driver.stream(ASK, lambda event: (heard.append(event), len(heard) == 50 and token.cancel()), cancel=token)
+    assert caught.value.tokens is not None
+    assert caught.value.tokens[1] > 20
+    limited = failure(429, kind="rate_limit_error", retry_after="600")
+    with pytest.raises(Cancelled) as caught:
+        connect(serve(limited), limiter=RateLimiter()).complete(ASK, cancel=CancelToken(Deadline.after(0.5)))
+    assert (caught.value.asked, caught.value.tokens) == (False, None)
+
+
 @pytest.mark.parametrize(
     ("kind", "content"),
     [
