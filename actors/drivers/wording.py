@@ -211,7 +211,7 @@ class Answer:
         return usage_of(self._read, self._written, self._tokens, self.text(), self.calls())
 
     def used(self) -> tuple[int, int]:
-        """The same of half an answer, as errors tell it: read, and written. A server counts what it writes at the end."""
+        """The same of half an answer, read and written, as errors tell it. A server counts what it wrote at the end."""
         usage, estimated = self.usage(), usage_of(None, None, 0, self.text(), self.calls())
         return usage.input_tokens, max(usage.output_tokens, estimated.output_tokens)
 
