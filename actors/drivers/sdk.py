@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -83,5 +84,7 @@ def make_client(
 
 
 async def close(client: Any) -> None:
-    """Close its connections."""
+    """Close its connections. The loop closes a socket a turn or two after it was told to."""
     await client.close()
+    for _ in range(3):
+        await asyncio.sleep(0)

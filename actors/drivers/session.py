@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 ClientT = TypeVar("ClientT")
 T = TypeVar("T")
 
+LOOKS = 20
+LOOK_EVERY = 0.005
+"""Seconds. Whoever still calls after these looks closes the client with the end of its call."""
+
 
 class _Session(Generic[ClientT]):
     """One client, and how many calls use it."""
@@ -49,7 +53,7 @@ class Sessions(Generic[ClientT]):
         finally:
             session.users -= 1
             if session.retired and not session.users:
-                await self._close(session.client)
+                await self._close(session.client)  # twice does nothing twice
 
     async def retire(self) -> None:
         """Close the connections, at once or with the last call that uses them; later calls open their own."""
@@ -57,8 +61,11 @@ class Sessions(Generic[ClientT]):
         if session is None or session.loop is not asyncio.get_running_loop():
             return
         session.retired = True
-        if not session.users:
-            await self._close(session.client)
+        for _ in range(LOOKS):  # calls that were just cancelled are just ending
+            if not session.users:
+                await self._close(session.client)
+                return
+            await asyncio.sleep(LOOK_EVERY)
 
     def retire_soon(self) -> None:
         """Retire without waiting for it; from any thread, also from a collection."""
