@@ -387,7 +387,7 @@ def test_a_whole_answer_stands_whatever_becomes_of_the_connection(serve: Any, co
     assert len(provider.asked) == 1
 
 
-def test_what_was_heard_before_a_cancel_is_told(serve: Any, connect: Connect) -> None:
+def test_what_was_heard_before_a_cancel_is_told(serve: Any, connect: Connect, in_thread: Any, eventually: Any) -> None:
     """Somebody has to pay it; a cancel while a refused call waits costs nothing."""
 
     def half(asked: Asked) -> Reply:
@@ -401,9 +401,13 @@ def test_what_was_heard_before_a_cancel_is_told(serve: Any, connect: Connect) ->
         driver.stream(ASK, lambda event: (heard.append(event), len(heard) == 50 and token.cancel()), cancel=token)
     assert caught.value.tokens is not None
     assert caught.value.tokens[1] > 20
-    limited = failure(429, kind="rate_limit_error", retry_after="600")
+    limited, token = failure(429, kind="rate_limit_error", retry_after="600"), CancelToken()
+    driver = connect(serve(limited), limiter=RateLimiter())
+    asking = in_thread(driver.complete, ASK, cancel=token)
+    eventually(lambda: driver.limiter.stats().refused == 1 and driver.limiter.stats().in_flight == 0)
+    token.cancel("enough")
     with pytest.raises(Cancelled) as caught:
-        connect(serve(limited), limiter=RateLimiter()).complete(ASK, cancel=CancelToken(Deadline.after(0.5)))
+        asking.result(10)
     assert (caught.value.asked, caught.value.tokens) == (False, None)
 
 
