@@ -12,7 +12,7 @@ from ..core.actor import AgentActor
 from .budget import Budget
 from .manifest import AgentManifest
 from .ports import AssistantMessage, SystemMessage, ToolResultMessage, UserMessage
-from .structured import OutputShape
+from .structured import shape_of
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -78,7 +78,7 @@ class SpawnConfig(BaseModel):
     def _can_be_checked(cls, output_type: Any) -> Any:
         if output_type is not None:
             try:
-                OutputShape(output_type)
+                shape_of(output_type)
             except (PydanticUserError, PydanticInvalidForJsonSchema, TypeError) as error:
                 raise ValueError(f"pydantic has no JSON Schema for {output_type!r}: {error}") from error
         return output_type

@@ -21,7 +21,7 @@ from .ports import (
     TokenUsage,
     UserMessage,
 )
-from .structured import RETRIES, OutputShape
+from .structured import RETRIES, shape_of
 from .tool_calls import ToolCaller
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class _Loop:
         self._parts: list[str] = []
         self._first_call: tuple[str, str] | None = None
         self._repeats = 0
-        self._shape = None if agent.config.output_type is None else OutputShape(agent.config.output_type)
+        self._shape = None if agent.config.output_type is None else shape_of(agent.config.output_type)
         self._misfits = 0
 
     def run(self) -> Any:

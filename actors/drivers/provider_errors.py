@@ -149,20 +149,22 @@ def _wait_of(error: Exception) -> float | None:
     return None if headers is None else retry_after(headers)
 
 
-def _kind(error: Exception) -> str:
-    """The provider's own words for the kind of error."""
+def _body(error: BaseException) -> Mapping[str, Any]:
+    """What the provider sent of the error; empty when that is no object."""
     body: Any = getattr(error, "body", None)
     if isinstance(body, Mapping) and isinstance(body.get("error"), Mapping):
         body = body["error"]
-    parts = (body.get("type"), body.get("code")) if isinstance(body, Mapping) else ()
-    return " ".join(str(part) for part in parts if part)
+    return body if isinstance(body, Mapping) else {}
+
+
+def _kind(error: Exception) -> str:
+    """The provider's own words for the kind of error."""
+    body = _body(error)
+    return " ".join(str(part) for part in (body.get("type"), body.get("code")) if part)
 
 
 def _words(error: BaseException) -> str:
     """What the provider said; else what the package says."""
-    body: Any = getattr(error, "body", None)
-    if isinstance(body, Mapping) and isinstance(body.get("error"), Mapping):
-        body = body["error"]
-    said = body.get("message") if isinstance(body, Mapping) else None
+    said = _body(error).get("message")
     text = said if isinstance(said, str) and said else text_of(error) or type(error).__name__
     return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from actors import (
     AgentManifest,
@@ -21,7 +21,7 @@ from actors import (
     UserMessage,
     tool,
 )
-from actors.agent.structured import OutputShape
+from actors.agent.structured import OutputShape, shape_of
 
 BOT = AgentManifest(name="bot")
 
@@ -99,6 +99,14 @@ def test_the_model_is_told_the_schema(make_pool: Any) -> None:
     assert '"score"' in str(first.system)
     assert second.output_schema is None
     assert '"integer"' in str(second.system)
+
+
+def test_a_shape_is_made_once_for_a_type() -> None:
+    """Many agents share it; a type that cannot be kept is looked at again."""
+    odd = Annotated[int, Field(json_schema_extra={"x": [1]})]
+    assert shape_of(Verdict) is shape_of(Verdict)
+    assert shape_of(list[int]) is not shape_of(list[str])
+    assert shape_of(odd).read("3") == 3
 
 
 def test_tools_come_before_the_answer(make_pool: Any) -> None:
