@@ -17,9 +17,9 @@ from ..agent.ports import PrivacyTier
 from ..core import loop
 from ..core.spec import Backoff, no_sooner_than
 from ..errors import Cancelled, DriverError, ManifestError, NetworkError, RateLimited
+from ..network.endpoint import Endpoint
 from . import sdk
 from .base import Driver
-from .endpoint import Endpoint
 from .prices import price_of
 from .provider_errors import has_worked, is_overload, translate
 from .session import Sessions, retire

@@ -6,12 +6,12 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .extras import need
+from ..core.extras import need
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .endpoint import Endpoint
+    from ..network.endpoint import Endpoint
     from .limiter import RateLimiter
 
 NO_KEY = "none"
@@ -45,7 +45,7 @@ def client_class(package: str, name: str, what: str) -> Any:
 
 def settings(client: Any, base_url: str | None, api_key: str | None) -> Settings:
     """The URL and the key that the package would use."""
-    from .transport import no_client  # with the first driver: it needs the packages of the extra
+    from ..network.transport import no_client  # with the first driver: it needs the packages of the extra
 
     http = no_client()
     try:
@@ -71,12 +71,14 @@ def make_client(
     headers: Mapping[str, str],
 ) -> Any:
     """The package's client, on the private loop. Its own retries are off: no call is hidden."""
-    from .transport import make_client as make_http
+    from ..network.transport import make_client as make_http
 
     async def hear(response: Any) -> None:
         limiter.feed(response.headers)
 
-    http = make_http(endpoint, timeout=timeout, max_answer_bytes=max_answer_bytes, proxy=proxy)
+    http = make_http(
+        endpoint.refuse, timeout=timeout, max_answer_bytes=max_answer_bytes, proxy=proxy, socket=endpoint.socket
+    )
     http.event_hooks = {"response": [hear]}
     return client(
         base_url=endpoint.url, api_key=key, default_headers=headers, max_retries=0, timeout=timeout, http_client=http

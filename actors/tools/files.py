@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import heapq
 import os
 import re
 import stat
@@ -32,8 +33,8 @@ MAX_ENTRIES = 1_000
 # Not splitlines(): line numbers are those of other tools, which count \n only.
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
-# Opening a pipe must not wait for its writer; on a regular file it changes nothing.
-_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+"""Opening a pipe must not wait for its writer; on a regular file it changes nothing."""
 
 
 @tool(capability=FileRead())
@@ -51,7 +52,7 @@ def read_file(
         offset: How many lines to skip.
         limit: How many lines to read at most; null reads to the end.
     """
-    text = _read_text(PathGuard.of(agent), path)
+    text = text_at(PathGuard.of(agent).open(path, os.O_RDONLY | NO_WAIT), path)
     if offset == 0 and limit is None:
         return text
     lines = _LINE.findall(text)
@@ -67,9 +68,12 @@ def list_files(path: str = ".", *, agent: Agent[Any]) -> str:
     Args:
         path: The folder; a relative path starts at the working directory.
     """
-    with _folder(PathGuard.of(agent), path) as where, os.scandir(where) as entries:
-        names = sorted(entry.name + "/" * entry.is_dir(follow_symlinks=False) for entry in entries)
-    return _listing(names, "the folder is empty")
+    with open_folder(PathGuard.of(agent), path) as where, os.scandir(where) as entries:
+        # The first ones, without keeping all: a folder may hold millions.
+        names = heapq.nsmallest(
+            MAX_ENTRIES + 1, (entry.name + "/" * entry.is_dir(follow_symlinks=False) for entry in entries)
+        )
+    return listing(names, "the folder is empty")
 
 
 @tool(capability=FileRead())
@@ -84,23 +88,41 @@ def find_files(pattern: str, path: str = ".", *, agent: Agent[Any], cancel: Canc
     if not wanted or ".." in wanted:
         raise ToolFailed(f"{pattern!r} is not a pattern; try *.py or **/*.py")
     found: list[str] = []
-    with _folder(PathGuard.of(agent), path) as where:
-        for folder, folders, names in _walk(where):
+    with open_folder(PathGuard.of(agent), path) as where:
+        for folder, folders, names in walk(where):
             cancel.check()
-            found += ["/".join([*folder, name]) for name in names if _fits([*folder, name], wanted)]
+            found += ["/".join([*folder, name]) for name in names if fits([*folder, name], wanted)]
             if len(found) > MAX_ENTRIES:
                 break
             if "**" not in wanted and len(folder) + 1 >= len(wanted):
                 folders.clear()  # nothing below can fit
-    return _listing(sorted(found), "no file fits")
+    return listing(sorted(found), "no file fits")
 
 
 FILE_TOOLS = (read_file, list_files, find_files)
-"""All of them, for a ``ToolRegistry``."""
+"""Those that read, for a ``ToolRegistry``; ``file_changes`` has those that write, ``grep`` looks into files."""
 
 
-def _read_text(guard: PathGuard, path: str) -> str:
-    descriptor = guard.open(path, os.O_RDONLY | _NO_WAIT)
+def text_at(descriptor: int, path: str) -> str:
+    """Read the text file that *descriptor* is open for, and close it; *path* is its name in errors.
+
+    Raises:
+        ToolFailed: It is no regular file, too large, or no UTF-8 text.
+    """
+    data = bytes_at(descriptor, path)
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        at = error.start
+        raise ToolFailed(f"{path!r} is not UTF-8 text: byte 0x{data[at]:02x} at offset {at}") from error
+
+
+def bytes_at(descriptor: int, path: str) -> bytes:
+    """Read the file that *descriptor* is open for, and close it.
+
+    Raises:
+        ToolFailed: It is no regular file, or too large.
+    """
     try:
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(mode):
@@ -114,21 +136,17 @@ def _read_text(guard: PathGuard, path: str) -> str:
     finally:
         os.close(descriptor)
     if len(data) > MAX_FILE_BYTES:
-        raise ToolFailed(f"{path!r} is larger than {MAX_FILE_BYTES} bytes, the most that is read")
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        at = error.start
-        raise ToolFailed(f"{path!r} is not UTF-8 text: byte 0x{data[at]:02x} at offset {at}") from error
+        raise ToolFailed(f"{path!r} is larger than {MAX_FILE_BYTES:,} bytes, the most that is read")
+    return data
 
 
 @contextmanager
-def _folder(guard: PathGuard, path: str) -> Iterator[int | str]:
+def open_folder(guard: PathGuard, path: str) -> Iterator[int | str]:
     """Open a folder inside the allowed paths: its descriptor, or its path where folders cannot be opened."""
     if os.scandir not in os.supports_fd:
         opened: int | str = guard.resolve(path)
     else:
-        opened = guard.open(path, os.O_RDONLY | _NO_WAIT)
+        opened = guard.open(path, os.O_RDONLY | NO_WAIT)
     try:
         yield opened
     except OSError as error:
@@ -138,7 +156,7 @@ def _folder(guard: PathGuard, path: str) -> Iterator[int | str]:
             os.close(opened)
 
 
-def _walk(where: int | str) -> Iterator[tuple[tuple[str, ...], list[str], list[str]]]:
+def walk(where: int | str) -> Iterator[tuple[tuple[str, ...], list[str], list[str]]]:
     """Each folder below *where*: its path from there, its folders (take some out to skip them), its files."""
     if isinstance(where, int):
         start = "."
@@ -151,7 +169,7 @@ def _walk(where: int | str) -> Iterator[tuple[tuple[str, ...], list[str], list[s
         yield PurePath(top).relative_to(start).parts, folders, names
 
 
-def _fits(parts: Sequence[str], wanted: Sequence[str]) -> bool:
+def fits(parts: Sequence[str], wanted: Sequence[str]) -> bool:
     """Does a path fit a pattern? Both by their parts; ``**`` stands for any number of folders."""
     reached = {0}  # how much of the pattern may be used up so far: all ways at once, none is tried twice
     for part in parts:
@@ -171,7 +189,7 @@ def _past_nothing(reached: set[int], wanted: Sequence[str]) -> set[int]:
     return more
 
 
-def _listing(names: Sequence[str], nothing: str) -> str:
+def listing(names: Sequence[str], nothing: str) -> str:
     """One name a line; one that would break its line, or is no text at all, as its ``repr``."""
     shown = [name if name.isprintable() else repr(name) for name in names[:MAX_ENTRIES]]
     if len(names) > MAX_ENTRIES:

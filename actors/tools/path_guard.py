@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from ..agent.capability import EVERYTHING, FileRead, FileWrite
 from ..errors import ToolFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..agent.agent import Agent
 
 # Only walked through: where O_PATH exists, a folder on the way need not be readable. Windows has neither.
@@ -18,6 +21,23 @@ _FOLDER = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_PATH", os.O_RDONLY)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _ALWAYS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 _WALKS = os.open in os.supports_dir_fd
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a file stands or is to stand.
+
+    Args:
+        folder: The descriptor of its folder; None where folders cannot be opened (Windows): then *name* is a path.
+        name: Its name in that folder.
+    """
+
+    folder: int | None
+    name: str
+
+    def beside(self, name: str) -> str:
+        """*name* in the same folder."""
+        return name if self.folder is not None else os.path.join(os.path.dirname(self.name), name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +81,35 @@ class PathGuard:
         except OSError as error:
             raise ToolFailed(f"cannot open {path!r}: {error.strerror or error}") from error
 
+    @contextmanager
+    def place(self, path: str, *, create: bool = False) -> Iterator[Place]:
+        """Open the folder that *path* stands in, as :meth:`open` does; *path* itself need not exist.
+
+        Args:
+            create: Make the folders on the way that are missing.
+        Raises:
+            ToolFailed: It leads out of the allowed paths, or its folder cannot be opened.
+        """
+        root, resolved = self._resolve(path)
+        folder, name = os.path.split(resolved)
+        if not name:
+            raise ToolFailed(f"{path!r} is a folder")
+        opened = None
+        try:
+            if _WALKS:
+                # What is allowed may be a single file: then its folder is opened, and nothing else in it is touched.
+                top = folder if resolved == root else root
+                opened = _open_below(top, folder, os.O_RDONLY | _FOLDER | _ALWAYS, create=create)
+            elif create:
+                os.makedirs(folder, exist_ok=True)
+        except OSError as error:
+            raise ToolFailed(f"cannot open the folder of {path!r}: {error.strerror or error}") from error
+        try:
+            yield Place(None, resolved) if opened is None else Place(opened, name)
+        finally:
+            if opened is not None:
+                os.close(opened)
+
     def _resolve(self, path: str) -> tuple[str, str]:
         """The allowed path that *path* is below, and where it leads."""
         if not path:
@@ -79,14 +128,23 @@ class PathGuard:
         raise ToolFailed(f"{path!r} is not in allowed_paths ({allowed})")
 
 
-def _open_below(root: str, resolved: str, flags: int) -> int:
+def _open_below(root: str, resolved: str, flags: int, *, create: bool = False) -> int:
     """Open *resolved* folder by folder, from *root* on, following no link."""
     parts = PurePath(resolved).relative_to(root).parts
     opened = os.open(root, (_FOLDER if parts else flags) | _NO_LINK)
     for place, part in enumerate(parts, start=1):
         try:
+            if create:
+                _make_folder(part, opened)
             inner = os.open(part, (flags if place == len(parts) else _FOLDER) | _NO_LINK, dir_fd=opened)
         finally:
             os.close(opened)
         opened = inner
     return opened
+
+
+def _make_folder(name: str, parent: int) -> None:
+    try:
+        os.mkdir(name, dir_fd=parent)
+    except FileExistsError:
+        pass  # most often; what is no folder fails in the next step

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from actors import CapabilityDenied, PrivacyTier
-from actors.drivers.endpoint import Endpoint, is_loopback
+from actors.network.address import is_loopback
+from actors.network.endpoint import Endpoint
 
 HERE = [
     "http://127.0.0.1:8000/v1",

@@ -1,4 +1,4 @@
-"""HTTP to a model's server: connects only where it may, reads only so much."""
+"""An HTTP client that connects only where it may, and reads only so much."""
 
 from __future__ import annotations
 
@@ -12,28 +12,42 @@ import httpx2
 from ..errors import CapabilityDenied, MalformedAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
-    from .endpoint import Endpoint
-
-    Address = tuple[str, int]
+    Refuse = Callable[[str, str], str | None]
+    Server = tuple[str, int]
 
 CONNECT_TIMEOUT = 10.0
 """Seconds for a connection; a server that is there takes milliseconds."""
 
 
-def make_client(endpoint: Endpoint, *, timeout: float, max_answer_bytes: int, proxy: str | None) -> httpx2.AsyncClient:
-    """A client for *endpoint*, to be used on the private loop.
+def make_client(
+    refuse: Refuse,
+    *,
+    timeout: float,
+    max_answer_bytes: int | None,
+    proxy: str | None = None,
+    socket: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> httpx2.AsyncClient:
+    """A client to be used on the private loop.
 
     Its bounds are the caller's: as many connections as there are calls, and *timeout* seconds for each wait.
+
+    Args:
+        refuse: Called as ``refuse(host, address)`` before a connection to *address*, which *host* resolved to: why it
+            may not be, or None. The connection goes to that very address.
+        max_answer_bytes: A longer body is a ``MalformedAnswer``; None has no bound.
+        socket: Path of a local socket in place of the network.
+        headers: Sent with each request.
     """
-    transport = _Transport(endpoint, max_answer_bytes, proxy)
+    transport = _Transport(refuse, max_answer_bytes, proxy, socket)
     # With a transport of its own the client reads no proxy from the environment: data goes where the endpoint says.
     return httpx2.AsyncClient(
         transport=transport,
         timeout=httpx2.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT)),
         follow_redirects=False,  # a key is for the server that it was given to
-        headers={"Accept-Encoding": "identity"},  # a packed answer could unpack to any size
+        headers={**(headers or {}), "Accept-Encoding": "identity"},  # a packed answer could unpack to any size
     )
 
 
@@ -43,13 +57,13 @@ def no_client() -> httpx2.AsyncClient:
 
 
 class _Transport(httpx2.AsyncHTTPTransport):
-    """httpx's transport on a pool of connections that asks the endpoint first."""
+    """httpx's transport on a pool of connections that asks *refuse* first."""
 
-    def __init__(self, endpoint: Endpoint, max_answer_bytes: int, proxy: str | None) -> None:
-        super().__init__(limits=httpx2.Limits(max_connections=None), proxy=proxy, uds=endpoint.socket)
+    def __init__(self, refuse: Refuse, max_answer_bytes: int | None, proxy: str | None, socket: str | None) -> None:
+        super().__init__(limits=httpx2.Limits(max_connections=None), proxy=proxy, uds=socket)
         # httpx offers no way to give the pool its network; the pool itself does.
         pool: Any = self._pool
-        pool._network_backend = _Network(endpoint)  # noqa: SLF001
+        pool._network_backend = _Network(refuse)  # noqa: SLF001
         self._max_answer_bytes = max_answer_bytes
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -59,7 +73,8 @@ class _Transport(httpx2.AsyncHTTPTransport):
             await response.aclose()
             raise MalformedAnswer(f"the server packed its answer ({packed}), which it was asked not to do")
         assert isinstance(response.stream, httpx2.AsyncByteStream)
-        response.stream = _Bounded(response.stream, self._max_answer_bytes)
+        if self._max_answer_bytes is not None:
+            response.stream = _Bounded(response.stream, self._max_answer_bytes)
         return response
 
 
@@ -83,12 +98,12 @@ class _Bounded(httpx2.AsyncByteStream):
 
 
 class _Network(httpcore2.AsyncNetworkBackend):
-    """Connects to what the endpoint allows: the very address that was looked at, not the name once more."""
+    """Connects to what is allowed: the very address that was looked at, not the name once more."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
+    def __init__(self, refuse: Refuse) -> None:
+        self._refuse = refuse
         self._backend = httpcore2.AnyIOBackend()
-        self._lookups: dict[Address, asyncio.Future[list[str]]] = {}
+        self._lookups: dict[Server, asyncio.Future[list[str]]] = {}
 
     async def connect_tcp(
         self,
@@ -99,7 +114,7 @@ class _Network(httpcore2.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         addresses = await self._addresses(host, port, timeout)
-        refusals = [self._endpoint.refuse(host, address) for address in addresses]
+        refusals = [self._refuse(host, address) for address in addresses]
         for refusal in refusals:
             if refusal is not None:
                 raise CapabilityDenied(refusal)
@@ -131,7 +146,7 @@ class _Network(httpcore2.AsyncNetworkBackend):
         except TimeoutError:
             raise httpcore2.ConnectTimeout(f"the name {host} was not resolved within {timeout} s") from None
 
-    def _looked_up(self, key: Address, lookup: asyncio.Future[list[str]]) -> None:
+    def _looked_up(self, key: Server, lookup: asyncio.Future[list[str]]) -> None:
         self._lookups.pop(key, None)
         if not lookup.cancelled():
             lookup.exception()  # seen, also when nobody waits for it any more

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..agent.ports import PrivacyTier
 from ..errors import CapabilityDenied
+from .address import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -81,16 +81,6 @@ class Endpoint:
         if self.tier is PrivacyTier.PRIVATE and host.lower().rstrip(".") in self.hosts:
             return None
         return f"privacy {self.tier!s} does not allow a connection to {host} ({address}): {_allowed(self.tier)}"
-
-
-def is_loopback(address: str) -> bool:
-    """Is *address*, an IP address, one of this machine's own?"""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-    return (mapped or ip).is_loopback
 
 
 def _is_here(host: str) -> bool:

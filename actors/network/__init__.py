@@ -1,0 +1,1 @@
+"""HTTP for drivers and tools: connects only where it may."""

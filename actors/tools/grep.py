@@ -1,0 +1,150 @@
+"""A tool that looks for a text in files, inside the paths that the manifest allows (``file_read``)."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from ..agent.capability import FileRead
+from ..core.extras import need
+from ..errors import ToolFailed
+from .files import NO_WAIT, bytes_at, fits, open_folder, walk
+from .path_guard import PathGuard
+from .tool import tool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ..agent.agent import Agent
+    from ..core.cancel import CancelToken
+
+    Search = Callable[[str], bool]
+
+MAX_HITS = 200
+"""More lines are not shown at once."""
+MAX_LINE = 300
+"""Characters of a line that are shown."""
+MAX_PROGRAM_BYTES = 8 << 20
+"""What a regular expression may need in memory."""
+
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+_BINARY = b"\0"
+
+
+@tool(capability=FileRead())
+def grep_files(
+    text: Annotated[str, Field(min_length=1, max_length=1000)],
+    path: str = ".",
+    glob: str = "**/*",
+    regex: bool = False,
+    ignore_case: bool = False,
+    *,
+    agent: Agent[Any],
+    cancel: CancelToken,
+) -> str:
+    """Find the lines of text files that hold a text, as path:line number:line. Links are not followed.
+
+    Args:
+        text: What to look for in each line.
+        path: A folder, or a single file; a relative path starts at the working directory.
+        glob: Which files below the folder: *.py (in the folder itself), **/*.py (at any depth).
+        regex: The text is a regular expression (RE2: no back references, no look-around).
+        ignore_case: Upper and lower case are the same.
+    """
+    search = _search_for(text, regex=regex, ignore_case=ignore_case)
+    guard = PathGuard.of(agent)
+    hits: list[str] = []
+    for name, content in _texts(guard, path, glob, cancel):
+        cancel.check()
+        for number, line in enumerate(content.split("\n"), start=1):
+            if search(line):
+                hits.append(f"{_shown(name)}:{number}:{_cut(line)}")
+                if len(hits) > MAX_HITS:
+                    return "\n".join([*hits[:MAX_HITS], f"... only the first {MAX_HITS} are shown; ask for less"])
+    return "\n".join(hits) or "no line holds it"
+
+
+def _search_for(text: str, *, regex: bool, ignore_case: bool) -> Search:
+    if regex:
+        return _expression(text, ignore_case=ignore_case)
+    if ignore_case:
+        folded = text.casefold()
+        return lambda line: folded in line.casefold()
+    return lambda line: text in line
+
+
+def _expression(pattern: str, *, ignore_case: bool) -> Search:
+    """RE2 takes linear time and bounded memory; ``re`` may take for ever, and nothing can end it."""
+    re2 = need("re2", "grep", "a regular expression in grep_files")
+    options = re2.Options()
+    options.case_sensitive = not ignore_case
+    options.log_errors = False
+    options.max_mem = MAX_PROGRAM_BYTES
+    try:
+        compiled = re2.compile(pattern, options)
+    except (re2.error, ValueError) as error:  # half a character cannot be encoded
+        why = error.args[0] if error.args else error
+        why = why.decode(errors="replace") if isinstance(why, bytes) else why
+        raise ToolFailed(f"{pattern!r} is no regular expression (RE2): {why}") from None
+    return lambda line: compiled.search(line) is not None
+
+
+def _texts(guard: PathGuard, path: str, glob: str, cancel: CancelToken) -> Iterator[tuple[str, str]]:
+    """Name and content of each text file; what is too large, no text, or cannot be opened, is passed over."""
+    wanted = [part for part in glob.replace("\\", "/").split("/") if part not in ("", ".")]
+    if not wanted or ".." in wanted:
+        raise ToolFailed(f"{glob!r} is not a pattern; try *.py or **/*.py")
+    if os.path.isfile(guard.resolve(path)):
+        content = _text_of(guard.open(path, os.O_RDONLY | NO_WAIT), path)
+        if content is None:
+            raise ToolFailed(f"{path!r} is no text, or too large")
+        yield path, content
+        return
+    with open_folder(guard, path) as where:
+        for folder, folders, names in walk(where):
+            cancel.check()
+            for name in sorted(names):
+                parts = [*folder, name]
+                if fits(parts, wanted):
+                    content = _content_below(where, parts)
+                    if content is not None:
+                        yield "/".join(parts), content
+            if "**" not in wanted and len(folder) + 1 >= len(wanted):
+                folders.clear()  # nothing below can fit
+
+
+def _content_below(where: int | str, parts: list[str]) -> str | None:
+    """The text of a file that was found below *where*; a link that took the place of a folder is not followed."""
+    opened: list[int] = []
+    try:
+        if isinstance(where, str):
+            return _text_of(os.open(os.path.join(where, *parts), os.O_RDONLY | NO_WAIT), parts[-1])
+        folder = where
+        for part in parts[:-1]:
+            folder = os.open(part, os.O_RDONLY | os.O_DIRECTORY | _NO_LINK, dir_fd=folder)
+            opened.append(folder)
+        return _text_of(os.open(parts[-1], os.O_RDONLY | NO_WAIT | _NO_LINK, dir_fd=folder), parts[-1])
+    except OSError:  # gone, a link, or not to be read: passed over, as by any grep
+        return None
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+
+
+def _text_of(descriptor: int, name: str) -> str | None:
+    try:
+        data = bytes_at(descriptor, name)
+    except ToolFailed:
+        return None
+    return None if _BINARY in data else data.decode(errors="replace")
+
+
+def _shown(name: str) -> str:
+    return name if name.isprintable() else repr(name)
+
+
+def _cut(line: str) -> str:
+    line = line.rstrip("\r")
+    return line if len(line) <= MAX_LINE else line[:MAX_LINE] + "…"
