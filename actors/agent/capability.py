@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from .commands import AllowedCommand
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -102,14 +104,30 @@ class Compute(_Capability):
 
 
 class Shell(_ItemCapability):
-    """Run commands; ``"*"`` allows every one."""
+    """Run commands; ``"*"`` allows every one. An item is a program with the words and the options that it may have:
+    ``ls``, ``git log --oneline --max-count=*`` (see ``AllowedCommand``).
+    """
 
     type: Literal["shell"] = "shell"
     allowed_commands: Items = ()
 
+    @field_validator("allowed_commands")
+    @classmethod
+    def _parsed(cls, items: Items) -> Items:
+        for item in items:
+            AllowedCommand.parse(item)
+        return items
+
     def items(self) -> Items:
         """The allowed commands."""
         return self.allowed_commands
+
+    def allows_item(self, item: str) -> bool:
+        """Does one of the commands allow all that *item* does?"""
+        if super().allows_item(item):
+            return True
+        wanted = AllowedCommand.parse(item)
+        return item != EVERYTHING and any(AllowedCommand.parse(own).covers(wanted) for own in self.allowed_commands)
 
 
 class FileRead(_PathCapability):

@@ -151,7 +151,7 @@ def test_links_that_change_all_the_time_never_lead_out(home: Path) -> None:
     flipping.start()
     landed = 0
     try:
-        while not (landed >= 20 and flips >= 20):
+        while not (landed >= 3 and flips >= 20):
             try:
                 use(write_file, path="in/sub/x.txt", content="x")
                 landed += 1

@@ -1,0 +1,140 @@
+"""A tool that runs commands, those that the manifest allows (``shell``)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from ..agent.capability import EVERYTHING, FileRead, Shell
+from ..agent.commands import refusal
+from ..agent.ports import ToolResult
+from ..errors import ToolFailed
+from .environment import handed_on
+from .path_guard import PathGuard
+from .process import run_process
+from .tool import FunctionTool, tool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from ..agent.agent import Agent
+    from ..core.cancel import CancelToken
+    from .process import ProcessResult
+
+MAX_OUTPUT_BYTES = 50_000
+"""So much of each output is shown to the model."""
+MAX_SECONDS = 600
+
+Word = Annotated[str, Field(max_length=20_000)]
+
+
+def shell_tool(
+    *,
+    hand_on: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+    max_output_bytes: int = MAX_OUTPUT_BYTES,
+    timeout: float = MAX_SECONDS,
+    name: str = "run_command",
+) -> FunctionTool[..., ToolResult]:
+    """Make the tool that runs commands.
+
+    No shell reads the command: its words reach the program as they are. It has no standard input, and its environment
+    is that of :data:`actors.tools.environment.HANDED_ON`. A cancel and the timeout kill it with all of its process
+    group.
+
+    A command that is allowed may do all that its program can: one that runs other programs (``env``, ``xargs``,
+    ``python``) allows everything, and ``cat`` reads every file that this process can read.
+
+    Args:
+        hand_on: Names of further variables of this process's environment that the command gets.
+        env: Further variables.
+        max_output_bytes: So much of each of its two outputs reaches the model.
+        timeout: The most seconds of a call.
+        name: The tool's name.
+    """
+
+    def run_command(
+        command: Annotated[list[Word], Field(min_length=1, max_length=1000)],
+        folder: str = ".",
+        seconds: Annotated[float, Field(gt=0, le=MAX_SECONDS)] = 60.0,
+        *,
+        agent: Agent[Any],
+        cancel: CancelToken,
+    ) -> ToolResult:
+        """Run a program and wait for its end. No shell reads the command: no pipes, no wildcards, no variables.
+
+        Args:
+            command: The program and its arguments, each by itself: ["git", "log", "README.md"].
+            folder: Where it runs; another one than the working directory must be one that you may read.
+            seconds: How long it may take.
+        """
+        grants = [grant for grant in agent.manifest.capabilities if isinstance(grant, Shell)]
+        items = [item for grant in grants for item in grant.allowed_commands]
+        refused = None if EVERYTHING in items else refusal(items, command)
+        if refused is not None:
+            raise ToolFailed(refused)
+        environment = {**handed_on(hand_on), **(env or {})}
+        program = _program(command[0], environment.get("PATH", os.defpath))
+        with _working_folder(agent, folder) as cwd:
+            result = run_process(
+                [program, *command[1:]],
+                cancel=cancel,
+                timeout=min(seconds, timeout),
+                cwd=cwd,
+                env=environment,
+                max_output_bytes=max_output_bytes,
+            )
+        return ToolResult(_report(result), is_error=result.code != 0)
+
+    # The call's own bound comes first: it can say how long the program has run.
+    return tool(run_command, capability=Shell(), timeout=timeout + 5, name=name)
+
+
+run_command = shell_tool()
+"""The tool with its defaults."""
+
+
+def _program(name: str, path: str) -> str:
+    """The file to run. It is looked for in the absolute folders of *path*: never in a folder that an agent may write
+    to because it happens to be the current one.
+    """
+    if os.sep in name:
+        if not os.path.isabs(name):
+            raise ToolFailed(f"{name!r} must be a name or an absolute path")
+        return name
+    folders = [folder for folder in path.split(os.pathsep) if os.path.isabs(folder)]
+    found = shutil.which(name, path=os.pathsep.join(folders))
+    if found is None:
+        raise ToolFailed(f"there is no program {name!r} on this machine")
+    return found
+
+
+@contextmanager
+def _working_folder(agent: Agent[Any], folder: str) -> Iterator[str | None]:
+    """The folder to run in, as it was when it was looked at; None is the current one."""
+    if folder in ("", "."):
+        yield None
+        return
+    guard = PathGuard.of(agent, FileRead)
+    own = "/proc/self/fd"  # the child goes there before it closes what is not its own
+    if not os.path.isdir(own):
+        yield guard.resolve(folder)
+        return
+    descriptor = guard.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"{own}/{descriptor}"
+    finally:
+        os.close(descriptor)
+
+
+def _report(result: ProcessResult) -> str:
+    end = f"exit code {result.code}" if result.code >= 0 else f"ended by signal {-result.code}"
+    parts = [end + " (its output was cut)" * result.truncated]
+    for label, text in (("standard output", result.stdout), ("standard error", result.stderr)):
+        if text:
+            parts.append(f"{label}:\n{text}")
+    return "\n".join(parts)
