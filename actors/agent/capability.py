@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from .commands import AllowedCommand
+from .hosts import AllowedHost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -143,14 +144,31 @@ class FileWrite(_PathCapability):
 
 
 class Network(_ItemCapability):
-    """Connect to hosts; ``"*"`` allows every one."""
+    """Connect to hosts; ``"*"`` allows every public one. An item is a name or an address, perhaps with a port:
+    ``example.com``, ``*.example.com``, ``127.0.0.1:8000`` (see ``AllowedHost``).
+    """
 
     type: Literal["network"] = "network"
     allowed_hosts: Items = ()
 
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _parsed(cls, items: Items) -> Items:
+        for item in items:
+            if item != EVERYTHING:
+                AllowedHost.parse(item)
+        return items
+
     def items(self) -> Items:
         """The allowed hosts."""
         return self.allowed_hosts
+
+    def allows_item(self, item: str) -> bool:
+        """Does one of the items allow all that *item* does?"""
+        if super().allows_item(item):
+            return True
+        wanted = AllowedHost.parse(item) if item != EVERYTHING else None
+        return wanted is not None and any(AllowedHost.parse(own).covers(wanted) for own in self.allowed_hosts)
 
 
 def _common(one: str, other: str) -> str | None:
