@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from loguru import logger
 
-from ..core.spec import Backoff, no_sooner_than
 from ..core.state import AgentState
-from ..errors import Cancelled, DriverError
-from .budget import Spending
-from .context_window import ContextWindow, estimate_request
-from .events import BudgetWarned, CompletionFinished, TextDelta
+from .context_window import ContextWindow
+from .driver_call import DriverCalls
+from .events import CompletionFinished, TextDelta
 from .guard import VerdictKind
-from .ports import CompletionRequest, TokenUsage
+from .ports import CompletionRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,12 +20,9 @@ if TYPE_CHECKING:
     from ..core.event import Event
     from .agent import Agent
     from .guard import LoopGuard
-    from .ports import CompletionResponse, LlmDriver, Message, PricesModels, ToolDefinition
+    from .ports import CompletionResponse, LlmDriver, Message, ToolDefinition
 
 T = TypeVar("T")
-
-RETRIES = 3
-BACKOFF = Backoff(base=1.0, factor=2.0, maximum=30.0, jitter=0.1)
 
 
 class Reasoner:
@@ -40,7 +34,7 @@ class Reasoner:
         self._guard = guard
         self._model = agent.manifest.model
         window = self._model.context_window or driver.context_window
-        self._prices_models = hasattr(driver, "has_price")
+        self._calls = DriverCalls(agent, driver, self._model)
         self._told = 0  # the highest attempt that text was told of, for the answer at hand
         self._window = ContextWindow(min(window, driver.context_window), self._model.max_tokens)
 
@@ -72,56 +66,12 @@ class Reasoner:
             model=self._model.name,
             output_schema=schema,
         )
-        response, cost = self._with_retries(request)
+        response, cost = self._calls.complete(request, self._ask, self._back_off)
         self._count(response, cost)
         return response
 
-    def _with_retries(self, request: CompletionRequest) -> tuple[CompletionResponse, float]:
-        attempt = 1
-        while True:
-            self._agent.checkpoint()
-            try:
-                return self._within_budget(request, attempt)
-            except DriverError as error:
-                if not error.retryable or attempt > RETRIES:
-                    raise
-                delay = BACKOFF.delay(attempt) if error.retry_after is None else no_sooner_than(error.retry_after)
-                logger.debug("retry {} of {} in {:.1f} s: {}", attempt, RETRIES, delay, error)
-                self._doing(AgentState.IN_BACKOFF, partial(self._agent.sleep, delay))
-                attempt += 1
-
-    def _within_budget(self, request: CompletionRequest, attempt: int) -> tuple[CompletionResponse, float]:
-        """One call: what it costs at least is reserved before, what it did cost is settled after."""
-        account = self._agent._outfit.account
-        if not account.budgets:
-            response = self._ask(request, attempt)
-            return response, self._cost(response.usage)
-        least = TokenUsage(estimate_request(request), 0)
-        with account.reserve(Spending(tokens=least.total, cost_usd=self._cost(least))) as reservation:
-            try:
-                response = self._ask(request, attempt)
-            except (Cancelled, DriverError) as error:
-                if error.tokens is not None:
-                    used = TokenUsage(*error.tokens)
-                    warn(self._agent, reservation.settle(Spending(tokens=used.total, cost_usd=self._cost(used))))
-                elif isinstance(error, Cancelled) and error.asked:  # it has worked, and nobody was told how much
-                    warn(self._agent, reservation.settle_least())
-                raise
-            cost = self._cost(response.usage)
-            warn(self._agent, reservation.settle(Spending(tokens=response.usage.total, cost_usd=cost)))
-        return response, cost
-
-    def _cost(self, usage: TokenUsage) -> float:
-        declared = self._model.declared_cost(usage)
-        if declared is not None:
-            return declared
-        if self._prices_models:
-            cost = cast("PricesModels", self._driver).estimate_cost(usage, self._model.name)
-        else:
-            cost = self._driver.estimate_cost(usage)
-        if not (math.isfinite(cost) and cost >= 0):
-            raise ValueError(f"{type(self._driver).__name__} estimates a cost of {cost} USD: it must be a number >= 0")
-        return cost
+    def _back_off(self, delay: float) -> None:
+        self._doing(AgentState.IN_BACKOFF, partial(self._agent.sleep, delay))
 
     def _ask(self, request: CompletionRequest, attempt: int) -> CompletionResponse:
         agent = self._agent
@@ -162,11 +112,3 @@ class Reasoner:
             verdict.enforce()
             if verdict.kind is VerdictKind.WARN:
                 logger.warning("{}: {}", self._agent.manifest.name, verdict.message)
-
-
-def warn(agent: Agent[Any], warnings: Sequence[str]) -> None:
-    """Tell that most of a budget is spent: in the log, and as an event."""
-    for message in warnings:
-        logger.warning("{}", message)
-        if agent._cell.supervisor.listening:
-            agent.emit(BudgetWarned(message=message))

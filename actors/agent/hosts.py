@@ -37,7 +37,7 @@ class AllowedHost:
             name, colon, port = item, "", ""
         name = plain(name.removeprefix("[").removesuffix("]"))
         rest = name.removeprefix(SUBDOMAINS)
-        if not rest or any(sign in rest for sign in "/@*?# \t\n") or (":" in rest and not _is_address(rest)):
+        if not rest or any(sign in rest for sign in "@*?# \t\n") or (":" in rest and not _is_address(rest)):
             raise ValueError(f"{item!r} is no host: give a name like 'example.com' or '*.example.com:8443'")
         if colon and not (port.isascii() and port.isdigit() and int(port) < 65_536):
             raise ValueError(f"{item!r} has no port after its colon")

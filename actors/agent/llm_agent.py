@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from loguru import logger
 
-from ..core.crash import safe_repr
 from ..errors import Cancelled, InvalidOutput
 from .agent import Agent
 from .budget import Spending
-from .completion import Reasoner, warn
+from .completion import Reasoner
+from .driver_call import warn
 from .events import Phase, PhaseChanged
 from .guard import LoopGuard, VerdictKind, canonical
+from .message_text import as_text, heard
 from .ports import (
     AssistantMessage,
     StopReason,
@@ -25,7 +25,6 @@ from .structured import RETRIES, shape_of
 from .tool_calls import ToolCaller
 
 if TYPE_CHECKING:
-    from ..core.message import AgentMessage
     from .ports import CompletionResponse, Message, ToolCall
 
 RECALLED = 5
@@ -72,7 +71,7 @@ class LlmAgent(Agent[Any]):
             ContextOverflow: The conversation cannot be made to fit.
             DriverError: The driver cannot answer.
         """
-        return _Loop(self, _as_text(query)).run()
+        return _Loop(self, as_text(query)).run()
 
 
 class _Loop:
@@ -187,7 +186,7 @@ class _Loop:
         self._agent.checkpoint()
         inbox = self._agent.inbox
         while (message := inbox.receive_nowait()) is not None:
-            self._messages.append(UserMessage(_heard(message)))
+            self._messages.append(UserMessage(heard(message)))
 
     def _enter(self, phase: Phase) -> None:
         if self._agent._cell.supervisor.listening:
@@ -211,22 +210,3 @@ class _Loop:
             cost_usd=self._guard.cost_usd,
             messages=tuple(self._messages),
         )
-
-
-def _heard(message: AgentMessage) -> str:
-    sender = "the program" if message.sender == 0 else f"agent {message.sender}"
-    return f"[message from {sender} (id {message.sender})] {_as_text(message.content)}"
-
-
-def _as_text(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    try:
-        return json.dumps(content, default=_plain, ensure_ascii=False)
-    except Exception:  # noqa: BLE001 - a message may hold anything: a key that is no text, a repr that fails
-        return safe_repr(content)
-
-
-def _plain(value: Any) -> Any:
-    dump = getattr(value, "model_dump", None)
-    return dump(mode="json") if callable(dump) else safe_repr(value)

@@ -9,7 +9,7 @@ from ..core.crash import text_of
 from ..errors import Cancelled, CircuitBreak, ToolFailed
 from .budget import Spending
 from .capability import Browser, Network, capability_matches
-from .completion import warn
+from .driver_call import warn
 from .events import ToolEnded, ToolStarted
 from .guard import VerdictKind
 from .ports import PrivacyTier, ToolResult, ToolResultMessage

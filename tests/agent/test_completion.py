@@ -33,7 +33,7 @@ from actors import (
     TokenUsage,
     UserMessage,
 )
-from actors.agent import completion
+from actors.agent import driver_call
 
 from .doubles import BOUND, Gate, Probe, asks, run_llm
 
@@ -136,7 +136,7 @@ def test_retry_after_is_honoured() -> None:
 def test_the_wait_can_be_configured_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """The backoff is one value of the module."""
     slept: list[float] = []
-    monkeypatch.setattr(completion, "BACKOFF", Backoff(base=0, jitter=0))
+    monkeypatch.setattr(driver_call, "BACKOFF", Backoff(base=0, jitter=0))
     run_llm(ScriptedDriver([RateLimited(), "answer"]), agent=Sleepless, kwargs={"slept": slept}).unwrap()
     assert slept == [0]
 

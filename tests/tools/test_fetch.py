@@ -456,9 +456,7 @@ def test_which_hosts_an_item_allows(item: str, host: str, port: int, allowed: bo
     assert (refusal((item,), host, port) is None) is allowed
 
 
-@pytest.mark.parametrize(
-    "item", ["http://example.com", "a/b", "user@host", "*", "*.", "a*b", "host:port", "", " ", "."]
-)
+@pytest.mark.parametrize("item", ["http://example.com", "user@host", "*", "*.", "a*b", "host:port", "", " ", "."])
 def test_an_item_that_is_no_host_is_refused(item: str) -> None:
     """In the manifest; ``"*"`` alone is another thing."""
     with pytest.raises(ValueError, match=r"no host|no port"):

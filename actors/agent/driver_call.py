@@ -1,0 +1,114 @@
+"""One call of a driver on behalf of an agent: tried again when that may help, reserved before, settled after."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, cast
+
+from loguru import logger
+
+from ..core.spec import Backoff, no_sooner_than
+from ..errors import Cancelled, DriverError
+from .budget import Spending
+from .context_window import estimate_request
+from .events import BudgetWarned
+from .ports import TokenUsage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .agent import Agent
+    from .manifest import ModelConfig
+    from .ports import CompletionRequest, CompletionResponse, LlmDriver, PricesModels
+
+RETRIES = 3
+BACKOFF = Backoff(base=1.0, factor=2.0, maximum=30.0, jitter=0.1)
+
+
+class DriverCalls:
+    """What a driver is asked for one agent, and what that costs.
+
+    Args:
+        model: Its name and its declared prices.
+
+    Threads: any.
+    """
+
+    def __init__(self, agent: Agent[Any], driver: LlmDriver, model: ModelConfig) -> None:
+        self._agent = agent
+        self._driver = driver
+        self._model = model
+        self._prices_models = hasattr(driver, "has_price")
+
+    def complete(
+        self,
+        request: CompletionRequest,
+        ask: Callable[[CompletionRequest, int], CompletionResponse],
+        back_off: Callable[[float], object],
+    ) -> tuple[CompletionResponse, float]:
+        """Call ``ask(request, attempt)`` until there is an answer.
+
+        Args:
+            back_off: Waits so many seconds before the next attempt.
+        Returns:
+            The answer, and what it cost in USD.
+        Raises:
+            DriverError: Not retryable, or still failing after 3 retries.
+            CircuitBreak: A budget is spent.
+            Cancelled: The agent was cancelled.
+        """
+        attempt = 1
+        while True:
+            self._agent.checkpoint()
+            try:
+                return self._within_budget(request, ask, attempt)
+            except DriverError as error:
+                if not error.retryable or attempt > RETRIES:
+                    raise
+                delay = BACKOFF.delay(attempt) if error.retry_after is None else no_sooner_than(error.retry_after)
+                logger.debug("retry {} of {} in {:.1f} s: {}", attempt, RETRIES, delay, error)
+                back_off(delay)
+                attempt += 1
+
+    def _within_budget(
+        self, request: CompletionRequest, ask: Callable[[CompletionRequest, int], CompletionResponse], attempt: int
+    ) -> tuple[CompletionResponse, float]:
+        """One call: what it costs at least is reserved before, what it did cost is settled after."""
+        account = self._agent._outfit.account
+        if not account.budgets:
+            response = ask(request, attempt)
+            return response, self._cost(response.usage)
+        least = TokenUsage(estimate_request(request), 0)
+        with account.reserve(Spending(tokens=least.total, cost_usd=self._cost(least))) as reservation:
+            try:
+                response = ask(request, attempt)
+            except (Cancelled, DriverError) as error:
+                if error.tokens is not None:
+                    used = TokenUsage(*error.tokens)
+                    warn(self._agent, reservation.settle(Spending(tokens=used.total, cost_usd=self._cost(used))))
+                elif isinstance(error, Cancelled) and error.asked:  # it has worked, and nobody was told how much
+                    warn(self._agent, reservation.settle_least())
+                raise
+            cost = self._cost(response.usage)
+            warn(self._agent, reservation.settle(Spending(tokens=response.usage.total, cost_usd=cost)))
+        return response, cost
+
+    def _cost(self, usage: TokenUsage) -> float:
+        declared = self._model.declared_cost(usage)
+        if declared is not None:
+            return declared
+        if self._prices_models:
+            cost = cast("PricesModels", self._driver).estimate_cost(usage, self._model.name)
+        else:
+            cost = self._driver.estimate_cost(usage)
+        if not (math.isfinite(cost) and cost >= 0):
+            raise ValueError(f"{type(self._driver).__name__} estimates a cost of {cost} USD: it must be a number >= 0")
+        return cost
+
+
+def warn(agent: Agent[Any], warnings: Sequence[str]) -> None:
+    """Tell that most of a budget is spent: in the log, and as an event."""
+    for message in warnings:
+        logger.warning("{}", message)
+        if agent._cell.supervisor.listening:
+            agent.emit(BudgetWarned(message=message))

@@ -1,0 +1,116 @@
+"""Tools with which agents work together (``spawn``): start a child, send and wait for messages, see who is there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from ..agent.capability import Spawn
+from ..agent.config import SpawnConfig
+from ..agent.llm_agent import AgentLoopResult, LlmAgent
+from ..agent.message_text import as_text, heard
+from ..core.router import PROGRAM
+from ..errors import CapabilityDenied, SendError, ToolFailed
+from .tool import tool
+
+if TYPE_CHECKING:
+    from ..agent.agent import Agent
+    from ..agent.manifest import AgentManifest
+
+MAX_WAIT = 3600.0
+MAX_LISTED = 200
+
+# A grant of depth 0 is enough to talk with others; how deep an agent may start children is looked at by the pool.
+TALKS = Spawn(max_depth=0)
+
+
+@tool(capability=TALKS, timeout=None)
+def spawn_agent(
+    task: Annotated[str, Field(min_length=1)],
+    name: Annotated[str, Field(min_length=1, max_length=100)] = "helper",
+    instructions: str | None = None,
+    seconds: Annotated[float, Field(gt=0, le=MAX_WAIT)] = 600.0,
+    *,
+    agent: Agent[Any],
+) -> str:
+    """Start an agent of your own kind for one task, and wait for its answer. It knows nothing but what you tell it.
+
+    Args:
+        task: What it has to do, with all that it needs to know.
+        name: A name for it.
+        instructions: Who it is, in place of your own instructions.
+        seconds: How long it may take.
+    """
+    try:
+        handle = agent.spawn(
+            SpawnConfig(_kin(agent.manifest, name, instructions), task, agent=LlmAgent, timeout=seconds)
+        )
+    except CapabilityDenied as error:
+        raise ToolFailed(str(error)) from error
+    try:
+        outcome = handle.outcome()
+    finally:
+        handle.cancel("nobody waits for its answer any more")
+    if not outcome.ok:
+        raise ToolFailed(f"agent {outcome.agent_id} ({name}) {outcome.status}: {outcome.error}")
+    result = outcome.result
+    return result.text if isinstance(result, AgentLoopResult) else as_text(result)
+
+
+def _kin(manifest: AgentManifest, name: str, instructions: str | None) -> AgentManifest:
+    """The manifest of a child: that of its parent, with a name and perhaps instructions of its own."""
+    model = manifest.model
+    if instructions is not None:
+        model = model.model_copy(update={"system_prompt": instructions})
+    return manifest.model_copy(update={"name": name, "description": "", "model": model, "agent": None})
+
+
+@tool(capability=TALKS)
+def send_message(to: Annotated[int, Field(ge=0)], content: str, *, agent: Agent[Any]) -> str:
+    """Send a message to another agent, and do not wait for an answer.
+
+    Args:
+        to: The agent's id, from list_agents or from a message of its own; 0 is the program that started all.
+        content: What it should know.
+    """
+    try:
+        agent.send(to, content)
+    except SendError as error:
+        raise ToolFailed(f"{error}; list_agents tells who is there") from error
+    return f"sent to {to}"
+
+
+@tool(capability=TALKS, timeout=None)
+def wait_for_message(seconds: Annotated[float, Field(ge=0, le=MAX_WAIT)] = 60.0, *, agent: Agent[Any]) -> str:
+    """Wait for the next message from another agent or from the program, and read it.
+
+    Args:
+        seconds: How long to wait.
+    """
+    try:
+        return heard(agent.receive(seconds))
+    except TimeoutError as error:
+        raise ToolFailed(f"no message came within {seconds:g} s") from error
+
+
+@tool(capability=TALKS)
+def list_agents(*, agent: Agent[Any]) -> dict[str, Any]:
+    """List the agents that are there: id, name, what each is at, and who started it (0 = the program)."""
+    cells, _ = agent._cell.supervisor.cells()
+    others = [cell for cell in cells if cell is not agent._cell]
+    shown = [
+        {
+            "id": cell.id,
+            "name": cell.spec.name,
+            "status": cell.status,
+            "parent": PROGRAM if cell.parent is None else cell.parent.id,
+        }
+        for cell in others[:MAX_LISTED]
+    ]
+    listing = {"your_id": agent.agent_id, "agents": shown}
+    return listing if len(others) <= MAX_LISTED else {**listing, "not_shown": len(others) - MAX_LISTED}
+
+
+AGENT_TOOLS = (spawn_agent, send_message, wait_for_message, list_agents)
+"""All of them, for a ``ToolRegistry``."""
