@@ -3,6 +3,7 @@
 from loguru import logger as _logger
 
 from .agent.agent import Agent
+from .agent.approval import ApprovalDefault, needs_approval
 from .agent.budget import Budget, Spending
 from .agent.capability import (
     Browser,
@@ -21,10 +22,20 @@ from .agent.capability import (
 )
 from .agent.config import SpawnConfig
 from .agent.context_window import ContextWindow
-from .agent.events import BudgetWarned, CompletionFinished, Phase, PhaseChanged, TextDelta, ToolEnded, ToolStarted
+from .agent.events import (
+    ApprovalDecided,
+    ApprovalRequested,
+    BudgetWarned,
+    CompletionFinished,
+    Phase,
+    PhaseChanged,
+    TextDelta,
+    ToolEnded,
+    ToolStarted,
+)
 from .agent.guard import LoopGuard, Verdict, VerdictKind
 from .agent.llm_agent import AgentLoopResult, LlmAgent
-from .agent.manifest import AgentManifest, McpServer, McpTransport, ModelConfig, ResourceLimits
+from .agent.manifest import AgentManifest, ApprovalRules, McpServer, McpTransport, ModelConfig, ResourceLimits
 from .agent.ports import (
     AssistantMessage,
     CompletionRequest,
@@ -48,6 +59,7 @@ from .agent.ports import (
 )
 from .core.actor import Actor, supervise
 from .core.actor_cell import ActorEnd
+from .core.approval import PendingApproval
 from .core.cancel import CancelToken, Deadline
 from .core.dead_letter import DeadLetter, DeadLetterReason, DeadLetters
 from .core.dump import AgentDump, PoolDump, ThreadDump
@@ -139,6 +151,7 @@ __all__ = [  # noqa: RUF022 - grouped for people, not sorted
     "FailurePolicy",
     "LlmAgent",
     "Outcomes",
+    "PendingApproval",
     "PoolDump",
     "PoolStats",
     "RestartPolicy",
@@ -162,6 +175,8 @@ __all__ = [  # noqa: RUF022 - grouped for people, not sorted
     "supervise",
     # Manifests and capabilities
     "AgentManifest",
+    "ApprovalDefault",
+    "ApprovalRules",
     "Browser",
     "Capability",
     "Compute",
@@ -214,6 +229,7 @@ __all__ = [  # noqa: RUF022 - grouped for people, not sorted
     "RoutingStrategy",
     "ScriptedDriver",
     "ToolRegistry",
+    "needs_approval",
     "run_process",
     "tool",
     # Events
@@ -224,6 +240,8 @@ __all__ = [  # noqa: RUF022 - grouped for people, not sorted
     "AgentResumed",
     "AgentStalled",
     "AgentStarted",
+    "ApprovalDecided",
+    "ApprovalRequested",
     "BudgetWarned",
     "CompletionFinished",
     "Event",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from .agent.budget import Budget
 from .agent.outfit import Outfitter
 from .agent.resolve import refuse_no_driver
+from .core.approval import Decision
 from .core.completion_queue import CompletionQueue
 from .core.dump import PoolDump, dump
 from .core.handle import AgentHandle
@@ -293,6 +294,14 @@ class AgentPool:
     def abort_all(self, reason: str = "", *, group: Hashable = None) -> None:
         """Cancel all agents (of *group*, with all below them); returns at once, their outcomes still arrive."""
         self._core.cancel_all(reason, group=group)
+
+    def approve(self, agent_id: AgentId, call_id: str) -> bool:
+        """Give leave for a tool call of an agent, perhaps a child, as ``handle.approve`` does."""
+        return self._core.decide(agent_id, call_id, Decision(approved=True))
+
+    def deny(self, agent_id: AgentId, call_id: str, reason: str = "") -> bool:
+        """Refuse a tool call of an agent, perhaps a child, as ``handle.deny`` does."""
+        return self._core.decide(agent_id, call_id, Decision(approved=False, reason=reason))
 
     def drain(self, timeout: float | None = None) -> None:
         """Refuse new agents, and wait for the end of all that were admitted.

@@ -52,6 +52,29 @@ class ToolEnded(Event):
     duration: float
 
 
+class ApprovalRequested(Event):
+    """A call waits for leave, parked: ``handle.approve(call_id)`` or ``pool.approve(agent_id, call_id)``, or ``deny``.
+
+    ``timeout``: seconds until ``default`` holds; None waits for ever.
+    """
+
+    call_id: str
+    tool: str
+    input: Any
+    timeout: float | None
+    default: str
+
+
+class ApprovalDecided(Event):
+    """The call may be made, or not; ``by_default``: nobody answered in time."""
+
+    call_id: str
+    tool: str
+    approved: bool
+    reason: str
+    by_default: bool
+
+
 class BudgetWarned(Event):
     """Most of a budget is spent; once for each limit. ``message`` names the budget and how much."""
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from ..errors import ManifestError
+from .approval import ApprovalDefault, ApprovalRule
 from .capability import Capability, Memory, Rag, narrow
 from .ports import PrivacyTier
 
@@ -112,6 +114,36 @@ class ResourceLimits(_Table):
         )
 
 
+class ApprovalRules(_Table):
+    """Which tool calls need somebody's leave (``handle.approve`` and ``deny``).
+
+    Args:
+        tools: Names of tools, or patterns of them: ``write_file``, ``git.*``, ``*``.
+        timeout: Seconds to wait for an answer; None waits for ever.
+        default: ``deny`` or ``approve``: what holds when none comes in time.
+    """
+
+    tools: tuple[Annotated[str, Field(strict=True, min_length=1)], ...] = ()
+    timeout: Annotated[Number, Field(ge=0)] | None = None
+    default: ApprovalDefault = ApprovalDefault.DENY
+
+    def rule_for(self, tool: str) -> ApprovalRule | None:
+        """What a call of *tool* needs; None: nothing."""
+        if not any(fnmatchcase(tool, pattern) for pattern in self.tools):
+            return None
+        return ApprovalRule(self.timeout, self.default)
+
+    def narrowed(self, parent: ApprovalRules) -> ApprovalRules:
+        """These rules and *parent*'s: a child needs leave for all that its parent needs it for."""
+        if not parent.tools:
+            return self
+        rule = ApprovalRule(parent.timeout, parent.default)
+        if self.tools:
+            rule = rule & ApprovalRule(self.timeout, self.default)
+        tools = tuple(dict.fromkeys((*self.tools, *parent.tools)))
+        return ApprovalRules(tools=tools, timeout=rule.timeout, default=rule.default)
+
+
 class McpServer(_Table):
     """A server of tools."""
 
@@ -127,6 +159,7 @@ class AgentManifest(_Table):
     Args:
         agent: ``package.module:Class``, an ``Agent`` subclass to run in place of the ``LlmAgent``.
         tools: ``package.module:name``, each a tool that it may call.
+        approval: Which of their calls need somebody's leave.
 
     Raises:
         ManifestError: ``problems`` names the place of every one.
@@ -142,6 +175,7 @@ class AgentManifest(_Table):
     mcp_servers: tuple[McpServer, ...] = ()
     agent: ObjectPath | None = None
     tools: tuple[ObjectPath, ...] = ()
+    approval: ApprovalRules = ApprovalRules()
 
     _folder: Path | None = PrivateAttr(default=None)
 
@@ -197,12 +231,13 @@ class AgentManifest(_Table):
     def narrowed(self, parent: AgentManifest) -> AgentManifest:
         """This manifest as a child of *parent* may have it: never more than its parent.
 
-        Capabilities and limits are cut down to the parent's, privacy is at least as strict.
+        Capabilities and limits are cut down to the parent's, privacy and approval are at least as strict.
         """
         return self.model_copy(
             update={
                 "capabilities": narrow(self.capabilities, parent.capabilities),
                 "resources": self.resources.narrowed(parent.resources),
+                "approval": self.approval.narrowed(parent.approval),
                 "privacy": min(self.privacy, parent.privacy, key=lambda tier: tier.rank),
             }
         )

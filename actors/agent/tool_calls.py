@@ -12,6 +12,7 @@ from .capability import Browser, Network, capability_matches
 from .driver_call import warn
 from .events import ToolEnded, ToolStarted
 from .guard import VerdictKind
+from .leave import Leave
 from .ports import PrivacyTier, ToolResult, ToolResultMessage
 from .sanitize import sanitize
 
@@ -36,6 +37,7 @@ class ToolCaller:
     def __init__(self, agent: Agent[Any], guard: LoopGuard) -> None:
         self._agent = agent
         self._guard = guard
+        self._leave = Leave(agent)
 
     def call(self, calls: Sequence[ToolCall]) -> list[ToolResultMessage]:
         """Run *calls* at the same time.
@@ -47,23 +49,21 @@ class ToolCaller:
             Cancelled: The agent was cancelled; no further call was started.
         """
         refusals: dict[int, ToolResult] = {}
-        jobs: dict[int, Job] = {}
-        reservations: list[Reservation] = []
-        try:
-            for index, call in enumerate(calls):
-                tool = self._agent.tools.get(call.name)
-                refusal = self._refusal(call, tool)
-                if refusal is not None or tool is None:
-                    refusals[index] = ToolResult(refusal or "", is_error=True)
-                else:
-                    reservations.append(self._agent._outfit.account.reserve(ONE_CALL))
-                    jobs[index] = self._job(call, tool), tool.timeout
-        except CircuitBreak:  # it ends the agent: none of these calls is made
-            for reservation in reservations:
-                reservation.refund()
-            raise
-        for reservation in reservations:
-            warn(self._agent, reservation.settle(ONE_CALL))
+        accepted: dict[int, Tool] = {}
+        for index, call in enumerate(calls):
+            tool = self._agent.tools.get(call.name)
+            refusal = self._refusal(call, tool)
+            if refusal is not None or tool is None:
+                refusals[index] = ToolResult(refusal or "", is_error=True)
+            else:
+                accepted[index] = tool
+        refusals |= self._leave.refusals({index: (calls[index], tool) for index, tool in accepted.items()})
+        jobs = {
+            index: (self._job(calls[index], tool), tool.timeout)
+            for index, tool in accepted.items()
+            if index not in refusals
+        }
+        self._charge(len(jobs))
         names = [calls[index].name for index in jobs]
         branches = dict(zip(jobs, self._run(list(jobs.values()), names), strict=True)) if jobs else {}
         results = []
@@ -71,6 +71,19 @@ class ToolCaller:
             result = refusals.get(index) or _result(call, branches[index], jobs[index][1])
             results.append(ToolResultMessage(call.id, sanitize(result.content), result.is_error))
         return results
+
+    def _charge(self, count: int) -> None:
+        """Charge *count* calls; when a budget has not enough for all of them, none is charged, and none is made."""
+        reservations: list[Reservation] = []
+        try:
+            # One by one: what was reserved before a refusal is in the list by then.
+            reservations.extend(self._agent._outfit.account.reserve(ONE_CALL) for _ in range(count))
+        except CircuitBreak:
+            for reservation in reservations:
+                reservation.refund()
+            raise
+        for reservation in reservations:
+            warn(self._agent, reservation.settle(ONE_CALL))
 
     def _run(self, jobs: list[Job], names: list[str]) -> list[Branch]:
         cell = self._agent._cell

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from contextvars import Context
     from datetime import datetime
 
+    from .approval import Approvals, Decision
     from .branch import Branch
     from .joinset import JoinSet
     from .member import Node
@@ -42,6 +43,7 @@ class AgentCell(Endpoint, Member):
     __slots__ = (
         "__weakref__",
         "actor",
+        "approvals",
         "bounded",
         "branch_waiter",
         "branches",
@@ -106,6 +108,7 @@ class AgentCell(Endpoint, Member):
         self.has_slot = False
         self.outcome: AgentOutcome[Any] | None = None
         self.actor: Runnable | None = None
+        self.approvals: Approvals | None = None
         self.children: dict[int, AgentCell] | None = None
         self.waiter: Waiter | None = None
         self.waiters: list[Waiter] | None = None
@@ -211,6 +214,11 @@ class AgentCell(Endpoint, Member):
         self.family_waiter = self.waiter = Waiter()
         self.family_waiter.owner = self
         return self.family_waiter
+
+    def decide(self, call_id: str, decision: Decision) -> bool:
+        """Answer a question of the agent's for leave; False when there is none of that name (any more)."""
+        self.supervisor.refuse_after_fork()
+        return self.approvals is not None and self.approvals.decide(call_id, decision)
 
     def extras(self) -> dict[str, Any]:
         """What Pykka knows of an actor and most agents never use; made on first use."""

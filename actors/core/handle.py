@@ -6,12 +6,14 @@ import concurrent.futures
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from ..errors import fresh_copy
+from .approval import Decision
 from .crash import raise_ctrl_c, report
 from .member import checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .approval import PendingApproval
     from .cell import AgentCell
     from .member import Member
     from .message import AgentId
@@ -86,6 +88,21 @@ class AgentHandle(Generic[T]):
     def cancel(self, reason: str = "") -> bool:
         """Cancel the agent; returns at once. False when it has ended already."""
         return self._cell.supervisor.cancel(self._cell, reason)
+
+    @property
+    def approvals(self) -> tuple[PendingApproval, ...]:
+        """The tool calls that wait for leave."""
+        self._cell.supervisor.refuse_after_fork()
+        approvals = self._cell.approvals
+        return () if approvals is None else approvals.pending()
+
+    def approve(self, call_id: str) -> bool:
+        """Give leave for a tool call; False when it does not wait for it (any more): denied, too late, cancelled."""
+        return self._cell.decide(call_id, Decision(approved=True))
+
+    def deny(self, call_id: str, reason: str = "") -> bool:
+        """Refuse a tool call; the model is told *reason*. False when it does not wait for leave (any more)."""
+        return self._cell.decide(call_id, Decision(approved=False, reason=reason))
 
     def detach(self) -> None:
         """Owe the outcome to nobody: no join will yield it. The agent runs on, and the handle still answers."""

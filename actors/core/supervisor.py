@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from .actor_cell import ActorCell
     from .acts import Acts
+    from .approval import Decision
     from .branch import Branch
     from .cell import AgentCell
     from .dead_letter import DeadLetter
@@ -276,6 +277,12 @@ class Supervisor(Actor):
                 cell.callbacks.append(call)
                 return
         call()
+
+    def decide(self, agent_id: AgentId, call_id: str, decision: Decision) -> bool:
+        """Answer a question for leave of the agent of that id; False when there is none (any more)."""
+        self.refuse_after_fork()
+        cell = self.roster.find(agent_id)
+        return cell is not None and cell.decide(call_id, decision)
 
     def disown(self, cell: AgentCell) -> None:
         """The outcome of *cell* is owed to nobody (any more)."""

@@ -93,6 +93,14 @@ class FunctionTool(Generic[P, R]):
         """Seconds that a call may take."""
         return self._timeout
 
+    def check(self, input: Mapping[str, Any]) -> ToolResult | None:  # noqa: A002 - the port's name
+        """Why these arguments do not fit, as :meth:`execute` would answer; None when they do."""
+        try:
+            self._arguments.bind(input)
+        except BadArguments as error:
+            return self._refusal(error)
+        return None
+
     def execute(self, input: Mapping[str, Any], *, cancel: CancelToken, agent: Any) -> ToolResult:  # noqa: A002
         """Call the function with the arguments that the model sent.
 

@@ -1,0 +1,118 @@
+"""Which tool calls need somebody's leave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from .ports import Tool, ToolDefinition, ToolResult
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..core.cancel import CancelToken
+    from .capability import Capability
+
+
+class ApprovalDefault(StrEnum):
+    """What holds when nobody answers in time."""
+
+    DENY = "deny"
+    APPROVE = "approve"
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRule:
+    """A call needs leave.
+
+    Args:
+        timeout: Seconds to wait for an answer; None waits for ever.
+        default: What holds when none comes.
+    """
+
+    timeout: float | None = None
+    default: ApprovalDefault = ApprovalDefault.DENY
+
+    def __post_init__(self) -> None:
+        if self.timeout is not None and not self.timeout >= 0:
+            raise ValueError(f"timeout must be at least 0 seconds, or None for no bound; got {self.timeout!r}")
+        object.__setattr__(self, "default", ApprovalDefault(self.default))
+
+    def __and__(self, other: ApprovalRule) -> ApprovalRule:
+        """The stricter of both, in each respect."""
+        timeouts = [one for one in (self.timeout, other.timeout) if one is not None]
+        denies = ApprovalDefault.DENY in (self.default, other.default)
+        default = ApprovalDefault.DENY if denies else ApprovalDefault.APPROVE
+        return ApprovalRule(min(timeouts, default=None), default)
+
+
+@runtime_checkable
+class AsksFirst(Protocol):
+    """A tool whose calls need leave. A tool need not be one."""
+
+    @property
+    def approval(self) -> ApprovalRule | None:
+        """What is needed; None: nothing."""
+
+
+class _Approved:
+    """A tool whose calls need leave; for the rest it is the tool that it wraps."""
+
+    def __init__(self, tool: Tool, rule: ApprovalRule) -> None:
+        self._tool = tool
+        self._rule = rule
+
+    def __repr__(self) -> str:
+        return f"<{self._tool!r} that needs approval>"
+
+    @property
+    def approval(self) -> ApprovalRule:
+        inner = getattr(self._tool, "approval", None)
+        return self._rule if inner is None else self._rule & inner
+
+    @property
+    def name(self) -> str:
+        return self._tool.name
+
+    @property
+    def definition(self) -> ToolDefinition:
+        return self._tool.definition
+
+    @property
+    def required_capability(self) -> Capability | None:
+        return self._tool.required_capability
+
+    @property
+    def timeout(self) -> float | None:
+        return self._tool.timeout
+
+    def check(self, input: Mapping[str, Any]) -> ToolResult | None:  # noqa: A002 - the port's name
+        return check(self._tool, input)
+
+    def execute(self, input: Mapping[str, Any], *, cancel: CancelToken, agent: Any) -> ToolResult:  # noqa: A002
+        return self._tool.execute(input, cancel=cancel, agent=agent)
+
+
+def needs_approval(
+    tool: Tool, *, timeout: float | None = None, default: ApprovalDefault | str = ApprovalDefault.DENY
+) -> Tool:
+    """Wrap *tool*: each call waits, parked, until ``handle.approve(call_id)`` or ``handle.deny(call_id)``.
+
+    Args:
+        timeout: Seconds to wait for an answer; None waits for ever.
+        default: ``deny`` or ``approve``: what holds when none comes in time.
+    Raises:
+        TypeError: *tool* is none.
+        ValueError: The timeout or the default is not possible.
+    """
+    if isinstance(tool, type) or not isinstance(tool, Tool):
+        raise TypeError(f"not a tool: {tool!r}; put @tool above the function")
+    return _Approved(tool, ApprovalRule(timeout, ApprovalDefault(default)))
+
+
+def check(tool: Tool, input: Mapping[str, Any]) -> ToolResult | None:  # noqa: A002 - the port's name
+    """Why *tool* will not take *input*; None when it will, or cannot say beforehand."""
+    look = getattr(tool, "check", None)
+    found: ToolResult | None = look(input) if callable(look) else None
+    return found

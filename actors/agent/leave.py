@@ -1,0 +1,98 @@
+"""Asks for leave on behalf of one agent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..core.approval import Approvals, Decision
+from .approval import ApprovalDefault, check
+from .events import ApprovalDecided, ApprovalRequested
+from .ports import ToolResult
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..core.approval import Question
+    from .agent import Agent
+    from .approval import ApprovalRule
+    from .ports import Tool, ToolCall
+
+
+class Leave:
+    """Which calls of an agent need somebody's leave, and whether it was given."""
+
+    def __init__(self, agent: Agent[Any]) -> None:
+        self._agent = agent
+
+    def refusals(self, calls: Mapping[int, tuple[ToolCall, Tool]]) -> dict[int, ToolResult]:
+        """Ask for the leave of all *calls* that need it, at the same time, and wait for the answers, parked.
+
+        Returns:
+            What the model is told of those that may not be made.
+        Raises:
+            Cancelled: The agent was cancelled while it waited.
+        """
+        rules = self._agent.manifest.approval
+        needed: dict[int, ApprovalRule] = {}
+        for index, (call, tool) in calls.items():
+            own: ApprovalRule | None = getattr(tool, "approval", None)
+            general = rules.rule_for(call.name) if rules.tools else None
+            rule = own & general if own is not None and general is not None else own or general
+            if rule is not None:
+                needed[index] = rule
+        if not needed:
+            return {}
+        # Nobody is asked about a call that would fail anyway.
+        refused = {index: check(calls[index][1], calls[index][0].input) for index in needed}
+        found = {index: result for index, result in refused.items() if result is not None}
+        asking = {index: calls[index][0] for index in needed if index not in found}
+        return found | self._answers(asking, needed)
+
+    def _answers(self, calls: Mapping[int, ToolCall], rules: Mapping[int, ApprovalRule]) -> dict[int, ToolResult]:
+        cell = self._agent._cell
+        approvals = cell.approvals
+        if approvals is None:
+            approvals = cell.approvals = Approvals()
+        questions: dict[int, Question] = {}
+        for index, call in calls.items():
+            default = Decision(rules[index].default is ApprovalDefault.APPROVE, by_default=True)
+            questions[index] = approvals.ask(call.id, call.name, call.input, rules[index].timeout, default)
+        if cell.supervisor.listening:
+            for index, question in questions.items():
+                self._agent.emit(_requested(question, rules[index]))
+        approvals.wait(list(questions.values()))
+        found = {}
+        for index, question in questions.items():
+            decision = question.decision or question.default
+            if cell.supervisor.listening:
+                self._agent.emit(_decided(question, decision))
+            if not decision.approved:
+                found[index] = ToolResult(_in_words(calls[index], decision, rules[index].timeout), is_error=True)
+        return found
+
+
+def _requested(question: Question, rule: ApprovalRule) -> ApprovalRequested:
+    asked = question.asked
+    return ApprovalRequested(
+        call_id=asked.call_id,
+        tool=asked.tool,
+        input=dict(asked.input),
+        timeout=rule.timeout,
+        default=rule.default.value,
+    )
+
+
+def _decided(question: Question, decision: Decision) -> ApprovalDecided:
+    return ApprovalDecided(
+        call_id=question.asked.call_id,
+        tool=question.asked.tool,
+        approved=decision.approved,
+        reason=decision.reason,
+        by_default=decision.by_default,
+    )
+
+
+def _in_words(call: ToolCall, decision: Decision, timeout: float | None) -> str:
+    if decision.by_default:
+        return f"{call.name} was not called: nobody approved it within {timeout:g} s"
+    return f"{call.name} was not called: it was denied{': ' * bool(decision.reason)}{decision.reason}"

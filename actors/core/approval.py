@@ -1,0 +1,125 @@
+"""Leave that an agent asks for, and waits for without a slot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .clock import SYSTEM_CLOCK
+from .member import wait_for
+from .waiter import Waiter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was answered; ``by_default`` says that nobody answered in time."""
+
+    approved: bool
+    reason: str = ""
+    by_default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PendingApproval:
+    """A tool call that waits for leave.
+
+    Args:
+        call_id: The name under which it is approved or denied; none is ever used twice by an agent.
+        tool: The tool's name.
+        input: The arguments that the model sent.
+    """
+
+    call_id: str
+    tool: str
+    input: Mapping[str, Any]
+
+
+@dataclass(slots=True, eq=False)
+class Question:
+    """One question of an agent.
+
+    Args:
+        default: What holds when nobody answers in time.
+        end: The moment on the monotonic clock; None waits for ever.
+    """
+
+    asked: PendingApproval
+    default: Decision
+    end: float | None
+    decision: Decision | None = field(default=None)
+
+    def is_over(self) -> bool:
+        """Is its time over?"""
+        return self.end is not None and SYSTEM_CLOCK.monotonic() >= self.end
+
+
+class Approvals:
+    """The questions of one agent.
+
+    Guarantees: each is decided once, by an answer, by its time, or by nobody when the agent is cancelled; an answer
+    that comes too late changes nothing, and its giver is told so; the name of a question is never used again, so that
+    an answer to an earlier one cannot meet a later one.
+
+    Threads: the agent's own asks and waits, any may answer. No lock: who takes a question out of ``_pending``, by one
+    operation, decides it. So a signal's handler may answer, too.
+    """
+
+    def __init__(self) -> None:
+        self._pending: dict[str, Question] = {}
+        self._used: set[str] = set()
+        self._waiter = Waiter()
+
+    def pending(self) -> tuple[PendingApproval, ...]:
+        """What waits for an answer."""
+        return tuple(question.asked for question in list(self._pending.values()) if not question.is_over())
+
+    def ask(
+        self, call_id: str, tool: str, arguments: Mapping[str, Any], timeout: float | None, default: Decision
+    ) -> Question:
+        """Ask for leave to call *tool*; the answer may come from now on."""
+        name, number = call_id or "call", 1
+        while name in self._used:
+            number += 1
+            name = f"{call_id or 'call'}#{number}"
+        self._used.add(name)
+        end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
+        question = Question(PendingApproval(name, tool, arguments), default, end)
+        self._pending[name] = question
+        return question
+
+    def decide(self, call_id: str, decision: Decision) -> bool:
+        """Answer a question; False when it is not open (any more)."""
+        question = self._pending.pop(call_id, None)
+        if question is None:
+            return False
+        late = question.is_over()
+        question.decision = question.default if late else decision
+        if not self._pending:
+            self._waiter.wake()
+        return not late
+
+    def wait(self, questions: Sequence[Question]) -> None:
+        """Wait, parked, until all *questions* are decided.
+
+        Raises:
+            Cancelled: The agent was cancelled: they are withdrawn.
+        """
+        self._waiter = Waiter()
+        try:
+            while waiting := [question for question in questions if question.decision is None]:
+                ends = [question.end for question in waiting if question.end is not None]
+                left = max(0.0, min(ends) - SYSTEM_CLOCK.monotonic()) if ends else None
+                on = ", ".join(f"{question.asked.tool} ({question.asked.call_id})" for question in waiting)
+                if not wait_for(self._waiter, left, f"approval of {on}"):
+                    self._let_expire(waiting)
+        finally:
+            for question in questions:
+                self._pending.pop(question.asked.call_id, None)
+
+    def _let_expire(self, questions: Sequence[Question]) -> None:
+        for question in questions:
+            if question.is_over() and self._pending.pop(question.asked.call_id, None) is not None:
+                question.decision = question.default
