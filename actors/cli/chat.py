@@ -16,6 +16,7 @@ from ..agent.ports import AssistantMessage, UserMessage
 from ..core.event import AgentEnded
 from ..core.outcome import AgentStatus
 from ..pool import AgentPool
+from .approver import Approver
 from .options import problem_of_timeout
 from .recipe import load_manifest, prepare
 from .refusal import RefusedError
@@ -23,7 +24,7 @@ from .terminal import answering, say
 from .wording import one_line, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from types import FrameType
 
     from ..agent.ports import Message
@@ -39,11 +40,12 @@ PATIENCE = 5.0
 """Seconds for the last words of an answer to be shown, once it is there."""
 
 
-def chat(path: str, choice: ModelChoice, *, timeout: float | None) -> int:
+def chat(path: str, choice: ModelChoice, *, timeout: float | None, approved: Sequence[str] = ()) -> int:
     """Talk with the agent of the manifest at *path* until the input ends.
 
     Args:
         timeout: Seconds for each answer.
+        approved: Tools whose calls need no approval.
     Raises:
         RefusedError: A bad manifest, a bad timeout, or no driver.
     """
@@ -53,8 +55,18 @@ def chat(path: str, choice: ModelChoice, *, timeout: float | None) -> int:
     recipe = prepare(load_manifest(path), place=path, choice=choice)
     if recipe.driver is None:
         raise RefusedError(f"{path}: nobody to talk to: name a driver in the manifest (model.driver), or --driver")
-    screen = Screen()
-    with CtrlC() as ctrl_c, AgentPool(max_concurrent=1, max_queued=0, on_event=screen, name="actors chat") as pool:
+    screen, approver = Screen(), Approver(approved)
+
+    def hear(event: Event) -> None:
+        approver(event)  # first: its question leaves the terminal before the next prompt comes
+        screen(event)
+
+    with (
+        CtrlC() as ctrl_c,
+        approver,
+        AgentPool(max_concurrent=1, max_queued=0, on_event=hear, name="actors chat") as pool,
+    ):
+        approver.answers_for(pool)
         conversation = Conversation(pool, recipe, screen, ctrl_c, timeout)
         conversation.go()
     return EXIT_INCOMPLETE if conversation.failures and not sys.stdin.isatty() else EXIT_OK

@@ -63,6 +63,10 @@ Model = Annotated[str | None, typer.Option(metavar="NAME", help="The model, as i
 BaseUrl = Annotated[
     str | None, typer.Option(metavar="URL", help="Where the model's server is. Its key is in the environment.")
 ]
+Approve = Annotated[
+    list[str] | None,
+    typer.Option(metavar="TOOL", help="A tool (or pattern) whose calls need no approval by you; may be repeated."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")]
 Verbose = Annotated[
     int,
@@ -111,6 +115,7 @@ def run(
     driver: Driver = None,
     model: Model = None,
     base_url: BaseUrl = None,
+    approve: Approve = None,
     quiet: Quiet = False,
     verbose: Verbose = 0,
 ) -> None:
@@ -130,6 +135,7 @@ def run(
         driver=driver,
         model=model,
         base_url=base_url,
+        approve=tuple(approve or ()),
         quiet=quiet,
         verbose=verbose,
     )
@@ -149,6 +155,7 @@ def chat(
     model: Model = None,
     base_url: BaseUrl = None,
     timeout: Timeout = None,
+    approve: Approve = None,
 ) -> None:
     """Talk with an agent: it answers as it thinks, and remembers what was said."""
 
@@ -156,7 +163,7 @@ def chat(
         from .chat import chat as talk
         from .recipe import ModelChoice
 
-        return talk(manifest, ModelChoice(driver, model, base_url), timeout=timeout)
+        return talk(manifest, ModelChoice(driver, model, base_url), timeout=timeout, approved=tuple(approve or ()))
 
     carry_out(command)
 

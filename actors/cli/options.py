@@ -26,6 +26,7 @@ class RunOptions:
     driver: str | None = None
     model: str | None = None
     base_url: str | None = None
+    approve: tuple[str, ...] = ()
     quiet: bool = False
     verbose: int = 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from ..core.outcome import AgentStatus
@@ -13,7 +13,7 @@ from .terminal import console, may_redraw, say
 from .wording import counted, dollars, rate, seconds, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from types import TracebackType
 
@@ -39,15 +39,26 @@ class Progress(Protocol):
     def ended(self, outcome: AgentOutcome[Any]) -> None:
         """Show that an agent ended."""
 
+    def paused(self) -> AbstractContextManager[None]:
+        """Leave the terminal to somebody else meanwhile."""
 
-class Silence:
+
+class _NeverInTheWay:
+    """Draws nothing that would have to be taken away."""
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Nothing is to be done."""
+        return nullcontext()
+
+
+class Silence(_NeverInTheWay):
     """Shows nothing."""
 
     def ended(self, outcome: AgentOutcome[Any]) -> None:
         """Show nothing."""
 
 
-class PlainLines:
+class PlainLines(_NeverInTheWay):
     """One line for each of the first outcomes, then a line of counts every few seconds."""
 
     def __init__(self, tally: Tally, expected: Expected) -> None:
@@ -98,6 +109,15 @@ class LiveDisplay:
     ) -> None:
         """Take it away."""
         self._live.stop()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take it away meanwhile."""
+        self._live.stop()
+        try:
+            yield
+        finally:
+            self._live.start(refresh=True)
 
     def ended(self, outcome: AgentOutcome[Any]) -> None:
         """Name the first failures; the display itself is drawn by the clock."""

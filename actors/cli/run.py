@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import AgentCrashed
 from ..pool import AgentPool
+from .approver import Approver
 from .events import EventSink
 from .feed import Feed
 from .inputs import open_source
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ..agent.config import SpawnConfig
+    from ..core.event import Event
     from ..core.outcome import AgentOutcome
     from .inputs import Source
     from .job import Job
@@ -120,9 +122,19 @@ class Run:
         wanted = self._options.events is not None or any(recipe.driver is not None for recipe in self._recipes)
         limit = self._options.max_concurrent
         bound = 2 * limit + 16
-        with AgentPool(
-            max_concurrent=limit, max_queued=bound, on_event=sink if wanted else None, name="actors run"
-        ) as pool:
+        approver = Approver(self._options.approve, pause=progress.paused)
+
+        def hear(event: Event) -> None:
+            sink(event)
+            approver(event)
+
+        with (
+            approver,
+            AgentPool(
+                max_concurrent=limit, max_queued=bound, on_event=hear if wanted else None, name="actors run"
+            ) as pool,
+        ):
+            approver.answers_for(pool)
             self._tally.gauge = lambda: (pool.active_count, pool.queued_count)
             configs = self._configs(items)
             feed = Feed(pool, configs, bound=bound) if self._source.may_wait else None

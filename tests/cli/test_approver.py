@@ -1,0 +1,193 @@
+"""Approvals on the command line: by an option, on a terminal, and where there is none."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import LIMIT, START, environment, lines_of
+from .test_chat import _own_terminal, read_until
+
+CAREFUL = """
+from actors import CompletionResponse, FunctionDriver, StopReason, ToolCall, ToolResultMessage, tool
+
+@tool
+def shout(text: str) -> str:
+    "Say it loud."
+    with open("made.txt", "a") as file:
+        file.write(text + "\\n")
+    return text.upper()
+
+def answer(request):
+    results = [message.content for message in request.messages if isinstance(message, ToolResultMessage)]
+    if results:
+        return "told: " + results[-1]
+    call = ToolCall("c", "shout", {"text": request.messages[-1].content})
+    return CompletionResponse("", StopReason.TOOL_USE, (call,))
+
+def make(manifest):
+    return FunctionDriver(answer)
+"""
+MANIFEST = """
+name = "careful"
+tools = ["careful:shout"]
+model = {{ driver = "careful:make" }}
+[approval]
+tools = ["shout"]
+{more}
+"""
+
+
+@pytest.fixture
+def careful(folder: Path) -> Callable[..., None]:
+    """Write the manifest, perhaps with more rules."""
+    (folder / "careful.py").write_text(CAREFUL)
+
+    def write(more: str = "") -> None:
+        (folder / "careful.toml").write_text(MANIFEST.format(more=more))
+
+    write()
+    return write
+
+
+def made(folder: Path) -> list[str]:
+    file = folder / "made.txt"
+    return file.read_text().splitlines() if file.exists() else []
+
+
+@contextmanager
+def terminal(folder: Path, *args: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """The command line on a terminal of its own."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", START, *args],
+        cwd=folder,
+        env={**environment(), "TERM": "xterm"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        preexec_fn=lambda: _own_terminal(theirs),
+    )
+    os.close(theirs)
+    try:
+        yield ours, process
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+def test_without_a_terminal_a_call_is_denied(careful: Any, cli: Any, folder: Path) -> None:
+    """At once, with a word about the option; the agent goes on."""
+    result = cli("run", "careful.toml", "--prompt", "hello", "--out", "out.jsonl")
+    assert "may not call shout: there is no terminal" in result.stderr
+    assert "--approve shout" in result.stderr
+    (line,) = lines_of(folder / "out.jsonl")
+    assert "it was denied: there is no terminal" in str(line["result"])
+    assert made(folder) == []
+
+
+def test_without_a_terminal_a_timeout_has_its_default(careful: Any, cli: Any, folder: Path) -> None:
+    """As the manifest says."""
+    careful('timeout = 0.05\ndefault = "approve"')
+    assert cli("run", "careful.toml", "--prompt", "hello", "-q").exit_code == 0
+    assert made(folder) == ["hello"]
+
+
+@pytest.mark.parametrize("pattern", ["shout", "sh*", "*"])
+def test_a_tool_is_approved_beforehand(careful: Any, cli: Any, folder: Path, pattern: str) -> None:
+    """By its name or a pattern, in runs and chats."""
+    assert cli("run", "careful.toml", "--prompt", "hello", "--approve", "x", "--approve", pattern).exit_code == 0
+    assert "told: AGAIN" in cli("chat", "careful.toml", "--approve", pattern, stdin="again\n").stdout
+    assert made(folder) == ["hello", "again"]
+
+
+def test_a_chat_without_a_terminal_denies(careful: Any, cli: Any, folder: Path) -> None:
+    """The conversation goes on."""
+    result = cli("chat", "careful.toml", stdin="one\ntwo\n")
+    assert result.stdout.count("told: shout was not called") == 2
+    assert made(folder) == []
+
+
+def test_a_run_asks_on_the_terminal(careful: Any, folder: Path) -> None:
+    """One question at a time, whatever is drawn meanwhile; yes, no, why not, always."""
+    (folder / "in.jsonl").write_text("".join(f'{{"query": "q{number}\\u001b[2J"}}\n' for number in range(6)))
+    args = ("run", "careful.toml", "--input", "in.jsonl", "--max-concurrent", "1", "--out", "out.jsonl")
+    with terminal(folder, *args) as (ours, process):
+        for answer in (b"y\n", b"n\n", b"not that one\n", b"\nyes\n", b"a\n"):
+            read_until(ours, b"careful asks to call shout:")
+            read_until(ours, b'"text": "q')
+            assert read_until(ours, b"\\u001b[2J")  # what a model sends moves no cursor
+            read_until(ours, b"or why not: ")
+            os.write(ours, answer)
+        read_until(ours, b"6 agents")
+        assert process.wait(LIMIT) == 0
+    results = [line["result"] for line in lines_of(folder / "out.jsonl")]
+    assert len(made(folder)) == 4
+    assert sum("it was denied" in result for result in results) == 2
+    assert sum(result.endswith("it was denied: not that one") for result in results) == 1
+
+
+def test_what_was_typed_before_the_question_is_no_answer(careful: Any, folder: Path) -> None:
+    """Somebody who leans on the keyboard approves nothing."""
+    with terminal(folder, "run", "careful.toml", "--prompt", "hello") as (ours, process):
+        os.write(ours, b"y\ny\ny\n")
+        read_until(ours, b"or why not: ")
+        os.write(ours, b"n\n")
+        assert read_until(ours, b"1 agent")
+        process.wait(LIMIT)
+    assert made(folder) == []
+
+
+def test_a_question_leaves_when_its_time_is_over(careful: Any, folder: Path) -> None:
+    """And the run ends."""
+    careful("timeout = 0.5")
+    with terminal(folder, "run", "careful.toml", "--prompt", "hello") as (ours, process):
+        read_until(ours, b"or why not: ")
+        read_until(ours, b"no answer is needed any more")
+        assert process.wait(LIMIT) == 0
+    assert made(folder) == []
+
+
+def test_ctrl_c_ends_a_run_that_asks(careful: Any, folder: Path) -> None:
+    """Nobody has to answer first."""
+    with terminal(folder, "run", "careful.toml", "--prompt", "hello") as (ours, process):
+        read_until(ours, b"or why not: ")
+        os.write(ours, b"\x03")
+        assert process.wait(LIMIT) == 130
+    assert made(folder) == []
+
+
+def test_a_chat_asks_and_goes_on_to_the_prompt(careful: Any, folder: Path) -> None:
+    """Ctrl-C at a question cancels the answer; the next line is a question to the agent again."""
+    with terminal(folder, "chat", "careful.toml") as (ours, process):
+        read_until(ours, b"> ")
+        os.write(ours, b"one\n")
+        read_until(ours, b"or why not: ")
+        os.write(ours, b"\x03")
+        read_until(ours, b"cancelled")
+        read_until(ours, b"> ")
+        os.write(ours, b"two\n")
+        read_until(ours, b"or why not: ")
+        os.write(ours, b"y\n")
+        read_until(ours, b"told: TWO")
+        read_until(ours, b"> ")
+        os.write(ours, b"\x04")
+        assert process.wait(LIMIT) == 0
+    assert made(folder) == ["two"]
+
+
+def test_many_questions_of_agents_that_end_leave_nothing_behind(careful: Any, cli: Any, folder: Path) -> None:
+    """Twenty agents, each with its time over."""
+    careful("timeout = 0.01")
+    (folder / "in.jsonl").write_text("".join(f'{{"query": "q{number}"}}\n' for number in range(20)))
+    assert cli("run", "careful.toml", "--input", "in.jsonl", "-q").exit_code == 0
+    assert made(folder) == []
