@@ -5,17 +5,19 @@ from __future__ import annotations
 import functools
 import inspect
 import re
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from pydantic_core import to_json
 
 from ..agent.ports import ToolDefinition, ToolResult
 from ..core import loop
+from ..core.extras import need
 from .arguments import Arguments, BadArguments
 from .docstring import Docstring
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from ..agent.capability import Capability
     from ..core.cancel import CancelToken
@@ -28,6 +30,13 @@ DEFAULT_TIMEOUT = 120.0
 
 # What the model providers accept as a name.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class Isolation(StrEnum):
+    """Where a tool's function runs."""
+
+    THREAD = "thread"
+    PROCESS = "process"
 
 
 class FunctionTool(Generic[P, R]):
@@ -43,6 +52,7 @@ class FunctionTool(Generic[P, R]):
         capability: Capability | None = None,
         timeout: float | None = DEFAULT_TIMEOUT,
         name: str | None = None,
+        isolation: Isolation | str = Isolation.THREAD,
         namespace: Mapping[str, Any] | None = None,
     ) -> None:
         if not callable(function) or isinstance(function, type):
@@ -61,6 +71,9 @@ class FunctionTool(Generic[P, R]):
         except TypeError as error:
             raise TypeError(f"tool {own_name}: {error}") from error
         functools.update_wrapper(self, function)
+        self._isolation = Isolation(isolation)
+        if self._isolation is Isolation.PROCESS:
+            _refuse_homeless(function, own_name, self._arguments.injected)
         self._function = function
         self._capability = capability
         self._timeout = timeout
@@ -77,6 +90,11 @@ class FunctionTool(Generic[P, R]):
     def name(self) -> str:
         """The name under which the model calls it."""
         return self._definition.name
+
+    @property
+    def function(self) -> Callable[P, R]:
+        """The function that it was made of."""
+        return self._function
 
     @property
     def definition(self) -> ToolDefinition:
@@ -114,6 +132,11 @@ class FunctionTool(Generic[P, R]):
             arguments = self._arguments.bind(input)
         except BadArguments as error:
             return self._refusal(error)
+        if self._isolation is Isolation.PROCESS:
+            need("pebble", "process", f"the tool {self.name} (isolation='process')")
+            from .isolation import run_isolated
+
+            return run_isolated(self._function, arguments, name=self.name, cancel=cancel, timeout=self._timeout)
         available = {"cancel": cancel, "agent": agent}
         arguments.update((name, available[name]) for name in self._arguments.injected)
         value = cast("Callable[..., Any]", self._function)(**arguments)
@@ -138,6 +161,7 @@ def tool(
     capability: Capability | None = None,
     timeout: float | None = DEFAULT_TIMEOUT,
     name: str | None = None,
+    isolation: Isolation | str = Isolation.THREAD,
 ) -> FunctionTool[P, R]: ...
 
 
@@ -147,6 +171,7 @@ def tool(
     capability: Capability | None = None,
     timeout: float | None = DEFAULT_TIMEOUT,
     name: str | None = None,
+    isolation: Isolation | str = Isolation.THREAD,
 ) -> Callable[[Callable[P, R]], FunctionTool[P, R]]: ...
 
 
@@ -156,6 +181,7 @@ def tool(
     capability: Capability | None = None,
     timeout: float | None = DEFAULT_TIMEOUT,
     name: str | None = None,
+    isolation: Isolation | str = Isolation.THREAD,
 ) -> FunctionTool[P, R] | Callable[[Callable[P, R]], FunctionTool[P, R]]:
     """Make a tool of a typed function.
 
@@ -168,9 +194,14 @@ def tool(
         capability: What the manifest must grant; None: everyone may call it.
         timeout: Seconds that a call may take; None: as long as it wants.
         name: The name for the model; the function's own if None.
+        isolation: ``process`` calls it in a new process, which is killed at the timeout and at a cancel, with all that
+            it started: for code that cannot be stopped otherwise, or may crash. The function stands at the top of a
+            module, what it takes and returns is data, and it gets neither ``cancel`` nor ``agent``. Needs the extra
+            ``process``; a call takes some tenths of a second more.
     Raises:
-        TypeError: The signature cannot be shown to a model (``*args``, a type that JSON cannot hold).
-        ValueError: The name or the timeout is not possible.
+        TypeError: The signature cannot be shown to a model (``*args``, a type that JSON cannot hold), or the function
+            cannot be found by another process.
+        ValueError: The name, the timeout or the isolation is not possible.
     """
     frame = inspect.currentframe()
     caller = frame.f_back if frame is not None else None
@@ -178,7 +209,9 @@ def tool(
     namespace = dict(caller.f_locals) if caller is not None else {}
 
     def make(made_of: Callable[P, R]) -> FunctionTool[P, R]:
-        return FunctionTool(made_of, capability=capability, timeout=timeout, name=name, namespace=namespace)
+        return FunctionTool(
+            made_of, capability=capability, timeout=timeout, name=name, isolation=isolation, namespace=namespace
+        )
 
     return make if function is None else make(function)
 
@@ -199,6 +232,15 @@ def result_of(value: Any) -> ToolResult:
     except ValueError:
         # Bytes that are no text, a circle, a key that is no name, a serializer that fails.
         return ToolResult(repr(value))
+
+
+def _refuse_homeless(function: Any, name: str, injected: Sequence[str]) -> None:
+    """A process of its own has to find the function by its name, and nothing of this process goes there."""
+    qualified = getattr(function, "__qualname__", "<none>")
+    if "<" in qualified or not inspect.isfunction(function):
+        raise TypeError(f"tool {name}: isolation='process' needs a function at the top of a module, not {function!r}")
+    if injected:
+        raise TypeError(f"tool {name}: {', '.join(injected)} cannot go to a process of its own (isolation='process')")
 
 
 def _source(function: Any) -> Any:

@@ -1,0 +1,50 @@
+"""Functions that run in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from actors import ToolFailed, tool
+
+
+@tool(isolation="process", timeout=60)
+def who() -> int:
+    """Tell the process."""
+    return os.getpid()
+
+
+@tool(isolation="process", timeout=60)
+async def double(numbers: list[int], note: str = "") -> dict[str, Any]:
+    """Double numbers."""
+    return {"doubled": [2 * number for number in numbers], "note": note}
+
+
+@tool(isolation="process", timeout=60)
+def fail(how: str) -> str:
+    """Fail in some way."""
+    if how == "tool":
+        raise ToolFailed("as said")
+    if how == "exit":
+        sys.exit(3)
+    if how == "die":
+        os.abort()
+    if how == "odd":
+        return object()  # type: ignore[return-value]  # what no pickle takes
+    raise ValueError(how)
+
+
+@tool(isolation="process", timeout=3)
+def hang(path: str, deaf: bool = False) -> None:
+    """Never return, and start a child that does not, either."""
+    if deaf:
+        import signal
+
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    child = subprocess.Popen([sys.executable, "-c", "import threading; threading.Event().wait()"])
+    Path(path).write_text(f"{os.getpid()} {child.pid}")
+    threading.Event().wait()
