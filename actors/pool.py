@@ -20,6 +20,7 @@ from .core.spec import RestartPolicy
 from .core.supervisor import Supervisor
 from .core.threads import start_from_collector
 from .drivers.builtin import find_driver
+from .tools.mcp import McpServers
 from .tools.registry import ToolRegistry
 
 if TYPE_CHECKING:
@@ -155,6 +156,7 @@ class AgentPool:
             group_budgets=dict(group_budgets or {}),
             find_driver=find_driver,
             make_registry=ToolRegistry,
+            servers=McpServers(),
             admit=lambda spec, parent: _admit_child(supervisor, spec, parent),
         )
 
@@ -319,7 +321,7 @@ class AgentPool:
         Outcomes that were not taken can still be taken.
         """
         self._core.shutdown.close()
-        self._outfitter.close_idle()
+        self._outfitter.close()
 
     def resize(self, max_concurrent: int) -> None:
         """Change the number of slots. Who runs runs on; a smaller limit holds for those who start later."""
@@ -343,14 +345,19 @@ class AgentPool:
                 shutdown.drain(self._shutdown_timeout)
         finally:
             shutdown.close("its block was left" if kind is None else f"its block was left by {kind.__name__}")
-            self._outfitter.close_idle()
+            self._outfitter.close()
 
     def __del__(self) -> None:
         supervisor = getattr(self, "_supervisor", None)
         if supervisor is None or supervisor.shutdown.closed or supervisor.is_forked:
             return
-        close = supervisor.shutdown.close
-        start_from_collector(lambda: close("its pool was garbage-collected"), f"{self.name}-end")
+        close, outfitter = supervisor.shutdown.close, self._outfitter
+
+        def end() -> None:
+            close("its pool was garbage-collected")
+            outfitter.close()
+
+        start_from_collector(end, f"{self.name}-end")
         # Last: where warnings are errors, it ends here.
         warnings.warn(f"{self.name} was not closed; its agents are aborted", ResourceWarning, source=self, stacklevel=2)
 

@@ -145,12 +145,26 @@ class ApprovalRules(_Table):
 
 
 class McpServer(_Table):
-    """A server of tools."""
+    """A server of tools (Model Context Protocol). Its tools are called ``name.tool``; the capability ``mcp`` grants
+    them.
+
+    Args:
+        command: For ``stdio``: the program and its arguments. Its environment is cleared but for a short list.
+        env: Names of further variables that the command gets from this process's environment.
+        url: For ``http`` (streamable HTTP).
+        headers: Sent with each request by ``http``.
+        timeout: Seconds for a call of one of its tools.
+        start_timeout: Seconds until it has to list its tools.
+    """
 
     name: Annotated[str, Field(strict=True, min_length=1)]
     transport: McpTransport = McpTransport.STDIO
     command: tuple[Text, ...] = ()
+    env: tuple[Text, ...] = ()
     url: Text | None = None
+    headers: dict[Text, Text] = {}
+    timeout: Annotated[Number, Field(gt=0)] = 120.0
+    start_timeout: Annotated[Number, Field(gt=0)] = 30.0
 
 
 class AgentManifest(_Table):
@@ -269,7 +283,12 @@ def _contradictions(fields: Mapping[str, Any]) -> Iterable[str]:
     if len(missing) == 1:
         problems.append(f"model.{missing[0]}: declare both prices of the model, or none")
     servers = _get(fields, "mcp_servers")
+    names: set[Any] = set()
     for index, server in enumerate(servers if isinstance(servers, list | tuple) else ()):
+        name = _get(server, "name")
+        if isinstance(name, str) and name in names:
+            problems.append(f"mcp_servers.{index}.name: another server is named {name!r}")
+        names.add(name if isinstance(name, str) else None)
         problems += (f"mcp_servers.{index}{problem}" for problem in _server_problems(server, sovereign=sovereign))
     return problems
 

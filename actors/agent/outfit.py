@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from ..core.crash import report
 from ..core.spec import AgentSpec
@@ -20,6 +20,7 @@ from .manifest import AgentManifest
 from .ports import PrivacyTier, Tool, Tools
 
 if TYPE_CHECKING:
+    from ..core.cancel import CancelToken
     from ..core.cell import AgentCell
     from ..core.handle import AgentHandle
     from ..core.spec import RestartPolicy, Runnable
@@ -28,6 +29,18 @@ if TYPE_CHECKING:
     from .resolve import FindBuiltIn
 
 FoundT = TypeVar("FoundT")
+
+
+class ToolServers(Protocol):
+    """Where the tools of a manifest's ``mcp_servers`` come from."""
+
+    def tools_for(self, manifest: AgentManifest, cancel: CancelToken) -> list[Tool]:
+        """Those that *manifest* grants."""
+
+    def close(self) -> None:
+        """End the servers."""
+
+
 NO_ACCOUNT = Account(())
 ToolSource = Tools | Callable[[AgentManifest], Tools] | Iterable[Tool]
 
@@ -48,7 +61,7 @@ class Outfit:
 
     def build(self, cell: AgentCell) -> Callable[[], Runnable]:
         """Fetch the tools, and return the function that constructs the agent."""
-        self.tools = self.outfitter.tools_for(self.tool_source, self.manifest)
+        self.tools = self.outfitter.tools_for(self.tool_source, self.manifest, cell.token)
         agent = self.agent_class.__new__(self.agent_class)
         agent._cell = cell
         agent._outfit = self
@@ -70,6 +83,7 @@ class Outfitter:
     Args:
         find_driver: A built-in driver's factory by its name.
         make_registry: Makes a set of tools.
+        servers: The MCP servers of the pool.
         admit: Admits a child.
 
     Threads: any. What was found is kept in ``_found``, which changes by single operations.
@@ -86,6 +100,7 @@ class Outfitter:
         group_budgets: Mapping[Hashable, Budget],
         find_driver: FindBuiltIn,
         make_registry: Callable[[Iterable[Tool]], Tools],
+        servers: ToolServers,
         admit: Callable[[AgentSpec, AgentCell], AgentHandle[Any]],
     ) -> None:
         self._driver = driver
@@ -97,6 +112,7 @@ class Outfitter:
         self._drivers: weakref.WeakValueDictionary[int, ClosesIdle] = weakref.WeakValueDictionary()
         self._find_driver = find_driver
         self._make_registry = make_registry
+        self._servers = servers
         self._admit = admit
         self._no_tools = make_registry(())
         self._function_manifest = AgentManifest(privacy=PrivacyTier.STANDARD, capabilities=())
@@ -203,8 +219,9 @@ class Outfitter:
         except TypeError:  # a class that allows no weak reference: who made it closes it
             pass
 
-    def close_idle(self) -> None:
-        """Close the idle connections of all drivers that were used here."""
+    def close(self) -> None:
+        """End the servers of tools, and close the idle connections of all drivers that were used here."""
+        self._servers.close()
         for driver in list(self._drivers.values()):
             try:
                 driver.close_idle()
@@ -232,8 +249,8 @@ class Outfitter:
         found: FoundT = self._found[key]
         return found
 
-    def tools_for(self, source: ToolSource | None, manifest: AgentManifest) -> Tools:
-        """The tools of one agent: those it is given, and those that its manifest names."""
+    def tools_for(self, source: ToolSource | None, manifest: AgentManifest, cancel: CancelToken) -> Tools:
+        """The tools of one agent: those it is given, and those that its manifest and its servers name."""
         if source is None:
             tools = self._no_tools
         elif hasattr(source, "definitions_for"):
@@ -242,9 +259,11 @@ class Outfitter:
             tools = source(manifest)
         else:
             tools = self._make_registry(source)
-        if not manifest.tools:
+        if not (manifest.tools or manifest.mcp_servers):
             return tools
         own = [self._tool(manifest, index) for index in range(len(manifest.tools))]
+        if manifest.mcp_servers:
+            own += self._servers.tools_for(manifest, cancel)
         names = {tool.name for tool in own}
         given = (tools.get(name) for name in tools.names() if name not in names)
         return self._make_registry([*own, *(tool for tool in given if tool is not None)])

@@ -1,0 +1,150 @@
+"""The tools of MCP servers: those of a manifest, shared by all agents of a pool."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any
+
+from ..agent.capability import Mcp
+from ..agent.manifest import McpTransport
+from ..agent.ports import ToolDefinition, ToolResult
+from ..core import loop
+from ..core.crash import report
+from ..core.extras import need
+from ..errors import ToolFailed
+from ..network.endpoint import Endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..agent.manifest import AgentManifest, McpServer
+    from ..agent.ports import Tool
+    from ..core.cancel import CancelToken
+    from .mcp_server import SharedServer
+
+CLOSE_TIMEOUT = 15.0
+"""Seconds for all servers to end."""
+
+
+class McpTool:
+    """A tool of an MCP server, under the name ``server.tool``."""
+
+    def __init__(self, server: McpServer, shared: SharedServer, definition: ToolDefinition) -> None:
+        self._shared = shared
+        self._own_name = definition.name
+        self._timeout = server.timeout
+        self._capability = Mcp(server=server.name, tool=definition.name)
+        name = f"{server.name}.{definition.name}"
+        self._definition = ToolDefinition(name, definition.description, definition.input_schema)
+
+    def __repr__(self) -> str:
+        return f"<MCP tool {self.name}>"
+
+    @property
+    def name(self) -> str:
+        """``server.tool``."""
+        return self._definition.name
+
+    @property
+    def definition(self) -> ToolDefinition:
+        """What the server says of it."""
+        return self._definition
+
+    @property
+    def required_capability(self) -> Mcp:
+        """``mcp`` for this server and this tool."""
+        return self._capability
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that a call may take."""
+        return self._timeout
+
+    def execute(self, input: Mapping[str, Any], *, cancel: CancelToken, agent: Any) -> ToolResult:  # noqa: A002, ARG002
+        """Call it.
+
+        Raises:
+            ToolFailed: Its server failed, ended, or answered nonsense.
+            Cancelled: The call was cancelled; the server is told.
+        """
+        return loop.run(self._shared.call(self._own_name, input), cancel)
+
+
+class McpServers:
+    """The MCP servers of a pool: each is opened for the first agent that may use it, and closed with the pool.
+
+    Guarantees: a server is started once, however many agents share it; one that no capability grants is not started.
+
+    Locks: ``_lock`` guards ``_shared``.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._shared: dict[str, SharedServer] = {}
+
+    def tools_for(self, manifest: AgentManifest, cancel: CancelToken) -> list[Tool]:
+        """The tools of the servers that *manifest* names and grants, each server in turn.
+
+        Raises:
+            ToolFailed: A server cannot be opened.
+            CapabilityDenied: A server is farther away than the manifest's privacy allows.
+            ImportError: The package is not installed.
+            Cancelled: The agent was cancelled meanwhile.
+        """
+        granted = [server for server in manifest.mcp_servers if is_granted(manifest, server)]
+        opened = [(server, self._server(server, manifest)) for server in granted]
+        if not opened:
+            return []
+        listed = loop.run(_tools_of_all([shared for _, shared in opened]), cancel)
+        return [
+            McpTool(server, shared, definition)
+            for (server, shared), definitions in zip(opened, listed, strict=True)
+            for definition in definitions.values()
+        ]
+
+    def _server(self, server: McpServer, manifest: AgentManifest) -> SharedServer:
+        need("mcp", "mcp", f"the MCP server {server.name!r}")
+        from .mcp_server import SharedServer
+
+        endpoint = None
+        if server.transport is McpTransport.HTTP:
+            try:
+                endpoint = Endpoint.of(
+                    server.url or "", privacy=manifest.privacy, private_hosts=manifest.model.private_hosts
+                )
+            except ValueError as error:
+                raise ToolFailed(f"MCP server {server.name!r}: {error}") from error
+        elif server.transport is not McpTransport.STDIO:
+            raise ToolFailed(f"MCP server {server.name!r}: the transport {server.transport} is not supported; use http")
+        key = repr((server, endpoint))
+        with self._lock:
+            if key not in self._shared:
+                self._shared[key] = SharedServer(server, endpoint)
+            return self._shared[key]
+
+    def close(self) -> None:
+        """End all servers."""
+        with self._lock:
+            shared, self._shared = list(self._shared.values()), {}
+        if not shared:
+            return
+        closing = asyncio.run_coroutine_threadsafe(_close_all(shared), loop.private_loop())
+        try:
+            closing.result(CLOSE_TIMEOUT)
+        except Exception:  # noqa: BLE001 - a server that will not end must not keep a pool open
+            report("closing the MCP servers failed")
+
+
+async def _tools_of_all(shared: list[SharedServer]) -> list[dict[str, ToolDefinition]]:
+    return await asyncio.gather(*(server.tools() for server in shared))
+
+
+async def _close_all(shared: list[SharedServer]) -> None:
+    await asyncio.gather(*(server.close() for server in shared))
+
+
+def is_granted(manifest: AgentManifest, server: McpServer) -> bool:
+    """May agents of *manifest* use any tool of *server*?"""
+    grants = [grant for grant in manifest.capabilities if isinstance(grant, Mcp)]
+    return any(grant.server in ("*", server.name) for grant in grants)

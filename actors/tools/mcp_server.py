@@ -1,0 +1,198 @@
+"""One MCP server: opened, used and closed by one task on the private loop."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from loguru import logger
+
+from ..core.clock import SYSTEM_CLOCK
+from ..core.restarts import Restarts
+from ..core.spec import Backoff, RestartPolicy
+from ..errors import ToolFailed
+from .mcp_client import ServerEnded, open_session, why
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..agent.manifest import McpServer
+    from ..agent.ports import ToolDefinition, ToolResult
+    from ..network.endpoint import Endpoint
+    from .mcp_client import Session
+
+    Call = tuple[str, Mapping[str, Any], asyncio.Future[ToolResult]]
+
+RESTARTS = RestartPolicy(max_restarts=3, window=60.0, backoff=Backoff(base=0.2, factor=2.0, maximum=2.0))
+"""How often a server that ended is started again."""
+CLOSE_TIMEOUT = 10.0
+"""Seconds for a server to end by itself, and then to be killed."""
+
+
+class _Life:
+    """One life of a server, from its start to its end; the task that leads it does everything with it."""
+
+    def __init__(self, server: McpServer, endpoint: Endpoint | None) -> None:
+        self._server = server
+        self._endpoint = endpoint
+        self._calls: asyncio.Queue[Call | None] = asyncio.Queue()
+        self.tools: asyncio.Future[dict[str, ToolDefinition]] = asyncio.get_running_loop().create_future()
+        self.is_over = False
+        self.task = asyncio.create_task(self._lead(), name=f"actors-mcp-{server.name}")
+
+    def put(self, tool: str, arguments: Mapping[str, Any]) -> asyncio.Future[ToolResult]:
+        """Have a call made; cancelling the future ends it."""
+        future: asyncio.Future[ToolResult] = asyncio.get_running_loop().create_future()
+        self._calls.put_nowait((tool, arguments, future))
+        return future
+
+    def end(self) -> None:
+        """Take no more calls; what is in flight is cancelled, and the server is closed."""
+        self.is_over = True
+        self._calls.put_nowait(None)
+
+    async def _lead(self) -> None:
+        name = self._server.name
+        failure: Exception = ToolFailed(f"MCP server {name!r} was closed")
+        try:
+            async with AsyncExitStack() as stack:
+                async with asyncio.timeout(self._server.start_timeout):
+                    opening = open_session(self._server, self._endpoint, self.end)
+                    session = await stack.enter_async_context(opening)
+                    tools = await session.tools()
+                self.tools.set_result(tools)
+                logger.debug("MCP server {} is open", name)
+                await self._serve(session)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - told to whoever waits for it
+            failure = _failure(name, error)
+            logger.debug("MCP server {} ended: {}", name, failure)
+        finally:
+            self.is_over = True
+            if not self.tools.done():
+                self.tools.set_exception(failure)
+                self.tools.exception()  # seen, also when nobody waits any more
+            while not self._calls.empty():
+                call = self._calls.get_nowait()
+                if call is not None and not call[2].done():
+                    call[2].set_exception(failure)
+
+    async def _serve(self, session: Session) -> None:
+        running: set[asyncio.Task[None]] = set()
+        try:
+            async with asyncio.TaskGroup() as group:
+                while (call := await self._calls.get()) is not None:
+                    task = group.create_task(self._do(session, *call))
+                    running.add(task)
+                    task.add_done_callback(running.discard)
+                    call[2].add_done_callback(partial(_cancel, task))
+                for task in running:
+                    task.cancel()
+        finally:
+            self.is_over = True
+
+    async def _do(
+        self, session: Session, tool: str, arguments: Mapping[str, Any], future: asyncio.Future[ToolResult]
+    ) -> None:
+        name = self._server.name
+        try:
+            result = await session.call(tool, arguments)
+            if not future.done():
+                future.set_result(result)
+        except asyncio.CancelledError:
+            if not future.done():
+                future.set_exception(ToolFailed(f"MCP server {name!r} ended during the call of {tool}"))
+            raise
+        except ServerEnded as error:
+            self.end()
+            if not future.done():
+                text = f": {error}" if str(error) else ""
+                future.set_exception(ToolFailed(f"MCP server {name!r} ended during the call of {tool}{text}"))
+        except ToolFailed as error:
+            if not future.done():
+                future.set_exception(ToolFailed(f"{name}.{error}"))
+        except Exception as error:  # noqa: BLE001 - whatever the package raises is an answer for the model
+            if not future.done():
+                future.set_exception(ToolFailed(f"{name}.{tool}: {why(error)}"))
+
+
+def _cancel(task: asyncio.Task[None], _: object) -> None:
+    task.cancel()
+
+
+def _failure(name: str, error: Exception) -> Exception:
+    if isinstance(error, TimeoutError):
+        return ToolFailed(f"MCP server {name!r} does not answer")
+    reason = str(error) if isinstance(error, ServerEnded) else why(error)
+    return ToolFailed(f"MCP server {name!r} could not be opened: {reason}")
+
+
+class SharedServer:
+    """One server for all the agents that name it. A server that ended is started again when it is needed, within
+    :data:`RESTARTS`.
+
+    Threads: none; everything happens on the private loop.
+    """
+
+    def __init__(self, server: McpServer, endpoint: Endpoint | None) -> None:
+        self._server = server
+        self._endpoint = endpoint
+        self._restarts = Restarts(RESTARTS, SYSTEM_CLOCK)
+        self._life: _Life | None = None
+        self._is_closed = False
+        self._opening = asyncio.Lock()
+
+    async def tools(self) -> dict[str, ToolDefinition]:
+        """Its tools by their own names; it is opened if it is not.
+
+        Raises:
+            ToolFailed: It cannot be opened.
+        """
+        return await asyncio.shield((await self._open()).tools)
+
+    async def call(self, tool: str, arguments: Mapping[str, Any]) -> ToolResult:
+        """Call a tool; a cancel of the caller ends the call.
+
+        Raises:
+            ToolFailed: The call failed, or the server cannot be opened (again).
+        """
+        life = await self._open()
+        await asyncio.shield(life.tools)
+        return await life.put(tool, arguments)
+
+    async def close(self) -> None:
+        """End it."""
+        self._is_closed = True
+        life = self._life
+        if life is None or life.task.done():
+            return
+        life.end()
+        if not life.tools.done():  # still being opened
+            life.task.cancel()
+        await asyncio.wait([life.task], timeout=CLOSE_TIMEOUT)
+
+    async def _open(self) -> _Life:
+        async with self._opening:
+            if self._is_closed:
+                raise ToolFailed(f"MCP server {self._server.name!r} was closed with its pool")
+            life = self._life
+            if life is not None and not life.is_over:
+                return life
+            if life is not None:
+                await asyncio.wait([life.task], timeout=CLOSE_TIMEOUT)
+                await self._wait_for_restart()
+            self._life = _Life(self._server, self._endpoint)
+            return self._life
+
+    async def _wait_for_restart(self) -> None:
+        delay = self._restarts.take()
+        if delay is None:
+            raise ToolFailed(
+                f"MCP server {self._server.name!r} ended {RESTARTS.max_restarts + 1} times within "
+                f"{RESTARTS.window:g} s; it is not started again for now"
+            )
+        logger.warning("MCP server {} has ended; it is started again", self._server.name)
+        await asyncio.sleep(delay)
