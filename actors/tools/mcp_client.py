@@ -80,13 +80,13 @@ class Session:
             result = await self._client.call_tool(tool, dict(arguments))
         except MCPError as error:
             if error.code == CONNECTION_CLOSED:
-                raise ServerEnded(self.last_words()) from error
-            raise ToolFailed(f"{tool}: {error}") from error
+                raise ServerEnded from error
+            raise ToolFailed(str(error)) from error
         except ValidationError as error:
-            raise ToolFailed(f"{tool}: its server answered nonsense: {_first_line(error)}") from error
+            raise ToolFailed(f"its server answered nonsense: {_first_line(error)}") from error
         except RuntimeError as error:
             # The package checks a structured result against the schema that the tool declares.
-            raise ToolFailed(f"{tool}: its server answered nonsense: {_first_line(error)}") from error
+            raise ToolFailed(f"its server answered nonsense: {_first_line(error)}") from error
         return ToolResult(_text_of(result), bool(result.is_error))
 
     def last_words(self) -> str:
@@ -125,10 +125,9 @@ async def open_session(
         client = Client(_watched(streams, on_end), cache=None)
         try:
             await stack.enter_async_context(client)
-        except (MCPError, ValidationError) as error:
-            await asyncio.sleep(0)  # what it wrote last may just be arriving
+        except (MCPError, ValidationError, ExceptionGroup) as error:
             last = "" if words is None else words.text
-            raise ServerEnded(last or _first_line(error)) from error
+            raise ServerEnded(last or why(error)) from error
         yield Session(client, words)
 
 
@@ -176,6 +175,8 @@ class _LastWords:
 
     @property
     def text(self) -> str:
+        """The last line, also when it was written just now."""
+        self._read()
         lines = self._tail.decode(errors="replace").strip().splitlines()
         return lines[-1][-LAST_WORDS:] if lines else ""
 
@@ -193,12 +194,14 @@ class _LastWords:
             self._loop.remove_reader(self._reader)
             os.close(self._reader)
             os.close(self._writer)
+            self._reader = None
 
     def _read(self) -> None:
-        assert self._reader is not None
+        if self._reader is None:
+            return
         try:
             data = os.read(self._reader, 65_536)
-        except BlockingIOError:
+        except OSError:  # nothing new, or it is closed
             return
         self._tail = (self._tail + data)[-4 * LAST_WORDS :]
 

@@ -100,23 +100,20 @@ class _Life:
         name = self._server.name
         try:
             result = await session.call(tool, arguments)
-            if not future.done():
-                future.set_result(result)
-        except asyncio.CancelledError:
-            if not future.done():
-                future.set_exception(ToolFailed(f"MCP server {name!r} ended during the call of {tool}"))
-            raise
-        except ServerEnded as error:
+        except (asyncio.CancelledError, ServerEnded) as error:
+            if not future.done():  # not its caller has cancelled it: the server has ended
+                words = session.last_words()
+                text = f"MCP server {name!r} ended during the call of {tool}{': ' * bool(words)}{words}"
+                future.set_exception(ToolFailed(text))
+            if isinstance(error, asyncio.CancelledError):
+                raise
             self.end()
-            if not future.done():
-                text = f": {error}" if str(error) else ""
-                future.set_exception(ToolFailed(f"MCP server {name!r} ended during the call of {tool}{text}"))
-        except ToolFailed as error:
-            if not future.done():
-                future.set_exception(ToolFailed(f"{name}.{error}"))
         except Exception as error:  # noqa: BLE001 - whatever the package raises is an answer for the model
             if not future.done():
                 future.set_exception(ToolFailed(f"{name}.{tool}: {why(error)}"))
+        else:
+            if not future.done():
+                future.set_result(result)
 
 
 def _cancel(task: asyncio.Task[None], _: object) -> None:
@@ -151,7 +148,7 @@ class SharedServer:
         Raises:
             ToolFailed: It cannot be opened.
         """
-        return await asyncio.shield((await self._open()).tools)
+        return await self._tools_of(await self._open())
 
     async def call(self, tool: str, arguments: Mapping[str, Any]) -> ToolResult:
         """Call a tool; a cancel of the caller ends the call.
@@ -160,7 +157,7 @@ class SharedServer:
             ToolFailed: The call failed, or the server cannot be opened (again).
         """
         life = await self._open()
-        await asyncio.shield(life.tools)
+        await self._tools_of(life)
         return await life.put(tool, arguments)
 
     async def close(self) -> None:
@@ -173,6 +170,12 @@ class SharedServer:
         if not life.tools.done():  # still being opened
             life.task.cancel()
         await asyncio.wait([life.task], timeout=CLOSE_TIMEOUT)
+
+    async def _tools_of(self, life: _Life) -> dict[str, ToolDefinition]:
+        try:
+            return await asyncio.shield(life.tools)
+        except ToolFailed as error:
+            raise ToolFailed(str(error)) from error  # one for each who waits: it carries a traceback
 
     async def _open(self) -> _Life:
         async with self._opening:
