@@ -12,6 +12,7 @@ from .permissions import in_words
 from .recipe import load_manifest
 from .refusal import RefusedError
 from .terminal import answering, console, say
+from .toolbox import server_lines, tool_line
 from .wording import counted, dollars, one_line, printable
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def validate(paths: Sequence[str]) -> int:
 
 
 def status(path: str) -> int:
-    """Tell what the agents of a manifest are, and what they may do."""
+    """Tell what the agents of a manifest are, and what they may do. Its MCP servers are started for their tools."""
     from rich.table import Table
     from rich.text import Text
 
@@ -81,7 +82,8 @@ def rows_of(manifest: AgentManifest, path: str) -> Iterator[tuple[str, str]]:
     yield from _listed("limits", _limits(manifest))
     yield from _listed("may", [in_words(capability) for capability in manifest.capabilities])
     yield from _listed("tools", [_tool(manifest, index) for index in range(len(manifest.tools))])
-    yield from _listed("servers", [server.name for server in manifest.mcp_servers])
+    for server in manifest.mcp_servers:
+        yield from _listed(f"server {server.name}", server_lines(manifest, server))
 
 
 def _listed(label: str, lines: list[str]) -> Iterator[tuple[str, str]]:
@@ -134,9 +136,7 @@ def _tool(manifest: AgentManifest, index: int) -> str:
         tool = resolve.tool(manifest, index)
     except ManifestError as error:
         return "; ".join(error.problems)
-    needs = tool.required_capability
-    kind = f" (needs {needs.type})" if needs is not None else ""
-    return f"{tool.name}: {one_line(tool.definition.description)}{kind}"
+    return tool_line(manifest, tool)
 
 
 def _first_line(thing: Any) -> str:

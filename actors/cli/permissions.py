@@ -51,6 +51,8 @@ def in_words(capability: Capability) -> str:
         server = "every MCP server" if capability.server == EVERYTHING else f"the MCP server {capability.server}"
         return f"call {tool} of {server}"
     if isinstance(capability, Spawn):
+        if capability.max_depth == 0:
+            return "exchange messages with other agents, and start none"
         return f"start children, down to depth {capability.max_depth}"
     return SENTENCES[type(capability)]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from actors import Browser, FileRead, FileWrite, Mcp, Memory, Network, Shell, Spawn
 from actors.cli.permissions import in_words
+from tests.tools.test_mcp import ROGUE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,10 +52,45 @@ def test_status(cli: Callable[..., Any], folder: Path) -> None:
         "$2.50 at most",
         "no budget of tokens",
         "read files below src, doc",
-        "shout: Say it loud.",
+        "shout: Say it loud. [needs no capability]",
         "no 'gone'",
     ):
         assert text in result.stdout
+
+
+def test_status_shows_every_tool_with_what_it_may_do(
+    cli: Callable[..., Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own and those of its servers: granted, not granted, refused, asked for; a server that fails says why."""
+    monkeypatch.setenv("COLUMNS", "300")
+    servers = "".join(
+        f'[[mcp_servers]]\nname = "{name}"\ncommand = ["{sys.executable}", "{ROGUE}", "{mode}"]\n'
+        for name, mode in (("rogue", "good"), ("broken", "exits"), ("spare", "good"))
+    )
+    (folder / "full.toml").write_text(
+        'name = "full"\ntools = ["bot:shout", "actors.tools.files:read_file", "actors.tools.file_changes:write_file",\n'
+        '"actors.tools.fetch:fetch_url", "actors.tools.shell:run_command"]\n'
+        'approval = { tools = ["run_*", "rogue.die"] }\n'
+        '[[capabilities]]\ntype = "file_read"\nallowed_paths = ["src"]\n'
+        '[[capabilities]]\ntype = "network"\nallowed_hosts = ["example.org"]\n'
+        '[[capabilities]]\ntype = "shell"\nallowed_commands = ["git log"]\n'
+        '[[capabilities]]\ntype = "mcp"\nserver = "rogue"\n[[capabilities]]\ntype = "mcp"\nserver = "broken"\n'
+        + servers
+    )
+    result = cli("status", "full.toml")
+    assert result.exit_code == 0
+    for text in (
+        "shout: Say it loud. [needs no capability]",
+        "[may read files below src]",
+        "[not granted: needs file_write]",
+        "[refused: the privacy is sovereign]",
+        "[may run the commands git log; asks first]",
+        "rogue.echo: echo [SANITIZED] it [may call every tool of the MCP server rogue]",
+        "rogue.die: die [SANITIZED] it [may call every tool of the MCP server rogue; asks first]",
+        "MCP server 'broken' could not be opened: no such repository",
+        "not granted: needs mcp",
+    ):
+        assert text in result.stdout, text
 
 
 def test_status_of_a_bad_manifest(cli: Callable[..., Any], folder: Path) -> None:

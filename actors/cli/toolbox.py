@@ -1,0 +1,52 @@
+"""Tools in words: what each does, and what the manifest lets it do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..agent.capability import Browser, Network
+from ..agent.ports import PrivacyTier
+from ..core.cancel import CancelToken
+from ..errors import ActorsError
+from ..tools.mcp import McpServers, is_granted
+from .permissions import in_words
+from .wording import one_line
+
+if TYPE_CHECKING:
+    from ..agent.manifest import AgentManifest, McpServer
+    from ..agent.ports import Tool
+
+
+def tool_line(manifest: AgentManifest, tool: Tool) -> str:
+    """One tool: its name, what it does, what its capability allows, and whether somebody is asked first."""
+    asks = getattr(tool, "approval", None) is not None or manifest.approval.rule_for(tool.name) is not None
+    description = one_line(tool.definition.description)
+    return f"{tool.name}: {description} [{_permission(manifest, tool)}{'; asks first' * asks}]"
+
+
+def _permission(manifest: AgentManifest, tool: Tool) -> str:
+    needed = tool.required_capability
+    if needed is None:
+        return "needs no capability"
+    granted = [grant for grant in manifest.capabilities if grant.allows(needed)]
+    if not granted:
+        return f"not granted: needs {needed.type}"
+    if manifest.privacy is PrivacyTier.SOVEREIGN and isinstance(needed, Network | Browser):
+        return "refused: the privacy is sovereign"
+    return "may " + "; ".join(in_words(grant) for grant in granted)
+
+
+def server_lines(manifest: AgentManifest, server: McpServer) -> list[str]:
+    """What an MCP server is, and its tools; it is started for that, if its tools are granted."""
+    place = server.url if server.command == () else " ".join(server.command)
+    first = f"{server.transport}: {place}"
+    if not is_granted(manifest, server):
+        return [first, "not granted: needs mcp"]
+    servers = McpServers()
+    try:
+        alone = manifest.model_copy(update={"mcp_servers": (server,)})
+        return [first, *(tool_line(manifest, tool) for tool in servers.tools_for(alone, CancelToken()))]
+    except (ActorsError, ImportError) as error:
+        return [first, one_line(str(error), 500)]
+    finally:
+        servers.close()
