@@ -87,6 +87,10 @@ class _Approved:
     def timeout(self) -> float | None:
         return self._tool.timeout
 
+    @property
+    def repeatable(self) -> bool:
+        return getattr(self._tool, "repeatable", False) is True
+
     def check(self, input: Mapping[str, Any]) -> ToolResult | None:  # noqa: A002 - the port's name
         return check(self._tool, input)
 

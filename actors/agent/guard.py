@@ -91,8 +91,14 @@ class LoopGuard:
         self.iterations += 1
         return self._judge(self.iterations, self._max_iterations, "iterations", "max_iterations", IterationsExceeded)
 
-    def check_tool_call(self, name: str, input: Mapping[str, Any]) -> Verdict:  # noqa: A002 - the port's name
-        """Count one tool call; the third with the same input is blocked."""
+    def check_tool_call(
+        self,
+        name: str,
+        input: Mapping[str, Any],  # noqa: A002 - the port's name
+        *,
+        repeatable: bool = False,
+    ) -> Verdict:
+        """Count one tool call; the third with the same input is blocked, unless it is *repeatable*."""
         self.tool_calls += 1
         if self.tool_calls > self._max_tool_calls:
             return Verdict(
@@ -100,6 +106,8 @@ class LoopGuard:
                 f"{self.tool_calls} tool calls, max_tool_calls is {self._max_tool_calls}",
                 ToolCallsExceeded,
             )
+        if repeatable:
+            return ALLOW
         key = name, canonical(input)
         self._calls[key] += 1
         if self._calls[key] >= REPEATS_BLOCKED:

@@ -22,7 +22,7 @@ from .ports import (
     UserMessage,
 )
 from .structured import RETRIES, shape_of
-from .tool_calls import ToolCaller
+from .tool_calls import ToolCaller, is_repeatable
 
 if TYPE_CHECKING:
     from .ports import CompletionResponse, Message, ToolCall
@@ -158,6 +158,9 @@ class _Loop:
         return False
 
     def _goes_in_circles(self, first: ToolCall) -> bool:
+        if is_repeatable(self._agent.tools.get(first.name)):
+            self._first_call = None
+            return False
         key = first.name, canonical(first.input)
         self._repeats = self._repeats + 1 if key == self._first_call else 1
         self._first_call = key

@@ -100,7 +100,7 @@ class ToolCaller:
             return f"capability denied: {call.name} needs the capability {required.type!r}, which is not granted"
         if manifest.privacy is PrivacyTier.SOVEREIGN and isinstance(required, Network | Browser):
             return f"refused: {call.name} uses the network, and the privacy tier is sovereign"
-        verdict = self._guard.check_tool_call(call.name, call.input)
+        verdict = self._guard.check_tool_call(call.name, call.input, repeatable=is_repeatable(tool))
         verdict.enforce()
         if verdict.kind is VerdictKind.BLOCK:
             return verdict.message
@@ -124,6 +124,11 @@ class ToolCaller:
                 agent.emit(ToolEnded(call_id=call.id, tool=call.name, is_error=failed, duration=duration))
 
         return run
+
+
+def is_repeatable(tool: Tool | None) -> bool:
+    """Is it no sign of a loop when the tool is called again with the same input? Its own attribute says so."""
+    return getattr(tool, "repeatable", False) is True
 
 
 def _result(call: ToolCall, branch: Branch, timeout: float | None) -> ToolResult:

@@ -81,7 +81,7 @@ def send_message(to: Annotated[int, Field(ge=0)], content: str, *, agent: Agent[
     return f"sent to {to}"
 
 
-@tool(capability=TALKS, timeout=None)
+@tool(capability=TALKS, timeout=None, repeatable=True)
 def wait_for_message(seconds: Annotated[float, Field(ge=0, le=MAX_WAIT)] = 60.0, *, agent: Agent[Any]) -> str:
     """Wait for the next message from another agent or from the program, and read it.
 
@@ -94,7 +94,7 @@ def wait_for_message(seconds: Annotated[float, Field(ge=0, le=MAX_WAIT)] = 60.0,
         raise ToolFailed(f"no message came within {seconds:g} s") from error
 
 
-@tool(capability=TALKS)
+@tool(capability=TALKS, repeatable=True)
 def list_agents(*, agent: Agent[Any]) -> dict[str, Any]:
     """List the agents that are there: id, name, what each is at, and who started it (0 = the program)."""
     cells, _ = agent._cell.supervisor.cells()

@@ -13,7 +13,7 @@ from .tool import tool
 
 if TYPE_CHECKING:
     from ..agent.agent import Agent
-    from ..agent.ports import MemorySubstrate
+    from ..agent.ports import MemoryFragment, MemorySubstrate
 
 
 @tool(capability=Memory())
@@ -37,16 +37,21 @@ def memory_recall(
         limit: How many memories at most.
     """
     own = MemoryFilter(agent=agent.manifest.name)
-    return [
-        {
-            "id": fragment.id,
-            "content": fragment.content,
-            "source": fragment.source,
-            "score": round(fragment.score, 3),
-            "created_at": fragment.created_at,
-        }
-        for fragment in _memory(agent).recall(query, limit, own)
-    ]
+    return [{"id": fragment.id, **_shown(fragment)} for fragment in _memory(agent).recall(query, limit, own)]
+
+
+# Without ids: an agent forgets only its own. Not among MEMORY_TOOLS: who shares notes between agents says so.
+@tool(capability=Memory())
+def memory_recall_shared(
+    query: str, limit: Annotated[int, Field(ge=1, le=50)] = 5, *, agent: Agent[Any]
+) -> list[dict[str, Any]]:
+    """Find what you and all other agents remembered, the best first; an empty list when nothing fits.
+
+    Args:
+        query: Words to look for.
+        limit: How many memories at most.
+    """
+    return [_shown(fragment) for fragment in _memory(agent).recall(query, limit)]
 
 
 # Any id is taken, since a memory does not say whose a fragment is: an agent learns only those of its own.
@@ -84,7 +89,16 @@ def memory_get(key: str, *, agent: Agent[Any]) -> Any:
 
 
 MEMORY_TOOLS = (memory_remember, memory_recall, memory_forget, memory_set, memory_get)
-"""All of them, for a ``ToolRegistry``."""
+"""Those for an agent's own memories, for a ``ToolRegistry``."""
+
+
+def _shown(fragment: MemoryFragment) -> dict[str, Any]:
+    return {
+        "content": fragment.content,
+        "source": fragment.source,
+        "score": round(fragment.score, 3),
+        "created_at": fragment.created_at,
+    }
 
 
 def _memory(agent: Agent[Any]) -> MemorySubstrate:

@@ -53,6 +53,7 @@ class FunctionTool(Generic[P, R]):
         timeout: float | None = DEFAULT_TIMEOUT,
         name: str | None = None,
         isolation: Isolation | str = Isolation.THREAD,
+        repeatable: bool = False,
         namespace: Mapping[str, Any] | None = None,
     ) -> None:
         if not callable(function) or isinstance(function, type):
@@ -71,6 +72,7 @@ class FunctionTool(Generic[P, R]):
         except TypeError as error:
             raise TypeError(f"tool {own_name}: {error}") from error
         functools.update_wrapper(self, function)
+        self.repeatable = repeatable
         self._isolation = Isolation(isolation)
         if self._isolation is Isolation.PROCESS:
             _refuse_homeless(function, own_name, self._arguments.injected)
@@ -162,6 +164,7 @@ def tool(
     timeout: float | None = DEFAULT_TIMEOUT,
     name: str | None = None,
     isolation: Isolation | str = Isolation.THREAD,
+    repeatable: bool = False,
 ) -> FunctionTool[P, R]: ...
 
 
@@ -172,6 +175,7 @@ def tool(
     timeout: float | None = DEFAULT_TIMEOUT,
     name: str | None = None,
     isolation: Isolation | str = Isolation.THREAD,
+    repeatable: bool = False,
 ) -> Callable[[Callable[P, R]], FunctionTool[P, R]]: ...
 
 
@@ -182,6 +186,7 @@ def tool(
     timeout: float | None = DEFAULT_TIMEOUT,
     name: str | None = None,
     isolation: Isolation | str = Isolation.THREAD,
+    repeatable: bool = False,
 ) -> FunctionTool[P, R] | Callable[[Callable[P, R]], FunctionTool[P, R]]:
     """Make a tool of a typed function.
 
@@ -198,6 +203,7 @@ def tool(
             it started: for code that cannot be stopped otherwise, or may crash. The function stands at the top of a
             module, what it takes and returns is data, and it gets neither ``cancel`` nor ``agent``. Needs the extra
             ``process``; a call takes some tenths of a second more.
+        repeatable: A call with the same arguments as before is no sign of a loop: it waits, or looks at what changes.
     Raises:
         TypeError: The signature cannot be shown to a model (``*args``, a type that JSON cannot hold), or the function
             cannot be found by another process.
@@ -210,7 +216,13 @@ def tool(
 
     def make(made_of: Callable[P, R]) -> FunctionTool[P, R]:
         return FunctionTool(
-            made_of, capability=capability, timeout=timeout, name=name, isolation=isolation, namespace=namespace
+            made_of,
+            capability=capability,
+            timeout=timeout,
+            name=name,
+            isolation=isolation,
+            repeatable=repeatable,
+            namespace=namespace,
         )
 
     return make if function is None else make(function)

@@ -226,6 +226,18 @@ def _message(to: int, content: str) -> Any:
     return AgentMessage(0, to, content)
 
 
+def test_waiting_again_and_again_is_no_loop() -> None:
+    """The same call ten times, each made; any other tool is blocked at its third, and ends the turn at its fourth."""
+
+    def patient(request: CompletionRequest, turn: int) -> CompletionResponse | str:
+        return asks(("wait_for_message", {"seconds": 0})) if turn < 10 else "done"
+
+    outcome = run(by_query(lead=patient), "lead", TALK)
+    assert outcome.unwrap().text == "done"
+    told = [message.content for message in outcome.unwrap().messages if isinstance(message, ToolResultMessage)]
+    assert told == ["no message came within 0 s"] * 10
+
+
 def test_no_message_in_time_is_an_error() -> None:
     """And no hang."""
     assert results(run(by_query(lead=once(("wait_for_message", {"seconds": 0}))), "lead", TALK)) == [

@@ -17,6 +17,7 @@ from actors.tools.memory_tools import (
     memory_forget,
     memory_get,
     memory_recall,
+    memory_recall_shared,
     memory_remember,
     memory_set,
 )
@@ -58,6 +59,16 @@ def test_an_agent_recalls_its_own_only() -> None:
     _use(memory_remember, _agent(memory, "a"), content="apples")
     assert _use(memory_recall, _agent(memory, "b"), query="apples") == "[]"
     assert len(json.loads(_use(memory_recall, _agent(memory, "a"), query="apples"))) == 1
+
+
+def test_shared_notes_are_for_who_is_given_the_tool() -> None:
+    """All agents' memories, without ids: nobody forgets another's."""
+    memory = InMemorySubstrate()
+    _use(memory_remember, _agent(memory, "a"), content="apples")
+    (found,) = json.loads(_use(memory_recall_shared, _agent(memory, "b"), query="apples"))
+    assert found["content"] == "apples"
+    assert "id" not in found
+    assert memory_recall_shared not in MEMORY_TOOLS
 
 
 def test_recall_is_limited() -> None:
