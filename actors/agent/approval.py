@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 from .ports import Tool, ToolDefinition, ToolResult
 
@@ -45,15 +45,6 @@ class ApprovalRule:
         denies = ApprovalDefault.DENY in (self.default, other.default)
         default = ApprovalDefault.DENY if denies else ApprovalDefault.APPROVE
         return ApprovalRule(min(timeouts, default=None), default)
-
-
-@runtime_checkable
-class AsksFirst(Protocol):
-    """A tool whose calls need leave. A tool need not be one."""
-
-    @property
-    def approval(self) -> ApprovalRule | None:
-        """What is needed; None: nothing."""
 
 
 class _Approved:

@@ -273,7 +273,11 @@ class MemorySubstrate(Protocol):
 
 @runtime_checkable
 class Tool(Protocol):
-    """What an agent may call. Threads: one tool serves many agents at once."""
+    """What an agent may call. Threads: one tool serves many agents at once.
+
+    It may also have ``approval`` (an ``ApprovalRule``: its calls need leave), ``repeatable`` (True: the same call again
+    is no sign of a loop), and ``check(input)`` (the error result of arguments that do not fit, or None).
+    """
 
     @property
     def name(self) -> str:
