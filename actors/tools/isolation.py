@@ -19,6 +19,7 @@ from ..agent.ports import ToolResult
 from ..core.crash import text_of
 from ..core.waiter import Waiter
 from ..errors import ToolFailed
+from .result import result_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -120,15 +121,13 @@ def _call(
         os.setsid()
     writer.send(os.getpid())
     writer.close()
-    from .tool import FunctionTool, result_of
-
     if root is not None and root not in sys.path:
         sys.path.insert(0, root)  # a module that stands beside a manifest
     try:
         found: Any = importlib.import_module(module)
         for part in name.split("."):
             found = getattr(found, part)
-        function = found.function if isinstance(found, FunctionTool) else found
+        function = found.function if hasattr(found, "execute") else found  # what stands there is the tool
         value = function(**arguments)
         result = result_of(asyncio.run(value) if inspect.iscoroutine(value) else value)
     except ToolFailed as error:

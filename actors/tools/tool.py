@@ -8,13 +8,12 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
-from pydantic_core import to_json
-
 from ..agent.ports import ToolDefinition, ToolResult
 from ..core import loop
 from ..core.extras import need
 from .arguments import Arguments, BadArguments
 from .docstring import Docstring
+from .result import result_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -226,24 +225,6 @@ def tool(
         )
 
     return make if function is None else make(function)
-
-
-def result_of(value: Any) -> ToolResult:
-    """What the model is told of a value: text as it is, a ``ToolResult`` as it is, anything else as JSON.
-
-    What JSON cannot hold is written as its ``repr``.
-    """
-    if isinstance(value, ToolResult):
-        return value
-    if isinstance(value, str):
-        return ToolResult(str.__str__(value))  # the text, also of an enum that is a str
-    if inspect.isgenerator(value):
-        value = list(value)  # here, where an exception is still the function's own
-    try:
-        return ToolResult(to_json(value, fallback=repr, inf_nan_mode="strings").decode())
-    except ValueError:
-        # Bytes that are no text, a circle, a key that is no name, a serializer that fails.
-        return ToolResult(repr(value))
 
 
 def _refuse_homeless(function: Any, name: str, injected: Sequence[str]) -> None:
