@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from ..agent.ports import Message
     from ..core.event import Event
+    from ..core.handle import AgentHandle
     from ..core.outcome import AgentOutcome
     from .recipe import ModelChoice, Recipe
 
@@ -156,6 +157,25 @@ class CtrlC:
         self._cancel = cancel
 
 
+class Stop:
+    """Cancels an agent when it is called, also when that was before there was one."""
+
+    def __init__(self) -> None:
+        self._handle: AgentHandle[Any] | None = None
+        self._is_wanted = False
+
+    def __call__(self) -> None:
+        self._is_wanted = True
+        if self._handle is not None:
+            self._handle.cancel("interrupted")
+
+    def ends(self, handle: AgentHandle[Any]) -> None:
+        """From now on it is about *handle*."""
+        self._handle = handle  # before the look: a signal may come between
+        if self._is_wanted:
+            handle.cancel("interrupted")
+
+
 def _nothing() -> None:
     """Nobody answers."""
 
@@ -214,8 +234,10 @@ class Conversation:
             timeout=self._timeout,
             messages=self._history,
         )
+        stop = Stop()
+        self._ctrl_c.cancels(stop)  # first: the agent may ask for approval before the spawn has returned
         handle = self._pool.spawn(config, timeout=None)
-        self._ctrl_c.cancels(lambda: handle.cancel("interrupted"))
+        stop.ends(handle)
         outcome = handle.outcome()
         self._ctrl_c.cancels(_nothing)
         self._screen.ended.wait(PATIENCE)

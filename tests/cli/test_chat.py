@@ -7,6 +7,7 @@ import pty
 import select
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -146,6 +147,27 @@ def test_ctrl_c_cancels_the_answer_and_not_the_program(folder: Path) -> None:
             process.kill()
             process.wait()
             os.close(ours)
+
+
+@pytest.mark.parametrize("first", ["call", "handle"])
+def test_a_stop_that_comes_before_there_is_somebody(first: str) -> None:
+    """It is not lost."""
+    from actors import AgentPool
+    from actors.cli.chat import Stop
+
+    stop, gate = Stop(), threading.Event()
+    with AgentPool(max_concurrent=1) as pool:
+        handle = pool.submit(gate.wait, 10)
+        if first == "call":
+            stop()
+            stop.ends(handle)
+        else:
+            stop.ends(handle)
+            stop()
+        gate.set()
+        assert handle.outcome(10).status in ("cancelled", "completed")
+        assert not handle.cancel()
+        assert handle.member.token.cancelled  # type: ignore[attr-defined]
 
 
 def _own_terminal(number: int) -> None:
