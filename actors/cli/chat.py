@@ -165,6 +165,7 @@ class Stop:
         self._is_wanted = False
 
     def __call__(self) -> None:
+        """Cancel it, now or when there is one."""
         self._is_wanted = True
         if self._handle is not None:
             self._handle.cancel("interrupted")
