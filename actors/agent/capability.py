@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
 from .commands import AllowedCommand
 from .hosts import AllowedHost
@@ -62,6 +62,38 @@ class _ItemCapability(_Capability):
 
 class _PathCapability(_ItemCapability):
     allowed_paths: Items = ()
+
+    _limits: tuple[Items, ...] = PrivateAttr(default=())
+
+    @property
+    def limits(self) -> tuple[Items, ...]:
+        """Sets of paths of which each must allow a path as well, where it leads at the moment of use: those of the
+        parents of an agent. By name, a child's path may be below its parent's and, by a link, lead out of it.
+        """
+        return self._limits
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.allowed_paths == getattr(other, "allowed_paths", None)
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.allowed_paths))
+
+    def narrowed(self, parent: _Capability) -> _Capability | None:
+        cut = super().narrowed(parent)
+        if not isinstance(cut, _PathCapability) or not isinstance(parent, _PathCapability):
+            return cut
+        limits = [*self.limits, *parent.limits]
+        if EVERYTHING not in parent.allowed_paths and not set(cut.allowed_paths) <= set(parent.allowed_paths):
+            limits.append(parent.allowed_paths)
+        if limits:
+            return cut.within(tuple(dict.fromkeys(limits)))
+        return cut
+
+    def within(self, limits: tuple[Items, ...]) -> _PathCapability:
+        """The same, with these limits."""
+        copy = self.model_copy()
+        copy._limits = limits
+        return copy
 
     def items(self) -> Items:
         return self.allowed_paths

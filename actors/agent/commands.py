@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+OPTION = ("-", "@")
 HARMLESS = ("-", "--")
 """Standard input (there is none), and the end of the options."""
 
@@ -20,7 +21,8 @@ class AllowedCommand:
 
     ``git log --oneline --max-count=*`` allows ``git log``, with any arguments that are no options, and with these two
     options; ``*`` in an option stands for anything. What begins with ``-`` is an option, wherever it stands: an
-    argument that the model makes up must not become ``--upload-pack=...`` or ``-o``.
+    argument that the model makes up must not become ``--upload-pack=...`` or ``-o``. So is what begins with ``@``: many
+    programs read options from a file of that name.
 
     Args:
         words: The program, and the words that have to follow it.
@@ -41,10 +43,10 @@ class AllowedCommand:
             parts = shlex.split(item)
         except ValueError as error:
             raise ValueError(f"{item!r} is no command: {error}") from None
-        words = tuple(part for part in parts if not part.startswith("-"))
+        words = tuple(part for part in parts if not part.startswith(OPTION))
         if not words or not words[0] or parts[0] != words[0]:
             raise ValueError(f"{item!r} names no program")
-        return cls(words, tuple(part for part in parts if part.startswith("-")))
+        return cls(words, tuple(part for part in parts if part.startswith(OPTION)))
 
     def begins(self, command: Sequence[str]) -> bool:
         """Does *command* begin with these words?"""
@@ -53,7 +55,7 @@ class AllowedCommand:
     def refused_option(self, command: Sequence[str]) -> str | None:
         """The first option of *command*, which begins with these words, that is not allowed; None when all are."""
         for argument in command[len(self.words) :]:
-            if not argument.startswith("-") or argument in HARMLESS:
+            if not argument.startswith(OPTION) or argument in HARMLESS:
                 continue
             if not any(fnmatchcase(argument, option) for option in self.options):
                 return argument

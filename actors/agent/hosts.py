@@ -39,6 +39,8 @@ class AllowedHost:
         rest = name.removeprefix(SUBDOMAINS)
         if not rest or any(sign in rest for sign in "@*?# \t\n") or (":" in rest and not _is_address(rest)):
             raise ValueError(f"{item!r} is no host: give a name like 'example.com' or '*.example.com:8443'")
+        if name.startswith(SUBDOMAINS) and rest.rpartition(".")[2].isdigit():
+            raise ValueError(f"{item!r} is no host: there is nothing below an address")
         if colon and not (port.isascii() and port.isdigit() and int(port) < 65_536):
             raise ValueError(f"{item!r} has no port after its colon")
         return cls(name, int(port) if colon else None)
@@ -56,7 +58,7 @@ class AllowedHost:
         if self.port not in (None, other.port):
             return False
         if self.name.startswith(SUBDOMAINS):
-            return other.name == self.name or other.name.endswith(self.name[1:])
+            return other.name == self.name or (other.name.endswith(self.name[1:]) and not _is_address(other.name))
         return other.name == self.name
 
 

@@ -12,32 +12,41 @@ if TYPE_CHECKING:
 SANITIZED = "[SANITIZED]"
 """What stands in the place of a marker."""
 
-# In capitals, as the text is folded. No end of one is the beginning of another: none is left after one pass.
+# As the text is folded: in capitals, I for L, 1 and | as well, O for 0, and nothing that does not show. So no white
+# space is asked for between words: what stands there may be a blank that does not show. No end of one is the beginning
+# of another: none is left after one pass.
 _MARKER = re.compile(
     "|".join(
         (
-            r"<\|SYSTEM\|>",
-            r"<\|IM_START\|>\s*SYSTEM",
+            r"<ISYSTEMI>",
+            r"<IIM_STARTI>\s*SYSTEM",
             r"\[INST\]",
             r"<<SYS>>",
-            r"IGNORE\s+PREVIOUS\s+INSTRUCTIONS",
-            r"IGNORE\s+ALL\s+PREVIOUS",
-            r"DISREGARD\s+PREVIOUS",
-            r"NEW\s+SYSTEM\s+PROMPT:",
+            r"IGNORE\s*PREVIOUS\s*INSTRUCTIONS",
+            r"IGNORE\s*AII\s*PREVIOUS",
+            r"DISREGARD\s*PREVIOUS",
+            r"NEW\s*SYSTEM\s*PROMPT:",
             r"OVERRIDE:",
         )
     )
 )
 
-# What does not show: controls, soft hyphens, joiners and other signs of no width, variation selectors, tags.
-# And accents: an I with a dot, or a letter under a heap of them, is still that letter for a model.
-_INVISIBLE = re.compile(
-    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad"
-    "\u0300-\u036f\u0600-\u0605\u061c\u06dd\u070f\u115f\u1160\u17b4\u17b5\u180b-\u180f"
-    "\u1ab0-\u1aff\u1dc0-\u1dff\u200b-\u200f\u202a-\u202e\u2060-\u206f\u20d0-\u20ff\u3164"
-    "\ufe00-\ufe0f\ufe20-\ufe2f\ufeff\uffa0\ufff0-\ufffb"
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)
+# What does not show, though Unicode does not say so by its category: fillers and blanks of no width.
+_UNSEEN = "\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U0001d159"
+# Marks (an I under a heap of accents is still that letter for a model), and signs of format or control.
+_NOT_SHOWN = frozenset({"Mn", "Me", "Cf", "Cc"})
+_SPACES = "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85"
+# The name of a letter that Unicode does not take apart: O WITH STROKE, SMALL CAPITAL I.
+_LATIN = re.compile(r"LATIN (?:CAPITAL LETTER|SMALL LETTER|LETTER SMALL CAPITAL) (?P<letter>[A-Z])(?: WITH .*)?")
+_SIGNS = {
+    "<": "\u2039\u2329\u27e8\u3008\u276c\u276e\u00ab\u226a\u300a\u27ea\u02c2\u1438",
+    ">": "\u203a\u232a\u27e9\u3009\u276d\u276f\u00bb\u226b\u300b\u27eb\u02c3\u1433",
+    "[": "\u27e6\u301a\u2045\u3010\u3014",
+    "]": "\u27e7\u301b\u2046\u3011\u3015",
+    ":": "\u02d0\u02f8\u0589\u05c3\u2236\ua789\ua4fd\u1361",
+    "I": "lL1|\u2223\u01c0\u05c0\u2758\ufe31",
+    "O": "0",
+}
 
 # Letters of other scripts, in capitals, that look like those of the markers.
 # Source: Unicode confusables (UTS 39), as far as the basic plane goes, and the small capitals of phonetics.
@@ -61,11 +70,14 @@ _LIKE = {
     "Y": "\u03a5\u0194\u028f\u0393\u0423\u04ae\u13a9\u13bd\u1ca7\u1d8c\u1efe\u2ca8\ua4ec\uab5a",
     "L": "\u01c0\u029f\u13de\u14aa\u16c1\u2223\u23fd\u2502\u2c92\u2cd0\u2d4f\ua4e1\ua4f2",
 }
-# Letters in black circles, in black squares, and those that flags are made of: none is taken apart by Unicode.
-_ENCLOSED = (0x1F150, 0x1F170, 0x1F1E6)
+# Letters in brackets, in black circles, in black squares, and those that flags are made of.
+_ENCLOSED = (0x249C, 0x1F110, 0x1F150, 0x1F170, 0x1F1E6)
 
-_LOOKALIKES = {ord(sign): letter for letter, signs in _LIKE.items() for sign in signs} | {
-    first + place: chr(ord("A") + place) for first in _ENCLOSED for place in range(26)
+_ENCLOSED_LETTERS = {first + place: chr(ord("A") + place) for first in _ENCLOSED for place in range(26)}
+_LOOKALIKES = {
+    **{ord(sign): letter for letter, signs in _LIKE.items() for sign in signs},
+    **{ord(sign): "I" for sign in _LIKE["L"]},
+    **{ord(sign): plain for plain, signs in _SIGNS.items() for sign in signs},
 }
 
 
@@ -104,8 +116,24 @@ class _Folds(dict[int, str]):
 
 def _folded(sign: str) -> str:
     """*sign* in Latin capitals, without its compatibility form; empty when it does not show."""
-    visible = _INVISIBLE.sub("", unicodedata.normalize("NFKD", sign))
-    return _INVISIBLE.sub("", unicodedata.normalize("NFKD", visible.upper())).translate(_LOOKALIKES)
+    enclosed = _ENCLOSED_LETTERS.get(ord(sign))
+    if enclosed is not None:
+        sign = enclosed
+    whole = unicodedata.normalize("NFKD", sign)
+    whole = unicodedata.normalize("NFKD", "".join(map(_letter, whole)).upper())
+    return "".join(filter(_shows, whole)).translate(_LOOKALIKES)
+
+
+def _shows(sign: str) -> bool:
+    return sign in _SPACES or (unicodedata.category(sign) not in _NOT_SHOWN and sign not in _UNSEEN)
+
+
+def _letter(sign: str) -> str:
+    """The Latin letter that *sign* is a form of; itself when it is none."""
+    if sign.isascii():
+        return sign
+    named = _LATIN.fullmatch(unicodedata.name(sign, ""))
+    return sign if named is None else named["letter"]
 
 
 _ASCII = {code: _folded(chr(code)) for code in range(128)}

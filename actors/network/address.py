@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: the last four bytes are an IPv4 address
-_COMPATIBLE = ipaddress.IPv6Network("::/96")  # the same, as RFC 4291 once had it
+# The last four bytes are an IPv4 address: RFC 6052, RFC 2765, and as RFC 4291 once had it.
+_CARRIERS = tuple(ipaddress.IPv6Network(network) for network in ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96"))
+_ISATAP = 0x5EFE  # RFC 5214: so is what follows this word, with the third bit of the byte before set or not
+# Not of the internet, whatever the Python at hand says: site-local, local NAT64, documentation, segment routing,
+# relays of 6to4, protocol assignments.
+_NOT_PUBLIC = tuple(
+    ipaddress.ip_network(network)
+    for network in ("fec0::/10", "64:ff9b:1::/48", "3fff::/20", "5f00::/16", "192.88.99.0/24", "192.0.0.0/24")
+)
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -30,7 +37,11 @@ def is_public(text: str) -> bool:
     address = parse(text)
     if address is None:
         return False
-    return all(one.is_global and not one.is_multicast for one in [address, *_inside(address)])
+    return all(_is_global(one) for one in [address, *_inside(address)])
+
+
+def _is_global(address: Address) -> bool:
+    return address.is_global and not address.is_multicast and not any(address in network for network in _NOT_PUBLIC)
 
 
 def _inside(address: Address) -> list[Address]:
@@ -38,6 +49,6 @@ def _inside(address: Address) -> list[Address]:
     if isinstance(address, ipaddress.IPv4Address):
         return []
     found: list[Address | None] = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-    if address in _NAT64 or address in _COMPATIBLE:
+    if any(address in carrier for carrier in _CARRIERS) or (int(address) >> 32) & 0xFFFF == _ISATAP:
         found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
     return [one for one in found if one is not None]

@@ -69,7 +69,7 @@ class Endpoint:
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{(parts.hostname or '').rstrip('.')}:{parts.port or ''}{self.socket or ''}"
 
-    def refuse(self, host: str, address: str) -> str | None:
+    def refuse(self, host: str, port: int, address: str) -> str | None:  # noqa: ARG002 - a tier knows no ports
         """Why nothing may connect to *host* at *address*; None when it may.
 
         Args:

@@ -14,7 +14,7 @@ from ..errors import CapabilityDenied, MalformedAnswer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
-    Refuse = Callable[[str, str], str | None]
+    Refuse = Callable[[str, int, str], str | None]
     Server = tuple[str, int]
 
 CONNECT_TIMEOUT = 10.0
@@ -35,8 +35,8 @@ def make_client(
     Its bounds are the caller's: as many connections as there are calls, and *timeout* seconds for each wait.
 
     Args:
-        refuse: Called as ``refuse(host, address)`` before a connection to *address*, which *host* resolved to: why it
-            may not be, or None. The connection goes to that very address.
+        refuse: Called as ``refuse(host, port, address)`` before a connection to *address*, which *host* resolved to:
+            why it may not be, or None. The connection goes to that very address.
         max_answer_bytes: A longer body is a ``MalformedAnswer``; None has no bound.
         socket: Path of a local socket in place of the network.
         headers: Sent with each request.
@@ -114,7 +114,7 @@ class _Network(httpcore2.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         addresses = await self._addresses(host, port, timeout)
-        refusals = [self._refuse(host, address) for address in addresses]
+        refusals = [self._refuse(host, port, address) for address in addresses]
         for refusal in refusals:
             if refusal is not None:
                 raise CapabilityDenied(refusal)

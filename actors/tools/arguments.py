@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import reprlib
 import typing
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -89,6 +90,8 @@ class Arguments:
         except ValidationError as error:
             details = error.errors(include_url=False, include_context=False)
             raise BadArguments([_problem(detail) for detail in details]) from error
+        except RecursionError as error:
+            raise BadArguments(["the arguments are nested too deep"]) from error
         return {
             name: getattr(model, key)
             for key, name in self._names.items()
@@ -181,7 +184,7 @@ def _problem(detail: ErrorDetails) -> str:
         return f"{place}: missing"
     if detail["type"] == "extra_forbidden":
         return f"{place}: unknown argument"
-    shown = repr(detail["input"])
+    shown = reprlib.repr(detail["input"])  # not all of it: it may be nested too deep for that
     if len(shown) > _SHOWN_VALUE:
         shown = shown[:_SHOWN_VALUE] + "…"
     return f"{place}: {detail['msg']} (got {shown})"

@@ -35,7 +35,7 @@ CLIENT = "actors (fetch_url)"
 
 REDIRECTS = (301, 302, 303, 307, 308)
 PORTS = {"http": 80, "https": 443}
-NO_TEXT = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape"})
+NO_TEXT = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "utf_7"})
 """Encodings of Python that no server means; some take quadratic time."""
 
 
@@ -80,9 +80,12 @@ def fetch_tool(
 
         grants = [grant for grant in agent.manifest.capabilities if isinstance(grant, Network)]
         gate = _Gate([item for grant in grants for item in grant.allowed_hosts], private)
-        client = make_client(
-            gate.refuse_address, timeout=timeout, max_answer_bytes=None, headers={"User-Agent": CLIENT}
-        )
+        try:
+            client = make_client(
+                gate.refuse_address, timeout=timeout, max_answer_bytes=None, headers={"User-Agent": CLIENT}
+            )
+        except OSError as error:  # no file descriptor is left for the certificates
+            raise ToolFailed(f"nothing can be fetched now: {error.strerror or error}") from error
         page = loop.run(_bounded(partial(_get, client, gate, url, max_bytes), timeout), cancel)
         return _answer(page, raw=raw, offset=offset)
 
@@ -100,7 +103,7 @@ class _Gate:
     def __init__(self, items: Sequence[str], private: frozenset[str]) -> None:
         self._items = items
         self._private = private
-        self._named = {AllowedHost.parse(item).name for item in items if item != EVERYTHING}
+        self._named = [AllowedHost.parse(item) for item in items if item != EVERYTHING]
 
     def check(self, url: Any) -> None:
         """Refuse what is no URL of an allowed host."""
@@ -108,6 +111,8 @@ class _Gate:
             raise ToolFailed(f"{str(url)!r} does not begin with http:// or https://")
         if url.userinfo:
             raise ToolFailed("a user name or a password in a URL is not allowed")
+        if not 0 < (url.port or PORTS[url.scheme]) < 65_536:
+            raise ToolFailed(f"{url.port} is no port")
         if not url.host or any(not (sign.isalnum() or sign in ".-_:") for sign in url.host):
             raise ToolFailed(f"{str(url)!r} has no host that can be looked up")
         if EVERYTHING in self._items:
@@ -118,12 +123,13 @@ class _Gate:
         if None not in refusals:
             raise ToolFailed(refusals[0] or "")
 
-    def refuse_address(self, host: str, address: str) -> str | None:
+    def refuse_address(self, host: str, port: int, address: str) -> str | None:
         """Why *host* may not be connected to at *address*, which it resolved to."""
         name = plain(host)
         if is_public(address) or name in self._private:
             return None
-        if name in self._named and (name == plain(address) or (name == "localhost" and is_loopback(address))):
+        is_itself = name == plain(address) or (name == "localhost" and is_loopback(address))
+        if is_itself and any(item.allows(name, port) for item in self._named):
             return None
         return f"{host} leads to {address}, which is no public address"
 
@@ -150,6 +156,8 @@ async def _bounded(get: Callable[[], Any], timeout: float) -> _Page:
         raise ToolFailed(f"the page cannot be fetched: {type(error).__name__}: {error}") from error
     except (CapabilityDenied, MalformedAnswer) as error:
         raise ToolFailed(str(error)) from error
+    except (OSError, OverflowError, ExceptionGroup) as error:
+        raise ToolFailed(f"the page cannot be fetched: {type(error).__name__}: {error}") from error
 
 
 async def _get(client: Any, gate: _Gate, text: str, limit: int) -> _Page:
@@ -213,7 +221,8 @@ def _text(page: _Page, *, raw: bool) -> str:
         return text_of(page.data, encoding)
     if b"\0" in page.data[:1000] or not _is_text(kind):
         raise ToolFailed(f"{page.url} is no text but {kind or 'of an unknown kind'} ({len(page.data):,} bytes)")
-    return page.data.decode(encoding or "utf-8", errors="replace")
+    text = page.data.decode(encoding or "utf-8", errors="replace")
+    return text.encode("utf-8", errors="replace").decode()  # without halves of characters, whatever was decoded
 
 
 def _is_text(kind: str) -> bool:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from ..agent.capability import FileRead, FileWrite
+from ..core.clock import SYSTEM_CLOCK
 from ..errors import ToolFailed
 from .files import MAX_FILE_BYTES, text_at
-from .path_guard import PathGuard
+from .path_guard import PathGuard, shown
 from .tool import tool
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ except ImportError:  # Windows
 
 TURN_EVERY = 0.01
 """Seconds between looks at a folder in which another call, perhaps of another process, is writing."""
+PATIENCE = 10.0
+"""Seconds for it to end."""
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
@@ -45,7 +48,7 @@ def write_file(path: str, content: str, *, agent: Agent[Any], cancel: CancelToke
     data = _encoded(content)
     guard = PathGuard.of(agent, FileWrite)
     _refuse_odd_name(path)
-    with guard.place(path, create=True) as place, _alone(place, cancel), _told(path):
+    with guard.place(path, create=True) as place, _told(path), _alone(place, cancel):
         there = _replace(place, path, data, _status(place))
     return f"{'replaced' if there else 'wrote'} {path} ({len(data):,} bytes)"
 
@@ -71,18 +74,19 @@ def edit_file(
     """
     if old == new:
         raise ToolFailed("old and new are the same: nothing to change")
-    PathGuard.of(agent, FileRead).resolve(path)
-    guard = PathGuard.of(agent, FileWrite)
-    with guard.place(path) as place, _alone(place, cancel), _told(path):
+    guard = PathGuard.of(agent, FileWrite, FileRead)
+    with guard.place(path) as place, _told(path), _alone(place, cancel):
         before = _status(place)
         if before is None:
-            raise ToolFailed(f"there is no file {path!r}; write_file makes one")
+            raise ToolFailed(f"there is no file {shown(path)}; write_file makes one")
         text = text_at(os.open(place.name, os.O_RDONLY | _NO_WAIT_NO_LINK, dir_fd=place.folder), path)
         count = text.count(old)
         if count == 0:
-            raise ToolFailed(f"old does not stand in {path!r}; read the file and copy the piece exactly")
+            raise ToolFailed(f"old does not stand in {shown(path)}; read the file and copy the piece exactly")
         if count > 1 and not all:
-            raise ToolFailed(f"old stands {count} times in {path!r}; make it longer until it is unique, or set all")
+            raise ToolFailed(
+                f"old stands {count} times in {shown(path)}; make it longer until it is unique, or set all"
+            )
         _refuse_long(len(text) + count * (len(new) - len(old)))  # before it is made
         _replace(place, path, _encoded(text.replace(old, new)), before)
     return f"replaced {count} place{'s' * (count > 1)} in {path}"
@@ -111,7 +115,7 @@ def _refuse_long(size: int) -> None:
 def _refuse_odd_name(path: str) -> None:
     """A name that breaks its line, or does not show, deceives whoever reads a listing."""
     if not path.isprintable():
-        raise ToolFailed(f"{path!r} has signs that cannot be printed: choose another name")
+        raise ToolFailed(f"{shown(path)} has signs that cannot be printed: choose another name")
 
 
 @contextmanager
@@ -119,7 +123,7 @@ def _told(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ToolFailed(f"cannot write {path!r}: {error.strerror or error}") from error
+        raise ToolFailed(f"cannot write {shown(path)}: {error.strerror or error}") from error
 
 
 @contextmanager
@@ -135,10 +139,13 @@ def _alone(place: Place, cancel: CancelToken) -> Iterator[None]:
     except PermissionError:  # a folder that may not be read: it can be written to, but not locked
         yield
         return
+    end = SYSTEM_CLOCK.monotonic() + PATIENCE
     try:
         while not _locks(lock):
             cancel.wait(TURN_EVERY)
             cancel.check()
+            if SYSTEM_CLOCK.monotonic() > end:
+                raise ToolFailed(f"somebody else is writing in this folder for more than {PATIENCE:g} s; try again")
         yield
     finally:
         os.close(lock)
@@ -164,33 +171,69 @@ def _status(place: Place) -> os.stat_result | None:
 def _replace(place: Place, path: str, data: bytes, before: os.stat_result | None) -> bool:
     """Put *data* in the place of the file that was there, in one step; was there one?
 
-    Whoever reads meanwhile sees the old file or the new one, whole; so does everybody after a crash.
+    Whoever reads meanwhile sees the old file or the new one, whole; so does everybody after a crash. What somebody else
+    wrote since *before* is not overwritten, but for what comes in the last instant between a look and the step: no
+    system offers both in one.
     """
-    if before is not None and not stat.S_ISREG(before.st_mode):
-        kind = "a folder" if stat.S_ISDIR(before.st_mode) else "no regular file"
-        raise ToolFailed(f"{path!r} is {kind}")
-    if before is not None and not before.st_mode & stat.S_IWUSR:
-        raise ToolFailed(f"{path!r} is write-protected")
-    mode = 0o666 if before is None else before.st_mode & 0o777  # without setuid: it is another content
+    if before is not None:
+        _refuse_protected(place, path, before)
     spare = place.beside(f".{secrets.token_hex(8)}.tmp")
-    descriptor = os.open(spare, _NEW, mode, dir_fd=place.folder)
+    descriptor = os.open(spare, _NEW, 0o666 if before is None else 0o600, dir_fd=place.folder)
     try:
         with open(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             if before is not None and hasattr(os, "fchmod"):
-                os.fchmod(file.fileno(), mode)  # what the umask took away
+                _take_over(file.fileno(), before)
             os.fsync(file.fileno())
-        now = _status(place)
-        if _mark(now) != _mark(before):
-            raise ToolFailed(f"{path!r} was changed by somebody else just now; look at it and try again")
-        os.replace(spare, place.name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
+        if _mark(_status(place)) != _mark(before):
+            raise ToolFailed(f"{shown(path)} was changed by somebody else just now; look at it and try again")
+        if before is not None:
+            os.replace(spare, place.name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
+        else:
+            _add(place, spare, path)
     except BaseException:
-        os.unlink(spare, dir_fd=place.folder)
+        try:
+            os.unlink(spare, dir_fd=place.folder)
+        except FileNotFoundError:
+            pass  # somebody has tidied up
         raise
     return before is not None
 
 
+def _refuse_protected(place: Place, path: str, before: os.stat_result) -> None:
+    if not stat.S_ISREG(before.st_mode):
+        kind = "a folder" if stat.S_ISDIR(before.st_mode) else "no regular file"
+        raise ToolFailed(f"{shown(path)} is {kind}")
+    own_id = os.access in os.supports_effective_ids
+    if not before.st_mode & 0o222 or not os.access(
+        place.name, os.W_OK, dir_fd=place.folder, effective_ids=own_id, follow_symlinks=os.name != "posix"
+    ):
+        raise ToolFailed(f"{shown(path)} is write-protected")
+
+
+def _take_over(descriptor: int, before: os.stat_result) -> None:
+    """Owner and permissions of the file that was there; without setuid, for it is another content."""
+    status = os.fstat(descriptor)
+    if (status.st_uid, status.st_gid) != (before.st_uid, before.st_gid):
+        os.fchown(descriptor, before.st_uid, before.st_gid)
+    os.fchmod(descriptor, before.st_mode & 0o777)
+
+
+def _add(place: Place, spare: str, path: str) -> None:
+    """Give a new file its name, unless somebody else has just taken it."""
+    try:
+        os.link(spare, place.name, src_dir_fd=place.folder, dst_dir_fd=place.folder, follow_symlinks=False)
+    except FileExistsError:
+        raise ToolFailed(f"{shown(path)} was made by somebody else just now; look at it and try again") from None
+    except OSError:  # a file system without hard links
+        os.rename(spare, place.name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
+    else:
+        os.unlink(spare, dir_fd=place.folder)
+
+
 def _mark(status: os.stat_result | None) -> tuple[int, ...] | None:
     """What tells one state of a file from another."""
-    return None if status is None else (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    if status is None:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import fnmatch
 import heapq
 import os
 import re
 import stat
-from contextlib import contextmanager
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from ..agent.capability import FileRead
 from ..errors import ToolFailed
-from .path_guard import PathGuard
+from .path_guard import PathGuard, shown
 from .tool import tool
+from .walk import Glob, Pattern, files_below, open_folder, told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from ..agent.agent import Agent
     from ..core.cancel import CancelToken
@@ -57,7 +55,7 @@ def read_file(
         return text
     lines = _LINE.findall(text)
     if offset > 0 and offset >= len(lines):
-        raise ToolFailed(f"{path!r} has {len(lines)} lines; offset {offset} is past the end")
+        raise ToolFailed(f"{shown(path)} has {len(lines)} lines; offset {offset} is past the end")
     return "".join(lines[offset : None if limit is None else offset + limit])
 
 
@@ -68,7 +66,7 @@ def list_files(path: str = ".", *, agent: Agent[Any]) -> str:
     Args:
         path: The folder; a relative path starts at the working directory.
     """
-    with open_folder(PathGuard.of(agent), path) as where, os.scandir(where) as entries:
+    with open_folder(PathGuard.of(agent), path) as where, told(path), os.scandir(where) as entries:
         # The first ones, without keeping all: a folder may hold millions.
         names = heapq.nsmallest(
             MAX_ENTRIES + 1, (entry.name + "/" * entry.is_dir(follow_symlinks=False) for entry in entries)
@@ -77,25 +75,20 @@ def list_files(path: str = ".", *, agent: Agent[Any]) -> str:
 
 
 @tool(capability=FileRead())
-def find_files(pattern: str, path: str = ".", *, agent: Agent[Any], cancel: CancelToken) -> str:
+def find_files(pattern: Glob, path: str = ".", *, agent: Agent[Any], cancel: CancelToken) -> str:
     """Find files by name below a folder: one path a line, relative to that folder. Links are not followed.
 
     Args:
         pattern: For example *.py (in the folder itself) or **/*.py (at any depth).
         path: Where to look; a relative path starts at the working directory.
     """
-    wanted = [part for part in pattern.replace("\\", "/").split("/") if part not in ("", ".")]
-    if not wanted or ".." in wanted:
-        raise ToolFailed(f"{pattern!r} is not a pattern; try *.py or **/*.py")
+    wanted = Pattern.parse(pattern)
     found: list[str] = []
     with open_folder(PathGuard.of(agent), path) as where:
-        for folder, folders, names in walk(where):
-            cancel.check()
-            found += ["/".join([*folder, name]) for name in names if fits([*folder, name], wanted)]
+        for parts in files_below(where, wanted, cancel):
+            found.append("/".join(parts))
             if len(found) > MAX_ENTRIES:
                 break
-            if "**" not in wanted and len(folder) + 1 >= len(wanted):
-                folders.clear()  # nothing below can fit
     return listing(sorted(found), "no file fits")
 
 
@@ -114,7 +107,7 @@ def text_at(descriptor: int, path: str) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         at = error.start
-        raise ToolFailed(f"{path!r} is not UTF-8 text: byte 0x{data[at]:02x} at offset {at}") from error
+        raise ToolFailed(f"{shown(path)} is not UTF-8 text: byte 0x{data[at]:02x} at offset {at}") from error
 
 
 def bytes_at(descriptor: int, path: str) -> bytes:
@@ -126,67 +119,20 @@ def bytes_at(descriptor: int, path: str) -> bytes:
     try:
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(mode):
-            raise ToolFailed(f"{path!r} is a folder; list_files lists it")
+            raise ToolFailed(f"{shown(path)} is a folder; list_files lists it")
         if not stat.S_ISREG(mode):
-            raise ToolFailed(f"{path!r} is not a regular file")
+            raise ToolFailed(f"{shown(path)} is not a regular file")
         with open(descriptor, "rb", closefd=False) as file:
             data = file.read(MAX_FILE_BYTES + 1)  # not by its size: it may grow meanwhile
+        if data is None:  # a file of the system that has nothing to say now
+            raise ToolFailed(f"{shown(path)} has nothing to read")
     except OSError as error:
-        raise ToolFailed(f"cannot read {path!r}: {error.strerror or error}") from error
+        raise ToolFailed(f"cannot read {shown(path)}: {error.strerror or error}") from error
     finally:
         os.close(descriptor)
     if len(data) > MAX_FILE_BYTES:
-        raise ToolFailed(f"{path!r} is larger than {MAX_FILE_BYTES:,} bytes, the most that is read")
+        raise ToolFailed(f"{shown(path)} is larger than {MAX_FILE_BYTES:,} bytes, the most that is read")
     return data
-
-
-@contextmanager
-def open_folder(guard: PathGuard, path: str) -> Iterator[int | str]:
-    """Open a folder inside the allowed paths: its descriptor, or its path where folders cannot be opened."""
-    if os.scandir not in os.supports_fd:
-        opened: int | str = guard.resolve(path)
-    else:
-        opened = guard.open(path, os.O_RDONLY | NO_WAIT)
-    try:
-        yield opened
-    except OSError as error:
-        raise ToolFailed(f"cannot list {path!r}: {error.strerror or error}") from error
-    finally:
-        if isinstance(opened, int):
-            os.close(opened)
-
-
-def walk(where: int | str) -> Iterator[tuple[tuple[str, ...], list[str], list[str]]]:
-    """Each folder below *where*: its path from there, its folders (take some out to skip them), its files."""
-    if isinstance(where, int):
-        start = "."
-        steps = ((top, folders, names) for top, folders, names, _ in os.fwalk(start, dir_fd=where))
-    else:
-        start = where
-        steps = ((top, folders, names) for top, folders, names in os.walk(start))
-    for top, folders, names in steps:
-        folders.sort()
-        yield PurePath(top).relative_to(start).parts, folders, names
-
-
-def fits(parts: Sequence[str], wanted: Sequence[str]) -> bool:
-    """Does a path fit a pattern? Both by their parts; ``**`` stands for any number of folders."""
-    reached = {0}  # how much of the pattern may be used up so far: all ways at once, none is tried twice
-    for part in parts:
-        reached = _past_nothing(reached, wanted)
-        reached = {at for at in reached if at < len(wanted) and wanted[at] == "**"} | {
-            at + 1 for at in reached if at < len(wanted) and fnmatch.fnmatchcase(part, wanted[at])
-        }
-    return len(wanted) in _past_nothing(reached, wanted)
-
-
-def _past_nothing(reached: set[int], wanted: Sequence[str]) -> set[int]:
-    """Add where one gets when ``**`` stands for nothing."""
-    more = set(reached)
-    for at, piece in enumerate(wanted):
-        if at in more and piece == "**":
-            more.add(at + 1)
-    return more
 
 
 def listing(names: Sequence[str], nothing: str) -> str:

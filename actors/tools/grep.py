@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,9 +11,10 @@ from pydantic import Field
 from ..agent.capability import FileRead
 from ..core.extras import need
 from ..errors import ToolFailed
-from .files import NO_WAIT, bytes_at, fits, open_folder, walk
-from .path_guard import PathGuard
+from .files import NO_WAIT, bytes_at
+from .path_guard import PathGuard, shown
 from .tool import tool
+from .walk import Glob, Pattern, files_below, open_below, open_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,8 +28,12 @@ MAX_HITS = 200
 """More lines are not shown at once."""
 MAX_LINE = 300
 """Characters of a line that are shown."""
-MAX_PROGRAM_BYTES = 8 << 20
-"""What a regular expression may need in memory."""
+MAX_SEARCHED = 20_000
+"""So much of a line is searched."""
+LOOK_EVERY = 20_000
+"""Characters between two looks at the cancel."""
+MAX_PROGRAM_BYTES = 1 << 18
+"""What a regular expression may need in memory: the less, the faster is the slowest of them."""
 
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _BINARY = b"\0"
@@ -37,14 +43,15 @@ _BINARY = b"\0"
 def grep_files(
     text: Annotated[str, Field(min_length=1, max_length=1000)],
     path: str = ".",
-    glob: str = "**/*",
+    glob: Glob = "**/*",
     regex: bool = False,
     ignore_case: bool = False,
     *,
     agent: Agent[Any],
     cancel: CancelToken,
 ) -> str:
-    """Find the lines of text files that hold a text, as path:line number:line. Links are not followed.
+    """Find the lines of text files that hold a text, as path:line number:line. Links are not followed. Of a line the
+    first 20,000 characters count.
 
     Args:
         text: What to look for in each line.
@@ -57,13 +64,26 @@ def grep_files(
     guard = PathGuard.of(agent)
     hits: list[str] = []
     for name, content in _texts(guard, path, glob, cancel):
-        cancel.check()
-        for number, line in enumerate(content.split("\n"), start=1):
+        for number, line in _lines(content, cancel):
             if search(line):
                 hits.append(f"{_shown(name)}:{number}:{_cut(line)}")
                 if len(hits) > MAX_HITS:
                     return "\n".join([*hits[:MAX_HITS], f"... only the first {MAX_HITS} are shown; ask for less"])
     return "\n".join(hits) or "no line holds it"
+
+
+def _lines(content: str, cancel: CancelToken) -> Iterator[tuple[int, str]]:
+    """The lines with their numbers, one by one: a list of all of them would be many times as large."""
+    start, number, looked = 0, 0, -LOOK_EVERY
+    while start < len(content):
+        number += 1
+        if start - looked >= LOOK_EVERY:
+            looked = start
+            cancel.check()
+        end = content.find("\n", start)
+        end = len(content) if end < 0 else end
+        yield number, content[start : min(end, start + MAX_SEARCHED)]
+        start = end + 1
 
 
 def _search_for(text: str, *, regex: bool, ignore_case: bool) -> Search:
@@ -87,50 +107,41 @@ def _expression(pattern: str, *, ignore_case: bool) -> Search:
     except (re2.error, ValueError) as error:  # half a character cannot be encoded
         why = error.args[0] if error.args else error
         why = why.decode(errors="replace") if isinstance(why, bytes) else why
-        raise ToolFailed(f"{pattern!r} is no regular expression (RE2): {why}") from None
+        raise ToolFailed(f"{shown(pattern)} is no regular expression (RE2): {why}") from None
     return lambda line: compiled.search(line) is not None
 
 
 def _texts(guard: PathGuard, path: str, glob: str, cancel: CancelToken) -> Iterator[tuple[str, str]]:
     """Name and content of each text file; what is too large, no text, or cannot be opened, is passed over."""
-    wanted = [part for part in glob.replace("\\", "/").split("/") if part not in ("", ".")]
-    if not wanted or ".." in wanted:
-        raise ToolFailed(f"{glob!r} is not a pattern; try *.py or **/*.py")
+    wanted = Pattern.parse(glob)
     if os.path.isfile(guard.resolve(path)):
         content = _text_of(guard.open(path, os.O_RDONLY | NO_WAIT), path)
         if content is None:
-            raise ToolFailed(f"{path!r} is no text, or too large")
+            raise ToolFailed(f"{shown(path)} is no text, or too large")
         yield path, content
         return
     with open_folder(guard, path) as where:
-        for folder, folders, names in walk(where):
-            cancel.check()
-            for name in sorted(names):
-                parts = [*folder, name]
-                if fits(parts, wanted):
-                    content = _content_below(where, parts)
-                    if content is not None:
-                        yield "/".join(parts), content
-            if "**" not in wanted and len(folder) + 1 >= len(wanted):
-                folders.clear()  # nothing below can fit
+        for parts in files_below(where, wanted, cancel):
+            content = _content_below(where, parts)
+            if content is not None:
+                yield "/".join(parts), content
 
 
 def _content_below(where: int | str, parts: list[str]) -> str | None:
     """The text of a file that was found below *where*; a link that took the place of a folder is not followed."""
-    opened: list[int] = []
     try:
         if isinstance(where, str):
             return _text_of(os.open(os.path.join(where, *parts), os.O_RDONLY | NO_WAIT), parts[-1])
-        folder = where
-        for part in parts[:-1]:
-            folder = os.open(part, os.O_RDONLY | os.O_DIRECTORY | _NO_LINK, dir_fd=folder)
-            opened.append(folder)
-        return _text_of(os.open(parts[-1], os.O_RDONLY | NO_WAIT | _NO_LINK, dir_fd=folder), parts[-1])
-    except OSError:  # gone, a link, or not to be read: passed over, as by any grep
-        return None
-    finally:
-        for descriptor in opened:
-            os.close(descriptor)
+        folder = open_below(where, parts[:-1])
+        try:
+            opened = os.open(parts[-1], os.O_RDONLY | NO_WAIT | _NO_LINK, dir_fd=folder)
+        finally:
+            os.close(folder)
+        return _text_of(opened, parts[-1])
+    except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise ToolFailed(f"files cannot be searched now: {error.strerror}") from error
+        return None  # gone, a link, or not to be read: passed over, as by any grep
 
 
 def _text_of(descriptor: int, name: str) -> str | None:

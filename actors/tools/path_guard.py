@@ -22,6 +22,10 @@ _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _ALWAYS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 _WALKS = os.open in os.supports_dir_fd
 
+LONGEST = 4096
+"""Characters of a path; what is longer only takes time."""
+LONGEST_SHOWN = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -40,21 +44,34 @@ class Place:
         return name if self.folder is not None else os.path.join(os.path.dirname(self.name), name)
 
 
+Limits = tuple[tuple[str, ...], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class PathGuard:
     """The paths below which files may be opened.
 
     A relative path, granted or asked for, starts at the current working directory of the process. ``"*"``
     allows every path. ``..`` and links are resolved at the moment of use: what counts is where they lead.
+
+    Args:
+        limited: Further allowed paths, each with sets of paths of which everyone must allow it as well: what a child
+            was granted below its parents' paths may lead elsewhere by a link.
+        also: Other guards that must allow it, too.
     """
 
     allowed_paths: tuple[str, ...]
+    limited: tuple[tuple[str, Limits], ...] = ()
+    also: tuple[PathGuard, ...] = ()
 
     @classmethod
-    def of(cls, agent: Agent[Any], kind: type[FileRead] | type[FileWrite] = FileRead) -> PathGuard:
-        """The guard for what the manifest of *agent* grants of *kind*."""
-        grants = (grant for grant in agent.manifest.capabilities if isinstance(grant, kind))
-        return cls(tuple(path for grant in grants for path in grant.allowed_paths))
+    def of(cls, agent: Agent[Any], *kinds: type[FileRead] | type[FileWrite]) -> PathGuard:
+        """The guard for what the manifest of *agent* grants of each of *kinds* (``FileRead``)."""
+        kind, *others = kinds or (FileRead,)
+        grants = [grant for grant in agent.manifest.capabilities if isinstance(grant, kind)]
+        free = tuple(path for grant in grants if not grant.limits for path in grant.allowed_paths)
+        limited = tuple((path, grant.limits) for grant in grants if grant.limits for path in grant.allowed_paths)
+        return cls(free, limited, tuple(cls.of(agent, other) for other in others))
 
     def resolve(self, path: str) -> str:
         """Where *path* leads: absolute, without ``..`` and links. It need not exist.
@@ -79,11 +96,13 @@ class PathGuard:
                 return os.open(resolved, flags | _ALWAYS)
             return _open_below(root, resolved, flags | _ALWAYS)
         except OSError as error:
-            raise ToolFailed(f"cannot open {path!r}: {error.strerror or error}") from error
+            raise ToolFailed(f"cannot open {shown(path)}: {error.strerror or error}") from error
 
     @contextmanager
     def place(self, path: str, *, create: bool = False) -> Iterator[Place]:
-        """Open the folder that *path* stands in, as :meth:`open` does; *path* itself need not exist.
+        """Open the folder that *path* is to be written to, as :meth:`open` does; *path* itself need not exist.
+
+        Nothing below a ``.git`` is: git runs what stands there, so a file would be a command that nobody has allowed.
 
         Args:
             create: Make the folders on the way that are missing.
@@ -92,8 +111,10 @@ class PathGuard:
         """
         root, resolved = self._resolve(path)
         folder, name = os.path.split(resolved)
-        if not name:
-            raise ToolFailed(f"{path!r} is a folder")
+        if not name or path.endswith(("/", os.sep)):
+            raise ToolFailed(f"{shown(path)} is a folder")
+        if ".git" in PurePath(resolved).parts:
+            raise ToolFailed(f"{shown(path)} belongs to a git repository's own files, which are not written to")
         opened = None
         try:
             if _WALKS:
@@ -103,7 +124,7 @@ class PathGuard:
             elif create:
                 os.makedirs(folder, exist_ok=True)
         except OSError as error:
-            raise ToolFailed(f"cannot open the folder of {path!r}: {error.strerror or error}") from error
+            raise ToolFailed(f"cannot open the folder of {shown(path)}: {error.strerror or error}") from error
         try:
             yield Place(None, resolved) if opened is None else Place(opened, name)
         finally:
@@ -114,27 +135,61 @@ class PathGuard:
         """The allowed path that *path* is below, and where it leads."""
         if not path:
             raise ToolFailed("the path is empty")
+        if len(path) > LONGEST:
+            raise ToolFailed(f"the path is longer than {LONGEST:,} characters")
         try:
             resolved = os.path.realpath(path)
-            for allowed in self.allowed_paths:
-                root = PurePath(resolved).anchor if allowed == EVERYTHING else os.path.realpath(allowed)
-                if PurePath(resolved).is_relative_to(root):
-                    return root, resolved
+            root = self._root_of(resolved)
         except ValueError as error:  # a NUL, or what the file system cannot encode
-            raise ToolFailed(f"{path!r} is not a path: {error}") from error
+            raise ToolFailed(f"{shown(path)} is not a path: {error}") from error
         except OSError as error:
-            raise ToolFailed(f"cannot resolve {path!r}: {error.strerror or error}") from error
-        allowed = ", ".join(self.allowed_paths) or "none"
-        raise ToolFailed(f"{path!r} is not in allowed_paths ({allowed})")
+            raise ToolFailed(f"cannot resolve {shown(path)}: {error.strerror or error}") from error
+        except RecursionError as error:
+            raise ToolFailed(f"{shown(path)} leads through too many links") from error
+        if root is None:
+            raise ToolFailed(f"{shown(path)} is not in allowed_paths ({self._in_words()})")
+        return root, resolved
+
+    def _in_words(self) -> str:
+        own = ", ".join([*self.allowed_paths, *(path for path, _ in self.limited)]) or "none"
+        return "; and ".join([own, *(guard._in_words() for guard in self.also)])  # noqa: SLF001
+
+    def _root_of(self, resolved: str) -> str | None:
+        """The outermost allowed path that *resolved* is below; None when there is none."""
+        roots = []
+        for path, limits in (*((path, ()) for path in self.allowed_paths), *self.limited):
+            root = _root(path, resolved)
+            if root is not None and all(any(_root(one, resolved) for one in limit) for limit in limits):
+                roots.append(root)
+        if any(guard._root_of(resolved) is None for guard in self.also):  # noqa: SLF001 - one of its own kind
+            return None
+        return min(roots, key=len, default=None)
+
+
+def shown(name: str) -> str:
+    """*name* as an error shows it, however long it is."""
+    return repr(name) if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]!r}…"
+
+
+def _root(allowed: str, resolved: str) -> str | None:
+    """Where *allowed* leads, if *resolved* is there or below."""
+    root = PurePath(resolved).anchor if allowed == EVERYTHING else os.path.realpath(allowed)
+    return root if PurePath(resolved).is_relative_to(root) else None
 
 
 def _open_below(root: str, resolved: str, flags: int, *, create: bool = False) -> int:
-    """Open *resolved* folder by folder, from *root* on, following no link."""
-    parts = PurePath(resolved).relative_to(root).parts
-    opened = os.open(root, (_FOLDER if parts else flags) | _NO_LINK)
+    """Open *resolved* folder by folder, following no link.
+
+    From the very top on, where folders need not be readable to be walked through: a folder above *root*, too, may be
+    put in the place of another since *root* was resolved.
+    """
+    top = PurePath(resolved).anchor if hasattr(os, "O_PATH") else root
+    parts = PurePath(resolved).relative_to(top).parts
+    own = len(parts) - len(PurePath(resolved).relative_to(root).parts)  # so many of them are above root, or root itself
+    opened = os.open(top, (_FOLDER if parts else flags) | _NO_LINK)
     for place, part in enumerate(parts, start=1):
         try:
-            if create:
+            if create and place >= own:
                 _make_folder(part, opened)
             inner = os.open(part, (flags if place == len(parts) else _FOLDER) | _NO_LINK, dir_fd=opened)
         finally:

@@ -30,12 +30,12 @@ class ProcessResult:
     """How a process ended.
 
     Args:
-        code: Its exit code; negative: the signal that ended it.
+        code: Its exit code; negative: the signal that ended it; None: not known, as this program ignores ``SIGCHLD``.
         stdout, stderr: What it wrote, as far as the limit goes; what is no UTF-8 is replaced.
         truncated: Did it write more than that?
     """
 
-    code: int
+    code: int | None
     stdout: str
     stderr: str
     truncated: bool = False
@@ -85,7 +85,7 @@ def run_process(
         )
     except (OSError, ValueError) as error:
         raise ToolFailed(f"{argv[0]} could not be started: {error}") from error
-    with process:
+    try:
         try:
             watched = _Run(process, cancel, timeout, max_output_bytes)
         except OSError as error:  # no file descriptor is left
@@ -93,10 +93,15 @@ def run_process(
             raise ToolFailed(f"{argv[0]} could not be watched: {error}") from error
         with watched as run:
             run.to_the_end()
+    finally:
+        is_dead = _reap(process)
     cancel.check()
+    if not is_dead:
+        raise ToolFailed(f"{argv[0]} could not be killed: it runs as another user")
     if run.is_late:
         raise ToolFailed(f"{argv[0]} ran longer than {timeout} s and was killed")
-    return ProcessResult(process.returncode, run.text_of(process.stdout), run.text_of(process.stderr), run.truncated)
+    code = None if run.is_lost else process.returncode
+    return ProcessResult(code, run.text_of(process.stdout), run.text_of(process.stderr), run.truncated)
 
 
 class _Run:
@@ -112,6 +117,7 @@ class _Run:
         self._killed = False
         self.truncated = False
         self.is_late = False
+        self.is_lost = False
         self._lock = threading.Lock()
         self._selector = selectors.DefaultSelector()
         self._bell, self._rope = self._fds = list(os.pipe())
@@ -177,6 +183,7 @@ class _Run:
         try:
             return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
         except ChildProcessError:  # the program ignores SIGCHLD: the system has reaped it
+            self.is_lost = True
             return True
 
     def _kill(self) -> None:
@@ -191,6 +198,20 @@ class _Run:
         self.truncated = self.truncated or len(data) > room
         kept += data[: max(0, room)]
         return bool(data)
+
+
+def _reap(process: subprocess.Popen[bytes]) -> bool:
+    """Close its outputs and take its exit code; False when it lives on: one that has changed its user is not ours to
+    kill.
+    """
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
+    try:
+        process.wait(LAST_WORDS)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _kill_group(pid: int) -> None:

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from ..core.cancel import CancelToken
     from .process import ProcessResult
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]  # looked at before its use
+
 MAX_OUTPUT_BYTES = 50_000
 """So much of each output is shown to the model."""
 MAX_SECONDS = 600
@@ -47,7 +52,8 @@ def shell_tool(
     group.
 
     A command that is allowed may do all that its program can: one that runs other programs (``env``, ``xargs``,
-    ``python``) allows everything, and ``cat`` reads every file that this process can read.
+    ``python``, ``make``) allows everything, ``cat`` reads every file that this process can read, and some programs take
+    options without a dash (``tar cIf``). Allow such only with the words that follow.
 
     Args:
         hand_on: Names of further variables of this process's environment that the command gets.
@@ -121,18 +127,27 @@ def _working_folder(agent: Agent[Any], folder: str) -> Iterator[str | None]:
         return
     guard = PathGuard.of(agent, FileRead)
     own = "/proc/self/fd"  # the child goes there before it closes what is not its own
-    if not os.path.isdir(own):
+    if fcntl is None or not os.path.isdir(own):
         yield guard.resolve(folder)
         return
     descriptor = guard.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        yield f"{own}/{descriptor}"
+        if not os.access(f"{own}/{descriptor}", os.X_OK):
+            raise ToolFailed(f"the folder {folder!r} may not be entered")
+        high = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)  # the standard streams are the child's own
     finally:
         os.close(descriptor)
+    try:
+        yield f"{own}/{high}"
+    finally:
+        os.close(high)
 
 
 def _report(result: ProcessResult) -> str:
-    end = f"exit code {result.code}" if result.code >= 0 else f"ended by signal {-result.code}"
+    if result.code is None:
+        end = "exit code not known: the program that runs this agent ignores SIGCHLD"
+    else:
+        end = f"exit code {result.code}" if result.code >= 0 else f"ended by signal {-result.code}"
     parts = [end + " (its output was cut)" * result.truncated]
     for label, text in (("standard output", result.stdout), ("standard error", result.stderr)):
         if text:

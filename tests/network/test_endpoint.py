@@ -77,13 +77,13 @@ def test_what_is_no_url(url: str) -> None:
 def test_what_may_be_connected_to() -> None:
     """Sovereign: loopback addresses only, whatever the name; private: the named hosts, too; standard: anything."""
     sovereign = Endpoint.of("http://localhost/v1")
-    assert sovereign.refuse("localhost", "127.0.0.1") is None
-    assert "10.1.1.1" in str(sovereign.refuse("localhost", "10.1.1.1"))
+    assert sovereign.refuse("localhost", 443, "127.0.0.1") is None
+    assert "10.1.1.1" in str(sovereign.refuse("localhost", 443, "10.1.1.1"))
     private = Endpoint.of("http://llm.corp/v1", private_hosts=["llm.corp"])
-    assert private.refuse("LLM.corp.", "10.1.1.1") is None
-    assert private.refuse("localhost", "::1") is None
-    assert private.refuse("other.corp", "10.1.1.1") is not None
-    assert Endpoint.of("https://api.example.com").refuse("cdn.example.com", "93.184.216.34") is None
+    assert private.refuse("LLM.corp.", 443, "10.1.1.1") is None
+    assert private.refuse("localhost", 443, "::1") is None
+    assert private.refuse("other.corp", 443, "10.1.1.1") is not None
+    assert Endpoint.of("https://api.example.com").refuse("cdn.example.com", 443, "93.184.216.34") is None
 
 
 @pytest.mark.parametrize("address", ["", "localhost", "127.0.0.1x", "999.1.1.1"])

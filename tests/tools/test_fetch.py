@@ -221,6 +221,13 @@ def test_what_is_no_url_of_the_web_is_refused(url: str) -> None:
         "http://224.0.0.1/",
         "http://[ff02::1]/",
         "http://255.255.255.255/",
+        "http://[::ffff:0:127.0.0.1]/",
+        "http://[64:ff9b:1::7f00:1]/",
+        "http://[fec0::1]/",
+        "http://[2600::5efe:7f00:1]/",
+        "http://[3fff::1]/",
+        "http://192.88.99.1/",
+        "http://192.0.0.8/",
         "http://localhost/",
     ],
 )
@@ -268,6 +275,29 @@ def test_localhost_by_name_is_this_machine_alone(names: dict[str, list[str]], we
     names["localhost"] = ["10.0.0.1"]
     with pytest.raises(ToolFailed, match="no public address"):
         fetch(f"http://localhost:{web.port}/", "localhost")
+
+
+def test_a_named_address_is_named_with_its_port(web: Web) -> None:
+    """Also beside ``"*"``, which allows public ones."""
+    web.page("/", "here", "text/plain")
+    assert fetch(f"{web.url}/", "*", f"127.0.0.1:{web.port}").content.endswith("here")
+    for item in ("127.0.0.1:1", "localhost:1"):
+        with pytest.raises(ToolFailed, match="no public address"):
+            fetch(f"{web.url}/", "*", item)
+
+
+def test_a_port_that_is_none(web: Web) -> None:
+    """By the model, or by a redirect."""
+    web.redirect("/", "http://127.0.0.1:99999/")
+    for url in ("http://127.0.0.1:99999/", f"{web.url}/"):
+        with pytest.raises(ToolFailed, match="99999 is no port"):
+            fetch(url)
+
+
+def test_half_characters_are_not_handed_on(web: Web) -> None:
+    """No encoding brings one into the conversation: it could not be sent to a model."""
+    web.page("/", "+2AA-x", "text/plain; charset=utf-7")
+    fetch(f"{web.url}/").content.encode()
 
 
 @pytest.mark.parametrize(
@@ -456,7 +486,9 @@ def test_which_hosts_an_item_allows(item: str, host: str, port: int, allowed: bo
     assert (refusal((item,), host, port) is None) is allowed
 
 
-@pytest.mark.parametrize("item", ["http://example.com", "user@host", "*", "*.", "a*b", "host:port", "", " ", "."])
+@pytest.mark.parametrize(
+    "item", ["http://example.com", "user@host", "*", "*.", "a*b", "host:port", "", " ", ".", "*.0.0.1"]
+)
 def test_an_item_that_is_no_host_is_refused(item: str) -> None:
     """In the manifest; ``"*"`` alone is another thing."""
     with pytest.raises(ValueError, match=r"no host|no port"):
@@ -475,6 +507,7 @@ def test_an_item_that_is_no_host_is_refused(item: str) -> None:
         ("*", "example.com", "example.com"),
         ("example.com", "*", "example.com"),
         ("example.com", "other.com", None),
+        ("*.example.com", "127.0.0.1", None),
     ],
 )
 def test_a_child_reaches_no_more_hosts_than_its_parent(parent: str, child: str, kept: str | None) -> None:

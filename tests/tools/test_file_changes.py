@@ -297,3 +297,76 @@ def test_who_waits_for_its_turn_can_be_cancelled(home: Path) -> None:
     finally:
         os.close(folder)
     assert everything(home / "in") == {"note.txt": "one two two\n"}
+
+
+def test_git_s_own_files_are_not_written_to(home: Path) -> None:
+    """What stands there is run by git."""
+    (home / "in/.git/hooks").mkdir(parents=True)
+    for path in ("in/.git/config", "in/.git/hooks/pre-commit", "in/sub/../.git/x", "in/.git/new/x"):
+        with pytest.raises(ToolFailed, match="git repository's own files"):
+            use(write_file, path=path, content="x")
+    assert everything(home / "in/.git") == {}
+    use(write_file, path="in/.gitignore", content="x")
+
+
+def test_a_new_file_of_somebody_else_is_not_overwritten(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was not there a moment ago."""
+    real = os.fsync
+
+    def meanwhile(descriptor: int) -> None:
+        real(descriptor)
+        monkeypatch.setattr(file_changes, "_status", lambda place: None)  # the last instant
+        (home / "in/new.txt").write_text("somebody else's\n")
+
+    monkeypatch.setattr(file_changes.os, "fsync", meanwhile)
+    with pytest.raises(ToolFailed, match="made by somebody else"):
+        use(write_file, path="in/new.txt", content="mine")
+    assert everything(home / "in") == {"new.txt": "somebody else's\n", "note.txt": "one two two\n"}
+
+
+def test_a_change_that_hides_its_time_is_seen(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the same length, with the old times put back."""
+    note = home / "in/note.txt"
+    before = note.stat()
+    real = os.fsync
+
+    def meanwhile(descriptor: int) -> None:
+        real(descriptor)
+        note.write_text("ONE two two\n")
+        os.utime(note, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    monkeypatch.setattr(file_changes.os, "fsync", meanwhile)
+    with pytest.raises(ToolFailed, match="changed by somebody else"):
+        use(edit_file, path="in/note.txt", old="one", new="1")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to somebody")
+def test_the_owner_stays(home: Path) -> None:
+    """Else he could not read his own file any more."""
+    note = home / "in/note.txt"
+    os.chown(note, 1000, 1000)
+    note.chmod(0o600)
+    use(edit_file, path="in/note.txt", old="one", new="1")
+    assert (note.stat().st_uid, note.stat().st_gid, stat.S_IMODE(note.stat().st_mode)) == (1000, 1000, 0o600)
+
+
+def test_a_folder_that_stays_locked_is_an_error(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a bound of its own."""
+    import fcntl
+
+    monkeypatch.setattr(file_changes, "PATIENCE", 0.05)
+    folder = os.open(home / "in", os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        with pytest.raises(ToolFailed, match="somebody else is writing"):
+            use(write_file, path="in/x.txt", content="x")
+    finally:
+        os.close(folder)
+
+
+def test_the_granted_folder_itself_is_made(home: Path) -> None:
+    """It need not be there before."""
+    use(write_file, agent(("in/later",)), path="in/later/a/b.txt", content="x")
+    assert (home / "in/later/a/b.txt").read_text() == "x"
+    with pytest.raises(ToolFailed, match="is a folder"):
+        use(write_file, path="in/sub/", content="x")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from actors.agent.capability import FileRead
 from actors.core.cancel import CancelToken
 from actors.errors import Cancelled, ToolFailed
-from actors.tools import files
+from actors.tools import files, walk
 from actors.tools.files import FILE_TOOLS, find_files, list_files, read_file
 from actors.tools.registry import ToolRegistry
 
@@ -258,3 +259,67 @@ def test_a_file_that_cannot_be_read() -> None:
     """A failure while reading is an error of the tool."""
     with pytest.raises(ToolFailed, match="cannot read '/proc/self/mem': Input/output error"):
         _use(read_file, "*", path="/proc/self/mem")
+
+
+def test_a_deep_tree_is_walked(tree: Path) -> None:
+    """Down to a bound, with few descriptors, whatever its depth."""
+    where = os.open(tree, os.O_RDONLY)
+    try:
+        for _ in range(1_200):
+            os.mkdir("d", dir_fd=where)
+            inner = os.open("d", os.O_RDONLY, dir_fd=where)
+            os.close(where)
+            where = inner
+    finally:
+        os.close(where)
+    (tree / "d/d/d/found.py").write_text("x\n")
+    assert _use(find_files, pattern="**/found.py") == "d/d/d/found.py"
+    remove_deep(tree / "d")
+
+
+def remove_deep(folder: Path) -> None:
+    """What shutil cannot: it is too deep for a path."""
+    subprocess.run(["rm", "-rf", str(folder)], check=True)  # noqa: S607 - of every system that has such trees
+
+
+def test_a_folder_that_becomes_a_pipe_is_passed_over(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After it was listed: it is not waited for."""
+    real = walk.open_below
+
+    def swap(where: int, folder: Any) -> int:
+        if list(folder) == ["sub"] and (tree / "sub").is_dir():
+            os.rename(tree / "sub", tree / "was")
+            os.mkfifo(tree / "sub")
+        return real(where, folder)
+
+    monkeypatch.setattr(walk, "open_below", swap)
+    assert _use(find_files, pattern="**/*.py").splitlines() == ["a.py", "was/c.py", "was/deep/d.py"][:1]
+
+
+def test_a_folder_that_may_not_be_listed_is_passed_over(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are found; but no descriptor left is an error."""
+    real = walk.open_below
+    error = PermissionError(13, "Permission denied")
+
+    def refuse(where: int, folder: Any) -> int:
+        if list(folder) == ["sub", "deep"]:
+            raise error
+        return real(where, folder)
+
+    monkeypatch.setattr(walk, "open_below", refuse)
+    assert _use(find_files, pattern="**/*.py").splitlines() == ["a.py", "sub/c.py"]
+    error = OSError(24, "Too many open files")  # type: ignore[assignment]
+    with pytest.raises(ToolFailed, match="Too many open files"):
+        _use(find_files, pattern="**/*.py")
+
+
+@pytest.mark.parametrize("pattern", ["[" * 501, "**/" * 300])
+def test_a_pattern_has_a_bound(tree: Path, pattern: str) -> None:
+    """What is longer is a bad argument."""
+    result = find_files.execute({"pattern": pattern}, cancel=CancelToken(), agent=_agent())
+    assert result.is_error
+
+
+def test_folders_in_a_row_are_as_one(tree: Path) -> None:
+    """However often it is said."""
+    assert _use(find_files, pattern="**/" * 100 + "*.md") == "sub/deep/e.md"

@@ -75,7 +75,7 @@ def test_a_bad_expression_is_named(tree: Path, pattern: str) -> None:
 
 def test_no_expression_takes_for_ever(tree: Path) -> None:
     """One that keeps a backtracking engine busy for years."""
-    (tree / "in/long.txt").write_text("a" * 100_000 + "!\n")
+    (tree / "in/long.txt").write_text("a" * 15_000 + "!\n")
     assert look("^(a+)+$", regex=True) == "no line holds it"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -186,7 +187,8 @@ def test_a_folder_that_is_swapped_all_the_time(tree: Path) -> None:
         ("", "empty"),
         ("in/a\0b", "not a path"),
         ("in/\ud800", "not a path"),
-        ("in/" + "x" * 5000, "cannot (open|resolve)"),
+        ("in/" + "x" * 500, "cannot (open|resolve)"),
+        ("in/" + "x" * 5000, "longer than 4,096"),
         ("in/nothing", "No such file"),
         ("in/file/below", "Not a directory"),
     ],
@@ -234,3 +236,66 @@ def test_a_working_directory_that_is_gone(tree: Path, monkeypatch: pytest.Monkey
     (tree / "gone").rmdir()
     with pytest.raises(ToolFailed, match="cannot resolve 'x'"):
         PathGuard(("*",)).open("x")
+
+
+def test_a_childs_path_that_leads_out_by_a_link_is_refused(tree: Path) -> None:
+    """By name it is below its parent's; where it leads decides, also when the link came later."""
+    parent = FileRead(allowed_paths=("in",))
+    cut = FileRead(allowed_paths=("in/way", "in")).narrowed(parent)
+    child = FileRead(allowed_paths=("in/way",)).narrowed(parent)
+    grandchild = child.narrowed(FileRead(allowed_paths=("in/way",)).narrowed(parent))  # type: ignore[union-attr,arg-type]
+    (tree / "in/way").symlink_to(tree / "out")
+    for grant in (cut, child, grandchild):
+        agent = SimpleNamespace(manifest=SimpleNamespace(capabilities=(grant,)))
+        with pytest.raises(ToolFailed, match="not in allowed_paths"):
+            PathGuard.of(agent).open("in/way/file")  # type: ignore[arg-type]
+    again = pickle.loads(pickle.dumps(child))
+    agent = SimpleNamespace(manifest=SimpleNamespace(capabilities=(again,)))
+    with pytest.raises(ToolFailed, match="not in allowed_paths"):
+        PathGuard.of(agent).open("in/way/file")  # type: ignore[arg-type]
+    assert child == FileRead(allowed_paths=("in/way",))
+
+
+def test_both_kinds_must_allow_it(tree: Path) -> None:
+    """What needs two rights is looked at once, for both."""
+    grants = (FileWrite(allowed_paths=(".",)), FileRead(allowed_paths=("in",)))
+    guard = PathGuard.of(SimpleNamespace(manifest=SimpleNamespace(capabilities=grants)), FileWrite, FileRead)  # type: ignore[arg-type]
+    assert _read(guard, "in/file") == "inside"
+    with pytest.raises(ToolFailed, match=r"not in allowed_paths \(.; and in\)"):
+        guard.open("out/file")
+
+
+def test_a_chain_of_links_is_too_long(tree: Path) -> None:
+    """An error that says so."""
+    (tree / "in/l0").symlink_to(tree / "in/file")
+    for number in range(1, 1500):
+        (tree / f"in/l{number}").symlink_to(tree / f"in/l{number - 1}")
+    with pytest.raises(ToolFailed, match=r"too many links|Too many levels|cannot open"):
+        PathGuard(("in",)).open("in/l1499")
+
+
+def test_an_error_shows_a_long_name_in_part(tree: Path) -> None:
+    """It goes to a model, and into logs."""
+    with pytest.raises(ToolFailed) as info:
+        PathGuard(("in",)).open("x" * 1_000)
+    assert len(str(info.value)) < 400
+
+
+def test_a_folder_above_the_grant_that_is_swapped_is_not_followed(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the check and the opening."""
+    (tree / "in/sub").mkdir(exist_ok=True)
+    (tree / "in/sub/f").write_text("inside")
+    (tree / "out/sub").mkdir(exist_ok=True)
+    (tree / "out/sub/f").write_text("outside")
+    guard = PathGuard((str(tree / "in/sub"),))
+    real = PathGuard._resolve
+
+    def swap(self: PathGuard, path: str) -> tuple[str, str]:
+        found = real(self, path)
+        os.rename(tree / "in", tree / "was")
+        (tree / "in").symlink_to(tree / "out")
+        return found
+
+    monkeypatch.setattr(PathGuard, "_resolve", swap)
+    with pytest.raises(ToolFailed, match="cannot open"):
+        guard.open(str(tree / "in/sub/f"))

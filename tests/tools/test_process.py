@@ -198,20 +198,33 @@ class Started:
         self.killed = killed
         self.stdout = self.stderr = None
 
-    def __enter__(self) -> Started:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def wait(self, timeout: float | None = None) -> int:
         assert self.killed, "its end would be waited for"
+        return -9
 
 
 def test_an_ignored_sigchld_is_no_obstacle() -> None:
     """The system reaps the process before anybody asks."""
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     try:
-        assert run_process([PYTHON, "-c", "print(1)"], cancel=CancelToken()).stdout == "1\n"
+        result = run_process([PYTHON, "-c", "print(1); exit(3)"], cancel=CancelToken())
+        assert (result.stdout, result.code) == ("1\n", None)
     finally:
         signal.signal(signal.SIGCHLD, before)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it is still running
+def test_one_that_cannot_be_killed_is_not_waited_for(monkeypatch: Any, tmp_path: Any) -> None:
+    """It runs as another user, say: an error that says so, after a bound."""
+    kills: list[int] = []
+    monkeypatch.setattr(room, "_kill_group", kills.append)
+    monkeypatch.setattr(room, "LAST_WORDS", 0.1)
+    waits = "import threading; threading.Event().wait(5)"
+    with pytest.raises(ToolFailed, match="could not be killed"):
+        run_process([PYTHON, "-c", waits], cancel=CancelToken(), timeout=0.2)
+    assert kills
+    os.killpg(kills[0], signal.SIGKILL)
+    os.waitpid(kills[0], 0)
 
 
 def test_no_file_descriptor_is_left() -> None:

@@ -76,6 +76,7 @@ def test_what_an_item_allows(command: list[str]) -> None:
         (["sh", "-c", "git log"], "sh -c"),
         (["ｇｉｔ", "log"], "ｇｉｔ"),
         (["-git", "log"], "-git"),
+        (["git", "log", "@/tmp/options"], "@/tmp/options"),
         ([""], "''"),
     ],
 )

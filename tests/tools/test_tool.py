@@ -569,3 +569,20 @@ def test_called_as_a_function_an_async_tool_is_awaited_by_its_caller() -> None:
         return await function()
 
     assert asyncio.run(caller()) == 3
+
+
+def test_arguments_that_are_nested_too_deep() -> None:
+    """An error that says so, and no more of them than is needed."""
+
+    @tool
+    def take(path: str, value: Any = None) -> str:
+        """Take."""
+        return path
+
+    deep: list[Any] = []
+    for _ in range(5_000):
+        deep = [deep]
+    for arguments in ({"path": deep}, {"path": "x", "value": 1, "other": deep}):
+        result = take.execute(arguments, cancel=CancelToken(), agent=None)
+        assert result.is_error
+        assert len(result.content) < 500

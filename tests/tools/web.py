@@ -19,6 +19,7 @@ class Web:
         self.heads: list[str] = []
         self.closing = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(0.05)
         self._threads: list[threading.Thread] = []
         self.port = self._listener.getsockname()[1]
         self._accepting = threading.Thread(target=self._accept)
@@ -42,14 +43,11 @@ class Web:
         """Stop."""
         self.closing.set()
         self._listener.close()
-        with_one_more = socket.socket()  # an accept that waits is not ended by a close
-        with_one_more.close()
         for thread in (self._accepting, *self._threads):
             thread.join(BOUND)
             assert not thread.is_alive()
 
     def _accept(self) -> None:
-        self._listener.settimeout(0.05)
         while not self.closing.is_set():
             try:
                 connection, _ = self._listener.accept()
@@ -66,7 +64,10 @@ class Web:
             connection.settimeout(BOUND)
             request = b""
             while b"\r\n\r\n" not in request:
-                data = connection.recv(65_536)
+                try:
+                    data = connection.recv(65_536)
+                except OSError:  # it has hung up
+                    return
                 if not data:
                     return
                 request += data
