@@ -159,6 +159,7 @@ class AgentPool:
             servers=McpServers(),
             admit=lambda spec, parent: _admit_child(supervisor, spec, parent),
         )
+        supervisor.shutdown.at_end = self._outfitter.close
 
     @property
     def _core(self) -> Supervisor:
@@ -321,7 +322,6 @@ class AgentPool:
         Outcomes that were not taken can still be taken.
         """
         self._core.shutdown.close()
-        self._outfitter.close()
 
     def resize(self, max_concurrent: int) -> None:
         """Change the number of slots. Who runs runs on; a smaller limit holds for those who start later."""
@@ -345,19 +345,13 @@ class AgentPool:
                 shutdown.drain(self._shutdown_timeout)
         finally:
             shutdown.close("its block was left" if kind is None else f"its block was left by {kind.__name__}")
-            self._outfitter.close()
 
     def __del__(self) -> None:
         supervisor = getattr(self, "_supervisor", None)
         if supervisor is None or supervisor.shutdown.closed or supervisor.is_forked:
             return
-        close, outfitter = supervisor.shutdown.close, self._outfitter
-
-        def end() -> None:
-            close("its pool was garbage-collected")
-            outfitter.close()
-
-        start_from_collector(end, f"{self.name}-end")
+        close = supervisor.shutdown.close
+        start_from_collector(lambda: close("its pool was garbage-collected"), f"{self.name}-end")
         # Last: where warnings are errors, it ends here.
         warnings.warn(f"{self.name} was not closed; its agents are aborted", ResourceWarning, source=self, stacklevel=2)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..core.approval import Approvals, Decision
-from .approval import ApprovalDefault, check
+from ..core.crash import text_of
+from .approval import ApprovalDefault, ApprovalRule, check
 from .events import ApprovalDecided, ApprovalRequested
 from .ports import ToolResult
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from ..core.approval import Question
     from .agent import Agent
-    from .approval import ApprovalRule
     from .ports import Tool, ToolCall
 
 
@@ -36,6 +36,8 @@ class Leave:
         needed: dict[int, ApprovalRule] = {}
         for index, (call, tool) in calls.items():
             own: ApprovalRule | None = getattr(tool, "approval", None)
+            if not isinstance(own, ApprovalRule | None):
+                raise TypeError(f"approval of the tool {call.name} must be an ApprovalRule or None, not {own!r}")
             general = rules.rule_for(call.name) if rules.tools else None
             rule = own & general if own is not None and general is not None else own or general
             if rule is not None:
@@ -43,7 +45,7 @@ class Leave:
         if not needed:
             return {}
         # Nobody is asked about a call that would fail anyway.
-        refused = {index: check(calls[index][1], calls[index][0].input) for index in needed}
+        refused = {index: _refused(*calls[index]) for index in needed}
         found = {index: result for index, result in refused.items() if result is not None}
         asking = {index: calls[index][0] for index in needed if index not in found}
         return found | self._answers(asking, needed)
@@ -69,6 +71,13 @@ class Leave:
             if not decision.approved:
                 found[index] = ToolResult(_in_words(calls[index], decision, rules[index].timeout), is_error=True)
         return found
+
+
+def _refused(call: ToolCall, tool: Tool) -> ToolResult | None:
+    try:
+        return check(tool, call.input)
+    except Exception as error:  # noqa: BLE001 - what a tool raises is an error for the model
+        return ToolResult(f"{call.name} failed: {type(error).__name__}: {text_of(error)}", is_error=True)
 
 
 def _requested(question: Question, rule: ApprovalRule) -> ApprovalRequested:

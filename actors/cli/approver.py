@@ -52,7 +52,8 @@ class Approver:
     def __init__(
         self, approved: Sequence[str] = (), *, pause: Callable[[], AbstractContextManager[object]] = nullcontext
     ) -> None:
-        self._approved = list(approved)
+        self._approved = tuple(approved)
+        self._always: set[str] = set()
         self._pause = pause
         self._pool: AgentPool | None = None
         self._changed = threading.Condition()
@@ -106,7 +107,7 @@ class Approver:
             self._answer(event, NOBODY)
 
     def _is_approved(self, tool: str) -> bool:
-        return any(fnmatchcase(tool, pattern) for pattern in self._approved)
+        return tool in self._always or any(fnmatchcase(tool, pattern) for pattern in self._approved)
 
     def _answer(self, event: ApprovalRequested, refusal: str | None) -> bool:
         assert self._pool is not None
@@ -162,7 +163,7 @@ class Approver:
             if word:
                 break
         if word.lower() in ("a", "always"):
-            self._approved.append(event.tool)
+            self._always.add(event.tool)
         yes = word.lower() in ("y", "yes", "a", "always")
         refusal = "" if word.lower() in ("n", "no") else word
         if not self._answer(event, None if yes else refusal):

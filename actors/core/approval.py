@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .clock import SYSTEM_CLOCK
@@ -37,7 +38,6 @@ class PendingApproval:
     input: Mapping[str, Any]
 
 
-@dataclass(slots=True, eq=False)
 class Question:
     """One question of an agent.
 
@@ -46,10 +46,23 @@ class Question:
         end: The moment on the monotonic clock; None waits for ever.
     """
 
-    asked: PendingApproval
-    default: Decision
-    end: float | None
-    decision: Decision | None = field(default=None)
+    __slots__ = ("_box", "asked", "default", "end")
+
+    def __init__(self, asked: PendingApproval, default: Decision, end: float | None) -> None:
+        self.asked = asked
+        self.default = default
+        self.end = end
+        self._box: dict[str, Decision] = {}
+
+    @property
+    def decision(self) -> Decision | None:
+        """What was decided; None when nothing was yet."""
+        return self._box.get("decision")
+
+    def decide(self, decision: Decision) -> bool:
+        """Decide it, once and for all; False when it was decided before, or is over: then its default holds."""
+        wanted = self.default if self.is_over() else decision
+        return self._box.setdefault("decision", wanted) is decision
 
     def is_over(self) -> bool:
         """Is its time over?"""
@@ -63,8 +76,8 @@ class Approvals:
     that comes too late changes nothing, and its giver is told so; the name of a question is never used again, so that
     an answer to an earlier one cannot meet a later one.
 
-    Threads: the agent's own asks and waits, any may answer. No lock: who takes a question out of ``_pending``, by one
-    operation, decides it. So a signal's handler may answer, too.
+    Threads: the agent's own asks and waits, any may answer. No lock: a question is decided by one operation. So a
+    signal's handler may answer, too.
     """
 
     def __init__(self) -> None:
@@ -74,7 +87,8 @@ class Approvals:
 
     def pending(self) -> tuple[PendingApproval, ...]:
         """What waits for an answer."""
-        return tuple(question.asked for question in list(self._pending.values()) if not question.is_over())
+        questions = list(self._pending.values())
+        return tuple(one.asked for one in questions if one.decision is None and not one.is_over())
 
     def ask(
         self, call_id: str, tool: str, arguments: Mapping[str, Any], timeout: float | None, default: Decision
@@ -86,20 +100,21 @@ class Approvals:
             name = f"{call_id or 'call'}#{number}"
         self._used.add(name)
         end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
-        question = Question(PendingApproval(name, tool, arguments), default, end)
+        # A copy: whoever answers must not change what is called.
+        question = Question(PendingApproval(name, tool, deepcopy(dict(arguments))), default, end)
         self._pending[name] = question
         return question
 
     def decide(self, call_id: str, decision: Decision) -> bool:
         """Answer a question; False when it is not open (any more)."""
-        question = self._pending.pop(call_id, None)
+        question = self._pending.get(call_id)
         if question is None:
             return False
-        late = question.is_over()
-        question.decision = question.default if late else decision
-        if not self._pending:
+        counts = question.decide(decision)
+        # Also when it did not count: whoever decided before may have been interrupted before this.
+        if all(other.decision is not None for other in list(self._pending.values())):
             self._waiter.wake()
-        return not late
+        return counts
 
     def wait(self, questions: Sequence[Question]) -> None:
         """Wait, parked, until all *questions* are decided.
@@ -121,5 +136,5 @@ class Approvals:
 
     def _let_expire(self, questions: Sequence[Question]) -> None:
         for question in questions:
-            if question.is_over() and self._pending.pop(question.asked.call_id, None) is not None:
-                question.decision = question.default
+            if question.is_over():
+                question.decide(question.default)

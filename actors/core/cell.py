@@ -218,7 +218,10 @@ class AgentCell(Endpoint, Member):
     def decide(self, call_id: str, decision: Decision) -> bool:
         """Answer a question of the agent's for leave; False when there is none of that name (any more)."""
         self.supervisor.refuse_after_fork()
-        return self.approvals is not None and self.approvals.decide(call_id, decision)
+        if self.approvals is None:
+            return False
+        with self.supervisor.turn.shield:  # a Ctrl-C between the decision and the wake would leave it waiting
+            return self.approvals.decide(call_id, decision)
 
     def extras(self) -> dict[str, Any]:
         """What Pykka knows of an actor and most agents never use; made on first use."""

@@ -99,6 +99,11 @@ def run(coroutine: Coroutine[Any, Any, T], cancel: CancelToken) -> T:
         Cancelled: The token was cancelled.
         BaseException: What the coroutine raised.
     """
+    try:
+        cancel.check()
+    except Cancelled:
+        coroutine.close()  # it is not begun
+        raise
     return relay(lambda _: coroutine, _drop, cancel)
 
 
@@ -123,6 +128,7 @@ def relay(
         line.append(item)
         bell.ring()
 
+    cancel.check()  # before anything is begun
     future = asyncio.run_coroutine_threadsafe(make(put), private_loop())
     future.add_done_callback(lambda _: bell.ring())
     forget = cancel.on_cancel(bell.ring)

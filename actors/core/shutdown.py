@@ -16,6 +16,8 @@ from .turn import Step
 from .waiter import LOOK_UP, Waiter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .supervisor import Supervisor
 
 
@@ -36,6 +38,8 @@ class Shutdown:
         self._ending = False
         self._closer = 0
         self._finished = threading.Event()
+        self.at_end: Callable[[], object] = _nothing
+        """Called once, when the pool has ended or was given up: by whoever closes it, or the end of the program."""
 
     def refuse_inside(self, what: str) -> None:
         """Raise when an agent of this pool calls something that waits for all of them."""
@@ -108,8 +112,11 @@ class Shutdown:
             if mine:
                 if not ended:  # a second Ctrl-C
                     self._give_up()
-                self._finished.set()
-                janitor().forget(self._supervisor)
+                try:
+                    self.at_end()
+                finally:
+                    self._finished.set()
+                    janitor().forget(self._supervisor)
         if not mine and not self._waits_for_this_thread():
             while not self._finished.wait(LOOK_UP):  # and look whether this agent is cancelled, or a signal has come
                 checkpoint()
@@ -145,3 +152,7 @@ class Shutdown:
         since = self._supervisor.clock.monotonic() - self._supervisor.abort_timeout
         stuck = {stray.thread for stray in strays if not isinstance(stray, Branch) or stray.abandoned_at <= since}
         self._supervisor.crew.join(self._supervisor.abort_timeout, stuck)
+
+
+def _nothing() -> None:
+    """Nothing has to be closed with the pool."""

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-HANDED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TERM")
+HANDED_ON = (
+    *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TERM"),
+    *("SYSTEMROOT", "PATHEXT", "TEMP", "APPDATA", "LOCALAPPDATA", "USERPROFILE"),  # of Windows
+)
 """Where programs and files are, and how to write: nothing that is a secret."""
 
 

@@ -7,8 +7,10 @@ import importlib
 import inspect
 import multiprocessing
 import os
+import secrets
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +26,9 @@ from .result import result_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
 
     from ..core.cancel import CancelToken
-
-START_TIMEOUT = 30.0
-"""Seconds that a process may take to say that it is there."""
 
 
 def run_isolated(
@@ -37,7 +37,8 @@ def run_isolated(
     """Call *function* with *arguments* in a new process, and wait for its end.
 
     The process is started afresh (``spawn``): it imports the function's module. It has a process group of its own,
-    which is killed as a whole at a cancel and at the timeout.
+    which is killed as a whole when the call has ended, however: by its answer, a cancel, the timeout, the death of this
+    program. (What has left the group by ``setsid`` lives on.)
 
     Args:
         function: One at the top of a module.
@@ -49,15 +50,19 @@ def run_isolated(
     """
     cancel.check()
     context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    process: Any = concurrent.process  # its annotations do not know its own "context"
-    start = process(name=f"actors-tool-{name}", context=context)(_call)
+    # The process reads from it what never comes: when it can be read to its end, this program has died.
+    theirs, ours = context.Pipe(duplex=False)
+    label = f"actors-tool-{name}-{secrets.token_hex(8)}"
+    spawn: Any = concurrent.process  # its annotations do not know its own "context"
+    start = spawn(name=label, context=context)(_call)
     try:
         future = start(theirs, *_place_of(function), dict(arguments))
     except Exception as error:  # no process can be started, or the arguments cannot be sent to it
+        ours.close()
         raise ToolFailed(f"{name} could not be given a process: {error}") from error
     finally:
         theirs.close()
+    process = next((child for child in multiprocessing.active_children() if child.name == label), None)
     ended = Waiter()
     future.add_done_callback(lambda _: ended.wake())
     forget = cancel.on_cancel(ended.wake)
@@ -68,8 +73,8 @@ def run_isolated(
     finally:
         forget()
         is_late = not future.done()
-        if is_late:
-            _kill(ours)
+        if process is not None:
+            _kill_group(process, is_late=is_late)
         ours.close()
     if is_late:
         cancel.check()
@@ -96,31 +101,38 @@ def _root(file: Path, module: str) -> Path:
     return file.absolute().parents[depth]
 
 
-def _kill(ours: Connection) -> None:
-    """Kill the group of the process, once it has said who it is: before that nothing of the tool's has run."""
+def _kill_group(process: BaseProcess, *, is_late: bool) -> None:
+    """Kill what is left of the group of *process*, also when it has answered; itself only if it has not."""
+    pid = process.pid
     try:
-        if not ours.poll(START_TIMEOUT):
-            return
-        pid = ours.recv()
-        if hasattr(os, "killpg"):
+        if hasattr(os, "killpg") and pid is not None:
             os.killpg(pid, signal.SIGKILL)
-        else:
-            os.kill(pid, signal.SIGTERM)
-    except (EOFError, OSError):  # it is dead already
+    except (ProcessLookupError, PermissionError):  # nobody is left, or it has not come so far yet
         pass
+    if is_late:
+        process.kill()
 
 
 # In the new process -------------------------------------------------------------------------------------------------
 
 
 def _call(
-    writer: Connection, module: str, name: str, root: str | None, arguments: dict[str, Any]
+    host: Connection, module: str, name: str, root: str | None, arguments: dict[str, Any]
 ) -> tuple[str, bool, str | None]:
     """What the tool answered: text, whether it is an error, and what it raised."""
     if hasattr(os, "setsid"):
         os.setsid()
-    writer.send(os.getpid())
-    writer.close()
+    pid = os.getpid()
+    threading.Thread(target=_end_with, args=(host,), daemon=True).start()
+    try:
+        answer = _answer(module, name, root, arguments)
+    finally:
+        if os.getpid() != pid:  # the tool has forked, and this is the child: it must not answer, too
+            os._exit(0)
+    return answer
+
+
+def _answer(module: str, name: str, root: str | None, arguments: dict[str, Any]) -> tuple[str, bool, str | None]:
     if root is not None and root not in sys.path:
         sys.path.insert(0, root)  # a module that stands beside a manifest
     try:
@@ -135,3 +147,15 @@ def _call(
     except BaseException as error:  # noqa: BLE001 - told to the model
         return "", True, f"{name} failed: {type(error).__name__}: {text_of(error)}"
     return result.content, result.is_error, None
+
+
+def _end_with(host: Connection) -> None:
+    """End with the program that wants the answer, however that ends."""
+    try:
+        host.recv()
+    except (EOFError, OSError):
+        pass  # it has closed its end: it has the answer, or it is dead
+    if hasattr(os, "killpg"):
+        os.killpg(os.getpid(), signal.SIGKILL)
+    else:
+        os._exit(1)

@@ -76,12 +76,13 @@ class McpServers:
 
     Guarantees: a server is started once, however many agents share it; one that no capability grants is not started.
 
-    Locks: ``_lock`` guards ``_shared``.
+    Locks: ``_lock`` guards ``_shared`` and ``_is_closed``.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._shared: dict[str, SharedServer] = {}
+        self._is_closed = False
 
     def tools_for(self, manifest: AgentManifest, cancel: CancelToken) -> list[Tool]:
         """The tools of the servers that *manifest* names and grants, each server in turn.
@@ -119,13 +120,16 @@ class McpServers:
             raise ToolFailed(f"MCP server {server.name!r}: the transport {server.transport} is not supported; use http")
         key = repr((server, endpoint))
         with self._lock:
+            if self._is_closed:
+                raise ToolFailed(f"MCP server {server.name!r} is not started any more: its pool was closed")
             if key not in self._shared:
                 self._shared[key] = SharedServer(server, endpoint)
             return self._shared[key]
 
     def close(self) -> None:
-        """End all servers."""
+        """End all servers, and start none any more."""
         with self._lock:
+            self._is_closed = True
             shared, self._shared = list(self._shared.values()), {}
         if not shared:
             return

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
-import subprocess
+import re
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from mcp import Client, MCPError, StdioServerParameters, stdio_client
+from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
-from mcp_types import CONNECTION_CLOSED
+from mcp.shared.message import SessionMessage
+from mcp_types import CONNECTION_CLOSED, jsonrpc_message_adapter
 from pydantic import ValidationError
 
 from ..agent.manifest import McpTransport
@@ -21,6 +21,7 @@ from ..agent.sanitize import sanitize
 from ..errors import CapabilityDenied, ToolFailed
 from ..network.transport import make_client
 from .environment import handed_on
+from .line_process import LineProcess
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -36,8 +37,10 @@ MAX_DESCRIPTION = 4_000
 MAX_RESULT = 100_000
 """Characters of a result that reach the model."""
 MAX_ANSWER_BYTES = 16_000_000
-LAST_WORDS = 1_000
-"""Characters of what a server wrote to its standard error before it ended."""
+LONGEST_PROBLEM = 1_000
+"""Characters of an error that are told."""
+NAME = re.compile(r"[A-Za-z0-9_./-]{1,100}")
+"""A tool with another name is left out: ``*`` would be a pattern where tools are approved."""
 
 logging.getLogger("mcp").addHandler(logging.NullHandler())  # else its warnings reach the terminal of every host
 
@@ -49,9 +52,9 @@ class ServerEnded(Exception):
 class Session:
     """An open connection to a server. Belongs to one task of the private loop."""
 
-    def __init__(self, client: Client, words: _LastWords | None) -> None:
+    def __init__(self, client: Client, process: LineProcess | None) -> None:
         self._client = client
-        self._words = words
+        self._process = process
 
     async def tools(self) -> dict[str, ToolDefinition]:
         """The server's tools by their own names."""
@@ -61,7 +64,7 @@ class Session:
             page = await self._client.list_tools(cursor=cursor)
             for tool in page.tools[: MAX_TOOLS - len(found)]:
                 schema = _cleaned(tool.input_schema)
-                if len(json.dumps(schema)) <= MAX_SCHEMA and tool.name not in found:
+                if NAME.fullmatch(tool.name) and len(json.dumps(schema)) <= MAX_SCHEMA and tool.name not in found:
                     description = sanitize((tool.description or "")[:MAX_DESCRIPTION])
                     found[tool.name] = ToolDefinition(tool.name, description, schema)
             cursor = page.next_cursor
@@ -91,7 +94,7 @@ class Session:
 
     def last_words(self) -> str:
         """What it wrote to its standard error last."""
-        return "" if self._words is None else self._words.text
+        return "" if self._process is None else self._process.last_words
 
 
 @asynccontextmanager
@@ -107,103 +110,88 @@ async def open_session(
         ServerEnded: It ended at once, or does not speak the protocol.
         OSError: It cannot be started.
     """
-    words: _LastWords | None = None
+    process: LineProcess | None = None
     async with AsyncExitStack() as stack:
         if server.transport is McpTransport.STDIO:
-            words = stack.enter_context(_LastWords())
-            parameters = StdioServerParameters(
-                command=server.command[0], args=list(server.command[1:]), env=handed_on(server.env)
-            )
-            streams: Any = stdio_client(parameters, errlog=words.sink)
+            process = await LineProcess.start(server.command, handed_on(server.env))
+            stack.push_async_callback(process.close)
+            streams: Any = _stdio(process, on_end)
         else:
             assert endpoint is not None
             http = make_client(
-                endpoint.refuse, timeout=server.timeout, max_answer_bytes=MAX_ANSWER_BYTES, headers=server.headers
+                endpoint.refuse,
+                timeout=server.timeout,
+                max_answer_bytes=MAX_ANSWER_BYTES,
+                headers=server.headers,
             )
             await stack.enter_async_context(http)
             streams = streamable_http_client(endpoint.url, http_client=http)
-        client = Client(_watched(streams, on_end), cache=None)
+        client = Client(streams, cache=None)
         try:
             await stack.enter_async_context(client)
         except (MCPError, ValidationError, ExceptionGroup) as error:
-            last = "" if words is None else words.text
+            last = "" if process is None else process.last_words
             raise ServerEnded(last or why(error)) from error
-        yield Session(client, words)
+        yield Session(client, process)
 
 
 @asynccontextmanager
-async def _watched(streams: Any, on_end: Callable[[], object]) -> AsyncIterator[tuple[Any, Any]]:
-    async with streams as (read, write):
-        yield _Watched(read, on_end), write
+async def _stdio(process: LineProcess, on_end: Callable[[], object]) -> AsyncIterator[tuple[Any, Any]]:
+    """The two streams that the package wants, over the lines of a process."""
+    yield _Incoming(process, on_end), _Outgoing(process)
 
 
-class _Watched:
-    """The incoming messages of a connection; tells when there will be none any more."""
+class _Stream:
+    """What both have in common: the process is closed by who started it."""
 
-    def __init__(self, stream: Any, on_end: Callable[[], object]) -> None:
-        self._stream = stream
+    def __init__(self, process: LineProcess) -> None:
+        self._process = process
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing is to be done."""
+
+    async def aclose(self) -> None:
+        """Nothing is to be done."""
+
+
+class _Incoming(_Stream):
+    """Each line as a message; one that is none, as the error that it is."""
+
+    def __init__(self, process: LineProcess, on_end: Callable[[], object]) -> None:
+        super().__init__(process)
         self._on_end = on_end
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    async def __aenter__(self) -> _Watched:
-        await self._stream.__aenter__()
+    def __aiter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *error: Any) -> Any:
-        return await self._stream.__aexit__(*error)
-
-    def __aiter__(self) -> _Watched:
-        return self
-
-    async def __anext__(self) -> Any:
-        try:
-            return await self._stream.__anext__()
-        except StopAsyncIteration:
+    async def __anext__(self) -> SessionMessage | Exception:
+        line = await self._process.line()
+        if line is None:
             self._on_end()
-            raise
-
-
-class _LastWords:
-    """Where a server's standard error goes: its end is kept, for the error that tells of the server's."""
-
-    def __init__(self) -> None:
-        self._tail = b""
-        self._reader: int | None = None
-        self.sink: Any = subprocess.DEVNULL
-
-    @property
-    def text(self) -> str:
-        """The last line, also when it was written just now."""
-        self._read()
-        lines = self._tail.decode(errors="replace").strip().splitlines()
-        return lines[-1][-LAST_WORDS:] if lines else ""
-
-    def __enter__(self) -> _LastWords:
-        if os.name == "posix":
-            self._reader, self._writer = os.pipe()
-            os.set_blocking(self._reader, False)
-            self._loop = asyncio.get_running_loop()
-            self._loop.add_reader(self._reader, self._read)
-            self.sink = self._writer
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._reader is not None:
-            self._loop.remove_reader(self._reader)
-            os.close(self._reader)
-            os.close(self._writer)
-            self._reader = None
-
-    def _read(self) -> None:
-        if self._reader is None:
-            return
+            raise StopAsyncIteration
         try:
-            data = os.read(self._reader, 65_536)
-        except OSError:  # nothing new, or it is closed
-            return
-        self._tail = (self._tail + data)[-4 * LAST_WORDS :]
+            return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
+        except ValueError as error:
+            return error
+
+    async def receive(self) -> SessionMessage | Exception:
+        """The next one."""
+        return await self.__anext__()
+
+
+class _Outgoing(_Stream):
+    """Each message as a line."""
+
+    async def send(self, message: SessionMessage) -> None:
+        """Send it."""
+        try:
+            self._process.write(message.message.model_dump_json(by_alias=True, exclude_unset=True))
+        except ConnectionError as error:
+            raise MCPError(CONNECTION_CLOSED, str(error)) from error
+        await asyncio.sleep(0)
 
 
 def _cleaned(value: Any) -> Any:
@@ -239,7 +227,7 @@ def _shown(block: Any) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".partition("\n")[0][:LAST_WORDS]
+    return f"{type(error).__name__}: {error}".partition("\n")[0][:LONGEST_PROBLEM]
 
 
 def why(error: BaseException) -> str:

@@ -139,6 +139,8 @@ class SharedServer:
         self._endpoint = endpoint
         self._restarts = Restarts(RESTARTS, SYSTEM_CLOCK)
         self._life: _Life | None = None
+        self._counted: _Life | None = None
+        self._due = 0.0
         self._is_closed = False
         self._opening = asyncio.Lock()
 
@@ -179,23 +181,27 @@ class SharedServer:
 
     async def _open(self) -> _Life:
         async with self._opening:
-            if self._is_closed:
-                raise ToolFailed(f"MCP server {self._server.name!r} was closed with its pool")
             life = self._life
-            if life is not None and not life.is_over:
+            if life is not None and not life.is_over and not self._is_closed:
                 return life
             if life is not None:
                 await asyncio.wait([life.task], timeout=CLOSE_TIMEOUT)
-                await self._wait_for_restart()
+                await self._wait_for_restart(life)
+            if self._is_closed:
+                raise ToolFailed(f"MCP server {self._server.name!r} was closed with its pool")
             self._life = _Life(self._server, self._endpoint)
             return self._life
 
-    async def _wait_for_restart(self) -> None:
-        delay = self._restarts.take()
-        if delay is None:
-            raise ToolFailed(
-                f"MCP server {self._server.name!r} ended {RESTARTS.max_restarts + 1} times within "
-                f"{RESTARTS.window:g} s; it is not started again for now"
-            )
-        logger.warning("MCP server {} has ended; it is started again", self._server.name)
-        await asyncio.sleep(delay)
+    async def _wait_for_restart(self, life: _Life) -> None:
+        """Once for each life that ended, however many wait for the next one and are cancelled meanwhile."""
+        now = SYSTEM_CLOCK.monotonic()
+        if life is not self._counted:
+            delay = self._restarts.take()
+            if delay is None:
+                raise ToolFailed(
+                    f"MCP server {self._server.name!r} ended {RESTARTS.max_restarts + 1} times within "
+                    f"{RESTARTS.window:g} s; it is not started again for now"
+                )
+            logger.warning("MCP server {} has ended; it is started again", self._server.name)
+            self._counted, self._due = life, now + delay
+        await asyncio.sleep(max(0.0, self._due - now))

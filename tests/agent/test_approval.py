@@ -437,3 +437,51 @@ def test_a_gate_is_not_needed_for_what_needs_no_leave() -> None:
         assert handle.approvals == ()
         gate.open()
         assert handle.outcome(BOUND).ok
+
+
+def test_an_interrupted_answer_can_be_given_again() -> None:
+    """A Ctrl-C between the decision and the wake: whoever answers next wakes the agent, and is told who won."""
+    approvals = Approvals()
+    question = approvals.ask("c", "note", {}, None, Decision(approved=False))
+    assert question.decide(Decision(approved=True))  # and no further
+    waiting = threading.Thread(target=approvals.wait, args=([approvals.ask("d", "note", {}, None, Decision(False))],))
+    waiting.start()
+    assert not approvals.decide("c", Decision(approved=False))
+    assert approvals.decide("d", Decision(approved=True))
+    waiting.join(BOUND)
+    assert not waiting.is_alive()
+    assert question.decision == Decision(approved=True)
+
+
+def test_what_is_shown_is_a_copy() -> None:
+    """Whoever changes it changes no call."""
+    probe = Probe()
+    with AgentPool(driver(("note", {"list": [1]})), tools=ToolRegistry([probe])) as pool:
+        handle = pool.spawn(config())
+        (call_id,) = asked(handle)
+        handle.approvals[0].input["list"].append(2)
+        assert handle.approve(call_id)
+        handle.outcome(BOUND)
+    assert probe.calls == [{"list": [1]}]
+
+
+def test_a_check_that_fails_is_an_error_for_the_model() -> None:
+    """Nobody is asked about it."""
+
+    class Odd(Probe):
+        def check(self, input: Mapping[str, Any]) -> Any:  # noqa: A002
+            raise ValueError("mine")
+
+    with AgentPool(driver(), tools=ToolRegistry([Odd()])) as pool:
+        (result,) = results_of(pool.spawn(config()).outcome(BOUND))
+    assert result.content == "note failed: ValueError: mine"
+
+
+def test_an_approval_that_is_no_rule_is_named() -> None:
+    """It would be taken for one, or for none."""
+    probe = Probe()
+    probe.approval = True  # type: ignore[attr-defined]
+    with AgentPool(driver(), tools=ToolRegistry([probe])) as pool:
+        outcome = pool.spawn(config()).outcome(BOUND)
+    assert "approval of the tool note must be an ApprovalRule" in str(outcome.error)
+    assert probe.calls == []

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from actors.cli.approver import Approver
+
 from .conftest import LIMIT, START, environment, lines_of
 from .test_chat import _own_terminal, read_until
 
@@ -191,3 +193,13 @@ def test_many_questions_of_agents_that_end_leave_nothing_behind(careful: Any, cl
     (folder / "in.jsonl").write_text("".join(f'{{"query": "q{number}"}}\n' for number in range(20)))
     assert cli("run", "careful.toml", "--input", "in.jsonl", "-q").exit_code == 0
     assert made(folder) == []
+
+
+def test_always_means_this_tool_and_no_pattern() -> None:
+    """A model may call a tool by a name that is one."""
+    approver = Approver(("read_*",))
+    approver._always.add("r.*")
+    assert approver._is_approved("r.*")
+    assert not approver._is_approved("r.delete")
+    assert approver._is_approved("read_file")
+    approver.__exit__()

@@ -48,3 +48,15 @@ def hang(path: str, deaf: bool = False) -> None:
     child = subprocess.Popen([sys.executable, "-c", "import threading; threading.Event().wait()"])
     Path(path).write_text(f"{os.getpid()} {child.pid}")
     threading.Event().wait()
+
+
+@tool(isolation="process", timeout=30)
+def forks() -> str:
+    """Fork, and answer in both."""
+    return "parent" if os.fork() else "child"
+
+
+@tool(isolation="process", timeout=30)
+def leaves() -> int:
+    """Leave a child behind."""
+    return subprocess.Popen([sys.executable, "-c", "import threading; threading.Event().wait()"]).pid

@@ -116,6 +116,35 @@ def test_in_a_pool_the_model_gets_an_error(tmp_path: Path) -> None:
     assert all(has_ended(int(pid)) for pid in (tmp_path / "pids").read_text().split())
 
 
+def test_only_the_process_itself_answers() -> None:
+    """Not a fork of it."""
+    assert [call(isolated.forks).content for _ in range(3)] == ["parent"] * 3
+
+
+def test_what_it_leaves_behind_is_killed() -> None:
+    """After a good answer, too."""
+    assert has_ended(int(call(isolated.leaves).content))
+
+
+def test_it_ends_with_the_program(tmp_path: Path) -> None:
+    """Also when that is killed."""
+    code = (
+        "import sys; from actors import CancelToken; from tests.tools.isolated import hang\n"
+        "if __name__ == '__main__':\n    hang.execute({'path': sys.argv[1]}, cancel=CancelToken(), agent=None)\n"
+    )
+    script = tmp_path / "host.py"
+    script.write_text(code)
+    root = Path(__file__).parents[2]
+    env = {**environment(), "PYTHONPATH": str(root)}
+    host = subprocess.Popen([sys.executable, str(script), str(tmp_path / "pids")], env=env)
+    try:
+        eventually(lambda: (tmp_path / "pids").exists() and len((tmp_path / "pids").read_text().split()) == 2)
+    finally:
+        host.kill()
+        host.wait()
+    assert all(has_ended(int(pid)) for pid in (tmp_path / "pids").read_text().split())
+
+
 def test_a_module_beside_a_manifest_is_found(tmp_path: Path) -> None:
     """By the process, too."""
     (tmp_path / "own_tools.py").write_text(

@@ -361,10 +361,54 @@ def test_one_that_babbles_before_it_speaks(servers: McpServers) -> None:
     assert call(tools(servers, rogue("babbles"))["rogue.echo"], text="hi").content.endswith(" hi")
 
 
-@pytest.mark.parametrize(("mode", "count"), [("endless", 1), ("huge", 1), ("many", 500)])
+@pytest.mark.parametrize(("mode", "count"), [("endless", 1), ("huge", 1), ("many", 500), ("patterns", 1)])
 def test_the_list_of_tools_is_bounded(servers: McpServers, mode: str, count: int) -> None:
-    """An endless list, a schema that is a novel, thousands of tools."""
+    """An endless list, a schema that is a novel, thousands of tools, names that are none."""
     assert len(tools(servers, rogue(mode))) == count
+
+
+def test_bytes_that_are_no_text_do_no_harm(servers: McpServers) -> None:
+    """They are passed over, and the answers after them are heard."""
+    found = tools(servers, rogue())
+    assert call(found["rogue.bad_bytes"]).content == "after"
+    assert call(found["rogue.echo"], text="hi").content.endswith(" hi")
+
+
+def test_its_death_is_noticed_while_a_child_holds_its_output(servers: McpServers, lives: Path) -> None:
+    """And the child ends with it."""
+    found = tools(servers, rogue(lives=lives))
+    child = int(call(found["rogue.orphan"]).content)
+    assert has_ended(child)
+
+    def works() -> bool:
+        try:
+            return bool(call(found["rogue.echo"], text="hi").content.endswith(" hi"))
+        except ToolFailed:  # its end had not been seen yet
+            return False
+
+    eventually(works)
+    assert len(pids(lives)) == 2
+
+
+def test_an_endless_line_ends_it(servers: McpServers) -> None:
+    """In bounded memory; the next call gets a new server."""
+    found = tools(servers, rogue())
+    with pytest.raises(
+        ToolFailed, match=r"ended during the call of long_line: it wrote a line of more than 16,000,000"
+    ):
+        call(found["rogue.long_line"])
+    assert call(found["rogue.echo"], text="hi").content.endswith(" hi")
+
+
+def test_callers_that_are_cancelled_use_up_no_restart(servers: McpServers, lives: Path) -> None:
+    """One death is one restart, however many wait for it."""
+    echo = tools(servers, rogue(lives=lives))["rogue.echo"]
+    os.kill(pids(lives)[0], signal.SIGKILL)
+    for _ in range(6):
+        with pytest.raises((Cancelled, ToolFailed)):
+            call(echo, CancelToken(Deadline.after(0.02)))
+    eventually(lambda: call(echo, text="hi").content.endswith(" hi"))
+    assert len(pids(lives)) == 2
 
 
 def test_a_flood_is_cut(servers: McpServers) -> None:
@@ -456,6 +500,66 @@ def test_a_pool_that_closes_while_a_server_opens(lives: Path) -> None:
     assert all(has_ended(pid) for pid in pids(lives))
 
 
+def test_one_that_hears_nothing_is_killed_when_it_cannot_be_opened(lives: Path) -> None:
+    """Also when the pool closes just then."""
+    made = McpServers()
+    with pytest.raises(ToolFailed, match="does not answer"):
+        tools(made, rogue("mute_stubborn", lives, start_timeout=0.2))
+    made.close()
+    assert has_ended(pids(lives)[0])
+
+
+def test_after_the_end_none_is_started(lives: Path) -> None:
+    """By an agent that was abandoned, say; nor for one that was cancelled."""
+    made = McpServers()
+    token = CancelToken()
+    token.cancel("before")
+    with pytest.raises(Cancelled):
+        made.tools_for(manifest(rogue(lives=lives)), token)
+    made.close()
+    with pytest.raises(ToolFailed, match="its pool was closed"):
+        tools(made, rogue(lives=lives))
+    assert pids(lives) == []
+
+
+HOST = """
+import sys
+from actors import AgentManifest, AgentPool, Mcp, ScriptedDriver, SpawnConfig
+manifest = AgentManifest(capabilities=[Mcp(server="rogue")], mcp_servers=[{"name": "rogue", "command": sys.argv[1:]}])
+pool = AgentPool(ScriptedDriver(["done"]))
+pool.spawn(SpawnConfig(manifest, "q")).result(20)
+print("open", flush=True)
+"""
+
+
+@pytest.mark.parametrize("mode", ["good", "lingers"])
+def test_at_the_end_of_the_program_servers_end(mode: str, lives: Path, tmp_path: Path) -> None:
+    """Of a pool that nobody closed; also those that do not care that their input has ended."""
+    script = tmp_path / "host.py"
+    script.write_text(HOST)
+    done = subprocess.run(
+        [sys.executable, str(script), *rogue(mode, lives)["command"]],
+        capture_output=True, text=True, timeout=60, env=environment(), check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "open\n"), done.stderr
+    assert has_ended(pids(lives)[0])
+
+
+def test_a_close_that_is_interrupted_ends_servers(lives: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second Ctrl-C does not wait for agents; what was started for them is ended all the same."""
+    pool = AgentPool(ScriptedDriver(["done"]))
+    pool.spawn(SpawnConfig(manifest(rogue("lingers", lives)), "q")).result(BOUND)
+    shutdown = pool._core.shutdown
+
+    def interrupted(timeout: float | None) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutdown, "_wait_until_idle", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pool.close()
+    assert has_ended(pids(lives)[0])
+
+
 def test_after_the_end_calls_fail(lives: Path) -> None:
     """A tool that somebody kept."""
     servers = McpServers()
@@ -476,7 +580,7 @@ def test_agents_that_open_at_the_same_time_open_once(lives: Path, servers: McpSe
         thread.start()
     for thread in threads:
         thread.join(BOUND)
-    assert found == [10] * 30
+    assert found == [13] * 30
     assert len(pids(lives)) == 1
 
 

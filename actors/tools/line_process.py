@@ -1,0 +1,179 @@
+"""A child process that speaks in lines, on the private loop. Whatever happens to who talks with it, it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections import deque
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+MAX_LINE = 16_000_000
+"""Bytes; a longer line ends the process."""
+MAX_UNSENT = 16_000_000
+"""Bytes that wait for a process that does not read; more of them end it."""
+LINES_AHEAD = 1_000
+"""Lines that are read before anybody asks for them."""
+LAST_LINES = 0.2
+"""Seconds for what it wrote to arrive, after it ended: a child of its own may hold its output open."""
+LEAVE = 1.0
+"""Seconds that it has to end by itself once its input is closed."""
+KILLED = 2.0
+"""Seconds for a killed process to be gone."""
+LAST_WORDS = 1_000
+"""Characters of what it wrote to its standard error last."""
+
+INPUT, OUTPUT, ERRORS = 0, 1, 2
+
+
+class LineProcess(asyncio.SubprocessProtocol):
+    """One process, in a process group of its own, which is killed as a whole when it is closed.
+
+    Guarantees: a bounded part of what it writes is kept in memory; its end is noticed when it ends, whoever else holds
+    its output open; after :meth:`close` nothing of its group is left, also when the close was cancelled.
+
+    Threads: the private loop's.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.SubprocessTransport | None = None
+        self._buffer = bytearray()
+        self._searched = 0
+        self._lines: deque[str] = deque()
+        self._errors = b""
+        self._is_over = False
+        self._news = asyncio.Event()
+        self._gone: asyncio.Future[None] = self._loop.create_future()
+        self.problem = ""
+
+    @classmethod
+    async def start(cls, command: Sequence[str], env: Mapping[str, str]) -> LineProcess:
+        """Start *command*.
+
+        Raises:
+            OSError: It cannot be started.
+        """
+        _, protocol = await asyncio.get_running_loop().subprocess_exec(
+            cls, *command, env=dict(env), start_new_session=os.name == "posix"
+        )
+        return protocol
+
+    @property
+    def last_words(self) -> str:
+        """Its end in words: why it was ended, or the last line of its standard error."""
+        lines = self._errors.decode(errors="replace").strip().splitlines()
+        return self.problem or (lines[-1][-LAST_WORDS:] if lines else "")
+
+    async def line(self) -> str | None:
+        """The next line that it writes; None when there will be none any more."""
+        while not self._lines:
+            if self._is_over:
+                return None
+            self._news.clear()
+            await self._news.wait()
+        if len(self._lines) == LINES_AHEAD:
+            self._reading(goes_on=True)
+        return self._lines.popleft()
+
+    def write(self, line: str) -> None:
+        """Send it a line.
+
+        Raises:
+            ConnectionError: It has ended, or has not read for too long.
+        """
+        pipe = self._transport.get_pipe_transport(INPUT) if self._transport is not None else None
+        if self._is_over or pipe is None or pipe.is_closing():
+            raise ConnectionError("the process has ended")
+        writing = cast("asyncio.WriteTransport", pipe)
+        if writing.get_write_buffer_size() > MAX_UNSENT:
+            self._end("it does not read what it is sent")
+            raise ConnectionError(self.problem)
+        writing.write(line.encode(errors="replace") + b"\n")
+
+    async def close(self) -> None:
+        """Close its input, wait a moment for its end, and kill what is left."""
+        transport = self._transport
+        if transport is None:
+            return
+        try:
+            pipe = transport.get_pipe_transport(INPUT)
+            if pipe is not None:
+                pipe.close()
+            await asyncio.wait([self._gone], timeout=LEAVE)
+        finally:
+            self._kill_group()
+            try:
+                await asyncio.wait([self._gone], timeout=KILLED)
+            finally:
+                transport.close()
+
+    # What the loop tells ------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It has started."""
+        self._transport = cast("asyncio.SubprocessTransport", transport)
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        """It wrote something."""
+        if fd == ERRORS:
+            self._errors = (self._errors + data)[-4 * LAST_WORDS :]
+            return
+        self._buffer += data
+        while (end := self._buffer.find(b"\n", self._searched)) >= 0:
+            self._lines.append(self._buffer[:end].decode(errors="replace"))
+            del self._buffer[: end + 1]
+            self._searched = 0
+        self._searched = len(self._buffer)
+        if len(self._buffer) > MAX_LINE:
+            self._end(f"it wrote a line of more than {MAX_LINE:,} bytes")
+        elif len(self._lines) >= LINES_AHEAD:
+            self._reading(goes_on=False)
+        self._news.set()
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """It closed one of its streams."""
+        if fd == OUTPUT:
+            self._end()
+
+    def process_exited(self) -> None:
+        """It has ended."""
+        self._kill_group()  # at once: while a child of its is left, nobody else gets the number of the group
+        if not self._gone.done():
+            self._gone.set_result(None)
+        self._loop.call_later(LAST_LINES, self._end)
+
+    # ---------------------------------------------------------------------------------------------------------------
+
+    def _end(self, problem: str = "") -> None:
+        """There will be no more lines."""
+        self.problem = self.problem or problem
+        self._is_over = True
+        self._news.set()
+        if problem:
+            self._buffer.clear()
+            self._kill_group()
+
+    def _reading(self, *, goes_on: bool) -> None:
+        pipe = None if self._transport is None else self._transport.get_pipe_transport(OUTPUT)
+        if pipe is not None and not pipe.is_closing():
+            reading = cast("asyncio.ReadTransport", pipe)
+            if goes_on:
+                reading.resume_reading()
+            else:
+                reading.pause_reading()
+
+    def _kill_group(self) -> None:
+        transport = self._transport
+        if transport is None:
+            return
+        try:
+            if os.name == "posix":
+                os.killpg(transport.get_pid(), signal.SIGKILL)
+            else:
+                transport.kill()
+        except (ProcessLookupError, PermissionError):  # nobody is left
+            pass
