@@ -88,6 +88,8 @@ class _Life:
                     task = group.create_task(self._do(session, *call))
                     running.add(task)
                     task.add_done_callback(running.discard)
+                    # Not in the task: one that is cancelled before its first step never runs.
+                    task.add_done_callback(partial(self._settle, session, call))
                     call[2].add_done_callback(partial(_cancel, task))
                 for task in running:
                     task.cancel()
@@ -97,23 +99,24 @@ class _Life:
     async def _do(
         self, session: Session, tool: str, arguments: Mapping[str, Any], future: asyncio.Future[ToolResult]
     ) -> None:
-        name = self._server.name
         try:
             result = await session.call(tool, arguments)
-        except (asyncio.CancelledError, ServerEnded) as error:
-            if not future.done():  # not its caller has cancelled it: the server has ended
-                words = session.last_words()
-                text = f"MCP server {name!r} ended during the call of {tool}{': ' * bool(words)}{words}"
-                future.set_exception(ToolFailed(text))
-            if isinstance(error, asyncio.CancelledError):
-                raise
+        except ServerEnded:
             self.end()
         except Exception as error:  # noqa: BLE001 - whatever the package raises is an answer for the model
             if not future.done():
-                future.set_exception(ToolFailed(f"{name}.{tool}: {why(error)}"))
+                future.set_exception(ToolFailed(f"{self._server.name}.{tool}: {why(error)}"))
         else:
             if not future.done():
                 future.set_result(result)
+
+    def _settle(self, session: Session, call: Call, _: object) -> None:
+        """A call that is over without an answer, and that its caller has not cancelled: the server has ended."""
+        tool, _arguments, future = call
+        if not future.done():
+            words = session.last_words()
+            text = f"MCP server {self._server.name!r} ended during the call of {tool}{': ' * bool(words)}{words}"
+            future.set_exception(ToolFailed(text))
 
 
 def _cancel(task: asyncio.Task[None], _: object) -> None:
