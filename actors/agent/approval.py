@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from .ports import Tool, ToolDefinition, ToolResult
+from .ports import Tool, ToolResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from ..core.cancel import CancelToken
-    from .capability import Capability
 
 
 class ApprovalDefault(StrEnum):
@@ -48,7 +45,7 @@ class ApprovalRule:
 
 
 class _Approved:
-    """A tool whose calls need leave; for the rest it is the tool that it wraps."""
+    """A tool whose calls need leave; for the rest it is the tool that it wraps, callable if that is."""
 
     def __init__(self, tool: Tool, rule: ApprovalRule) -> None:
         self._tool = tool
@@ -57,36 +54,19 @@ class _Approved:
     def __repr__(self) -> str:
         return f"<{self._tool!r} that needs approval>"
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        function: Any = self._tool
+        return function(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "_tool":  # of a copy that is just being made
+            raise AttributeError(name)
+        return getattr(self._tool, name)
+
     @property
     def approval(self) -> ApprovalRule:
         inner = getattr(self._tool, "approval", None)
         return self._rule if inner is None else self._rule & inner
-
-    @property
-    def name(self) -> str:
-        return self._tool.name
-
-    @property
-    def definition(self) -> ToolDefinition:
-        return self._tool.definition
-
-    @property
-    def required_capability(self) -> Capability | None:
-        return self._tool.required_capability
-
-    @property
-    def timeout(self) -> float | None:
-        return self._tool.timeout
-
-    @property
-    def repeatable(self) -> bool:
-        return getattr(self._tool, "repeatable", False) is True
-
-    def check(self, input: Mapping[str, Any]) -> ToolResult | None:  # noqa: A002 - the port's name
-        return check(self._tool, input)
-
-    def execute(self, input: Mapping[str, Any], *, cancel: CancelToken, agent: Any) -> ToolResult:  # noqa: A002
-        return self._tool.execute(input, cancel=cancel, agent=agent)
 
 
 def needs_approval(
@@ -103,7 +83,8 @@ def needs_approval(
     """
     if isinstance(tool, type) or not isinstance(tool, Tool):
         raise TypeError(f"not a tool: {tool!r}; put @tool above the function")
-    return _Approved(tool, ApprovalRule(timeout, ApprovalDefault(default)))
+    wrapped: Any = _Approved(tool, ApprovalRule(timeout, ApprovalDefault(default)))
+    return wrapped  # type: ignore[no-any-return]  # it has all that the tool has
 
 
 def check(tool: Tool, input: Mapping[str, Any]) -> ToolResult | None:  # noqa: A002 - the port's name

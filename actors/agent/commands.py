@@ -22,10 +22,10 @@ class AllowedCommand:
     ``git log --oneline --max-count=*`` allows ``git log``, with any arguments that are no options, and with these two
     options; ``*`` in an option stands for anything. What begins with ``-`` is an option, wherever it stands: an
     argument that the model makes up must not become ``--upload-pack=...`` or ``-o``. So is what begins with ``@``: many
-    programs read options from a file of that name.
+    programs read options from a file of that name. An option before a word belongs to the words: ``python -m pytest``.
 
     Args:
-        words: The program, and the words that have to follow it.
+        words: The program, and what has to follow it.
         options: Patterns.
     """
 
@@ -43,10 +43,11 @@ class AllowedCommand:
             parts = shlex.split(item)
         except ValueError as error:
             raise ValueError(f"{item!r} is no command: {error}") from None
-        words = tuple(part for part in parts if not part.startswith(OPTION))
-        if not words or not words[0] or parts[0] != words[0]:
+        plain = [place for place, part in enumerate(parts) if not part.startswith(OPTION)]
+        if not plain or plain[0] != 0 or not parts[0]:
             raise ValueError(f"{item!r} names no program")
-        return cls(words, tuple(part for part in parts if part.startswith(OPTION)))
+        end = plain[-1] + 1
+        return cls(tuple(parts[:end]), tuple(parts[end:]))
 
     def begins(self, command: Sequence[str]) -> bool:
         """Does *command* begin with these words?"""
@@ -63,8 +64,10 @@ class AllowedCommand:
 
     def covers(self, other: AllowedCommand) -> bool:
         """Does it allow all that *other* allows?"""
-        return self.begins(other.words) and all(
-            any(_covers(pattern, option) for pattern in self.options) for option in other.options
+        return (
+            self.begins(other.words)
+            and self.refused_option(other.words) is None
+            and all(any(_covers(pattern, option) for pattern in self.options) for option in other.options)
         )
 
 

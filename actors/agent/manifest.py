@@ -157,7 +157,7 @@ class McpServer(_Table):
         start_timeout: Seconds until it has to list its tools.
     """
 
-    name: Annotated[str, Field(strict=True, min_length=1)]
+    name: Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9_-]{1,64}$")]
     transport: McpTransport = McpTransport.STDIO
     command: tuple[Text, ...] = ()
     env: tuple[Text, ...] = ()
@@ -252,6 +252,8 @@ class AgentManifest(_Table):
                 "capabilities": narrow(self.capabilities, parent.capabilities),
                 "resources": self.resources.narrowed(parent.resources),
                 "approval": self.approval.narrowed(parent.approval),
+                # A grant names a server by its name: what that starts is its parent's to say.
+                "mcp_servers": tuple(server for server in self.mcp_servers if server in parent.mcp_servers),
                 "privacy": min(self.privacy, parent.privacy, key=lambda tier: tier.rank),
             }
         )
@@ -263,7 +265,8 @@ def _problem(detail: ErrorDetails) -> str:
     if detail["type"] == "extra_forbidden":
         message = "unknown key"
     elif detail["type"] == "string_pattern_mismatch":
-        message = "must have the form 'package.module:name'"
+        is_name = detail["loc"][-1] == "name"
+        message = "must be 1 to 64 of A-Z a-z 0-9 _ -" if is_name else "must have the form 'package.module:name'"
     elif detail["type"] not in {"missing", "value_error"}:
         message = f"{message}, got {detail['input']!r}"
     return f"{place}: {message}" if place else message

@@ -9,10 +9,11 @@ from ..errors import CapabilityDenied, ManifestError
 from .agent import Agent
 from .importing import load_object
 from .llm_agent import LlmAgent
+from .manifest import McpTransport
 from .ports import PricesModels, PrivacyTier, Tool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from .manifest import AgentManifest
     from .ports import LlmDriver
@@ -147,6 +148,7 @@ def problems(manifest: AgentManifest, find_built_in: FindBuiltIn) -> list[str]:
     a model.
     """
     found: list[str] = []
+    found += _server_problems(manifest)
     looks: list[Callable[[], object]] = [
         lambda: agent_class(manifest),
         lambda: driver_factory(manifest, find_built_in),
@@ -157,4 +159,22 @@ def problems(manifest: AgentManifest, find_built_in: FindBuiltIn) -> list[str]:
             look()
         except ManifestError as error:
             found.extend(error.problems)
-    return found
+    return found or list(_approval_problems(manifest))
+
+
+def _server_problems(manifest: AgentManifest) -> Iterator[str]:
+    for index, server in enumerate(manifest.mcp_servers):
+        if server.transport not in (McpTransport.STDIO, McpTransport.HTTP):
+            yield f"mcp_servers.{index}.transport: {server.transport} is not supported; use http or stdio"
+
+
+def _approval_problems(manifest: AgentManifest) -> Iterator[str]:
+    """A name that fits no tool would switch approval off without a word."""
+    if manifest.agent is not None:  # code of its own may start children with other tools
+        return
+    names = [tool(manifest, index).name for index in range(len(manifest.tools))]
+    servers = tuple(f"{server.name}." for server in manifest.mcp_servers)
+    for index, wanted in enumerate(manifest.approval.tools):
+        is_pattern = any(sign in wanted for sign in "*?[")
+        if not (is_pattern or wanted in names or wanted.startswith(servers)):
+            yield f"approval.tools.{index}: {wanted!r} is none of the tools ({', '.join(names) or 'none'})"

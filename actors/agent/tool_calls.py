@@ -99,7 +99,7 @@ class ToolCaller:
         if required is not None and not capability_matches(manifest.capabilities, required):
             return f"capability denied: {call.name} needs the capability {required.type!r}, which is not granted"
         if manifest.privacy is PrivacyTier.SOVEREIGN and isinstance(required, Network | Browser):
-            return f"refused: {call.name} uses the network, and the privacy tier is sovereign"
+            return f"refused: {call.name} uses the network, and the manifest's privacy is sovereign"
         verdict = self._guard.check_tool_call(call.name, call.input, repeatable=is_repeatable(tool))
         verdict.enforce()
         if verdict.kind is VerdictKind.BLOCK:

@@ -18,7 +18,7 @@ from ..core.outcome import AgentStatus
 from ..pool import AgentPool
 from .approver import Approver
 from .options import problem_of_timeout
-from .recipe import load_manifest, prepare
+from .recipe import load_manifest, memory_for, prepare
 from .refusal import RefusedError
 from .terminal import answering, say
 from .wording import one_line, printable
@@ -65,7 +65,9 @@ def chat(path: str, choice: ModelChoice, *, timeout: float | None, approved: Seq
     with (
         CtrlC() as ctrl_c,
         approver,
-        AgentPool(max_concurrent=1, max_queued=0, on_event=hear, name="actors chat") as pool,
+        AgentPool(
+            max_concurrent=1, max_queued=0, on_event=hear, memory=memory_for([recipe]), name="actors chat"
+        ) as pool,
     ):
         approver.answers_for(pool)
         conversation = Conversation(pool, recipe, screen, ctrl_c, timeout)

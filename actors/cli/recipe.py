@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..agent import resolve
-from ..agent.capability import FileRead
+from ..agent.capability import FileRead, Memory
 from ..agent.config import SpawnConfig
 from ..agent.manifest import AgentManifest
 from ..drivers.builtin import find_driver
 from ..errors import ManifestError
+from ..memory.in_memory import InMemorySubstrate
 from .refusal import RefusedError
 
 if TYPE_CHECKING:
@@ -89,6 +90,13 @@ class Recipe:
             grant = FileRead(allowed_paths=(os.path.realpath(job.file),))
             changes["capabilities"] = (*self.manifest.capabilities, grant)
         return self.manifest.model_copy(update=changes) if changes else self.manifest
+
+
+def memory_for(recipes: Sequence[Recipe]) -> InMemorySubstrate | None:
+    """A memory for those that have tools for one, gone with the command; None for all others, who begin afresh."""
+    tools = (resolve.tool(recipe.manifest, index) for recipe in recipes for index in range(len(recipe.manifest.tools)))
+    wanted = any(isinstance(tool.required_capability, Memory) for tool in tools)
+    return InMemorySubstrate() if wanted else None
 
 
 def load_manifest(path: str) -> AgentManifest:

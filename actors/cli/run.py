@@ -21,7 +21,7 @@ from .jsonl import refuse_clashes
 from .log import log_lines
 from .options import STANDARD_STREAM
 from .progress import open_progress
-from .recipe import ModelChoice, prepare_all
+from .recipe import ModelChoice, memory_for, prepare_all
 from .refusal import OutputLostError, RefusedError
 from .results import ResultsFile
 from .summary import show
@@ -118,8 +118,6 @@ class Run:
         return None if jobs is None else jobs * len(self._recipes)
 
     def _work(self, items: Iterable[Job | BadInput], progress: Progress, sink: EventSink) -> None:
-        # Events are not free: none is made when nobody looks at them and no agent can spend anything.
-        wanted = self._options.events is not None or any(recipe.driver is not None for recipe in self._recipes)
         limit = self._options.max_concurrent
         bound = 2 * limit + 16
         approver = Approver(self._options.approve, pause=progress.paused)
@@ -131,7 +129,11 @@ class Run:
         with (
             approver,
             AgentPool(
-                max_concurrent=limit, max_queued=bound, on_event=hear if wanted else None, name="actors run"
+                max_concurrent=limit,
+                max_queued=bound,
+                on_event=hear,
+                memory=memory_for(self._recipes),
+                name="actors run",
             ) as pool,
         ):
             approver.answers_for(pool)

@@ -135,10 +135,10 @@ class ToolConformance:
         """Whatever a model sends in place of an argument, it gets an answer."""
         for name in self.tool().definition.input_schema.get("properties", {}):
             for value in ODD_VALUES:
-                assert self._call({**self.input(), name: value}).content
+                assert isinstance(self._call({**self.input(), name: value}).content, str)
 
     def test_a_cancelled_call_ends(self) -> None:
-        """At once, by ``Cancelled`` or with an answer."""
+        """When it was cancelled before: by ``Cancelled``, or with an answer."""
         token = CancelToken()
         token.cancel("before")
         done = threading.Event()

@@ -30,7 +30,7 @@ def spawn_agent(
     task: Annotated[str, Field(min_length=1)],
     name: Annotated[str, Field(min_length=1, max_length=100)] = "helper",
     instructions: str | None = None,
-    seconds: Annotated[float, Field(gt=0, le=MAX_WAIT)] = 600.0,
+    timeout: Annotated[float, Field(gt=0, le=MAX_WAIT)] = 600.0,
     *,
     agent: Agent[Any],
 ) -> str:
@@ -40,11 +40,11 @@ def spawn_agent(
         task: What it has to do, with all that it needs to know.
         name: A name for it.
         instructions: Who it is, in place of your own instructions.
-        seconds: How long it may take.
+        timeout: Seconds that it may take.
     """
     try:
         handle = agent.spawn(
-            SpawnConfig(_kin(agent.manifest, name, instructions), task, agent=LlmAgent, timeout=seconds)
+            SpawnConfig(_kin(agent.manifest, name, instructions), task, agent=LlmAgent, timeout=timeout)
         )
     except CapabilityDenied as error:
         raise ToolFailed(str(error)) from error
@@ -82,16 +82,16 @@ def send_message(to: Annotated[int, Field(ge=0)], content: str, *, agent: Agent[
 
 
 @tool(capability=TALKS, timeout=None, repeatable=True)
-def wait_for_message(seconds: Annotated[float, Field(ge=0, le=MAX_WAIT)] = 60.0, *, agent: Agent[Any]) -> str:
+def wait_for_message(timeout: Annotated[float, Field(ge=0, le=MAX_WAIT)] = 60.0, *, agent: Agent[Any]) -> str:
     """Wait for the next message from another agent or from the program, and read it.
 
     Args:
-        seconds: How long to wait.
+        timeout: Seconds to wait.
     """
     try:
-        return heard(agent.receive(seconds))
+        return heard(agent.receive(timeout))
     except TimeoutError as error:
-        raise ToolFailed(f"no message came within {seconds:g} s") from error
+        raise ToolFailed(f"no message came within {timeout:g} s") from error
 
 
 @tool(capability=TALKS, repeatable=True)

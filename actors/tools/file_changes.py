@@ -59,7 +59,7 @@ def edit_file(
     path: str,
     old: Annotated[str, Field(min_length=1)],
     new: str,
-    all: bool = False,  # noqa: A002 - the word for the model
+    replace_all: bool = False,
     *,
     agent: Agent[Any],
     cancel: CancelToken,
@@ -70,7 +70,7 @@ def edit_file(
         path: The file; a relative path starts at the working directory.
         old: The piece as it stands in the file, with its spaces and line ends; enough of it to stand there once.
         new: What to put in its place.
-        all: Replace each place where it stands, not the only one.
+        replace_all: Replace each place where it stands, not the only one.
     """
     if old == new:
         raise ToolFailed("old and new are the same: nothing to change")
@@ -83,9 +83,9 @@ def edit_file(
         count = text.count(old)
         if count == 0:
             raise ToolFailed(f"old does not stand in {shown(path)}; read the file and copy the piece exactly")
-        if count > 1 and not all:
+        if count > 1 and not replace_all:
             raise ToolFailed(
-                f"old stands {count} times in {shown(path)}; make it longer until it is unique, or set all"
+                f"old stands {count} times in {shown(path)}; make it longer until it is unique, or set replace_all"
             )
         _refuse_long(len(text) + count * (len(new) - len(old)))  # before it is made
         _replace(place, path, _encoded(text.replace(old, new)), before)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import heapq
 import os
-import re
 import stat
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 from pydantic import Field
 
@@ -23,13 +22,14 @@ if TYPE_CHECKING:
     from ..core.cancel import CancelToken
 
 MAX_FILE_BYTES = 2_000_000
-"""A larger file is not read."""
+"""A larger file is neither searched nor edited."""
+MAX_SHOWN = 50_000
+"""So much of a file is shown at once."""
+LOOK_EVERY = 1_000
+"""Lines between two looks at the cancel."""
 
 MAX_ENTRIES = 1_000
 """More names are not listed at once."""
-
-# Not splitlines(): line numbers are those of other tools, which count \n only.
-_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 """Opening a pipe must not wait for its writer; on a regular file it changes nothing."""
@@ -42,21 +42,61 @@ def read_file(
     limit: Annotated[int, Field(ge=1)] | None = None,
     *,
     agent: Agent[Any],
+    cancel: CancelToken | None = None,
 ) -> str:
-    """Read a text file (UTF-8), all of it or some of its lines.
+    """Read a text file (UTF-8), all of it or some of its lines. A long one comes in parts.
 
     Args:
         path: The file; a relative path starts at the working directory.
         offset: How many lines to skip.
         limit: How many lines to read at most; null reads to the end.
     """
-    text = text_at(PathGuard.of(agent).open(path, os.O_RDONLY | NO_WAIT), path)
-    if offset == 0 and limit is None:
-        return text
-    lines = _LINE.findall(text)
-    if offset > 0 and offset >= len(lines):
-        raise ToolFailed(f"{shown(path)} has {len(lines)} lines; offset {offset} is past the end")
-    return "".join(lines[offset : None if limit is None else offset + limit])
+    descriptor = PathGuard.of(agent).open(path, os.O_RDONLY | NO_WAIT)
+    try:
+        refuse_irregular(descriptor, path)
+        with open(descriptor, "rb", closefd=False) as file:
+            return _lines_of(file, path, offset, limit, cancel)
+    except OSError as error:
+        raise ToolFailed(f"cannot read {shown(path)}: {error.strerror or error}") from error
+    finally:
+        os.close(descriptor)
+
+
+def _lines_of(file: BinaryIO, path: str, offset: int, limit: int | None, cancel: CancelToken | None) -> str:
+    """The lines that were asked for, as far as they can be shown at once."""
+    parts: list[str] = []
+    number = size = 0
+    # A piece of a line at a time, so that memory is bounded, however long a line is.
+    ends_line = True
+    while piece := file.readline(MAX_SHOWN):
+        if cancel is not None and number % LOOK_EVERY == 0:
+            cancel.check()
+        if offset <= number and (limit is None or number < offset + limit):
+            if size + len(piece) > MAX_SHOWN and parts:
+                where = f"line {number + 1}" if ends_line else f"the middle of line {number + 1}, which is too long"
+                parts.append(f"\n[cut at {where}; read on with offset={number if ends_line else number + 1}]")
+                break
+            parts.append(_decoded(piece, path, file.tell() - len(piece)))
+            size += len(piece)
+        elif limit is not None and number >= offset + limit:
+            break
+        ends_line = piece.endswith(b"\n")
+        number += ends_line
+    else:
+        lines = number + (not ends_line)
+        if offset > 0 and offset >= lines:
+            raise ToolFailed(f"{shown(path)} has {lines} lines; offset {offset} is past the end")
+    return "".join(parts)
+
+
+def _decoded(piece: bytes, path: str, at: int) -> str:
+    try:
+        return piece.decode()
+    except UnicodeDecodeError as error:
+        if len(piece) == MAX_SHOWN and error.start >= len(piece) - 4:  # a character that was cut
+            return piece.decode(errors="replace")
+        byte = piece[error.start]
+        raise ToolFailed(f"{shown(path)} is not UTF-8 text: byte 0x{byte:02x} at offset {at + error.start}") from error
 
 
 @tool(capability=FileRead())
@@ -96,6 +136,15 @@ FILE_TOOLS = (read_file, list_files, find_files)
 """Those that read, for a ``ToolRegistry``; ``file_changes`` has those that write, ``grep`` looks into files."""
 
 
+def read_text(path: str, *, agent: Agent[Any]) -> str:
+    """All of a text file that *agent* may read: for tools of your own, which show a model something else.
+
+    Raises:
+        ToolFailed: It may not be read, is no regular file, larger than 2 MB, or no UTF-8 text.
+    """
+    return text_at(PathGuard.of(agent).open(path, os.O_RDONLY | NO_WAIT), path)
+
+
 def text_at(descriptor: int, path: str) -> str:
     """Read the text file that *descriptor* is open for, and close it; *path* is its name in errors.
 
@@ -110,6 +159,15 @@ def text_at(descriptor: int, path: str) -> str:
         raise ToolFailed(f"{shown(path)} is not UTF-8 text: byte 0x{data[at]:02x} at offset {at}") from error
 
 
+def refuse_irregular(descriptor: int, path: str) -> None:
+    """Raise a ``ToolFailed`` for what is no regular file."""
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISDIR(mode):
+        raise ToolFailed(f"{shown(path)} is a folder; list_files lists it")
+    if not stat.S_ISREG(mode):
+        raise ToolFailed(f"{shown(path)} is not a regular file")
+
+
 def bytes_at(descriptor: int, path: str) -> bytes:
     """Read the file that *descriptor* is open for, and close it.
 
@@ -117,11 +175,7 @@ def bytes_at(descriptor: int, path: str) -> bytes:
         ToolFailed: It is no regular file, or too large.
     """
     try:
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISDIR(mode):
-            raise ToolFailed(f"{shown(path)} is a folder; list_files lists it")
-        if not stat.S_ISREG(mode):
-            raise ToolFailed(f"{shown(path)} is not a regular file")
+        refuse_irregular(descriptor, path)
         with open(descriptor, "rb", closefd=False) as file:
             data = file.read(MAX_FILE_BYTES + 1)  # not by its size: it may grow meanwhile
         if data is None:  # a file of the system that has nothing to say now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -11,7 +12,7 @@ from pydantic import Field
 from ..agent.capability import FileRead
 from ..core.extras import need
 from ..errors import ToolFailed
-from .files import NO_WAIT, bytes_at
+from .files import MAX_FILE_BYTES, NO_WAIT, bytes_at
 from .path_guard import PathGuard, shown
 from .tool import tool
 from .walk import Glob, Pattern, files_below, open_below, open_folder
@@ -41,7 +42,7 @@ _BINARY = b"\0"
 
 @tool(capability=FileRead())
 def grep_files(
-    text: Annotated[str, Field(min_length=1, max_length=1000)],
+    pattern: Annotated[str, Field(min_length=1, max_length=1000)],
     path: str = ".",
     glob: Glob = "**/*",
     regex: bool = False,
@@ -54,22 +55,30 @@ def grep_files(
     first 20,000 characters count.
 
     Args:
-        text: What to look for in each line.
+        pattern: What to look for in each line: a text, as it is.
         path: A folder, or a single file; a relative path starts at the working directory.
         glob: Which files below the folder: *.py (in the folder itself), **/*.py (at any depth).
-        regex: The text is a regular expression (RE2: no back references, no look-around).
+        regex: The pattern is a regular expression (RE2: no back references, no look-around).
         ignore_case: Upper and lower case are the same.
     """
-    search = _search_for(text, regex=regex, ignore_case=ignore_case)
+    search = _search_for(pattern, regex=regex, ignore_case=ignore_case)
     guard = PathGuard.of(agent)
     hits: list[str] = []
+    passed_over = 0
     for name, content in _texts(guard, path, glob, cancel):
+        if content is None:
+            passed_over += 1
+            continue
         for number, line in _lines(content, cancel):
             if search(line):
                 hits.append(f"{_shown(name)}:{number}:{_cut(line)}")
                 if len(hits) > MAX_HITS:
                     return "\n".join([*hits[:MAX_HITS], f"... only the first {MAX_HITS} are shown; ask for less"])
-    return "\n".join(hits) or "no line holds it"
+    told = "\n".join(hits) or "no line holds it"
+    if passed_over:
+        bound = f"larger than {MAX_FILE_BYTES:,} bytes, no text, or not readable"
+        told += f"\n[passed over: {passed_over:,} files that are {bound}]"
+    return told
 
 
 def _lines(content: str, cancel: CancelToken) -> Iterator[tuple[int, str]]:
@@ -111,8 +120,8 @@ def _expression(pattern: str, *, ignore_case: bool) -> Search:
     return lambda line: compiled.search(line) is not None
 
 
-def _texts(guard: PathGuard, path: str, glob: str, cancel: CancelToken) -> Iterator[tuple[str, str]]:
-    """Name and content of each text file; what is too large, no text, or cannot be opened, is passed over."""
+def _texts(guard: PathGuard, path: str, glob: str, cancel: CancelToken) -> Iterator[tuple[str, str | None]]:
+    """Name and content of each file; None for what is too large, no text, or cannot be opened."""
     wanted = Pattern.parse(glob)
     if os.path.isfile(guard.resolve(path)):
         content = _text_of(guard.open(path, os.O_RDONLY | NO_WAIT), path)
@@ -122,9 +131,7 @@ def _texts(guard: PathGuard, path: str, glob: str, cancel: CancelToken) -> Itera
         return
     with open_folder(guard, path) as where:
         for parts in files_below(where, wanted, cancel):
-            content = _content_below(where, parts)
-            if content is not None:
-                yield "/".join(parts), content
+            yield "/".join(parts), _content_below(where, parts)
 
 
 def _content_below(where: int | str, parts: list[str]) -> str | None:
@@ -141,10 +148,13 @@ def _content_below(where: int | str, parts: list[str]) -> str | None:
     except OSError as error:
         if error.errno in (errno.EMFILE, errno.ENFILE):
             raise ToolFailed(f"files cannot be searched now: {error.strerror}") from error
-        return None  # gone, a link, or not to be read: passed over, as by any grep
+        return "" if error.errno in (errno.ELOOP, errno.ENOENT, errno.ENOTDIR) else None  # a link, or gone
 
 
 def _text_of(descriptor: int, name: str) -> str | None:
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return ""  # no file: a pipe, a device
     try:
         data = bytes_at(descriptor, name)
     except ToolFailed:

@@ -52,7 +52,7 @@ def inference_tool(
         agent: Agent[Any],
         cancel: CancelToken,
     ) -> str:
-        """Ask another model one question. It sees nothing of this conversation and has no tools.
+        """Ask a model one question. It sees nothing of this conversation and has no tools.
 
         Args:
             prompt: The question, with all that is needed to answer it.

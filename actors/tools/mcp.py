@@ -118,7 +118,8 @@ class McpServers:
                 raise ToolFailed(f"MCP server {server.name!r}: {error}") from error
         elif server.transport is not McpTransport.STDIO:
             raise ToolFailed(f"MCP server {server.name!r}: the transport {server.transport} is not supported; use http")
-        key = repr((server, endpoint))
+        # Agents may have other bounds, and share it all the same.
+        key = repr((server.transport, server.command, server.env, sorted(server.headers.items()), endpoint))
         with self._lock:
             if self._is_closed:
                 raise ToolFailed(f"MCP server {server.name!r} is not started any more: its pool was closed")

@@ -36,6 +36,8 @@ MAX_SCHEMA = 50_000
 MAX_DESCRIPTION = 4_000
 MAX_RESULT = 100_000
 """Characters of a result that reach the model."""
+SESSION_GONE = re.compile(r"session (?:not found|terminated|expired)", re.IGNORECASE)
+"""What a server by HTTP answers that was started anew; the package has no code for it."""
 MAX_ANSWER_BYTES = 16_000_000
 LONGEST_PROBLEM = 1_000
 """Characters of an error that are told."""
@@ -63,8 +65,8 @@ class Session:
         for _ in range(MAX_PAGES):
             page = await self._client.list_tools(cursor=cursor)
             for tool in page.tools[: MAX_TOOLS - len(found)]:
-                schema = _cleaned(tool.input_schema)
-                if NAME.fullmatch(tool.name) and len(json.dumps(schema)) <= MAX_SCHEMA and tool.name not in found:
+                schema = _schema_of(tool) if NAME.fullmatch(tool.name) else None
+                if schema is not None and tool.name not in found:
                     description = sanitize((tool.description or "")[:MAX_DESCRIPTION])
                     found[tool.name] = ToolDefinition(tool.name, description, schema)
             cursor = page.next_cursor
@@ -82,7 +84,7 @@ class Session:
         try:
             result = await self._client.call_tool(tool, dict(arguments))
         except MCPError as error:
-            if error.code == CONNECTION_CLOSED:
+            if error.code == CONNECTION_CLOSED or SESSION_GONE.search(str(error)):
                 raise ServerEnded from error
             raise ToolFailed(str(error)) from error
         except ValidationError as error:
@@ -192,6 +194,15 @@ class _Outgoing(_Stream):
         except ConnectionError as error:
             raise MCPError(CONNECTION_CLOSED, str(error)) from error
         await asyncio.sleep(0)
+
+
+def _schema_of(tool: Any) -> dict[str, Any] | None:
+    """What *tool* takes; None when that is too long, or nested too deep, for a model."""
+    try:
+        schema: dict[str, Any] = _cleaned(tool.input_schema)
+        return schema if len(json.dumps(schema)) <= MAX_SCHEMA else None
+    except RecursionError:
+        return None
 
 
 def _cleaned(value: Any) -> Any:

@@ -31,6 +31,10 @@ CLOSE_TIMEOUT = 10.0
 """Seconds for a server to end by itself, and then to be killed."""
 
 
+class NotSentError(Exception):
+    """The server ended before a call was sent to it: the next one may take it."""
+
+
 class _Life:
     """One life of a server, from its start to its end; the task that leads it does everything with it."""
 
@@ -45,7 +49,10 @@ class _Life:
     def put(self, tool: str, arguments: Mapping[str, Any]) -> asyncio.Future[ToolResult]:
         """Have a call made; cancelling the future ends it."""
         future: asyncio.Future[ToolResult] = asyncio.get_running_loop().create_future()
-        self._calls.put_nowait((tool, arguments, future))
+        if self.is_over:
+            future.set_exception(NotSentError())
+        else:
+            self._calls.put_nowait((tool, arguments, future))
         return future
 
     def end(self) -> None:
@@ -78,7 +85,7 @@ class _Life:
             while not self._calls.empty():
                 call = self._calls.get_nowait()
                 if call is not None and not call[2].done():
-                    call[2].set_exception(failure)
+                    call[2].set_exception(NotSentError())
 
     async def _serve(self, session: Session) -> None:
         running: set[asyncio.Task[None]] = set()
@@ -161,9 +168,13 @@ class SharedServer:
         Raises:
             ToolFailed: The call failed, or the server cannot be opened (again).
         """
-        life = await self._open()
-        await self._tools_of(life)
-        return await life.put(tool, arguments)
+        while True:  # ends: each round is a restart, and those are bounded
+            life = await self._open()
+            await self._tools_of(life)
+            try:
+                return await life.put(tool, arguments)
+            except NotSentError:
+                logger.debug("MCP server {} ended before a call of {} was sent", self._server.name, tool)
 
     async def close(self) -> None:
         """End it."""

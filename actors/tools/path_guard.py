@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _ALWAYS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 _WALKS = os.open in os.supports_dir_fd
 
+REPOSITORIES = frozenset({".git", ".hg"})
 LONGEST = 4096
 """Characters of a path; what is longer only takes time."""
 LONGEST_SHOWN = 200
@@ -58,11 +59,13 @@ class PathGuard:
         limited: Further allowed paths, each with sets of paths of which everyone must allow it as well: what a child
             was granted below its parents' paths may lead elsewhere by a link.
         also: Other guards that must allow it, too.
+        kind: The capability that grants it, for errors.
     """
 
     allowed_paths: tuple[str, ...]
     limited: tuple[tuple[str, Limits], ...] = ()
     also: tuple[PathGuard, ...] = ()
+    kind: str = field(default="", compare=False)
 
     @classmethod
     def of(cls, agent: Agent[Any], *kinds: type[FileRead] | type[FileWrite]) -> PathGuard:
@@ -71,7 +74,7 @@ class PathGuard:
         grants = [grant for grant in agent.manifest.capabilities if isinstance(grant, kind)]
         free = tuple(path for grant in grants if not grant.limits for path in grant.allowed_paths)
         limited = tuple((path, grant.limits) for grant in grants if grant.limits for path in grant.allowed_paths)
-        return cls(free, limited, tuple(cls.of(agent, other) for other in others))
+        return cls(free, limited, tuple(cls.of(agent, other) for other in others), kind().type)
 
     def resolve(self, path: str) -> str:
         """Where *path* leads: absolute, without ``..`` and links. It need not exist.
@@ -113,7 +116,7 @@ class PathGuard:
         folder, name = os.path.split(resolved)
         if not name or path.endswith(("/", os.sep)):
             raise ToolFailed(f"{shown(path)} is a folder")
-        if ".git" in PurePath(resolved).parts:
+        if any(part.casefold().rstrip(". ") in REPOSITORIES for part in PurePath(resolved).parts):
             raise ToolFailed(f"{shown(path)} belongs to a git repository's own files, which are not written to")
         opened = None
         try:
@@ -152,7 +155,8 @@ class PathGuard:
 
     def _in_words(self) -> str:
         own = ", ".join([*self.allowed_paths, *(path for path, _ in self.limited)]) or "none"
-        return "; and ".join([own, *(guard._in_words() for guard in self.also)])  # noqa: SLF001
+        own = f"{self.kind}: {own}" if self.also or self.kind == "file_write" else own
+        return "; and ".join([own, *(f"{guard.kind}: {guard._in_words()}" for guard in self.also)])  # noqa: SLF001
 
     def _root_of(self, resolved: str) -> str | None:
         """The outermost allowed path that *resolved* is below; None when there is none."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 CHUNK = 65_536
 GLANCE = 0.05
 """Seconds between looks at a process whose end cannot be waited for together with its output (no ``pidfd``)."""
+LAST_CHARACTERS = 1_000
+"""So much of what it wrote last stands in the error of a process that was killed at its timeout."""
 LAST_WORDS = 1.0
 """Seconds that the output may stay open after the process was killed: who left its group may still hold it."""
 
@@ -61,7 +63,7 @@ def run_process(
         timeout: Seconds.
         cwd: Its working folder.
         env: Its whole environment; None: that of this process.
-        max_output_bytes: So much of each of its two outputs is kept; the rest is read and dropped.
+        max_output_bytes: So much of each of its two outputs is kept, of its beginning and its end; the rest is dropped.
     Raises:
         ToolFailed: It could not be started, or ran longer than *timeout*.
         Cancelled: The call was cancelled; the process is dead.
@@ -99,7 +101,7 @@ def run_process(
     if not is_dead:
         raise ToolFailed(f"{argv[0]} could not be killed: it runs as another user")
     if run.is_late:
-        raise ToolFailed(f"{argv[0]} ran longer than {timeout} s and was killed")
+        raise ToolFailed(f"{argv[0]} ran longer than {timeout} s and was killed{run.last_words()}")
     code = None if run.is_lost else process.returncode
     return ProcessResult(code, run.text_of(process.stdout), run.text_of(process.stderr), run.truncated)
 
@@ -111,11 +113,9 @@ class _Run:
         self, process: subprocess.Popen[bytes], cancel: CancelToken, timeout: float | None, limit: int
     ) -> None:
         self._process = process
-        self._limit = limit
         self._end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
-        self._kept: dict[IO[bytes] | None, bytearray] = {process.stdout: bytearray(), process.stderr: bytearray()}
+        self._kept = {process.stdout: _Kept(limit), process.stderr: _Kept(limit)}
         self._killed = False
-        self.truncated = False
         self.is_late = False
         self.is_lost = False
         self._lock = threading.Lock()
@@ -150,7 +150,16 @@ class _Run:
                 os.write(self._rope, b"!")
 
     def text_of(self, pipe: IO[bytes] | None) -> str:
-        return self._kept[pipe].decode(errors="replace")
+        return self._kept[pipe].text()
+
+    @property
+    def truncated(self) -> bool:
+        return any(kept.left_out for kept in self._kept.values())
+
+    def last_words(self) -> str:
+        """What it wrote last, for an error."""
+        texts = [kept.text()[-LAST_CHARACTERS:] for kept in self._kept.values()]
+        return "".join(f"; its {name}: …{text}" for name, text in zip(("output", "errors"), texts, strict=True) if text)
 
     def to_the_end(self) -> None:
         """Read until both outputs are closed and the process has ended; kill what is left when that takes too long."""
@@ -193,11 +202,31 @@ class _Run:
 
     def _read(self, pipe: IO[bytes]) -> bool:
         data = os.read(pipe.fileno(), CHUNK)
-        kept = self._kept[pipe]
-        room = self._limit - len(kept)
-        self.truncated = self.truncated or len(data) > room
-        kept += data[: max(0, room)]
+        self._kept[pipe].add(data)
         return bool(data)
+
+
+class _Kept:
+    """The beginning and the end of an output, each half of what may be kept."""
+
+    def __init__(self, limit: int) -> None:
+        self._half = limit // 2
+        self._head = bytearray()
+        self._tail = bytearray()
+        self.left_out = 0
+
+    def add(self, data: bytes) -> None:
+        room = self._half - len(self._head)
+        self._head += data[:room]
+        self._tail += data[max(0, room) :]
+        too_much = len(self._tail) - self._half
+        if too_much > 0:
+            self.left_out += too_much
+            del self._tail[:too_much]
+
+    def text(self) -> str:
+        gap = f"\n[{self.left_out:,} bytes left out]\n".encode() if self.left_out else b""
+        return (self._head + gap + self._tail).decode(errors="replace")
 
 
 def _reap(process: subprocess.Popen[bytes]) -> bool:

@@ -33,6 +33,14 @@ except ImportError:  # Windows
 MAX_OUTPUT_BYTES = 50_000
 """So much of each output is shown to the model."""
 MAX_SECONDS = 600
+# Git runs what the configuration of a repository names. It finds that in any folder that looks like a bare repository:
+# an agent that may write files could make one.
+OF_GIT = {
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "safe.bareRepository",
+    "GIT_CONFIG_VALUE_0": "explicit",
+    "GIT_TERMINAL_PROMPT": "0",
+}
 
 Word = Annotated[str, Field(max_length=20_000)]
 
@@ -42,7 +50,7 @@ def shell_tool(
     hand_on: Sequence[str] = (),
     env: Mapping[str, str] | None = None,
     max_output_bytes: int = MAX_OUTPUT_BYTES,
-    timeout: float = MAX_SECONDS,
+    longest: float = MAX_SECONDS,
     name: str = "run_command",
 ) -> FunctionTool[..., ToolResult]:
     """Make the tool that runs commands.
@@ -59,14 +67,14 @@ def shell_tool(
         hand_on: Names of further variables of this process's environment that the command gets.
         env: Further variables.
         max_output_bytes: So much of each of its two outputs reaches the model.
-        timeout: The most seconds of a call.
+        longest: The most seconds of a call.
         name: The tool's name.
     """
 
     def run_command(
         command: Annotated[list[Word], Field(min_length=1, max_length=1000)],
-        folder: str = ".",
-        seconds: Annotated[float, Field(gt=0, le=MAX_SECONDS)] = 60.0,
+        cwd: str = ".",
+        timeout: Annotated[float, Field(gt=0, le=MAX_SECONDS)] = 60.0,
         *,
         agent: Agent[Any],
         cancel: CancelToken,
@@ -75,29 +83,29 @@ def shell_tool(
 
         Args:
             command: The program and its arguments, each by itself: ["git", "log", "README.md"].
-            folder: Where it runs; another one than the working directory must be one that you may read.
-            seconds: How long it may take.
+            cwd: The folder in which it runs; another one than the working directory must be one that you may read.
+            timeout: Seconds that it may take.
         """
         grants = [grant for grant in agent.manifest.capabilities if isinstance(grant, Shell)]
         items = [item for grant in grants for item in grant.allowed_commands]
         refused = None if EVERYTHING in items else refusal(items, command)
         if refused is not None:
             raise ToolFailed(refused)
-        environment = {**handed_on(hand_on), **(env or {})}
+        environment = {**handed_on(hand_on), **OF_GIT, **(env or {})}
         program = _program(command[0], environment.get("PATH", os.defpath))
-        with _working_folder(agent, folder) as cwd:
+        with _working_folder(agent, cwd) as place:
             result = run_process(
                 [program, *command[1:]],
                 cancel=cancel,
-                timeout=min(seconds, timeout),
-                cwd=cwd,
+                timeout=min(timeout, longest),
+                cwd=place,
                 env=environment,
                 max_output_bytes=max_output_bytes,
             )
         return ToolResult(_report(result), is_error=result.code != 0)
 
     # The call's own bound comes first: it can say how long the program has run.
-    return tool(run_command, capability=Shell(), timeout=timeout + 5, name=name)
+    return tool(run_command, capability=Shell(), timeout=longest + 5, name=name)
 
 
 run_command = shell_tool()

@@ -200,8 +200,9 @@ def tool(
         name: The name for the model; the function's own if None.
         isolation: ``process`` calls it in a new process, which is killed at the timeout and at a cancel, with all that
             it started: for code that cannot be stopped otherwise, or may crash. The function stands at the top of a
-            module, what it takes and returns is data, and it gets neither ``cancel`` nor ``agent``. Needs the extra
-            ``process``; a call takes some tenths of a second more.
+            module, what it takes and returns is data, and it gets neither ``cancel`` nor ``agent``. The module is
+            imported anew there, also a main program, which so needs its ``if __name__ == "__main__":``. Needs the
+            extra ``process``; a call takes some tenths of a second more.
         repeatable: A call with the same arguments as before is no sign of a loop: it waits, or looks at what changes.
     Raises:
         TypeError: The signature cannot be shown to a model (``*args``, a type that JSON cannot hold), or the function

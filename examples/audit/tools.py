@@ -1,6 +1,6 @@
 """What an agent of this folder can do with a Python file, besides reading it.
 
-``read_file`` of the library does the reading, so an agent measures only what its ``file_read`` capability
+``read_text`` of the library does the reading, so an agent measures only what its ``file_read`` capability
 allows. Whatever is wrong with a file is a ``ToolFailed``: the model, or the policy, is told why.
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 from measure import Measures, measure
 
 from actors import Agent, FileRead, ToolFailed, tool
-from actors.tools.files import read_file
+from actors.tools.files import read_text
 
 
 @tool(capability=FileRead())
@@ -49,7 +49,7 @@ def worst_functions(path: str, limit: int = 5, *, agent: Agent[Any]) -> list[dic
 
 def measured(path: str, agent: Agent[Any]) -> Measures:
     """Read and measure *path*."""
-    source = read_file(path, agent=agent)  # a tool stays callable
+    source = read_text(path, agent=agent)
     try:
         return measure(source.removeprefix("\ufeff"))
     except SyntaxError as error:

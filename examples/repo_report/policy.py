@@ -37,7 +37,7 @@ def writer(manifest: AgentManifest) -> FunctionDriver:
 
 
 def analyse(request: CompletionRequest) -> CompletionResponse | str:
-    """Look at everything at once, then note and tell it, then end."""
+    """Look at everything at once, then note it, then tell it, then end."""
     job, results = job_of(request), results_of(request)
     folder = job["folder"]
     below = "*" if folder == "." else "**/*"
@@ -45,19 +45,17 @@ def analyse(request: CompletionRequest) -> CompletionResponse | str:
         return calls(
             request,
             find_files={"pattern": below, "path": folder},
-            grep_files={"text": r"\b(TODO|FIXME)\b", "path": folder, "glob": below, "regex": True},
+            grep_files={"pattern": r"\b(TODO|FIXME)\b", "path": folder, "glob": below, "regex": True},
             run_command={"command": ["git", "log", "--oneline", "--max-count=5", "--", folder]},
             **{"history.authors": {"folder": folder}},
             read_file={"path": f"{folder}/README.md", "limit": 20},
         )
-    if "send_message" not in results:
-        found = finding(folder, results)
+    found = finding(folder, results)
+    if "memory_remember" not in results:  # before the message: who has heard of it may recall it
         note = f"{folder} has {found['files']} files and {len(found['todos'])} open points. {found['about']}"
-        return calls(
-            request,
-            memory_remember={"content": note},
-            send_message={"to": job["writer"], "content": json.dumps(found)},
-        )
+        return calls(request, memory_remember={"content": note})
+    if "send_message" not in results:
+        return calls(request, send_message={"to": job["writer"], "content": json.dumps(found)})
     return f"{folder}: told the writer"
 
 
@@ -92,7 +90,7 @@ def write(request: CompletionRequest) -> CompletionResponse | str:
     job, results = job_of(request), results_of(request)
     heard = [json.loads(text) for text in heard_in(request)]
     if len(heard) < job["analysts"] and not gave_up(results):
-        return calls(request, wait_for_message={"seconds": 120})
+        return calls(request, wait_for_message={"timeout": 120})
     if "memory_recall_shared" not in results:
         return calls(request, memory_recall_shared={"query": "files open points", "limit": 50})
     if "write_file" not in results:

@@ -19,6 +19,7 @@ from .conftest import LIMIT, START, environment, lines_of
 from .test_chat import _own_terminal, read_until
 
 CAREFUL = """
+from actors import Agent, AgentManifest, SpawnConfig
 from actors import CompletionResponse, FunctionDriver, StopReason, ToolCall, ToolResultMessage, tool
 
 @tool
@@ -37,6 +38,11 @@ def answer(request):
 
 def make(manifest):
     return FunctionDriver(answer)
+
+class Parent(Agent):
+    def run(self, query):
+        child = AgentManifest(name="child", tools=["careful:shout"], model={"driver": "careful:make"})
+        return self.spawn(SpawnConfig(child, query)).result().text
 """
 MANIFEST = """
 name = "careful"
@@ -203,3 +209,51 @@ def test_always_means_this_tool_and_no_pattern() -> None:
     assert not approver._is_approved("r.delete")
     assert approver._is_approved("read_file")
     approver.__exit__()
+
+
+@pytest.mark.parametrize(("option", "made_calls"), [((), []), (("--approve", "shout"), ["hello"])])
+def test_children_of_an_agent_without_a_model_are_answered(
+    careful: Any, cli: Any, folder: Path, option: tuple[str, ...], made_calls: list[str]
+) -> None:
+    """Their parent makes no completion, and they wait all the same."""
+    (folder / "parent.toml").write_text(
+        'name = "parent"\nagent = "careful:Parent"\n[approval]\ntools = ["*"]\n[[capabilities]]\ntype = "spawn"\n'
+        "max_depth = 1\n"
+    )
+    assert cli("run", "parent.toml", "--prompt", "hello", *option).exit_code == 0
+    assert made(folder) == made_calls
+
+
+def test_a_rule_that_fits_no_tool_is_a_problem(careful: Any, cli: Any, folder: Path) -> None:
+    """A typo would switch approval off; old transports are named, too."""
+    text = MANIFEST.format(more="").replace('tools = ["shout"]', 'tools = ["shuot", "sh*", "server.x"]')
+    servers = '[[mcp_servers]]\nname = "server"\ntransport = "sse"\nurl = "http://127.0.0.1/"\n'
+    (folder / "typo.toml").write_text('privacy = "private"\n' + text)
+    result = cli("validate", "typo.toml")
+    assert result.exit_code == 2
+    assert "approval.tools.0: 'shuot' is none of the tools (shout)" in result.stderr
+    assert "approval.tools.2" in result.stderr
+    assert "approval.tools.1" not in result.stderr
+    (folder / "old.toml").write_text('privacy = "private"\n' + text.replace("shuot", "shout") + servers)
+    result = cli("validate", "old.toml")
+    assert "mcp_servers.0.transport: sse is not supported; use http or stdio" in result.stderr
+    assert "approval.tools" not in result.stderr
+
+
+def test_memory_tools_have_a_memory(folder: Path, cli: Any) -> None:
+    """On the command line, too; who has no such tool begins afresh each time."""
+    (folder / "noting.py").write_text(
+        "from actors import CompletionResponse, FunctionDriver, StopReason, ToolCall, ToolResultMessage\n"
+        "def answer(request):\n"
+        "    told = [m.content for m in request.messages if isinstance(m, ToolResultMessage)]\n"
+        "    if told:\n        return told[-1]\n"
+        "    call = ToolCall('c', 'memory_set', {'key': 'k', 'value': 1})\n"
+        "    return CompletionResponse('', StopReason.TOOL_USE, (call,))\n"
+        "def make(manifest):\n    return FunctionDriver(answer)\n"
+    )
+    (folder / "noting.toml").write_text(
+        'name = "noting"\ntools = ["actors.tools.memory_tools:memory_set"]\nmodel = { driver = "noting:make" }\n'
+    )
+    cli("run", "noting.toml", "--prompt", "x", "--out", "out.jsonl")
+    assert lines_of(folder / "out.jsonl")[0]["result"] == "stored under 'k'"
+    assert "stored under 'k'" in cli("chat", "noting.toml", stdin="x\n").stdout

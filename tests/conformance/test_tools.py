@@ -76,7 +76,7 @@ class TestGrepFiles(OfFiles):
         return grep_files
 
     def input(self) -> Mapping[str, Any]:
-        return {"text": "two", "path": "."}
+        return {"pattern": "two", "path": "."}
 
 
 class TestWriteFile(OfFiles):
@@ -186,7 +186,7 @@ class TestSpawnAgent(OfAgents):
         return agents.spawn_agent
 
     def input(self) -> Mapping[str, Any]:
-        return {"task": "Think.", "seconds": 5}
+        return {"task": "Think.", "timeout": 5}
 
     def test_a_good_call_succeeds(self) -> None:
         """It needs a model that answers both; tested with the tool."""

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from actors import ToolFailed, tool
+from actors import ToolFailed, needs_approval, tool
 
 
 @tool(isolation="process", timeout=60)
@@ -60,3 +60,12 @@ def forks() -> str:
 def leaves() -> int:
     """Leave a child behind."""
     return subprocess.Popen([sys.executable, "-c", "import threading; threading.Event().wait()"]).pid
+
+
+@tool(isolation="process", timeout=30)
+def careful(text: str) -> str:
+    """Say it loud."""
+    return text.upper()
+
+
+careful = needs_approval(careful)  # type: ignore[assignment]

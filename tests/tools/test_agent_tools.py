@@ -141,9 +141,9 @@ def test_a_child_that_takes_too_long_is_ended() -> None:
     """By its own time, not by that of the tool."""
 
     def child(request: CompletionRequest, turn: int) -> CompletionResponse:
-        return asks(("wait_for_message", {"seconds": 60}))
+        return asks(("wait_for_message", {"timeout": 60}))
 
-    outcome = run(by_query(lead=once(("spawn_agent", {"task": "child", "seconds": 0.1})), child=child), "lead")
+    outcome = run(by_query(lead=once(("spawn_agent", {"task": "child", "timeout": 0.1})), child=child), "lead")
     (text,) = results(outcome)
     assert re.match(r"error: agent 2 \(helper\) timed_out", text)
 
@@ -154,7 +154,7 @@ def test_a_cancelled_parent_takes_its_child_along() -> None:
 
     def child(request: CompletionRequest, turn: int) -> CompletionResponse:
         started.set()
-        return asks(("wait_for_message", {"seconds": 60}))
+        return asks(("wait_for_message", {"timeout": 60}))
 
     driver = by_query(lead=once(("spawn_agent", {"task": "child"})), child=child)
     with AgentPool(driver, max_concurrent=1, tools=ToolRegistry(AGENT_TOOLS)) as pool:
@@ -173,7 +173,7 @@ def test_two_agents_talk() -> None:
 
     def ping(request: CompletionRequest, turn: int) -> CompletionResponse | str:
         if turn == 0:
-            return asks(("wait_for_message", {"seconds": 10}))
+            return asks(("wait_for_message", {"timeout": 10}))
         if turn == 1:
             sender = re.search(r"id (\d+)", last_results(request)[0])
             assert sender is not None
@@ -185,7 +185,7 @@ def test_two_agents_talk() -> None:
             return asks(("list_agents", {}))
         if turn == 1:
             (other,) = json.loads(last_results(request)[0])["agents"]
-            return asks(("send_message", {"to": other["id"], "content": "ping"}), ("wait_for_message", {"seconds": 10}))
+            return asks(("send_message", {"to": other["id"], "content": "ping"}), ("wait_for_message", {"timeout": 10}))
         return last_results(request)[1]
 
     with AgentPool(
@@ -211,7 +211,7 @@ def test_messages_to_nobody_and_to_a_full_inbox() -> None:
 
 def test_waits_at_the_same_time_get_a_message_each() -> None:
     """Two calls of one answer."""
-    driver = by_query(lead=once(("wait_for_message", {"seconds": 10}), ("wait_for_message", {"seconds": 10})))
+    driver = by_query(lead=once(("wait_for_message", {"timeout": 10}), ("wait_for_message", {"timeout": 10})))
     with AgentPool(driver, tools=ToolRegistry(AGENT_TOOLS)) as pool:
         handle = pool.spawn(SpawnConfig(manifest(TALK), "lead"))
         for text in ("one", "two"):
@@ -230,7 +230,7 @@ def test_waiting_again_and_again_is_no_loop() -> None:
     """The same call ten times, each made; any other tool is blocked at its third, and ends the turn at its fourth."""
 
     def patient(request: CompletionRequest, turn: int) -> CompletionResponse | str:
-        return asks(("wait_for_message", {"seconds": 0})) if turn < 10 else "done"
+        return asks(("wait_for_message", {"timeout": 0})) if turn < 10 else "done"
 
     outcome = run(by_query(lead=patient), "lead", TALK)
     assert outcome.unwrap().text == "done"
@@ -240,7 +240,7 @@ def test_waiting_again_and_again_is_no_loop() -> None:
 
 def test_no_message_in_time_is_an_error() -> None:
     """And no hang."""
-    assert results(run(by_query(lead=once(("wait_for_message", {"seconds": 0}))), "lead", TALK)) == [
+    assert results(run(by_query(lead=once(("wait_for_message", {"timeout": 0}))), "lead", TALK)) == [
         "error: no message came within 0 s"
     ]
 

@@ -216,7 +216,8 @@ def test_an_edit_replaces_the_exact_piece(home: Path) -> None:
     assert use(edit_file, path="in/note.txt", old="one", new="1") == "replaced 1 place in in/note.txt"
     with pytest.raises(ToolFailed, match="stands 2 times"):
         use(edit_file, path="in/note.txt", old="two", new="2")
-    assert use(edit_file, path="in/note.txt", old="two", new="2", all=True) == "replaced 2 places in in/note.txt"
+    told = use(edit_file, path="in/note.txt", old="two", new="2", replace_all=True)
+    assert told == "replaced 2 places in in/note.txt"
     assert (home / "in/note.txt").read_text() == "1 2 2\n"
 
 
@@ -228,7 +229,7 @@ def test_an_edit_replaces_the_exact_piece(home: Path) -> None:
         ({"old": "one", "new": "one"}, "the same"),
         ({"old": "one", "new": "\ud800"}, "half a character"),
         ({"path": "in/none.txt", "old": "a", "new": "b"}, "there is no file"),
-        ({"old": "o", "new": "x" * MAX_FILE_BYTES, "all": True}, "more than the"),
+        ({"old": "o", "new": "x" * MAX_FILE_BYTES, "replace_all": True}, "more than the"),
     ],
 )
 def test_a_bad_edit_changes_nothing(home: Path, arguments: dict[str, Any], problem: str) -> None:
@@ -370,3 +371,16 @@ def test_the_granted_folder_itself_is_made(home: Path) -> None:
     assert (home / "in/later/a/b.txt").read_text() == "x"
     with pytest.raises(ToolFailed, match="is a folder"):
         use(write_file, path="in/sub/", content="x")
+
+
+def test_other_spellings_of_git_are_git(home: Path) -> None:
+    """Some file systems do not tell them apart."""
+    for path in ("in/.GIT/config", "in/.git /config", "in/.Git./x", "in/.hg/hgrc"):
+        with pytest.raises(ToolFailed, match="git repository's own files"):
+            use(write_file, path=path, content="x")
+
+
+def test_an_edit_without_the_right_to_read_says_which_is_missing(home: Path) -> None:
+    """Both are named."""
+    with pytest.raises(ToolFailed, match=r"not in allowed_paths \(file_write: in; and file_read: none\)"):
+        use(edit_file, agent(read=()), path="in/note.txt", old="one", new="1")

@@ -114,14 +114,35 @@ def test_a_file_that_is_not_utf8(tree: Path, data: bytes, text: str) -> None:
         _use(read_file, path="x")
 
 
-def test_a_file_that_is_too_large(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limit itself is read, one byte more is refused."""
-    monkeypatch.setattr(files, "MAX_FILE_BYTES", 10)
-    (tree / "x").write_bytes(b"a" * 10)
-    assert _use(read_file, path="x") == "a" * 10
-    (tree / "x").write_bytes(b"a" * 11)
-    with pytest.raises(ToolFailed, match="larger than 10 bytes"):
-        _use(read_file, path="x")
+def test_a_long_file_comes_in_parts(tree: Path) -> None:
+    """Whole lines, as many as can be shown, and where to go on; a huge one as well."""
+    line = "x" * 99 + "\n"
+    (tree / "long").write_text(line * 1_001)
+    text = _use(read_file, path="long")
+    assert text == line * 500 + "\n[cut at line 501; read on with offset=500]"
+    assert _use(read_file, path="long", offset=1_000) == line
+    assert _use(read_file, path="long", offset=998, limit=2) == line * 2
+    with open(tree / "huge", "wb") as file:
+        file.truncate(1 << 40)
+        file.write(b"first\nsecond\n")
+    assert _use(read_file, path="huge", limit=2) == "first\nsecond\n"
+
+
+def test_a_line_that_is_too_long_is_cut(tree: Path) -> None:
+    """The next one can be read."""
+    (tree / "wide").write_text("é" * 100_000 + "\nnext\n")
+    text = _use(read_file, path="wide")
+    assert text.startswith("é" * 25_000)
+    assert text.endswith("[cut at the middle of line 1, which is too long; read on with offset=1]")
+    assert _use(read_file, path="wide", offset=1) == "next\n"
+
+
+def test_a_cancel_ends_a_long_read(tree: Path) -> None:
+    """Also when it only skips."""
+    token = CancelToken()
+    token.cancel("enough")
+    with pytest.raises(Cancelled):
+        read_file.execute({"path": "a.py", "offset": 10**9}, cancel=token, agent=_agent())
 
 
 def test_only_regular_files_are_read(tree: Path) -> None:

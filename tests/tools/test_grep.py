@@ -36,7 +36,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def look(text: str, **arguments: Any) -> str:
     by: Any = SimpleNamespace(manifest=SimpleNamespace(capabilities=(FileRead(allowed_paths=("in",)),)))
-    result = grep_files.execute({"text": text, "path": "in", **arguments}, cancel=CancelToken(), agent=by)
+    result = grep_files.execute({"pattern": text, "path": "in", **arguments}, cancel=CancelToken(), agent=by)
     assert not result.is_error, result.content
     return str(result.content)
 
@@ -125,7 +125,8 @@ def test_what_is_no_text_is_passed_over(tree: Path) -> None:
     (tree / "in/binary").write_bytes(b"hello\0")
     (tree / "in/huge").write_bytes(b"hello\n" * (MAX_FILE_BYTES // 6 + 1))
     (tree / "in/latin").write_bytes("hello é\n".encode("latin-1"))
-    assert look("hello", glob="*") == "latin:1:hello \ufffd"
+    passed_over = "[passed over: 2 files that are larger than 2,000,000 bytes, no text, or not readable]"
+    assert look("hello", glob="*") == f"latin:1:hello \ufffd\n{passed_over}"
     with pytest.raises(ToolFailed, match="no text, or too large"):
         look("hello", path="in/binary")
 
@@ -146,7 +147,7 @@ def test_a_cancel_ends_it(tree: Path) -> None:
     token.cancel("enough")
     by: Any = SimpleNamespace(manifest=SimpleNamespace(capabilities=(FileRead(allowed_paths=("in",)),)))
     with pytest.raises(Cancelled):
-        grep_files.execute({"text": "x", "path": "in"}, cancel=token, agent=by)
+        grep_files.execute({"pattern": "x", "path": "in"}, cancel=token, agent=by)
 
 
 @pytest.mark.parametrize("glob", ["../*", "", "/"])

@@ -116,6 +116,12 @@ def test_in_a_pool_the_model_gets_an_error(tmp_path: Path) -> None:
     assert all(has_ended(int(pid)) for pid in (tmp_path / "pids").read_text().split())
 
 
+def test_one_that_needs_approval_is_found_by_its_process() -> None:
+    """Under its name stands the wrapper then, which is callable as the function is."""
+    assert call(isolated.careful, text="hi").content == "HI"
+    assert isolated.careful("hi") == "HI"  # type: ignore[operator]
+
+
 def test_only_the_process_itself_answers() -> None:
     """Not a fork of it."""
     assert [call(isolated.forks).content for _ in range(3)] == ["parent"] * 3

@@ -176,7 +176,7 @@ def http_server(tmp_path: Path) -> Iterator[Callable[[], str]]:
 
 
 def test_a_server_by_streamable_http(servers: McpServers, http_server: Callable[[], str]) -> None:
-    """The same tools; when it is started anew, calls get through again."""
+    """The same tools; when it is started anew, and knows no session of before, calls get through again."""
     server = {"name": "adder", "transport": "http", "url": http_server()}
     add = tools(servers, server, privacy="private")["adder.add"]
     assert call(add, a=1, b=2).content == "3"
@@ -243,6 +243,29 @@ def test_its_environment_is_cleared_but_for_a_list(servers: McpServers, monkeypa
     monkeypatch.setenv("SECRET_TOKEN", "x")
     assert "SECRET_TOKEN" not in call(tools(servers, rogue())["rogue.env"]).content
     assert "SECRET_TOKEN" in call(tools(servers, rogue(env=["SECRET_TOKEN"]))["rogue.env"]).content
+
+
+@pytest.mark.parametrize("name", ["*", "a.b", "a b", "", "x" * 65])
+def test_a_name_that_is_a_pattern_or_breaks_others_is_refused(name: str) -> None:
+    """It stands before the dot of its tools, and in grants and approvals."""
+    with pytest.raises(ManifestError, match=r"mcp_servers.0.name: must be 1 to 64 of"):
+        manifest({**rogue(), "name": name}, grants=(Mcp(server="x"),))
+
+
+def test_a_child_brings_no_server_of_its_own(lives: Path) -> None:
+    """Under a name that its parent was granted it would start another program."""
+    parent = manifest(rogue())
+    child = manifest(rogue(), rogue("babbles", lives) | {"name": "other"}, grants=(Mcp(server="rogue"),))
+    assert [server.name for server in child.narrowed(parent).mcp_servers] == ["rogue"]
+    changed = manifest(rogue("babbles", lives))
+    assert changed.narrowed(parent).mcp_servers == ()
+
+
+def test_other_bounds_share_the_same_server(servers: McpServers, lives: Path) -> None:
+    """What is started is one program, whatever each agent waits for."""
+    tools(servers, rogue(lives=lives, timeout=1))
+    tools(servers, rogue(lives=lives, timeout=2, start_timeout=3))
+    assert len(pids(lives)) == 1
 
 
 def test_two_servers_of_one_name_are_refused() -> None:

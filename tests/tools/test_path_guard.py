@@ -261,7 +261,7 @@ def test_both_kinds_must_allow_it(tree: Path) -> None:
     grants = (FileWrite(allowed_paths=(".",)), FileRead(allowed_paths=("in",)))
     guard = PathGuard.of(SimpleNamespace(manifest=SimpleNamespace(capabilities=grants)), FileWrite, FileRead)  # type: ignore[arg-type]
     assert _read(guard, "in/file") == "inside"
-    with pytest.raises(ToolFailed, match=r"not in allowed_paths \(.; and in\)"):
+    with pytest.raises(ToolFailed, match=r"not in allowed_paths \(file_write: .; and file_read: in\)"):
         guard.open("out/file")
 
 

@@ -55,10 +55,10 @@ def family(monkeypatch: pytest.MonkeyPatch) -> Any:
     real = room._Run._read
 
     def read(self: Any, pipe: Any) -> bool:
-        before = len(self._kept[pipe])
+        before = len(self._kept[pipe].text())
         more = real(self, pipe)
-        line = bytes(self._kept[pipe])
-        if len(line) > before and line.endswith(b"\n"):
+        line = self._kept[pipe].text()
+        if len(line) > before and line.endswith("\n"):
             seen.extend(int(word) for word in line.split())
             told.set()
         return more
@@ -93,10 +93,14 @@ def test_it_runs_where_and_with_what_it_is_told(tmp_path: Any) -> None:
 
 def test_an_output_flood_is_cut_and_does_not_block() -> None:
     """All of it is read, so that the process goes on; the limit holds for each output."""
-    text = "import sys; sys.stdout.write('x' * 3_000_000); sys.stderr.write('y' * 10)"
+    text = "import sys; sys.stdout.write('a' * 1_000_000 + 'z' * 1_000_000); sys.stderr.write('y' * 10)"
     result = run_process([PYTHON, "-c", text], cancel=CancelToken(), max_output_bytes=1000)
-    assert (result.stdout, result.stderr, result.code) == ("x" * 1000, "y" * 10, 0)
+    assert result.stdout == "a" * 500 + "\n[1,999,000 bytes left out]\n" + "z" * 500
+    assert (result.stderr, result.code) == ("y" * 10, 0)
     assert result.truncated
+    with pytest.raises(ToolFailed, match=r"was killed; its output: …half done"):
+        waits = "import threading; print('half done', end='', flush=True); threading.Event().wait()"
+        run_process([PYTHON, "-c", waits], cancel=CancelToken(), timeout=1)
 
 
 def test_bytes_that_are_no_text_are_replaced() -> None:
@@ -135,7 +139,7 @@ def test_a_timeout_kills_the_whole_family(family: Any, eventually: Any, monkeypa
     real = room._Run._is_over_time
 
     def over(run: Any) -> bool:
-        if any(b"\n" in text for text in run._kept.values()) and not run._killed:
+        if any("\n" in kept.text() for kept in run._kept.values()) and not run._killed:
             run._end = 0.0
         return real(run)
 

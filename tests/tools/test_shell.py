@@ -88,6 +88,15 @@ def test_what_it_refuses(command: list[str], named: str) -> None:
     assert GIT_LOG[0] in text
 
 
+def test_an_option_before_a_word_belongs_to_the_words() -> None:
+    """As people write it."""
+    items = ("python -m pytest -q", "git -C sub log")
+    assert refusal(items, ["python", "-m", "pytest", "tests", "-q"]) is None
+    assert refusal(items, ["git", "-C", "sub", "log", "README.md"]) is None
+    for command in (["python", "pytest", "-m"], ["python", "-m", "pip"], ["git", "-C", "other", "log"], ["git", "log"]):
+        assert refusal(items, command) is not None
+
+
 def test_one_of_several_items_must_allow_all() -> None:
     """Their options do not add up."""
     items = ("git log --oneline", "git log --stat")
@@ -117,6 +126,8 @@ def test_an_item_that_is_no_command_is_refused_in_the_manifest(item: str) -> Non
         ("git log", "*", False),
         ("*", "git log --anything", True),
         ("git", "gitk", False),
+        ("git log", "git log -p file", False),
+        ("git log -p", "git log -p file", True),
     ],
 )
 def test_a_child_gets_no_more_than_its_parent(parent: str, child: str, covered: bool) -> None:
@@ -169,11 +180,11 @@ def test_it_runs_where_it_is_told(home: Path) -> None:
     """In a folder that the agent may read, or in the working directory."""
     where = (PY, "-c", "import os; print(os.getcwd())")
     assert run(*where).content.endswith(f"\n{home}\n")
-    assert run(*where, folder="sub").content.endswith(f"\n{home / 'sub'}\n")
+    assert run(*where, cwd="sub").content.endswith(f"\n{home / 'sub'}\n")
     (home / "sub/link").symlink_to("/")
     for folder in ("..", "/", "sub/link", "sub/none", "nul\0"):
         with pytest.raises(ToolFailed):
-            run(*where, folder=folder)
+            run(*where, cwd=folder)
 
 
 def test_a_program_in_the_current_folder_is_not_found(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,8 +204,8 @@ def test_a_program_in_the_current_folder_is_not_found(home: Path, monkeypatch: p
     [
         {"command": []},
         {"command": "git log"},
-        {"command": ["true"], "seconds": 0},
-        {"command": ["true"], "seconds": 1e9},
+        {"command": ["true"], "timeout": 0},
+        {"command": ["true"], "timeout": 1e9},
         {"command": ["x"] * 1001},
         {"command": ["true"], "shell": True},
     ],
@@ -221,6 +232,29 @@ def test_a_flood_of_output_is_cut(home: Path) -> None:
     assert len(result.content) < 1200
 
 
+@pytest.mark.parametrize("attack", ["fsmonitor", "uploadpack"])
+def test_git_runs_nothing_from_a_repository_that_an_agent_has_made(home: Path, attack: str) -> None:
+    """A folder with a few files is a bare repository for git, and its configuration names programs."""
+    bare = home / "sub/y"
+    for name in ("objects/k", "refs/heads"):
+        (bare / name).mkdir(parents=True)
+    (bare / "HEAD").write_text("ref: refs/heads/main\n")
+    program = f"touch {home}/pwned; false"
+    config = f'[core]\nrepositoryformatversion = 0\nbare = false\nworktree = .\nfsmonitor = "{program}"\n'
+    if attack == "uploadpack":
+        (bare / "refs/heads/main").write_text("1" * 40 + "\n")
+        config = (
+            "[core]\nrepositoryformatversion = 1\n[extensions]\npartialClone = origin\n"
+            f'[remote "origin"]\nurl = {bare}\nuploadpack = "{program}"\npromisor = true\n'
+        )
+    (bare / "config").write_text(config)
+    verb = "status" if attack == "fsmonitor" else "log"
+    result = run("git", verb, allowed=("git",), cwd="sub/y")
+    assert result.is_error
+    assert "bare repository" in result.content
+    assert not (home / "pwned").exists()
+
+
 def has_ended(pid: int) -> bool:
     """Wait for the end of a process that was killed."""
     try:
@@ -242,7 +276,7 @@ def test_its_time_runs_out_for_its_children_too(home: Path) -> None:
         "time.sleep(60)\n"
     )
     with pytest.raises(ToolFailed, match=r"ran longer than 0.5 s and was killed"):
-        run(PY, "-c", family, seconds=0.5)
+        run(PY, "-c", family, timeout=0.5)
     assert has_ended(int((home / "pid").read_text()))
 
 
