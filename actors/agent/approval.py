@@ -11,6 +11,10 @@ from .ports import Tool, ToolResult
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ..core.cancel import CancelToken
+    from .capability import Capability
+    from .ports import ToolDefinition
+
 
 class ApprovalDefault(StrEnum):
     """What holds when nobody answers in time."""
@@ -63,6 +67,27 @@ class _Approved:
             raise AttributeError(name)
         return getattr(self._tool, name)
 
+    # What makes it a tool stands here by name: since 3.12 a protocol asks no __getattr__.
+
+    @property
+    def name(self) -> str:
+        return self._tool.name
+
+    @property
+    def definition(self) -> ToolDefinition:
+        return self._tool.definition
+
+    @property
+    def required_capability(self) -> Capability | None:
+        return self._tool.required_capability
+
+    @property
+    def timeout(self) -> float | None:
+        return self._tool.timeout
+
+    def execute(self, input: Mapping[str, Any], *, cancel: CancelToken, agent: Any) -> ToolResult:  # noqa: A002
+        return self._tool.execute(input, cancel=cancel, agent=agent)
+
     @property
     def approval(self) -> ApprovalRule:
         inner = getattr(self._tool, "approval", None)
@@ -83,8 +108,7 @@ def needs_approval(
     """
     if isinstance(tool, type) or not isinstance(tool, Tool):
         raise TypeError(f"not a tool: {tool!r}; put @tool above the function")
-    wrapped: Any = _Approved(tool, ApprovalRule(timeout, ApprovalDefault(default)))
-    return wrapped  # type: ignore[no-any-return]  # it has all that the tool has
+    return _Approved(tool, ApprovalRule(timeout, ApprovalDefault(default)))
 
 
 def check(tool: Tool, input: Mapping[str, Any]) -> ToolResult | None:  # noqa: A002 - the port's name

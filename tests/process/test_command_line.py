@@ -23,8 +23,7 @@ from actors import Agent
 class Wait(Agent):
     def run(self, query):
         if "wait" in query:
-            os.write(1, b"waiting\\n")
-            self.sleep(600)
+            os.write(1, b"waiting\\n") and self.sleep(600)  # on one line: a stack that is taken between shows it, too
         if "deaf" in query:
             self.cancel_token.on_cancel(lambda: os.write(1, b"told\\n"))
             os.write(1, b"waiting\\n")

@@ -265,13 +265,16 @@ def test_both_kinds_must_allow_it(tree: Path) -> None:
         guard.open("out/file")
 
 
-def test_a_chain_of_links_is_too_long(tree: Path) -> None:
-    """An error that says so."""
+def test_a_long_chain_of_links_is_resolved_or_refused(tree: Path) -> None:
+    """Before 3.12 Python follows it by recursion; it is not to come out."""
     (tree / "in/l0").symlink_to(tree / "in/file")
     for number in range(1, 1500):
         (tree / f"in/l{number}").symlink_to(tree / f"in/l{number - 1}")
-    with pytest.raises(ToolFailed, match=r"too many links|Too many levels|cannot open"):
-        PathGuard(("in",)).open("in/l1499")
+    try:
+        text = _read(PathGuard(("in",)), "in/l1499")
+    except ToolFailed as error:
+        text = str(error)
+    assert text == "inside" or "too many links" in text or "Too many levels" in text
 
 
 def test_an_error_shows_a_long_name_in_part(tree: Path) -> None:
