@@ -10,8 +10,10 @@ import typer
 from rich.console import Console
 
 from . import questions
+from .compare import compare as compare_runs
 from .machine import facts
-from .report import Report, save, show
+from .peers import Peers
+from .report import Report, drawn, save, show
 from .size import Size
 
 WIDTH = 140
@@ -19,9 +21,18 @@ WIDTH = 140
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
-Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Benchmarks, in the order to run them.")]
+Names = Annotated[
+    list[str], typer.Argument(metavar="NAME...", help="Benchmarks, in the order to run them; all = every one but soak.")
+]
 Quick = Annotated[bool, typer.Option("--quick", help="A first look: fewer and smaller.")]
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there, too.")]
+PeerNames = Annotated[
+    list[str] | None,
+    typer.Option("--peers", metavar="NAME", help="Only next to this one; may be repeated, or several with commas."),
+]
+Plots = Annotated[Path | None, typer.Option("--plots", metavar="FOLDER", help="Draw the figures there, as PNG.")]
+Old = Annotated[Path, typer.Argument(metavar="OLD.json")]
+New = Annotated[Path, typer.Argument(metavar="NEW.json")]
 Minutes = Annotated[float, typer.Option(metavar="N", min=0, help="How long; the era that runs then is finished.")]
 Seed = Annotated[int | None, typer.Option(metavar="S", help="What is drawn; a violation names the one to repeat.")]
 
@@ -29,7 +40,7 @@ Seed = Annotated[int | None, typer.Option(metavar="S", help="What is drawn; a vi
 def main(words: list[str] | None = None) -> None:
     """Run the command line. A benchmark's name needs no command before it."""
     words = sys.argv[1:] if words is None else words
-    commands = {"list", "run", "soak"}
+    commands = {"list", "run", "soak", "compare"}
     if not words:
         words = ["list"]
     elif words[0] not in commands and words[0] not in ("-h", "--help"):
@@ -53,13 +64,29 @@ def list_all() -> None:
 
 
 @app.command()
-def run(names: Names, quick: Quick = False, json: Json = None) -> None:
+def run(names: Names, quick: Quick = False, json: Json = None, peers: PeerNames = None, plots: Plots = None) -> None:
     """Run benchmarks by name."""
+    if names == ["all"]:
+        names = [name for name in questions.NAMES if name != "soak"]
     unknown = [name for name in names if name not in questions.NAMES]
     if unknown:
         raise typer.BadParameter(f"no benchmark is named {', '.join(unknown)}; there are {', '.join(questions.NAMES)}")
+    try:
+        chosen = Peers.named(name for word in peers or () for name in word.split(",") if name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
     size = Size.QUICK if quick else Size.FULL
-    finish((questions.find(name).measure(size) for name in names), json)
+    finish((questions.find(name).measure(size, chosen) for name in names), json, plots)
+
+
+@app.command()
+def compare(old: Old, new: New) -> None:
+    """Show what has changed between two runs."""
+    try:
+        table = compare_runs(old, new)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    Console(width=None if sys.stdout.isatty() else WIDTH).print(drawn(table))
 
 
 @app.command()
@@ -71,7 +98,7 @@ def soak(minutes: Minutes = 1.0, seed: Seed = None, quick: Quick = False, json: 
     finish([endure(seconds=6.0 if quick else minutes * 60, seed=seed, watch=console)], json)
 
 
-def finish(reports: Iterable[Report], json: Path | None) -> None:
+def finish(reports: Iterable[Report], json: Path | None, plots: Path | None = None) -> None:
     """Show each report as it comes, save all, and end with 1 if one has problems."""
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     machine = facts()
@@ -82,6 +109,11 @@ def finish(reports: Iterable[Report], json: Path | None) -> None:
         done.append(report)
     if json is not None:
         save(done, machine, json)
+    if plots is not None:
+        from .plots import draw
+
+        for path in draw(done, plots):
+            console.print(f"drawn: {path}", style="dim", highlight=False)
     raise typer.Exit(1 if any(report.problems for report in done) else 0)
 
 

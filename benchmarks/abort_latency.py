@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from actors import Agent, AgentManifest, AgentPool, ScriptedDriver, SpawnConfig
 
 from .figures import Spread, ratios
+from .peers import Peers
 from .report import Cell, Report, Table
 from .size import Size
 from .turns import in_turn
@@ -150,7 +151,7 @@ def close_crowd(count: int) -> float:
     return time.perf_counter() - begin
 
 
-def measure(size: Size) -> Report:
+def measure(size: Size, peers: Peers | None = None) -> Report:  # noqa: ARG001 - its peers are always there
     """Find the answer."""
     load = WORKLOADS[size]
     count, crowd = load.agents, load.crowd

@@ -10,7 +10,12 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-SHOWN = ("pykka", "pydantic", "loguru")
+ROOT = Path(__file__).parents[1]
+"""Where a fresh Python finds the benchmarks."""
+SHOWN = (
+    *("pykka", "pydantic", "loguru"),
+    *("openai", "pydantic-ai-slim", "openai-agents", "autogen-core", "thespian"),
+)
 """Packages whose versions matter for the figures."""
 
 

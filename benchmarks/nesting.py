@@ -23,6 +23,7 @@ from actors import (
 )
 
 from .figures import Spread, ratios
+from .peers import Peers
 from .report import Cell, Report, Table
 from .size import Size
 from .turns import in_turn
@@ -112,7 +113,7 @@ def timed(run: Callable[[], None], runs: int) -> list[float]:
     return seconds
 
 
-def measure(size: Size) -> Report:
+def measure(size: Size, peers: Peers | None = None) -> Report:  # noqa: ARG001 - its peers are always there
     """Find the answer."""
     load = WORKLOADS[size]
     with AgentPool(FunctionDriver(decide), max_concurrent=1, tools=ToolRegistry([delegate])) as pool:

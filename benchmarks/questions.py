@@ -1,4 +1,4 @@
-"""The benchmarks by name. Each is a module with a ``QUESTION`` and a function ``measure(size) -> Report``."""
+"""The benchmarks by name. Each is a module with a ``QUESTION`` and a function ``measure(size, peers)``."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
+    from .peers import Peers
     from .report import Report
     from .size import Size
 
-NAMES = ("abort_latency", "stop_overshoot", "nesting", "ask_stop", "soak")
+NAMES = (
+    *("spawn_join", "llm_overhead", "actor_calls", "messages", "latency_hidden", "map_growth", "parked"),
+    *("http_throughput", "import_time"),
+    *("ping_pong", "counting", "fork_join", "banking", "bounded_buffer", "skynet"),
+    *("abort_latency", "stop_overshoot", "nesting", "ask_stop", "soak"),
+)
 
 
 class Question(Protocol):
@@ -17,7 +23,7 @@ class Question(Protocol):
 
     QUESTION: str
 
-    def measure(self, size: Size) -> Report:
+    def measure(self, size: Size, peers: Peers | None = None) -> Report:
         """Find the answer."""
 
 

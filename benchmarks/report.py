@@ -45,7 +45,7 @@ def show(report: Report, console: Console) -> None:
     """Print *report* for people."""
     console.print(f"\n[bold]{report.name}[/bold]: {report.question}", highlight=False)
     for table in report.tables:
-        console.print(_drawn(table))
+        console.print(drawn(table))
     for note in report.notes:
         console.print(note, style="dim", highlight=False, markup=False)
     for problem in report.problems:
@@ -58,15 +58,16 @@ def save(reports: Sequence[Report], machine: Mapping[str, Any], path: Path) -> N
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def _drawn(table: Table) -> RichTable:
+def drawn(table: Table) -> RichTable:
+    """*table* for people."""
     columns = list(dict.fromkeys(name for row in table.rows for name in row))
-    drawn = RichTable(title=table.title, title_justify="left")
+    picture = RichTable(title=table.title, title_justify="left")
     for column in columns:
         words = any(isinstance(row.get(column), str) for row in table.rows)
-        drawn.add_column(column, justify="left" if words else "right")
+        picture.add_column(column, justify="left" if words else "right")
     for row in table.rows:
-        drawn.add_row(*(_text(row.get(column)) for column in columns))
-    return drawn
+        picture.add_row(*(_text(row.get(column)) for column in columns))
+    return picture
 
 
 def _text(cell: Cell) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import abort_latency, questions, stop_overshoot
+from benchmarks import abort_latency, plots, questions, stop_overshoot
+from benchmarks.contest import contest
+from benchmarks.peers import PACKAGES, Peers
 from benchmarks.report import Report, Table
 from benchmarks.size import Size
 
@@ -22,7 +25,7 @@ MEASURES = [name for name in questions.NAMES if name != "soak"]  # that one has 
 def report(monkeypatch: pytest.MonkeyPatch) -> Report:
     """What the benchmark ``nesting`` answers, in place of a measurement."""
     answer = Report("nesting", "Does it?", [Table("a title", [{"case": "ours", "median ms": 1.5, "runs": None}])])
-    monkeypatch.setattr(questions.find("nesting"), "measure", lambda size: answer)
+    monkeypatch.setattr(questions.find("nesting"), "measure", lambda size, peers: answer)
     return answer
 
 
@@ -39,7 +42,7 @@ def test_runs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(abort_latency, "STILL", 0.005)
     monkeypatch.setattr(stop_overshoot, "TIMEOUT", 0.03)
     monkeypatch.setattr(stop_overshoot, "ABORT_TIMEOUT", 0.03)
-    found = questions.find(name).measure(Size.SMOKE)
+    found = questions.find(name).measure(Size.SMOKE, Peers())
     assert found.name == name
     assert found.question == questions.find(name).QUESTION
     assert not found.problems
@@ -76,7 +79,7 @@ def test_saves(report: Report, tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_problem_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A problem is shown, and the exit code is 1."""
     answer = Report("nesting", "Does it?", [], problems=["it [does] not"])
-    monkeypatch.setattr(questions.find("nesting"), "measure", lambda size: answer)
+    monkeypatch.setattr(questions.find("nesting"), "measure", lambda size, peers: answer)
     assert run("nesting") == 1
     assert "it [does] not" in capsys.readouterr().out
 
@@ -85,3 +88,70 @@ def test_unknown_name(capsys: pytest.CaptureFixture[str]) -> None:
     """A name that is none is bad usage, and nothing runs."""
     assert run("nesting", "nestling") == 2
     assert "nestling" in capsys.readouterr().err
+
+
+def test_all_runs_every_one_but_the_soak(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the order of the list."""
+    for name in MEASURES:
+        answer = Report(name, "Does it?", [])
+        monkeypatch.setattr(questions.find(name), "measure", lambda size, peers, answer=answer: answer)
+    assert run("all") == 0
+    out = capsys.readouterr().out
+    assert [line.partition(":")[0] for line in out.splitlines() if line.endswith("Does it?")] == MEASURES
+
+
+def test_peers_are_chosen_and_missed_ones_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By name; one that is not installed is skipped, and said so."""
+    monkeypatch.setitem(PACKAGES, "thespian", "no_such_package_anywhere")
+    peers = Peers()
+    assert peers.has("threads")
+    assert not peers.has("thespian")
+    assert peers.notes() == ["thespian was skipped: not installed (pip install 'actors[bench]')"]
+    assert peers.notes() == []
+    chosen = Peers.named(["pykka"])
+    assert (chosen.has("pykka"), chosen.has("threads")) == (True, False)
+    with pytest.raises(ValueError, match="no peer is named nobody"):
+        Peers.named(["nobody"])
+
+
+def test_a_peer_that_is_none_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing runs."""
+    assert run("nesting", "--peers", "pykka,nobody") == 2
+    assert "nobody" in capsys.readouterr().err
+
+
+def test_a_contest_has_ratios_of_each_turn() -> None:
+    """Ours by each peer, pair by pair."""
+    ours, peers = iter([9.0, 1.0, 2.0, 3.0]), iter([9.0, 2.0, 2.0, 2.0])
+    times, found = contest(
+        "t", {"ours": lambda: next(ours)}, {"peer": lambda: next(peers)}, repeats=3, scale=1, unit="s"
+    )
+    assert times.rows[0] == {
+        "case": "ours", "median s": 2.0, "p99 s": 3.0, "lowest s": 1.0, "highest s": 3.0, "repeats": 3,
+    }  # fmt: skip
+    assert found.rows == [{"case": "ours", "by peer": 1.0, "spread peer": "0.5 to 1.5"}]
+
+
+def test_two_runs_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Figure by figure; what only one of them has is left out."""
+    for name, value in (("old", 2.0), ("new", 3.0)):
+        rows = [{"case": "ours", "median us": value, name: 1}]
+        content = {"benchmarks": [{"name": "b", "tables": [{"title": "t", "rows": rows}]}]}
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    assert run("compare", str(tmp_path / "old.json"), str(tmp_path / "new.json")) == 0
+    out = capsys.readouterr().out
+    assert "median us" in out
+    assert "1.5" in out
+    (tmp_path / "bad.json").write_text("[]")
+    assert run("compare", str(tmp_path / "bad.json"), str(tmp_path / "new.json")) == 2
+    assert "no file of figures" in capsys.readouterr().err
+
+
+def test_plots_need_their_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its absence names the command; with it there is a picture for each report that has bars."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r"pip install 'actors\[bench\]'"):
+        plots.draw([], tmp_path)
+    rows = [{"case": "actors", "median us": 1.0, "lowest us": 0.5, "highest us": 2.0}]
+    assert plots._bars(Table("t", rows)) == [("actors", 1.0, 0.5, 2.0, "us")]
+    assert plots._bars(Table("t", [{"case": "actors", "by pykka": 1.0}])) == []

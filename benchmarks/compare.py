@@ -1,0 +1,60 @@
+"""What has changed between two runs: the same figures side by side."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from .report import Cell, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+KEYS = ("case", "waiting in", "agents", "", "after")
+"""Columns that name a row."""
+
+
+def compare(old: Path, new: Path) -> Table:
+    """A row for each figure that both runs have, and how the new one is by the old one.
+
+    Raises:
+        ValueError: One of them is no file of figures.
+    """
+    before, after = dict(_figures(_load(old))), dict(_figures(_load(new)))
+    rows: list[dict[str, Cell]] = []
+    for place, value in after.items():
+        earlier = before.get(place)
+        if earlier is not None:
+            name, table, row, column = place
+            rows.append(
+                {
+                    "benchmark": name,
+                    "table": table,
+                    "row": row,
+                    "figure": column,
+                    "old": earlier,
+                    "new": value,
+                    "new by old": value / earlier if earlier else None,
+                }
+            )
+    return Table(f"{new} by {old}: compare only runs of one machine", rows)
+
+
+def _load(path: Path) -> Any:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        content["benchmarks"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path} is no file of figures: {error}") from error
+    return content
+
+
+def _figures(content: Any) -> Iterator[tuple[tuple[str, str, str, str], float]]:
+    for benchmark in content["benchmarks"]:
+        for table in benchmark["tables"]:
+            for row in table["rows"]:
+                name = " ".join(str(row[key]) for key in KEYS if key in row)
+                for column, value in row.items():
+                    if column not in KEYS and isinstance(value, int | float) and not isinstance(value, bool):
+                        yield (benchmark["name"], table["title"], name, column), float(value)

@@ -1,0 +1,63 @@
+"""What one would use instead: which of it is installed, and which was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PACKAGES = {
+    "pykka": "pykka",
+    "threads": "concurrent.futures",
+    "asyncio": "asyncio",
+    "pydantic-ai": "pydantic_ai",
+    "openai-agents": "agents",
+    "autogen-core": "autogen_core",
+    "thespian": "thespian",
+}
+"""Peer -> the module that it is imported as."""
+
+
+@dataclass(slots=True)
+class Peers:
+    """The peers of one run.
+
+    Args:
+        wanted: Their names; None are all.
+        skipped: Who was looked for in vain, so that the report can say it.
+    """
+
+    wanted: frozenset[str] | None = None
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def named(cls, names: Iterable[str]) -> Peers:
+        """Those of *names*; without any, all.
+
+        Raises:
+            ValueError: There is none of that name.
+        """
+        wanted = frozenset(names)
+        unknown = sorted(wanted - set(PACKAGES))
+        if unknown:
+            raise ValueError(f"no peer is named {', '.join(unknown)}; there are {', '.join(PACKAGES)}")
+        return cls(wanted or None)
+
+    def has(self, name: str) -> bool:
+        """Is *name* asked for, and installed?"""
+        if self.wanted is not None and name not in self.wanted:
+            self.skipped[name] = "not asked for"
+        elif find_spec(PACKAGES[name].partition(".")[0]) is None:
+            self.skipped[name] = "not installed (pip install 'actors[bench]')"
+        else:
+            return True
+        return False
+
+    def notes(self) -> list[str]:
+        """A line for each that was skipped; the next question begins anew."""
+        told = [f"{name} was skipped: {why}" for name, why in self.skipped.items()]
+        self.skipped.clear()
+        return told
