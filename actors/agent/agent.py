@@ -159,7 +159,7 @@ class Agent(AgentActor, Generic[T]):
             InboxFull: No room in time.
             InboxClosed: The receiver ended while this agent waited.
         """
-        message = AgentMessage(self._cell.id, to, content)
+        message = AgentMessage.between(self._cell.id, to, content)
         self._cell.steps += 1
         supervisor = self._cell.supervisor
         if self._cell.outcome is not None:  # it was abandoned: what it does now must reach nobody

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import ContextOverflow
 from .ports import AssistantMessage, ToolResultMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from .ports import CompletionRequest, Message, ToolDefinition
+
+T = TypeVar("T")
 
 CHARACTERS_PER_TOKEN = 4
 """A rough mean of today's tokenizers for English text."""
@@ -19,6 +21,10 @@ TOKENS_PER_MESSAGE = 4
 """What a message costs beside its text."""
 KEEP = 2
 """How many messages stay at least."""
+
+
+_as_json = json.JSONEncoder(default=repr).encode
+"""Made once: ``json.dumps`` makes an encoder for each call that has options."""
 
 
 def estimate_text(text: str) -> int:
@@ -35,7 +41,7 @@ def estimate(message: Message) -> int:
     if isinstance(message, AssistantMessage):
         for call in message.tool_calls:
             tokens += TOKENS_PER_MESSAGE + estimate_text(call.name)
-            tokens += estimate_text(json.dumps(call.input, default=repr))
+            tokens += estimate_text(_as_json(call.input))
     return tokens
 
 
@@ -55,6 +61,15 @@ class ContextWindow:
 
     def __init__(self, window: int, max_tokens: int) -> None:
         self.available = window - min(max_tokens, window // 4)
+        # What was estimated, by identity, with the object itself so that its id stays its own: a conversation comes
+        # back at each turn of its loop, longer by a message or two.
+        self._known: dict[int, tuple[object, int]] = {}
+
+    def _once(self, thing: T, estimate: Callable[[T], int]) -> int:
+        known = self._known.get(id(thing))
+        if known is None:
+            known = self._known[id(thing)] = thing, estimate(thing)
+        return known[1]
 
     def fit(
         self,
@@ -75,8 +90,8 @@ class ContextWindow:
         Raises:
             ContextOverflow: What must stay does not fit.
         """
-        fixed = estimate_text(system or "") + sum(_estimate_tool(tool) for tool in tools)
-        units = _units(messages)
+        fixed = estimate_text(system or "") + sum(self._once(tool, _estimate_tool) for tool in tools)
+        units = self._units(messages)
         required = fixed + sum(tokens for _, tokens in units)
         count = len(messages)
         kept: list[list[Message]] = []
@@ -91,24 +106,23 @@ class ContextWindow:
             raise ContextOverflow(required, self.available)
         return [message for unit in kept for message in unit]
 
+    def _units(self, messages: Sequence[Message]) -> list[tuple[list[Message], int]]:
+        """What stays or goes together: an assistant's calls with their results, any other message alone."""
+        units: list[tuple[list[Message], int]] = []
+        open_calls: set[str] = set()
+        for message in messages:
+            tokens = self._once(message, estimate)
+            if isinstance(message, ToolResultMessage):
+                if message.tool_call_id in open_calls and units:
+                    units[-1] = ([*units[-1][0], message], units[-1][1] + tokens)
+                continue  # a result without its call never stays
+            open_calls = set()
+            if isinstance(message, AssistantMessage):
+                open_calls = {call.id for call in message.tool_calls}
+            units.append(([message], tokens))
+        return units
+
 
 def _estimate_tool(tool: ToolDefinition) -> int:
-    text = tool.name + tool.description + json.dumps(tool.input_schema, default=repr)
+    text = tool.name + tool.description + _as_json(tool.input_schema)
     return TOKENS_PER_MESSAGE + estimate_text(text)
-
-
-def _units(messages: Sequence[Message]) -> list[tuple[list[Message], int]]:
-    """What stays or goes together: an assistant's calls with their results, any other message alone."""
-    units: list[tuple[list[Message], int]] = []
-    open_calls: set[str] = set()
-    for message in messages:
-        tokens = estimate(message)
-        if isinstance(message, ToolResultMessage):
-            if message.tool_call_id in open_calls and units:
-                units[-1] = ([*units[-1][0], message], units[-1][1] + tokens)
-            continue  # a result without its call never stays
-        open_calls = set()
-        if isinstance(message, AssistantMessage):
-            open_calls = {call.id for call in message.tool_calls}
-        units.append(([message], tokens))
-    return units

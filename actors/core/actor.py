@@ -35,6 +35,15 @@ SUPERVISED = RestartPolicy(max_restarts=3, window=60.0, backoff=Backoff())
 ActorT = TypeVar("ActorT", bound="Actor")
 
 
+# The rest is the user's, whatever it is.
+PYKKAS_OWN = (
+    pykka.messages._ActorStop,  # noqa: SLF001
+    pykka.messages.ProxyCall,
+    pykka.messages.ProxyGetAttr,
+    pykka.messages.ProxySetAttr,
+)
+
+
 class Actor(pykka.ThreadingActor):
     """A long-lived actor that handles messages, one at a time. Subclass it and define ``on_receive``.
 
@@ -108,6 +117,8 @@ class Actor(pykka.ThreadingActor):
 
     def handle(self, message: Any) -> Any:
         """Handle one message: a user's, or one of Pykka's own."""
+        if not isinstance(message, PYKKAS_OWN):
+            return self.on_receive(message)
         if isinstance(message, pykka.messages._ActorStop):  # noqa: SLF001
             return self.stop()
         return self._handle_receive(message)

@@ -19,7 +19,7 @@ from .crash import crashed
 from .dead_letter import DeadLetterReason, DeadLetters
 from .future import ReplyFuture
 from .janitor import janitor
-from .mailbox import Mailbox, MailboxClosed
+from .mailbox import NOTHING, Mailbox, MailboxClosed
 from .member import Member, enter, leave
 from .waiter import Waiter
 
@@ -235,7 +235,8 @@ class ActorCell(Member):
 
     def next_envelope(self) -> Envelope | None:
         """What arrives next; None when there was something else to do."""
-        envelope: Envelope = self.mailbox.get()
+        taken: Any = self.mailbox.take()
+        envelope: Envelope = self.mailbox.get() if taken is NOTHING else taken
         return envelope
 
     def _handle(self, envelope: Envelope) -> bool:
@@ -244,8 +245,22 @@ class ActorCell(Member):
             if not envelope.answer(self.actor.handle):
                 self._bury(envelope.message, DeadLetterReason.ASK_EXPIRED)
             return True
+        try:
+            self.actor.handle(envelope.message)
+        except BaseException:  # noqa: BLE001 - reported, and it ends only this actor
+            failures = [self._failure()]
+        else:
+            return True
+        return self._recover(envelope, failures)
+
+    def _recover(self, envelope: Envelope, failures: list[Any]) -> bool:
+        """Go on after a handler has failed; False when that ends the actor.
+
+        The failure is taken out of *failures*: no frame below holds it while a new actor is made.
+        """
+        failure = failures.pop()
         tries = 0
-        while (failure := self._try(partial(self.actor.handle, envelope.message))) is not None:
+        while failure is not None:
             tries += 1
             self._report(failure[1])
             delay = self._restart_delay(tries)
@@ -262,18 +277,23 @@ class ActorCell(Member):
             if not self._renew(delay):
                 self._bury(envelope.message, DeadLetterReason.RECEIVER_ENDED)
                 return False
+            failure = self._try(partial(self.actor.handle, envelope.message))
         return True
 
     def _try(self, work: Callable[[], object]) -> Any:
         """Call what the user wrote; the ``exc_info`` of a failure, or None."""
         try:
             work()
-        except Cancelled:
-            # Its own cancel is seen by the loop; that of somebody else is a failure like any other.
-            return None if self.token.cancelled else sys.exc_info()
         except BaseException:  # noqa: BLE001 - reported, and it ends only this actor
-            return sys.exc_info()
+            return self._failure()
         return None
+
+    def _failure(self) -> Any:
+        """The ``exc_info`` of what is being handled; None for its own cancel, which the loop sees. That of somebody
+        else is a failure like any other.
+        """
+        info = sys.exc_info()
+        return None if isinstance(info[1], Cancelled) and self.token.cancelled else info
 
     def _fail(self, failure: Any) -> None:
         """Let the actor that crashed clean up; its ``on_stop`` is not called any more."""

@@ -8,9 +8,8 @@ from enum import Enum, auto
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final
 
-from loguru import logger
-
 from .clock import SYSTEM_CLOCK
+from .log import labelled
 from .member import Member, enter
 from .state import AgentState
 from .turn import Step
@@ -68,7 +67,7 @@ class Branch(Member):
     def run(self, worker: Worker) -> bool:  # noqa: ARG002 - the form of a job
         """Do the work, on a worker's thread."""
         self.thread = threading.get_ident()
-        self._context.run(self._run)
+        self._context.run(labelled, self._cell.id, self._cell.spec.name, self._run)
         if self._cell.supervisor.is_forked:
             return False
         self._cell.steps += 1
@@ -79,9 +78,8 @@ class Branch(Member):
     def _run(self) -> None:
         enter(self)
         try:
-            with logger.contextualize(agent_id=self._cell.id, agent=self._cell.spec.name):
-                self.token.check()
-                self.result = self._job(self.token)
+            self.token.check()
+            self.result = self._job(self.token)
         except BaseException as error:  # noqa: BLE001 - handed to the agent's thread
             self.error = error
 
@@ -175,7 +173,8 @@ class Branches:
             self._await(cell, branches, waiter)
         finally:
             forget()
-            self._abandon(branches)
+            if not all(branch.done for branch in branches):
+                self._abandon(branches)
             self._end(cell)
         cell.token.check()
         return branches

@@ -8,7 +8,7 @@ import threading
 from ..errors import ForkedPoolError
 
 
-class _Mark:
+class Mark:
     """Which process this is, counted in forks."""
 
     def __init__(self) -> None:
@@ -20,15 +20,20 @@ class _Mark:
         self.generation += 1
 
 
-_mark: _Mark | None = None
+_mark: Mark | None = None
+
+
+def mark() -> Mark:
+    """The process's mark. Hot paths keep it, and look at its ``generation`` themselves."""
+    global _mark
+    if _mark is None:
+        _mark = Mark()
+    return _mark
 
 
 def generation() -> int:
     """The process's generation, to be kept by whatever owns threads."""
-    global _mark
-    if _mark is None:
-        _mark = _Mark()
-    return _mark.generation
+    return mark().generation
 
 
 class ProcessLock:

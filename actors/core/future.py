@@ -45,16 +45,18 @@ class ReplyFuture(pykka.Future[T]):
     callbacks and hooks run, outside it.
     """
 
+    # On the class: one is made for each ask, and most of this never changes.
+    _get_hook: Any = None  # Pykka's own
+    _done = False
+    _value: Any = None
+    _error: BaseException | None = None
+    _waiters: list[Waiter] | None = None
+    _callbacks: list[Callable[[ReplyFuture[T]], object]] | None = None
+    _sources: tuple[pykka.Future[Any], ...] = ()
+
     def __init__(self, target: Member | None = None) -> None:
-        super().__init__()
         self._lock = threading.Lock()
-        self._done = False
-        self._value: Any = None
-        self._error: BaseException | None = None
-        self._waiters: list[Waiter] | None = None
-        self._callbacks: list[Callable[[ReplyFuture[T]], object]] | None = None
         self._target = target
-        self._sources: tuple[pykka.Future[Any], ...] = ()
         self._generation = fork.generation()
 
     def __repr__(self) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from loguru import logger
-
 from ..errors import AgentError, Cancelled
 from .crash import crashed, report
 from .ending import Ending, stopped, without_locals
 from .event import AgentRestarted
+from .log import labelled
 from .member import enter
 from .outcome import AgentOutcome, AgentStatus
 from .restarts import Restarts
@@ -24,7 +23,9 @@ def live(cell: AgentCell) -> AgentOutcome[Any]:
     cell.thread = threading.get_ident()
     try:
         context = cell.context
-        return context.run(_live, cell) if context is not None else cell.stopped_outcome()
+        if context is None:
+            return cell.stopped_outcome()
+        return context.run(labelled, cell.id, cell.spec.name, _live, cell)
     except BaseException as error:  # noqa: BLE001 - a defect of ours must not lose an outcome
         report("the life of agent {} failed", cell.id)
         return cell.make_outcome(Ending(AgentStatus.CRASHED, error=crashed(error)))
@@ -32,17 +33,17 @@ def live(cell: AgentCell) -> AgentOutcome[Any]:
 
 def _live(cell: AgentCell) -> AgentOutcome[Any]:
     enter(cell)
-    with logger.contextualize(agent_id=cell.id, agent=cell.spec.name):
-        ending = _try_until_done(cell)
+    ending = _try_until_done(cell)
+    if cell.children:
         cell.end_children()
-        outcome = cell.make_outcome(ending)
-        if cell.actor is not None:
-            try:
-                cell.actor.on_end(outcome)
-            except BaseException:  # noqa: BLE001 - the outcome stands, whatever the cleanup does
-                report("on_end of agent {} failed; its outcome stands", cell.id)
-            cell.actor = None
-        return outcome
+    outcome = cell.make_outcome(ending)
+    if cell.actor is not None:
+        try:
+            cell.actor.on_end(outcome)
+        except BaseException:  # noqa: BLE001 - the outcome stands, whatever the cleanup does
+            report("on_end of agent {} failed; its outcome stands", cell.id)
+        cell.actor = None
+    return outcome
 
 
 def _try_until_done(cell: AgentCell) -> Ending:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import sys
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from loguru import logger
+from loguru import _logger, logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ResultT = TypeVar("ResultT")
 
 NAMESPACE = "actors"
+
+_extra: Any = getattr(_logger, "context", None)
 
 
 def log(level: str = "INFO") -> int:
@@ -24,3 +33,17 @@ def log(level: str = "INFO") -> int:
     logger.enable(NAMESPACE)
     # Without the values of variables: they may be secrets, and their repr anything.
     return logger.add(sys.stderr, level=level, diagnose=False)
+
+
+def labelled(agent_id: int, agent: str, fn: Callable[..., ResultT], *args: Any) -> ResultT:
+    """Call *fn* in a context of its own, in which every line of the log has the id and the name of its agent.
+
+    ``logger.contextualize`` takes the one lock of all loggers twice, which is much for an agent that logs nothing. A
+    context that ends with *fn* needs no reset, so the variable behind it is set; where it is not what it was, the long
+    way is taken.
+    """
+    if not isinstance(_extra, ContextVar):
+        with logger.contextualize(agent_id=agent_id, agent=agent):
+            return fn(*args)
+    _extra.set({**_extra.get(), "agent_id": agent_id, "agent": agent})
+    return fn(*args)

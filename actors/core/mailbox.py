@@ -24,6 +24,10 @@ class Put(Enum):
     CLOSED = auto()
 
 
+ACCEPTED: Final = Put.ACCEPTED
+"""By a name of the module: before 3.12 a member of an enum is looked up slowly."""
+
+
 class _Nothing(Enum):
     NOTHING = auto()
 
@@ -99,11 +103,13 @@ class Mailbox:
                 if self._capacity is not None and len(self._items) >= self._capacity:
                     return Put.FULL
                 self._items.append(item)
-                getter = self._next_getter()
+                if self._getters:  # as _next_getter: a call costs as much as all of this
+                    getter = self._getters[0]
+                    del self._getters[0]
         finally:
             if getter is not None:
                 getter.wake()
-        return Put.ACCEPTED
+        return ACCEPTED
 
     def put(self, item: Any, timeout: float | None = None, target: Node | None = None) -> Put:
         """Accept *item*, waiting for room at most *timeout* seconds (Pykka's inbox protocol: no bound).
@@ -113,6 +119,10 @@ class Mailbox:
         result = self.offer(item)
         if result is not Put.FULL or (timeout is not None and timeout <= 0):
             return result
+        return self.await_room(item, timeout, target)
+
+    def await_room(self, item: Any, timeout: float | None, target: Node | None) -> Put:
+        """The second half of :meth:`put`, for an offer that found no room."""
         with self._lock:
             putter = self._enqueue(item)
         if putter is None:

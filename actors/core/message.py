@@ -31,3 +31,19 @@ class AgentMessage(BaseModel):
                 raise TypeError(f"AgentMessage takes sender, to and content, got {len(args)} positional values")
             fields.update(zip(("sender", "to", "content"), args, strict=False))
         super().__init__(**fields)
+
+    @classmethod
+    def between(cls, sender: AgentId, to: AgentId, content: Any) -> AgentMessage:
+        """Make one without the checks, when both ids are whole numbers: they take longer than the rest of a send."""
+        if type(to) is not int or type(sender) is not int:
+            return cls(sender, to, content)
+        message = cls.__new__(cls)
+        keep = object.__setattr__
+        keep(message, "__dict__", {"sender": sender, "to": to, "content": content})
+        keep(message, "__pydantic_fields_set__", _FIELDS.copy())
+        keep(message, "__pydantic_extra__", None)
+        keep(message, "__pydantic_private__", None)
+        return message
+
+
+_FIELDS = {"sender", "to", "content"}

@@ -11,7 +11,7 @@ from ..errors import InboxFull
 from . import fork
 from .envelope import Envelope, PykkaActorDead, ask, ask_future
 from .future import PykkaAskTimeout, ReplyFuture
-from .mailbox import Put
+from .mailbox import ACCEPTED, Put
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,9 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         super().__init__(actor)
         self._cell = cell
         self._mailbox = cell.mailbox
-        self._generation = fork.generation()
+        self._offer = cell.mailbox.offer
+        self._mark = fork.mark()
+        self._generation = self._mark.generation
 
     def become(self, actor: A) -> None:
         """Refer to *actor*, which was started in place of the one before."""
@@ -72,8 +74,13 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         self._send(Envelope(message), timeout, self._cell if timeout is None else None)
 
     def _send(self, envelope: Envelope, timeout: float | None, target: Member | None = None) -> None:
-        fork.refuse_after_fork(self._generation)
-        result = self._mailbox.put(envelope, timeout, target)
+        if self._mark.generation != self._generation:
+            fork.refuse_after_fork(self._generation)
+        result = self._offer(envelope)
+        if result is ACCEPTED:
+            return
+        if result is Put.FULL and (timeout is None or timeout > 0):
+            result = self._mailbox.await_room(envelope, timeout, target)
         if result is Put.FULL:
             capacity = self._mailbox.capacity
             raise InboxFull(f"the mailbox of {self} is full ({capacity} messages)", envelope.message)

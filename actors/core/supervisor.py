@@ -175,7 +175,7 @@ class Supervisor(Actor):
                     # A worker with callbacks to call must not take the next agent: a slow one would hold it up.
                     if not acts.may_be_slow():
                         following = acts.starts.popleft() if acts.starts else None
-                        rested = following is None and self.crew.rest(worker)
+                        rested = following is None and not self.crew.has_reserved() and self.crew.rest(worker)
             if ended:
                 return following, rested
             cell.end_children()  # born at the last moment, by on_end or by a thread of the agent's own

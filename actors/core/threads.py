@@ -60,17 +60,31 @@ class Worker:
         self._gate.release()
 
     def _run(self) -> None:
+        crew, job = self._crew, self._fetch()
         try:
-            while (job := self._job) is not None:
-                self._job = None
+            while job is not None:
                 rested = self._do(job)
-                del job  # an idle worker keeps nothing alive
-                if self._crew.is_forked() or (not rested and not self._crew.rest(self)):
+                job = None  # an idle worker keeps nothing alive
+                if crew.is_forked():
                     return
+                if not rested:
+                    job = crew.take_over()
+                    if job is not None:
+                        continue
+                    if not crew.rest(self):
+                        return
                 self._gate.acquire()
+                job = self._fetch()
+                if job is not None:
+                    crew.wake_next()
         finally:
-            if not self._crew.is_forked():  # whose locks may be held for ever
-                self._crew.left(self)
+            if not crew.is_forked():  # whose locks may be held for ever
+                crew.left(self)
+
+    def _fetch(self) -> Job | None:
+        """What it was given; it keeps nothing of it."""
+        job, self._job = self._job, None
+        return job
 
     def _do(self, job: Job) -> bool:
         try:
@@ -83,11 +97,16 @@ class Worker:
 class Crew:
     """Starts jobs on idle workers, or on new ones.
 
+    An idle worker is reserved for its job at once, but workers are woken one after another: each wakes the next before
+    it begins. A worker that is done meanwhile takes such a job over, and the one that was reserved for it sleeps on. So
+    a burst of short jobs costs a wake or two, and not one each.
+
     Guarantees: a job starts or :meth:`start` raises; at most ``keep`` workers idle, the others end; after
     :meth:`close` idle workers end, busy ones end with their job, and no thread is started any more.
 
-    Locks: ``_lock`` guards ``_workers``, ``_leaving`` and ``_closing``. ``_idle`` changes by single list operations,
-    which are atomic.
+    Locks: ``_lock`` guards ``_workers``, ``_leaving`` and ``_closing``. ``_idle`` and ``_reserved`` change by single
+    operations, which are atomic. ``_waking`` is set with a worker in hand that is then woken, and who is woken clears
+    it, and only then looks for the next: what was reserved before somebody read it as set is seen by that one.
     """
 
     def __init__(self, name: str, keep: int) -> None:
@@ -97,6 +116,8 @@ class Crew:
         self._workers: set[Worker] = set()
         self._leaving: deque[Worker] = deque()  # done, but their threads may not have ended yet
         self._idle: list[Worker] = []
+        self._reserved: deque[tuple[Worker, Job]] = deque()
+        self._waking = False
         self._closing = False
         self._generation = fork.generation()
         self.keep = keep
@@ -116,7 +137,36 @@ class Crew:
         except IndexError:
             self._start_new(Worker(self, job))
         else:
-            worker.assign(job)
+            self._reserved.append((worker, job))
+            if not self._waking:
+                self._wake_one()
+
+    def _wake_one(self) -> None:
+        try:
+            worker, job = self._reserved.popleft()
+        except IndexError:  # somebody has taken it over
+            return
+        self._waking = True
+        worker.assign(job)
+
+    def wake_next(self) -> None:
+        """Who was woken wakes the next one."""
+        self._waking = False
+        self._wake_one()
+
+    def take_over(self) -> Job | None:
+        """A job whose worker still sleeps, for one that is awake; None when there is none."""
+        try:
+            worker, job = self._reserved.popleft()
+        except IndexError:
+            return None
+        if not self.rest(worker):
+            worker.assign(None)
+        return job
+
+    def has_reserved(self) -> bool:
+        """Is there a job whose worker still sleeps?"""
+        return bool(self._reserved)
 
     def _start_new(self, worker: Worker) -> None:
         with self._lock:

@@ -186,3 +186,14 @@ def test_whatever_is_left_out_the_rest_is_sound(conversation: tuple[list[Message
     asked = {one.id for message in kept if isinstance(message, AssistantMessage) for one in message.tool_calls}
     answered = {message.tool_call_id for message in kept if isinstance(message, ToolResultMessage)}
     assert answered == asked
+
+
+def test_what_was_estimated_once_is_right_the_next_time() -> None:
+    """A conversation that grows fits as it does into a window that has never seen it."""
+    window, messages = ContextWindow(60, 15), [user(10)]
+    tools = [ToolDefinition("t", "", {})]
+    for size in (10, 5, 15, 20, 10):
+        messages.append(user(size))
+        assert window.fit(messages, messages[0], tools=tools) == ContextWindow(60, 15).fit(
+            messages, messages[0], tools=tools
+        )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 import pytest
 from loguru import logger
 
-from actors.core.log import log
+from actors.core import log as log_module
+from actors.core.log import labelled, log
 
 PROGRAM = """
 import sys
@@ -64,3 +66,27 @@ def test_a_default_sink_that_was_removed_before_is_no_error() -> None:
     text = "from loguru import logger; import actors; logger.remove(); print(actors.log(), actors.log())"
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout.split() == ["1", "2"], "two sinks of ours, and no error"
+
+
+@pytest.mark.parametrize("variable", [True, False])
+def test_a_labelled_call_names_its_agent(
+    log_lines: list[str], monkeypatch: pytest.MonkeyPatch, *, variable: bool
+) -> None:
+    """Beside what is bound already; whether loguru keeps it where we know it or not."""
+    if not variable:
+        monkeypatch.setattr(log_module, "_extra", None)
+
+    def speak(word: str) -> str:
+        logger.info(word)
+        return word
+
+    with logger.contextualize(mine=1):
+        assert copy_context().run(labelled, 7, "reader", speak, "hello") == "hello"
+        logger.info("after")
+    assert any("hello {'mine': 1, 'agent_id': 7, 'agent': 'reader'}" in line for line in log_lines)
+    assert any("after {'mine': 1}" in line for line in log_lines)
+
+
+def test_the_variable_behind_the_log_is_where_we_know_it() -> None:
+    """Else every agent takes the long way, and nobody would notice."""
+    assert isinstance(log_module._extra, ContextVar)

@@ -57,3 +57,17 @@ def test_it_survives_a_pickle_round_trip(content: Any) -> None:
     """If what was put in does."""
     message = AgentMessage(1, 0, content)
     assert pickle.loads(pickle.dumps(message)) == message
+
+
+def test_the_short_way_makes_the_same() -> None:
+    """Equal, of equal hash where it has one, with the same fields set, and as strict about what is no id."""
+    short, long = AgentMessage.between(1, 2, "hello"), AgentMessage(1, 2, "hello")
+    assert short == long
+    assert hash(short) == hash(long)
+    assert short.model_fields_set == long.model_fields_set
+    assert short.model_dump_json() == long.model_dump_json()
+    assert pickle.loads(pickle.dumps(short)) == long
+    assert AgentMessage.between(1, 2, "other").model_fields_set is not short.model_fields_set
+    odd: Any = "two"
+    with pytest.raises(ValidationError):
+        AgentMessage.between(1, odd, "hello")

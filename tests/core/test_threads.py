@@ -139,6 +139,90 @@ def test_no_thread_can_be_started(crew: Crew, monkeypatch: pytest.MonkeyPatch) -
     assert crew.threads() == []
 
 
+# Bursts of jobs -------------------------------------------------------------------------------------------------
+
+
+def resting(crew: Crew, count: int, gates: Any, eventually: Any) -> None:
+    """Have *count* idle workers."""
+    waiting = [gates() for _ in range(count)]
+    for gate in waiting:
+        crew.start(job(gate.hold))
+    for gate in waiting:
+        gate.await_reached()
+        gate.open()
+    eventually(lambda: idle(crew) == count)
+
+
+def test_who_is_woken_wakes_the_next_before_its_own_job(crew: Crew, gates: Any, eventually: Any) -> None:
+    """So a job that never ends holds nobody up."""
+    resting(crew, 2, gates, eventually)
+    threads = set(crew.threads())
+    one, two = gates(), gates()
+    crew.start(job(one.hold))
+    crew.start(job(two.hold))
+    one.await_reached()
+    two.await_reached()
+    assert set(crew.threads()) == threads
+
+
+def test_a_worker_that_is_awake_takes_the_job_of_one_that_sleeps(
+    crew: Crew, gates: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sleeper rests on; nobody's job is lost or done twice."""
+    busy, held = gates(), []
+    crew.start(job(busy.hold))
+    busy.await_reached()
+    mine = crew.threads()[0]
+    resting(crew, 2, gates, eventually)
+    real = Worker.assign
+    monkeypatch.setattr(Worker, "assign", lambda worker, job: held.append((worker, job)))
+    ran: list[tuple[str, threading.Thread]] = []
+    for name in ("first", "second"):
+        crew.start(job(lambda name=name: ran.append((name, threading.current_thread()))))
+    assert len(held) == 1, "the second is woken by the first, and that has not run"
+    assert crew.has_reserved()
+    busy.open()
+    eventually(lambda: ran == [("second", mine)] and not crew.has_reserved())
+    monkeypatch.setattr(Worker, "assign", real)
+    real(*held[0])
+    eventually(lambda: [name for name, _ in ran] == ["second", "first"] and idle(crew) == 2)
+    assert len(crew.threads()) == 2
+
+
+def test_a_job_whose_worker_sleeps_is_done_also_when_the_crew_closes(
+    crew: Crew, gates: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its worker is idle no more, so closing does not end it; or another one takes the job, and it ends."""
+    resting(crew, 2, gates, eventually)
+    held: list[tuple[Worker, Any]] = []
+    real = Worker.assign
+    monkeypatch.setattr(Worker, "assign", lambda worker, job: held.append((worker, job)))
+    ran: list[str] = []
+    crew.start(job(lambda: ran.append("first")))
+    crew.start(job(lambda: ran.append("second")))
+    monkeypatch.setattr(Worker, "assign", real)
+    crew.close()
+    real(*held[0])
+    eventually(lambda: sorted(ran) == ["first", "second"] and crew.threads() == [])
+
+
+def test_many_short_jobs_each_run_once(crew: Crew, eventually: Any, in_thread: Any) -> None:
+    """Whoever brings them, and whoever does them."""
+    crew.keep = 8
+    count, rounds = 4, 500
+    ran: list[tuple[int, int]] = []
+
+    def bring(me: int) -> None:
+        for number in range(rounds):
+            crew.start(job(lambda number=number: ran.append((me, number))))
+
+    for bringing in [in_thread(bring, me) for me in range(count)]:
+        bringing.result(30)
+    eventually(lambda: len(ran) == count * rounds)
+    assert set(ran) == {(me, number) for me in range(count) for number in range(rounds)}
+    eventually(lambda: not crew.has_reserved() and idle(crew) == len(crew.threads()))
+
+
 # The end --------------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,56 @@
+"""The turn: one step at a time, whoever waits for it and how."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from actors.core import turn as turn_module
+from actors.core.turn import Turn
+
+
+@pytest.mark.parametrize("patience", [0, 1, 1_000_000])
+def test_who_finds_it_taken_gets_it_when_it_is_free(
+    patience: int, in_thread: Any, gate: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Standing in line from the start, after a while, or never."""
+    monkeypatch.setattr(turn_module, "PATIENCE", patience)
+    turn, order = Turn(), []
+
+    def first() -> None:
+        with turn:
+            gate.hold()
+            order.append("first")
+
+    def second() -> None:
+        order.append("asked")
+        with turn:
+            order.append("second")
+
+    holding = in_thread(first)
+    gate.await_reached()
+    waiting = in_thread(second)
+    eventually(lambda: order == ["asked"])
+    gate.open()
+    holding.result(10)
+    waiting.result(10)
+    assert order == ["asked", "first", "second"]
+    assert not turn.locked()
+
+
+def test_steps_of_many_threads_do_not_overlap(in_thread: Any) -> None:
+    """Whoever comes, at most one is inside."""
+    turn, inside, most = Turn(), 0, 0
+
+    def step() -> None:
+        nonlocal inside, most
+        for _ in range(300):
+            with turn:
+                inside += 1
+                most = max(most, inside)
+                inside -= 1
+
+    for stepping in [in_thread(step) for _ in range(6)]:
+        stepping.result(30)
+    assert (inside, most) == (0, 1)
