@@ -12,9 +12,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from actors import Agent, AgentManifest, AgentPool, ScriptedDriver, SpawnConfig
+from actors import Agent, AgentManifest, AgentPool, RateLimiter, ScriptedDriver, SpawnConfig
+from actors.drivers.openai import OpenAIDriver
 
 from .figures import Spread, ratios
+from .http_throughput import server
 from .peers import Peers
 from .report import Cell, Report, Table
 from .size import Size
@@ -71,14 +73,16 @@ class Sleeper(Agent[None]):
 class Waiting:
     """Agents of one pool that all wait, and the stamps of their ends."""
 
-    def __init__(self, pool: AgentPool, agent: type[Agent[Any]] | None, count: int) -> None:
+    def __init__(
+        self, pool: AgentPool, agent: type[Agent[Any]] | None, count: int, manifest: AgentManifest = MANIFEST
+    ) -> None:
         self.pool = pool
         self.ends: list[float] = []
         self._last = threading.Event()
         self._count = count
         arrived = threading.Semaphore(0)
         query: Any = "?" if agent is None else arrived
-        for handle in pool.fan_out([SpawnConfig(MANIFEST, query, agent=agent)] * count):
+        for handle in pool.fan_out([SpawnConfig(manifest, query, agent=agent)] * count):
             handle.add_done_callback(self._stamp)
         if agent is not None:
             for _ in range(count):
@@ -104,6 +108,19 @@ def abort_agents(agent: type[Agent[Any]] | None, count: int, *, slots: int) -> l
         waiting = Waiting(pool, agent, count)
         await_all(lambda: agent is not None or len(driver.requests) == count)
         return waiting.abort()
+
+
+def abort_callers(count: int) -> list[float]:
+    """Abort *count* agents, each with a request under way to a model on loopback."""
+    manifest = AgentManifest(name="waiting", privacy="private")
+    with server(BOUND, "tell") as (url, said):
+        driver = OpenAIDriver("slow", base_url=url, limiter=RateLimiter(), timeout=BOUND)
+        with AgentPool(driver, count, max_queued=None, max_live=count, abort_timeout=BOUND) as pool:
+            waiting = Waiting(pool, None, count, manifest)
+            for _ in range(count):
+                assert said.readline() == "asked\n", "the server has ended"
+            await_all(lambda: True)
+            return waiting.abort()
 
 
 def wake_threads(count: int) -> list[float]:
@@ -162,6 +179,7 @@ def measure(size: Size, peers: Peers | None = None) -> Report:  # noqa: ARG001 -
             "bare threads, again": lambda: wake_threads(count),
             "sleep": lambda: abort_agents(Sleeper, count, slots=count),
             "scripted driver": lambda: abort_agents(None, count, slots=count),
+            "driver with sockets": lambda: abort_callers(count),
         },
         repeats=load.repeats,
     )

@@ -8,7 +8,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from actors import AgentManifest, AgentPool, RateLimiter, SpawnConfig
 from actors.drivers.openai import OpenAIDriver
@@ -38,14 +38,14 @@ WORKLOADS = {Size.FULL: Workload(64, 0.2, 9), Size.QUICK: Workload(64, 0.2, 3), 
 
 
 @contextmanager
-def server(latency: float) -> Iterator[str]:
-    """A server in another process; its base URL."""
-    command = [sys.executable, "-m", "benchmarks.model_server", str(latency)]
+def server(latency: float, *words: str) -> Iterator[tuple[str, IO[str]]]:
+    """A server in another process: its base URL, and what it prints."""
+    command = [sys.executable, "-m", "benchmarks.model_server", str(latency), *words]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:  # noqa: S603
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1", process.stdout
         finally:
             process.stdin.close()
 
@@ -90,7 +90,7 @@ def by_client(url: str, count: int) -> float:
 def measure(size: Size, peers: Peers | None = None) -> Report:
     """Find the answer."""
     load, peers = WORKLOADS[size], peers or Peers()
-    with server(load.latency) as url:
+    with server(load.latency) as (url, _):
         tables = contest(
             f"{load.agents} calls at once, {load.latency:g} s each, milliseconds for all",
             {"actors": lambda: by_agents(url, load.agents)},

@@ -1,7 +1,7 @@
 """A model's server on loopback that thinks for a while and says one word.
 
-``python -m benchmarks.model_server SECONDS`` speaks as much of Chat Completions as is needed, prints its port, and ends
-when its input does.
+``python -m benchmarks.model_server SECONDS [tell]`` speaks as much of Chat Completions as is needed, prints its port
+(and, if it is to tell, a line for each request), and ends when its input does.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ANSWER = {
 }
 
 
-async def serve(latency: float) -> None:
+async def serve(latency: float, *, tells: bool) -> None:
     """Answer until the input ends."""
     body = json.dumps(ANSWER).encode()
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
@@ -32,10 +32,12 @@ async def serve(latency: float) -> None:
                 lines = request.decode("latin-1").lower().split("\r\n")
                 length = next(int(line.partition(":")[2]) for line in lines if line.startswith("content-length:"))
                 await reader.readexactly(length)
+                if tells:
+                    print("asked", flush=True)
                 await asyncio.sleep(latency)
                 writer.write(head + body)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # the client is done
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass  # the client is done, or we are
         finally:
             writer.close()
 
@@ -46,4 +48,4 @@ async def serve(latency: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(float(sys.argv[1])))
+    asyncio.run(serve(float(sys.argv[1]), tells=sys.argv[2:] == ["tell"]))

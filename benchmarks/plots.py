@@ -30,13 +30,15 @@ def draw(reports: Sequence[Report], folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []
     for report in reports:
-        tables = [table for table in report.tables if _bars(table)]
+        lines = [table for table in report.tables if len(_line(table)) > 1]
+        tables = lines or [table for table in report.tables if _bars(table)]
         if not tables:
             continue
-        figure = Figure(figsize=(9, 0.9 + sum(0.5 + 0.32 * len(_bars(table)) for table in tables)))
+        heights = [2.4 if lines else 0.5 + 0.32 * len(_bars(table)) for table in tables]
+        figure = Figure(figsize=(9, 0.9 + sum(heights)))
         axes = figure.subplots(len(tables), 1, squeeze=False)[:, 0]
         for axis, table in zip(axes, tables, strict=True):
-            _draw(axis, table)
+            (_draw_line if lines else _draw)(axis, table)
         figure.suptitle(report.question, fontsize=11)
         figure.tight_layout()
         path = folder / f"{report.name}.png"
@@ -58,6 +60,42 @@ def _bars(table: Table) -> list[tuple[str, float, float, float, str]]:
         low, high = row.get(f"lowest {unit}", value), row.get(f"highest {unit}", value)
         found.append((name, float(value), _number(low, value), _number(high, value), unit))
     return found
+
+
+def _line(table: Table) -> list[tuple[float, float, float, float]]:
+    """Point, median, lowest, highest; of a table whose first column is a number."""
+    found = []
+    for row in table.rows:
+        axis, column = next(iter(row)), next((name for name in row if name.startswith("median ")), None)
+        point, value = row[axis], None if column is None else row[column]
+        if column is None or not isinstance(point, int | float) or not isinstance(value, int | float):
+            continue
+        unit = column.removeprefix("median ")
+        low, high = row.get(f"lowest {unit}", value), row.get(f"highest {unit}", value)
+        found.append((float(point), float(value), _number(low, value), _number(high, value)))
+    return found
+
+
+def _draw_line(axis: Any, table: Table) -> None:
+    points = _line(table)
+    xs, medians = [point[0] for point in points], [point[1] for point in points]
+    spread = [[point[1] - point[2] for point in points], [point[3] - point[1] for point in points]]
+    axis.errorbar(xs, medians, yerr=spread, color=OURS, marker="o", markersize=4, ecolor="#444444", elinewidth=1)
+    axis.set_xscale("symlog" if min(xs) <= 0 else "log")
+    if max(medians) > 30 * min(medians) > 0:
+        axis.set_yscale("log")
+    else:
+        axis.set_ylim(0, 1.3 * max(point[3] for point in points))
+    axis.set_xticks(xs, [f"{x:,.0f}" for x in xs])
+    axis.minorticks_off()
+    first = table.rows[0]
+    axis.set_xlabel(next(iter(first)), fontsize=9)
+    axis.set_ylabel(next(name for name in first if name.startswith("median ")).removeprefix("median "), fontsize=9)
+    axis.set_title(table.title, fontsize=9, loc="left")
+    axis.tick_params(labelsize=8)
+    for point, median in zip(xs, medians, strict=True):
+        axis.annotate(f"{median:,.3g}", (point, median), xytext=(0, 6), textcoords="offset points", fontsize=8)
+    axis.spines[["top", "right"]].set_visible(False)
 
 
 def _number(cell: Cell, otherwise: float) -> float:

@@ -205,17 +205,18 @@ class ActorCell(Member):
     def _live(self) -> ActorEnd:
         """Handle messages to the end."""
         goes_on = self._begin()
-        while goes_on and not self.token.cancelled:
+        token, mark = self.token, fork.mark()
+        while goes_on and not token.cancelled:
             try:
                 envelope = self.next_envelope()
             except (MailboxClosed, Cancelled):
                 break
             if envelope is not None:
                 goes_on = self._handle(envelope)
-            if self._generation != fork.generation():
+            if self._generation != mark.generation:
                 break  # the handler has forked, and this is the child: its thread ends
             envelope = None  # an idle actor keeps no message alive
-        if self.token.cancelled:
+        if token.cancelled:
             return ActorEnd.ABORTED
         return ActorEnd.STOPPED if goes_on else ActorEnd.CRASHED
 
@@ -236,7 +237,7 @@ class ActorCell(Member):
     def next_envelope(self) -> Envelope | None:
         """What arrives next; None when there was something else to do."""
         taken: Any = self.mailbox.take()
-        envelope: Envelope = self.mailbox.get() if taken is NOTHING else taken
+        envelope: Envelope = self.mailbox.await_item() if taken is NOTHING else taken
         return envelope
 
     def _handle(self, envelope: Envelope) -> bool:

@@ -55,12 +55,12 @@ class Envelope:
         return True
 
 
-def ask(send: Send, target: Member, message: Any, timeout: float | None, who: str, box: str) -> Any:
+def ask(send: Send, target: Member, message: Any, timeout: float | None, who: object, box: str) -> Any:
     """Send *message* and wait for the reply; one deadline covers the room in the mailbox and the reply.
 
     Args:
         send: Puts an envelope into the mailbox of *target*.
-        who: How messages name the target.
+        who: The target, by whose ``str`` messages name it.
         box: How they name its mailbox.
     """
     refuse_wait_for(target)  # before it is sent: a refused ask must not be handled later
@@ -83,7 +83,7 @@ def ask_future(send: Send, target: Member, message: Any) -> ReplyFuture[Any]:
     return future
 
 
-def await_reply(future: ReplyFuture[Any], timeout: float | None, who: str) -> Any:
+def await_reply(future: ReplyFuture[Any], timeout: float | None, who: object) -> Any:
     """Wait for the reply of an ask. When the time runs out the ask is settled, so that a handler that has not begun
     skips it and a late reply is dropped.
     """

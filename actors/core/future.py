@@ -57,7 +57,7 @@ class ReplyFuture(pykka.Future[T]):
     def __init__(self, target: Member | None = None) -> None:
         self._lock = threading.Lock()
         self._target = target
-        self._generation = fork.generation()
+        self._generation = fork.mark().generation
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {'done' if self._done else 'pending'}>"
@@ -134,9 +134,10 @@ class ReplyFuture(pykka.Future[T]):
         try:
             wait_for(waiter, timeout, "a reply", self._target)
         finally:
-            with self._lock:
-                if self._waiters is not None:
-                    self._waiters.remove(waiter)
+            if not self._done:  # else it was taken out
+                with self._lock:
+                    if self._waiters is not None:
+                        self._waiters.remove(waiter)
         return self._done
 
     def _fresh_error(self) -> BaseException:

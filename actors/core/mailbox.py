@@ -235,8 +235,10 @@ class Mailbox:
             Cancelled: The member that waits was cancelled; nothing was taken.
         """
         item = self.take()
-        if item is not NOTHING:
-            return item
+        return self.await_item(timeout, on) if item is NOTHING else item
+
+    def await_item(self, timeout: float | None = None, on: str = "a message") -> Any:
+        """The second half of :meth:`get`, for a take that found nothing."""
         end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
         while True:
             waiter = Waiter()

@@ -106,7 +106,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         """
         if not block:
             return self.ask_future(message)
-        return ask(self._send, self._cell, message, timeout, str(self), "mailbox")
+        return ask(self._send, self._cell, message, timeout, self, "mailbox")
 
     def ask_future(self, message: Any) -> ReplyFuture[Any]:
         """Send *message* and return the future of its reply. Never raises: what goes wrong is in the future."""

@@ -155,3 +155,6 @@ def test_plots_need_their_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     rows = [{"case": "actors", "median us": 1.0, "lowest us": 0.5, "highest us": 2.0}]
     assert plots._bars(Table("t", rows)) == [("actors", 1.0, 0.5, 2.0, "us")]
     assert plots._bars(Table("t", [{"case": "actors", "by pykka": 1.0}])) == []
+    points = [{"agents": 10, "median us": 1.0, "lowest us": 0.5, "highest us": 2.0}, {"agents": 20, "median us": 3.0}]
+    assert plots._line(Table("t", points)) == [(10.0, 1.0, 0.5, 2.0), (20.0, 3.0, 3.0, 3.0)]
+    assert plots._line(Table("t", rows)) == []
