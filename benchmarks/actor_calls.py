@@ -6,15 +6,15 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any
 
 import pykka
-
-from actors import Actor
 
 from .contest import contest
 from .peers import Peers
 from .report import Report, Table
+from .savina import Unbounded
 from .size import Size
 
 QUESTION = "What do tell, ask and pipelined asks of a long-lived actor cost, without a bound?"
@@ -35,34 +35,23 @@ class Workload:
 WORKLOADS = {Size.FULL: Workload(20_000, 9), Size.QUICK: Workload(5_000, 3), Size.SMOKE: Workload(50, 1)}
 
 
-class Ours(Actor):
-    """Answers with what it is told; None is the last."""
+def echo(base: type[Any]) -> type[Any]:
+    """An actor that answers with what it is told; None is the last."""
 
-    inbox_capacity: ClassVar[int | None] = None
+    class Echo(base):  # type: ignore[misc]
+        def __init__(self, ended: threading.Event) -> None:
+            super().__init__()
+            self.ended = ended
 
-    def __init__(self, ended: threading.Event) -> None:
-        super().__init__()
-        self.ended = ended
+        def on_receive(self, message: Any) -> Any:
+            if message is None:
+                self.ended.set()
+            return message
 
-    def on_receive(self, message: Any) -> Any:
-        """Return *message*."""
-        if message is None:
-            self.ended.set()
-        return message
+    return Echo
 
 
-class Bare(pykka.ThreadingActor):
-    """The same on Pykka alone."""
-
-    def __init__(self, ended: threading.Event) -> None:
-        super().__init__()
-        self.ended = ended
-
-    def on_receive(self, message: Any) -> Any:
-        """Return *message*."""
-        if message is None:
-            self.ended.set()
-        return message
+OURS, BARE = echo(Unbounded), echo(pykka.ThreadingActor)
 
 
 def tell(kind: Any, count: int) -> float:
@@ -90,25 +79,9 @@ def ask(kind: Any, count: int) -> float:
     return seconds
 
 
-def ask_ours_pipelined(count: int) -> float:
+def ask_pipelined(kind: Any, count: int) -> float:
     """Seconds for asks of which 64 are in flight."""
-    ref = Ours.start(threading.Event())
-    flying: deque[Any] = deque()
-    begin = time.perf_counter()
-    for number in range(count):
-        if len(flying) == WINDOW:
-            flying.popleft().result()
-        flying.append(ref.ask_future(number))
-    while flying:
-        flying.popleft().result()
-    seconds = time.perf_counter() - begin
-    ref.stop()
-    return seconds
-
-
-def ask_bare_pipelined(count: int) -> float:
-    """The same on Pykka alone."""
-    ref = Bare.start(threading.Event())
+    ref = kind.start(threading.Event())
     flying: deque[Any] = deque()
     begin = time.perf_counter()
     for number in range(count):
@@ -126,18 +99,14 @@ def measure(size: Size, peers: Peers | None = None) -> Report:
     """Find the answer."""
     load, peers = WORKLOADS[size], peers or Peers()
     count = load.messages
-    cases = {
-        "tell": (lambda: tell(Ours, count), lambda: tell(Bare, count)),
-        "ask": (lambda: ask(Ours, count), lambda: ask(Bare, count)),
-        f"ask, {WINDOW} in flight": (lambda: ask_ours_pipelined(count), lambda: ask_bare_pipelined(count)),
-    }
+    cases = {"tell": tell, "ask": ask, f"ask, {WINDOW} in flight": ask_pipelined}
     tables: list[Table] = []
     with_pykka = peers.has("pykka")
-    for name, (ours, bare) in cases.items():
+    for name, case in cases.items():
         tables += contest(
             f"{name}: {count:,} messages, microseconds for one",
-            {"actors": ours},
-            {"pykka": bare} if with_pykka else {},
+            {"actors": partial(case, OURS, count)},
+            {"pykka": partial(case, BARE, count)} if with_pykka else {},
             repeats=load.repeats,
             per=count,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from ..errors import ContextOverflow
 from .ports import AssistantMessage, ToolResultMessage
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .ports import CompletionRequest, Message, ToolDefinition
 
 T = TypeVar("T")
+_Known: TypeAlias = dict[int, tuple[object, int]]
 
 CHARACTERS_PER_TOKEN = 4
 """A rough mean of today's tokenizers for English text."""
@@ -61,15 +62,9 @@ class ContextWindow:
 
     def __init__(self, window: int, max_tokens: int) -> None:
         self.available = window - min(max_tokens, window // 4)
-        # What was estimated, by identity, with the object itself so that its id stays its own: a conversation comes
-        # back at each turn of its loop, longer by a message or two.
-        self._known: dict[int, tuple[object, int]] = {}
-
-    def _once(self, thing: T, estimate: Callable[[T], int]) -> int:
-        known = self._known.get(id(thing))
-        if known is None:
-            known = self._known[id(thing)] = thing, estimate(thing)
-        return known[1]
+        # What was estimated for the last conversation, by identity, with the object itself so that its id stays its
+        # own: the next one is mostly the same, longer by a message or two.
+        self._known: _Known = {}
 
     def fit(
         self,
@@ -90,8 +85,10 @@ class ContextWindow:
         Raises:
             ContextOverflow: What must stay does not fit.
         """
-        fixed = estimate_text(system or "") + sum(self._once(tool, _estimate_tool) for tool in tools)
-        units = self._units(messages)
+        estimates = _Estimates(self._known)
+        fixed = estimate_text(system or "") + sum(estimates.of(tool, _estimate_tool) for tool in tools)
+        units = _units(messages, estimates)
+        self._known = estimates.used
         required = fixed + sum(tokens for _, tokens in units)
         count = len(messages)
         kept: list[list[Message]] = []
@@ -106,23 +103,39 @@ class ContextWindow:
             raise ContextOverflow(required, self.available)
         return [message for unit in kept for message in unit]
 
-    def _units(self, messages: Sequence[Message]) -> list[tuple[list[Message], int]]:
-        """What stays or goes together: an assistant's calls with their results, any other message alone."""
-        units: list[tuple[list[Message], int]] = []
-        open_calls: set[str] = set()
-        for message in messages:
-            tokens = self._once(message, estimate)
-            if isinstance(message, ToolResultMessage):
-                if message.tool_call_id in open_calls and units:
-                    units[-1] = ([*units[-1][0], message], units[-1][1] + tokens)
-                continue  # a result without its call never stays
-            open_calls = set()
-            if isinstance(message, AssistantMessage):
-                open_calls = {call.id for call in message.tool_calls}
-            units.append(([message], tokens))
-        return units
+
+class _Estimates:
+    """Each estimated once, and taken from *known* if it was before; *used* holds those of this time, and no others."""
+
+    __slots__ = ("_known", "used")
+
+    def __init__(self, known: _Known) -> None:
+        self._known = known
+        self.used: _Known = {}
+
+    def of(self, thing: T, estimate: Callable[[T], int]) -> int:
+        entry = self.used.get(id(thing)) or self._known.get(id(thing)) or (thing, estimate(thing))
+        self.used[id(thing)] = entry
+        return entry[1]
 
 
 def _estimate_tool(tool: ToolDefinition) -> int:
     text = tool.name + tool.description + _as_json(tool.input_schema)
     return TOKENS_PER_MESSAGE + estimate_text(text)
+
+
+def _units(messages: Sequence[Message], estimates: _Estimates) -> list[tuple[list[Message], int]]:
+    """What stays or goes together: an assistant's calls with their results, any other message alone."""
+    units: list[tuple[list[Message], int]] = []
+    open_calls: set[str] = set()
+    for message in messages:
+        tokens = estimates.of(message, estimate)
+        if isinstance(message, ToolResultMessage):
+            if message.tool_call_id in open_calls and units:
+                units[-1] = ([*units[-1][0], message], units[-1][1] + tokens)
+            continue  # a result without its call never stays
+        open_calls = set()
+        if isinstance(message, AssistantMessage):
+            open_calls = {call.id for call in message.tool_calls}
+        units.append(([message], tokens))
+    return units

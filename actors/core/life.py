@@ -34,8 +34,7 @@ def live(cell: AgentCell) -> AgentOutcome[Any]:
 def _live(cell: AgentCell) -> AgentOutcome[Any]:
     enter(cell)
     ending = _try_until_done(cell)
-    if cell.children:
-        cell.end_children()
+    cell.end_children()
     outcome = cell.make_outcome(ending)
     if cell.actor is not None:
         try:

@@ -6,6 +6,8 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from .unchecked import unchecked
+
 AgentId: TypeAlias = int
 """1, 2, 3 … for agents; 0 is the program; negative ids are the program's own endpoints."""
 
@@ -37,13 +39,4 @@ class AgentMessage(BaseModel):
         """Make one without the checks, when both ids are whole numbers: they take longer than the rest of a send."""
         if type(to) is not int or type(sender) is not int:
             return cls(sender, to, content)
-        message = cls.__new__(cls)
-        keep = object.__setattr__
-        keep(message, "__dict__", {"sender": sender, "to": to, "content": content})
-        keep(message, "__pydantic_fields_set__", _FIELDS.copy())
-        keep(message, "__pydantic_extra__", None)
-        keep(message, "__pydantic_private__", None)
-        return message
-
-
-_FIELDS = {"sender", "to", "content"}
+        return unchecked(cls, {"sender": sender, "to": to, "content": content})

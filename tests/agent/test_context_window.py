@@ -197,3 +197,11 @@ def test_what_was_estimated_once_is_right_the_next_time() -> None:
         assert window.fit(messages, messages[0], tools=tools) == ContextWindow(60, 15).fit(
             messages, messages[0], tools=tools
         )
+
+
+def test_it_keeps_nothing_of_an_earlier_conversation() -> None:
+    """One window may serve many."""
+    window, first, second = ContextWindow(60, 15), [user(10), user(10)], [user(5)]
+    window.fit(first, first[0])
+    window.fit(second, second[0])
+    assert [thing for thing, _ in window._known.values()] == second

@@ -1,0 +1,23 @@
+"""Models made of values that are known to be right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+ModelT = TypeVar("ModelT", bound="BaseModel")
+
+
+def unchecked(cls: type[ModelT], fields: dict[str, Any]) -> ModelT:
+    """Make a *cls* of *fields*, all of them, of which each is known to be right: not checked, that takes ten times as
+    long. Every end of an agent and every message of one goes through here.
+    """
+    model = cls.__new__(cls)
+    keep = object.__setattr__
+    keep(model, "__dict__", fields)
+    keep(model, "__pydantic_fields_set__", set(fields))
+    keep(model, "__pydantic_extra__", None)
+    keep(model, "__pydantic_private__", None)
+    return model
