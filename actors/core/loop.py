@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..errors import Cancelled
 from . import fork
@@ -64,12 +64,102 @@ class _FleetingThreads(ThreadPoolExecutor):
             del future, job
 
 
+class _GivenUp:
+    """Cancels the calls that nobody waits for any more, a moment after the last of them was given up.
+
+    To unwind one takes the loop most of a millisecond. When hundreds are given up at once, those who waited for them go
+    first: else the loop would hold the interpreter lock against each of them.
+
+    Threads: any for :meth:`add`; all else is on the loop.
+    """
+
+    HOLD = 0.01
+    """Seconds without another one after which they are cancelled."""
+    HOLDS = 10
+    """After so many they are cancelled in any case."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._line: deque[_Call[Any]] = deque()
+        self._called = False
+
+    def add(self, call: _Call[Any]) -> None:
+        """Have *call* cancelled."""
+        self._line.append(call)
+        if not self._called:
+            self._called = True  # two threads that both come here call the loop twice, which does no harm
+            self._loop.call_soon_threadsafe(self._hold, 0, 0)
+
+    def _hold(self, seen: int, holds: int) -> None:
+        count = len(self._line)
+        if count > seen and holds < self.HOLDS:
+            self._loop.call_later(self.HOLD, self._hold, count, holds + 1)
+        else:
+            self._cancel_next()
+
+    def _cancel_next(self) -> None:
+        if not self._line:
+            self._called = False
+            if not self._line:  # looked at again: who added one before that relies on us
+                return
+            self._called = True
+        self._line.popleft().cancel()
+        self._loop.call_soon(self._cancel_next)  # between two turns the loop lets go of the interpreter lock
+
+
+class _Call(Generic[T]):
+    """One coroutine on the private loop, and the thread that waits for it."""
+
+    __slots__ = ("_coroutine", "_given_up", "_private", "_task", "bell", "over")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T], bell: _Bell, private: _PrivateLoop) -> None:
+        self.bell = bell
+        self.over = False
+        self._coroutine = coroutine
+        self._given_up = False
+        self._private = private
+        self._task: asyncio.Task[T] | None = None
+        private.loop.call_soon_threadsafe(self._begin)
+
+    def _begin(self) -> None:
+        if self._given_up:
+            self._coroutine.close()
+            return
+        self._task = self._private.loop.create_task(self._coroutine)
+        self._task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[T]) -> None:
+        if not task.cancelled():
+            task.exception()  # seen, also when nobody waits for it any more
+        self.over = True
+        self.bell.ring()
+
+    def give_up(self) -> None:
+        """Have it cancelled; its cleanup is not waited for."""
+        self._given_up = True
+        self._private.given_up.add(self)
+
+    def cancel(self) -> None:
+        """On the loop."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def result(self) -> T:
+        """What it returned or raised, once it is over."""
+        assert self._task is not None
+        try:
+            return self._task.result()
+        except asyncio.CancelledError:
+            raise CancelledError from None
+
+
 class _PrivateLoop:
     """An event loop on a daemon thread. No loop of the host is touched."""
 
     def __init__(self) -> None:
         self.generation = fork.generation()
         self.loop = asyncio.new_event_loop()
+        self.given_up = _GivenUp(self.loop)
         self.loop.set_default_executor(_FleetingThreads())
         self.thread = threading.Thread(target=self._run, name="actors-loop", daemon=True)
         self.thread.start()
@@ -85,11 +175,15 @@ _made = fork.ProcessLock()
 
 def private_loop() -> asyncio.AbstractEventLoop:
     """The process's private loop; a forked child makes its own."""
+    return _make().loop
+
+
+def _make() -> _PrivateLoop:
     global _private
     with _made:
         if _private is None or _private.generation != fork.generation():
             _private = _PrivateLoop()
-        return _private.loop
+        return _private
 
 
 def run(coroutine: Coroutine[Any, Any, T], cancel: CancelToken) -> T:
@@ -129,12 +223,11 @@ def relay(
         bell.ring()
 
     cancel.check()  # before anything is begun
-    future = asyncio.run_coroutine_threadsafe(make(put), private_loop())
-    future.add_done_callback(lambda _: bell.ring())
+    call = _Call(make(put), bell, _make())
     forget = cancel.on_cancel(bell.ring)
     try:
         while not cancel.cancelled:
-            over = future.done()  # looked at first: what was put before the end is in the line by then
+            over = call.over  # looked at first: what was put before the end is in the line by then
             while line and not cancel.cancelled:
                 on_item(line.popleft())
             if over:
@@ -143,11 +236,11 @@ def relay(
             bell.wait(None if cancel.deadline is None else cancel.deadline.remaining())
     finally:
         forget()
-        if not future.done():
-            future.cancel()
+        if not call.over:
+            call.give_up()
     if cancel.cancelled:
         raise Cancelled(cancel.reason, timed_out=cancel.timed_out)
-    return future.result()
+    return call.result()
 
 
 class _Bell:

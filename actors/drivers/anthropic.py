@@ -64,7 +64,7 @@ class AnthropicDriver(RemoteDriver):
         if request.output_schema is not None:
             schema = need(self.package, self.package, type(self).__name__).transform_schema(dict(request.output_schema))
             fields["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
-        kept = self._kept(fields, temperature=min(request.temperature, HOTTEST))
+        kept = self._kept(fields, {"temperature": min(request.temperature, HOTTEST)})
         return Wording(kept, names, estimate_request(request))
 
     def _answer(self, wording: Wording) -> MessageAnswer:

@@ -45,14 +45,17 @@ class OpenAIDriver(RemoteDriver):
         system = [{"role": "system", "content": request.system}] if request.system else []
         # OpenAI's own newer models know only the one word, other servers only the other.
         limit = "max_completion_tokens" if urlsplit(self.endpoint.url).hostname == OPENAI else "max_tokens"
-        fields: dict[str, Any] = {
+        fields = {
             "model": request.model or self.model,
-            "messages": [*system, *(_message(message, names) for message in request.messages)],
+            "messages": [],  # the package insists on it
             "temperature": request.temperature,
             limit: request.max_tokens,
         }
+        # These are in the protocol's words already: what the package would do to translate them takes longer than all
+        # else of a call together.
+        ready: dict[str, Any] = {"messages": [*system, *(_message(message, names) for message in request.messages)]}
         if request.tools:
-            fields["tools"] = [
+            ready["tools"] = [
                 {
                     "type": "function",
                     "function": {
@@ -65,8 +68,8 @@ class OpenAIDriver(RemoteDriver):
             ]
         if request.output_schema is not None:
             schema = {"name": "answer", "schema": dict(request.output_schema)}
-            fields["response_format"] = {"type": "json_schema", "json_schema": schema}
-        return Wording(self._kept(fields), names, estimate_request(request))
+            ready["response_format"] = {"type": "json_schema", "json_schema": schema}
+        return Wording(self._kept(fields, ready), names, estimate_request(request))
 
     def _answer(self, wording: Wording) -> ChatAnswer:
         return ChatAnswer(wording.names, wording.tokens)

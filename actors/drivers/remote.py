@@ -8,6 +8,7 @@ import re
 import weakref
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from loguru import logger
@@ -317,12 +318,13 @@ class RemoteDriver(Driver):
         self._left_out |= unknown  # another call may have found out at the same time: this one is asked again, too
         return bool(unknown)
 
-    def _kept(self, fields: dict[str, Any], **unlisted: Any) -> dict[str, Any]:
-        """*fields*, but for what the server does not know; *unlisted* ones, and the driver's ``options``, go past the
+    def _kept(self, fields: Mapping[str, Any], past: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+        """*fields*, but for what the server does not know; those of *past*, and the driver's ``options``, go past the
         package, which knows only what its provider has today.
         """
         kept = {name: sendable(value) for name, value in fields.items() if name not in self._left_out}
-        extra = {name: value for name, value in {**unlisted, **self._options}.items() if name not in self._left_out}
+        extra = {name: sendable(value) for name, value in past.items() if name not in self._left_out}
+        extra.update((name, value) for name, value in self._options.items() if name not in self._left_out)
         return {**kept, "extra_body": extra} if extra else kept
 
 

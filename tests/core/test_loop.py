@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
+from concurrent.futures import CancelledError
 from typing import Any
 
 import pytest
@@ -192,3 +194,121 @@ def test_blocking_jobs_of_the_loop_leave_no_thread(eventually: Any) -> None:
     assert isinstance(results.pop(7), KeyError)
     assert results == [number for number in range(100) if number != 7]
     eventually(lambda: names() == [])
+
+
+class HandLoop:
+    """A loop whose turns are made by hand."""
+
+    def __init__(self) -> None:
+        self.ready: deque[tuple[Any, ...]] = deque()
+        self.timers: list[tuple[Any, ...]] = []
+
+    def call_soon(self, *job: Any) -> None:
+        self.ready.append(job)
+
+    call_soon_threadsafe = call_soon
+
+    def call_later(self, _: float, *job: Any) -> None:
+        self.timers.append(job)
+
+    def turn(self) -> None:
+        job, *arguments = self.ready.popleft()
+        job(*arguments)
+
+    def ring(self) -> None:
+        """The one timer is over."""
+        (job,) = self.timers
+        self.timers.clear()
+        job[0](*job[1:])
+
+
+class Noted:
+    """Stands for a call, and notes its cancel."""
+
+    def __init__(self, done: list[int], number: int) -> None:
+        self._done, self._number = done, number
+
+    def cancel(self) -> None:
+        self._done.append(self._number)
+
+
+def test_calls_given_up_together_are_cancelled_when_no_more_come() -> None:
+    """One in each turn of the loop, in order; while more come they are held back, but not for ever."""
+    hand, done = HandLoop(), list[int]()
+    given_up = loop_module._GivenUp(hand)  # type: ignore[arg-type]
+    given_up.add(Noted(done, 0))  # type: ignore[arg-type]
+    hand.turn()
+    given_up.add(Noted(done, 1))  # type: ignore[arg-type]
+    hand.ring()
+    assert (done, len(hand.ready), len(hand.timers)) == ([], 0, 1)
+    hand.ring()
+    assert (done, len(hand.ready)) == ([0], 1)
+    hand.turn()
+    assert done == [0, 1]
+    hand.turn()
+    assert not hand.ready
+    for number in range(2, 12):
+        given_up.add(Noted(done, number))  # type: ignore[arg-type]
+        if number == 2:
+            hand.turn()
+        else:
+            hand.ring()
+    assert done == [0, 1]
+    given_up.add(Noted(done, 12))  # type: ignore[arg-type]
+    hand.ring()
+    while hand.ready:
+        hand.turn()
+    assert done == list(range(13))
+
+
+def test_one_that_is_given_up_as_the_last_is_cancelled_is_not_forgotten() -> None:
+    """Before the loop says that it is idle, or after: it is cancelled, once."""
+    for late in (False, True):
+        hand, done = HandLoop(), list[int]()
+        given_up = loop_module._GivenUp(hand)  # type: ignore[arg-type]
+
+        class Line(deque[Any]):
+            looks = 0
+
+            def __bool__(self) -> bool:
+                Line.looks += 1
+                empty = len(self) == 0
+                if empty and Line.looks == (3 if late else 2):  # noqa: B023
+                    given_up.add(Noted(done, 1))  # type: ignore[arg-type] # noqa: B023
+                return not empty
+
+        given_up._line = Line()
+        given_up.add(Noted(done, 0))  # type: ignore[arg-type]
+        while hand.ready or hand.timers:
+            hand.turn() if hand.ready else hand.ring()
+        assert done == [0, 1], late
+
+
+def test_a_call_given_up_before_it_begins_is_not_begun() -> None:
+    """Its coroutine is closed, and what its token's cancel said comes out."""
+    held, begun = threading.Event(), threading.Event()
+    token = CancelToken()
+
+    async def work() -> None:
+        begun.set()
+
+    def make(_: Any) -> Any:
+        private_loop().call_soon_threadsafe(held.wait, 10)
+        token.cancel("too late")
+        return work()
+
+    with pytest.raises(Cancelled, match="too late"):
+        relay(make, print, token)
+    held.set()
+    assert run(where(), CancelToken()) == "actors-loop"
+    assert not begun.is_set()
+
+
+def test_a_coroutine_that_cancels_itself_is_an_error() -> None:
+    """Not a cancel of the agent: nobody asked for one."""
+
+    async def work() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(CancelledError):
+        run(work(), CancelToken())
