@@ -333,12 +333,13 @@ class ActorCell(Member):
 
     def _back_off(self, delay: float) -> None:
         self._pause = pause = Waiter()
-        forget = self.token.on_cancel(pause.wake)
+        wake = pause.wake
+        self.token.remind(wake)
         try:
             if self.mailbox.is_open:
                 pause.wait(delay)
         finally:
-            forget()
+            self.token.forget(wake)
             self._pause = None
 
     # The end ----------------------------------------------------------------------------------------------------
@@ -411,14 +412,15 @@ class ActorCell(Member):
     def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Node | None) -> bool:  # noqa: ARG002
         """Wait until *waiter* is woken, the actor is aborted, or the time runs out."""
         self.check()
-        forget = self.token.on_cancel(waiter.wake)
+        token, wake = self.token, waiter.wake
+        token.remind(wake)
         try:
             if target is not None:
                 self.watch(target, waiter)
             woken = waiter.wait(timeout)
         finally:
-            forget()
+            token.forget(wake)
             if target is not None:
                 self.unwatch(target, waiter)
-        self.token.check()
+        token.check()
         return woken

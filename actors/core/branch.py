@@ -118,7 +118,8 @@ class Branch(Member):
     def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Node | None) -> bool:
         """Park this branch until *waiter* is woken, the agent is cancelled, or the time runs out."""
         self.check()
-        forget = self.token.on_cancel(waiter.wake)
+        wake = waiter.wake
+        self.token.remind(wake)
         branches = self._cell.supervisor.branches
         try:
             if target is not None:
@@ -132,7 +133,7 @@ class Branch(Member):
                 branches.resume(self)
                 waiter.owner = self.waiter = None
         finally:
-            forget()
+            self.token.forget(wake)
             if target is not None:
                 self._cell.unwatch(target, waiter)
         self.token.check()
@@ -167,12 +168,13 @@ class Branches:
         called = chain(names, repeat("a tool"))
         branches = [Branch(cell, name, job, timeout) for (job, timeout), name in zip(jobs, called, strict=False)]
         waiter = Waiter()
-        forget = cell.token.on_cancel(waiter.wake)
+        wake = waiter.wake
+        cell.token.remind(wake)
         self._begin(cell, branches, waiter)
         try:
             self._await(cell, branches, waiter)
         finally:
-            forget()
+            cell.token.forget(wake)
             if not all(branch.done for branch in branches):
                 self._abandon(branches)
             self._end(cell)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..errors import Cancelled
@@ -56,7 +57,7 @@ class CancelToken:
         self._reason = ""
         self._timed_out = False
         self.fired = False
-        self._callbacks: dict[object, Callable[[], object]] | None = None
+        self._callbacks: list[Callable[[], object]] | None = None
         self.deadline = deadline
         self._untie: Callable[[], None] = _nothing
 
@@ -89,12 +90,13 @@ class CancelToken:
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the cancel, at most *timeout* seconds; True when cancelled."""
         waiter = Waiter()
-        forget = self.on_cancel(waiter.wake)
+        wake = waiter.wake
+        self.remind(wake)
         left = self.deadline.remaining() if self.deadline is not None else None
         try:
             waiter.wait(timeout if left is None else left if timeout is None else min(timeout, left))
         finally:
-            forget()
+            self.forget(wake)
         return self.cancelled
 
     def on_cancel(self, fn: Callable[[], object]) -> Callable[[], None]:
@@ -103,22 +105,35 @@ class CancelToken:
         Returns:
             A function that forgets *fn*. *fn* may still run once if the cancel is on its way.
         """
+        own = partial(fn)  # compared by identity: under the lock nothing of the caller's is called
+        return partial(self.forget, own) if self.remind(own) else _nothing
+
+    def remind(self, fn: Callable[[], object]) -> bool:
+        """As :meth:`on_cancel`, without the function that forgets: one of ours, which is given to :meth:`forget`.
+
+        Returns:
+            False when the cancel came already.
+        """
         with self._lock:
             if not self._cancelled:
                 if self._callbacks is None:
-                    self._callbacks = {}
-                key = object()
-                self._callbacks[key] = fn
-                return lambda: self._forget(key)
+                    self._callbacks = [fn]
+                else:
+                    self._callbacks.append(fn)
+                return True
         _call(fn)
-        return _nothing
+        return False
 
-    def _forget(self, key: object) -> None:
+    def forget(self, fn: Callable[[], object]) -> None:
+        """Do not call *fn*, which was given to :meth:`remind`."""
         if self._callbacks is None:  # they were called: nothing is left to be forgotten
             return
         with self._lock:
             if self._callbacks is not None:
-                self._callbacks.pop(key, None)
+                try:
+                    self._callbacks.remove(fn)
+                except ValueError:
+                    pass
 
     def cancel(self, reason: str = "", *, timed_out: bool = False) -> bool:
         """Cancel, and run the callbacks in this thread; False when it was cancelled before."""
@@ -145,7 +160,7 @@ class CancelToken:
             callbacks, self._callbacks = self._callbacks, None
             self.fired = True
         interrupt: KeyboardInterrupt | None = None
-        for fn in (callbacks or {}).values():
+        for fn in callbacks or ():
             try:
                 _call(fn)
             except KeyboardInterrupt as error:  # of the main thread: the others are told all the same

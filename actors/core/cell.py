@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import AgentAbandoned, Cancelled
 from .cancel import CancelToken
 from .ending import Ending, stopped
+from .life import live
 from .member import Member
 from .message import AgentMessage
 from .outcome import AgentOutcome, AgentStatus
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .restarts import Restarts
     from .spec import AgentSpec, Runnable
     from .supervisor import Supervisor
+    from .threads import Worker
 
 
 class AgentCell(Endpoint, Member):
@@ -75,7 +77,7 @@ class AgentCell(Endpoint, Member):
         "thread",
         "tied",
         "token",
-        "unstarted",
+        "unclaimed",
         "waiter",
         "waiters",
         "waits",
@@ -112,7 +114,7 @@ class AgentCell(Endpoint, Member):
         self.children: dict[int, AgentCell] | None = None
         self.waiter: Waiter | None = None
         self.waiters: list[Waiter] | None = None
-        self.unstarted = [True]
+        self.unclaimed = True
         self.callbacks: list[Callable[[], object]] | None = None
         self.waits: list[tuple[Node, Waiter]] = []
         self.doing = AgentState.RUNNING
@@ -233,12 +235,30 @@ class AgentCell(Endpoint, Member):
         """*content* as a message from the program to this agent."""
         return AgentMessage(PROGRAM, self.id, content)
 
+    # Its life, on a worker's thread ------------------------------------------------------------------------------
+
+    def work(self, worker: Worker) -> bool:
+        """Live, and then run whoever gets the slot. The job of a worker: was it put to rest already?
+
+        One frame, and not three: of each agent that is parked they stay.
+        """
+        supervisor = self.supervisor
+        following: AgentCell | None = self
+        rested = False
+        while following is not None and following.begin():
+            outcome = live(following)
+            if supervisor.is_forked:
+                return False  # the agent has forked, and this is the child: nobody is left to be told
+            following, rested = supervisor.end(following, outcome, worker)
+        return rested
+
     def begin(self) -> bool:
         """Claim the one life; False when another thread has. (An interrupted start is tried again.)"""
         try:
-            return self.unstarted.pop()
-        except IndexError:
+            del self.unclaimed  # one operation, so one thread wins
+        except AttributeError:
             return False
+        return True
 
     def end_children(self) -> None:
         """Cancel what still runs below, and wait for its end."""
@@ -306,7 +326,8 @@ class AgentCell(Endpoint, Member):
         """Park until *waiter* is woken, the agent is cancelled, or the time runs out."""
         self.check()
         token = self.token
-        forget = token.on_cancel(waiter.wake)
+        wake = waiter.wake
+        token.remind(wake)
         try:
             if target is not None:
                 self.watch(target, waiter)
@@ -319,7 +340,7 @@ class AgentCell(Endpoint, Member):
                 self.unpark()
                 waiter.owner = self.waiter = None
         finally:
-            forget()
+            token.forget(wake)
             if target is not None:
                 self.unwatch(target, waiter)
         token.check()

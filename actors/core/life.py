@@ -69,6 +69,7 @@ def _attempt(cell: AgentCell) -> Ending:
         starting = True
         cell.actor = actor = make()
         cell.token.check()
+        del make
         actor.on_start()
         cell.token.check()
         starting = False

@@ -224,7 +224,8 @@ def relay(
 
     cancel.check()  # before anything is begun
     call = _Call(make(put), bell, _make())
-    forget = cancel.on_cancel(bell.ring)
+    ring = bell.ring
+    cancel.remind(ring)
     try:
         while not cancel.cancelled:
             over = call.over  # looked at first: what was put before the end is in the line by then
@@ -235,7 +236,7 @@ def relay(
             # A plain wait: the thread works for its agent, so its slot is kept.
             bell.wait(None if cancel.deadline is None else cancel.deadline.remaining())
     finally:
-        forget()
+        cancel.forget(ring)
         if not call.over:
             call.give_up()
     if cancel.cancelled:

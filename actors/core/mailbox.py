@@ -68,14 +68,14 @@ class Mailbox:
             raise ValueError(f"the capacity of a mailbox must be at least 1, or None; got {capacity}")
         self._lock = threading.Lock()
         self._capacity = capacity
-        self._items: deque[Any] = deque()
+        self._items: deque[Any] | None = None  # most mailboxes never get an item, and an empty deque is large
         self._system: deque[Any] | None = None
-        self._getters: deque[Waiter] | None = None
+        self._getters: list[Waiter] | None = None
         self._putters: deque[_Putter] | None = None
         self._open = True
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._items or ())
 
     @property
     def is_open(self) -> bool:
@@ -100,9 +100,12 @@ class Mailbox:
             with self._lock:
                 if not self._open:
                     return Put.CLOSED
-                if self._capacity is not None and len(self._items) >= self._capacity:
+                items = self._items
+                if items is None:
+                    items = self._items = deque()
+                elif self._capacity is not None and len(items) >= self._capacity:
                     return Put.FULL
-                self._items.append(item)
+                items.append(item)
                 if self._getters:  # as _next_getter: a call costs as much as all of this
                     getter = self._getters[0]
                     del self._getters[0]
@@ -145,7 +148,7 @@ class Mailbox:
                 self._putters.remove(putter)
 
     def _enqueue(self, item: Any) -> _Putter | None:
-        if not self._open or self._capacity is None or len(self._items) < self._capacity:
+        if not self._open or self._capacity is None or len(self) < self._capacity:
             return None
         if self._putters is None:
             self._putters = deque()
@@ -165,9 +168,12 @@ class Mailbox:
             with self._lock:
                 if not self._open:
                     return item
-                if self._capacity is not None and len(self._items) >= self._capacity:
-                    dropped = self._items.popleft()
-                self._items.append(item)
+                items = self._items
+                if items is None:
+                    items = self._items = deque()
+                elif self._capacity is not None and len(items) >= self._capacity:
+                    dropped = items.popleft()
+                items.append(item)
                 getter = self._next_getter()
         finally:
             if getter is not None:
@@ -211,15 +217,16 @@ class Mailbox:
             with self._lock:
                 if self._system:
                     return self._system.popleft()
-                if not self._items:
+                items = self._items
+                if not items:
                     if not self._open:
                         raise MailboxClosed
                     return NOTHING
-                item = self._items.popleft()
+                item = items.popleft()
                 if self._putters:
                     putter = self._putters[0]
                     del self._putters[0]
-                    self._items.append(putter.item)
+                    items.append(putter.item)
                     putter.result = Put.ACCEPTED
         finally:
             if putter is not None:
@@ -247,7 +254,7 @@ class Mailbox:
                 with self._lock:
                     if self._open and not self._items and not self._system:
                         if self._getters is None:
-                            self._getters = deque()
+                            self._getters = []
                         self._getters.append(waiter)
                     else:
                         waiter.wake()
@@ -269,7 +276,7 @@ class Mailbox:
             if getters and waiter in getters:
                 getters.remove(waiter)
                 return
-            following = getters.popleft() if getters and (self._items or self._system) else None
+            following = getters.pop(0) if getters and (self._items or self._system) else None
         if following is not None:
             following.wake()
 
@@ -295,9 +302,8 @@ class Mailbox:
         """Close without waking anybody yet: hand back what was not taken, and whom the caller has to wake."""
         with self._lock:
             self._open = False
-            left = list(self._items)
-            self._items.clear()
-            self._system = None
+            left = list(self._items or ())
+            self._items = self._system = None
             return left, self._dismiss()
 
     def _dismiss(self) -> list[Waiter]:

@@ -65,7 +65,9 @@ class Inbox:
         while True:
             left = None if end is None else max(0.0, end - SYSTEM_CLOCK.monotonic())
             try:
-                item = mailbox.get(left, "receive")
+                item = mailbox.take()
+                if item is NOTHING:
+                    item = mailbox.await_item(left, "receive")  # not by get: each frame of a parked agent takes memory
             except MailboxClosed:
                 raise InboxClosed(f"the inbox of {self._endpoint.id} is closed") from None
             except TimeoutError:

@@ -13,7 +13,6 @@ from .entrance import Entrance
 from .event import AgentEnded, AgentParked, AgentResumed
 from .janitor import janitor
 from .joinset import JoinSet
-from .life import live
 from .member import wait_for
 from .outcome import AgentStatus
 from .outcomes import FailurePolicy, Outcomes
@@ -141,29 +140,19 @@ class Supervisor(Actor):
                 return
             self.slots.woken.setdefault(cell, []).append(waiter)
             self.roster.balance(acts)
-        forget = cell.token.on_cancel(waiter.wake)
+        wake = waiter.wake
+        cell.token.remind(wake)
         try:
             waiter.wait()
         finally:
-            forget()
+            cell.token.forget(wake)
             with self.turn:
                 if waiter in self.slots.woken.get(cell, ()):
                     del self.slots.woken[cell]
 
-    # The life of an agent, on a worker's thread -----------------------------------------------------------------
+    # The end of an agent, on a worker's thread -------------------------------------------------------------------
 
-    def work(self, cell: AgentCell, worker: Worker) -> bool:
-        """Run *cell*, and then whoever gets its slot. The job of a worker."""
-        following: AgentCell | None = cell
-        rested = False
-        while following is not None and following.begin():
-            outcome = live(following)
-            if self.is_forked:
-                return False  # the agent has forked, and this is the child: nobody is left to be told
-            following, rested = self._end(following, outcome, worker)
-        return rested
-
-    def _end(self, cell: AgentCell, outcome: AgentOutcome[Any], worker: Worker) -> tuple[AgentCell | None, bool]:
+    def end(self, cell: AgentCell, outcome: AgentOutcome[Any], worker: Worker) -> tuple[AgentCell | None, bool]:
         """Settle *cell*; who this worker runs next, and whether the worker was put to rest."""
         while True:
             following: AgentCell | None = None
@@ -187,10 +176,6 @@ class Supervisor(Actor):
             self.stops.abandoned.discard(cell)
             acts.dropped.append(cell.release())
         self.roster.balance(acts)
-
-    def job(self, cell: AgentCell) -> Callable[[Worker], bool]:
-        """What a worker does for *cell*."""
-        return lambda worker: self.work(cell, worker)
 
     # Cancels ----------------------------------------------------------------------------------------------------
 

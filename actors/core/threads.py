@@ -51,7 +51,7 @@ class Worker:
         self._gate = threading.Lock()
         self._gate.acquire()
         self._job: Job | None = job
-        self.begun = Waiter()  # opened when the start of the thread is over, whatever came of it
+        self.begun: Waiter | None = Waiter()  # opened when the start of the thread is over, whatever came of it
         self.thread = threading.Thread(target=self._run, name=crew.next_name(), daemon=True)
 
     def assign(self, job: Job | None) -> None:
@@ -63,7 +63,11 @@ class Worker:
         crew, job = self._crew, self._fetch()
         try:
             while job is not None:
-                rested = self._do(job)
+                try:
+                    rested = job(self)
+                except BaseException:  # noqa: BLE001 - a defect of ours; the worker must go on
+                    rested = False
+                    report("a worker's job failed")
                 job = None  # an idle worker keeps nothing alive
                 if crew.is_forked():
                     return
@@ -85,13 +89,6 @@ class Worker:
         """What it was given; it keeps nothing of it."""
         job, self._job = self._job, None
         return job
-
-    def _do(self, job: Job) -> bool:
-        try:
-            return job(self)
-        except BaseException:  # noqa: BLE001 - a defect of ours; the worker must go on
-            report("a worker's job failed")
-            return False
 
 
 class Crew:
@@ -179,7 +176,9 @@ class Crew:
             self.left(worker)
             raise
         finally:
-            worker.begun.wake()
+            begun, worker.begun = worker.begun, None
+            assert begun is not None
+            begun.wake()
 
     def rest(self, worker: Worker) -> bool:
         """Let *worker* be used again; False when it should end."""
@@ -233,8 +232,11 @@ class Crew:
             workers = [*self._workers, *self._leaving]
         for worker in workers:
             left = max(0.0, end - SYSTEM_CLOCK.monotonic())
-            if worker.begun.wait(left) and worker.thread.ident is not None:
-                worker.begun.wake()  # for whoever asks again
-                thread = worker.thread
-                if thread is not threading.current_thread() and thread.ident not in stuck:
-                    thread.join(min(left, threading.TIMEOUT_MAX))
+            thread, begun = worker.thread, worker.begun
+            if begun is not None:
+                if not begun.wait(left):
+                    continue
+                begun.wake()  # for whoever asks again
+            if thread.ident is None or thread.ident in stuck or thread is threading.current_thread():
+                continue
+            thread.join(min(left, threading.TIMEOUT_MAX))

@@ -119,7 +119,7 @@ class Step:
         while acts.starts:
             cell = acts.starts.popleft()
             try:
-                supervisor.crew.start(supervisor.job(cell))
+                supervisor.crew.start(cell.work)
             except RuntimeError as error:  # "can't start new thread": a clear outcome instead of a hang
                 logger.error("{} could not be started: {}", cell.label, error)
                 with supervisor.turn:

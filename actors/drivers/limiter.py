@@ -190,9 +190,10 @@ def _wait(waiter: Waiter, seconds: float | None, cancel: CancelToken) -> None:
     if cancel.deadline is not None:
         left = cancel.deadline.remaining()
         seconds = left if seconds is None else min(seconds, left)
-    forget = cancel.on_cancel(waiter.wake)
+    wake = waiter.wake
+    cancel.remind(wake)
     try:
         waiter.wait(seconds)
     finally:
-        forget()
+        cancel.forget(wake)
     cancel.check()

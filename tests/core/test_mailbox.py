@@ -197,7 +197,7 @@ def test_a_reader_whose_item_was_snatched_waits_on(in_thread: Any, eventually: A
     reader = in_thread(box.get)
     eventually(lambda: waiting_getters(box) == 1)
     with box._lock:  # the reader cannot look yet
-        first = box._getters.popleft()  # type: ignore[union-attr]
+        first = box._getters.pop(0)  # type: ignore[union-attr]
     first.wake()
     eventually(lambda: waiting_getters(box) == 1)
     box.offer("item")
