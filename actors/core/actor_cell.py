@@ -17,8 +17,8 @@ from .cancel import CancelToken
 from .clock import SYSTEM_CLOCK
 from .crash import crashed
 from .dead_letter import DeadLetterReason, DeadLetters
-from .future import ReplyFuture
-from .janitor import janitor
+from .future import PykkaAskTimeout, ReplyFuture
+from .janitor import IDLE, janitor
 from .mailbox import NOTHING, Mailbox, MailboxClosed
 from .member import Member, enter, leave
 from .waiter import Waiter
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .member import Node
     from .reference import ActorRef
     from .restarts import Restarts
+    from .threads import Worker
 
 EXIT_TIMEOUT = 5.0
 """Seconds that an actor has for its cleanup when the program ends."""
@@ -128,7 +129,6 @@ class ActorCell(Member):
         self.error: AgentCrashed | None = None
         self._pause: Waiter | None = None
         self._ident = 0
-        self._running: threading.Thread | None = None
         self._exit_by = 0.0
 
     # For everybody ----------------------------------------------------------------------------------------------
@@ -148,12 +148,18 @@ class ActorCell(Member):
             raise
 
     def _start_thread(self) -> None:
-        context = copy_context()
-        thread = threading.Thread(
-            target=context.run, args=(self._run,), name=f"{self.name}-{janitor().next_number()}", daemon=True
-        )
-        thread.start()
-        self._running = thread
+        context, name = copy_context(), f"{self.name}-{janitor().next_number()}"
+
+        def job(worker: Worker) -> bool:
+            worker.thread.name = name
+            try:
+                context.run(self._run)
+            finally:
+                worker.thread.name = IDLE
+            return False
+
+        with janitor().shield:  # a worker that was taken from rest must get its job
+            janitor().crew.start(job)
 
     def stop(self) -> None:
         """End once the messages accepted before are handled."""
@@ -173,11 +179,6 @@ class ActorCell(Member):
         for envelope in envelopes:
             envelope.refuse(f"{self.label} stopped before it handled the message")
 
-    def join(self, timeout: float | None = None) -> None:
-        """Wait for the end of its thread; its own thread does not wait."""
-        if self._running is not None and not self.is_here():
-            self._running.join(timeout)
-
     def abort_at_exit(self) -> None:
         """Abort at the end of the program; 5 seconds from now on nobody waits for the cleanup any more."""
         self._exit_by = SYSTEM_CLOCK.monotonic() + EXIT_TIMEOUT
@@ -185,7 +186,10 @@ class ActorCell(Member):
 
     def end_at_exit(self) -> None:
         """Wait for the cleanup, and for those who are told of the end."""
-        self.join(max(0.0, self._exit_by - SYSTEM_CLOCK.monotonic()))
+        try:
+            self.ended.get(timeout=max(0.0, self._exit_by - SYSTEM_CLOCK.monotonic()))
+        except PykkaAskTimeout:
+            pass
 
     # Its thread -------------------------------------------------------------------------------------------------
 
@@ -201,6 +205,7 @@ class ActorCell(Member):
             if self._generation == fork.generation():
                 leave()  # who is told of the end is not the actor
                 self.finish(end)
+                self._ident = 0  # the thread is the next actor's
 
     def _live(self) -> ActorEnd:
         """Handle messages to the end."""

@@ -1,4 +1,4 @@
-"""What the process has once: who must be stopped when the main thread ends."""
+"""What the process has once: who must be stopped when the main thread ends, and the threads of its actors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from typing import Protocol
 from loguru import logger
 
 from . import fork
+from .shield import Shield
+from .threads import Crew
 
+IDLE = "actors-idle"
+"""How a thread is called that waits for the next actor."""
+LINGER = 0.05
+"""Seconds for which it does: a burst of short actors costs few threads, and soon after none is left."""
 ENDING = "the program is ending: no pool or actor can be started any more"
 
 
@@ -39,6 +45,8 @@ class Janitor:
         self._lock = threading.Lock()
         self._open: dict[int, weakref.ref[Stoppable]] = {}
         self._over = False
+        self.crew = Crew(IDLE, keep=None, linger=LINGER)
+        self.shield = Shield()
         # The same registration that concurrent.futures uses; it has no public name (3.9 to 3.14).
         threading._register_atexit(self._stop_all)  # type: ignore[attr-defined]  # noqa: SLF001
 

@@ -77,13 +77,25 @@ class Worker:
                         continue
                     if not crew.rest(self):
                         return
-                self._gate.acquire()
+                if not self._await_job():
+                    return
                 job = self._fetch()
                 if job is not None:
                     crew.wake_next()
         finally:
             if not crew.is_forked():  # whose locks may be held for ever
                 crew.left(self)
+
+    def _await_job(self) -> bool:
+        """Wait to be woken; False when it has idled for too long."""
+        linger = self._crew.linger
+        if linger is None:
+            return self._gate.acquire()
+        # One that somebody took, and has not woken yet, is idle again if its job is taken over.
+        while not self._gate.acquire(timeout=linger):
+            if self._crew.dismiss(self):
+                return False
+        return True
 
     def _fetch(self) -> Job | None:
         """What it was given; it keeps nothing of it."""
@@ -101,12 +113,16 @@ class Crew:
     Guarantees: a job starts or :meth:`start` raises; at most ``keep`` workers idle, the others end; after
     :meth:`close` idle workers end, busy ones end with their job, and no thread is started any more.
 
+    Args:
+        keep: None keeps them all.
+        linger: Seconds for which a worker idles before it ends; None has no end.
+
     Locks: ``_lock`` guards ``_workers``, ``_leaving`` and ``_closing``. ``_idle`` and ``_reserved`` change by single
     operations, which are atomic. ``_waking`` is set with a worker in hand that is then woken, and who is woken clears
     it, and only then looks for the next: what was reserved before somebody read it as set is seen by that one.
     """
 
-    def __init__(self, name: str, keep: int) -> None:
+    def __init__(self, name: str, keep: int | None, linger: float | None = None) -> None:
         self._name = name
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
@@ -118,6 +134,7 @@ class Crew:
         self._closing = False
         self._generation = fork.generation()
         self.keep = keep
+        self.linger = linger
 
     def next_name(self) -> str:
         """A name for a new thread."""
@@ -182,7 +199,7 @@ class Crew:
 
     def rest(self, worker: Worker) -> bool:
         """Let *worker* be used again; False when it should end."""
-        if self.is_closing() or len(self._idle) >= self.keep:
+        if self.is_closing() or (self.keep is not None and len(self._idle) >= self.keep):
             return False
         self._idle.append(worker)
         if self.is_closing():  # close() may have looked before the append: whoever removes it decides
@@ -190,6 +207,14 @@ class Crew:
                 self._idle.remove(worker)
             except ValueError:
                 return True
+            return False
+        return True
+
+    def dismiss(self, worker: Worker) -> bool:
+        """Let *worker*, which idles, end; False when somebody has just taken it."""
+        try:
+            self._idle.remove(worker)
+        except ValueError:
             return False
         return True
 

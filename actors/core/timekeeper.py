@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from loguru import logger
 
 from .actor_cell import ActorCell, ActorEnd
 from .crash import report
+from .janitor import janitor
 from .timers import Timers
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class Timekeeper(ActorCell):
         self.timers = Timers()
         self.has_thread = False
         self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
 
     @property
     def _clock(self) -> Clock:
@@ -50,6 +53,13 @@ class Timekeeper(ActorCell):
                 if not self.has_thread and not self.actor.shutdown.closed:
                     self._start_thread()  # the janitor stops the supervisor, and that ends the thread
                     self.has_thread = True
+
+    def _start_thread(self) -> None:
+        """Its own, which ends with the pool."""
+        name = f"{self.name}-{janitor().next_number()}"
+        thread = threading.Thread(target=copy_context().run, args=(self._run,), name=name, daemon=True)
+        thread.start()
+        self._thread = thread
 
     def mind(self) -> None:
         """See to it that the thread wakes when the next timer is due."""
@@ -104,6 +114,7 @@ class Timekeeper(ActorCell):
             has_thread = self.has_thread
         if has_thread:
             self.mailbox.seal()
-            self.join(timeout)
+            if self._thread is not None and not self.is_here():
+                self._thread.join(timeout)
         else:
             self.finish(ActorEnd.STOPPED)

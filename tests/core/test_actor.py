@@ -12,6 +12,7 @@ import pykka
 import pytest
 
 from actors import Agent, AgentManifest, SpawnConfig
+from actors.core import actor_cell
 from actors.core.actor import Actor, ActorRef
 from actors.core.envelope import Envelope
 from actors.core.future import ReplyFuture
@@ -613,14 +614,33 @@ def test_the_end_of_the_program_aborts_it(echo: Any) -> None:
     assert ref.actor.log[-1] == "stop"
 
 
-def test_its_thread_can_be_joined(echo: Any) -> None:
-    """From outside; its own thread does not wait for itself, and one that never started is no wait."""
+def test_the_end_of_the_program_waits_no_longer_than_it_may(echo: Any, gate: Any, monkeypatch: Any) -> None:
+    """For a cleanup that hangs."""
+    monkeypatch.setattr(actor_cell, "EXIT_TIMEOUT", 0.01)
     ref = echo()
-    assert ref.ask(lambda me: me._cell.join(10), timeout=10) is None
-    ref.stop(block=False)
-    ref._cell.join(10)
-    assert ref.actor_stopped.is_set()
-    Echo()._cell.join()
+    ref.tell(gate.hold)
+    gate.await_reached()
+    ref._cell.abort_at_exit()
+    ref._cell.end_at_exit()
+    assert ref.is_alive()
+    gate.open()
+
+
+def test_the_thread_of_one_that_ended_is_the_next_ones(echo: Any, eventually: Any) -> None:
+    """Under the name of whoever runs on it; who ended is not there any more; and soon after the last it ends."""
+    before = {thread for thread in threading.enumerate() if thread.name == "actors-idle"}
+    eventually(lambda: not any(thread.is_alive() for thread in before))
+    first = echo()
+    thread, cell = first.ask(lambda _: threading.current_thread(), timeout=10), first._cell
+    assert thread.name.startswith("Echo-")
+    first.stop()
+    eventually(lambda: thread.name == "actors-idle" or not thread.is_alive())
+    second = echo()
+    other, name = second.ask(lambda _: (threading.current_thread(), threading.current_thread().name), timeout=10)
+    assert name.startswith("Echo-")
+    assert other is not thread or not second.ask(lambda _: cell.is_here(), timeout=10)
+    second.stop()
+    eventually(lambda: not other.is_alive())
 
 
 def test_the_future_of_the_class_is_ours() -> None:

@@ -223,7 +223,7 @@ def test_a_sink_that_raises_ends_the_actor_all_the_same(started: Any, gate: Any,
         ref.abort()
         gate.open()
         ended = ref.actor_stopped.wait(2)
-        ref._cell.join(10)
+        ref._cell.ended.get(timeout=10)
     finally:
         logger.remove(sink)
         threading.excepthook = hook

@@ -638,7 +638,7 @@ def test_a_dead_actor_is_freed_though_its_reference_is_kept(supervised: Any, how
         ref.ask("started", timeout=10)
         ref.stop(block=False) if how == "stop" else ref.abort()
     assert ref.actor_stopped.wait(10)
-    ref._cell.join(10)
+    ref._cell.ended.get(timeout=10)
     gc.collect()
     assert [life() for life in lives] == [None]
 

@@ -226,6 +226,55 @@ def test_many_short_jobs_each_run_once(crew: Crew, eventually: Any, in_thread: A
 # The end --------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def fleeting() -> Iterator[Crew]:
+    """A crew whose workers idle for a moment only."""
+    crew = Crew("fleeting", keep=None, linger=0.005)
+    yield crew
+    crew.close()
+
+
+def test_a_worker_that_idles_for_long_ends(fleeting: Crew, eventually: Any) -> None:
+    """And a new one does the next job."""
+    for _ in range(2):
+        done = threading.Event()
+        fleeting.start(job(done.set))
+        assert done.wait(10)
+        eventually(lambda: not fleeting.threads() and not fleeting._idle)
+
+
+@pytest.mark.parametrize("taken_over", [False, True])
+def test_a_worker_that_is_taken_just_then_stays(
+    fleeting: Crew, gate: Any, eventually: Any, *, taken_over: bool
+) -> None:
+    """Until it is woken, for its job; or until it has idled for long once more, when somebody has done that job."""
+    told, ran, dismiss = list[bool](), list[int](), fleeting.dismiss
+
+    def slow(worker: Worker) -> bool:
+        if not told:
+            gate.hold()
+        told.append(dismiss(worker))
+        return told[-1]
+
+    fleeting.dismiss = slow  # type: ignore[method-assign]
+    fleeting.start(job())
+    gate.await_reached()
+    fleeting._waking = True  # as if another one were just being woken
+    fleeting.start(job(lambda: ran.append(threading.get_ident())))
+    (thread,) = fleeting.threads()
+    gate.open()
+    eventually(lambda: len(told) > 1)
+    assert not any(told)
+    if taken_over:
+        assert fleeting.take_over() is not None
+        eventually(lambda: told[-1])
+        assert ran == []
+    else:
+        fleeting.wake_next()
+        eventually(lambda: ran == [thread.ident])
+    eventually(lambda: not fleeting.threads())
+
+
 def test_close_ends_idle_workers(eventually: Any) -> None:
     """Without a job to wait for, they leave at once."""
     crew = Crew("crew", keep=2)

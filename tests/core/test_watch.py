@@ -71,7 +71,7 @@ def test_it_is_called_once_after_the_cleanup(started: Any, gates: Any, how: str)
     assert notes.seen == []
     cleanup.open()
     assert notes.called.wait(10)
-    ref._cell.join(10)
+    ref._cell.ended.get(timeout=10)
     (seen,) = notes.seen
     assert seen == {
         "ref": ref,
@@ -107,7 +107,7 @@ def test_a_restart_is_no_end(supervised: Any) -> None:
     assert ref.ask(lambda me: me.life, timeout=10) == 3
     assert notes.seen == []
     ref.stop(timeout=10)
-    ref._cell.join(10)
+    ref._cell.ended.get(timeout=10)
     assert [seen["how"] for seen in notes.seen] == ["stopped"]
 
 
@@ -117,7 +117,7 @@ def test_the_end_of_one_that_cannot_start_any_more(supervised: Any) -> None:
     ref = supervised(restart=again(2), start=failing(1000))
     ref.watch(notes)
     assert notes.called.wait(10)
-    ref._cell.join(10)
+    ref._cell.ended.get(timeout=10)
     assert [seen["how"] for seen in notes.seen] == ["crashed"]
 
 
@@ -132,7 +132,7 @@ def test_an_abort_in_a_backoff_is_told(supervised: Any, eventually: Any) -> None
     assert notes.seen == []
     ref.abort()
     assert notes.called.wait(10)
-    ref._cell.join(10)
+    ref._cell.ended.get(timeout=10)
     assert [(seen["how"], seen["letters"]) for seen in notes.seen] == [("aborted", [bomb])]
 
 
@@ -155,7 +155,7 @@ def test_each_of_many_threads_that_watch_while_it_ends_is_told_once(started: Any
         ref.stop(block=False)
         for thread in threads:
             thread.join(10)
-        ref._cell.join(10)
+        ref._cell.ended.get(timeout=10)
         assert sorted(calls) == sorted(number * 100 + n for number in range(8) for n in range(20))
 
 
@@ -170,7 +170,7 @@ def test_forgotten_it_is_not_called(started: Any) -> None:
     forget()
     once()
     ref.stop(timeout=10)
-    ref._cell.join(10)
+    ref._cell.ended.get(timeout=10)
     assert (len(first.seen), len(second.seen)) == (0, 1)
     forget()
 
@@ -187,7 +187,7 @@ def test_one_that_raises_harms_nobody(started: Any, log_lines: list[str], error:
     ref.watch(fail)
     ref.watch(notes)
     assert ref.stop(timeout=10) is True
-    ref._cell.join(10)
+    ref._cell.ended.get(timeout=10)
     assert len(notes.seen) == 1
     assert sum("in the watcher" in line for line in log_lines) == 1
 
@@ -220,7 +220,7 @@ def test_a_watcher_may_stop_the_one_that_ended(started: Any) -> None:
 
     ref.watch(stop)
     ref.stop(block=False)
-    ref._cell.join(10)
+    ref._cell.ended.get(timeout=10)
     assert answers == [False]
 
 
@@ -286,10 +286,10 @@ def test_watching_itself_and_each_other(started: Any) -> None:
     left.ask(lambda me: me.actor_ref.watch(left_notes) and None, timeout=10)
     left.ask(lambda _: right.watch(right_notes) and None, timeout=10)
     left.stop(timeout=10)
-    left._cell.join(10)
+    left._cell.ended.get(timeout=10)
     assert (len(left_notes.seen), len(right_notes.seen)) == (1, 0)
     right.stop(timeout=10)
-    right._cell.join(10)
+    right._cell.ended.get(timeout=10)
     assert len(right_notes.seen) == 1
 
 

@@ -157,6 +157,6 @@ def at_end_of(ref: ActorRef[Any], steps: Steps) -> None:
     at_future(ref._cell.gone, steps)
 
 
-def join_thread_of(ref: ActorRef[Any]) -> None:
-    """Wait for the end of an actor's thread: after it nothing is called any more."""
-    ref._cell.join(10)
+def await_end_of(ref: ActorRef[Any]) -> None:
+    """Wait until an actor has ended and who watches it was told."""
+    ref._cell.ended.get(timeout=10)

@@ -67,7 +67,7 @@ def test_forgetting_a_watch_against_the_end(winner: str, steps: Any, actor: Any,
     forgetting = in_thread(race.part("forget", forget))
     assert ref.stop(timeout=10) is True
     forgetting.result(10)
-    points.join_thread_of(ref)
+    points.await_end_of(ref)
     assert called == ([] if winner == "forget" else [ref])
 
 

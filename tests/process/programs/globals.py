@@ -96,5 +96,17 @@ pool = use()
 say(differences(before, once()))
 pool.close()
 say(differences(before, once()))
-left = {thread.name for thread in set(threading.enumerate()) - threads} - {"actors-loop"}
+pause = threading.Event()
+
+
+def strangers() -> set[str]:
+    """The threads that were not there before."""
+    return {thread.name for thread in set(threading.enumerate()) - threads} - {"actors-loop"}
+
+
+for _ in range(1000):  # the thread of an actor waits a moment for another
+    if not strangers():
+        break
+    pause.wait(0.01)
+left = strangers()
 say(f"left: {left}" if left else "no thread of ours")
