@@ -185,6 +185,8 @@ class Account:
 
     def __init__(self, budgets: Iterable[Budget]) -> None:
         self.budgets: Sequence[Budget] = tuple(dict.fromkeys(budgets))
+        self.limits_cost = any(budget.limits_cost for budget in self.budgets)
+        """Does one of them limit the cost?"""
 
     def reserve(self, wanted: Spending) -> Reservation:
         """Reserve *wanted* in all of them, or in none.
@@ -208,11 +210,6 @@ class Account:
     def spend(self, wanted: Spending) -> list[str]:
         """Reserve and settle in one: what is counted when it begins. Returns warnings."""
         return self.reserve(wanted).settle(wanted) if self.budgets else []
-
-    @property
-    def limits_cost(self) -> bool:
-        """Does one of them limit the cost?"""
-        return any(budget.limits_cost for budget in self.budgets)
 
 
 class Reservation:

@@ -175,7 +175,7 @@ class Outfitter:
         misfit = resolve.misfit(manifest, agent_class, driver, counts_cost=account.limits_cost)
         if misfit is not None:
             raise misfit
-        if hasattr(driver, "close_idle") and id(driver) not in self._drivers:
+        if driver is not None and hasattr(driver, "close_idle") and id(driver) not in self._drivers:
             self._remember(driver)
         outfit = Outfit(self, config, manifest, agent_class, driver, memory, self._no_tools, tools, account)
         return AgentSpec(
@@ -276,8 +276,9 @@ def _refuse_other(config: object) -> None:
 
 def _max_depth(manifest: AgentManifest, parent: AgentCell | None) -> int | None:
     """The deepest level at which its children may live; an agent without a spawn grant sets no limit of its own."""
-    depth = 0 if parent is None else parent.depth + 1
-    limits = [depth + grant.max_depth for grant in manifest.capabilities if isinstance(grant, Spawn)]
-    if parent is not None and parent.spec.max_depth is not None:
-        limits = [min(parent.spec.max_depth, *limits)] if limits else [parent.spec.max_depth]
-    return max(limits, default=None)
+    depth, limit = (0, None) if parent is None else (parent.depth + 1, parent.spec.max_depth)
+    own: int | None = None
+    for grant in manifest.capabilities:
+        if isinstance(grant, Spawn) and (own is None or depth + grant.max_depth > own):
+            own = depth + grant.max_depth
+    return limit if own is None else own if limit is None else min(limit, own)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from .waiter import Waiter
 
 
-@dataclass(slots=True)
 class Acts:
     """Decided under the turn, done outside it: nothing of the user's, no wake and no thread start happens under it.
 
@@ -25,11 +23,14 @@ class Acts:
         calls: Callbacks of agents that ended, and what is to be told of messages that they left.
     """
 
-    starts: deque[AgentCell] = field(default_factory=deque)
-    wakes: list[Waiter] = field(default_factory=list)
-    fires: deque[AgentCell] = field(default_factory=deque)
-    calls: deque[Callable[[], object]] = field(default_factory=deque)
-    dropped: list[object] = field(default_factory=list)
+    __slots__ = ("calls", "dropped", "fires", "starts", "wakes")
+
+    def __init__(self) -> None:
+        self.starts: deque[AgentCell] = deque()
+        self.wakes: list[Waiter] = []
+        self.fires: deque[AgentCell] = deque()
+        self.calls: deque[Callable[[], object]] = deque()
+        self.dropped: list[object] = []
 
     def may_be_slow(self) -> bool:
         """Is there anything that runs a user's function?"""

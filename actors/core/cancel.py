@@ -84,7 +84,7 @@ class CancelToken:
         Raises:
             Cancelled: With the token's reason; again at each later check.
         """
-        if self.cancelled:
+        if self._cancelled or (self.deadline is not None and self.cancelled):
             raise Cancelled(self._reason, timed_out=self._timed_out)
 
     def wait(self, timeout: float | None = None) -> bool:

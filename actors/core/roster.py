@@ -112,8 +112,8 @@ class Roster:
         if self._max_queued is None:
             return self.slots.limit > 0
         startable = 0
-        if not self._queue:
-            startable = max(0, min(self.slots.available - len(self._children), self.max_live - len(self.live)))
+        if not self._queue.living:
+            startable = max(0, min(self.slots.available - self._children.living, self.max_live - len(self.live)))
         return count <= startable + max(0, self._max_queued - self._bounded_queued)
 
     def refuse_impossible(self, count: int) -> None:
@@ -174,8 +174,8 @@ class Roster:
             self.enter(admission.cells, acts)
 
     def _grant(self, acts: Acts) -> None:
-        slots = self.slots
-        while slots.woken or self._children or (self._queue and len(self.live) < self.max_live):
+        slots, children, queue = self.slots, self._children, self._queue
+        while slots.woken or children.living or (queue.living and len(self.live) < self.max_live):
             if not slots.find():
                 return  # need is set: who parks next gives its slot away
             if slots.woken:
@@ -183,7 +183,7 @@ class Roster:
                 acts.wakes.extend(slots.woken.pop(cell))
                 slots.take(cell)
                 continue
-            following = self._children.pop() if self._children else self._queue.pop()
+            following = children.pop() if children.living else queue.pop()
             if following is None:
                 break
             self._start(following, acts)

@@ -52,7 +52,7 @@ class Slots:
 
     def find(self) -> bool:
         """Is a slot free, if need be one that a parked agent laid out?"""
-        return self._fetch_down_to(self.limit - 1)
+        return self.held < self.limit or self._fetch_down_to(self.limit - 1)
 
     def take_back(self) -> None:
         """The limit was lowered: slots that parked agents laid out go first."""

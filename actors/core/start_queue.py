@@ -28,13 +28,10 @@ class StartQueue:
     """
 
     def __init__(self) -> None:
+        self.living = 0
         self._levels: dict[int, Level] = {}
         self._priorities: list[int] = []
-        self._living = 0
         self._dead = 0
-
-    def __len__(self) -> int:
-        return self._living
 
     def push(self, cell: AgentCell) -> None:
         """Add *cell* at the end of its group."""
@@ -47,7 +44,7 @@ class StartQueue:
         if group is None:
             group = level[cell.spec.group] = deque()
         group.append(cell)
-        self._living += 1
+        self.living += 1
 
     def pop(self) -> AgentCell | None:
         """Take the one that starts next."""
@@ -62,7 +59,7 @@ class StartQueue:
                 else:
                     del level[name]
                 if cell is not None:
-                    self._living -= 1
+                    self.living -= 1
                     return cell
             heapq.heappop(self._priorities)
             del self._levels[priority]
@@ -78,16 +75,16 @@ class StartQueue:
 
     def ended(self) -> None:
         """One of the queued agents has ended without a start."""
-        self._living -= 1
+        self.living -= 1
         self._dead += 1
-        if self._dead > 32 and self._dead > self._living:
+        if self._dead > 32 and self._dead > self.living:
             self._prune()
 
     def _prune(self) -> None:
         living = list(self)
         self._levels.clear()
         self._priorities.clear()
-        self._living = self._dead = 0
+        self.living = self._dead = 0
         for cell in living:
             self.push(cell)
 
@@ -106,30 +103,27 @@ class ChildQueue:
     """
 
     def __init__(self) -> None:
+        self.living = 0
         self._heap: list[tuple[int, int, AgentCell]] = []
-        self._living = 0
-
-    def __len__(self) -> int:
-        return self._living
 
     def push(self, cell: AgentCell) -> None:
         """Add *cell*."""
         heapq.heappush(self._heap, (-cell.depth, cell.id, cell))
-        self._living += 1
+        self.living += 1
 
     def pop(self) -> AgentCell | None:
         """Take the one that starts next."""
         while self._heap:
             cell = heapq.heappop(self._heap)[2]
             if _waits(cell):
-                self._living -= 1
+                self.living -= 1
                 return cell
         return None
 
     def ended(self) -> None:
         """One of the queued children has ended without a start."""
-        self._living -= 1
-        if not self._living:
+        self.living -= 1
+        if not self.living:
             self._heap.clear()
 
     def __iter__(self) -> Iterator[AgentCell]:

@@ -104,14 +104,15 @@ class Supervisor(Actor):
         self.branches = Branches(self)
         self.shutdown = Shutdown(self)
         self.entrance = Entrance(self)
-        self._generation = fork.generation()
+        self._mark = fork.mark()
+        self._generation = self._mark.generation
         janitor().watch(self)
         self.dispatcher = Dispatcher(sink, f"{name}-events") if sink is not None else None
 
     @property
     def is_forked(self) -> bool:
         """Is this a child of the process that made it?"""
-        return self._generation != fork.generation()
+        return self._mark.generation != self._generation
 
     def refuse_after_fork(self) -> None:
         """Raise in a forked child."""

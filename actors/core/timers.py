@@ -67,7 +67,7 @@ class Timers:
 
     def earlier(self) -> bool:
         """Is something due before the timer thread wakes by itself?"""
-        return self.next_at() < self._sleeps_until
+        return bool(self._heap) and self.next_at() < self._sleeps_until
 
     def announce(self) -> None:
         """The timer thread is being woken: it need not be woken again for the same moment."""

@@ -33,22 +33,26 @@ class Turn:
     change in thousands of steps.
     """
 
-    __slots__ = ("_lock", "_owner", "shield")
+    __slots__ = ("_lock", "_owner", "shield", "shielded")
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._owner = 0
         self.shield = Shield()
+        self.shielded = False
+        """Does the thread that takes this step keep signals off meanwhile? For that thread to ask."""
 
     def __enter__(self) -> None:
         me = threading.get_ident()
         if self._owner == me:  # a collection may come anywhere; better an error than a wait for oneself
             raise DeadlockError("the pool was called by a finalizer, in a thread that is just taking a step of it")
-        if self.shield.is_for(me):
+        shielded = self.shield.is_for(me)
+        if shielded:
             self.shield.__enter__()
         if not self._lock.acquire(blocking=False):
             self._wait()
         self._owner = me
+        self.shielded = shielded
 
     def _wait(self) -> None:
         """Get the lock that another thread has."""
@@ -60,15 +64,11 @@ class Turn:
         lock.acquire()
 
     def __exit__(self, *_: object) -> None:
-        shielded = self.shield.is_for(self._owner)
+        shielded = self.shielded
         self._owner = 0
         self._lock.release()
         if shielded:
             self.shield.__exit__()
-
-    def is_shielded(self) -> bool:
-        """Does the thread that takes this step, which is the one that asks, keep signals off meanwhile?"""
-        return self.shield.is_for(self._owner)
 
     def locked(self) -> bool:
         """Is a step being taken?"""
@@ -100,7 +100,7 @@ class Step:
     def __exit__(self, *_: object) -> None:
         turn, acts = self._supervisor.turn, self._acts
         try:
-            if turn.is_shielded():
+            if turn.shielded:
                 with turn.shield:
                     turn.__exit__()
                     self._start_and_wake()

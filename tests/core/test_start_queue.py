@@ -43,9 +43,9 @@ def test_without_anything_else_age_decides() -> None:
     queue = StartQueue()
     for n in range(5):
         queue.push(cell(n))
-    assert len(queue) == 5
+    assert queue.living == 5
     assert names(queue) == [0, 1, 2, 3, 4]
-    assert len(queue) == 0
+    assert queue.living == 0
     assert queue.pop() is None
 
 
@@ -87,7 +87,7 @@ def test_who_ended_while_queued_is_passed_over() -> None:
         queue.push(one)
     end(queue, cells[0])
     end(queue, cells[1])
-    assert len(queue) == 4
+    assert queue.living == 4
     assert sorted(one.name for one in queue) == [2, 3, 4, 5]
     assert names(queue) == [2, 3, 4, 5]
     assert queue._dead == 0
@@ -116,7 +116,7 @@ def test_the_dead_are_pruned_when_they_outnumber_the_living() -> None:
     for one in cells[:60]:
         end(queue, one)
     held = sum(len(group) for level in queue._levels.values() for group in level.values())
-    assert len(queue) == 30
+    assert queue.living == 30
     assert held <= 30 + 33
     assert names(queue) == names(twin)
 
@@ -141,10 +141,10 @@ def test_the_deepest_child_starts_first_then_the_oldest() -> None:
     queue = ChildQueue()
     for n, depth in ((1, 1), (2, 3), (3, 2), (4, 3)):
         queue.push(cell(n, depth=depth))
-    assert len(queue) == 4
+    assert queue.living == 4
     assert sorted(one.id for one in queue) == [1, 2, 3, 4]
     assert names(queue) == [2, 4, 3, 1]
-    assert len(queue) == 0
+    assert queue.living == 0
 
 
 def test_a_child_that_ended_while_queued_is_passed_over() -> None:
@@ -154,7 +154,7 @@ def test_a_child_that_ended_while_queued_is_passed_over() -> None:
     queue.push(first)
     queue.push(second)
     end(queue, first)
-    assert len(queue) == 1
+    assert queue.living == 1
     assert [one.id for one in queue] == [2]
     assert names(queue) == [2]
     third = cell(3)
@@ -167,4 +167,4 @@ def test_a_child_that_ended_while_queued_is_passed_over() -> None:
 def test_an_empty_queue_answers_none(queue: Any) -> None:
     """Nobody waits."""
     assert queue().pop() is None
-    assert not queue()
+    assert not queue().living
