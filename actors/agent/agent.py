@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 from ..core.actor import AgentActor
 from ..core.branch import Branch
 from ..core.dead_letter import DeadLetterReason
-from ..core.envelope import Envelope
+from ..core.envelope import Question
 from ..core.event import Event, MessageSent
 from ..core.member import current
 from ..core.message import AgentMessage
@@ -54,7 +54,7 @@ class AgentInbox(Inbox):
 
     def _message(self, item: Any) -> AgentMessage | None:
         self._agent._cell.steps += 1
-        if isinstance(item, Envelope):
+        if isinstance(item, Question):
             self._agent.serve(item)
             return None
         message: AgentMessage = item

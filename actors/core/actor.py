@@ -14,7 +14,7 @@ from .actor_cell import ActorCell, Supervision
 from .clock import SYSTEM_CLOCK
 from .crash import raise_ctrl_c, report
 from .dead_letter import DeadLetterReason
-from .envelope import Envelope, PykkaActorDead, ask, ask_future
+from .envelope import Envelope, PykkaActorDead, Question, ask, ask_future
 from .future import ReplyFuture
 from .mailbox import Mailbox, Put
 from .reference import ActorRef
@@ -221,7 +221,7 @@ class AgentActor(pykka.ThreadingActor):
         """Answer an ask. Define it in agents that are asked."""
         raise TypeError(f"{type(self).__name__} does not answer asks ({type(message).__name__}): define on_receive")
 
-    def serve(self, envelope: Envelope) -> None:
+    def serve(self, envelope: Question) -> None:
         """Answer an ask or a proxy call."""
         if not envelope.answer(self._handle_receive):
             letters = self._cell.supervisor.router.dead_letters

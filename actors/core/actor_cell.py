@@ -17,6 +17,7 @@ from .cancel import CancelToken
 from .clock import SYSTEM_CLOCK
 from .crash import crashed
 from .dead_letter import DeadLetterReason, DeadLetters
+from .envelope import Question
 from .future import PykkaAskTimeout, ReplyFuture
 from .janitor import IDLE, janitor
 from .mailbox import NOTHING, Mailbox, MailboxClosed
@@ -247,7 +248,7 @@ class ActorCell(Member):
 
     def _handle(self, envelope: Envelope) -> bool:
         """Handle one message; False when that ends the actor."""
-        if envelope.reply_to is not None:
+        if isinstance(envelope, Question):
             if not envelope.answer(self.actor.handle):
                 self._bury(envelope.message, DeadLetterReason.ASK_EXPIRED)
             return True

@@ -24,18 +24,29 @@ class PykkaActorDead(ActorDead, pykka.ActorDeadError):
 
 
 class Envelope:
-    """A message in an actor's mailbox, with the future of its reply if it is an ask."""
+    """A message in an actor's mailbox that was told."""
 
-    __slots__ = ("message", "reply_to")
+    __slots__ = ("message",)
 
-    def __init__(self, message: Any, reply_to: ReplyFuture[Any] | None = None) -> None:
+    def __init__(self, message: Any) -> None:
+        self.message = message
+
+    def refuse(self, text: str) -> None:
+        """Tell the asker, if there is one, that nobody will answer."""
+
+
+class Question(Envelope):
+    """A message that was asked, and the future of its reply."""
+
+    __slots__ = ("reply_to",)
+
+    def __init__(self, message: Any, reply_to: ReplyFuture[Any]) -> None:
         self.message = message
         self.reply_to = reply_to
 
     def refuse(self, text: str) -> None:
-        """Tell the asker, if there is one, that nobody will answer."""
-        if self.reply_to is not None:
-            self.reply_to.fail(PykkaActorDead(text, self.message))
+        """Tell the asker that nobody will answer."""
+        self.reply_to.fail(PykkaActorDead(text, self.message))
 
     def answer(self, handle: Callable[[Any], Any]) -> bool:
         """Handle an ask: the reply, or whatever *handle* raises, goes to the asker. Never raises.
@@ -43,7 +54,6 @@ class Envelope:
         Returns:
             False when it was not handled, as the asker has given up.
         """
-        assert self.reply_to is not None
         if self.reply_to.done():
             return False
         try:
@@ -67,7 +77,7 @@ def ask(send: Send, target: Member, message: Any, timeout: float | None, who: ob
     end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
     future: ReplyFuture[Any] = ReplyFuture(target)
     try:
-        send(Envelope(message, future), timeout, target)
+        send(Question(message, future), timeout, target)
     except InboxFull:
         raise PykkaAskTimeout(f"the {box} of {who} had no room within {timeout} s") from None
     return await_reply(future, None if end is None else max(0.0, end - SYSTEM_CLOCK.monotonic()), who)
@@ -77,7 +87,7 @@ def ask_future(send: Send, target: Member, message: Any) -> ReplyFuture[Any]:
     """Send *message* and return the future of its reply. What goes wrong is in the future."""
     future: ReplyFuture[Any] = ReplyFuture(target)
     try:
-        send(Envelope(message, future), 0.0, None)
+        send(Question(message, future), 0.0, None)
     except ActorsError as error:
         future.fail(error)
     return future

@@ -70,15 +70,22 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
             ActorDead: The actor ended, or was told to stop.
             DeadlockError: It waits for the caller, and would never make room.
         """
-        # A wait without end for room takes part in the search for circles: only the actor itself makes room.
-        self._send(Envelope(message), timeout, self._cell if timeout is None else None)
+        if self._mark.generation != self._generation:
+            fork.refuse_after_fork(self._generation)
+        envelope = Envelope(message)
+        result = self._offer(envelope)
+        if result is not ACCEPTED:
+            # A wait without end for room takes part in the search for circles: only the actor itself makes room.
+            self._await_room(envelope, result, timeout, self._cell if timeout is None else None)
 
     def _send(self, envelope: Envelope, timeout: float | None, target: Member | None = None) -> None:
         if self._mark.generation != self._generation:
             fork.refuse_after_fork(self._generation)
         result = self._offer(envelope)
-        if result is ACCEPTED:
-            return
+        if result is not ACCEPTED:
+            self._await_room(envelope, result, timeout, target)
+
+    def _await_room(self, envelope: Envelope, result: Put, timeout: float | None, target: Member | None) -> None:
         if result is Put.FULL and (timeout is None or timeout > 0):
             result = self._mailbox.await_room(envelope, timeout, target)
         if result is Put.FULL:

@@ -11,6 +11,7 @@ from loguru import logger
 
 from .actor_cell import ActorCell, ActorEnd
 from .crash import report
+from .envelope import Question
 from .janitor import janitor
 from .timers import Timers
 
@@ -90,7 +91,7 @@ class Timekeeper(ActorCell):
 
     def _handle(self, envelope: Envelope) -> bool:
         """Handle a foreign message. One that fails is reported, and ends nothing."""
-        if envelope.reply_to is not None:
+        if isinstance(envelope, Question):
             return super()._handle(envelope)
         failure = self._try(partial(self.actor.handle, envelope.message))
         if failure is not None:

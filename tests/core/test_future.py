@@ -14,7 +14,7 @@ import pytest
 
 from actors.core import future as future_module
 from actors.core.actor import Actor
-from actors.core.envelope import Envelope, PykkaActorDead, await_reply
+from actors.core.envelope import Envelope, PykkaActorDead, Question, await_reply
 from actors.core.future import PykkaAskTimeout, ReplyFuture
 from actors.errors import ActorDead, AskTimeout, Cancelled
 
@@ -214,14 +214,14 @@ def test_a_handler_that_has_not_begun_skips_an_ask_that_was_given_up() -> None:
     with pytest.raises(AskTimeout):
         await_reply(future, 0, "somebody")
     calls: list[Any] = []
-    Envelope("message", future).answer(calls.append)
+    Question("message", future).answer(calls.append)
     assert calls == []
 
 
 def test_an_envelope_answers_with_what_its_handler_does() -> None:
     """Reply, error and abort each settle the ask."""
     replied: ReplyFuture[Any] = ReplyFuture()
-    Envelope(20, replied).answer(lambda n: n + 1)
+    Question(20, replied).answer(lambda n: n + 1)
     assert replied.get() == 21
 
     failed: ReplyFuture[Any] = ReplyFuture()
@@ -229,7 +229,7 @@ def test_an_envelope_answers_with_what_its_handler_does() -> None:
     def fail(_: Any) -> None:
         raise SystemExit("even this")
 
-    Envelope(1, failed).answer(fail)
+    Question(1, failed).answer(fail)
     with pytest.raises(SystemExit, match="even this"):
         failed.get()
 
@@ -238,7 +238,7 @@ def test_an_envelope_answers_with_what_its_handler_does() -> None:
     def cancelled(_: Any) -> None:
         raise Cancelled("enough")
 
-    Envelope("message", aborted).answer(cancelled)
+    Question("message", aborted).answer(cancelled)
     with pytest.raises(ActorDead, match="enough") as info:
         aborted.get()
     assert info.value.message == "message"
@@ -247,7 +247,7 @@ def test_an_envelope_answers_with_what_its_handler_does() -> None:
 def test_a_refused_ask_carries_its_message_and_a_refused_tell_has_nobody_to_tell() -> None:
     """ActorDead is also Pykka's ActorDeadError."""
     future: ReplyFuture[Any] = ReplyFuture()
-    Envelope("message", future).refuse("gone")
+    Question("message", future).refuse("gone")
     with pytest.raises(pykka.ActorDeadError, match="gone") as info:
         future.get()
     assert isinstance(info.value, PykkaActorDead)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from actors.core.actor import Actor
-from actors.core.envelope import Envelope
+from actors.core.envelope import Question
 from actors.core.future import ReplyFuture
 from actors.core.message import AgentMessage
 from actors.core.router import Endpoint, Inbox, MessageRouter
@@ -290,7 +290,7 @@ def test_an_ask_that_nobody_read_is_refused_and_a_dead_letter() -> None:
     router = MessageRouter()
     router.register(1)
     future: ReplyFuture[Any] = ReplyFuture()
-    router.open(router._endpoints[1]).offer(Envelope("question", future))
+    router.open(router._endpoints[1]).offer(Question("question", future))
     router.unregister(1)
     with pytest.raises(ActorDead, match="unregistered before it answered"):
         future.get(timeout=0)
