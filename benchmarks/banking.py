@@ -8,11 +8,15 @@ from typing import Any
 
 from .peers import Peers
 from .report import Report
-from .savina import Finish, answer, stop_all
+from .savina import Finish, Load, answer, stop_all
 from .size import Size
 
 QUESTION = "How fast is money moved between accounts, each transfer confirmed to the teller?"
-COUNTS = {Size.FULL: (10_000, 9), Size.QUICK: (2_000, 3), Size.SMOKE: (20, 1)}
+LOADS = {
+    Size.FULL: Load(10_000, 500, repeats=9),
+    Size.QUICK: Load(2_000, 100, repeats=3),
+    Size.SMOKE: Load(20, 10, repeats=1),
+}
 ACCOUNTS = 100
 
 
@@ -63,51 +67,6 @@ def play(base: type[Any], transfers: int) -> float:
     return seconds
 
 
-def thespian(transfers: int) -> float:
-    """The same on thespian."""
-    from thespian.actors import Actor, ActorSystem
-
-    class Account(Actor):  # type: ignore[misc]
-        balance = 1_000.0
-
-        def receiveMessage(self, message: Any, sender: Any) -> None:  # noqa: N802 - the peer's name
-            if not isinstance(message, tuple):
-                return
-            kind, amount, other, teller = message
-            if kind == "debit":
-                self.balance -= amount
-                self.send(other, ("credit", amount, None, teller))
-            elif kind == "credit":
-                self.balance += amount
-                self.send(sender, ("credited", amount, None, teller))
-            else:
-                self.send(teller, "done")
-
-    class Teller(Actor):  # type: ignore[misc]
-        def receiveMessage(self, message: Any, sender: Any) -> None:  # noqa: N802
-            if isinstance(message, list):
-                self.asker, self.left = sender, transfers
-                dice = random.Random(1)
-                for _ in range(transfers):
-                    source, target = dice.sample(message, 2)
-                    self.send(source, ("debit", 1.0, target, self.myAddress))
-            elif message == "done":
-                self.left -= 1
-                if self.left == 0:
-                    self.send(self.asker, "all")
-
-    system = ActorSystem("simpleSystemBase")
-    try:
-        accounts = [system.createActor(Account) for _ in range(ACCOUNTS)]
-        teller = system.createActor(Teller)
-        begin = time.perf_counter()
-        assert system.ask(teller, accounts, 300) == "all"
-        return time.perf_counter() - begin
-    finally:
-        system.shutdown()
-
-
 def measure(size: Size, peers: Peers | None = None) -> Report:
     """Find the answer."""
-    count, repeats = COUNTS[size]
-    return answer("banking", QUESTION, play, thespian, count=count, repeats=repeats, peers=peers or Peers())
+    return answer("banking", QUESTION, play, LOADS[size], peers or Peers())

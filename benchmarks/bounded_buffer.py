@@ -8,11 +8,15 @@ from typing import Any
 
 from .peers import Peers
 from .report import Report
-from .savina import Finish, answer, stop_all
+from .savina import Finish, Load, answer, stop_all
 from .size import Size
 
 QUESTION = "How fast do producers and consumers work over a bounded buffer?"
-COUNTS = {Size.FULL: (10_000, 9), Size.QUICK: (2_000, 3), Size.SMOKE: (40, 1)}
+LOADS = {
+    Size.FULL: Load(10_000, 800, repeats=9),
+    Size.QUICK: Load(2_000, 160, repeats=3),
+    Size.SMOKE: Load(40, 40, repeats=1),
+}
 PRODUCERS = CONSUMERS = 8
 ROOM = 50
 
@@ -106,55 +110,6 @@ def play(base: type[Any], count: int) -> float:
     return seconds
 
 
-def thespian(count: int) -> float:
-    """The same on thespian."""
-    from thespian.actors import Actor, ActorSystem
-
-    each = count // PRODUCERS
-
-    class Manager(Actor):  # type: ignore[misc]
-        def receiveMessage(self, message: Any, sender: Any) -> None:  # noqa: N802 - the peer's name
-            if isinstance(message, list):
-                self.buffer = Buffer(each * PRODUCERS, self.send, lambda: self.send(sender, "all"))
-                for worker in message:
-                    self.send(worker, "make")
-            elif isinstance(message, tuple):
-                kind, item = message
-                if kind == "made":
-                    self.buffer.produced(sender, item)
-                else:
-                    if kind == "ate":
-                        self.buffer.eaten()
-                    self.buffer.asked(sender)
-
-    class Producer(Actor):  # type: ignore[misc]
-        left = each
-
-        def receiveMessage(self, message: Any, sender: Any) -> None:  # noqa: N802
-            if message == "make" and self.left:
-                self.left -= 1
-                self.send(sender, ("made", self.left))
-
-    class Consumer(Actor):  # type: ignore[misc]
-        def receiveMessage(self, message: Any, sender: Any) -> None:  # noqa: N802
-            if message == "make":
-                self.send(sender, ("hungry", None))
-            elif isinstance(message, tuple):
-                self.send(sender, ("ate", None))
-
-    system = ActorSystem("simpleSystemBase")
-    try:
-        manager = system.createActor(Manager)
-        workers = [system.createActor(Consumer) for _ in range(CONSUMERS)]
-        workers += [system.createActor(Producer) for _ in range(PRODUCERS)]
-        begin = time.perf_counter()
-        assert system.ask(manager, workers, 300) == "all"
-        return time.perf_counter() - begin
-    finally:
-        system.shutdown()
-
-
 def measure(size: Size, peers: Peers | None = None) -> Report:
     """Find the answer."""
-    count, repeats = COUNTS[size]
-    return answer("bounded_buffer", QUESTION, play, thespian, count=count, repeats=repeats, peers=peers or Peers())
+    return answer("bounded_buffer", QUESTION, play, LOADS[size], peers or Peers())

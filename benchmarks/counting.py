@@ -7,11 +7,15 @@ from typing import Any
 
 from .peers import Peers
 from .report import Report
-from .savina import Finish, answer, stop_all
+from .savina import Finish, Load, answer, stop_all
 from .size import Size
 
 QUESTION = "How fast does one actor take what another sends it?"
-COUNTS = {Size.FULL: (50_000, 9), Size.QUICK: (10_000, 3), Size.SMOKE: (50, 1)}
+LOADS = {
+    Size.FULL: Load(50_000, 2_000, repeats=9),
+    Size.QUICK: Load(10_000, 500, repeats=3),
+    Size.SMOKE: Load(50, 20, repeats=1),
+}
 
 
 def play(base: type[Any], count: int) -> float:
@@ -47,38 +51,6 @@ def play(base: type[Any], count: int) -> float:
     return seconds
 
 
-def thespian(count: int) -> float:
-    """The same on thespian."""
-    from thespian.actors import Actor, ActorSystem
-
-    class Counter(Actor):  # type: ignore[misc]
-        count = 0
-
-        def receiveMessage(self, message: Any, sender: Any) -> None:  # noqa: ARG002, N802 - the peer's name
-            if isinstance(message, tuple):
-                self.send(message[0], self.count)
-            elif message == "one more":
-                self.count += 1
-
-    class Producer(Actor):  # type: ignore[misc]
-        def receiveMessage(self, message: Any, sender: Any) -> None:  # noqa: N802
-            if isinstance(message, tuple):
-                counter, amount = message
-                for _ in range(amount):
-                    self.send(counter, "one more")
-                self.send(counter, (sender,))
-
-    system = ActorSystem("simpleSystemBase")
-    try:
-        counter, producer = system.createActor(Counter), system.createActor(Producer)
-        begin = time.perf_counter()
-        assert system.ask(producer, (counter, count), 300) == count
-        return time.perf_counter() - begin
-    finally:
-        system.shutdown()
-
-
 def measure(size: Size, peers: Peers | None = None) -> Report:
     """Find the answer."""
-    count, repeats = COUNTS[size]
-    return answer("counting", QUESTION, play, thespian, count=count, repeats=repeats, peers=peers or Peers())
+    return answer("counting", QUESTION, play, LOADS[size], peers or Peers())

@@ -7,11 +7,15 @@ from typing import Any
 
 from .peers import Peers
 from .report import Report
-from .savina import Finish, answer, stop_all
+from .savina import Finish, Load, answer, stop_all
 from .size import Size
 
 QUESTION = "How fast do two actors send one message to and fro?"
-COUNTS = {Size.FULL: (10_000, 9), Size.QUICK: (2_000, 3), Size.SMOKE: (20, 1)}
+LOADS = {
+    Size.FULL: Load(10_000, 1_000, repeats=9),
+    Size.QUICK: Load(2_000, 200, repeats=3),
+    Size.SMOKE: Load(20, 10, repeats=1),
+}
 
 
 def play(base: type[Any], rounds: int) -> float:
@@ -40,37 +44,6 @@ def play(base: type[Any], rounds: int) -> float:
     return seconds
 
 
-def thespian(rounds: int) -> float:
-    """The same on thespian."""
-    from thespian.actors import Actor, ActorSystem
-
-    class Pong(Actor):  # type: ignore[misc]
-        def receiveMessage(self, message: Any, sender: Any) -> None:  # noqa: N802 - the peer's name
-            if isinstance(message, int):
-                self.send(sender, message)
-
-    class Ping(Actor):  # type: ignore[misc]
-        def receiveMessage(self, message: Any, sender: Any) -> None:  # noqa: N802
-            if isinstance(message, tuple):
-                self.asker, self.pong = sender, message[0]
-                self.send(self.pong, message[1] - 1)
-            elif isinstance(message, int):
-                if message == 0:
-                    self.send(self.asker, "done")
-                else:
-                    self.send(self.pong, message - 1)
-
-    system = ActorSystem("simpleSystemBase")
-    try:
-        ping, pong = system.createActor(Ping), system.createActor(Pong)
-        begin = time.perf_counter()
-        assert system.ask(ping, (pong, rounds), 300) == "done"
-        return time.perf_counter() - begin
-    finally:
-        system.shutdown()
-
-
 def measure(size: Size, peers: Peers | None = None) -> Report:
     """Find the answer."""
-    count, repeats = COUNTS[size]
-    return answer("ping_pong", QUESTION, play, thespian, count=count, repeats=repeats, peers=peers or Peers())
+    return answer("ping_pong", QUESTION, play, LOADS[size], peers or Peers())

@@ -6,6 +6,7 @@ Source: Imam and Sarkar, "Savina: An Actor Benchmark Suite", 2014.
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pykka
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 BOUND = 300.0
 """Seconds after which a program hangs."""
+PROCESSES, ONE_THREAD = "multiprocTCPBase", "simpleSystemBase"
 
 
 class Unbounded(Actor):
@@ -59,29 +61,55 @@ def stop_all(*refs: Any) -> None:
         ref.stop()
 
 
-def answer(
-    name: str,
-    question: str,
-    program: Program,
-    thespian: Callable[[int], float],
-    *,
-    count: int,
-    repeats: int,
-    peers: Peers,
-) -> Report:
-    """Run *program* on both, and *thespian* beside them; each gives its seconds for *count* things."""
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much of a program, and how often.
+
+    Args:
+        count: Of whatever it does.
+        by_processes: For thespian's actors, each of which is a process: so many that they end, and fit this machine.
+    """
+
+    count: int
+    by_processes: int
+    repeats: int
+
+
+def answer(name: str, question: str, program: Program, load: Load, peers: Peers) -> Report:
+    """Run *program* on ours, on Pykka, and on thespian, which has it by the same *name*."""
+    count = load.count
     others: dict[str, Callable[[], float]] = {}
+    notes: list[str] = []
     if peers.has("pykka"):
         others["pykka"] = lambda: program(pykka.ThreadingActor, count)
     if peers.has("thespian"):
-        others["thespian"] = lambda: thespian(count)
+        others["thespian"] = lambda: on_thespian(PROCESSES, name, load.by_processes) * count / load.by_processes
+        others["thespian's default"] = lambda: on_thespian(ONE_THREAD, name, count)
+        notes = [
+            f"thespian: {PROCESSES}, which its documentation recommends: a process for each actor. "
+            f"{load.by_processes:,} of them, their time scaled up.",
+            f"thespian's default: {ONE_THREAD}, for unit tests: all actors in the calling thread, one after another.",
+        ]
     tables = contest(
         f"{count:,} of them, milliseconds for all",
         {"actors": lambda: program(Unbounded, count)},
         others,
-        repeats=repeats,
+        repeats=load.repeats,
         scale=MILLI,
         unit="ms",
     )
-    notes = ["thespian: simpleSystemBase, its default, which runs all actors in the calling thread."]
     return Report(name, question, tables, [*notes, *peers.notes()])
+
+
+def on_thespian(base: str, name: str, count: int) -> float:
+    """Seconds of a program on thespian, in a system of its own."""
+    from thespian.actors import ActorSystem
+
+    from . import thespian_programs
+
+    system = ActorSystem(base, logDefs=False) if base == ONE_THREAD else ActorSystem(base, transientUnique=True)
+    try:
+        seconds: float = getattr(thespian_programs, name)(system, count)
+    finally:
+        system.shutdown()
+    return seconds
