@@ -105,8 +105,12 @@ class CancelToken:
         Returns:
             A function that forgets *fn*. *fn* may still run once if the cancel is on its way.
         """
-        own = partial(fn)  # compared by identity: under the lock nothing of the caller's is called
-        return partial(self.forget, own) if self.remind(own) else _nothing
+        callback = _Callback(fn)
+        return partial(self._drop, callback) if self.remind(callback) else _nothing
+
+    def _drop(self, callback: _Callback) -> None:
+        callback.fn = None
+        self.forget(callback)
 
     def remind(self, fn: Callable[[], object]) -> bool:
         """As :meth:`on_cancel`, without the function that forgets: one of ours, which is given to :meth:`forget`.
@@ -177,6 +181,22 @@ class CancelToken:
     def untie(self) -> None:
         """Follow the parent no longer: a parent that lives long keeps nothing of a child that is done."""
         self._untie()
+
+
+class _Callback:
+    """What a caller wants to be called, let go of as soon as it was, or is forgotten: it may hold the function that
+    forgets it. Compared by identity, so that nothing of the caller's is called under the lock.
+    """
+
+    __slots__ = ("fn",)
+
+    def __init__(self, fn: Callable[[], object]) -> None:
+        self.fn: Callable[[], object] | None = fn
+
+    def __call__(self) -> None:
+        fn, self.fn = self.fn, None
+        if fn is not None:
+            fn()
 
 
 def _nothing() -> None:

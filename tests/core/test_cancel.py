@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from typing import Any
 
 import pytest
@@ -133,6 +135,32 @@ def test_a_forgotten_callback_does_not_run() -> None:
     token.cancel()
     forget()
     assert seen == ["kept"]
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_what_was_called_or_forgotten_is_let_go(*, is_cancelled: bool) -> None:
+    """Also when it holds the function that forgets it: no collector is needed."""
+
+    class Holder:
+        def __init__(self, token: CancelToken) -> None:
+            self.forget = token.on_cancel(self.hear)
+
+        def hear(self) -> None:
+            """The cancel."""
+
+    token = CancelToken()
+    holder = Holder(token)
+    ref = weakref.ref(holder)
+    gc.disable()
+    try:
+        if is_cancelled:
+            token.cancel()
+        else:
+            holder.forget()
+        del holder
+        assert ref() is None
+    finally:
+        gc.enable()
 
 
 def test_a_failing_callback_keeps_the_cancel_from_nobody(log_lines: list[str]) -> None:
