@@ -109,8 +109,8 @@ class CancelToken:
         return partial(self._drop, callback) if self.remind(callback) else _nothing
 
     def _drop(self, callback: _Callback) -> None:
-        callback.fn = None
-        self.forget(callback)
+        if self.forget(callback):  # else it is just being called
+            callback.fn = None
 
     def remind(self, fn: Callable[[], object]) -> bool:
         """As :meth:`on_cancel`, without the function that forgets: one of ours, which is given to :meth:`forget`.
@@ -128,16 +128,15 @@ class CancelToken:
         _call(fn)
         return False
 
-    def forget(self, fn: Callable[[], object]) -> None:
-        """Do not call *fn*, which was given to :meth:`remind`."""
+    def forget(self, fn: Callable[[], object]) -> bool:
+        """Do not call *fn*, which was given to :meth:`remind`; False when it is called all the same, or was."""
         if self._callbacks is None:  # they were called: nothing is left to be forgotten
-            return
+            return False
         with self._lock:
-            if self._callbacks is not None:
-                try:
-                    self._callbacks.remove(fn)
-                except ValueError:
-                    pass
+            if self._callbacks is None or fn not in self._callbacks:
+                return False
+            self._callbacks.remove(fn)
+        return True
 
     def cancel(self, reason: str = "", *, timed_out: bool = False) -> bool:
         """Cancel, and run the callbacks in this thread; False when it was cancelled before."""
