@@ -133,10 +133,14 @@ class CancelToken:
         if self._callbacks is None:  # they were called: nothing is left to be forgotten
             return False
         with self._lock:
-            if self._callbacks is None or fn not in self._callbacks:
-                return False
-            self._callbacks.remove(fn)
-        return True
+            if self._callbacks is not None:
+                try:
+                    self._callbacks.remove(fn)
+                except ValueError:
+                    pass
+                else:
+                    return True
+        return False
 
     def cancel(self, reason: str = "", *, timed_out: bool = False) -> bool:
         """Cancel, and run the callbacks in this thread; False when it was cancelled before."""
