@@ -201,7 +201,7 @@ def measure(size: Size, peers: Peers | None = None) -> Report:  # noqa: ARG001 -
         QUESTION,
         [one_by_one, crowds],
         [
-            "p50, p99 and max: of the latencies of all agents in a repeat; each cell is the median of the repeats.",
+            "Median, p99, highest: of the latencies of all agents in a repeat; each cell is the median of the repeats.",
             "Ratios: by the bare threads of the same turn (woken four at a time), median, lowest and highest.",
             "An agent's end is stamped by a done callback: its outcome is visible and its cleanup over.",
         ],
@@ -211,10 +211,10 @@ def measure(size: Size, peers: Peers | None = None) -> Report:  # noqa: ARG001 -
 def _row(case: str, repeats: Sequence[Sequence[float]], floor: Sequence[Sequence[float]]) -> dict[str, Cell]:
     spreads, floors = [Spread.of(one) for one in repeats], [Spread.of(one) for one in floor]
     return {
-        "waiting in": case,
-        "p50 ms": 1000 * Spread.of([one.median for one in spreads]).median,
+        "case": case,
+        "median ms": 1000 * Spread.of([one.median for one in spreads]).median,
         "p99 ms": 1000 * Spread.of([one.p99 for one in spreads]).median,
-        "max ms": 1000 * Spread.of([one.high for one in spreads]).median,
+        "highest ms": 1000 * Spread.of([one.high for one in spreads]).median,
         "worst ms": 1000 * max(one.high for one in spreads),
         "ratio of p99": str(ratios([one.p99 for one in spreads], [one.p99 for one in floors])),
         "ratio of max": str(ratios([one.high for one in spreads], [one.high for one in floors])),
@@ -223,4 +223,4 @@ def _row(case: str, repeats: Sequence[Sequence[float]], floor: Sequence[Sequence
 
 def _total(case: str, seconds: Sequence[float]) -> dict[str, Cell]:
     spread = Spread.of(seconds)
-    return {"": case, "median s": spread.median, "lowest s": spread.low, "highest s": spread.high}
+    return {"case": case, "median s": spread.median, "lowest s": spread.low, "highest s": spread.high}

@@ -166,7 +166,7 @@ def _row(name: str, repeats: Sequence[Found]) -> dict[str, Cell]:
     fates: Counter[str] = sum((one for one, _ in repeats), Counter())
     seconds = [one for _, rounds in repeats for one in rounds]
     return {
-        "": name,
+        "case": name,
         "rounds": len(seconds),
         ANSWERED: fates[ANSWERED],
         REFUSED: fates[REFUSED],

@@ -11,9 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-KEYS = ("case", "waiting in", "agents", "", "after")
-"""Columns that name a row."""
-
 
 def compare(old: Path, new: Path) -> Table:
     """A row for each figure that both runs have, and how the new one is by the old one.
@@ -54,7 +51,8 @@ def _figures(content: Any) -> Iterator[tuple[tuple[str, str, str, str], float]]:
     for benchmark in content["benchmarks"]:
         for table in benchmark["tables"]:
             for row in table["rows"]:
-                name = " ".join(str(row[key]) for key in KEYS if key in row)
-                for column, value in row.items():
-                    if column not in KEYS and isinstance(value, int | float) and not isinstance(value, bool):
-                        yield (benchmark["name"], table["title"], name, column), float(value)
+                first, *others = row  # the first column names the row
+                for column in others:
+                    value = row[column]
+                    if isinstance(value, int | float) and not isinstance(value, bool):
+                        yield (benchmark["name"], table["title"], str(row[first]), column), float(value)

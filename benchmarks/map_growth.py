@@ -11,7 +11,7 @@ from typing import Any
 
 from actors import Agent, AgentManifest, AgentPool, SpawnConfig
 
-from .figures import Spread
+from .figures import Spread, ratios
 from .machine import ROOT
 from .peers import Peers
 from .report import Cell, Report, Table
@@ -32,7 +32,7 @@ class Workload:
 
 
 WORKLOADS = {
-    Size.FULL: Workload((10_000, 100_000, 1_000_000), 1),
+    Size.FULL: Workload((10_000, 100_000, 1_000_000), 7),
     Size.QUICK: Workload((5_000, 50_000), 1),
     Size.SMOKE: Workload((20, 100), 1),
 }
@@ -79,21 +79,25 @@ def measure(size: Size, peers: Peers | None = None) -> Report:  # noqa: ARG001 -
     for _ in range(load.repeats):
         for count, values in found.items():
             values.append(in_own_process(count))
-    first = Spread.of([seconds / load.agents[0] for seconds, _ in found[load.agents[0]]]).median
+    smallest = [seconds / load.agents[0] for seconds, _ in found[load.agents[0]]]
     rows: list[dict[str, Cell]] = []
     for count, values in found.items():
-        each = Spread.of([1e6 * seconds / count for seconds, _ in values])
+        each = [seconds / count for seconds, _ in values]
+        spread = Spread.of([1e6 * one for one in each])
         rows.append(
             {
                 "agents": count,
-                "CPU us for one": each.median,
-                "by the smallest": each.median / (1e6 * first),
+                "median us": spread.median,
+                "lowest us": spread.low,
+                "highest us": spread.high,
+                "repeats": spread.count,
+                "by the smallest": str(ratios(each, smallest)),
                 "peak RSS grew by MB": max(kilobytes for _, kilobytes in values) / 1024,
             }
         )
     return Report(
         "map_growth",
         QUESTION,
-        [Table(f"agents through map(), {AT_ONCE} at once", rows)],
+        [Table(f"agents through map(), {AT_ONCE} at once: microseconds of CPU time for one", rows)],
         ["Each in a process of its own, after a thousand agents that do not count. CPU time is of all threads."],
     )

@@ -137,10 +137,10 @@ def measure(size: Size, peers: Peers | None = None) -> Report:  # noqa: ARG001 -
 def _row(name: str, repeats: Sequence[Sequence[float]], floor: Sequence[Sequence[float]]) -> dict[str, Cell]:
     every = Spread.of([seconds for one in repeats for seconds in one])
     return {
-        "levels are": name,
+        "case": name,
         "median ms": 1000 * every.median,
         "p99 ms": 1000 * every.p99,
-        "max ms": 1000 * every.high,
+        "highest ms": 1000 * every.high,
         "ratio of medians": str(
             ratios([Spread.of(one).median for one in repeats], [Spread.of(one).median for one in floor])
         ),

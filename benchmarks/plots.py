@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from .report import Cell, Report, Table
 
 OURS, THEIRS = "#2a6f97", "#b0b0b0"
-PEERS = frozenset({"pykka", "threads", "asyncio", "thespian", "two queues", "pydantic-ai", "openai-agents"})
-PEERS_TOO = frozenset({"autogen-core", "what it needs", "nothing", "bare threads", "bare threads, again"})
+PEERS = (
+    *("pykka", "threads", "asyncio", "thespian", "pydantic-ai", "openai-agents", "autogen-core"),
+    *("two queues", "what it needs", "nothing", "bare ", "a bare "),
+)
+"""How the cases begin that are not ours."""
 
 
 def draw(reports: Sequence[Report], folder: Path) -> list[Path]:
@@ -106,7 +109,7 @@ def _draw(axis: Any, table: Table) -> None:
     bars = _bars(table)
     names, medians = [bar[0] for bar in bars], [bar[1] for bar in bars]
     spread = [[bar[1] - bar[2] for bar in bars], [bar[3] - bar[1] for bar in bars]]
-    colors = [THEIRS if name in PEERS | PEERS_TOO else OURS for name in names]
+    colors = [THEIRS if name.startswith(PEERS) else OURS for name in names]
     places = range(len(bars), 0, -1)
     axis.barh(places, medians, xerr=spread, color=colors, error_kw={"elinewidth": 1, "ecolor": "#444444"})
     axis.set_yticks(list(places), names, fontsize=9)

@@ -203,9 +203,9 @@ def measure(size: Size, peers: Peers | None = None) -> Report:  # noqa: ARG001 -
 def _row(name: str, case: Case | None, late: Spread) -> dict[str, Cell]:
     ends = "-" if case is None else AgentStatus.TIMED_OUT if case.looks else AgentStatus.ABANDONED
     return {
-        "busy with": name,
+        "case": name,
         "ends": str(ends),
-        "p50 ms": 1000 * late.median,
+        "median ms": 1000 * late.median,
         "p99 ms": 1000 * late.p99,
-        "max ms": 1000 * late.high,
+        "highest ms": 1000 * late.high,
     }

@@ -160,6 +160,10 @@ class LoopGuard:
         return ALLOW
 
 
+_as_json = json.JSONEncoder(sort_keys=True, default=repr, ensure_ascii=False).encode
+"""Made once: ``json.dumps`` makes an encoder for each call that has options."""
+
+
 def canonical(input: Mapping[str, Any]) -> str:  # noqa: A002 - as above
     """*input* as text, the same for equal inputs."""
-    return json.dumps(input, sort_keys=True, default=repr, ensure_ascii=False)
+    return _as_json(input)

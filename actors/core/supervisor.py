@@ -231,9 +231,10 @@ class Supervisor(Actor):
         try:
             wait_for(waiter, timeout, f"the outcome of {cell.label}", cell)
         finally:
-            with self.turn:
-                if cell.waiters is not None:
-                    cell.waiters.remove(waiter)
+            if cell.outcome is None:  # else who settled it has taken all waiters out, or is about to
+                with self.turn:
+                    if cell.waiters is not None:
+                        cell.waiters.remove(waiter)
         return cell.outcome is not None
 
     def join_all(self, timeout: float | None, group: Hashable, failure: FailurePolicy) -> Outcomes:

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks import __main__ as command
 from benchmarks import abort_latency, plots, questions, stop_overshoot
+from benchmarks.compare import compare
 from benchmarks.contest import contest
 from benchmarks.peers import PACKAGES, Peers
 from benchmarks.report import Report, Table
@@ -145,6 +146,19 @@ def test_two_runs_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str
     (tmp_path / "bad.json").write_text("[]")
     assert run("compare", str(tmp_path / "bad.json"), str(tmp_path / "new.json")) == 2
     assert "no file of figures" in capsys.readouterr().err
+
+
+def test_rows_are_named_by_their_first_column(tmp_path: Path) -> None:
+    """Also where that is a number: the points of a line are not one figure."""
+    for name, factor in (("old", 1), ("new", 3)):
+        rows = [{"bytes": size, "median us": factor * size} for size in (10, 20)]
+        content = {"benchmarks": [{"name": "b", "tables": [{"title": "t", "rows": rows}]}]}
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    rows = compare(tmp_path / "old.json", tmp_path / "new.json").rows
+    assert [(row["row"], row["old"], row["new"], row["new by old"]) for row in rows] == [
+        ("10", 10, 30, 3),
+        ("20", 20, 60, 3),
+    ]
 
 
 def test_plots_need_their_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
