@@ -53,11 +53,15 @@ def _ctrl_c_is_heard() -> None:
 # Nothing is left behind -----------------------------------------------------------------------------------------
 
 
-def _threads() -> set[threading.Thread]:
-    """The threads that count: neither the process's private event loop, nor stand-ins for foreign threads."""
+def _threads() -> set[tuple[str, threading.Thread]]:
+    """The threads that count: neither the process's private event loop, nor stand-ins for foreign threads. With their
+    names: the thread of an actor that ended may be the next one's.
+    """
     dummies = threading._DummyThread  # type: ignore[attr-defined]
     return {
-        thread for thread in threading.enumerate() if thread.name != "actors-loop" and not isinstance(thread, dummies)
+        (thread.name, thread)
+        for thread in threading.enumerate()
+        if thread.name != "actors-loop" and not isinstance(thread, dummies)
     }
 
 
@@ -71,7 +75,7 @@ def _nothing_left_behind() -> Iterator[None]:
     # One that is just ending may; no join, as another may be just starting, and cannot be joined yet.
     while (strangers := _threads() - before) and time.monotonic() < end:
         pause.wait(0.002)
-    left = [thread.name for thread in strangers]
+    left = [name for name, _ in strangers]
     entries = set(pykka.ActorRegistry.get_all()) - registered
     pykka.ActorRegistry.stop_all(block=False)  # the next test starts clean
     assert not left, f"threads left behind: {left}"

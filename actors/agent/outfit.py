@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
+from ..core import loop
 from ..core.crash import report
 from ..core.spec import AgentSpec
 from ..errors import CapabilityDenied
@@ -42,6 +43,8 @@ class ToolServers(Protocol):
 
 
 NO_ACCOUNT = Account(())
+GOODBYE = 2.0
+"""Seconds that a pool waits for what was cancelled on the private loop."""
 ToolSource = Tools | Callable[[AgentManifest], Tools] | Iterable[Tool]
 
 
@@ -220,7 +223,10 @@ class Outfitter:
             pass
 
     def close(self) -> None:
-        """End the servers of tools, and close the idle connections of all drivers that were used here."""
+        """Let calls that were given up unwind, end the servers of tools, and close the idle connections of all drivers
+        that were used here.
+        """
+        loop.settle(GOODBYE)
         self._servers.close()
         for driver in list(self._drivers.values()):
             try:
@@ -281,4 +287,4 @@ def _max_depth(manifest: AgentManifest, parent: AgentCell | None) -> int | None:
     for grant in manifest.capabilities:
         if isinstance(grant, Spawn) and (own is None or depth + grant.max_depth > own):
             own = depth + grant.max_depth
-    return limit if own is None else own if limit is None else min(limit, own)
+    return min((bound for bound in (limit, own) if bound is not None), default=None)

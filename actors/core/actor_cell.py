@@ -131,6 +131,7 @@ class ActorCell(Member):
         self._pause: Waiter | None = None
         self._ident = 0
         self._exit_by = 0.0
+        self._is_under_way = False
 
     # For everybody ----------------------------------------------------------------------------------------------
 
@@ -144,8 +145,11 @@ class ActorCell(Member):
             janitor().watch(self)
             self._start_thread()
         except BaseException:
-            self.mailbox.seal()
-            self.finish(ActorEnd.CRASHED)
+            if self._is_under_way:  # a Ctrl-C came with the start: who runs must end by itself
+                self.abort("its start was interrupted")
+            else:
+                self.mailbox.seal()
+                self.finish(ActorEnd.CRASHED)
             raise
 
     def _start_thread(self) -> None:
@@ -161,6 +165,7 @@ class ActorCell(Member):
 
         with janitor().shield:  # a worker that was taken from rest must get its job
             janitor().crew.start(job)
+            self._is_under_way = True
 
     def stop(self) -> None:
         """End once the messages accepted before are handled."""
@@ -189,7 +194,7 @@ class ActorCell(Member):
         """Wait for the cleanup, and for those who are told of the end."""
         try:
             self.ended.get(timeout=max(0.0, self._exit_by - SYSTEM_CLOCK.monotonic()))
-        except PykkaAskTimeout:
+        except PykkaAskTimeout:  # a handler or a cleanup that hangs does not keep the program
             pass
 
     # Its thread -------------------------------------------------------------------------------------------------
@@ -205,8 +210,10 @@ class ActorCell(Member):
         finally:
             if self._generation == fork.generation():
                 leave()  # who is told of the end is not the actor
-                self.finish(end)
-                self._ident = 0  # the thread is the next actor's
+                try:
+                    self.finish(end)
+                finally:
+                    self._ident = 0  # the thread is the next actor's
 
     def _live(self) -> ActorEnd:
         """Handle messages to the end."""

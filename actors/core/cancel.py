@@ -57,7 +57,7 @@ class CancelToken:
         self._reason = ""
         self._timed_out = False
         self.fired = False
-        self._callbacks: list[Callable[[], object]] | None = None
+        self._callbacks: dict[Callable[[], object], None] | None = None
         self.deadline = deadline
         self._untie: Callable[[], None] = _nothing
 
@@ -121,9 +121,8 @@ class CancelToken:
         with self._lock:
             if not self._cancelled:
                 if self._callbacks is None:
-                    self._callbacks = [fn]
-                else:
-                    self._callbacks.append(fn)
+                    self._callbacks = {}
+                self._callbacks[fn] = None
                 return True
         _call(fn)
         return False
@@ -133,14 +132,7 @@ class CancelToken:
         if self._callbacks is None:  # they were called: nothing is left to be forgotten
             return False
         with self._lock:
-            if self._callbacks is not None:
-                try:
-                    self._callbacks.remove(fn)
-                except ValueError:
-                    pass
-                else:
-                    return True
-        return False
+            return self._callbacks is not None and self._callbacks.pop(fn, self) is None
 
     def cancel(self, reason: str = "", *, timed_out: bool = False) -> bool:
         """Cancel, and run the callbacks in this thread; False when it was cancelled before."""

@@ -32,7 +32,7 @@ class Envelope:
         self.message = message
 
     def refuse(self, text: str) -> None:
-        """Tell the asker, if there is one, that nobody will answer."""
+        """Nobody waits for an answer."""
 
 
 class Question(Envelope):

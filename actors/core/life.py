@@ -69,7 +69,7 @@ def _attempt(cell: AgentCell) -> Ending:
         starting = True
         cell.actor = actor = make()
         cell.token.check()
-        del make
+        del make  # an agent may live long, and this holds more than it needs
         actor.on_start()
         cell.token.check()
         starting = False

@@ -65,16 +65,18 @@ class _FleetingThreads(ThreadPoolExecutor):
 
 
 class _GivenUp:
-    """Cancels the calls that nobody waits for any more, a moment after the last of them was given up.
+    """Cancels the calls that nobody waits for any more: a few at once, a crowd when no more come.
 
-    To unwind one takes the loop most of a millisecond. When hundreds are given up at once, those who waited for them go
-    first: else the loop would hold the interpreter lock against each of them.
+    To unwind one takes the loop most of a millisecond. When hundreds are given up together, those who waited for them
+    go first: else the loop would hold the interpreter lock against each of them.
 
-    Threads: any for :meth:`add`; all else is on the loop.
+    Threads: any for :meth:`add` and :meth:`settled`; all else is on the loop.
     """
 
+    FEW = 4
+    """So many are cancelled at once, in any :data:`HOLD`."""
     HOLD = 0.01
-    """Seconds without another one after which they are cancelled."""
+    """Seconds without another one after which the others are."""
     HOLDS = 10
     """After so many they are cancelled in any case."""
 
@@ -82,75 +84,133 @@ class _GivenUp:
         self._loop = loop
         self._line: deque[_Call[Any]] = deque()
         self._called = False
+        self._since = float("-inf")
+        self._taken = 0
+        self._leaving: set[asyncio.Task[Any]] = set()
 
     def add(self, call: _Call[Any]) -> None:
         """Have *call* cancelled."""
         self._line.append(call)
         if not self._called:
             self._called = True  # two threads that both come here call the loop twice, which does no harm
-            self._loop.call_soon_threadsafe(self._hold, 0, 0)
+            self._loop.call_soon_threadsafe(self._begin)
+
+    def _begin(self) -> None:
+        now = self._loop.time()
+        if now - self._since >= self.HOLD:
+            self._since, self._taken = now, 0
+        if self._taken == self.FEW:
+            self._hold(0, 0)
+        elif not self._is_idle():
+            self._taken += 1
+            self._cancel_one()
+            self._loop.call_soon(self._begin)
 
     def _hold(self, seen: int, holds: int) -> None:
         count = len(self._line)
         if count > seen and holds < self.HOLDS:
             self._loop.call_later(self.HOLD, self._hold, count, holds + 1)
         else:
-            self._cancel_next()
+            self._cancel_all()
 
-    def _cancel_next(self) -> None:
+    def _cancel_all(self) -> None:
+        if not self._is_idle():
+            self._cancel_one()
+            self._loop.call_soon(self._cancel_all)  # between two turns the loop lets go of the interpreter lock
+
+    def _is_idle(self) -> bool:
         if not self._line:
             self._called = False
             if not self._line:  # looked at again: who added one before that relies on us
-                return
+                return True
             self._called = True
-        self._line.popleft().cancel()
-        self._loop.call_soon(self._cancel_next)  # between two turns the loop lets go of the interpreter lock
+        return False
+
+    def _cancel_one(self) -> None:
+        task = self._line.popleft().cancel()
+        if task is not None and not task.done():
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+
+    def settled(self) -> bool:
+        """Is there nobody who is still to unwind?"""
+        return not (self._line or self._leaving)
+
+    async def settle(self) -> None:
+        """Cancel those who still wait for it, and wait until all have unwound."""
+        while self._line:
+            self._cancel_one()
+            await asyncio.sleep(0)
+        if self._leaving:
+            await asyncio.wait(self._leaving)
 
 
 class _Call(Generic[T]):
-    """One coroutine on the private loop, and the thread that waits for it."""
+    """One coroutine on the private loop, and the thread that waits for it.
 
-    __slots__ = ("_coroutine", "_given_up", "_private", "_task", "bell", "over")
+    Args:
+        when_over: Called once when it is really over, or will never begin, on the loop.
+    """
 
-    def __init__(self, coroutine: Coroutine[Any, Any, T], bell: _Bell, private: _PrivateLoop) -> None:
-        self.bell = bell
+    __slots__ = ("_bell", "_coroutine", "_ended_by", "_given_up", "_private", "_task", "_when_over", "over")
+
+    def __init__(
+        self, coroutine: Coroutine[Any, Any, T], bell: _Bell, private: _PrivateLoop, when_over: Callable[[], object]
+    ) -> None:
         self.over = False
+        self._bell = bell
         self._coroutine = coroutine
+        self._ended_by: BaseException | None = None
         self._given_up = False
         self._private = private
-        self._task: asyncio.Task[T] | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._when_over = when_over
         private.loop.call_soon_threadsafe(self._begin)
 
     def _begin(self) -> None:
         if self._given_up:
             self._coroutine.close()
+            self._when_over()
             return
-        self._task = self._private.loop.create_task(self._coroutine)
+        self._task = self._private.loop.create_task(self._run())
         self._task.add_done_callback(self._end)
 
-    def _end(self, task: asyncio.Task[T]) -> None:
-        if not task.cancelled():
+    async def _run(self) -> Any:
+        try:
+            return await self._coroutine
+        except (SystemExit, KeyboardInterrupt) as error:  # through a task they would end the loop, for everybody
+            self._ended_by = error
+
+    def _end(self, task: asyncio.Task[Any]) -> None:
+        if task.cancelled():
+            self._coroutine.close()  # it may not have begun
+        else:
             task.exception()  # seen, also when nobody waits for it any more
+        self._when_over()
         self.over = True
-        self.bell.ring()
+        self._bell.ring()
 
     def give_up(self) -> None:
         """Have it cancelled; its cleanup is not waited for."""
         self._given_up = True
         self._private.given_up.add(self)
 
-    def cancel(self) -> None:
-        """On the loop."""
+    def cancel(self) -> asyncio.Task[Any] | None:
+        """Cancel it, on the loop; what unwinds now, if it has begun."""
         if self._task is not None:
             self._task.cancel()
+        return self._task
 
     def result(self) -> T:
         """What it returned or raised, once it is over."""
         assert self._task is not None
+        if self._ended_by is not None:
+            raise self._ended_by
         try:
-            return self._task.result()
+            value: T = self._task.result()
         except asyncio.CancelledError:
             raise CancelledError from None
+        return value
 
 
 class _PrivateLoop:
@@ -167,6 +227,14 @@ class _PrivateLoop:
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
+
+
+def _drop(_: object) -> None:
+    """Nothing is put."""
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
 
 
 _private: _PrivateLoop | None = None
@@ -193,11 +261,6 @@ def run(coroutine: Coroutine[Any, Any, T], cancel: CancelToken) -> T:
         Cancelled: The token was cancelled.
         BaseException: What the coroutine raised.
     """
-    try:
-        cancel.check()
-    except Cancelled:
-        coroutine.close()  # it is not begun
-        raise
     return relay(lambda _: coroutine, _drop, cancel)
 
 
@@ -205,12 +268,15 @@ def relay(
     make: Callable[[Callable[[ItemT], None]], Coroutine[Any, Any, T]],
     on_item: Callable[[ItemT], object],
     cancel: CancelToken,
+    when_over: Callable[[], object] = _nothing,
 ) -> T:
     """Run ``make(put)`` on the private loop, and hand what it puts to *on_item* in this thread, in order.
 
     So a slow *on_item* holds up nobody but its own caller. A cancel of the token cancels the coroutine, and the caller
-    does not wait for its cleanup.
+    does not wait for its cleanup; :func:`settle` does.
 
+    Args:
+        when_over: Called once, on any thread, when nothing is done for this call any more: after that cleanup.
     Raises:
         Cancelled: The token was cancelled.
         BaseException: What the coroutine or *on_item* raised.
@@ -222,8 +288,15 @@ def relay(
         line.append(item)
         bell.ring()
 
-    cancel.check()  # before anything is begun
-    call = _Call(make(put), bell, _make())
+    try:
+        coroutine = make(put)
+        if cancel.cancelled:
+            coroutine.close()  # it is not begun
+            cancel.check()
+        call = _Call(coroutine, bell, _make(), when_over)
+    except BaseException:
+        when_over()
+        raise
     ring = bell.ring
     cancel.remind(ring)
     try:
@@ -244,6 +317,18 @@ def relay(
     return call.result()
 
 
+def settle(timeout: float) -> None:
+    """Wait until every call that was given up has unwound, at most *timeout* seconds."""
+    private = _private
+    if private is None or private.generation != fork.generation() or private.given_up.settled():
+        return
+    future = asyncio.run_coroutine_threadsafe(private.given_up.settle(), private.loop)
+    try:
+        future.result(timeout)
+    except TimeoutError:  # a cleanup that hangs: it goes on by itself
+        future.cancel()
+
+
 class _Bell:
     """Wakes one thread, again and again. Who was woken looks at everything before it waits again: a ring in between is
     for what it sees then.
@@ -260,7 +345,3 @@ class _Bell:
     def wait(self, timeout: float | None) -> None:
         self._waiter.wait(timeout)
         self._waiter = Waiter()
-
-
-def _drop(_: object) -> None:
-    """Nothing is put."""

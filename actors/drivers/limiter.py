@@ -158,12 +158,13 @@ class RateLimiter:
 class Permit:
     """The right to make one call; a context manager. Tell it how the call went."""
 
-    __slots__ = ("_started", "_state", "_tokens")
+    __slots__ = ("_shares", "_started", "_state", "_tokens")
 
     def __init__(self, state: _State, started: Started) -> None:
         self._state = state
         self._started = started
         self._tokens = 0
+        self._shares = 1
 
     def answered(self, tokens: int) -> None:
         """The provider answered; the call used *tokens*."""
@@ -176,13 +177,25 @@ class Permit:
         with self._state.lock:
             self._state.allowance.refused(SYSTEM_CLOCK.monotonic(), retry_after)
 
+    def share(self) -> None:
+        """Somebody else works with it, too: it is free once both have let go of it."""
+        with self._state.lock:
+            self._shares += 1
+
+    def let_go(self) -> None:
+        """Work with it no longer; the last one frees it."""
+        with self._state.lock:
+            self._shares -= 1
+            if self._shares:
+                return
+            self._state.allowance.end(self._started, self._tokens)
+        self._state.wake_first()
+
     def __enter__(self) -> Permit:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._state.lock:
-            self._state.allowance.end(self._started, self._tokens)
-        self._state.wake_first()
+        self.let_go()
 
 
 def _wait(waiter: Waiter, seconds: float | None, cancel: CancelToken) -> None:

@@ -200,7 +200,7 @@ class RemoteDriver(Driver):
             RateLimited, Overloaded, NetworkError, MalformedAnswer: No answer; asking again may help.
             ModelNotFound, InferenceFailed, ContextOverflow: No answer; asking again does not help.
             CapabilityDenied: The connection would leave what the privacy tier allows.
-            Cancelled: *cancel* came; the connection is closed.
+            Cancelled: *cancel* came; the connection is closed right after.
         """
         return self._call(request, None, cancel)
 
@@ -240,7 +240,7 @@ class RemoteDriver(Driver):
             with self._turn(wording.tokens + request.max_tokens, cancel) as permit:
                 answer = self._answer(wording)
                 try:
-                    response = self._attempt(wording, answer, on_event, cancel)
+                    response = self._attempt(wording, answer, on_event, cancel, permit)
                 except Cancelled as cancelled:
                     if answer.has_begun():
                         cancelled.tokens = answer.used()
@@ -284,7 +284,12 @@ class RemoteDriver(Driver):
         return ours
 
     def _attempt(
-        self, wording: Wording, answer: Answer, on_event: Callable[[Event], None] | None, cancel: CancelToken
+        self,
+        wording: Wording,
+        answer: Answer,
+        on_event: Callable[[Event], None] | None,
+        cancel: CancelToken,
+        permit: Permit,
     ) -> CompletionResponse:
         def hand_over(text: str) -> None:
             assert on_event is not None
@@ -294,7 +299,8 @@ class RemoteDriver(Driver):
             piece = None if on_event is None else put
             return self._sessions.use(lambda client: self._in_time(client, wording, answer, piece))
 
-        return loop.relay(ask, hand_over, cancel)
+        permit.share()  # one that is cancelled is under way until its connection is closed
+        return loop.relay(ask, hand_over, cancel, permit.let_go)
 
     async def _in_time(
         self, client: Any, wording: Wording, answer: Answer, put: Callable[[str], None] | None

@@ -18,10 +18,17 @@ KEPT = frozenset({"actors-loop"})
 """What a process has once, for good."""
 
 
-def running() -> set[threading.Thread]:
-    """The threads that count: not the private event loop of the process, and no stand-ins for foreign threads."""
+def running() -> set[tuple[str, threading.Thread]]:
+    """The threads that count: not the private event loop of the process, and no stand-ins for foreign threads.
+
+    With their names: the thread of an actor that ended may be the next one's, under another name.
+    """
     stand_in: Any = getattr(threading, "_DummyThread", ())  # nothing else tells them
-    return {thread for thread in threading.enumerate() if thread.name not in KEPT and not isinstance(thread, stand_in)}
+    return {
+        (thread.name, thread)
+        for thread in threading.enumerate()
+        if thread.name not in KEPT and not isinstance(thread, stand_in)
+    }
 
 
 @contextmanager
@@ -42,7 +49,7 @@ def no_thread_left(patience: float | None = None) -> Iterator[None]:
     if left:
         frames = sys._current_frames()  # noqa: SLF001 - the documented way to a thread's stack
         told = []
-        for thread in sorted(left, key=lambda thread: thread.name):
+        for name, thread in sorted(left, key=lambda one: one[0]):
             frame = frames.get(thread.ident or 0)
-            told.append(f"{thread.name}\n" + "".join(traceback.format_stack(frame) if frame else ()))
+            told.append(f"{name}\n" + "".join(traceback.format_stack(frame) if frame else ()))
         raise AssertionError(f"{len(left)} left behind:\n" + "\n".join(told))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pykka
@@ -34,6 +35,7 @@ from actors import (
     SpawnConfig,
     ToolRegistry,
 )
+from actors.agent.outfit import _max_depth
 from actors.core.member import current
 
 from .doubles import BOUND, Doing, Gate, Probe, asks, doing, eventually, run_agent
@@ -640,6 +642,31 @@ def nested(agent: Agent[Any], depth: int) -> int:
     if depth == 0:
         return 0
     return 1 + int(agent.spawn(doing(nested, depth - 1, manifest=agent.manifest)).result(BOUND))
+
+
+@pytest.mark.parametrize(
+    ("own", "parent", "limit"),
+    [
+        ((), None, None),
+        ((2,), None, 2),
+        ((1, 3, 2), None, 3),
+        ((), (0, 4), 4),
+        ((), (0, None), None),
+        ((2,), (1, 4), 4),
+        ((9,), (1, 4), 4),
+        ((1, 2), (0, 9), 3),
+        ((2,), (0, None), 3),
+    ],
+)
+def test_how_deep_its_children_may_live(
+    own: tuple[int, ...], parent: tuple[int, int | None] | None, limit: int | None
+) -> None:
+    """By the widest of its grants, counted from where it lives itself, and never deeper than its parent's."""
+    manifest = AgentManifest(capabilities=(Rag(), *(Spawn(max_depth=depth) for depth in own)))
+    above: Any = None
+    if parent is not None:
+        above = SimpleNamespace(depth=parent[0], spec=SimpleNamespace(max_depth=parent[1]))
+    assert _max_depth(manifest, above) == limit
 
 
 @pytest.mark.parametrize("max_depth", [1, 3])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -16,6 +17,8 @@ from actors.core import actor_cell
 from actors.core.actor import Actor, ActorRef
 from actors.core.envelope import Envelope
 from actors.core.future import ReplyFuture
+from actors.core.janitor import janitor
+from actors.core.threads import Crew
 from actors.errors import ActorDead, AskTimeout, InboxFull
 
 
@@ -626,21 +629,76 @@ def test_the_end_of_the_program_waits_no_longer_than_it_may(echo: Any, gate: Any
     gate.open()
 
 
+@pytest.fixture
+def lasting() -> Iterator[None]:
+    """Threads of actors that ended wait for the next one, however long; at the end they go."""
+    crew, janitor().crew = janitor().crew, Crew("lasting", keep=None)
+    yield
+    crew, janitor().crew = janitor().crew, crew
+    crew.close()
+
+
+@pytest.mark.usefixtures("lasting")
 def test_the_thread_of_one_that_ended_is_the_next_ones(echo: Any, eventually: Any) -> None:
-    """Under the name of whoever runs on it; who ended is not there any more; and soon after the last it ends."""
-    before = {thread for thread in threading.enumerate() if thread.name == "actors-idle"}
-    eventually(lambda: not any(thread.is_alive() for thread in before))
+    """Under the name of whoever runs on it; who ended is not there any more."""
     first = echo()
     thread, cell = first.ask(lambda _: threading.current_thread(), timeout=10), first._cell
     assert thread.name.startswith("Echo-")
     first.stop()
-    eventually(lambda: thread.name == "actors-idle" or not thread.is_alive())
+    eventually(lambda: thread.name == "actors-idle")
     second = echo()
-    other, name = second.ask(lambda _: (threading.current_thread(), threading.current_thread().name), timeout=10)
-    assert name.startswith("Echo-")
-    assert other is not thread or not second.ask(lambda _: cell.is_here(), timeout=10)
+    look = second.ask(lambda _: (threading.current_thread(), thread.name, cell.is_here()), timeout=10)
+    assert look[0] is thread
+    assert look[1].startswith("Echo-")
+    assert look[2] is False
+
+
+def test_the_thread_of_one_that_ended_ends_soon(echo: Any, eventually: Any) -> None:
+    """When nobody needs it."""
+    ref = echo()
+    thread = ref.ask(lambda _: threading.current_thread(), timeout=10)
+    ref.stop()
+    eventually(lambda: not thread.is_alive())
+
+
+@pytest.mark.usefixtures("lasting")
+def test_one_whose_end_fails_is_not_there_any_more(echo: Any, eventually: Any, monkeypatch: Any) -> None:
+    """A defect, or a sink of the log that raises."""
+    first, second = echo(), echo()
+    thread = first.ask(lambda _: threading.current_thread(), timeout=10)
+    monkeypatch.setattr(first._cell, "finish", lambda _: 1 / 0)
+    first.stop(block=False)
+    eventually(lambda: thread.name == "actors-idle")
+    monkeypatch.undo()
+    third = echo()
+    assert third.ask(lambda _: (threading.current_thread(), first._cell.is_here()), timeout=10) == (thread, False)
+    first._cell.finish(actor_cell.ActorEnd.STOPPED)
     second.stop()
-    eventually(lambda: not other.is_alive())
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_interrupted_start(echo: Any, monkeypatch: Any, when: str) -> None:
+    """Ctrl-C comes before its job is handed over: nothing is left behind. After: it is aborted, and cleans up once."""
+    start = janitor().crew.start
+    made: list[Any] = []
+
+    def interrupted(job: Any) -> None:
+        if when == "after":
+            start(job)
+            made[0]._is_under_way = True
+        raise KeyboardInterrupt
+
+    class Noted(Echo):
+        def __init__(self) -> None:
+            super().__init__()
+            made.append(self._cell)
+
+    monkeypatch.setattr(janitor().crew, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        echo(Noted)
+    cell = made[0]
+    assert cell.ended.get(timeout=10) == ("aborted" if when == "after" else "crashed")
+    assert cell.how_ended == cell.ended.get(timeout=10)
 
 
 def test_the_future_of_the_class_is_ours() -> None:

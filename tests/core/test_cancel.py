@@ -275,7 +275,7 @@ def test_a_wait_runs_out() -> None:
     token = CancelToken()
     assert token.wait(0) is False
     assert token.wait(0.001) is False
-    assert token._callbacks == []
+    assert token._callbacks == {}
 
 
 @pytest.mark.parametrize("timeout", [None, 60.0])

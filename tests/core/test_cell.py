@@ -36,6 +36,17 @@ def test_what_run_returns_is_the_result(supervise: Any, start: Any) -> None:
     assert outcome.duration >= 0
 
 
+def test_it_lives_once(supervise: Any, start: Any) -> None:
+    """Whoever else is handed the same job, as after an interrupted start, finds it claimed."""
+    lives: list[Any] = []
+    handle = start(supervise(), lives.append)
+    assert handle.outcome(10).status == "completed"
+    cell = handle._cell
+    assert cell.begin() is False
+    assert cell.work(None) is False
+    assert len(lives) == 1
+
+
 def test_an_agents_own_error_is_a_failure(supervise: Any, start: Any) -> None:
     """The error itself, with where it was raised but not the values alive there."""
     error = ToolFailed("words")

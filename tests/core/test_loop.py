@@ -197,11 +197,15 @@ def test_blocking_jobs_of_the_loop_leave_no_thread(eventually: Any) -> None:
 
 
 class HandLoop:
-    """A loop whose turns are made by hand."""
+    """A loop whose turns and time are made by hand."""
 
     def __init__(self) -> None:
+        self.now = 100.0
         self.ready: deque[tuple[Any, ...]] = deque()
         self.timers: list[tuple[Any, ...]] = []
+
+    def time(self) -> float:
+        return self.now
 
     def call_soon(self, *job: Any) -> None:
         self.ready.append(job)
@@ -221,6 +225,11 @@ class HandLoop:
         self.timers.clear()
         job[0](*job[1:])
 
+    def run(self) -> None:
+        """To the end."""
+        while self.ready or self.timers:
+            self.turn() if self.ready else self.ring()
+
 
 class Noted:
     """Stands for a call, and notes its cancel."""
@@ -232,40 +241,65 @@ class Noted:
         self._done.append(self._number)
 
 
-def test_calls_given_up_together_are_cancelled_when_no_more_come() -> None:
-    """One in each turn of the loop, in order; while more come they are held back, but not for ever."""
+class GivenUp(loop_module._GivenUp):
+    """On a loop that is turned by hand."""
+
+    def __init__(self, hand: HandLoop, done: list[int]) -> None:
+        super().__init__(hand)  # type: ignore[arg-type]
+        self.done = done
+
+    def give(self, *numbers: int) -> None:
+        for number in numbers:
+            self.add(Noted(self.done, number))  # type: ignore[arg-type]
+
+
+def test_a_few_calls_that_are_given_up_are_cancelled_at_once() -> None:
+    """One in each turn of the loop; again and again, when there is time between them."""
     hand, done = HandLoop(), list[int]()
-    given_up = loop_module._GivenUp(hand)  # type: ignore[arg-type]
-    given_up.add(Noted(done, 0))  # type: ignore[arg-type]
-    hand.turn()
-    given_up.add(Noted(done, 1))  # type: ignore[arg-type]
-    hand.ring()
-    assert (done, len(hand.ready), len(hand.timers)) == ([], 0, 1)
-    hand.ring()
-    assert (done, len(hand.ready)) == ([0], 1)
-    hand.turn()
-    assert done == [0, 1]
-    hand.turn()
-    assert not hand.ready
-    for number in range(2, 12):
-        given_up.add(Noted(done, number))  # type: ignore[arg-type]
-        if number == 2:
+    given_up = GivenUp(hand, done)
+    for first in (0, 4):
+        given_up.give(*range(first, first + 4))
+        for number in range(first, first + 4):
             hand.turn()
-        else:
-            hand.ring()
-    assert done == [0, 1]
-    given_up.add(Noted(done, 12))  # type: ignore[arg-type]
-    hand.ring()
-    while hand.ready:
+            assert done[-1] == number
+        hand.run()
+        hand.now += given_up.HOLD
+    assert done == list(range(8))
+
+
+def test_a_crowd_that_is_given_up_is_cancelled_when_no_more_come() -> None:
+    """In order, one in each turn; while more come they are held back, but not for ever."""
+    hand, done = HandLoop(), list[int]()
+    given_up = GivenUp(hand, done)
+    given_up.give(*range(6))
+    for _ in range(5):
         hand.turn()
-    assert done == list(range(13))
+    assert (done, len(hand.timers)) == ([0, 1, 2, 3], 1)
+    given_up.give(6)
+    hand.ring()
+    assert (len(done), len(hand.ready), len(hand.timers)) == (4, 0, 1)
+    hand.ring()
+    assert done[4:] == [4]
+    hand.turn()
+    assert done[4:] == [4, 5]
+    hand.run()
+    assert done == list(range(7))
+    given_up.give(7)
+    hand.turn()
+    for number in range(8, 8 + given_up.HOLDS - 1):
+        given_up.give(number)
+        hand.ring()
+        assert len(done) == 7
+    hand.ring()
+    hand.run()
+    assert done == list(range(8 + given_up.HOLDS - 1))
 
 
 def test_one_that_is_given_up_as_the_last_is_cancelled_is_not_forgotten() -> None:
     """Before the loop says that it is idle, or after: it is cancelled, once."""
     for late in (False, True):
         hand, done = HandLoop(), list[int]()
-        given_up = loop_module._GivenUp(hand)  # type: ignore[arg-type]
+        given_up = GivenUp(hand, done)
 
         class Line(deque[Any]):
             looks = 0
@@ -274,14 +308,108 @@ def test_one_that_is_given_up_as_the_last_is_cancelled_is_not_forgotten() -> Non
                 Line.looks += 1
                 empty = len(self) == 0
                 if empty and Line.looks == (3 if late else 2):  # noqa: B023
-                    given_up.add(Noted(done, 1))  # type: ignore[arg-type] # noqa: B023
+                    given_up.give(1)  # noqa: B023
                 return not empty
 
         given_up._line = Line()
-        given_up.add(Noted(done, 0))  # type: ignore[arg-type]
-        while hand.ready or hand.timers:
-            hand.turn() if hand.ready else hand.ring()
+        given_up.give(0)
+        hand.run()
         assert done == [0, 1], late
+
+
+def test_who_settles_waits_for_the_cleanup_of_what_was_given_up(eventually: Any) -> None:
+    """A crowd, held back: all of it has cleaned up then. One that hangs is not waited for."""
+    cleaned, begun = list[int](), threading.Semaphore(0)
+    token, release = CancelToken(), threading.Event()
+
+    async def work(number: int) -> None:
+        begun.release()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0)
+            cleaned.append(number)
+            while number == 0 and not release.is_set():
+                await asyncio.sleep(0.001)
+
+    threads = [threading.Thread(target=lambda n=n: catch(lambda: run(work(n), token))) for n in range(20)]  # type: ignore[misc]
+    for thread in threads:
+        thread.start()
+    for _ in threads:
+        assert begun.acquire(timeout=10)
+    token.cancel("enough")
+    for thread in threads:
+        thread.join(10)
+    loop_module.settle(0.05)
+    eventually(lambda: sorted(cleaned) == list(range(20)))
+    private = loop_module._private
+    assert private is not None
+    assert not private.given_up.settled()
+    release.set()
+    loop_module.settle(10)
+    assert private.given_up.settled()
+
+
+def catch(call: Any) -> None:
+    with pytest.raises(Cancelled):
+        call()
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
+def test_what_would_end_a_loop_ends_only_the_call(error: type[BaseException]) -> None:
+    """It comes out where the call was waited for, and the loop goes on."""
+
+    async def leave() -> None:
+        await asyncio.sleep(0)
+        raise error("by mistake")
+
+    with pytest.raises(error, match="by mistake"):
+        run(leave(), CancelToken())
+    assert run(where(), CancelToken()) == "actors-loop"
+
+
+@pytest.mark.parametrize("how", ["ends", "fails", "cancelled", "cancelled before", "not begun", "not made"])
+def test_when_it_is_over_is_told_once(how: str, eventually: Any) -> None:
+    """Whatever its end is: after the cleanup of what was cancelled, and also when nothing was begun."""
+    told, token, order = list[str](), CancelToken(), list[str]()
+    begun, held = threading.Event(), threading.Event()
+
+    async def work() -> None:
+        begun.set()
+        if how == "fails":
+            raise KeyError(how)
+        if how == "cancelled":
+            token.cancel("enough")
+            try:
+                await asyncio.sleep(60)
+            finally:
+                await asyncio.sleep(0)
+                order.append("clean")
+
+    def make(_: Any) -> Any:
+        if how == "not made":
+            raise KeyError(how)
+        if how == "not begun":
+            private_loop().call_soon_threadsafe(held.wait, 10)
+            threading.Timer(0, token.cancel).start()
+        return work()
+
+    if how == "cancelled before":
+        token.cancel("enough")
+
+    def over() -> None:
+        told.append(how)
+        order.append("over")
+
+    try:
+        relay(make, print, token, over)
+    except (KeyError, Cancelled):
+        assert how != "ends"
+    held.set()
+    eventually(lambda: told == [how])
+    assert run(where(), CancelToken()) == "actors-loop"
+    assert order == (["clean", "over"] if how == "cancelled" else ["over"])
+    assert begun.is_set() == (how in {"ends", "fails", "cancelled"})
 
 
 def test_a_call_given_up_before_it_begins_is_not_begun() -> None:

@@ -42,6 +42,7 @@ from actors import (
     ToolResultMessage,
     UserMessage,
 )
+from actors.core.loop import private_loop
 from actors.drivers import remote
 from actors.drivers.anthropic import AnthropicDriver
 from actors.drivers.openai import OpenAIDriver
@@ -484,7 +485,9 @@ def test_an_answer_that_is_too_long(serve: Any, connect: Connect) -> None:
 
 @pytest.mark.parametrize("pieces", [0, 3])
 @pytest.mark.parametrize("way", [0, 1])
-def test_a_cancel_closes_the_connection(serve: Any, connect: Connect, in_thread: Any, pieces: int, way: int) -> None:
+def test_a_cancel_closes_the_connection(
+    serve: Any, connect: Connect, in_thread: Any, eventually: Any, pieces: int, way: int
+) -> None:
     """At once; the server sees it go."""
     provider = serve(hang(after=pieces))
     driver, token = connect(provider), CancelToken()
@@ -496,7 +499,25 @@ def test_a_cancel_closes_the_connection(serve: Any, connect: Connect, in_thread:
     with pytest.raises(Cancelled, match="enough"):
         asking.result(10)
     assert provider.gone.acquire(timeout=10)
-    assert driver.limiter.stats().in_flight == 0
+    eventually(lambda: driver.limiter.stats().in_flight == 0)
+
+
+def test_a_cancelled_call_counts_until_its_connection_is_closed(
+    serve: Any, connect: Connect, in_thread: Any, eventually: Any
+) -> None:
+    """Its caller is free before; but no other call may begin in its place while the server still works for it."""
+    provider, held = serve(hang()), threading.Event()
+    driver, token = connect(provider, limiter=RateLimiter(max_concurrent=1)), CancelToken()
+    asking = in_thread(driver.complete, ASK, cancel=token)
+    assert provider.arrived.acquire(timeout=10)
+    private_loop().call_soon_threadsafe(held.wait, 10)
+    token.cancel("enough")
+    with pytest.raises(Cancelled, match="enough"):
+        asking.result(10)
+    assert driver.limiter.stats().in_flight == 1
+    held.set()
+    assert provider.gone.acquire(timeout=10)
+    eventually(lambda: driver.limiter.stats().in_flight == 0)
 
 
 def test_a_call_that_takes_too_long(serve: Any, connect: Connect) -> None:

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from actors import AgentPool
+from actors import Actor, AgentPool
+from actors.core.janitor import janitor
+from actors.core.threads import Crew
 from actors.testing import no_thread_left
 from actors.testing.fixtures import agent_pool, make_agent_pool
 from tests.cli.conftest import environment
@@ -34,6 +36,27 @@ def test_a_thread_that_is_left_is_named_with_its_place() -> None:
     thread.join()
     with no_thread_left():
         threading.Thread(target=lambda: None).start()
+
+
+def test_an_actor_that_is_left_on_the_thread_of_another_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread was there before, but not this actor."""
+
+    class Quiet(Actor):
+        def on_receive(self, message: Any) -> Any:
+            return threading.current_thread()
+
+    crew = Crew("lasting", keep=None)
+    monkeypatch.setattr(janitor(), "crew", crew)
+    first = Quiet.start()
+    thread = first.ask("where?", timeout=10)
+    first.stop()
+    while thread.name != "actors-idle":
+        threading.Event().wait(0.001)
+    with pytest.raises(AssertionError, match="1 left behind:\nQuiet-"), no_thread_left(0.01):
+        second = Quiet.start()
+        assert second.ask("where?", timeout=10) is thread
+    second.stop()
+    crew.close()
 
 
 def test_what_the_block_raises_comes_out() -> None:
