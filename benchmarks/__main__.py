@@ -3,6 +3,7 @@
 # No "from __future__ import annotations": typer reads the annotations while the program runs.
 import sys
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 from rich.console import Console
 
 from . import questions
+from .apart import measure_apart
 from .compare import compare as compare_runs
 from .machine import facts
 from .peers import Peers
@@ -75,18 +77,25 @@ def run(names: Names, quick: Quick = False, json: Json = None, peers: PeerNames 
         chosen = Peers.named(name for word in peers or () for name in word.split(",") if name)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+    if plots is not None and find_spec("matplotlib") is None:
+        raise typer.BadParameter("plots need matplotlib; install it with: pip install 'actors[bench]'")
     size = Size.QUICK if quick else Size.FULL
-    finish((questions.find(name).measure(size, chosen) for name in names), json, plots)
+    here = len(names) == 1  # more than one: each in a process of its own
+    answers = (questions.find(one).measure(size, chosen) if here else measure_apart(one, size, chosen) for one in names)
+    finish(answers, json, plots, size=size.value, peers=",".join(sorted(chosen.wanted or ())) or "all")
 
 
 @app.command()
 def compare(old: Old, new: New) -> None:
     """Show what has changed between two runs."""
     try:
-        table = compare_runs(old, new)
+        table, differs = compare_runs(old, new)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    Console(width=None if sys.stdout.isatty() else WIDTH).print(drawn(table))
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console.print(drawn(table))
+    for line in differs:
+        console.print(line, style="yellow", highlight=False, markup=False)
 
 
 @app.command()
@@ -95,20 +104,23 @@ def soak(minutes: Minutes = 1.0, seed: Seed = None, quick: Quick = False, json: 
     from .soak import endure
 
     console = Console(stderr=True)
-    finish([endure(seconds=6.0 if quick else minutes * 60, seed=seed, watch=console)], json)
+    size = Size.QUICK if quick else Size.FULL
+    finish([endure(seconds=6.0 if quick else minutes * 60, seed=seed, watch=console)], json, size=size.value)
 
 
-def finish(reports: Iterable[Report], json: Path | None, plots: Path | None = None) -> None:
-    """Show each report as it comes, save all, and end with 1 if one has problems."""
+def finish(reports: Iterable[Report], json: Path | None, plots: Path | None = None, **how: str) -> None:
+    """Show each report as it comes, save it with those before, and end with 1 if one has problems."""
+    if json is not None and not json.absolute().parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {json.absolute().parent}")
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    machine = facts()
+    machine = {**facts(), **how}
     console.print(", ".join(f"{name} {value}" for name, value in machine.items()), style="dim", highlight=False)
     done = []
     for report in reports:
         show(report, console)
         done.append(report)
-    if json is not None:
-        save(done, machine, json)
+        if json is not None:
+            save(done, machine, json)
     if plots is not None:
         from .plots import draw
 

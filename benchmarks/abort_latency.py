@@ -17,7 +17,7 @@ from actors.drivers.openai import OpenAIDriver
 
 from .figures import Spread, ratios
 from .http_throughput import server
-from .peers import Peers
+from .peers import NOT_THERE, Peers, is_there
 from .report import Cell, Report, Table
 from .size import Size
 from .turns import in_turn
@@ -110,8 +110,10 @@ def abort_agents(agent: type[Agent[Any]] | None, count: int, *, slots: int) -> l
         return waiting.abort()
 
 
-def abort_callers(count: int) -> list[float]:
-    """Abort *count* agents, each with a request under way to a model on loopback."""
+def abort_callers(count: int, closed: list[float]) -> list[float]:
+    """Abort *count* agents, each with a request under way to a model on loopback; *closed* gets the seconds until the
+    last connection is closed and the pool, too.
+    """
     manifest = AgentManifest(name="waiting", privacy="private")
     with server(BOUND, "tell") as (url, said):
         driver = OpenAIDriver("slow", base_url=url, limiter=RateLimiter(), timeout=BOUND)
@@ -120,7 +122,11 @@ def abort_callers(count: int) -> list[float]:
             for _ in range(count):
                 assert said.readline() == "asked\n", "the server has ended"
             await_all(lambda: True)
-            return waiting.abort()
+            begin = time.perf_counter()
+            ends = waiting.abort()
+            pool.close()
+            closed.append(time.perf_counter() - begin)
+            return ends
 
 
 def wake_threads(count: int) -> list[float]:
@@ -168,33 +174,54 @@ def close_crowd(count: int) -> float:
     return time.perf_counter() - begin
 
 
+def close_idle(count: int) -> float:
+    """Seconds that ``close()`` takes with *count* idle workers."""
+    pool = AgentPool(max_concurrent=count, max_queued=None, abort_timeout=BOUND)
+    waiting = Waiting(pool, Receiver, count)
+    waiting.abort()
+    await_all(lambda: True)
+    begin = time.perf_counter()
+    pool.close()
+    return time.perf_counter() - begin
+
+
 def measure(size: Size, peers: Peers | None = None) -> Report:  # noqa: ARG001 - its peers are always there
     """Find the answer."""
     load = WORKLOADS[size]
     count, crowd = load.agents, load.crowd
-    waits = in_turn(
-        {
-            "bare threads": lambda: wake_threads(count),
-            "receive": lambda: abort_agents(Receiver, count, slots=count),
-            "bare threads, again": lambda: wake_threads(count),
-            "sleep": lambda: abort_agents(Sleeper, count, slots=count),
-            "scripted driver": lambda: abort_agents(None, count, slots=count),
-            "driver with sockets": lambda: abort_callers(count),
-        },
-        repeats=load.repeats,
-    )
+    closed: list[float] = []
+    cases = {
+        "bare threads": lambda: wake_threads(count),
+        "receive": lambda: abort_agents(Receiver, count, slots=count),
+        "bare threads, again": lambda: wake_threads(count),
+        "sleep": lambda: abort_agents(Sleeper, count, slots=count),
+        "scripted driver": lambda: abort_agents(None, count, slots=count),
+    }
+    notes: list[str] = []
+    if is_there("openai"):
+        cases["driver with sockets"] = lambda: abort_callers(count, closed)
+    else:
+        notes.append(f"A driver with sockets was skipped: openai is {NOT_THERE}")
+    waits = in_turn(cases, repeats=load.repeats)
+    if closed:
+        last = 1000 * Spread.of(closed[1:] or closed).median
+        notes.append(
+            f"Driver with sockets: {last:.0f} ms from the abort until all connections and the pool are closed."
+        )
     ends = in_turn(
         {
             "bare threads: to the last": lambda: wake_threads(crowd)[-1],
             "abort_all() to the last outcome": lambda: abort_agents(Receiver, crowd, slots=8)[-1],
-            "close()": lambda: close_crowd(crowd),
+            "close() with all of them parked": lambda: close_crowd(crowd),
+            "close() with as many idle workers": lambda: close_idle(crowd),
         },
         repeats=load.crowd_repeats,
     )
     floor = waits["bare threads"]
     one_by_one = Table(f"{count} waiting agents, {load.repeats} aborts", [_row(*one, floor) for one in waits.items()])
     crowds = Table(
-        f"{crowd} agents parked in receive, {load.crowd_repeats} times", [_total(*one) for one in ends.items()]
+        f"{crowd} agents parked in receive, {load.crowd_repeats} times",
+        [_total(*one, ends["bare threads: to the last"]) for one in ends.items()],
     )
     return Report(
         "abort_latency",
@@ -203,7 +230,8 @@ def measure(size: Size, peers: Peers | None = None) -> Report:  # noqa: ARG001 -
         [
             "Median, p99, highest: of the latencies of all agents in a repeat; each cell is the median of the repeats.",
             "Ratios: by the bare threads of the same turn (woken four at a time), median, lowest and highest.",
-            "An agent's end is stamped by a done callback: its outcome is visible and its cleanup over.",
+            "An agent's end is stamped by a done callback: its outcome is visible and its own cleanup over.",
+            *notes,
         ],
     )
 
@@ -216,11 +244,23 @@ def _row(case: str, repeats: Sequence[Sequence[float]], floor: Sequence[Sequence
         "p99 ms": 1000 * Spread.of([one.p99 for one in spreads]).median,
         "highest ms": 1000 * Spread.of([one.high for one in spreads]).median,
         "worst ms": 1000 * max(one.high for one in spreads),
-        "ratio of p99": str(ratios([one.p99 for one in spreads], [one.p99 for one in floors])),
-        "ratio of max": str(ratios([one.high for one in spreads], [one.high for one in floors])),
+        **_by("p99", ratios([one.p99 for one in spreads], [one.p99 for one in floors])),
+        **_by("highest", ratios([one.high for one in spreads], [one.high for one in floors])),
     }
 
 
-def _total(case: str, seconds: Sequence[float]) -> dict[str, Cell]:
-    spread = Spread.of(seconds)
-    return {"case": case, "median s": spread.median, "lowest s": spread.low, "highest s": spread.high}
+def _by(what: str, spread: Spread) -> dict[str, Cell]:
+    return {f"{what} by threads": spread.median, f"spread of {what}": f"{spread.low:.3g} to {spread.high:.3g}"}
+
+
+def _total(case: str, seconds: Sequence[float], floor: Sequence[float]) -> dict[str, Cell]:
+    spread, by = Spread.of(seconds), ratios(seconds, floor)
+    return {
+        "case": case,
+        "median s": spread.median,
+        "p99 s": spread.p99,
+        "lowest s": spread.low,
+        "highest s": spread.high,
+        "by threads": by.median,
+        "spread": f"{by.low:.3g} to {by.high:.3g}",
+    }

@@ -13,6 +13,7 @@ import pykka
 
 from .contest import contest
 from .peers import Peers
+from .pinned import pinned
 from .report import Report, Table
 from .savina import Unbounded
 from .size import Size
@@ -102,12 +103,13 @@ def measure(size: Size, peers: Peers | None = None) -> Report:
     cases = {"tell": tell, "ask": ask, f"ask, {WINDOW} in flight": ask_pipelined}
     tables: list[Table] = []
     with_pykka = peers.has("pykka")
-    for name, case in cases.items():
-        tables += contest(
-            f"{name}: {count:,} messages, microseconds for one",
-            {"actors": partial(case, OURS, count)},
-            {"pykka": partial(case, BARE, count)} if with_pykka else {},
-            repeats=load.repeats,
-            per=count,
-        )
+    for where, held in (("", partial), (" on one core", lambda *words: pinned(partial(*words)))):
+        for name, case in cases.items():
+            tables += contest(
+                f"{name}: {count:,} messages{where}, microseconds for one",
+                {"actors": held(case, OURS, count)},
+                {"pykka": held(case, BARE, count)} if with_pykka else {},
+                repeats=load.repeats,
+                per=count,
+            )
     return Report("actor_calls", QUESTION, tables, peers.notes())

@@ -12,13 +12,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def compare(old: Path, new: Path) -> Table:
-    """A row for each figure that both runs have, and how the new one is by the old one.
+SAME = ("processor", "cpus", "system", "python", "implementation", "gil", "size")
+"""Facts of the machine: where they differ, so do figures of the same code."""
+NO_FIGURES = ("repeats",)
+
+
+def compare(old: Path, new: Path) -> tuple[Table, list[str]]:
+    """A row for each figure that both runs have, and how the new one is by the old one; and a line for each fact in
+    which the runs differ, so that they cannot be compared.
 
     Raises:
         ValueError: One of them is no file of figures.
     """
-    before, after = dict(_figures(_load(old))), dict(_figures(_load(new)))
+    earlier_run, later_run = _load(old), _load(new)
+    before, after = dict(_figures(earlier_run)), dict(_figures(later_run))
     rows: list[dict[str, Cell]] = []
     for place, value in after.items():
         earlier = before.get(place)
@@ -35,7 +42,13 @@ def compare(old: Path, new: Path) -> Table:
                     "new by old": value / earlier if earlier else None,
                 }
             )
-    return Table(f"{new} by {old}: compare only runs of one machine", rows)
+    one, other = earlier_run.get("machine", {}), later_run.get("machine", {})
+    differs = [
+        f"not to be compared: {fact} was {one.get(fact)}, and is {other.get(fact)}"
+        for fact in SAME
+        if one.get(fact) != other.get(fact)
+    ]
+    return Table(f"{new} by {old}", rows), differs
 
 
 def _load(path: Path) -> Any:
@@ -54,5 +67,6 @@ def _figures(content: Any) -> Iterator[tuple[tuple[str, str, str, str], float]]:
                 first, *others = row  # the first column names the row
                 for column in others:
                     value = row[column]
-                    if isinstance(value, int | float) and not isinstance(value, bool):
+                    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+                    if is_number and column not in NO_FIGURES:
                         yield (benchmark["name"], table["title"], str(row[first]), column), float(value)

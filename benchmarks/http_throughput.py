@@ -15,7 +15,7 @@ from actors.drivers.openai import OpenAIDriver
 
 from .contest import MILLI, contest
 from .machine import ROOT
-from .peers import Peers
+from .peers import NOT_THERE, Peers, is_there
 from .report import Report
 from .size import Size
 
@@ -90,6 +90,8 @@ def by_client(url: str, count: int) -> float:
 def measure(size: Size, peers: Peers | None = None) -> Report:
     """Find the answer."""
     load, peers = WORKLOADS[size], peers or Peers()
+    if not is_there("openai"):
+        return Report("http_throughput", QUESTION, [], [f"skipped: openai is {NOT_THERE}"])
     with server(load.latency) as (url, _):
         tables = contest(
             f"{load.agents} calls at once, {load.latency:g} s each, milliseconds for all",
@@ -99,4 +101,9 @@ def measure(size: Size, peers: Peers | None = None) -> Report:
             scale=MILLI,
             unit="ms",
         )
-    return Report("http_throughput", QUESTION, tables, ["Both after one call that does not count.", *peers.notes()])
+    return Report(
+        "http_throughput",
+        QUESTION,
+        tables,
+        ["Both after one call that does not count: the other connections are opened inside.", *peers.notes()],
+    )

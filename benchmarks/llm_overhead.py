@@ -126,11 +126,13 @@ class PydanticAi(Cases):
         from pydantic_ai import Agent
         from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart, ToolReturnPart
         from pydantic_ai.models.function import AgentInfo, FunctionModel
+        from pydantic_ai.usage import RequestUsage
 
-        def answer(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:  # noqa: ARG001 - the peer's signature
+        async def answer(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:  # noqa: ARG001 - the peer's
+            usage = RequestUsage(input_tokens=1, output_tokens=1)
             if any(isinstance(part, ToolReturnPart) for message in messages for part in message.parts):
-                return ModelResponse(parts=[TextPart(ANSWER)])
-            return ModelResponse(parts=[ToolCallPart("add", {"a": 1, "b": 2})])
+                return ModelResponse(parts=[TextPart(ANSWER)], usage=usage)
+            return ModelResponse(parts=[ToolCallPart("add", {"a": 1, "b": 2})], usage=usage)
 
         super().__init__(runs)
         self.agent = Agent(FunctionModel(answer), tools=[add.function])
@@ -230,5 +232,8 @@ def measure(size: Size, peers: Peers | None = None) -> Report:
         repeats=load.repeats,
         per=load.runs,
     )
-    notes = ["Every run makes two completions and one tool call; the models are functions that answer at once."]
+    notes = [
+        "Every run makes two completions and one tool call; the models are functions that answer at once.",
+        "The tool is the same plain function everywhere; each side runs such a one on a thread.",
+    ]
     return Report("llm_overhead", QUESTION, tables, [*notes, *peers.notes()])

@@ -13,6 +13,7 @@ from actors import Agent, AgentManifest, AgentPool, SpawnConfig
 
 from .contest import contest
 from .peers import Peers
+from .pinned import pinned
 from .report import Report
 from .size import Size
 
@@ -142,4 +143,12 @@ def measure(size: Size, peers: Peers | None = None) -> Report:
         repeats=load.repeats,
         per=load.rounds,
     )
-    return Report("messages", QUESTION, tables, peers.notes())
+    tables += contest(
+        f"{load.rounds:,} times there and back on one core, microseconds for one",
+        {"actors": pinned(lambda: between_agents(load.rounds))},
+        {name: pinned(case) for name, case in others.items()},
+        repeats=load.repeats,
+        per=load.rounds,
+    )
+    notes = ["On more than one core most of the time is the waking of a core; on one, what is left is the work."]
+    return Report("messages", QUESTION, tables, [*notes, *peers.notes()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from actors import Agent, AgentManifest, AgentPool, SpawnConfig
 
-from .figures import Spread
+from .figures import Spread, ratios
 from .machine import ROOT
 from .peers import Peers
 from .report import Cell, Report, Table
@@ -74,7 +75,7 @@ def threads(count: int) -> float:
 def resident() -> float:
     """Kilobytes of this process in memory."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * 4096 / 1024
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1024
 
 
 def in_own_process(what: str, count: int) -> float:
@@ -92,14 +93,24 @@ def measure(size: Size, peers: Peers | None = None) -> Report:
     for _ in range(load.repeats):
         for case, values in found.items():
             values.append(in_own_process(case, load.agents))
-    rows: list[dict[str, Cell]] = [
-        {"case": case, "median KB for one": spread.median, "highest KB": spread.high, "repeats": spread.count}
-        for case, values in found.items()
-        for spread in [Spread.of(values)]
-    ]
+    rows: list[dict[str, Cell]] = []
+    for case, values in found.items():
+        spread, by_thread = Spread.of(values), ratios(values, found[cases[-1]])
+        rows.append(
+            {
+                "case": case,
+                "median KB": spread.median,
+                "p99 KB": spread.p99,
+                "lowest KB": spread.low,
+                "highest KB": spread.high,
+                "repeats": spread.count,
+                f"by {cases[-1]}": by_thread.median,
+                "spread": f"{by_thread.low:.3g} to {by_thread.high:.3g}",
+            }
+        )
     return Report(
         "parked",
         QUESTION,
-        [Table(f"{load.agents:,} that wait", rows)],
+        [Table(f"{load.agents:,} that wait: kilobytes for one", rows)],
         ["Growth of the resident set, each in a process of its own. Needs Linux.", *peers.notes()],
     )

@@ -21,6 +21,14 @@ PACKAGES = {
 """Peer -> the module that it is imported as."""
 
 
+NOT_THERE = "not installed (pip install 'actors[bench]')"
+
+
+def is_there(module: str) -> bool:
+    """Can *module* be imported?"""
+    return find_spec(module.partition(".")[0]) is not None
+
+
 @dataclass(slots=True)
 class Peers:
     """The peers of one run.
@@ -50,8 +58,8 @@ class Peers:
         """Is *name* asked for, and installed?"""
         if self.wanted is not None and name not in self.wanted:
             self.skipped[name] = "not asked for"
-        elif find_spec(PACKAGES[name].partition(".")[0]) is None:
-            self.skipped[name] = "not installed (pip install 'actors[bench]')"
+        elif not is_there(PACKAGES[name]):
+            self.skipped[name] = NOT_THERE
         else:
             return True
         return False

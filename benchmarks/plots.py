@@ -113,11 +113,13 @@ def _draw(axis: Any, table: Table) -> None:
     places = range(len(bars), 0, -1)
     axis.barh(places, medians, xerr=spread, color=colors, error_kw={"elinewidth": 1, "ecolor": "#444444"})
     axis.set_yticks(list(places), names, fontsize=9)
-    if max(medians) > 30 * min(medians) > 0:
+    is_log = max(medians) > 30 * min(medians) > 0
+    if is_log:
         axis.set_xscale("log")
-    axis.set_xlabel(bars[0][4], fontsize=9)
+    axis.set_xlabel(f"{bars[0][4]}{' (logarithmic)' if is_log else ''}", fontsize=9)
     axis.set_title(table.title, fontsize=9, loc="left")
     axis.tick_params(axis="x", labelsize=8)
-    for place, median in zip(places, medians, strict=True):
-        axis.annotate(f" {median:,.4g}", (median, place), va="center", fontsize=8)
+    for place, bar in zip(places, bars, strict=True):
+        axis.annotate(f" {bar[1]:,.4g}", (bar[3], place), va="center", fontsize=8)  # past the end of the error bar
+    axis.margins(x=0.1)
     axis.spines[["top", "right"]].set_visible(False)

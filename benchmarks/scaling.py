@@ -145,6 +145,7 @@ def line(title: str, axis: str, unit: str, points: Mapping[int, Callable[[], flo
             {
                 axis: point,
                 f"median {unit}": spread.median,
+                f"p99 {unit}": spread.p99,
                 f"lowest {unit}": spread.low,
                 f"highest {unit}": spread.high,
                 "repeats": spread.count,

@@ -61,9 +61,10 @@ def by_fan_out(configs: list[SpawnConfig], sink: Callable[[Event], object] | Non
     with AgentPool(max_concurrent=AT_ONCE, max_queued=None, on_event=sink) as pool:
         begin = time.perf_counter()
         pool.fan_out(configs)
-        joined = len(pool.join_all())
+        outcomes = pool.join_all()
         seconds = time.perf_counter() - begin
-    assert joined == len(configs)
+    assert len(outcomes) == len(configs)
+    assert all(outcome.ok for outcome in outcomes.values())
     return seconds
 
 
@@ -81,23 +82,33 @@ def by_spawn(configs: list[SpawnConfig]) -> float:
     return seconds
 
 
-def by_pykka(count: int) -> float:
-    """Seconds for as many bare actors: start, ask, stop; 8 in flight."""
+def by_pykka(count: int, *, waits: bool = True) -> float:
+    """Seconds for as many bare actors: start, ask, stop; 8 in flight.
+
+    Args:
+        waits: Stop as ``stop()`` does by itself, waiting for the actor's end; False waits for the ends at the end.
+    """
+    ending: list[Any] = []
+
+    def land(ref: Any, future: Any) -> None:
+        future.get()
+        if waits:
+            ref.stop()
+        else:
+            ending.append(ref.stop(block=False))
+
     flying: deque[tuple[Any, Any]] = deque()
     begin = time.perf_counter()
     for number in range(count):
         if len(flying) == AT_ONCE:
-            _land(*flying.popleft())
+            land(*flying.popleft())
         ref = IdleActor.start()
         flying.append((ref, ref.ask(number, block=False)))
     while flying:
-        _land(*flying.popleft())
+        land(*flying.popleft())
+    for end in ending:
+        end.get()
     return time.perf_counter() - begin
-
-
-def _land(ref: Any, future: Any) -> None:
-    future.get()
-    ref.stop()
 
 
 def by_threads(count: int) -> float:
@@ -147,15 +158,18 @@ def measure(size: Size, peers: Peers | None = None) -> Report:
         "the same with a sink": lambda: by_fan_out(configs, _ignore),
         "spawn + join_next": lambda: by_spawn(configs),
     }
-    others = {
-        "pykka": lambda: by_pykka(load.agents),
-        "threads": lambda: by_threads(load.agents),
-        "asyncio": lambda: by_asyncio(load.agents),
-    }
+    others: dict[str, Callable[[], float]] = {}
+    if peers.has("pykka"):
+        others["pykka"] = lambda: by_pykka(load.agents)
+        others["pykka, stop(block=False)"] = lambda: by_pykka(load.agents, waits=False)
+    if peers.has("threads"):
+        others["threads"] = lambda: by_threads(load.agents)
+    if peers.has("asyncio"):
+        others["asyncio"] = lambda: by_asyncio(load.agents)
     tables = contest(
         f"{load.agents:,} agents, microseconds for one",
         ours,
-        {name: case for name, case in others.items() if peers.has(name)},
+        others,
         repeats=load.repeats,
         per=load.agents,
     )

@@ -11,6 +11,10 @@ from typing import Any
 
 from thespian.actors import Actor, ActorExitRequest, ChildActorExited
 
+from .banking import ACCOUNTS
+from .bounded_buffer import CONSUMERS, PRODUCERS, Buffer
+from .skynet import BRANCHES
+
 BOUND = 300
 """Seconds after which a program hangs."""
 
@@ -154,8 +158,6 @@ class Teller(Actor):  # type: ignore[misc]
 
 def banking(system: Any, transfers: int) -> float:
     """So many transfers."""
-    from .banking import ACCOUNTS
-
     accounts = [system.createActor(Account) for _ in range(ACCOUNTS)]
     teller = system.createActor(Teller)
     begin = time.perf_counter()
@@ -168,8 +170,6 @@ class Manager(Actor):  # type: ignore[misc]
 
     def receiveMessage(self, message: Any, sender: Any) -> None:  # noqa: N802
         """Hear who works for how many items, that an item has come, or that one is wanted."""
-        from .bounded_buffer import Buffer
-
         if isinstance(message, list):
             workers, total = message
             self.buffer = Buffer(total, self.send, lambda: self.send(sender, "all"))
@@ -213,8 +213,6 @@ class Eater(Actor):  # type: ignore[misc]
 
 def bounded_buffer(system: Any, count: int) -> float:
     """Until so many items were made and eaten."""
-    from .bounded_buffer import CONSUMERS, PRODUCERS
-
     each = count // PRODUCERS
     manager = system.createActor(Manager)
     makers = [system.createActor(Maker) for _ in range(PRODUCERS)]
@@ -235,8 +233,6 @@ class Node(Actor):  # type: ignore[misc]
 
     def receiveMessage(self, message: Any, sender: Any) -> None:  # noqa: N802
         """Hear how far to grow, or what a branch sums up to."""
-        from .skynet import BRANCHES
-
         if not isinstance(message, tuple):
             return
         if message[0] == "sum":

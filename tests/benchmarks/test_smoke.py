@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import abort_latency, plots, questions, stop_overshoot
+from benchmarks import abort_latency, apart, plots, questions, stop_overshoot
 from benchmarks.compare import compare
 from benchmarks.contest import contest
 from benchmarks.peers import PACKAGES, Peers
@@ -93,12 +93,55 @@ def test_unknown_name(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_all_runs_every_one_but_the_soak(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """In the order of the list."""
-    for name in MEASURES:
-        answer = Report(name, "Does it?", [])
-        monkeypatch.setattr(questions.find(name), "measure", lambda size, peers, answer=answer: answer)
+    monkeypatch.setattr(command, "measure_apart", lambda name, size, peers: Report(name, "Does it?", []))
     assert run("all") == 0
     out = capsys.readouterr().out
     assert [line.partition(":")[0] for line in out.splitlines() if line.endswith("Does it?")] == MEASURES
+
+
+def test_each_of_several_has_a_process_of_its_own(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """What it found comes back whole."""
+    found = apart.measure_apart("nesting", Size.SMOKE, Peers.named(["pykka"]))
+    assert (found.name, found.problems) == ("nesting", [])
+    assert [row["case"] for row in found.tables[0].rows] == ["bare threads", "agents", "LlmAgents, by a tool"]
+
+
+def test_one_that_fails_takes_no_other_along(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It is a problem, the others are measured, and all of it is saved."""
+    monkeypatch.setattr(apart, "CODE", "import sys; from benchmarks.apart import write; write(*sys.argv[1:3])")
+    monkeypatch.setattr(command, "measure_apart", lambda *words: apart.measure_apart(*words))
+    path = tmp_path / "found.json"
+    assert run("nesting", "parked", "--quick", "--json", str(path)) == 1
+    told = capfd.readouterr()
+    assert "nesting failed (exit code 1)" in told.out
+    assert "TypeError" in told.err
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    assert [one["name"] for one in saved["benchmarks"]] == ["nesting", "parked"]
+    assert (saved["machine"]["size"], saved["machine"]["peers"]) == ("quick", "all")
+
+
+def test_what_cannot_be_written_is_told_before_anything_runs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder that is not there, plots without their package."""
+    assert run("nesting", "--json", str(tmp_path / "no" / "such.json")) == 2
+    assert "there is no folder" in capsys.readouterr().err
+    monkeypatch.setattr(command, "find_spec", lambda _: None)
+    assert run("nesting", "--plots", str(tmp_path)) == 2
+    assert "pip install 'actors[bench]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["http_throughput", "abort_latency"])
+def test_what_needs_a_package_that_is_missing_is_skipped(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And says so."""
+    module = questions.find(name)
+    monkeypatch.setattr(module, "is_there", lambda _: False)
+    monkeypatch.setattr(abort_latency, "STILL", 0.005)
+    found = module.measure(Size.SMOKE, Peers())
+    assert any("openai is not installed" in note for note in found.notes)
+    assert not found.problems
 
 
 def test_peers_are_chosen_and_missed_ones_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,11 +197,21 @@ def test_rows_are_named_by_their_first_column(tmp_path: Path) -> None:
         rows = [{"bytes": size, "median us": factor * size} for size in (10, 20)]
         content = {"benchmarks": [{"name": "b", "tables": [{"title": "t", "rows": rows}]}]}
         (tmp_path / f"{name}.json").write_text(json.dumps(content))
-    rows = compare(tmp_path / "old.json", tmp_path / "new.json").rows
-    assert [(row["row"], row["old"], row["new"], row["new by old"]) for row in rows] == [
+    table, differs = compare(tmp_path / "old.json", tmp_path / "new.json")
+    assert differs == []
+    assert [(row["row"], row["old"], row["new"], row["new by old"]) for row in table.rows] == [
         ("10", 10, 30, 3),
         ("20", 20, 60, 3),
     ]
+
+
+def test_runs_that_cannot_be_compared_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Another Python, or another size."""
+    for name, size in (("old", "quick"), ("new", "full")):
+        content = {"machine": {"python": "3.11.7", "size": size}, "benchmarks": []}
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    assert run("compare", str(tmp_path / "old.json"), str(tmp_path / "new.json")) == 0
+    assert "not to be compared: size was quick, and is full" in capsys.readouterr().out
 
 
 def test_plots_need_their_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
