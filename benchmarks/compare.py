@@ -25,7 +25,7 @@ def compare(old: Path, new: Path) -> tuple[Table, list[str]]:
         ValueError: One of them is no file of figures.
     """
     earlier_run, later_run = _load(old), _load(new)
-    before, after = dict(_figures(earlier_run)), dict(_figures(later_run))
+    before, after = _figures_of(earlier_run, old), _figures_of(later_run, new)
     rows: list[dict[str, Cell]] = []
     for place, value in after.items():
         earlier = before.get(place)
@@ -55,9 +55,16 @@ def _load(path: Path) -> Any:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         content["benchmarks"]
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise ValueError(f"{path} is no file of figures: {error}") from error
     return content
+
+
+def _figures_of(content: Any, path: Path) -> dict[tuple[str, str, str, str], float]:
+    try:
+        return dict(_figures(content))
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise ValueError(f"{path} is no file of figures: {type(error).__name__}: {error}") from error
 
 
 def _figures(content: Any) -> Iterator[tuple[tuple[str, str, str, str], float]]:

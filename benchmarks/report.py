@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from rich.markup import escape
 from rich.table import Table as RichTable
 
 if TYPE_CHECKING:
@@ -61,10 +62,10 @@ def save(reports: Sequence[Report], machine: Mapping[str, Any], path: Path) -> N
 def drawn(table: Table) -> RichTable:
     """*table* for people."""
     columns = list(dict.fromkeys(name for row in table.rows for name in row))
-    picture = RichTable(title=table.title, title_justify="left")
+    picture = RichTable(title=escape(table.title), title_justify="left")
     for column in columns:
         words = any(isinstance(row.get(column), str) for row in table.rows)
-        picture.add_column(column, justify="left" if words else "right")
+        picture.add_column(escape(column), justify="left" if words else "right")
     for row in table.rows:
         picture.add_row(*(_text(row.get(column)) for column in columns))
     return picture
@@ -75,4 +76,4 @@ def _text(cell: Cell) -> str:
         return "-"
     if isinstance(cell, int):
         return f"{cell:,}"
-    return f"{cell:,.4g}" if isinstance(cell, float) else cell
+    return f"{cell:,.4g}" if isinstance(cell, float) else escape(cell)

@@ -5,6 +5,7 @@ Source: Imam and Sarkar, "Savina: An Actor Benchmark Suite", 2014.
 
 from __future__ import annotations
 
+import socket
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -107,7 +108,12 @@ def on_thespian(base: str, name: str, count: int) -> float:
 
     from . import thespian_programs
 
-    system = ActorSystem(base, logDefs=False) if base == ONE_THREAD else ActorSystem(base, transientUnique=True)
+    if base == ONE_THREAD:
+        system = ActorSystem(base, logDefs=False)
+    else:  # at a port of its own: at the usual one it would join whatever else runs there
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        system = ActorSystem(base, {"Admin Port": port}, transientUnique=True)
     try:
         seconds: float = getattr(thespian_programs, name)(system, count)
     finally:

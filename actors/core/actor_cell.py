@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections import deque
 from contextvars import copy_context
 from enum import StrEnum
 from functools import partial
@@ -18,7 +19,7 @@ from .clock import SYSTEM_CLOCK
 from .crash import crashed
 from .dead_letter import DeadLetterReason, DeadLetters
 from .envelope import Question
-from .future import PykkaAskTimeout, ReplyFuture
+from .future import ReplyFuture
 from .janitor import IDLE, janitor
 from .mailbox import NOTHING, Mailbox, MailboxClosed
 from .member import Member, enter, leave
@@ -132,6 +133,7 @@ class ActorCell(Member):
         self._ident = 0
         self._exit_by = 0.0
         self._is_under_way = False
+        self._out: Waiter | None = None
 
     # For everybody ----------------------------------------------------------------------------------------------
 
@@ -169,21 +171,40 @@ class ActorCell(Member):
 
     def stop(self) -> None:
         """End once the messages accepted before are handled."""
-        self.mailbox.seal()
+        with janitor().shield:  # who waits for a message was taken out of the mailbox, and must be woken
+            self.mailbox.seal()
         pause = self._pause
         if pause is not None:  # what is left is handled now, not after a backoff
             pause.wake()
 
     def abort(self, reason: str) -> None:
         """End now; what was not handled is a dead letter. Askers are told at once, whatever the handler does."""
-        self.token.cancel(reason)
-        self._drop(self.mailbox.close())
+        try:
+            self.token.cancel(reason)
+        finally:  # whatever a signal's handler has raised
+            self._drop()
 
-    def _drop(self, envelopes: list[Envelope]) -> None:
+    def _drop(self) -> None:
         """Tell who asked that nobody will answer. The dead letters are told of at the end, on the actor's thread."""
-        self._left += envelopes
-        for envelope in envelopes:
-            envelope.refuse(f"{self.label} stopped before it handled the message")
+        untold: deque[Envelope] = deque()
+        try:
+            with janitor().shield:
+                untold.extend(self.mailbox.close())
+                self._left += untold
+        finally:  # a signal that came meanwhile is handled as the shield is left
+            self._refuse(untold)
+
+    def _refuse(self, envelopes: deque[Envelope]) -> None:
+        try:
+            self._refuse_each(envelopes)  # a function of its own: since 3.12 a ``try`` may leave out a jump back in it
+        finally:
+            if envelopes:
+                self._refuse(envelopes)
+
+    def _refuse_each(self, envelopes: deque[Envelope]) -> None:
+        while envelopes:
+            envelopes[0].refuse(f"{self.label} stopped before it handled the message")  # twice does nothing twice
+            envelopes.popleft()
 
     def abort_at_exit(self) -> None:
         """Abort at the end of the program; 5 seconds from now on nobody waits for the cleanup any more."""
@@ -192,10 +213,9 @@ class ActorCell(Member):
 
     def end_at_exit(self) -> None:
         """Wait for the cleanup, and for those who are told of the end."""
-        try:
-            self.ended.get(timeout=max(0.0, self._exit_by - SYSTEM_CLOCK.monotonic()))
-        except PykkaAskTimeout:  # a handler or a cleanup that hangs does not keep the program
-            pass
+        self._out = Waiter()
+        if self._ident or not self.ended.done():  # else it has left
+            self._out.wait(max(0.0, self._exit_by - SYSTEM_CLOCK.monotonic()))
 
     # Its thread -------------------------------------------------------------------------------------------------
 
@@ -214,6 +234,8 @@ class ActorCell(Member):
                     self.finish(end)
                 finally:
                     self._ident = 0  # the thread is the next actor's
+                    if self._out is not None:
+                        self._out.wake()
 
     def _live(self) -> ActorEnd:
         """Handle messages to the end."""
@@ -359,7 +381,8 @@ class ActorCell(Member):
 
     def finish(self, end: ActorEnd) -> None:
         """End: what was not handled is a dead letter, and who still waits is told."""
-        self._drop(self.mailbox.close())
+        self._drop()
+        self._refuse(deque(self._left))  # also those whom an interrupted abort has not told
         letters = [
             self.dead_letters.add(envelope.message, DeadLetterReason.RECEIVER_ENDED, self.label)
             for envelope in self._left

@@ -42,7 +42,7 @@ class Janitor:
     def __init__(self) -> None:
         self.generation = fork.generation()
         self._numbers = itertools.count(1)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer or a signal's handler may start an actor at any moment
         self._open: dict[int, weakref.ref[Stoppable]] = {}
         self._over = False
         self.crew = Crew(IDLE, keep=None, linger=LINGER)

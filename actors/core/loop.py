@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..errors import Cancelled
 from . import fork
+from .crash import report
 from .waiter import Waiter
 
 if TYPE_CHECKING:
@@ -46,8 +47,20 @@ class _FleetingThreads(ThreadPoolExecutor):
             if self._busy == self.MOST:
                 return future
             self._busy += 1
-        threading.Thread(target=self._work, name="actors-loop-job", daemon=True).start()
+        try:
+            threading.Thread(target=self._work, name="actors-loop-job", daemon=True).start()
+        except RuntimeError as error:  # no thread can be started: one that works already may do it
+            with self._changing:
+                self._busy -= 1
+                if not self._busy:
+                    self._fail_all(error)
         return future
+
+    def _fail_all(self, error: RuntimeError) -> None:
+        while self._jobs:
+            future, _ = self._jobs.popleft()
+            if future.set_running_or_notify_cancel():
+                future.set_exception(error)
 
     def _work(self) -> None:
         while True:
@@ -92,8 +105,13 @@ class _GivenUp:
         """Have *call* cancelled."""
         self._line.append(call)
         if not self._called:
-            self._called = True  # two threads that both come here call the loop twice, which does no harm
-            self._loop.call_soon_threadsafe(self._begin)
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        # Set here, on the loop: an interrupt of who adds one leaves nothing behind that keeps others from calling.
+        if not self._called:
+            self._called = True
+            self._begin()
 
     def _begin(self) -> None:
         now = self._loop.time()
@@ -103,8 +121,8 @@ class _GivenUp:
             self._hold(0, 0)
         elif not self._is_idle():
             self._taken += 1
-            self._cancel_one()
             self._loop.call_soon(self._begin)
+            self._cancel_one()
 
     def _hold(self, seen: int, holds: int) -> None:
         count = len(self._line)
@@ -115,8 +133,8 @@ class _GivenUp:
 
     def _cancel_all(self) -> None:
         if not self._is_idle():
-            self._cancel_one()
             self._loop.call_soon(self._cancel_all)  # between two turns the loop lets go of the interpreter lock
+            self._cancel_one()
 
     def _is_idle(self) -> bool:
         if not self._line:
@@ -127,7 +145,11 @@ class _GivenUp:
         return False
 
     def _cancel_one(self) -> None:
-        task = self._line.popleft().cancel()
+        try:
+            task = self._line.popleft().cancel()
+        except Exception:  # noqa: BLE001 - what it awaits may be anybody's; the others are cancelled all the same
+            report("a call on the private loop could not be cancelled")
+            return
         if task is not None and not task.done():
             self._leaving.add(task)
             task.add_done_callback(self._leaving.discard)
@@ -222,7 +244,11 @@ class _PrivateLoop:
         self.given_up = _GivenUp(self.loop)
         self.loop.set_default_executor(_FleetingThreads())
         self.thread = threading.Thread(target=self._run, name="actors-loop", daemon=True)
-        self.thread.start()
+        try:
+            self.thread.start()
+        except RuntimeError:
+            self.loop.close()
+            raise
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
@@ -288,13 +314,14 @@ def relay(
         line.append(item)
         bell.ring()
 
+    coroutine: Coroutine[Any, Any, T] | None = None
     try:
         coroutine = make(put)
-        if cancel.cancelled:
-            coroutine.close()  # it is not begun
-            cancel.check()
+        cancel.check()
         call = _Call(coroutine, bell, _make(), when_over)
-    except BaseException:
+    except BaseException:  # it is not begun
+        if coroutine is not None:
+            coroutine.close()
         when_over()
         raise
     ring = bell.ring

@@ -58,7 +58,8 @@ class Mailbox:
     :meth:`close`, once. Senders that wait for room are served in order, and woken by a close. The system lane is
     read first, has no bound and never blocks.
 
-    Locks: ``_lock`` guards every field; waiters are woken after it is released.
+    Locks: ``_lock`` guards every field; waiters are woken after it is released. It may be taken again by the thread
+    that has it: a finalizer or a signal's handler that sends may come at any moment.
     """
 
     __slots__ = ("_capacity", "_getters", "_items", "_lock", "_open", "_putters", "_system")
@@ -66,7 +67,7 @@ class Mailbox:
     def __init__(self, capacity: int | None = None) -> None:
         if capacity is not None and capacity < 1:
             raise ValueError(f"the capacity of a mailbox must be at least 1, or None; got {capacity}")
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._capacity = capacity
         self._items: deque[Any] | None = None  # most mailboxes never get an item, and an empty deque is large
         self._system: deque[Any] | None = None
@@ -111,7 +112,11 @@ class Mailbox:
                     del self._getters[0]
         finally:
             if getter is not None:
-                getter.wake()
+                try:
+                    getter.wake()
+                except BaseException:
+                    getter.open()
+                    raise
         return ACCEPTED
 
     def put(self, item: Any, timeout: float | None = None, target: Node | None = None) -> Put:
@@ -177,7 +182,11 @@ class Mailbox:
                 getter = self._next_getter()
         finally:
             if getter is not None:
-                getter.wake()
+                try:
+                    getter.wake()
+                except BaseException:
+                    getter.open()
+                    raise
         return dropped
 
     def put_system(self, item: Any) -> bool:
@@ -193,7 +202,11 @@ class Mailbox:
                 getter = self._next_getter()
         finally:
             if getter is not None:
-                getter.wake()
+                try:
+                    getter.wake()
+                except BaseException:
+                    getter.open()
+                    raise
         return True
 
     def _next_getter(self) -> Waiter | None:
@@ -230,7 +243,11 @@ class Mailbox:
                     putter.result = Put.ACCEPTED
         finally:
             if putter is not None:
-                putter.waiter.wake()
+                try:
+                    putter.waiter.wake()
+                except BaseException:
+                    putter.waiter.open()
+                    raise
         return item
 
     def get(self, timeout: float | None = None, on: str = "a message") -> Any:

@@ -42,6 +42,14 @@ class Waiter:
         except RuntimeError:  # it is open
             pass
 
+    def open(self) -> None:
+        """Open the gate, and nothing else: for who was interrupted in :meth:`wake` and must leave nobody asleep."""
+        self.woken = True
+        try:
+            self._gate.release()
+        except RuntimeError:
+            pass
+
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until somebody opens the gate, at most *timeout* seconds; False when the time ran out."""
         if timeout is not None and timeout <= 0:

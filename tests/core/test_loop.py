@@ -246,11 +246,15 @@ class GivenUp(loop_module._GivenUp):
 
     def __init__(self, hand: HandLoop, done: list[int]) -> None:
         super().__init__(hand)  # type: ignore[arg-type]
+        self.hand = hand
         self.done = done
 
     def give(self, *numbers: int) -> None:
+        """Each wakes the loop, which looks at the first wake only."""
         for number in numbers:
             self.add(Noted(self.done, number))  # type: ignore[arg-type]
+        while self.hand.ready.count((self._wake,)) > 1:
+            self.hand.ready.remove((self._wake,))
 
 
 def test_a_few_calls_that_are_given_up_are_cancelled_at_once() -> None:
@@ -293,6 +297,40 @@ def test_a_crowd_that_is_given_up_is_cancelled_when_no_more_come() -> None:
     hand.ring()
     hand.run()
     assert done == list(range(8 + given_up.HOLDS - 1))
+
+
+def test_wakes_that_come_together_are_one() -> None:
+    """The loop is busy then, with one call a turn; and an interrupt of who gave one up keeps nobody from waking it."""
+    hand, done = HandLoop(), list[int]()
+    given_up = GivenUp(hand, done)
+    for number in range(3):
+        given_up.add(Noted(done, number))  # type: ignore[arg-type]
+    assert list(hand.ready) == [(given_up._wake,)] * 3
+    for _ in range(3):
+        hand.turn()
+    assert done == [0]
+    hand.run()
+    assert done == [0, 1, 2]
+    given_up._line.append(Noted(done, 3))  # type: ignore[arg-type]  # interrupted before it could wake the loop
+    given_up.give(4)
+    hand.run()
+    assert done == [0, 1, 2, 3, 4]
+
+
+def test_one_that_cannot_be_cancelled_keeps_no_other_from_it(log_lines: list[str]) -> None:
+    """What it awaits may be anybody's; it is logged."""
+    hand, done = HandLoop(), list[int]()
+    given_up = GivenUp(hand, done)
+
+    class Stubborn:
+        def cancel(self) -> None:
+            raise KeyError("no")
+
+    for number in range(6):
+        given_up.add(Stubborn() if number in {1, 5} else Noted(done, number))  # type: ignore[arg-type]
+    hand.run()
+    assert done == [0, 2, 3, 4]
+    assert any("could not be cancelled" in line for line in log_lines)
 
 
 def test_one_that_is_given_up_as_the_last_is_cancelled_is_not_forgotten() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from actors.core import mailbox as mailbox_module
 from actors.core.actor import Actor
 from actors.core.mailbox import NOTHING, Mailbox, MailboxClosed, Put
+from actors.core.waiter import Waiter
 from actors.errors import Cancelled
 
 if TYPE_CHECKING:
@@ -416,3 +418,62 @@ def test_a_close_between_the_refusal_and_the_line_is_seen() -> None:
     box.offer(1)
     before_lock(box, 2, box.close)
     assert box.put(2) is Put.CLOSED
+
+
+# Interrupts -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("put", ["offer", "force", "put_system"])
+def test_an_interrupt_of_the_wake_leaves_nobody_asleep(
+    put: str, in_thread: Any, eventually: Any, monkeypatch: Any
+) -> None:
+    """A signal's handler raises as the sender is just waking the reader: the item was accepted, and is read."""
+    box = Mailbox()
+    reading = in_thread(box.get, 10)
+    eventually(lambda: waiting_getters(box) == 1)
+
+    def interrupted(_: Waiter) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Waiter, "wake", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            getattr(box, put)("item")
+    assert reading.result(10) == "item"
+
+
+def test_an_interrupt_of_the_wake_leaves_no_sender_asleep(in_thread: Any, eventually: Any, monkeypatch: Any) -> None:
+    """Who takes an item makes room for one that waits."""
+    box = Mailbox(1)
+    box.offer("first")
+    sending = in_thread(box.put, "second", 10)
+    eventually(lambda: bool(box._putters))
+
+    def interrupted(_: Waiter) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Waiter, "wake", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            box.take()
+    assert sending.result(10) is Put.ACCEPTED
+    assert box.take() == "second"
+
+
+def test_a_finalizer_may_send_to_the_mailbox_that_is_just_written_to() -> None:
+    """A collection may come at any moment, also under the lock."""
+    box = Mailbox()
+
+    class Sends:
+        def __del__(self) -> None:
+            box.offer("last words")
+
+    class Items(deque[Any]):
+        def append(self, item: Any) -> None:
+            held.clear()
+            super().append(item)
+
+    held = [Sends()]
+    box._items = Items()
+    box.offer("item")
+    assert [box.take(), box.take()] == ["last words", "item"]
