@@ -168,17 +168,18 @@ def close_crowd(count: int) -> float:
     """Seconds that ``close()`` takes with *count* agents parked in ``receive``."""
     pool = AgentPool(max_concurrent=8, max_queued=None, max_live=count, abort_timeout=BOUND)
     Waiting(pool, Receiver, count)
-    await_all(lambda: True)
-    begin = time.perf_counter()
-    pool.close()
-    return time.perf_counter() - begin
+    return close(pool)
 
 
 def close_idle(count: int) -> float:
     """Seconds that ``close()`` takes with *count* idle workers."""
     pool = AgentPool(max_concurrent=count, max_queued=None, abort_timeout=BOUND)
-    waiting = Waiting(pool, Receiver, count)
-    waiting.abort()
+    Waiting(pool, Receiver, count).abort()
+    return close(pool)
+
+
+def close(pool: AgentPool) -> float:
+    """Seconds that ``close()`` takes, once everybody surely waits."""
     await_all(lambda: True)
     begin = time.perf_counter()
     pool.close()

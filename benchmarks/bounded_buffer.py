@@ -32,6 +32,15 @@ class Buffer:
         self.post = post
         self.finished = finished
 
+    def hear(self, kind: str, who: Any, item: Any) -> None:
+        """A message of one who works for it: ``made``, ``hungry``, or ``ate``, which means hungry, too."""
+        if kind == "made":
+            self.produced(who, item)
+            return
+        if kind == "ate":
+            self.eaten()
+        self.asked(who)
+
     def produced(self, producer: Any, item: int) -> None:
         """An item has come; its producer may make the next one when there is room."""
         if self.hungry:
@@ -70,13 +79,7 @@ def play(base: type[Any], count: int) -> float:
             self.buffer = Buffer(each * PRODUCERS, lambda ref, message: ref.tell(message), finish.one)
 
         def on_receive(self, message: Any) -> None:
-            kind, who, item = message
-            if kind == "made":
-                self.buffer.produced(who, item)
-            else:
-                if kind == "ate":
-                    self.buffer.eaten()
-                self.buffer.asked(who)
+            self.buffer.hear(*message)
 
     class Producer(base):  # type: ignore[misc]
         def __init__(self, manager: Any) -> None:

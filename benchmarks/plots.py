@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from .report import Cell, Report, Table
@@ -52,31 +52,30 @@ def draw(reports: Sequence[Report], folder: Path) -> list[Path]:
 
 def _bars(table: Table) -> list[tuple[str, float, float, float, str]]:
     """Case, median, lowest, highest, and the name of the figure; of a table that has them."""
-    found = []
-    for row in table.rows:
-        column = next((name for name in row if name.startswith("median ")), None)
-        value = None if column is None else row[column]
-        name = row.get("case")
-        if column is None or not isinstance(value, int | float) or not isinstance(name, str):
-            continue
-        unit = column.removeprefix("median ")
-        low, high = row.get(f"lowest {unit}", value), row.get(f"highest {unit}", value)
-        found.append((name, float(value), _number(low, value), _number(high, value), unit))
-    return found
+    return [
+        (name, *figures) for row in table.rows if isinstance(name := row.get("case"), str) for figures in _figures(row)
+    ]
 
 
 def _line(table: Table) -> list[tuple[float, float, float, float]]:
     """Point, median, lowest, highest; of a table whose first column is a number."""
-    found = []
-    for row in table.rows:
-        axis, column = next(iter(row)), next((name for name in row if name.startswith("median ")), None)
-        point, value = row[axis], None if column is None else row[column]
-        if column is None or not isinstance(point, int | float) or not isinstance(value, int | float):
-            continue
-        unit = column.removeprefix("median ")
-        low, high = row.get(f"lowest {unit}", value), row.get(f"highest {unit}", value)
-        found.append((float(point), float(value), _number(low, value), _number(high, value)))
-    return found
+    return [
+        (float(point), *figures[:3])
+        for row in table.rows
+        if isinstance(point := next(iter(row.values())), int | float)
+        for figures in _figures(row)
+    ]
+
+
+def _figures(row: Mapping[str, Cell]) -> list[tuple[float, float, float, str]]:
+    """Median, lowest, highest and their name, once; nothing where there is no median."""
+    column = next((name for name in row if name.startswith("median ")), "")
+    value = row.get(column)
+    if not isinstance(value, int | float):
+        return []
+    unit = column.removeprefix("median ")
+    low, high = row.get(f"lowest {unit}", value), row.get(f"highest {unit}", value)
+    return [(float(value), _number(low, value), _number(high, value), unit)]
 
 
 def _draw_line(axis: Any, table: Table) -> None:

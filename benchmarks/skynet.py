@@ -19,6 +19,23 @@ LOADS = {
 BRANCHES = 10
 
 
+def hear(node: Any, message: Any) -> None:
+    """A message to *node*, whatever library it is made with: it has ``left`` and ``sum``, ``branch`` and ``end``."""
+    if message[0] == "sum":
+        node.sum += message[1]
+        node.left -= 1
+        if node.left == 0:
+            node.end(node.sum)
+        return
+    _, number, size = message
+    if size == 1:
+        node.end(number)
+        return
+    below = size // BRANCHES
+    for branch in range(BRANCHES):
+        node.branch(("grow", number + branch * below, below))
+
+
 def play(base: type[Any], leaves: int) -> float:
     """Seconds from the root to the sum."""
     finish = Finish()
@@ -38,19 +55,10 @@ def play(base: type[Any], leaves: int) -> float:
             self.left, self.sum = BRANCHES, 0
 
         def on_receive(self, message: Any) -> None:
-            if message[0] == "sum":
-                self.sum += message[1]
-                self.left -= 1
-                if self.left == 0:
-                    self.end(self.sum)
-                return
-            _, number, size = message
-            if size == 1:
-                self.end(number)
-                return
-            below = size // BRANCHES
-            for branch in range(BRANCHES):
-                Node.start(self.actor_ref).tell(("grow", number + branch * below, below))
+            hear(self, message)
+
+        def branch(self, message: Any) -> None:
+            Node.start(self.actor_ref).tell(message)
 
         def end(self, total: int) -> None:
             self.parent.tell(("sum", total))

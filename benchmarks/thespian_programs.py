@@ -13,7 +13,7 @@ from thespian.actors import Actor, ActorExitRequest, ChildActorExited
 
 from .banking import ACCOUNTS
 from .bounded_buffer import CONSUMERS, PRODUCERS, Buffer
-from .skynet import BRANCHES
+from .skynet import BRANCHES, hear
 
 BOUND = 300
 """Seconds after which a program hangs."""
@@ -177,12 +177,7 @@ class Manager(Actor):  # type: ignore[misc]
                 self.send(worker, "make")
         elif isinstance(message, tuple):
             kind, item = message
-            if kind == "made":
-                self.buffer.produced(sender, item)
-            else:
-                if kind == "ate":
-                    self.buffer.eaten()
-                self.buffer.asked(sender)
+            self.buffer.hear(kind, sender, item)
 
 
 class Maker(Actor):  # type: ignore[misc]
@@ -235,20 +230,13 @@ class Node(Actor):  # type: ignore[misc]
         """Hear how far to grow, or what a branch sums up to."""
         if not isinstance(message, tuple):
             return
-        if message[0] == "sum":
-            self.sum += message[1]
-            self.left -= 1
-            if self.left == 0:
-                self.end(self.sum)
-            return
-        self.above, self.left, self.sum = sender, BRANCHES, 0
-        _, number, size = message
-        if size == 1:
-            self.end(number)
-            return
-        below = size // BRANCHES
-        for branch in range(BRANCHES):
-            self.send(self.createActor(Node), ("grow", number + branch * below, below))
+        if message[0] == "grow":
+            self.above, self.left, self.sum = sender, BRANCHES, 0
+        hear(self, message)
+
+    def branch(self, message: Any) -> None:
+        """Grow a branch."""
+        self.send(self.createActor(Node), message)
 
     def end(self, total: int) -> None:
         """Tell the sum, and end."""

@@ -16,6 +16,7 @@ from actors import AgentPool
 from actors.core.handle import AgentHandle
 from actors.core.spec import AgentSpec
 from actors.core.supervisor import Supervisor
+from actors.testing.leaks import running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,27 +54,15 @@ def _ctrl_c_is_heard() -> None:
 # Nothing is left behind -----------------------------------------------------------------------------------------
 
 
-def _threads() -> set[tuple[str, threading.Thread]]:
-    """The threads that count: neither the process's private event loop, nor stand-ins for foreign threads. With their
-    names: the thread of an actor that ended may be the next one's.
-    """
-    dummies = threading._DummyThread  # type: ignore[attr-defined]
-    return {
-        (thread.name, thread)
-        for thread in threading.enumerate()
-        if thread.name != "actors-loop" and not isinstance(thread, dummies)
-    }
-
-
 @pytest.fixture(autouse=True)
 def _nothing_left_behind() -> Iterator[None]:
     """Fail a test that leaves a thread or an entry in Pykka's registry."""
-    before, registered = _threads(), set(pykka.ActorRegistry.get_all())
+    before, registered = running(), set(pykka.ActorRegistry.get_all())
     yield
     end = time.monotonic() + 5.0
     pause = threading.Event()
     # One that is just ending may; no join, as another may be just starting, and cannot be joined yet.
-    while (strangers := _threads() - before) and time.monotonic() < end:
+    while (strangers := running() - before) and time.monotonic() < end:
         pause.wait(0.002)
     left = [name for name, _ in strangers]
     entries = set(pykka.ActorRegistry.get_all()) - registered

@@ -186,13 +186,11 @@ class ActorCell(Member):
 
     def _drop(self) -> None:
         """Tell who asked that nobody will answer. The dead letters are told of at the end, on the actor's thread."""
-        untold: deque[Envelope] = deque()
         try:
             with janitor().shield:
-                untold.extend(self.mailbox.close())
-                self._left += untold
+                self._left += self.mailbox.close()
         finally:  # a signal that came meanwhile is handled as the shield is left
-            self._refuse(untold)
+            self._refuse(deque(self._left))  # all of them: an abort before may have been interrupted
 
     def _refuse(self, envelopes: deque[Envelope]) -> None:
         try:
@@ -382,7 +380,6 @@ class ActorCell(Member):
     def finish(self, end: ActorEnd) -> None:
         """End: what was not handled is a dead letter, and who still waits is told."""
         self._drop()
-        self._refuse(deque(self._left))  # also those whom an interrupted abort has not told
         letters = [
             self.dead_letters.add(envelope.message, DeadLetterReason.RECEIVER_ENDED, self.label)
             for envelope in self._left

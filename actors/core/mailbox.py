@@ -59,7 +59,9 @@ class Mailbox:
     read first, has no bound and never blocks.
 
     Locks: ``_lock`` guards every field; waiters are woken after it is released. It may be taken again by the thread
-    that has it: a finalizer or a signal's handler that sends may come at any moment.
+    that has it: a finalizer or a signal's handler that sends may come at any moment. Who is to be woken has left the
+    line by then, so a wake that is interrupted opens the gate all the same: in place, as a signal's handler would
+    interrupt a function for it just as well.
     """
 
     __slots__ = ("_capacity", "_getters", "_items", "_lock", "_open", "_putters", "_system")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Timekeeper(ActorCell):
     """The cell of a supervisor. Its thread is started when a timer or a foreign message first needs it.
 
-    Locks: ``_starting`` guards ``has_thread``; the supervisor's turn guards ``timers``.
+    Locks: ``_starting`` guards ``has_thread`` and ``_thread``; the supervisor's turn guards ``timers``.
     """
 
     actor: Supervisor

@@ -37,17 +37,14 @@ class Waiter:
         owner = self.owner
         if owner is not None:
             owner.expect_slot(self)
-        try:
-            self._gate.release()
-        except RuntimeError:  # it is open
-            pass
+        self.open()
 
     def open(self) -> None:
         """Open the gate, and nothing else: for who was interrupted in :meth:`wake` and must leave nobody asleep."""
         self.woken = True
         try:
             self._gate.release()
-        except RuntimeError:
+        except RuntimeError:  # it is open
             pass
 
     def wait(self, timeout: float | None = None) -> bool:
