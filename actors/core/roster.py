@@ -278,7 +278,7 @@ class Roster:
         owner = waiter.owner
         if owner is None or owner.waiter is not waiter or owner.parks > 1:  # inside parked() it needs none
             return
-        cell = owner.cell
+        cell: AgentCell = owner.cell
         if not (cell.has_slot or cell.stopping) and cell.outcome is None and self.live.get(cell.id) is cell:
             self.slots.woken.setdefault(cell, [])
 

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .branch import Branch
-    from .cell import AgentCell
-
+from typing import Any, Protocol
 
 LOOK_UP = 0.1
 """Seconds after which a waiting main thread looks whether a signal has come."""
+
+
+class Parked(Protocol):
+    """An agent, or one of its tool calls, that waits without needing a slot."""
+
+    waiter: Waiter | None
+    """Where it waits now."""
+    parks: int
+    """How many waits of it are nested."""
+
+    @property
+    def cell(self) -> Any:
+        """The cell of the agent. What that is, only the rooms above know."""
+
+    def expect_slot(self, waiter: Waiter) -> None:
+        """It is being woken from *waiter*: its agent stands in line for a slot now."""
 
 
 class Waiter:
@@ -21,12 +32,15 @@ class Waiter:
     Made anew for each wait: a signal that arrives just as a timed wait runs out dies with it, so it cannot end
     the next wait too early. About a tenth of the cost of a ``threading.Event``. ``owner`` is the agent or tool
     call that is parked at it, if one is.
+
+    Locks: none. ``owner`` is written by the thread that waits, before it waits and after; ``woken`` only ever becomes
+    true, by whoever wakes.
     """
 
     __slots__ = ("_gate", "owner", "woken")
 
     def __init__(self) -> None:
-        self.owner: AgentCell | Branch | None = None
+        self.owner: Parked | None = None
         self.woken = False
         self._gate = threading.Lock()
         self._gate.acquire()
