@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from .cell import AgentCell
     from .outcome import AgentOutcome
 
 
@@ -91,8 +90,8 @@ class AgentSpec:
     """One agent to be admitted.
 
     Args:
-        build: Called on the agent's own thread for each start; returns the function that constructs the agent. An
-            error of the first is the agent's failure, one of the second a crash.
+        build: Called with the agent's cell on its own thread for each start; returns the function that constructs the
+            agent. An error of the first is the agent's failure, one of the second a crash.
         timeout: Seconds of life from its first start.
         deadline: Seconds from admission.
         max_depth: The deepest level at which its children may live; None has no limit.
@@ -100,7 +99,7 @@ class AgentSpec:
 
     name: str
     query: Any
-    build: Callable[[AgentCell], Callable[[], Runnable]]
+    build: Callable[[Any], Callable[[], Runnable]]
     timeout: float | None = None
     deadline: float | None = None
     priority: int = 0
