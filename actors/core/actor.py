@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 import weakref
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 import pykka
 
@@ -76,7 +76,7 @@ class Actor(pykka.ThreadingActor):
 
     def _take_over(self) -> None:
         """Be what the one before was: whoever holds its reference now means this one."""
-        ref: ActorRef[Any] = self._cell.actor.actor_ref
+        ref = cast("ActorRef[Any]", self._cell.actor.actor_ref)
         self.actor_urn, self.actor_stopped = ref.actor_urn, ref.actor_stopped
         self._actor_ref = ref
 

@@ -28,11 +28,12 @@ from .waiter import Waiter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pykka
+
     from ..errors import AgentCrashed
     from .dead_letter import DeadLetter
     from .envelope import Envelope
     from .member import Node
-    from .reference import ActorRef
     from .restarts import Restarts
     from .threads import Worker
 
@@ -54,7 +55,7 @@ class Handler(Protocol):
     actor_stopped: threading.Event
 
     @property
-    def actor_ref(self) -> ActorRef[Any]:
+    def actor_ref(self) -> pykka.ActorRef[Any]:
         """Its reference."""
 
     def on_start(self) -> None:
@@ -93,7 +94,7 @@ class Supervision:
 class _Nobody:
     """Stands where a dead actor was."""
 
-    def __init__(self, ref: ActorRef[Any]) -> None:
+    def __init__(self, ref: pykka.ActorRef[Any]) -> None:
         self.actor_ref = ref
         self.actor_stopped = ref.actor_stopped
 
