@@ -118,6 +118,11 @@ class Supervisor(Actor):
         """Raise in a forked child."""
         fork.refuse_after_fork(self._generation)
 
+    @property
+    def is_closed(self) -> bool:
+        """Does it take nothing new, and end?"""
+        return self.shutdown.closed
+
     # Parking ----------------------------------------------------------------------------------------------------
 
     def rebalance(self) -> None:

@@ -5,23 +5,37 @@ from __future__ import annotations
 import threading
 from contextvars import copy_context
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from loguru import logger
 
-from .actor_cell import ActorCell, ActorEnd
+from .actor_cell import ActorCell, ActorEnd, Handler
 from .crash import report
 from .envelope import Question
 from .janitor import janitor
 from .timers import Timers
 
 if TYPE_CHECKING:
-    from .actor_cell import Handler
     from .clock import Clock
     from .envelope import Envelope
     from .member import Node
-    from .supervisor import Supervisor
+    from .turn import Turn
     from .waiter import Waiter
+
+
+class Ticking(Handler, Protocol):
+    """A supervisor as its timekeeper sees it."""
+
+    name: str
+    clock: Clock
+    turn: Turn
+
+    @property
+    def is_closed(self) -> bool:
+        """Does it take nothing new?"""
+
+    def tick(self) -> None:
+        """Handle the timers that are due."""
 
 
 class Timekeeper(ActorCell):
@@ -30,7 +44,7 @@ class Timekeeper(ActorCell):
     Locks: ``_starting`` guards ``has_thread`` and ``_thread``; the supervisor's turn guards ``timers``.
     """
 
-    actor: Supervisor
+    actor: Ticking
 
     def __init__(self, actor: Handler, capacity: int | None) -> None:
         super().__init__(actor, capacity)
@@ -51,7 +65,7 @@ class Timekeeper(ActorCell):
         """
         if not self.has_thread:
             with self._starting:
-                if not self.has_thread and not self.actor.shutdown.closed:
+                if not self.has_thread and not self.actor.is_closed:
                     self._start_thread()  # the janitor stops the supervisor, and that ends the thread
                     self.has_thread = True
 
