@@ -165,7 +165,7 @@ class AgentPool:
     def _core(self) -> Supervisor:
         supervisor = self._supervisor
         assert supervisor is not None
-        supervisor.refuse_after_fork()
+        supervisor.pool.refuse_after_fork()
         return supervisor
 
     # Starting agents --------------------------------------------------------------------------------------------
@@ -296,7 +296,7 @@ class AgentPool:
 
     def abort_all(self, reason: str = "", *, group: Hashable = None) -> None:
         """Cancel all agents (of *group*, with all below them); returns at once, their outcomes still arrive."""
-        self._core.cancel_all(reason, group=group)
+        self._core.pool.cancel_all(reason, group=group)
 
     def approve(self, agent_id: AgentId, call_id: str) -> bool:
         """Give leave for a tool call of an agent, perhaps a child, as ``handle.approve`` does."""
@@ -329,7 +329,7 @@ class AgentPool:
         self._core.resize(max_concurrent)
 
     def __enter__(self) -> Self:
-        self._core.refuse_after_fork()
+        self._core.pool.refuse_after_fork()
         return self
 
     def __exit__(
@@ -337,18 +337,18 @@ class AgentPool:
     ) -> None:
         supervisor = self._supervisor
         assert supervisor is not None
-        if supervisor.is_forked and kind is not None:
+        if supervisor.pool.is_forked and kind is not None:
             return  # a child that ends leaves its parent's block: the pool is not its to close
         shutdown = supervisor.shutdown
         try:
-            if kind is None and not shutdown.closed:
+            if kind is None and not supervisor.is_closed:
                 shutdown.drain(self._shutdown_timeout)
         finally:
             shutdown.close("its block was left" if kind is None else f"its block was left by {kind.__name__}")
 
     def __del__(self) -> None:
         supervisor = getattr(self, "_supervisor", None)
-        if supervisor is None or supervisor.shutdown.closed or supervisor.is_forked:
+        if supervisor is None or supervisor.is_closed or supervisor.pool.is_forked:
             return
         close = supervisor.shutdown.close
         start_from_collector(lambda: close("its pool was garbage-collected"), f"{self.name}-end")
@@ -360,33 +360,33 @@ class AgentPool:
     @property
     def router(self) -> MessageRouter:
         """Sends messages to agents."""
-        return self._core.router
+        return self._core.pool.router
 
     @property
     def inbox(self) -> Inbox:
         """The inbox of id 0, where agents reach the program."""
-        return self._core.router.inbox()
+        return self._core.pool.router.inbox()
 
     @property
     def supervisor(self) -> ActorRef[Supervisor]:
         """The supervisor as a Pykka actor."""
-        self._core.timekeeper.ensure_thread()
+        self._core.pool.timekeeper.ensure_thread()
         return self._core.actor_ref
 
     @property
     def max_concurrent(self) -> int:
         """How many agents may run at once."""
-        return self._core.slots.limit
+        return self._core.pool.slots.limit
 
     @property
     def active_count(self) -> int:
         """How many agents are running or parked."""
-        return self._core.counts()[0]
+        return self._core.pool.counts()[0]
 
     @property
     def queued_count(self) -> int:
         """How many admitted agents wait to start."""
-        return self._core.counts()[1]
+        return self._core.pool.counts()[1]
 
     @property
     def outstanding_count(self) -> int:
@@ -402,8 +402,8 @@ class AgentPool:
         return dump(self._core)
 
     def __repr__(self) -> str:
-        active, queued = self._core.counts()
-        state = "closed" if self._core.shutdown.closed else "open"
+        active, queued = self._core.pool.counts()
+        state = "closed" if self._core.is_closed else "open"
         return f"<AgentPool {self.name} {state}: {active} of {self.max_concurrent} active, {queued} queued>"
 
 

@@ -49,7 +49,7 @@ class AgentInbox(Inbox):
     """An agent's own inbox. Asks and proxy calls that it meets are answered on the way."""
 
     def __init__(self, agent: Agent[Any]) -> None:
-        super().__init__(agent._cell.supervisor.router, agent._cell)
+        super().__init__(agent._cell.supervisor.pool.router, agent._cell)
         self._agent = agent
 
     def _message(self, item: Any) -> AgentMessage | None:
@@ -163,12 +163,12 @@ class Agent(AgentActor, Generic[T]):
         self._cell.steps += 1
         supervisor = self._cell.supervisor
         if self._cell.outcome is not None:  # it was abandoned: what it does now must reach nobody
-            letters = supervisor.router.dead_letters
+            letters = supervisor.pool.router.dead_letters
             letters.announce(letters.add(message, DeadLetterReason.SENDER_ABANDONED, f"agent {to}"))
             return
-        supervisor.router.send(message, timeout)
-        if supervisor.listening:
-            supervisor.emit(self._cell, MessageSent, to=to)
+        supervisor.pool.router.send(message, timeout)
+        if supervisor.pool.listening:
+            supervisor.pool.emit(self._cell, MessageSent, to=to)
 
     def receive(self, timeout: float | None = None) -> AgentMessage:
         """Take the next message of its inbox, parked until there is one.
@@ -225,6 +225,6 @@ class Agent(AgentActor, Generic[T]):
         """Send an event of your own to the pool's sink; its first fields are filled in."""
         supervisor = self._cell.supervisor
         self._cell.steps += 1
-        if supervisor.listening:
+        if supervisor.pool.listening:
             own = {name: getattr(event, name) for name in type(event).model_fields if name not in Event.model_fields}
-            supervisor.emit(self._cell, type(event), **own)
+            supervisor.pool.emit(self._cell, type(event), **own)

@@ -75,7 +75,7 @@ class Reasoner:
 
     def _ask(self, request: CompletionRequest, attempt: int) -> CompletionResponse:
         agent = self._agent
-        if not agent._cell.supervisor.listening:
+        if not agent._cell.supervisor.pool.listening:
             return self._doing(AgentState.IN_DRIVER, partial(self._driver.complete, request, cancel=agent.cancel_token))
 
         def relay(event: Event) -> None:
@@ -104,7 +104,7 @@ class Reasoner:
 
     def _count(self, response: CompletionResponse, cost: float) -> None:
         usage = response.usage
-        if self._agent._cell.supervisor.listening:
+        if self._agent._cell.supervisor.pool.listening:
             self._agent.emit(
                 CompletionFinished(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cost_usd=cost)
             )

@@ -59,14 +59,14 @@ class Leave:
         for index, call in calls.items():
             default = Decision(rules[index].default is ApprovalDefault.APPROVE, by_default=True)
             questions[index] = approvals.ask(call.id, call.name, call.input, rules[index].timeout, default)
-        if cell.supervisor.listening:
+        if cell.supervisor.pool.listening:
             for index, question in questions.items():
                 self._agent.emit(_requested(question, rules[index]))
         approvals.wait(list(questions.values()))
         found = {}
         for index, question in questions.items():
             decision = question.decision or question.default
-            if cell.supervisor.listening:
+            if cell.supervisor.pool.listening:
                 self._agent.emit(_decided(question, decision))
             if not decision.approved:
                 found[index] = ToolResult(_in_words(calls[index], decision, rules[index].timeout), is_error=True)

@@ -192,7 +192,7 @@ class _Loop:
             self._messages.append(UserMessage(heard(message)))
 
     def _enter(self, phase: Phase) -> None:
-        if self._agent._cell.supervisor.listening:
+        if self._agent._cell.supervisor.pool.listening:
             self._agent.emit(PhaseChanged(phase=phase))
 
     # The end ----------------------------------------------------------------------------------------------------

@@ -110,7 +110,7 @@ class ToolCaller:
         agent = self._agent
 
         def run(cancel: CancelToken) -> ToolResult:
-            if not agent._cell.supervisor.listening:
+            if not agent._cell.supervisor.pool.listening:
                 return tool.execute(call.input, cancel=cancel, agent=agent)
             agent.emit(ToolStarted(call_id=call.id, tool=call.name))
             begin = SYSTEM_CLOCK.monotonic()

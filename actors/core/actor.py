@@ -203,7 +203,7 @@ class AgentActor(pykka.ThreadingActor):
     @property
     def actor_inbox(self) -> Any:  # type: ignore[override]
         """The mailbox."""
-        return self._cell.supervisor.router.open(self._cell)
+        return self._cell.supervisor.pool.router.open(self._cell)
 
     @property
     def actor_stopped(self) -> threading.Event:  # type: ignore[override]
@@ -227,7 +227,7 @@ class AgentActor(pykka.ThreadingActor):
     def serve(self, envelope: Question) -> None:
         """Answer an ask or a proxy call."""
         if not envelope.answer(self._handle_receive):
-            letters = self._cell.supervisor.router.dead_letters
+            letters = self._cell.supervisor.pool.router.dead_letters
             letters.announce(letters.add(envelope.message, DeadLetterReason.ASK_EXPIRED, self._cell.label))
 
 
@@ -266,7 +266,7 @@ class AgentRef(pykka.ActorRef[Any]):
         self._put(envelope, envelope.message, timeout, target)
 
     def _put(self, item: Any, message: Any, timeout: float | None, target: Member | None = None) -> None:
-        result = self._cell.supervisor.router.open(self._cell).put(item, timeout, target)
+        result = self._cell.supervisor.pool.router.open(self._cell).put(item, timeout, target)
         if result is Put.FULL:
             raise InboxFull(f"the inbox of {self._cell.label} is full", message)
         if result is Put.CLOSED:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from .clock import SYSTEM_CLOCK
 from .log import labelled
 from .member import Member, enter
+from .pool_state import Step
 from .state import AgentState
-from .turn import Step
 from .waiter import Waiter
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from .cancel import CancelToken
     from .cell import AgentCell
     from .member import Node
-    from .supervisor import Supervisor
+    from .parking import Parking
+    from .pool_state import PoolState
     from .threads import Worker
 
     Job = tuple[Callable[[CancelToken], Any], float | None]
@@ -68,7 +69,7 @@ class Branch(Member):
         """Do the work, on a worker's thread."""
         self.thread = threading.get_ident()
         self._context.run(labelled, self._cell.id, self._cell.spec.name, self._run)
-        if self._cell.supervisor.is_forked:
+        if self._cell.supervisor.pool.is_forked:
             return False
         self._cell.steps += 1
         self.token.untie()
@@ -143,12 +144,13 @@ class Branch(Member):
 class Branches:
     """The branches of all agents of a pool, and what they mean for the slots.
 
-    Locks: the supervisor's turn guards what it changes: the branches' ``done``, ``parks`` and ``abandoned``, the
+    Locks: the pool's turn guards what it changes: the branches' ``done``, ``parks`` and ``abandoned``, the
     cells' ``branches``, ``working`` and ``branch_waiter``.
     """
 
-    def __init__(self, supervisor: Supervisor) -> None:
-        self._supervisor = supervisor
+    def __init__(self, pool: PoolState, parking: Parking) -> None:
+        self._pool = pool
+        self._parking = parking
 
     def run(self, cell: AgentCell, jobs: Sequence[Job], names: Sequence[str] = ()) -> list[Branch]:
         """Run *jobs* at the same time for the agent whose thread this is, and wait for all of them.
@@ -193,37 +195,37 @@ class Branches:
 
     def _begin(self, cell: AgentCell, branches: Sequence[Branch], waiter: Waiter) -> None:
         """The agent's thread starts *branches*, and works no more itself."""
-        with self._supervisor.turn:
+        with self._pool.turn:
             cell.branches = cell.working = len(branches)
             cell.branch_waiter = waiter
             cell.team = branches
             cell.turn_to(AgentState.IN_TOOL)
         for branch in branches:
             try:
-                self._supervisor.crew.start(branch.run)
+                self._pool.crew.start(branch.run)
             except RuntimeError as error:  # "can't start new thread"
                 branch.error = error
                 self.ended(branch)
 
     def _end(self, cell: AgentCell) -> None:
         """The agent's thread goes on itself, with a slot."""
-        with self._supervisor.turn:
+        with self._pool.turn:
             cell.branches = 0
             cell.team = ()
             cell.turn_to(AgentState.RUNNING)
             cell.working = 1
             cell.branch_waiter = None
             cell.parked_on = None
-            self._supervisor.slots.idle.pop(cell, None)  # laid out and not taken: it is still held
+            self._pool.slots.idle.pop(cell, None)  # laid out and not taken: it is still held
             has_slot = cell.has_slot
         if not has_slot:
-            self._supervisor.reclaim_slot(cell)
+            self._parking.reclaim_slot(cell)
 
     def ended(self, branch: Branch) -> None:
         """*branch* has done its work."""
-        with Step(self._supervisor) as acts:
+        with Step(self._pool) as acts:
             if branch.abandoned:
-                self._supervisor.stops.abandoned.discard(branch)
+                self._pool.stops.abandoned.discard(branch)
                 return
             branch.done = True
             self._leave(branch, acts)
@@ -241,20 +243,20 @@ class Branches:
     def _lay_out(self, cell: AgentCell, acts: Acts) -> None:
         """All of its branches wait, and so does the agent."""
         cell.parked_on = next((branch.parked_on for branch in cell.team if branch.parks), None)
-        cell.since = self._supervisor.clock.monotonic()
+        cell.since = self._pool.clock.monotonic()
         if cell.has_slot:
-            self._supervisor.slots.idle[cell] = None
-            self._supervisor.roster.balance(acts)
+            self._pool.slots.idle[cell] = None
+            self._pool.roster.balance(acts)
 
     def _abandon(self, branches: Iterable[Branch]) -> None:
         """Wait no longer for *branches* that still run: they are cancelled, and their threads are counted."""
         late: list[Branch] = []
-        with Step(self._supervisor) as acts:
+        with Step(self._pool) as acts:
             for branch in branches:
                 if not branch.done and not branch.abandoned:
                     branch.abandoned = True
-                    branch.abandoned_at = self._supervisor.clock.monotonic()
-                    self._supervisor.stops.abandoned.add(branch)
+                    branch.abandoned_at = self._pool.clock.monotonic()
+                    self._pool.stops.abandoned.add(branch)
                     self._leave(branch, acts)
                     late.append(branch)
         for branch in late:
@@ -267,10 +269,10 @@ class Branches:
     def park(self, branch: Branch, on: str) -> None:
         """*branch* waits for somebody else: its agent needs no slot if all its branches do."""
         cell = branch.cell
-        with Step(self._supervisor) as acts:
+        with Step(self._pool) as acts:
             branch.parks += 1
             if branch.parks == 1:
-                branch.parked_on, branch.since = on, self._supervisor.clock.monotonic()
+                branch.parked_on, branch.since = on, self._pool.clock.monotonic()
             cell.steps += 1
             if branch.abandoned or branch.parks > 1:  # parks nest
                 return
@@ -281,7 +283,7 @@ class Branches:
     def resume(self, branch: Branch) -> None:
         """*branch* goes on: its agent needs a slot again, if it was the first to go on."""
         cell = branch.cell
-        with Step(self._supervisor) as acts:
+        with Step(self._pool) as acts:
             branch.parks -= 1
             cell.steps += 1
             if branch.abandoned:
@@ -290,10 +292,10 @@ class Branches:
                 if cell.working == 0:
                     self._lay_out(cell, acts)
                 return
-            branch.parked_on, branch.since = None, self._supervisor.clock.monotonic()
+            branch.parked_on, branch.since = None, self._pool.clock.monotonic()
             cell.working += 1
             cell.parked_on, cell.since = None, branch.since
-            self._supervisor.slots.idle.pop(cell, None)
+            self._pool.slots.idle.pop(cell, None)
             has_slot = cell.has_slot
         if not has_slot:
-            self._supervisor.reclaim_slot(cell)
+            self._parking.reclaim_slot(cell)

@@ -219,7 +219,7 @@ class AgentCell(Endpoint, Member):
 
     def decide(self, call_id: str, decision: Decision) -> bool:
         """Answer a question of the agent's for leave; False when there is none of that name (any more)."""
-        self.supervisor.refuse_after_fork()
+        self.supervisor.pool.refuse_after_fork()
         if self.approvals is None:
             return False
         with self.supervisor.turn.shield:  # a Ctrl-C between the decision and the wake would leave it waiting
@@ -247,7 +247,7 @@ class AgentCell(Endpoint, Member):
         rested = False
         while following is not None and following.begin():
             outcome = live(following)
-            if supervisor.is_forked:
+            if supervisor.pool.is_forked:
                 return False  # the agent has forked, and this is the child: nobody is left to be told
             following, rested = supervisor.end(following, outcome, worker)
         return rested
@@ -348,8 +348,8 @@ class AgentCell(Endpoint, Member):
 
     def expect_slot(self, waiter: Waiter) -> None:
         """It is being woken from *waiter*: without a slot it stands in line for one now, not only when it runs."""
-        if not (self.has_slot or self.stopping) and self not in self.supervisor.slots.woken:
-            self.supervisor.expect_slot(waiter)
+        if not (self.has_slot or self.stopping) and self not in self.supervisor.pool.slots.woken:
+            self.supervisor.parking.expect_slot(waiter)
 
     def park(self, on: str) -> None:
         """Lay the slot out for others. Only the agent's own thread, and only while none of its tools works.
@@ -363,31 +363,31 @@ class AgentCell(Endpoint, Member):
         self.steps += 1
         self.since = self.supervisor.clock.monotonic()
         supervisor = self.supervisor
-        if supervisor.listening:
-            supervisor.parked(self, on)
+        if supervisor.pool.listening:
+            supervisor.parking.parked(self, on)
         if self.has_slot:
-            slots = supervisor.slots
+            slots = supervisor.pool.slots
             slots.idle[self] = None
             if slots.need:
-                supervisor.rebalance()
+                supervisor.parking.rebalance()
 
     def unpark(self) -> None:
         """Get a slot back, waiting for it if somebody took it; a cancelled agent goes on without one."""
         self.parks -= 1
         supervisor = self.supervisor
         if self.parks:  # still inside parked(): a slot that came with the wake goes on to others
-            if self.has_slot and self not in supervisor.slots.idle:
-                supervisor.slots.idle[self] = None
-                if supervisor.slots.need:
-                    supervisor.rebalance()
+            if self.has_slot and self not in supervisor.pool.slots.idle:
+                supervisor.pool.slots.idle[self] = None
+                if supervisor.pool.slots.need:
+                    supervisor.parking.rebalance()
             return
-        if supervisor.slots.idle.pop(self, supervisor) is supervisor:
-            supervisor.reclaim_slot(self)
+        if supervisor.pool.slots.idle.pop(self, supervisor) is supervisor:
+            supervisor.parking.reclaim_slot(self)
         self.parked_on = None
         self.steps += 1
         self.since = supervisor.clock.monotonic()
-        if supervisor.listening:
-            supervisor.resumed(self)
+        if supervisor.pool.listening:
+            supervisor.parking.resumed(self)
 
 
 def _gone(_: AgentCell) -> Callable[[], Runnable]:

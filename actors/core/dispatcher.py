@@ -60,6 +60,13 @@ class Dispatcher:
         self._complained = False
         self._seq = 0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Start the thread; what was posted before is delivered, too.
+
+        Raises:
+            RuntimeError: No thread can be started.
+        """
         self._thread.start()
 
     @property

@@ -123,7 +123,7 @@ def dump(supervisor: Supervisor) -> PoolDump:
     look = _Look(supervisor)
     return PoolDump(
         supervisor.name,
-        supervisor.slots.limit,
+        supervisor.pool.slots.limit,
         tuple(look.at_agent(cell) for cell in live),
         tuple(look.at_stray(stray) for stray in abandoned),
     )

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from ..errors import Cancelled, CapacityError, PoolClosed
 from .cell import AgentCell
 from .member import wait_for
+from .pool_state import Phase, Step
 from .roster import Admission
-from .turn import Step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .joinset import JoinSet
+    from .pool_state import PoolState
     from .spec import AgentSpec
     from .supervisor import Supervisor
 
@@ -23,12 +24,13 @@ class Entrance:
 
     Guarantees: all that are asked for at once are admitted, or none; who waits for room is served in order.
 
-    Locks: the supervisor's turn.
+    Locks: the pool's turn.
     """
 
-    def __init__(self, supervisor: Supervisor) -> None:
+    def __init__(self, pool: PoolState, supervisor: Supervisor) -> None:
+        self._pool = pool
         self._supervisor = supervisor
-        self._roster = supervisor.roster
+        self._roster = pool.roster
 
     def admit(
         self,
@@ -50,17 +52,17 @@ class Entrance:
             CapacityError: No room in time, or more than could ever fit.
             PoolClosed: The pool drains or is closed.
         """
-        self._supervisor.refuse_after_fork()
+        self._pool.refuse_after_fork()
         if parent is not None:
             parent.check()
         bounded = bounded and parent is None
         cells = [AgentCell(self._supervisor, spec, parent, owner, bounded=bounded) for spec in specs]
         # A deadline that nobody could watch is refused before anything is admitted.
         if any(spec.timeout is not None or spec.deadline is not None for spec in specs):
-            self._supervisor.timekeeper.ensure_thread()
+            self._pool.timekeeper.ensure_thread()
         waiting = None
         try:
-            with Step(self._supervisor) as acts:
+            with Step(self._pool) as acts:
                 self._refuse_when_closed(parent)
                 if not bounded or (not self._roster.admissions and self._roster.has_room(len(cells))):
                     self._roster.enter(cells, acts)
@@ -84,29 +86,29 @@ class Entrance:
                 raise Cancelled(parent.token.reason, timed_out=parent.token.timed_out)
             if parent.outcome is not None:
                 raise PoolClosed(f"{parent.label} has ended: it can have no more children")
-        if self._supervisor.shutdown.closed or (self._supervisor.shutdown.draining and parent is None):
-            state = "closed" if self._supervisor.shutdown.closed else "draining"
-            raise PoolClosed(f"pool {self._supervisor.name} is {state}: it takes no new agents")
-        if parent is None and self._supervisor.slots.limit == 0:
+        if self._pool.is_closed or (self._pool.phase >= Phase.DRAINING and parent is None):
+            state = "closed" if self._pool.is_closed else "draining"
+            raise PoolClosed(f"pool {self._pool.name} is {state}: it takes no new agents")
+        if parent is None and self._pool.slots.limit == 0:
             raise CapacityError("the pool takes no agents: max_concurrent is 0")
 
     def _refuse_when_full(self, count: int, timeout: float | None) -> None:
         self._roster.refuse_impossible(count)
         if timeout is not None and timeout <= 0:
-            active, queued = self._supervisor.counts()
+            active, queued = self._pool.counts()
             raise CapacityError(
-                f"agent pool at capacity ({active} active of {self._supervisor.slots.limit}, {queued} queued); "
+                f"agent pool at capacity ({active} active of {self._pool.slots.limit}, {queued} queued); "
                 "raise max_queued, name a timeout, or join agents first"
             )
 
     def _leave_line(self, waiting: Admission) -> None:
-        with Step(self._supervisor) as acts:
+        with Step(self._pool) as acts:
             if waiting in self._roster.admissions:
                 self._roster.admissions.remove(waiting)
                 self._roster.balance(acts)  # who stands behind may need less room
 
     def _refuse_unless_admitted(self, waiting: Admission, timeout: float | None) -> None:
         if not waiting.admitted:
-            if self._supervisor.shutdown.draining:
-                raise PoolClosed(f"pool {self._supervisor.name} closed while the spawn waited for room")
+            if self._pool.phase >= Phase.DRAINING:
+                raise PoolClosed(f"pool {self._pool.name} closed while the spawn waited for room")
             raise CapacityError(f"no room for {len(waiting.cells)} agents within {timeout} s")

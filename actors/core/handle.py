@@ -51,12 +51,12 @@ class AgentHandle(Generic[T]):
     @property
     def status(self) -> AgentStatus:
         """``queued``, ``running``, ``parked``, ``restarting``, or the word of the outcome."""
-        self._cell.supervisor.refuse_after_fork()
+        self._cell.supervisor.pool.refuse_after_fork()
         return self._cell.status
 
     def done(self) -> bool:
         """Is the outcome there?"""
-        self._cell.supervisor.refuse_after_fork()
+        self._cell.supervisor.pool.refuse_after_fork()
         return self._cell.outcome is not None
 
     def outcome(self, timeout: float | None = None) -> AgentOutcome[T]:
@@ -92,7 +92,7 @@ class AgentHandle(Generic[T]):
     @property
     def approvals(self) -> tuple[PendingApproval, ...]:
         """The tool calls that wait for leave."""
-        self._cell.supervisor.refuse_after_fork()
+        self._cell.supervisor.pool.refuse_after_fork()
         approvals = self._cell.approvals
         return () if approvals is None else approvals.pending()
 
@@ -162,7 +162,7 @@ class AgentFuture(concurrent.futures.Future[Any]):
 
     def result(self, timeout: float | None = None) -> Any:
         """The agent's result; raises a fresh copy of its error."""
-        self._handle._cell.supervisor.refuse_after_fork()
+        self._handle._cell.supervisor.pool.refuse_after_fork()
         error = super().exception(timeout)
         if error is not None:
             raise fresh_copy(error)
@@ -170,6 +170,6 @@ class AgentFuture(concurrent.futures.Future[Any]):
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """A fresh copy of the agent's error."""
-        self._handle._cell.supervisor.refuse_after_fork()
+        self._handle._cell.supervisor.pool.refuse_after_fork()
         error = super().exception(timeout)
         return None if error is None else fresh_copy(error)

@@ -96,7 +96,7 @@ def _restart_delay(cell: AgentCell) -> float | None:
 def _back_off(cell: AgentCell, delay: float) -> None:
     """Wait before a restart, without a slot."""
     cell.state = AgentStatus.RESTARTING
-    cell.supervisor.emit(cell, AgentRestarted, attempt=cell.restarts, delay=delay)
+    cell.supervisor.pool.emit(cell, AgentRestarted, attempt=cell.restarts, delay=delay)
     try:
         cell.park("restart")
         try:

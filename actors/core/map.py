@@ -52,7 +52,7 @@ class MapIterator:
         return self
 
     def __next__(self) -> AgentOutcome[Any]:
-        self._supervisor.refuse_after_fork()
+        self._supervisor.pool.refuse_after_fork()
         end = None if self._timeout is None else SYSTEM_CLOCK.monotonic() + self._timeout
         self._fill()
         if not self._held():
@@ -80,7 +80,7 @@ class MapIterator:
 
     def _fill(self) -> None:
         """Admit from the source up to the bound."""
-        bound = 2 * self._supervisor.slots.limit + 16
+        bound = 2 * self._supervisor.pool.slots.limit + 16
         while self._source is not None and self._held() < bound:
             if self._owed.is_broken():
                 try:
@@ -112,7 +112,7 @@ class MapIterator:
 
     def close(self) -> None:
         """Read no further, and cancel what was admitted and not yielded."""
-        self._supervisor.refuse_after_fork()
+        self._supervisor.pool.refuse_after_fork()
         owed, self._owed = self._owed, JoinSet(self._supervisor.turn)
         try:
             self._leave_source()

@@ -12,13 +12,13 @@ from .branch import Branch
 from .cell import AgentCell
 from .janitor import janitor
 from .member import checkpoint, current, wait_for
-from .turn import Step
+from .pool_state import Phase, Step
 from .waiter import LOOK_UP, Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .supervisor import Supervisor
+    from .pool_state import PoolState
 
 
 class Shutdown:
@@ -27,15 +27,11 @@ class Shutdown:
     Guarantees: closing twice does nothing twice, and each call returns when the pool has ended; after it no thread is
     left but those of abandoned agents, and nobody waits for room.
 
-    Locks: the supervisor's turn guards ``draining``, ``closed`` and ``_closing``; ``_ending`` is set once.
+    Locks: the pool's turn guards its phase; ``_closer`` is written by the one that closes, ``at_end`` before that.
     """
 
-    def __init__(self, supervisor: Supervisor) -> None:
-        self._supervisor = supervisor
-        self.draining = False
-        self.closed = False
-        self._closing = False
-        self._ending = False
+    def __init__(self, pool: PoolState) -> None:
+        self._pool = pool
         self._closer = 0
         self._finished = threading.Event()
         self.at_end: Callable[[], object] = _nothing
@@ -45,63 +41,71 @@ class Shutdown:
         """Raise when an agent of this pool calls something that waits for all of them."""
         member = current()
         cell = None if member is None else member.waiting_self()
-        if isinstance(cell, AgentCell) and cell.supervisor is self._supervisor:
+        if isinstance(cell, AgentCell) and self._is_ours(cell):
             raise DeadlockError(f"{what} inside an agent of the pool waits for that agent", (cell.label, cell.label))
+
+    def _is_ours(self, cell: AgentCell) -> bool:
+        return self._pool.roster.find(cell.id) is cell or cell in self._pool.stops.abandoned
 
     def drain(self, timeout: float | None) -> bool:
         """Refuse new agents and wait for the end of all; False when the time ran out."""
-        self._supervisor.refuse_after_fork()
+        self._pool.refuse_after_fork()
         self.refuse_inside("drain()")
-        self._refuse_from_now(closed=False)
+        self._refuse_from_now(Phase.DRAINING)
         return self._wait_until_idle(timeout)
 
-    def _refuse_from_now(self, *, closed: bool) -> None:
-        with Step(self._supervisor) as acts:
-            self.draining = True
-            self.closed = self.closed or closed
-            acts.wakes += [admission.waiter for admission in self._supervisor.roster.admissions]
-            self._supervisor.roster.admissions.clear()
+    def _refuse_from_now(self, phase: Phase) -> None:
+        with Step(self._pool) as acts:
+            self._pool.enter_phase(phase)
+            acts.wakes += [admission.waiter for admission in self._pool.roster.admissions]
+            self._pool.roster.admissions.clear()
 
     def _wait_until_idle(self, timeout: float | None) -> bool:
-        end = float("inf") if timeout is None else self._supervisor.clock.monotonic() + timeout
+        end = float("inf") if timeout is None else self._pool.clock.monotonic() + timeout
         while True:
             waiter = Waiter()
-            with self._supervisor.turn:
-                if self._supervisor.roster.is_idle():
+            with self._pool.turn:
+                if self._pool.roster.is_idle():
                     return True
-                self._supervisor.roster.idle_waiters.append(waiter)
+                self._pool.roster.idle_waiters.append(waiter)
                 # Whoever waits for the end minds the timers, if the supervisor's thread could not be started.
-                timekeeper = self._supervisor.timekeeper
+                timekeeper = self._pool.timekeeper
                 alarm = float("inf") if timekeeper.has_thread else timekeeper.timers.next_at()
             until = min(end, alarm)
             try:
-                wait_for(
-                    waiter, None if until == float("inf") else until - self._supervisor.clock.monotonic(), "all agents"
-                )
+                wait_for(waiter, None if until == float("inf") else until - self._pool.clock.monotonic(), "all agents")
             finally:
-                with self._supervisor.turn:
-                    self._supervisor.roster.idle_waiters.remove(waiter)
+                with self._pool.turn:
+                    self._pool.roster.idle_waiters.remove(waiter)
             if not timekeeper.has_thread:
-                self._supervisor.tick()
-            if self._supervisor.clock.monotonic() >= end:
-                return self._supervisor.roster.is_idle()
+                self._pool.tick()
+            if self._pool.clock.monotonic() >= end:
+                return self._pool.roster.is_idle()
 
     def abort(self, reason: str) -> None:
         """Take nothing new, and cancel what still runs; returns at once."""
-        self._refuse_from_now(closed=True)
-        self._supervisor.cancel_all(reason)
+        self._refuse_from_now(Phase.CLOSED)
+        self._pool.cancel_all(reason)
+
+    def abort_at_exit(self) -> None:
+        """Abort at the end of the program: no drain."""
+        self.abort("the program ends")
+
+    def end_at_exit(self) -> None:
+        """Close; what does not end within ``abort_timeout`` is abandoned."""
+        self.close("the program ends")
 
     def close(self, reason: str = "the pool was closed") -> None:
         """Abort what still runs, and end: no thread is left but those of abandoned agents. Idempotent."""
-        self._supervisor.refuse_after_fork()
+        self._pool.refuse_after_fork()
         self.refuse_inside("close()")
         mine = ended = False
         try:
-            with self._supervisor.turn.shield:  # however it is interrupted, everybody was cancelled
-                self._refuse_from_now(closed=True)
-                self._supervisor.cancel_all(reason)
-                with self._supervisor.turn:
-                    mine, self._closing = not self._closing, True
+            with self._pool.turn.shield:  # however it is interrupted, everybody was cancelled
+                self._refuse_from_now(Phase.CLOSED)
+                self._pool.cancel_all(reason)
+                with self._pool.turn:
+                    mine = self._pool.enter_phase(Phase.CLOSING)
                 if mine:
                     self._closer = threading.get_ident()
             if mine:
@@ -116,7 +120,7 @@ class Shutdown:
                     self.at_end()
                 finally:
                     self._finished.set()
-                    janitor().forget(self._supervisor)
+                    janitor().forget(self)
         if not mine and not self._waits_for_this_thread():
             while not self._finished.wait(LOOK_UP):  # and look whether this agent is cancelled, or a signal has come
                 checkpoint()
@@ -124,13 +128,13 @@ class Shutdown:
     def _waits_for_this_thread(self) -> bool:
         """Is this a signal handler in the thread that closes, or a callback on one of the threads that it joins?"""
         me = threading.current_thread()
-        return self._closer == me.ident or me in self._supervisor.crew.threads()
+        return self._closer == me.ident or me in self._pool.crew.threads()
 
     def _give_up(self) -> None:
         """Nobody waits for the end any more: the last agent that ends, ends the threads."""
-        with Step(self._supervisor, calls_here=False) as acts:
-            roster = self._supervisor.roster
-            if self._ending:
+        with Step(self._pool, calls_here=False) as acts:
+            roster = self._pool.roster
+            if self._pool.phase >= Phase.ENDING:
                 return  # they were told already
             if roster.is_idle():
                 acts.calls.append(self._end_threads)
@@ -138,20 +142,19 @@ class Shutdown:
                 roster.when_idle = self._end_threads
 
     def _end_threads(self) -> None:
-        self._ending = True
-        self._supervisor.crew.close()
-        if self._supervisor.dispatcher is not None and not self._supervisor.dispatcher.close(
-            self._supervisor.abort_timeout
-        ):
-            logger.warning("the event sink of {} is stuck: its thread is left behind", self._supervisor.name)
-        self._supervisor.router.seal()
-        self._supervisor.timekeeper.end(min(self._supervisor.abort_timeout, threading.TIMEOUT_MAX))
-        with self._supervisor.turn:
-            strays = list(self._supervisor.stops.abandoned)
+        with self._pool.turn:
+            self._pool.enter_phase(Phase.ENDING)
+        self._pool.crew.close()
+        if self._pool.dispatcher is not None and not self._pool.dispatcher.close(self._pool.abort_timeout):
+            logger.warning("the event sink of {} is stuck: its thread is left behind", self._pool.name)
+        self._pool.router.seal()
+        self._pool.timekeeper.end(min(self._pool.abort_timeout, threading.TIMEOUT_MAX))
+        with self._pool.turn:
+            strays = list(self._pool.stops.abandoned)
         # A tool that was left at its agent's cancel may still clean up: it has its abort_timeout, too.
-        since = self._supervisor.clock.monotonic() - self._supervisor.abort_timeout
+        since = self._pool.clock.monotonic() - self._pool.abort_timeout
         stuck = {stray.thread for stray in strays if not isinstance(stray, Branch) or stray.abandoned_at <= since}
-        self._supervisor.crew.join(self._supervisor.abort_timeout, stuck)
+        self._pool.crew.join(self._pool.abort_timeout, stuck)
 
 
 def _nothing() -> None:

@@ -187,7 +187,7 @@ def test_a_branch_whose_thread_starts_after_the_cancel_does_nothing(
     """Cancelled between the start of its thread and its first line: the tool is not called."""
     supervisor = supervise()
     ran: list[str] = []
-    real = supervisor.crew.start
+    real = supervisor.pool.crew.start
 
     def late(job: Any) -> None:
         handle.cancel("in between")
@@ -197,7 +197,7 @@ def test_a_branch_whose_thread_starts_after_the_cancel_does_nothing(
 
     def agent(cell: Any) -> None:
         assert ready.wait(10)
-        monkeypatch.setattr(supervisor.crew, "start", late)
+        monkeypatch.setattr(supervisor.pool.crew, "start", late)
         supervisor.branches.run(cell, [(lambda _: ran.append("ran"), None)])
 
     handle = start(supervisor, agent)
@@ -215,7 +215,7 @@ def test_no_thread_for_a_branch(supervise: Any, start: Any, monkeypatch: pytest.
 
     def agent(cell: Any) -> Any:
         with monkeypatch.context() as patch:
-            patch.setattr(supervisor.crew, "start", refuse)
+            patch.setattr(supervisor.pool.crew, "start", refuse)
             branches = supervisor.branches.run(cell, [(lambda _: 1, None), (lambda _: 2, None)])
         return [str(branch.error) for branch in branches], cell.has_slot
 
@@ -237,7 +237,7 @@ def test_a_tool_that_parks_lays_its_agents_slot_out(supervise: Any, start: Any) 
     two = start(supervisor, lambda _: (waiter.wake(), "ran")[1])
     assert two.result(10) == "ran"
     assert one.result(10)[0].result is True
-    assert supervisor.slots.held == 0
+    assert supervisor.pool.slots.held == 0
 
 
 def tool_child(waiter: Waiter) -> Any:
@@ -288,7 +288,7 @@ def test_a_tool_that_wakes_waits_for_its_agents_slot(supervise: Any, start: Any,
     two = start(supervisor, lambda _: (thief.hold(), order.append("thief")))
     thief.await_reached()
     waiter.wake()
-    eventually(lambda: one._cell in supervisor.slots.woken)
+    eventually(lambda: one._cell in supervisor.pool.slots.woken)
     thief.open()
     two.result(10)
     one.result(10)
@@ -311,7 +311,7 @@ def test_a_parked_branch_that_runs_late_is_abandoned_once(supervise: Any, start:
     assert late.abandoned
     eventually(lambda: supervisor.figures()["abandoned_threads"] == 0)
     assert [error.timed_out for error in errors] == [True]
-    assert supervisor.slots.held == 0
+    assert supervisor.pool.slots.held == 0
     assert start(supervisor, lambda _: "free").result(10) == "free"
 
 
@@ -338,7 +338,7 @@ def test_a_branch_that_parks_after_it_was_abandoned_changes_nothing(
     running.await_reached()
     stuck.open()
     eventually(lambda: supervisor.figures()["abandoned_threads"] == 0)
-    assert (supervisor.slots.held, handle._cell.working, supervisor.slots.idle) == (1, 1, {})
+    assert (supervisor.pool.slots.held, handle._cell.working, supervisor.pool.slots.idle) == (1, 1, {})
     running.open()
     handle.result(10)
 
@@ -404,4 +404,4 @@ def test_many_branches_that_park_and_wake_keep_the_books(supervise: Any, start: 
     handles = [branched(supervisor, start, [(tool, None)] * 3) for _ in range(6)]
     for handle in handles:
         assert [branch.error for branch in handle.result(20)] == [None] * 3
-    assert (supervisor.slots.held, supervisor.slots.idle, supervisor.slots.woken) == (0, {}, {})
+    assert (supervisor.pool.slots.held, supervisor.pool.slots.idle, supervisor.pool.slots.woken) == (0, {}, {})

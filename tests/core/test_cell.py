@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from actors.core.event import AgentParked, AgentRestarted, AgentResumed
+from actors.core.pool_state import Phase
 from actors.core.spec import Backoff, RestartPolicy
 from actors.errors import AgentCancelled, AgentCrashed, AgentTimedOut, PoolClosed, ToolFailed
 
@@ -178,7 +179,7 @@ def test_a_thread_that_cannot_be_started_is_a_clear_outcome(
 ) -> None:
     """Crashed, instead of a hang; the slot is free again, and who waits for it gets it."""
     supervisor = supervise(max_concurrent=1)
-    real = supervisor.crew.start
+    real = supervisor.pool.crew.start
     calls: list[Any] = []
 
     def refuse_first(job: Any) -> None:
@@ -187,7 +188,7 @@ def test_a_thread_that_cannot_be_started_is_a_clear_outcome(
             raise RuntimeError("can't start new thread")
         real(job)
 
-    monkeypatch.setattr(supervisor.crew, "start", refuse_first)
+    monkeypatch.setattr(supervisor.pool.crew, "start", refuse_first)
     outcome = start(supervisor).outcome(10)
     assert (outcome.status, outcome.error.text) == ("crashed", "can't start new thread")
     assert any("could not be started" in line for line in log_lines)
@@ -239,13 +240,13 @@ def test_a_wait_that_ends_in_time_is_not_harmed_by_a_deadline(supervise: Any, st
 def test_a_cancel_before_the_first_line_runs_nothing(supervise: Any, start: Any, monkeypatch: Any) -> None:
     """Cancelled between the start of its thread and its first step: no code of the agent runs."""
     supervisor = supervise()
-    real = supervisor.crew.start
+    real = supervisor.pool.crew.start
 
     def late(job: Any) -> None:
-        supervisor.cancel_all("in between")
+        supervisor.pool.cancel_all("in between")
         real(job)
 
-    monkeypatch.setattr(supervisor.crew, "start", late)
+    monkeypatch.setattr(supervisor.pool.crew, "start", late)
     outcome = start(supervisor, lambda _: pytest.fail("ran"), on_init=lambda _: pytest.fail("built")).outcome(10)
     assert (outcome.status, outcome.error.reason) == ("cancelled", "in between")
 
@@ -343,9 +344,9 @@ def test_unread_messages_survive_a_restart(supervise: Any, start: Any) -> None:
 
     def run(cell: Any) -> Any:
         if not crash.calls:
-            supervisor.router.send(AgentMessage(0, cell.id, "unread"))
+            supervisor.pool.router.send(AgentMessage(0, cell.id, "unread"))
         crash(cell)
-        return supervisor.router.open(cell).get(0).content
+        return supervisor.pool.router.open(cell).get(0).content
 
     policy = RestartPolicy(max_restarts=1, backoff=AT_ONCE)
     assert start(supervisor, run, restart=policy).result(10) == "unread"
@@ -374,10 +375,10 @@ def test_parks_are_events_and_a_status(supervise: Any, start: Any, eventually: A
     """Parked on what, and resumed."""
     events: list[Any] = []
     supervisor = supervise(sink=events.append)
-    handle = start(supervisor, lambda cell: supervisor.router.open(cell).get(10, "receive"))
+    handle = start(supervisor, lambda cell: supervisor.pool.router.open(cell).get(10, "receive"))
     eventually(lambda: handle.status == "parked")
     assert handle._cell.parked_on == "receive"
-    supervisor.router.open(handle._cell).offer("go")
+    supervisor.pool.router.open(handle._cell).offer("go")
     assert handle.result(10) == "go"
     supervisor.shutdown.close()
     assert [type(event) for event in events if isinstance(event, AgentParked | AgentResumed)] == [
@@ -392,7 +393,7 @@ def test_an_ended_agent_emits_nothing(supervise: Any, start: Any) -> None:
     supervisor = supervise(sink=events.append)
     handle = start(supervisor)
     handle.result(10)
-    supervisor.emit(handle._cell, AgentParked, on="nothing")
+    supervisor.pool.emit(handle._cell, AgentParked, on="nothing")
     supervisor.shutdown.close()
     assert not any(isinstance(event, AgentParked) for event in events)
 
@@ -478,7 +479,7 @@ def test_a_cancelled_parent_gets_no_more_children(supervise: Any, start: Any, ga
     handle.cancel("enough")
     gate.open()
     assert handle.outcome(10).status == "cancelled"
-    assert supervisor.roster.started == 1
+    assert supervisor.pool.roster.started == 1
 
 
 def test_an_ended_parent_gets_no_more_children(supervise: Any, start: Any) -> None:
@@ -538,7 +539,7 @@ def test_a_pool_that_drains_still_takes_children(
     )
     gate.await_reached()
     draining = in_thread(supervisor.shutdown.drain, 10)
-    eventually(lambda: supervisor.shutdown.draining)
+    eventually(lambda: supervisor.pool.phase >= Phase.DRAINING)
     with pytest.raises(PoolClosed, match="draining"):
         start(supervisor)
     gate.open()

@@ -29,6 +29,7 @@ def dispatch() -> Any:
 
     def make(sink: Any) -> Dispatcher:
         made.append(Dispatcher(sink, "events"))
+        made[-1].start()
         return made[-1]
 
     yield make

@@ -20,7 +20,7 @@ def test_it_shows_each_agent_and_the_line_where_it_stands(supervise: Any, start:
     start(supervisor, lambda _: stuck_here(gate), name="runner")
     gate.await_reached()
     start(supervisor, name="waiter")
-    supervisor.router.send(AgentMessage(0, 2, "unread"))
+    supervisor.pool.router.send(AgentMessage(0, 2, "unread"))
     picture = dump(supervisor)
     assert (picture.name, picture.max_concurrent, len(picture.agents)) == ("team", 1, 2)
     runner, waiter = picture.agents

@@ -157,7 +157,7 @@ def test_a_signal_that_came_too_late_goes_to_the_next_joiner(
     with pytest.raises(Cancelled):
         supervisor.owed.next()
     assert second[0].result(10).agent_id == 1
-    supervisor.cancel_all("done")
+    supervisor.pool.cancel_all("done")
 
 
 def test_an_outcome_that_somebody_snatched_is_waited_for_again(

@@ -84,7 +84,7 @@ def test_nothing_is_pulled_before_the_first_step(supervise: Any, mapped: Any) ->
     supervisor = supervise()
     source = iter(range(3))
     mapped(supervisor, source)
-    assert supervisor.counts() == (0, 0)
+    assert supervisor.pool.counts() == (0, 0)
     assert next(source) == 0
 
 
@@ -199,7 +199,7 @@ def test_closing_early_cancels_what_was_admitted(supervise: Any, mapped: Any, ev
     assert closed == ["source"]
     assert list(outcomes) == []
     assert supervisor.shutdown.drain(10) is True
-    assert supervisor.roster.ended["cancelled"] == 23
+    assert supervisor.pool.roster.ended["cancelled"] == 23
 
 
 def test_a_source_whose_close_fails_does_not_keep_its_agents_running(
@@ -228,8 +228,8 @@ def test_a_dropped_iterator_cancels_what_it_waits_for(supervise: Any, mapped: An
     next(outcomes)
     del outcomes
     gc.collect()
-    eventually(lambda: supervisor.roster.is_idle())
-    assert supervisor.roster.ended["cancelled"] == 4
+    eventually(lambda: supervisor.pool.roster.is_idle())
+    assert supervisor.pool.roster.ended["cancelled"] == 4
 
 
 def test_a_finished_iterator_has_nothing_to_cancel(supervise: Any, mapped: Any, monkeypatch: Any) -> None:
@@ -260,7 +260,7 @@ def test_an_unfinished_iterator_cancels_from_a_thread_of_its_own(
     cancel()
     gate.open()
     assert supervisor.shutdown.drain(10)
-    assert supervisor.roster.ended["cancelled"] == 1
+    assert supervisor.pool.roster.ended["cancelled"] == 1
 
 
 def test_an_agent_may_map_over_its_own_pool(supervise: Any, start: Any, mapped: Any) -> None:

@@ -382,11 +382,11 @@ def test_receiving_is_never_part_of_a_circle(supervise: Any, start: Any) -> None
     supervisor = supervise()
 
     def run(cell: Any) -> Any:
-        return supervisor.router.open(cell).get(10)
+        return supervisor.pool.router.open(cell).get(10)
 
     one, two = start(supervisor, run), start(supervisor, run)
     for handle in (one, two):
-        supervisor.router.open(handle._cell).offer("at last")
+        supervisor.pool.router.open(handle._cell).offer("at last")
     assert [one.result(10), two.result(10)] == ["at last"] * 2
 
 

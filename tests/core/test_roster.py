@@ -65,8 +65,8 @@ def test_all_or_none_are_admitted(supervise: Any, spec: Any, start: Any, gate: A
     with pytest.raises(CapacityError):
         supervisor.entrance.admit([spec()] * 3, owner=supervisor.owed)
     assert len(supervisor.owed) == 1
-    assert supervisor.counts() == (1, 0)
-    assert supervisor.router.agent_count == 1
+    assert supervisor.pool.counts() == (1, 0)
+    assert supervisor.pool.router.agent_count == 1
     cells = supervisor.entrance.admit([spec()] * 2, owner=supervisor.owed)
     assert [cell.id for cell in cells] == [2, 3]
     gate.open()
@@ -86,8 +86,8 @@ def test_a_spawn_waits_for_room(supervise: Any, start: Any, gate: Any, in_thread
     supervisor = supervise(max_concurrent=1, max_queued=0)
     first = start(supervisor, gate.hold)
     waiting = in_thread(start, supervisor, lambda _: "second", admit={"timeout": 10})
-    eventually(lambda: len(supervisor.roster.admissions) == 1)
-    assert supervisor.slots.need
+    eventually(lambda: len(supervisor.pool.roster.admissions) == 1)
+    assert supervisor.pool.slots.need
     gate.open()
     first.result(10)
     assert waiting.result(10).result(10) == "second"
@@ -99,7 +99,7 @@ def test_a_spawn_that_waits_in_vain_is_refused(supervise: Any, start: Any, gate:
     start(supervisor, gate.hold)
     with pytest.raises(CapacityError, match=r"no room for 1 agents within 0\.01 s"):
         start(supervisor, admit={"timeout": 0.01})
-    assert not supervisor.roster.admissions
+    assert not supervisor.pool.roster.admissions
     gate.open()
 
 
@@ -110,11 +110,11 @@ def test_first_come_first_served(
     supervisor = supervise(max_concurrent=2, max_queued=0)
     start(supervisor, gate.hold)
     large = in_thread(supervisor.entrance.admit, [spec(), spec()], owner=supervisor.owed, timeout=10)
-    eventually(lambda: len(supervisor.roster.admissions) == 1)
+    eventually(lambda: len(supervisor.pool.roster.admissions) == 1)
     with pytest.raises(CapacityError):
         start(supervisor)
     small = in_thread(start, supervisor, admit={"timeout": 10})
-    eventually(lambda: len(supervisor.roster.admissions) == 2)
+    eventually(lambda: len(supervisor.pool.roster.admissions) == 2)
     gate.open()
     assert [cell.id for cell in large.result(10)] == [2, 3]
     assert small.result(10).id == 4
@@ -128,7 +128,7 @@ def test_a_large_spawn_that_gives_up_lets_the_smaller_one_behind_it_in(
     supervisor = supervise(max_concurrent=2, max_queued=0)
     start(supervisor, gate.hold)
     large = in_thread(supervisor.entrance.admit, [spec(), spec()], owner=supervisor.owed, timeout=0.1)
-    eventually(lambda: len(supervisor.roster.admissions) == 1)
+    eventually(lambda: len(supervisor.pool.roster.admissions) == 1)
     small = in_thread(start, supervisor, lambda _: "small", admit={"timeout": 10})
     with pytest.raises(CapacityError):
         large.result(10)
@@ -151,7 +151,7 @@ def test_a_parked_agents_slot_makes_room(
 
     one = start(supervisor, first)
     waiting = in_thread(start, supervisor, lambda _: ran.set(), admit={"timeout": 10})
-    eventually(lambda: len(supervisor.roster.admissions) == 1)
+    eventually(lambda: len(supervisor.pool.roster.admissions) == 1)
     gate.open()
     waiting.result(10).result(10)
     one.result(10)
@@ -164,7 +164,7 @@ def test_who_waits_for_room_when_the_pool_closes_is_told(
     supervisor = supervise(max_concurrent=1, max_queued=0)
     start(supervisor, gate.hold)
     waiting = in_thread(start, supervisor, admit={"timeout": None})
-    eventually(lambda: len(supervisor.roster.admissions) == 1)
+    eventually(lambda: len(supervisor.pool.roster.admissions) == 1)
     draining = in_thread(supervisor.shutdown.drain, 10)
     with pytest.raises(PoolClosed, match="closed while the spawn waited"):
         waiting.result(10)
@@ -177,7 +177,7 @@ def test_more_slots_let_waiting_ones_in(supervise: Any, start: Any, gate: Any, i
     supervisor = supervise(max_concurrent=1, max_queued=0)
     start(supervisor, gate.hold)
     waiting = in_thread(start, supervisor, lambda _: "in", admit={"timeout": 10})
-    eventually(lambda: len(supervisor.roster.admissions) == 1)
+    eventually(lambda: len(supervisor.pool.roster.admissions) == 1)
     supervisor.resize(2)
     assert waiting.result(10).result(10) == "in"
     gate.open()
@@ -256,7 +256,7 @@ def test_woken_agents_come_before_children(supervise: Any, start: Any, gates: An
     second = start(supervisor, parent)
     running.await_reached()
     parked.open()
-    eventually(lambda: first._cell in supervisor.slots.woken)
+    eventually(lambda: first._cell in supervisor.pool.slots.woken)
     running.open()
     first.result(10)
     second.result(10)
@@ -298,24 +298,26 @@ def test_when_the_outcome_is_visible_everything_else_is_gone(supervise: Any, sta
     seen: list[Any] = []
     handle = start(supervisor)
     handle.add_done_callback(
-        lambda h: seen.append((supervisor.router.agent_count, supervisor.slots.held, supervisor.counts(), h.done()))
+        lambda h: seen.append(
+            (supervisor.pool.router.agent_count, supervisor.pool.slots.held, supervisor.pool.counts(), h.done())
+        )
     )
     handle.result(10)
     supervisor.shutdown.drain(10)
     assert seen == [(0, 0, (0, 0), True)]
     with pytest.raises(NotRegistered):
-        supervisor.router.send(AgentMessage(0, 1, "too late"))
+        supervisor.pool.router.send(AgentMessage(0, 1, "too late"))
 
 
 def test_unread_messages_become_dead_letters(supervise: Any, start: Any, gate: Any) -> None:
     """With the reason; a message that was read does not."""
     supervisor = supervise()
-    handle = start(supervisor, lambda cell: (gate.hold(), supervisor.router.open(cell).get(10)))
+    handle = start(supervisor, lambda cell: (gate.hold(), supervisor.pool.router.open(cell).get(10)))
     for text in ("read", "unread"):
-        supervisor.router.send(AgentMessage(0, handle.id, text))
+        supervisor.pool.router.send(AgentMessage(0, handle.id, text))
     gate.open()
     handle.result(10)
-    assert [(letter.message.content, letter.reason) for letter in supervisor.router.dead_letters] == [
+    assert [(letter.message.content, letter.reason) for letter in supervisor.pool.router.dead_letters] == [
         ("unread", "receiver_ended")
     ]
 
@@ -324,8 +326,8 @@ def test_messages_to_a_queued_agent_wait_for_it(supervise: Any, start: Any, gate
     """Its mailbox is there from its admission."""
     supervisor = supervise(max_concurrent=1)
     start(supervisor, gate.hold)
-    queued = start(supervisor, lambda cell: supervisor.router.open(cell).get(0).content)
-    supervisor.router.send(AgentMessage(0, queued.id, "early"))
+    queued = start(supervisor, lambda cell: supervisor.pool.router.open(cell).get(0).content)
+    supervisor.pool.router.send(AgentMessage(0, queued.id, "early"))
     gate.open()
     assert queued.result(10) == "early"
 
@@ -341,7 +343,7 @@ def test_a_queued_agent_that_is_cancelled_never_starts(supervise: Any, start: An
     again = start(supervisor, lambda _: "second")
     gate.open()
     assert again.result(10) == "second"
-    assert supervisor.roster.started == 2
+    assert supervisor.pool.roster.started == 2
 
 
 def test_the_books_agree_at_the_end(supervise: Any, start: Any) -> None:
@@ -365,8 +367,8 @@ def test_the_books_agree_at_the_end(supervise: Any, start: Any) -> None:
         "started": 3,
         "ended": {AgentStatus.CRASHED: 1, AgentStatus.COMPLETED: 2},
     }
-    assert supervisor.roster.is_idle()
-    assert supervisor.roster.find(1) is None
+    assert supervisor.pool.roster.is_idle()
+    assert supervisor.pool.roster.find(1) is None
 
 
 def test_events_tell_the_life_in_order(supervise: Any, start: Any, gate: Any) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from actors.core.pool_state import Step
 from actors.core.shield import SIGNALS, Shield
-from actors.core.turn import Step, Turn
+from actors.core.turn import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,7 +60,7 @@ def test_whatever_the_signal_its_handler_may_look_at_the_pool(
     number = getattr(signal, name)
     torn: list[bool] = []
     install(number, lambda *_: torn.append(supervisor.turn.locked()))
-    with Step(supervisor):
+    with Step(supervisor.pool):
         signal.raise_signal(number)
     assert torn == [False]
 
@@ -232,13 +233,13 @@ def test_a_signal_in_join_all_leaves_no_policy_behind(
     bad, good = gates(), gates()
     failing = start(supervisor, lambda _: (bad.hold(), 1 / 0))
     other = start(supervisor, lambda cell: (good.hold(), cell.check()))
-    cancel = supervisor.stops.cancel
+    cancel = supervisor.pool.stops.cancel
 
     def interrupted(*args: Any, **kwargs: Any) -> None:
         signal.raise_signal(signal.SIGINT)
         cancel(*args, **kwargs)
 
-    monkeypatch.setattr(supervisor.stops, "cancel", interrupted)
+    monkeypatch.setattr(supervisor.pool.stops, "cancel", interrupted)
     with pytest.raises(KeyboardInterrupt):
         supervisor.join_all(10, None, FailurePolicy.CANCEL_REST)
     monkeypatch.undo()

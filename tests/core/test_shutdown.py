@@ -12,6 +12,7 @@ import pytest
 
 from actors.core.janitor import janitor
 from actors.core.member import wait_for
+from actors.core.pool_state import Phase
 from actors.core.waiter import Waiter
 from actors.errors import DeadlockError, PoolClosed
 
@@ -31,7 +32,7 @@ def test_drain_waits_for_all_and_refuses_new_ones(
     start(supervisor, gate.hold)
     start(supervisor, lambda _: "queued")
     draining = in_thread(supervisor.shutdown.drain, None)
-    eventually(lambda: len(supervisor.roster.idle_waiters) == 1)
+    eventually(lambda: len(supervisor.pool.roster.idle_waiters) == 1)
     with pytest.raises(PoolClosed, match="pool team is draining"):
         start(supervisor)
     gate.open()
@@ -70,7 +71,7 @@ def test_close_leaves_no_thread_and_no_entry(supervise: Any, start: Any, eventua
     """I8: workers, the supervisor's own thread and the dispatcher have ended when it returns."""
     before = set(threading.enumerate())
     supervisor = supervise(sink=lambda event: None)
-    supervisor.timekeeper.ensure_thread()
+    supervisor.pool.timekeeper.ensure_thread()
     for _ in range(8):
         start(supervisor, parks)
     eventually(lambda: supervisor.figures()["parked"] == 8)
@@ -89,8 +90,8 @@ def test_when_close_returns_the_supervisors_own_thread_has_ended(supervise: Any)
         found.append(threading.current_thread())
         release.wait(0.2)  # bounded: close() may not wait for ever either
 
-    supervisor.timekeeper.ensure_thread()
-    supervisor.timekeeper.ended.add_done_callback(last_step)
+    supervisor.pool.timekeeper.ensure_thread()
+    supervisor.pool.timekeeper.ended.add_done_callback(last_step)
     supervisor.shutdown.close()
     assert [thread.is_alive() for thread in found] == [False]
 
@@ -98,7 +99,7 @@ def test_when_close_returns_the_supervisors_own_thread_has_ended(supervise: Any)
 def test_close_is_quick_with_a_thread_of_the_supervisors_own(supervise: Any) -> None:
     """Its own thread ends because the pool closes: neither waits for the other."""
     supervisor = supervise(abort_timeout=5.0)
-    supervisor.timekeeper.ensure_thread()
+    supervisor.pool.timekeeper.ensure_thread()
     began = time.monotonic()
     supervisor.shutdown.close()
     assert time.monotonic() - began < 2.0
@@ -112,7 +113,7 @@ def test_closing_twice_does_nothing_twice(
     start(supervisor, gate.hold)
     gate.await_reached()
     first = in_thread(supervisor.shutdown.close)
-    eventually(lambda: supervisor.shutdown._closing)
+    eventually(lambda: supervisor.pool.phase >= Phase.CLOSING)
     second = in_thread(supervisor.shutdown.close)
     gate.open()
     assert first.result(10) is None
@@ -172,7 +173,7 @@ def test_without_a_thread_of_its_own_close_minds_the_timers(
     def refuse() -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(supervisor.timekeeper, "_start_thread", refuse)
+    monkeypatch.setattr(supervisor.pool.timekeeper, "_start_thread", refuse)
     handle.cancel()
     supervisor.shutdown.close()
     assert handle.status == "abandoned"
@@ -190,7 +191,7 @@ def test_without_a_thread_a_deadline_is_refused_before_anything_is_admitted(
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patch:
-        patch.setattr(supervisor.timekeeper, "_start_thread", refuse)
+        patch.setattr(supervisor.pool.timekeeper, "_start_thread", refuse)
         with pytest.raises(RuntimeError, match="can't start"):
             start(supervisor, timeout=5)
     assert start(supervisor).id == 1
@@ -201,11 +202,11 @@ def test_a_closed_pool_starts_no_thread_for_its_supervisor(supervise: Any, event
     supervisor = supervise()
     supervisor.shutdown.close()
     before = set(threading.enumerate())
-    supervisor.timekeeper.ensure_thread()
+    supervisor.pool.timekeeper.ensure_thread()
     try:
         eventually(lambda: set(threading.enumerate()) <= before, 0.3)
     finally:
-        supervisor.timekeeper.mailbox.seal()
+        supervisor.pool.timekeeper.mailbox.seal()
 
 
 def test_an_interrupted_close_counts_as_given_up(supervise: Any, start: Any, gate: Any, monkeypatch: Any) -> None:
@@ -251,7 +252,7 @@ def test_an_agent_of_another_pool_may_close_this_one(supervise: Any, start: Any)
     mine, other = supervise(), supervise()
     start(other, parks)
     assert start(mine, lambda _: other.shutdown.close()).outcome(10).error is None
-    assert other.shutdown.closed
+    assert other.is_closed
 
 
 # The supervisor as an actor -------------------------------------------------------------------------------------
@@ -260,7 +261,7 @@ def test_an_agent_of_another_pool_may_close_this_one(supervise: Any, start: Any)
 def test_stopping_the_supervisor_closes_the_pool(supervise: Any, start: Any, eventually: Any) -> None:
     """A stop by its Pykka reference aborts the agents, with a reason that says so."""
     supervisor = supervise()
-    supervisor.timekeeper.ensure_thread()
+    supervisor.pool.timekeeper.ensure_thread()
     handle = start(supervisor, parks)
     eventually(lambda: handle.status == "parked")
     supervisor.actor_ref.stop(timeout=10)
@@ -272,7 +273,7 @@ def test_stopping_the_supervisor_closes_the_pool(supervise: Any, start: Any, eve
 def test_stopping_the_supervisor_of_stuck_agents_gives_them_up(supervise: Any, start: Any, gate: Any) -> None:
     """Its own thread minds the timers while it closes."""
     supervisor = supervise(abort_timeout=0.02)
-    supervisor.timekeeper.ensure_thread()
+    supervisor.pool.timekeeper.ensure_thread()
     handle = start(supervisor, gate.hold)
     gate.await_reached()
     supervisor.actor_ref.stop(timeout=10)
@@ -287,14 +288,14 @@ def test_aborting_the_supervisor_closes_the_pool(
     """Like a stop: close() returns when the agents have ended, no earlier, and leaves no thread."""
     before = set(threading.enumerate())
     supervisor = supervise()
-    supervisor.timekeeper.ensure_thread()
+    supervisor.pool.timekeeper.ensure_thread()
     handle = start(supervisor, lambda cell: (gate.hold(), cell.token.check()))
     gate.await_reached()
     if cancelled_before:
         handle.cancel("before")
-        eventually(lambda: not supervisor.timekeeper.timers.earlier())
+        eventually(lambda: not supervisor.pool.timekeeper.timers.earlier())
     supervisor.actor_ref.abort("enough")
-    eventually(lambda: supervisor.shutdown.closed)
+    eventually(lambda: supervisor.is_closed)
     closing = in_thread(supervisor.shutdown.close)
     try:
         with pytest.raises(TimeoutError):
@@ -305,7 +306,7 @@ def test_aborting_the_supervisor_closes_the_pool(
         eventually(lambda: set(threading.enumerate()) <= {*before, closing.thread}, 1.0)
     finally:
         gate.open()
-        supervisor.crew.close()
+        supervisor.pool.crew.close()
 
 
 def test_a_foreign_message_is_handled_and_one_that_fails_ends_nothing(
@@ -313,7 +314,7 @@ def test_a_foreign_message_is_handled_and_one_that_fails_ends_nothing(
 ) -> None:
     """The supervisor answers like any actor; a failing message is reported with its traceback."""
     supervisor = supervise()
-    supervisor.timekeeper.ensure_thread()
+    supervisor.pool.timekeeper.ensure_thread()
     ref = supervisor.actor_ref
     assert ref.ask("hello", timeout=10) is None
     assert ref.proxy().name.get(timeout=10) == "team"
@@ -330,8 +331,8 @@ def test_the_end_of_the_program_closes_the_pool(supervise: Any, start: Any, even
     supervisor = supervise()
     handle = start(supervisor, parks)
     eventually(lambda: handle.status == "parked")
-    supervisor.abort_at_exit()
-    supervisor.end_at_exit()
+    supervisor.shutdown.abort_at_exit()
+    supervisor.shutdown.end_at_exit()
     assert handle.outcome(0).error.reason == "the program ends"
 
 

@@ -91,9 +91,9 @@ def test_unpark_wins_against_the_steal(supervise: Any, start: Any) -> None:
 
     def run(cell: Any) -> None:
         cell.park("tea")
-        seen.append(cell in supervisor.slots.idle and cell.has_slot)
+        seen.append(cell in supervisor.pool.slots.idle and cell.has_slot)
         cell.unpark()
-        seen.append(cell.has_slot and cell not in supervisor.slots.idle)
+        seen.append(cell.has_slot and cell not in supervisor.pool.slots.idle)
 
     start(supervisor, run).result(10)
     assert seen == [True, True]
@@ -123,12 +123,12 @@ def test_the_steal_wins_against_unpark(supervise: Any, start: Any, gates: Any, e
     two = start(supervisor, second)
     thief.await_reached()
     parked.open()
-    eventually(lambda: one._cell in supervisor.slots.woken)
+    eventually(lambda: one._cell in supervisor.pool.slots.woken)
     thief.open()
     one.result(10)
     two.result(10)
     assert order == ["wakes", "thief ends", "goes on"]
-    assert supervisor.slots.held == 0
+    assert supervisor.pool.slots.held == 0
 
 
 def test_who_parks_while_somebody_needs_a_slot_gives_it_away(supervise: Any, start: Any, gate: Any) -> None:
@@ -139,7 +139,7 @@ def test_who_parks_while_somebody_needs_a_slot_gives_it_away(supervise: Any, sta
 
     def first(cell: Any) -> None:
         assert queued_is_there.wait(10)
-        assert supervisor.slots.need
+        assert supervisor.pool.slots.need
         cell.park("tea")
         assert second_ran.wait(10), "the queued agent did not get the slot"
         cell.unpark()
@@ -187,9 +187,9 @@ def test_holders_never_pass_the_limit(supervise: Any, start: Any, eventually: An
     for handle in handles:
         handle.result(20)
     assert max(most) <= 2
-    assert supervisor.slots.held == 0
-    assert supervisor.slots.idle == {}
-    assert supervisor.slots.woken == {}
+    assert supervisor.pool.slots.held == 0
+    assert supervisor.pool.slots.idle == {}
+    assert supervisor.pool.slots.woken == {}
 
 
 def test_a_cancelled_agent_goes_on_without_a_slot(supervise: Any, start: Any, gates: Any) -> None:
@@ -233,11 +233,11 @@ def test_an_agent_that_waits_for_its_slot_back_is_cancelled_there(
     two = start(supervisor, lambda _: holder.hold())
     holder.await_reached()
     parked.open()
-    eventually(lambda: one._cell in supervisor.slots.woken)
+    eventually(lambda: one._cell in supervisor.pool.slots.woken)
     one.cancel("enough")
     assert one.outcome(10).status == "cancelled"
-    assert supervisor.slots.woken == {}
-    assert supervisor.slots.held == 1
+    assert supervisor.pool.slots.woken == {}
+    assert supervisor.pool.slots.held == 1
     holder.open()
     two.result(10)
 
@@ -247,7 +247,7 @@ def test_a_slot_that_came_back_before_the_claim_is_kept(supervise: Any, start: A
     supervisor = one_slot(supervise)
 
     def run(cell: Any) -> int:
-        supervisor.reclaim_slot(cell)
-        return supervisor.slots.held
+        supervisor.parking.reclaim_slot(cell)
+        return supervisor.pool.slots.held
 
     assert start(supervisor, run).result(10) == 1

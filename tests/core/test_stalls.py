@@ -136,7 +136,7 @@ def looks(supervisor: Any, hand: Hand, times: int) -> None:
 
 def stalled(supervisor: Any, told: list[Any]) -> list[Any]:
     """The events of that kind, once the dispatcher has delivered what it has."""
-    assert supervisor.dispatcher.close(10)
+    assert supervisor.pool.dispatcher.close(10)
     return [event for event in told if isinstance(event, AgentStalled)]
 
 
@@ -216,7 +216,7 @@ def test_a_parent_that_ends_its_children_waits_for_them(
         start(stalling, lambda _: gate.hold(), parent=cell, name="child")
         gate.await_reached()
 
-    stalling.stops._abort_timeout = 1000.0
+    stalling.pool.stops._abort_timeout = 1000.0
     handle = start(stalling, parent, name="parent")
     eventually(lambda: handle.status == "parked")
     looks(stalling, hand, 9)
@@ -227,7 +227,7 @@ def test_a_parent_that_ends_its_children_waits_for_them(
 
 def test_nobody_looks_while_nobody_lives(stalling: Any, start: Any, gates: Any, hand: Hand, told: list[Any]) -> None:
     """The timer stops with the last agent, and begins anew with the next."""
-    timers = stalling.timekeeper.timers
+    timers = stalling.pool.timekeeper.timers
     assert timers.next_at() == float("inf")
     for number in (1, 2):
         gate = gates()
@@ -245,13 +245,13 @@ def test_nobody_looks_while_nobody_lives(stalling: Any, start: Any, gates: Any, 
 def test_a_crowd_has_one_timer(stalling: Any, start: Any, gates: Any, hand: Hand, told: list[Any]) -> None:
     """However many agents there are; each of them is told."""
     gate = gates()
-    stalling.slots.limit = 20
+    stalling.pool.slots.limit = 20
     reached = [gates() for _ in range(20)]
     for mine in reached:
         start(stalling, lambda _, mine=mine: (mine._reached.set(), gate.hold()))
     for mine in reached:
         mine.await_reached()
-    assert len(stalling.timekeeper.timers._heap) == 1
+    assert len(stalling.pool.timekeeper.timers._heap) == 1
     looks(stalling, hand, 6)
     gate.open()
     stalling.owed.all(10)
@@ -278,7 +278,7 @@ def test_who_never_asked_is_never_told(
     supervisor = supervise(clock=hand, sink=told.append)
     start(supervisor, lambda _: gate.hold())
     gate.await_reached()
-    assert supervisor.timekeeper.timers.next_at() == float("inf")
+    assert supervisor.pool.timekeeper.timers.next_at() == float("inf")
     looks(supervisor, hand, 9)
     assert stalled(supervisor, told) == []
     assert not [line for line in log_lines if "no progress" in line]

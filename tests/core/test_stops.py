@@ -53,11 +53,11 @@ def test_a_mass_cancel_starts_nobody(supervise: Any, start: Any, gate: Any) -> N
     running = start(supervisor, lambda cell: (gate.hold(), cell.token.check()))
     gate.await_reached()
     queued = [start(supervisor, lambda _: pytest.fail("ran")) for _ in range(5)]
-    assert supervisor.cancel_all("all") == 6
+    assert supervisor.pool.cancel_all("all") == 6
     assert [handle.status for handle in queued] == ["cancelled"] * 5
     gate.open()
     assert running.outcome(10).status == "cancelled"
-    assert supervisor.roster.started == 1
+    assert supervisor.pool.roster.started == 1
 
 
 def test_a_queued_child_of_a_cancelled_parent_never_starts(supervise: Any, start: Any, gate: Any) -> None:
@@ -97,12 +97,12 @@ def test_thousands_are_marked_at_once_and_woken_in_waves(
         real(acts)
 
     monkeypatch.setattr(Acts, "call", call)
-    supervisor.cancel_all("all")
+    supervisor.pool.cancel_all("all")
     assert all(handle._cell.token.cancelled for handle in handles)
     assert {handle.outcome(10).status for handle in handles} == {"cancelled"}
     assert max(acts_fired) == WAVE
     assert sum(acts_fired) == count
-    assert not supervisor.roster.wave
+    assert not supervisor.pool.roster.wave
 
 
 def test_a_stuck_wave_is_pushed_on(supervise: Any, start: Any, gates: Any, eventually: Any) -> None:
@@ -120,7 +120,7 @@ def test_a_stuck_wave_is_pushed_on(supervise: Any, start: Any, gates: Any, event
     handles = [start(supervisor, first) for _ in range(WAVE)]
     handles += [start(supervisor, parks) for _ in range(count - WAVE)]
     eventually(lambda: supervisor.figures()["parked"] == count)
-    supervisor.cancel_all("all")
+    supervisor.pool.cancel_all("all")
     for handle in handles[WAVE:]:
         assert handle.outcome(10).status == "cancelled"
     assert not any(handle.done() for handle in handles[:WAVE])
@@ -148,7 +148,7 @@ def test_a_slow_cancel_callback_holds_nobody_who_got_a_slot(supervise: Any, star
     for _ in handles:
         assert begun.acquire(timeout=10)
     following = start(supervisor, lambda _: "went on")
-    supervisor.cancel_all("all", [handle._cell for handle in handles])
+    supervisor.pool.cancel_all("all", [handle._cell for handle in handles])
     slow.await_reached()
     assert following.result(1.0) == "went on"
     slow.open()
@@ -219,10 +219,10 @@ def test_an_abandoned_agent_parks_without_giving_a_slot_away(
     holder.await_reached()
     stuck.open()
     assert done.wait(10)
-    assert supervisor.slots.idle == {}
+    assert supervisor.pool.slots.idle == {}
     waiting = start(supervisor)
     assert waiting.status == "queued"
-    assert supervisor.slots.held == 1
+    assert supervisor.pool.slots.held == 1
     holder.open()
     other.result(10)
     waiting.result(10)
@@ -235,7 +235,7 @@ def test_a_deadline_that_moved_is_looked_at_again(supervise: Any, start: Any, ga
     handle = start(supervisor, parks, deadline=0.05, timeout=0.02)
     assert "timeout" in str(handle.outcome(10).error)
     assert start(supervisor, lambda cell: cell.token.wait(0.06)).result(10) is False
-    assert supervisor.roster.ended == {"timed_out": 1, "completed": 1}
+    assert supervisor.pool.roster.ended == {"timed_out": 1, "completed": 1}
 
 
 def test_timers_that_fail_are_logged_and_go_on(
@@ -243,7 +243,7 @@ def test_timers_that_fail_are_logged_and_go_on(
 ) -> None:
     """A defect of ours must not end all deadlines."""
     supervisor = supervise()
-    real = supervisor.stops.handle_due
+    real = supervisor.pool.stops.handle_due
     calls: list[int] = []
 
     def fail_first(acts: Any) -> None:
@@ -252,7 +252,7 @@ def test_timers_that_fail_are_logged_and_go_on(
             raise RuntimeError("a defect")
         real(acts)
 
-    monkeypatch.setattr(supervisor.stops, "handle_due", fail_first)
+    monkeypatch.setattr(supervisor.pool.stops, "handle_due", fail_first)
     assert start(supervisor, parks, timeout=0.02).outcome(10).status == "timed_out"
     assert any("timers of team failed" in line for line in log_lines)
 
@@ -261,7 +261,7 @@ def test_who_was_not_told_yet_is_not_abandoned(supervise: Any, start: Any, gates
     """A wave that is held up comes late: who stands behind it is told when its time is over, and has its time then."""
     count = 3 * WAVE
     supervisor = supervise(max_concurrent=count, max_live=count, abort_timeout=0.05)
-    supervisor.stops._push_wave = lambda *_: None  # nobody pushes the wave on
+    supervisor.pool.stops._push_wave = lambda *_: None  # nobody pushes the wave on
     stuck = gates()
 
     def first(cell: Any) -> None:
@@ -273,7 +273,7 @@ def test_who_was_not_told_yet_is_not_abandoned(supervise: Any, start: Any, gates
     handles = [start(supervisor, first) for _ in range(WAVE)]
     handles += [start(supervisor, parks) for _ in range(count - WAVE)]
     eventually(lambda: supervisor.figures()["parked"] == count)
-    supervisor.cancel_all("all")
+    supervisor.pool.cancel_all("all")
     assert [str(handle.outcome(10).status) for handle in handles] == ["abandoned"] * WAVE + ["cancelled"] * (2 * WAVE)
     stuck.open()
     eventually(lambda: supervisor.figures()["abandoned_threads"] == 0)
@@ -283,13 +283,13 @@ def test_a_cancel_by_id_meets_an_agent_that_starts_just_then(supervise: Any, sta
     """It is looked up and cancelled in one step."""
     supervisor = supervise(max_concurrent=1)
     looked: list[bool] = []
-    real = supervisor.roster.find
+    real = supervisor.pool.roster.find
 
     def find(agent_id: int) -> Any:
         looked.append(supervisor.turn.locked())
         return real(agent_id)
 
-    monkeypatch.setattr(supervisor.roster, "find", find)
+    monkeypatch.setattr(supervisor.pool.roster, "find", find)
     handle = start(supervisor, parks)
     assert supervisor.cancel_id(handle.id, "enough")
     assert handle.outcome(10).status == "cancelled"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from actors.core.turn import Step
+from actors.core.pool_state import Step
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -16,7 +16,7 @@ def test_an_interrupt_around_the_start_of_a_thread_loses_no_agent(
 ) -> None:
     """Ctrl-C in the caller's thread: the one who was given a slot runs, once, and the caller is told."""
     supervisor = supervise()
-    real = supervisor.crew.start
+    real = supervisor.pool.crew.start
 
     def interrupted(job: Any) -> None:
         if when == "before":
@@ -25,7 +25,7 @@ def test_an_interrupt_around_the_start_of_a_thread_loses_no_agent(
         if when == "after":
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(supervisor.crew, "start", interrupted)
+    monkeypatch.setattr(supervisor.pool.crew, "start", interrupted)
     runs: list[int] = []
     with pytest.raises(KeyboardInterrupt):
         start(supervisor, lambda cell: runs.append(cell.id))
@@ -42,11 +42,11 @@ def test_a_signal_inside_a_step_waits_for_its_end(supervise: Any, start: Any, na
     seen: list[tuple[int, int]] = []
 
     def handler(*_: Any) -> None:
-        seen.append((len(supervisor.cells()[0]), supervisor.cancel_all("a signal")))
+        seen.append((len(supervisor.cells()[0]), supervisor.pool.cancel_all("a signal")))
 
     previous = signal.signal(number, handler)
     try:
-        with Step(supervisor):
+        with Step(supervisor.pool):
             signal.raise_signal(number)
             assert not seen
         assert seen == [(1, 1)]
@@ -89,7 +89,7 @@ def test_an_interrupt_between_callbacks_calls_each_once(supervise: Any) -> None:
         if calls.count("second") == 1:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), Step(supervisor) as acts:
+    with pytest.raises(KeyboardInterrupt), Step(supervisor.pool) as acts:
         acts.calls += [lambda: calls.append("first"), interrupts, lambda: calls.append("third")]
     assert calls.count("first") == 1
     assert calls.count("third") == 1
@@ -100,16 +100,16 @@ def test_an_interrupted_spawn_does_not_stay_in_line(supervise: Any, start: Any, 
     supervisor = supervise(max_concurrent=1, max_queued=0)
     start(supervisor, gate.hold)
     gate.await_reached()
-    real = supervisor.roster.balance
+    real = supervisor.pool.roster.balance
 
     def interrupted(acts: Any) -> None:
         real(acts)
         signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(supervisor.roster, "balance", interrupted)
+        patch.setattr(supervisor.pool.roster, "balance", interrupted)
         with pytest.raises(KeyboardInterrupt):
             start(supervisor, lambda _: "ghost", admit={"timeout": 10})
-    assert not supervisor.roster.admissions
+    assert not supervisor.pool.roster.admissions
     gate.open()
     assert len(supervisor.owed.all(10)) == 1

@@ -33,8 +33,8 @@ def at_turn_of(supervisor: Any, steps: Steps) -> None:
 
 def without_timers(supervisor: Any) -> None:
     """No thread minds the timers: the test calls ``tick``."""
-    assert not supervisor.timekeeper.has_thread
-    supervisor.timekeeper.ensure_thread = lambda: None
+    assert not supervisor.pool.timekeeper.has_thread
+    supervisor.pool.timekeeper.ensure_thread = lambda: None
 
 
 def waiting_joins(pool: AgentPool) -> int:
@@ -79,7 +79,7 @@ def at_unpark(monkeypatch: pytest.MonkeyPatch, steps: Steps) -> None:
 
 def at_laid_out_slots(pool: AgentPool, steps: Steps) -> None:
     """Who parked takes its slot back, or somebody else takes it: each is one operation of a dict, without a lock."""
-    slots = supervisor_of(pool).slots
+    slots = supervisor_of(pool).pool.slots
     slots.idle = LaidOut(slots.idle)
     slots.idle.steps = steps
 
@@ -102,12 +102,12 @@ class LaidOut(dict[Any, Any]):
 
 def waiting_spawns(pool: AgentPool) -> int:
     """How many spawns wait for room."""
-    return len(supervisor_of(pool).roster.admissions)
+    return len(supervisor_of(pool).pool.roster.admissions)
 
 
 def waiting_for_a_slot(pool: AgentPool) -> int:
     """How many agents were woken and wait for their slot."""
-    return sum(map(len, supervisor_of(pool).slots.woken.values()))
+    return sum(map(len, supervisor_of(pool).pool.slots.woken.values()))
 
 
 def supervisor_of(pool: AgentPool) -> Any:
@@ -138,7 +138,7 @@ class Started:
 
 def hold_tools_after(first: int, pool: AgentPool, hold: Callable[[], object]) -> Started:
     """Let *first* tools of an agent get a thread; *hold* comes before each of the others."""
-    crew = supervisor_of(pool).crew
+    crew = supervisor_of(pool).pool.crew
     real, started = crew.start, Started()
 
     def start(job: Any) -> None:

@@ -185,7 +185,7 @@ def test_the_timer_of_a_deadline_against_the_end(
     assert handle.result(10) == "value", "what run returned decides"
     supervisor.shutdown.close()
     assert told.is_set() is (winner == "deadline")
-    assert supervisor.roster.ended == {"completed": 1}
+    assert supervisor.pool.roster.ended == {"completed": 1}
 
 
 @pytest.mark.parametrize("winner", ["abandon", "finish"])
@@ -215,9 +215,9 @@ def test_abandonment_against_a_late_return(
         assert outcome.error.cause.reason == "enough"
     else:
         assert (outcome.status, outcome.result) == ("completed", "value")
-    assert supervisor.roster.ended == {outcome.status: 1}
+    assert supervisor.pool.roster.ended == {outcome.status: 1}
     assert supervisor.figures()["abandoned_threads"] == 0, "its thread is back"
-    assert supervisor.slots.held == 0
+    assert supervisor.pool.slots.held == 0
     assert start(supervisor, lambda _: "free").result(10) == "free"
     assert supervisor.owed.next(0) is None
     supervisor.shutdown.close()  # callbacks run on a worker

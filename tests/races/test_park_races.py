@@ -84,7 +84,7 @@ def test_the_grant_of_a_slot_against_abort(
     assert third.result(5) == "ran"
     cleanup.open()
     assert parked.outcome(10).error.reason == "enough"
-    assert points.supervisor_of(pool).slots.held == 0
+    assert points.supervisor_of(pool).pool.slots.held == 0
 
 
 @pytest.mark.parametrize("winner", ["unpark", "steal"])
@@ -112,11 +112,11 @@ def test_taking_a_slot_back_against_its_theft(
     race.await_passed("unpark")
     winning, losing = (first, second) if winner == "unpark" else (second, first)
     winning.await_reached()
-    assert points.supervisor_of(pool).slots.held == 1
+    assert points.supervisor_of(pool).pool.slots.held == 1
     assert not losing.reached
     winning.open()
     losing.await_reached()
     losing.open()
     assert parked.result(10) == "went on"
     assert thief.outcome(10).ok
-    assert points.supervisor_of(pool).slots.held == 0
+    assert points.supervisor_of(pool).pool.slots.held == 0

@@ -1,0 +1,231 @@
+"""What a pool consists of, and one step of it: decided under the turn, done outside it."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+from loguru import logger
+
+from . import fork
+from .acts import Acts
+from .crash import crashed
+from .dispatcher import Dispatcher, posted
+from .ending import Ending
+from .event import AgentEnded
+from .outcome import AgentStatus
+from .roster import Roster
+from .stops import Stops
+from .threads import Crew
+from .turn import Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable
+
+    from .cell import AgentCell
+    from .clock import Clock
+    from .dead_letter import DeadLetter
+    from .event import Event
+    from .router import MessageRouter
+    from .slots import Slots
+    from .threads import Worker
+    from .timekeeper import Timekeeper
+
+KEPT_WORKERS = 8
+"""Idle workers that a small pool keeps."""
+
+
+class Phase(IntEnum):
+    """How far a pool is on its way to its end. It only goes on."""
+
+    OPEN = 0
+    DRAINING = 1
+    """It takes no new agents but children."""
+    CLOSED = 2
+    """It takes nothing new, and what still runs is cancelled."""
+    CLOSING = 3
+    """Somebody waits for the end of all."""
+    ENDING = 4
+    """Nobody is left: its threads end."""
+
+
+class PoolState:
+    """What a pool consists of. Whatever acts on a pool is given this, and not the supervisor.
+
+    Args:
+        timekeeper: Minds what is due later.
+
+    Locks: ``turn`` guards ``phase``, the roster, the stops and the timers; the other fields are set once. Router,
+    dispatcher and crew have leaf locks.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        max_concurrent: int,
+        max_queued: int | None,
+        max_live: int | None,
+        inbox_capacity: int,
+        abort_timeout: float,
+        sink: Callable[[Event], object] | None,
+        on_undelivered: Callable[[DeadLetter], object] | None,
+        stalled_after: float | None,
+        clock: Clock,
+        timekeeper: Timekeeper,
+    ) -> None:
+        self.name = name
+        self.clock = clock
+        self.turn = Turn()
+        self.phase = Phase.OPEN
+        self.abort_timeout = abort_timeout
+        self.timekeeper = timekeeper
+        timers = timekeeper.timers
+        self.listening = sink is not None
+        self.crew = Crew(name, keep=max(KEPT_WORKERS, max_concurrent))
+        self.roster = Roster(
+            max_concurrent=max_concurrent,
+            max_queued=max_queued,
+            max_live=max_live,
+            inbox_capacity=inbox_capacity,
+            timers=timers,
+            clock=clock,
+            note=self.emit if self.listening else None,
+            stalled_after=stalled_after,
+            on_undelivered=on_undelivered,
+        )
+        self.slots: Slots = self.roster.slots
+        self.router: MessageRouter = self.roster.router
+        self.stops = Stops(self.roster, timers, clock, abort_timeout)
+        self._mark = fork.mark()
+        self._generation = self._mark.generation
+        self.dispatcher = Dispatcher(sink, f"{name}-events") if sink is not None else None
+
+    @property
+    def is_forked(self) -> bool:
+        """Is this a child of the process that made it?"""
+        return self._mark.generation != self._generation
+
+    def refuse_after_fork(self) -> None:
+        """Raise in a forked child."""
+        fork.refuse_after_fork(self._generation)
+
+    def counts(self) -> tuple[int, int]:
+        """How many are running or parked, and how many are queued."""
+        return len(self.roster.live), len(self.roster.queued)
+
+    # Its end ----------------------------------------------------------------------------------------------------
+
+    @property
+    def is_closed(self) -> bool:
+        """Does it take nothing new, and end?"""
+        return self.phase >= Phase.CLOSED
+
+    def enter_phase(self, phase: Phase) -> bool:
+        """Be at least in *phase*; False when it was there before. Under the turn."""
+        is_new = self.phase < phase
+        if is_new:
+            self.phase = phase
+        return is_new
+
+    # Events -----------------------------------------------------------------------------------------------------
+
+    def emit(self, cell: AgentCell, make: Callable[..., Event], **fields: Any) -> None:
+        """Note an event of *cell*; without a sink, and after its end, nothing happens."""
+        if self.dispatcher is not None and cell.outcome is None:
+            parent = None if cell.parent is None else cell.parent.id
+            self.dispatcher.post(
+                posted(make, fields, agent_id=cell.id, agent=cell.spec.name, parent_id=parent, depth=cell.depth),
+                cell,
+                last=make is AgentEnded,
+            )
+
+    # What comes from outside ------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Handle the timers that are due."""
+        with Step(self, calls_here=False) as acts:
+            self.stops.handle_due(acts)
+            self.roster.balance(acts)
+
+    def cancel_all(
+        self, reason: str, cells: Iterable[AgentCell] | None = None, *, group: Hashable | None = None
+    ) -> int:
+        """Cancel *cells*, or everybody (of *group*); returns at once how many had not ended."""
+        self.refuse_after_fork()
+        with Step(self, calls_here=False) as acts:
+            running = [cell for cell in (self.roster.everybody() if cells is None else cells) if cell.outcome is None]
+            if group is not None:
+                running = [cell for cell in running if cell.spec.group == group]
+            self.stops.cancel(running, reason, acts)
+            self.roster.balance(acts)
+        return len(running)
+
+
+class Step:
+    """What is decided in its block is done when the block is left: ``with Step(pool) as acts: ...``.
+
+    Nothing of the user's, no wake and no thread start happens under the turn. Signals wait until threads are started
+    and waiters are woken; the user's callbacks run after that, so that Ctrl-C ends one that never returns.
+
+    Args:
+        calls_here: False hands what may be slow, the user's callbacks, to a worker: the timers must go on, and an
+            abort returns at once.
+    """
+
+    __slots__ = ("_acts", "_calls_here", "_pool")
+
+    def __init__(self, pool: PoolState, *, calls_here: bool = True) -> None:
+        self._pool = pool
+        self._calls_here = calls_here
+        self._acts = Acts()
+
+    def __enter__(self) -> Acts:
+        self._pool.turn.__enter__()
+        return self._acts
+
+    def __exit__(self, *_: object) -> None:
+        turn, acts = self._pool.turn, self._acts
+        try:
+            if turn.shielded:
+                with turn.shield:
+                    turn.__exit__()
+                    self._start_and_wake()
+            else:
+                turn.__exit__()
+                self._start_and_wake()
+        finally:  # a signal's handler may have raised
+            if acts.may_be_slow():
+                if self._calls_here:
+                    acts.call()
+                else:
+                    self._call_elsewhere()
+
+    def _start_and_wake(self) -> None:
+        pool, acts = self._pool, self._acts
+        while acts.starts:
+            cell = acts.starts.popleft()
+            try:
+                pool.crew.start(cell.work)
+            except RuntimeError as error:  # "can't start new thread": a clear outcome instead of a hang
+                logger.error("{} could not be started: {}", cell.label, error)
+                with pool.turn:
+                    ending = Ending(AgentStatus.CRASHED, error=crashed(error))
+                    pool.roster.settle(cell, cell.make_outcome(ending), acts)
+                    pool.roster.balance(acts)
+        for waiter in acts.wakes:
+            waiter.wake()
+        pool.timekeeper.mind()
+
+    def _call_elsewhere(self) -> None:
+        acts = self._acts
+
+        def call(_: Worker) -> bool:
+            acts.call()
+            return False
+
+        try:
+            with self._pool.turn.shield:  # a worker that was taken from rest must get its job
+                self._pool.crew.start(call)
+        except RuntimeError:  # no thread can be started
+            acts.call()
