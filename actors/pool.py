@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from .agent.budget import Budget
 from .agent.outfit import Outfitter
 from .agent.resolve import refuse_no_driver
+from .core.agent_context import LocalContext
 from .core.approval import Decision
 from .core.completion_queue import CompletionQueue
 from .core.dump import PoolDump, dump
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from .agent.config import SpawnConfig
     from .agent.outfit import ToolSource
     from .agent.ports import LlmDriver, MemorySubstrate
-    from .core.cell import AgentCell
     from .core.dead_letter import DeadLetter
     from .core.event import Event
     from .core.message import AgentId
@@ -157,7 +157,7 @@ class AgentPool:
             find_driver=find_driver,
             make_registry=ToolRegistry,
             servers=McpServers(),
-            admit=lambda spec, parent: _admit_child(supervisor, spec, parent),
+            context_of=lambda cell: LocalContext(cell, supervisor),
         )
         supervisor.shutdown.at_end = self._outfitter.close
 
@@ -201,7 +201,7 @@ class AgentPool:
 
     def _admit(self, specs: list[AgentSpec], timeout: float | None) -> list[AgentHandle[Any]]:
         core = self._core
-        return [AgentHandle(cell) for cell in core.entrance.admit(specs, owner=core.owed, timeout=timeout)]
+        return [AgentHandle(cell, core) for cell in core.entrance.admit(specs, owner=core.owed, timeout=timeout)]
 
     def map(
         self,
@@ -300,11 +300,11 @@ class AgentPool:
 
     def approve(self, agent_id: AgentId, call_id: str) -> bool:
         """Give leave for a tool call of an agent, perhaps a child, as ``handle.approve`` does."""
-        return self._core.decide(agent_id, call_id, Decision(approved=True))
+        return self._core.decide_for(agent_id, call_id, Decision(approved=True))
 
     def deny(self, agent_id: AgentId, call_id: str, reason: str = "") -> bool:
         """Refuse a tool call of an agent, perhaps a child, as ``handle.deny`` does."""
-        return self._core.decide(agent_id, call_id, Decision(approved=False, reason=reason))
+        return self._core.decide_for(agent_id, call_id, Decision(approved=False, reason=reason))
 
     def drain(self, timeout: float | None = None) -> None:
         """Refuse new agents, and wait for the end of all that were admitted.
@@ -405,10 +405,6 @@ class AgentPool:
         active, queued = self._core.pool.counts()
         state = "closed" if self._core.is_closed else "open"
         return f"<AgentPool {self.name} {state}: {active} of {self.max_concurrent} active, {queued} queued>"
-
-
-def _admit_child(supervisor: Supervisor, spec: AgentSpec, parent: AgentCell) -> AgentHandle[Any]:
-    return AgentHandle(supervisor.entrance.admit([spec], owner=None, parent=parent)[0])
 
 
 def _policy(failure: FailurePolicy | str) -> FailurePolicy:

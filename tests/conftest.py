@@ -239,7 +239,7 @@ def start() -> Callable[..., AgentHandle[Any]]:
     ) -> AgentHandle[Any]:
         owner = supervisor.owed if owed and parent is None else None
         (cell,) = supervisor.entrance.admit([_spec(fn, **fields)], owner=owner, parent=parent, **(admit or {}))
-        return AgentHandle(cell)
+        return AgentHandle(cell, supervisor)
 
     return begin
 

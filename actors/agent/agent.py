@@ -5,24 +5,19 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
-from ..core.actor import AgentActor
-from ..core.branch import Branch
-from ..core.dead_letter import DeadLetterReason
-from ..core.envelope import Question
-from ..core.event import Event, MessageSent
-from ..core.member import current
-from ..core.message import AgentMessage
-from ..core.router import Inbox
+from ..core.agent_actor import AgentActor
+from ..core.event import Event
 from ..errors import Cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..core.agent_context import AgentContext
     from ..core.cancel import CancelToken, Deadline
-    from ..core.cell import AgentCell
     from ..core.handle import AgentHandle
-    from ..core.message import AgentId
+    from ..core.message import AgentId, AgentMessage
     from ..core.outcome import AgentOutcome
+    from ..core.router import Inbox
     from .budget import Account
     from .config import SpawnConfig
     from .manifest import AgentManifest
@@ -45,22 +40,6 @@ class Equipment(Protocol):
         """Start a child of *parent*."""
 
 
-class AgentInbox(Inbox):
-    """An agent's own inbox. Asks and proxy calls that it meets are answered on the way."""
-
-    def __init__(self, agent: Agent[Any]) -> None:
-        super().__init__(agent._cell.supervisor.pool.router, agent._cell)
-        self._agent = agent
-
-    def _message(self, item: Any) -> AgentMessage | None:
-        self._agent._cell.steps += 1
-        if isinstance(item, Question):
-            self._agent.serve(item)
-            return None
-        message: AgentMessage = item
-        return message
-
-
 class Agent(AgentActor, Generic[T]):
     """An actor with one finite job. Subclass it and define :meth:`run`; no ``super().__init__()`` is needed.
 
@@ -70,7 +49,7 @@ class Agent(AgentActor, Generic[T]):
     needs_driver: ClassVar[bool] = False
     """Is it refused at spawn when there is no driver for it?"""
 
-    _cell: AgentCell
+    _context: AgentContext
     _outfit: Equipment
 
     def __init__(self) -> None:
@@ -97,7 +76,7 @@ class Agent(AgentActor, Generic[T]):
     @property
     def agent_id(self) -> AgentId:
         """Its id."""
-        return self._cell.id
+        return self._context.agent_id
 
     @property
     def manifest(self) -> AgentManifest:
@@ -125,29 +104,27 @@ class Agent(AgentActor, Generic[T]):
         return self._outfit.tools
 
     @property
-    def inbox(self) -> AgentInbox:
-        """The receiving end of its mailbox."""
-        inbox: AgentInbox = self._cell.extras().get("inbox") or AgentInbox(self)
-        self._cell.extras()["inbox"] = inbox
-        return inbox
+    def inbox(self) -> Inbox:
+        """The receiving end of its mailbox. Asks and proxy calls that it meets are answered on the way."""
+        return self._context.inbox(self.serve)
 
     @property
     def cancel_token(self) -> CancelToken:
         """Cancelled when the agent is; inside a tool call, also when that call runs past its time."""
-        member = current()
-        return member.token if isinstance(member, Branch) and member.cell is self._cell else self._cell.token
+        return self._context.token
 
     @property
     def deadline(self) -> Deadline | None:
         """The moment at which it times out."""
-        return self._cell.token.deadline
+        return self._context.deadline
 
     # What it does -----------------------------------------------------------------------------------------------
 
     def checkpoint(self) -> None:
         """Raise when it was cancelled or is past its deadline. Call it in long computations."""
-        self._cell.steps += 1
-        self.cancel_token.check()
+        context = self._context
+        context.progress()
+        context.token.check()
 
     def send(self, to: AgentId, content: Any, timeout: float | None = 0.0) -> None:
         """Send *content* to the agent of that id; 0 is the program.
@@ -159,16 +136,7 @@ class Agent(AgentActor, Generic[T]):
             InboxFull: No room in time.
             InboxClosed: The receiver ended while this agent waited.
         """
-        message = AgentMessage.between(self._cell.id, to, content)
-        self._cell.steps += 1
-        supervisor = self._cell.supervisor
-        if self._cell.outcome is not None:  # it was abandoned: what it does now must reach nobody
-            letters = supervisor.pool.router.dead_letters
-            letters.announce(letters.add(message, DeadLetterReason.SENDER_ABANDONED, f"agent {to}"))
-            return
-        supervisor.pool.router.send(message, timeout)
-        if supervisor.pool.listening:
-            supervisor.pool.emit(self._cell, MessageSent, to=to)
+        self._context.send(to, content, timeout)
 
     def receive(self, timeout: float | None = None) -> AgentMessage:
         """Take the next message of its inbox, parked until there is one.
@@ -192,21 +160,8 @@ class Agent(AgentActor, Generic[T]):
     def parked(self) -> Iterator[None]:
         """Lay the slot out for others during a wait of your own. Leaving the block waits for a slot."""
         self.checkpoint()
-        supervisor, member = self._cell.supervisor, current()
-        if isinstance(member, Branch):
-            supervisor.branches.park(member, "parked")
-            try:
-                yield
-            finally:
-                supervisor.branches.resume(member)
-        elif self._cell.is_here():
-            self._cell.park("parked")
-            try:
-                yield
-            finally:
-                self._cell.unpark()
-        else:
-            yield  # a thread of the user's own: it holds no slot
+        with self._context.parked():
+            yield
         self.checkpoint()
 
     def sleep(self, seconds: float) -> None:
@@ -217,14 +172,14 @@ class Agent(AgentActor, Generic[T]):
         """
         token = self.cancel_token
         cancelled = token.wait(seconds)
-        self._cell.steps += 1
+        self._context.progress()
         if cancelled:
             raise Cancelled(token.reason, timed_out=token.timed_out)
 
     def emit(self, event: Event) -> None:
         """Send an event of your own to the pool's sink; its first fields are filled in."""
-        supervisor = self._cell.supervisor
-        self._cell.steps += 1
-        if supervisor.pool.listening:
+        context = self._context
+        context.progress()
+        if context.listening:
             own = {name: getattr(event, name) for name in type(event).model_fields if name not in Event.model_fields}
-            supervisor.pool.emit(self._cell, type(event), **own)
+            context.emit(type(event), **own)

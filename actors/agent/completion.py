@@ -75,7 +75,7 @@ class Reasoner:
 
     def _ask(self, request: CompletionRequest, attempt: int) -> CompletionResponse:
         agent = self._agent
-        if not agent._cell.supervisor.pool.listening:
+        if not agent._context.listening:
             return self._doing(AgentState.IN_DRIVER, partial(self._driver.complete, request, cancel=agent.cancel_token))
 
         def relay(event: Event) -> None:
@@ -95,16 +95,12 @@ class Reasoner:
 
     def _doing(self, what: AgentState, work: Callable[[], T]) -> T:
         """Do *work*; who looks meanwhile sees that the agent is at it."""
-        cell = self._agent._cell
-        cell.turn_to(what)
-        try:
+        with self._agent._context.at(what):
             return work()
-        finally:
-            cell.turn_to(AgentState.RUNNING)
 
     def _count(self, response: CompletionResponse, cost: float) -> None:
         usage = response.usage
-        if self._agent._cell.supervisor.pool.listening:
+        if self._agent._context.listening:
             self._agent.emit(
                 CompletionFinished(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cost_usd=cost)
             )

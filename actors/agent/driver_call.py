@@ -110,5 +110,5 @@ def warn(agent: Agent[Any], warnings: Sequence[str]) -> None:
     """Tell that most of a budget is spent: in the log, and as an event."""
     for message in warnings:
         logger.warning("{}", message)
-        if agent._cell.supervisor.pool.listening:
+        if agent._context.listening:
             agent.emit(BudgetWarned(message=message))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..core.approval import Approvals, Decision
+from ..core.approval import Decision
 from ..core.crash import text_of
 from .approval import ApprovalDefault, ApprovalRule, check
 from .events import ApprovalDecided, ApprovalRequested
@@ -48,25 +48,24 @@ class Leave:
         refused = {index: _refused(*calls[index]) for index in needed}
         found = {index: result for index, result in refused.items() if result is not None}
         asking = {index: calls[index][0] for index in needed if index not in found}
+        if not asking:
+            return found
         return found | self._answers(asking, needed)
 
     def _answers(self, calls: Mapping[int, ToolCall], rules: Mapping[int, ApprovalRule]) -> dict[int, ToolResult]:
-        cell = self._agent._cell
-        approvals = cell.approvals
-        if approvals is None:
-            approvals = cell.approvals = Approvals()
+        context = self._agent._context
         questions: dict[int, Question] = {}
         for index, call in calls.items():
             default = Decision(rules[index].default is ApprovalDefault.APPROVE, by_default=True)
-            questions[index] = approvals.ask(call.id, call.name, call.input, rules[index].timeout, default)
-        if cell.supervisor.pool.listening:
+            questions[index] = context.ask_approval(call.id, call.name, call.input, rules[index].timeout, default)
+        if context.listening:
             for index, question in questions.items():
                 self._agent.emit(_requested(question, rules[index]))
-        approvals.wait(list(questions.values()))
+        context.await_approvals(list(questions.values()))
         found = {}
         for index, question in questions.items():
             decision = question.decision or question.default
-            if cell.supervisor.pool.listening:
+            if context.listening:
                 self._agent.emit(_decided(question, decision))
             if not decision.approved:
                 found[index] = ToolResult(_in_words(calls[index], decision, rules[index].timeout), is_error=True)

@@ -81,12 +81,12 @@ class _Loop:
         driver = agent.driver
         assert driver is not None  # an agent without one is refused at spawn
         limits = agent.manifest.resources
-        if agent._cell.kept is None:  # the counts belong to the id: a restart goes on with them
-            agent._cell.kept = LoopGuard(
+        if agent._context.survives_restart is None:  # the counts belong to the id: a restart goes on with them
+            agent._context.survives_restart = LoopGuard(
                 limits.max_iterations, limits.max_tool_calls, limits.max_cost_usd, limits.max_tokens_budget
             )
         self._agent = agent
-        self._guard: LoopGuard = agent._cell.kept
+        self._guard: LoopGuard = agent._context.survives_restart
         self._reasoner = Reasoner(agent, driver, self._guard)
         self._caller = ToolCaller(agent, self._guard)
         self._query = UserMessage(query)
@@ -192,7 +192,7 @@ class _Loop:
             self._messages.append(UserMessage(heard(message)))
 
     def _enter(self, phase: Phase) -> None:
-        if self._agent._cell.supervisor.pool.listening:
+        if self._agent._context.listening:
             self._agent.emit(PhaseChanged(phase=phase))
 
     # The end ----------------------------------------------------------------------------------------------------

@@ -21,8 +21,8 @@ from .manifest import AgentManifest
 from .ports import PrivacyTier, Tool, Tools
 
 if TYPE_CHECKING:
+    from ..core.agent_context import AgentContext
     from ..core.cancel import CancelToken
-    from ..core.cell import AgentCell
     from ..core.handle import AgentHandle
     from ..core.spec import RestartPolicy, Runnable
     from .agent import Agent
@@ -62,11 +62,12 @@ class Outfit:
     tool_source: ToolSource | None
     account: Account
 
-    def build(self, cell: AgentCell) -> Callable[[], Runnable]:
+    def build(self, cell: object) -> Callable[[], Runnable]:
         """Fetch the tools, and return the function that constructs the agent."""
-        self.tools = self.outfitter.tools_for(self.tool_source, self.manifest, cell.token)
+        context = self.outfitter.context_of(cell)
+        self.tools = self.outfitter.tools_for(self.tool_source, self.manifest, context.token)
         agent = self.agent_class.__new__(self.agent_class)
-        agent._cell = cell
+        agent._context = context
         agent._outfit = self
 
         def make() -> Runnable:
@@ -87,7 +88,7 @@ class Outfitter:
         find_driver: A built-in driver's factory by its name.
         make_registry: Makes a set of tools.
         servers: The MCP servers of the pool.
-        admit: Admits a child.
+        context_of: What an agent has of its pool, by what the pool itself calls it.
 
     Threads: any. What was found is kept in ``_found``, which changes by single operations.
     """
@@ -104,7 +105,7 @@ class Outfitter:
         find_driver: FindBuiltIn,
         make_registry: Callable[[Iterable[Tool]], Tools],
         servers: ToolServers,
-        admit: Callable[[AgentSpec, AgentCell], AgentHandle[Any]],
+        context_of: Callable[[Any], AgentContext],
     ) -> None:
         self._driver = driver
         self._memory = memory
@@ -116,7 +117,7 @@ class Outfitter:
         self._find_driver = find_driver
         self._make_registry = make_registry
         self._servers = servers
-        self._admit = admit
+        self.context_of = context_of
         self._no_tools = make_registry(())
         self._function_manifest = AgentManifest(privacy=PrivacyTier.STANDARD, capabilities=())
         self._found: dict[tuple[Hashable, ...], Any] = {}
@@ -151,14 +152,14 @@ class Outfitter:
     def hire(self, config: SpawnConfig, parent: Agent[Any], tools: ToolSource | None) -> AgentHandle[Any]:
         """Start a child of *parent*: it has never more than its parent, and what it is not given is its parent's."""
         _refuse_other(config)
-        cell = parent._cell
-        limit = cell.spec.max_depth
-        if limit is not None and cell.depth + 1 > limit:
-            raise CapabilityDenied(f"depth limit {limit} reached: {cell.label} may start no children")
+        context = parent._context
+        limit = context.max_depth
+        if limit is not None and context.depth + 1 > limit:
+            raise CapabilityDenied(f"depth limit {limit} reached: {context.label} may start no children")
         manifest = config.manifest.narrowed(parent.manifest)
         manifest._folder = config.manifest.folder
         spec = self._spec(config, manifest, parent.driver, parent.memory, tools, parent)
-        return self._admit(spec, cell)
+        return context.spawn(spec)
 
     def _spec(
         self,
@@ -191,7 +192,7 @@ class Outfitter:
             group=config.group,
             tag=config.tag,
             restart=self._restart,
-            max_depth=_max_depth(manifest, None if parent is None else parent._cell),
+            max_depth=_max_depth(manifest, None if parent is None else parent._context),
         )
 
     def _account(self, config: SpawnConfig, manifest: AgentManifest, parent: Agent[Any] | None) -> Account:
@@ -280,9 +281,9 @@ def _refuse_other(config: object) -> None:
         raise TypeError(f"expected a SpawnConfig, got {type(config).__name__}")
 
 
-def _max_depth(manifest: AgentManifest, parent: AgentCell | None) -> int | None:
+def _max_depth(manifest: AgentManifest, parent: AgentContext | None) -> int | None:
     """The deepest level at which its children may live; an agent without a spawn grant sets no limit of its own."""
-    depth, limit = (0, None) if parent is None else (parent.depth + 1, parent.spec.max_depth)
+    depth, limit = (0, None) if parent is None else (parent.depth + 1, parent.max_depth)
     own: int | None = None
     for grant in manifest.capabilities:
         if isinstance(grant, Spawn) and (own is None or depth + grant.max_depth > own):

@@ -65,7 +65,9 @@ class ToolCaller:
         }
         self._charge(len(jobs))
         names = [calls[index].name for index in jobs]
-        branches = dict(zip(jobs, self._run(list(jobs.values()), names), strict=True)) if jobs else {}
+        branches = (
+            dict(zip(jobs, self._agent._context.run_tools(list(jobs.values()), names), strict=True)) if jobs else {}
+        )
         results = []
         for index, call in enumerate(calls):
             result = refusals.get(index) or _result(call, branches[index], jobs[index][1])
@@ -84,10 +86,6 @@ class ToolCaller:
             raise
         for reservation in reservations:
             warn(self._agent, reservation.settle(ONE_CALL))
-
-    def _run(self, jobs: list[Job], names: list[str]) -> list[Branch]:
-        cell = self._agent._cell
-        return cell.supervisor.branches.run(cell, jobs, names)
 
     def _refusal(self, call: ToolCall, tool: Tool | None) -> str | None:
         """Why *call* is not run; None when it may be."""
@@ -110,7 +108,7 @@ class ToolCaller:
         agent = self._agent
 
         def run(cancel: CancelToken) -> ToolResult:
-            if not agent._cell.supervisor.pool.listening:
+            if not agent._context.listening:
                 return tool.execute(call.input, cancel=cancel, agent=agent)
             agent.emit(ToolStarted(call_id=call.id, tool=call.name))
             begin = SYSTEM_CLOCK.monotonic()

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-import uuid
-import weakref
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 import pykka
 
-from ..errors import InboxFull
 from .actor_cell import ActorCell, Supervision
 from .clock import SYSTEM_CLOCK
-from .crash import raise_ctrl_c, report
-from .dead_letter import DeadLetterReason
-from .envelope import Envelope, PykkaActorDead, Question, ask, ask_future
 from .future import ReplyFuture
-from .mailbox import Mailbox, Put
 from .reference import ActorRef
 from .restarts import Restarts
 from .spec import Backoff, RestartPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .cancel import CancelToken
     from .dead_letter import DeadLetter
-    from .member import Member
+    from .mailbox import Mailbox
 
 SUPERVISED = RestartPolicy(max_restarts=3, window=60.0, backoff=Backoff())
 """How a supervised actor is restarted when nothing else is said."""
@@ -105,7 +95,7 @@ class Actor(pykka.ThreadingActor):
             RuntimeError: No thread can be started; nothing is left behind.
         """
         actor = _made(cls, args, kwargs)
-        actor._cell.start()
+        actor._cell.start()  # noqa: SLF001 - of this very class
         return actor.actor_ref
 
     def _start_actor_loop(self) -> None:
@@ -155,11 +145,11 @@ def supervise(
     if not isinstance(restart, RestartPolicy):
         raise TypeError(f"restart must be a RestartPolicy, got {restart!r}")
     first = _made(actor_class, args, kwargs)
-    cell = first._cell
+    cell = first._cell  # noqa: SLF001 - as above
 
     def remake() -> ActorT:
         actor = actor_class.__new__(actor_class, *args, **kwargs)
-        actor._cell = cell
+        actor._cell = cell  # noqa: SLF001 - as above
         actor.__init__(*args, **kwargs)  # type: ignore[misc]  # the second half of a construction
         actor.actor_ref.become(actor)
         return actor
@@ -174,152 +164,3 @@ def _made(cls: type[ActorT], args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     if not hasattr(actor, "_actor_ref"):
         raise TypeError(f"{cls.__name__}.__init__ must call super().__init__()")
     return actor
-
-
-class AgentActor(pykka.ThreadingActor):
-    """What makes an agent a Pykka actor. The parts that most agents never use are made on first use.
-
-    Its mailbox is the agent's inbox. A message told to ``actor_ref`` arrives as an ``AgentMessage``; an ask or a proxy
-    call is answered when the agent next reads its inbox.
-    """
-
-    _cell: Any  # AgentCell; this file knows what Pykka needs of it only
-
-    @classmethod
-    def start(cls, *_args: Any, **_kwargs: Any) -> Any:
-        """Agents are started by a pool."""
-        raise TypeError(f"use pool.spawn(SpawnConfig(manifest, query, agent={cls.__name__})) to start an agent")
-
-    @property
-    def actor_ref(self) -> Any:
-        """The agent's Pykka reference."""
-        return _made_once(self, "ref", AgentRef)
-
-    @property
-    def actor_urn(self) -> str:  # type: ignore[override]
-        """A universally unique name."""
-        return str(_made_once(self, "urn", lambda _: uuid.uuid4().urn))
-
-    @property
-    def actor_inbox(self) -> Any:  # type: ignore[override]
-        """The mailbox."""
-        return self._cell.supervisor.pool.router.open(self._cell)
-
-    @property
-    def actor_stopped(self) -> threading.Event:  # type: ignore[override]
-        """Set once the agent has ended."""
-        event: threading.Event = _made_once(self, "stopped", self._make_stopped)
-        return event
-
-    def _make_stopped(self, _: Any) -> threading.Event:
-        stopped = threading.Event()
-        self._cell.supervisor.when_ended(self._cell, stopped.set)
-        return stopped
-
-    def stop(self) -> None:
-        """Cancel this agent."""
-        self._cell.supervisor.cancel(self._cell, "stopped")
-
-    def on_receive(self, message: Any) -> Any:
-        """Answer an ask. Define it in agents that are asked."""
-        raise TypeError(f"{type(self).__name__} does not answer asks ({type(message).__name__}): define on_receive")
-
-    def serve(self, envelope: Question) -> None:
-        """Answer an ask or a proxy call."""
-        if not envelope.answer(self._handle_receive):
-            letters = self._cell.supervisor.pool.router.dead_letters
-            letters.announce(letters.add(envelope.message, DeadLetterReason.ASK_EXPIRED, self._cell.label))
-
-
-def _made_once(actor: AgentActor, key: str, make: Callable[[AgentActor], Any]) -> Any:
-    made = actor._cell.extras()
-    if key not in made:
-        made.setdefault(key, make(actor))
-    return made[key]
-
-
-class AgentRef(pykka.ActorRef[Any]):
-    """The Pykka reference of an agent."""
-
-    def __init__(self, actor: AgentActor) -> None:
-        self._actor_weakref = weakref.ref(actor)
-        self._cell = actor._cell
-        self.actor_class = type(actor)
-        self.actor_urn = actor.actor_urn
-        self.actor_inbox = actor.actor_inbox
-        self.actor_stopped = actor.actor_stopped
-
-    def is_alive(self) -> bool:
-        """Has it not ended yet?"""
-        return self._cell.outcome is None
-
-    def tell(self, message: Any, timeout: float | None = 0.0) -> None:
-        """Send *message*; the agent receives it as an ``AgentMessage`` from the program.
-
-        Raises:
-            InboxFull: No room in time.
-            ActorDead: The agent ended.
-        """
-        self._put(self._cell.message_from_program(message), message, timeout)
-
-    def _send(self, envelope: Envelope, timeout: float | None, target: Member | None) -> None:
-        self._put(envelope, envelope.message, timeout, target)
-
-    def _put(self, item: Any, message: Any, timeout: float | None, target: Member | None = None) -> None:
-        result = self._cell.supervisor.pool.router.open(self._cell).put(item, timeout, target)
-        if result is Put.FULL:
-            raise InboxFull(f"the inbox of {self._cell.label} is full", message)
-        if result is Put.CLOSED:
-            raise PykkaActorDead(f"{self._cell.label} ended", message)
-
-    def ask(self, message: Any, timeout: float | None = None, *, block: bool = True) -> Any:
-        """Send *message* and wait for what the agent's ``on_receive`` answers when it reads its inbox.
-
-        Raises:
-            ActorDead: The agent ended before it read the message.
-            AskTimeout: No reply in time.
-        """
-        if not block:
-            return self.ask_future(message)
-        return ask(self._send, self._cell, message, timeout, self._cell.label, "inbox")
-
-    def ask_future(self, message: Any) -> ReplyFuture[Any]:
-        """Send *message* and return the future of its reply. Never raises."""
-        return ask_future(self._send, self._cell, message)
-
-    def watch(self, fn: Callable[[AgentRef], object]) -> Callable[[], None]:
-        """Call ``fn(ref)`` once, when the agent has ended; at once, in this thread, if it has already.
-
-        Returns:
-            A function that forgets *fn*.
-        """
-        if not callable(fn):
-            raise TypeError(f"watch takes a function that takes the reference, got {fn!r}")
-        wanted = [fn]
-
-        def call() -> None:
-            try:
-                for told in wanted:
-                    told(self)
-            except BaseException as error:  # noqa: BLE001 - a callback must not harm the thread that calls it
-                raise_ctrl_c(error)
-                report("a watcher of {} failed", self._cell.label)
-
-        self._cell.supervisor.when_ended(self._cell, call)
-        return wanted.clear
-
-    def stop(self, *, block: bool = True, timeout: float | None = None) -> Any:
-        """Cancel the agent, and wait for its end.
-
-        Returns:
-            False if it had ended before, else True; a future of that when *block* is False.
-        """
-        future: ReplyFuture[bool] = ReplyFuture(self._cell)
-        alive = self.is_alive()
-        self._cell.supervisor.cancel(self._cell, "stopped")
-        self._cell.supervisor.when_ended(self._cell, lambda: future.set(alive))
-        return future.get(timeout=timeout) if block else future
-
-    def abort(self, reason: str = "") -> None:
-        """Cancel the agent."""
-        self._cell.supervisor.cancel(self._cell, reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextvars import copy_context
 from enum import Enum, auto
+from functools import partial
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final
 
@@ -55,7 +56,7 @@ class Branch(Member):
         self._context = copy_context()
         self.token = cell.token.child()
         self.waiter: Waiter | None = None
-        self.since = cell.supervisor.clock.monotonic()
+        self.since = cell.host.clock.monotonic()
         self.end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
         self.parked_on: str | None = None
         self.result: Any = LATE
@@ -65,18 +66,12 @@ class Branch(Member):
         self.abandoned = False
         self.abandoned_at = 0.0
 
-    def run(self, worker: Worker) -> bool:  # noqa: ARG002 - the form of a job
+    def work(self) -> None:
         """Do the work, on a worker's thread."""
         self.thread = threading.get_ident()
-        self._context.run(labelled, self._cell.id, self._cell.spec.name, self._run)
-        if self._cell.supervisor.pool.is_forked:
-            return False
-        self._cell.steps += 1
-        self.token.untie()
-        self._cell.supervisor.branches.ended(self)
-        return False
+        self._context.run(labelled, self._cell.id, self._cell.spec.name, self._work)
 
-    def _run(self) -> None:
+    def _work(self) -> None:
         enter(self)
         try:
             self.token.check()
@@ -121,17 +116,17 @@ class Branch(Member):
         self.check()
         wake = waiter.wake
         self.token.remind(wake)
-        branches = self._cell.supervisor.branches
+        host = self._cell.host
         try:
             if target is not None:
                 self._cell.watch(target, waiter)
             self.waiter = waiter
             waiter.owner = self
-            branches.park(self, on)
+            host.park_tool(self, on)
             try:
                 woken = waiter.wait(timeout)
             finally:
-                branches.resume(self)
+                host.unpark_tool(self)
                 waiter.owner = self.waiter = None
         finally:
             self.token.forget(wake)
@@ -202,10 +197,20 @@ class Branches:
             cell.turn_to(AgentState.IN_TOOL)
         for branch in branches:
             try:
-                self._pool.crew.start(branch.run)
+                self._pool.crew.start(partial(self._work, branch))
             except RuntimeError as error:  # "can't start new thread"
                 branch.error = error
                 self.ended(branch)
+
+    def _work(self, branch: Branch, _: Worker) -> bool:
+        """The job of a worker."""
+        branch.work()
+        if self._pool.is_forked:
+            return False
+        branch.cell.steps += 1
+        branch.token.untie()
+        self.ended(branch)
+        return False
 
     def _end(self, cell: AgentCell) -> None:
         """The agent's thread goes on itself, with a slot."""
@@ -238,15 +243,7 @@ class Branches:
         if cell.branches == 0 and cell.branch_waiter is not None:
             acts.wakes.append(cell.branch_waiter)  # the agent's thread goes on, with the slot
         elif cell.working == 0:
-            self._lay_out(cell, acts)
-
-    def _lay_out(self, cell: AgentCell, acts: Acts) -> None:
-        """All of its branches wait, and so does the agent."""
-        cell.parked_on = next((branch.parked_on for branch in cell.team if branch.parks), None)
-        cell.since = self._pool.clock.monotonic()
-        if cell.has_slot:
-            self._pool.slots.idle[cell] = None
-            self._pool.roster.balance(acts)
+            self._parking.lay_out_waiting(cell, acts)
 
     def _abandon(self, branches: Iterable[Branch]) -> None:
         """Wait no longer for *branches* that still run: they are cancelled, and their threads are counted."""
@@ -265,37 +262,3 @@ class Branches:
                 branch.token.cancel(stopped.reason, timed_out=stopped.timed_out)
             else:
                 branch.token.cancel("the tool ran past its time", timed_out=True)
-
-    def park(self, branch: Branch, on: str) -> None:
-        """*branch* waits for somebody else: its agent needs no slot if all its branches do."""
-        cell = branch.cell
-        with Step(self._pool) as acts:
-            branch.parks += 1
-            if branch.parks == 1:
-                branch.parked_on, branch.since = on, self._pool.clock.monotonic()
-            cell.steps += 1
-            if branch.abandoned or branch.parks > 1:  # parks nest
-                return
-            cell.working -= 1
-            if cell.working == 0:
-                self._lay_out(cell, acts)
-
-    def resume(self, branch: Branch) -> None:
-        """*branch* goes on: its agent needs a slot again, if it was the first to go on."""
-        cell = branch.cell
-        with Step(self._pool) as acts:
-            branch.parks -= 1
-            cell.steps += 1
-            if branch.abandoned:
-                return
-            if branch.parks:  # still inside parked(): a slot that came with the wake goes on to others
-                if cell.working == 0:
-                    self._lay_out(cell, acts)
-                return
-            branch.parked_on, branch.since = None, self._pool.clock.monotonic()
-            cell.working += 1
-            cell.parked_on, cell.since = None, branch.since
-            self._pool.slots.idle.pop(cell, None)
-            has_slot = cell.has_slot
-        if not has_slot:
-            self._parking.reclaim_slot(cell)

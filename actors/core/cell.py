@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import threading
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import AgentAbandoned, Cancelled
 from .cancel import CancelToken
 from .ending import Ending, stopped
-from .life import live
 from .member import Member
-from .message import AgentMessage
 from .outcome import AgentOutcome, AgentStatus
 from .router import PROGRAM, Endpoint
 from .state import AgentState
@@ -22,14 +20,34 @@ if TYPE_CHECKING:
     from contextvars import Context
     from datetime import datetime
 
-    from .approval import Approvals, Decision
+    from .approval import Approvals
     from .branch import Branch
+    from .clock import Clock
     from .joinset import JoinSet
     from .member import Node
     from .restarts import Restarts
     from .spec import AgentSpec, Runnable
-    from .supervisor import Supervisor
-    from .threads import Worker
+
+
+class Host(Protocol):
+    """The pool of an agent, as far as its cell needs it."""
+
+    clock: Clock
+
+    def park(self, cell: AgentCell, on: str) -> None:
+        """*cell* waits for somebody else, and needs no slot."""
+
+    def unpark(self, cell: AgentCell) -> None:
+        """*cell* goes on, with a slot."""
+
+    def expect_slot(self, cell: AgentCell, waiter: Waiter) -> None:
+        """*cell*, which is parked at *waiter* without a slot, is about to be woken."""
+
+    def park_tool(self, branch: Branch, on: str) -> None:
+        """One of an agent's tool calls waits for somebody else."""
+
+    def unpark_tool(self, branch: Branch) -> None:
+        """One of an agent's tool calls goes on."""
 
 
 class AgentCell(Endpoint, Member):
@@ -56,6 +74,7 @@ class AgentCell(Endpoint, Member):
         "doing",
         "family_waiter",
         "has_slot",
+        "host",
         "kept",
         "made",
         "outcome",
@@ -72,7 +91,6 @@ class AgentCell(Endpoint, Member):
         "state",
         "steps",
         "stopping",
-        "supervisor",
         "team",
         "thread",
         "tied",
@@ -86,7 +104,7 @@ class AgentCell(Endpoint, Member):
 
     def __init__(
         self,
-        supervisor: Supervisor,
+        host: Host,
         spec: AgentSpec,
         parent: AgentCell | None,
         owner: JoinSet | None,
@@ -94,7 +112,7 @@ class AgentCell(Endpoint, Member):
         bounded: bool,
     ) -> None:
         super().__init__(PROGRAM)  # the id comes with the admission
-        self.supervisor = supervisor
+        self.host = host
         self.spec = spec
         self.parent = parent
         self.depth: int = 0 if parent is None else parent.depth + 1
@@ -126,7 +144,7 @@ class AgentCell(Endpoint, Member):
         self.working = 1
         self.parked_on: str | None = None
         self.parks = 0
-        self.since = supervisor.clock.monotonic()
+        self.since = host.clock.monotonic()
         self.started: float | None = None
         self.started_at: datetime | None = None
         self.thread = 0
@@ -188,7 +206,7 @@ class AgentCell(Endpoint, Member):
         """It begins something else. For whoever asks what it does, and for how long; called on its own thread."""
         self.doing = doing
         self.steps += 1
-        self.since = self.supervisor.clock.monotonic()
+        self.since = self.host.clock.monotonic()
 
     def targets(self) -> Sequence[Node]:
         """Whom it waits for right now; at its end, its children."""
@@ -217,40 +235,11 @@ class AgentCell(Endpoint, Member):
         self.family_waiter.owner = self
         return self.family_waiter
 
-    def decide(self, call_id: str, decision: Decision) -> bool:
-        """Answer a question of the agent's for leave; False when there is none of that name (any more)."""
-        self.supervisor.pool.refuse_after_fork()
-        if self.approvals is None:
-            return False
-        with self.supervisor.turn.shield:  # a Ctrl-C between the decision and the wake would leave it waiting
-            return self.approvals.decide(call_id, decision)
-
     def extras(self) -> dict[str, Any]:
         """What Pykka knows of an actor and most agents never use; made on first use."""
         if self.made is None:
             self.made = {}
         return self.made
-
-    def message_from_program(self, content: Any) -> AgentMessage:
-        """*content* as a message from the program to this agent."""
-        return AgentMessage(PROGRAM, self.id, content)
-
-    # Its life, on a worker's thread ------------------------------------------------------------------------------
-
-    def work(self, worker: Worker) -> bool:
-        """Live, and then run whoever gets the slot. The job of a worker: was it put to rest already?
-
-        One frame, and not three: of each agent that is parked they stay.
-        """
-        supervisor = self.supervisor
-        following: AgentCell | None = self
-        rested = False
-        while following is not None and following.begin():
-            outcome = live(following)
-            if supervisor.pool.is_forked:
-                return False  # the agent has forked, and this is the child: nobody is left to be told
-            following, rested = supervisor.end(following, outcome, worker)
-        return rested
 
     def begin(self) -> bool:
         """Claim the one life; False when another thread has. (An interrupted start is tried again.)"""
@@ -260,22 +249,9 @@ class AgentCell(Endpoint, Member):
             return False
         return True
 
-    def end_children(self) -> None:
-        """Cancel what still runs below, and wait for its end."""
-        waiter = self.supervisor.stop_children(self) if self.children else None
-        if waiter is None:
-            return
-        # Not a wait that a cancel ends: the children are cancelled themselves, and at worst abandoned.
-        self.park("children")
-        try:
-            waiter.wait()
-        finally:
-            self.unpark()
-            waiter.owner = self.waiter = None
-
     def make_outcome(self, ending: Ending) -> AgentOutcome[Any]:
         """Turn *ending* into the outcome, as of now."""
-        clock = self.supervisor.clock
+        clock = self.host.clock
         return AgentOutcome.trusted(
             agent_id=self.id,
             name=self.spec.name,
@@ -333,11 +309,11 @@ class AgentCell(Endpoint, Member):
                 self.watch(target, waiter)
             self.waiter = waiter
             waiter.owner = self
-            self.park(on)
+            self.host.park(self, on)
             try:
                 woken = waiter.wait(timeout)
             finally:
-                self.unpark()
+                self.host.unpark(self)
                 waiter.owner = self.waiter = None
         finally:
             token.forget(wake)
@@ -348,46 +324,8 @@ class AgentCell(Endpoint, Member):
 
     def expect_slot(self, waiter: Waiter) -> None:
         """It is being woken from *waiter*: without a slot it stands in line for one now, not only when it runs."""
-        if not (self.has_slot or self.stopping) and self not in self.supervisor.pool.slots.woken:
-            self.supervisor.parking.expect_slot(waiter)
-
-    def park(self, on: str) -> None:
-        """Lay the slot out for others. Only the agent's own thread, and only while none of its tools works.
-
-        Parks nest: a wait inside ``parked()`` does not take the slot back.
-        """
-        self.parks += 1
-        if self.parks > 1:
-            return
-        self.parked_on = on
-        self.steps += 1
-        self.since = self.supervisor.clock.monotonic()
-        supervisor = self.supervisor
-        if supervisor.pool.listening:
-            supervisor.parking.parked(self, on)
-        if self.has_slot:
-            slots = supervisor.pool.slots
-            slots.idle[self] = None
-            if slots.need:
-                supervisor.parking.rebalance()
-
-    def unpark(self) -> None:
-        """Get a slot back, waiting for it if somebody took it; a cancelled agent goes on without one."""
-        self.parks -= 1
-        supervisor = self.supervisor
-        if self.parks:  # still inside parked(): a slot that came with the wake goes on to others
-            if self.has_slot and self not in supervisor.pool.slots.idle:
-                supervisor.pool.slots.idle[self] = None
-                if supervisor.pool.slots.need:
-                    supervisor.parking.rebalance()
-            return
-        if supervisor.pool.slots.idle.pop(self, supervisor) is supervisor:
-            supervisor.parking.reclaim_slot(self)
-        self.parked_on = None
-        self.steps += 1
-        self.since = supervisor.clock.monotonic()
-        if supervisor.pool.listening:
-            supervisor.parking.resumed(self)
+        if not (self.has_slot or self.stopping):
+            self.host.expect_slot(self, waiter)
 
 
 def _gone(_: AgentCell) -> Callable[[], Runnable]:

@@ -13,10 +13,10 @@ from .roster import Admission
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .cell import Host
     from .joinset import JoinSet
     from .pool_state import PoolState
     from .spec import AgentSpec
-    from .supervisor import Supervisor
 
 
 class Entrance:
@@ -27,9 +27,9 @@ class Entrance:
     Locks: the pool's turn.
     """
 
-    def __init__(self, pool: PoolState, supervisor: Supervisor) -> None:
+    def __init__(self, pool: PoolState, host: Host) -> None:
         self._pool = pool
-        self._supervisor = supervisor
+        self._host = host
         self._roster = pool.roster
 
     def admit(
@@ -56,7 +56,7 @@ class Entrance:
         if parent is not None:
             parent.check()
         bounded = bounded and parent is None
-        cells = [AgentCell(self._supervisor, spec, parent, owner, bounded=bounded) for spec in specs]
+        cells = [AgentCell(self._host, spec, parent, owner, bounded=bounded) for spec in specs]
         # A deadline that nobody could watch is refused before anything is admitted.
         if any(spec.timeout is not None or spec.deadline is not None for spec in specs):
             self._pool.timekeeper.ensure_thread()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .member import Member
     from .message import AgentId
     from .outcome import AgentOutcome, AgentStatus
+    from .supervisor import Supervisor
 
 T = TypeVar("T")
 
@@ -25,10 +26,11 @@ T = TypeVar("T")
 class AgentHandle(Generic[T]):
     """One agent, as the one who started it sees it. Threads: any."""
 
-    __slots__ = ("__weakref__", "_cell")
+    __slots__ = ("__weakref__", "_cell", "_supervisor")
 
-    def __init__(self, cell: AgentCell) -> None:
+    def __init__(self, cell: AgentCell, supervisor: Supervisor) -> None:
         self._cell = cell
+        self._supervisor = supervisor
 
     def __repr__(self) -> str:
         return f"<AgentHandle {self.id} {self.name!r} {self.status}>"
@@ -51,12 +53,12 @@ class AgentHandle(Generic[T]):
     @property
     def status(self) -> AgentStatus:
         """``queued``, ``running``, ``parked``, ``restarting``, or the word of the outcome."""
-        self._cell.supervisor.pool.refuse_after_fork()
+        self._supervisor.pool.refuse_after_fork()
         return self._cell.status
 
     def done(self) -> bool:
         """Is the outcome there?"""
-        self._cell.supervisor.pool.refuse_after_fork()
+        self._supervisor.pool.refuse_after_fork()
         return self._cell.outcome is not None
 
     def outcome(self, timeout: float | None = None) -> AgentOutcome[T]:
@@ -70,10 +72,10 @@ class AgentHandle(Generic[T]):
         """
         checkpoint()
         cell = self._cell
-        if cell.outcome is None and not cell.supervisor.wait_ended(cell, timeout):
+        if cell.outcome is None and not self._supervisor.wait_ended(cell, timeout):
             raise TimeoutError(f"{cell.label} is still {cell.status} after {timeout} s")
         if cell.owner is not None:
-            cell.supervisor.disown(cell)
+            self._supervisor.disown(cell)
         return cast("AgentOutcome[T]", cell.outcome)
 
     def result(self, timeout: float | None = None) -> T:
@@ -87,26 +89,26 @@ class AgentHandle(Generic[T]):
 
     def cancel(self, reason: str = "") -> bool:
         """Cancel the agent; returns at once. False when it has ended already."""
-        return self._cell.supervisor.cancel(self._cell, reason)
+        return self._supervisor.cancel(self._cell, reason)
 
     @property
     def approvals(self) -> tuple[PendingApproval, ...]:
         """The tool calls that wait for leave."""
-        self._cell.supervisor.pool.refuse_after_fork()
+        self._supervisor.pool.refuse_after_fork()
         approvals = self._cell.approvals
         return () if approvals is None else approvals.pending()
 
     def approve(self, call_id: str) -> bool:
         """Give leave for a tool call; False when it does not wait for it (any more): denied, too late, cancelled."""
-        return self._cell.decide(call_id, Decision(approved=True))
+        return self._supervisor.decide(self._cell, call_id, Decision(approved=True))
 
     def deny(self, call_id: str, reason: str = "") -> bool:
         """Refuse a tool call; the model is told *reason*. False when it does not wait for leave (any more)."""
-        return self._cell.decide(call_id, Decision(approved=False, reason=reason))
+        return self._supervisor.decide(self._cell, call_id, Decision(approved=False, reason=reason))
 
     def detach(self) -> None:
         """Owe the outcome to nobody: no join will yield it. The agent runs on, and the handle still answers."""
-        self._cell.supervisor.disown(self._cell)
+        self._supervisor.disown(self._cell)
 
     def add_done_callback(self, fn: Callable[[AgentHandle[T]], object]) -> None:
         """Call ``fn(handle)`` once, when the outcome is there; at once, in this thread, if it is there already.
@@ -121,7 +123,7 @@ class AgentHandle(Generic[T]):
                 raise_ctrl_c(error)
                 report("a done callback of {} failed", self._cell.label)
 
-        self._cell.supervisor.when_ended(self._cell, call)
+        self._supervisor.when_ended(self._cell, call)
 
     @property
     def future(self) -> concurrent.futures.Future[T]:
@@ -131,7 +133,7 @@ class AgentHandle(Generic[T]):
         """
         made = self._cell.extras()
         if "future" not in made:
-            future = AgentFuture(self)
+            future = AgentFuture(self._cell, self._supervisor)
             self.add_done_callback(
                 future.settle
             )  # first: an interrupt in between must not leave one that never settles
@@ -142,14 +144,15 @@ class AgentHandle(Generic[T]):
 class AgentFuture(concurrent.futures.Future[Any]):
     """A standard future that follows an agent."""
 
-    def __init__(self, handle: AgentHandle[Any]) -> None:
+    def __init__(self, cell: AgentCell, supervisor: Supervisor) -> None:
         super().__init__()
-        self._handle = handle
+        self._cell = cell
+        self._supervisor = supervisor
         self.set_running_or_notify_cancel()
 
-    def settle(self, handle: AgentHandle[Any]) -> None:
+    def settle(self, _: AgentHandle[Any]) -> None:
         """Take over what the agent ended with."""
-        outcome = handle._cell.outcome
+        outcome = self._cell.outcome
         assert outcome is not None
         if outcome.error is not None:
             self.set_exception(outcome.error)
@@ -158,11 +161,11 @@ class AgentFuture(concurrent.futures.Future[Any]):
 
     def cancel(self) -> bool:
         """Cancel the agent. The future is done when the agent has ended."""
-        return self._handle.cancel("its future was cancelled")
+        return self._supervisor.cancel(self._cell, "its future was cancelled")
 
     def result(self, timeout: float | None = None) -> Any:
         """The agent's result; raises a fresh copy of its error."""
-        self._handle._cell.supervisor.pool.refuse_after_fork()
+        self._supervisor.pool.refuse_after_fork()
         error = super().exception(timeout)
         if error is not None:
             raise fresh_copy(error)
@@ -170,6 +173,6 @@ class AgentFuture(concurrent.futures.Future[Any]):
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """A fresh copy of the agent's error."""
-        self._handle._cell.supervisor.pool.refuse_after_fork()
+        self._supervisor.pool.refuse_after_fork()
         error = super().exception(timeout)
         return None if error is None else fresh_copy(error)

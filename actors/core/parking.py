@@ -1,4 +1,4 @@
-"""What a wait of an agent means for its slot."""
+"""What a wait of an agent, or of its tool calls, means for its slot."""
 
 from __future__ import annotations
 
@@ -9,26 +9,73 @@ from .pool_state import Step
 from .waiter import Waiter
 
 if TYPE_CHECKING:
+    from .acts import Acts
+    from .branch import Branch
     from .cell import AgentCell
     from .pool_state import PoolState
 
 
 class Parking:
-    """Lays out the slots of agents that wait, and gets them back.
+    """Lays out the slots of agents that wait, and gets them back: the ``Host`` of their cells.
 
-    Locks: the pool's turn.
+    Locks: the pool's turn; ``clock`` never changes.
     """
 
     def __init__(self, pool: PoolState) -> None:
         self._pool = pool
+        self.clock = pool.clock
 
-    def rebalance(self) -> None:
+    # An agent's own thread --------------------------------------------------------------------------------------
+
+    def park(self, cell: AgentCell, on: str) -> None:
+        """Lay the slot out for others. Only the agent's own thread, and only while none of its tools works.
+
+        Parks nest: a wait inside ``parked()`` does not take the slot back.
+        """
+        cell.parks += 1
+        if cell.parks > 1:
+            return
+        cell.parked_on = on
+        cell.steps += 1
+        cell.since = self.clock.monotonic()
+        pool = self._pool
+        if pool.listening:
+            pool.emit(cell, AgentParked, on=on)
+        if cell.has_slot:
+            self._lay_out(cell)
+
+    def _lay_out(self, cell: AgentCell) -> None:
+        slots = self._pool.slots
+        slots.idle[cell] = None
+        if slots.need:
+            self._rebalance()
+
+    def unpark(self, cell: AgentCell) -> None:
+        """Get a slot back, waiting for it if somebody took it; a cancelled agent goes on without one."""
+        cell.parks -= 1
+        pool = self._pool
+        idle = pool.slots.idle
+        if cell.parks:  # still inside parked(): a slot that came with the wake goes on to others
+            if cell.has_slot and cell not in idle:
+                self._lay_out(cell)
+            return
+        if idle.pop(cell, pool) is pool:
+            self.reclaim_slot(cell)
+        cell.parked_on = None
+        cell.steps += 1
+        cell.since = self.clock.monotonic()
+        if pool.listening:
+            pool.emit(cell, AgentResumed)
+
+    def _rebalance(self) -> None:
         """A slot was laid out, and somebody needs one."""
         with Step(self._pool) as acts:
             self._pool.roster.balance(acts)
 
-    def expect_slot(self, waiter: Waiter) -> None:
-        """Whoever is parked at *waiter*, and holds no slot, is about to be woken."""
+    def expect_slot(self, cell: AgentCell, waiter: Waiter) -> None:
+        """*cell*, which is parked at *waiter* and holds no slot, is about to be woken."""
+        if cell in self._pool.slots.woken:
+            return
         with Step(self._pool) as acts:
             self._pool.roster.expect(waiter)
             self._pool.roster.balance(acts)
@@ -54,10 +101,46 @@ class Parking:
                 if waiter in pool.slots.woken.get(cell, ()):
                     del pool.slots.woken[cell]
 
-    def parked(self, cell: AgentCell, on: str) -> None:
-        """*cell* has parked."""
-        self._pool.emit(cell, AgentParked, on=on)
+    # Its tool calls ---------------------------------------------------------------------------------------------
 
-    def resumed(self, cell: AgentCell) -> None:
-        """*cell* goes on."""
-        self._pool.emit(cell, AgentResumed)
+    def park_tool(self, branch: Branch, on: str) -> None:
+        """*branch* waits for somebody else: its agent needs no slot if all its branches do."""
+        cell = branch.cell
+        with Step(self._pool) as acts:
+            branch.parks += 1
+            if branch.parks == 1:
+                branch.parked_on, branch.since = on, self.clock.monotonic()
+            cell.steps += 1
+            if branch.abandoned or branch.parks > 1:  # parks nest
+                return
+            cell.working -= 1
+            if cell.working == 0:
+                self.lay_out_waiting(cell, acts)
+
+    def unpark_tool(self, branch: Branch) -> None:
+        """*branch* goes on: its agent needs a slot again, if it was the first to go on."""
+        cell = branch.cell
+        with Step(self._pool) as acts:
+            branch.parks -= 1
+            cell.steps += 1
+            if branch.abandoned:
+                return
+            if branch.parks:  # still inside parked(): a slot that came with the wake goes on to others
+                if cell.working == 0:
+                    self.lay_out_waiting(cell, acts)
+                return
+            branch.parked_on, branch.since = None, self.clock.monotonic()
+            cell.working += 1
+            cell.parked_on, cell.since = None, branch.since
+            self._pool.slots.idle.pop(cell, None)
+            has_slot = cell.has_slot
+        if not has_slot:
+            self.reclaim_slot(cell)
+
+    def lay_out_waiting(self, cell: AgentCell, acts: Acts) -> None:
+        """All of its branches wait, and so does the agent. Under the turn."""
+        cell.parked_on = next((branch.parked_on for branch in cell.team if branch.parks), None)
+        cell.since = self.clock.monotonic()
+        if cell.has_slot:
+            self._pool.slots.idle[cell] = None
+            self._pool.roster.balance(acts)

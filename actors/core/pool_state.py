@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from loguru import logger
@@ -54,6 +55,7 @@ class PoolState:
 
     Args:
         timekeeper: Minds what is due later.
+        work: Runs an agent, on a worker's thread, and then whoever gets its slot; was the worker put to rest?
 
     Locks: ``turn`` guards ``phase``, the roster, the stops and the timers; the other fields are set once. Router,
     dispatcher and crew have leaf locks.
@@ -73,6 +75,7 @@ class PoolState:
         stalled_after: float | None,
         clock: Clock,
         timekeeper: Timekeeper,
+        work: Callable[[PoolState, AgentCell, Worker], bool],
     ) -> None:
         self.name = name
         self.clock = clock
@@ -80,6 +83,7 @@ class PoolState:
         self.phase = Phase.OPEN
         self.abort_timeout = abort_timeout
         self.timekeeper = timekeeper
+        self.work = work
         timers = timekeeper.timers
         self.listening = sink is not None
         self.crew = Crew(name, keep=max(KEPT_WORKERS, max_concurrent))
@@ -206,7 +210,7 @@ class Step:
         while acts.starts:
             cell = acts.starts.popleft()
             try:
-                pool.crew.start(cell.work)
+                pool.crew.start(partial(pool.work, pool, cell))
             except RuntimeError as error:  # "can't start new thread": a clear outcome instead of a hang
                 logger.error("{} could not be started: {}", cell.label, error)
                 with pool.turn:

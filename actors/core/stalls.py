@@ -61,4 +61,4 @@ class Stalls:
 
 def _waits_for_another(cell: AgentCell) -> bool:
     """Does it wait for an agent that is looked at itself?"""
-    return any(getattr(target, "supervisor", None) is cell.supervisor for target in cell.targets())
+    return any(getattr(target, "host", None) is cell.host for target in cell.targets())

@@ -15,6 +15,7 @@ from .outcome import AgentStatus
 from .outcomes import FailurePolicy, Outcomes
 from .parking import Parking
 from .pool_state import KEPT_WORKERS, PoolState, Step
+from .runner import work
 from .shutdown import Shutdown
 from .timekeeper import Timekeeper
 from .waiter import Waiter
@@ -23,15 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from .actor_cell import ActorCell
-    from .acts import Acts
     from .approval import Decision
     from .branch import Branch
     from .cell import AgentCell
     from .dead_letter import DeadLetter
     from .event import Event
     from .message import AgentId
-    from .outcome import AgentOutcome
-    from .threads import Worker
 
 
 class Supervisor(Actor):
@@ -84,12 +82,13 @@ class Supervisor(Actor):
             stalled_after=stalled_after,
             clock=clock,
             timekeeper=self._cell,
+            work=work,
         )
         self.turn = self.pool.turn
         self.owed = JoinSet(self.turn, cancels_rest=failure is FailurePolicy.CANCEL_REST)
         self.parking = Parking(self.pool)
         self.branches = Branches(self.pool, self.parking)
-        self.entrance = Entrance(self.pool, self)
+        self.entrance = Entrance(self.pool, self.parking)
         self.shutdown = Shutdown(self.pool)
         janitor().watch(self.shutdown)
         if self.pool.dispatcher is not None:
@@ -99,33 +98,6 @@ class Supervisor(Actor):
     def is_closed(self) -> bool:
         """Does it take nothing new, and end?"""
         return self.pool.is_closed
-
-    # The end of an agent, on a worker's thread -------------------------------------------------------------------
-
-    def end(self, cell: AgentCell, outcome: AgentOutcome[Any], worker: Worker) -> tuple[AgentCell | None, bool]:
-        """Settle *cell*; who this worker runs next, and whether the worker was put to rest."""
-        while True:
-            following: AgentCell | None = None
-            rested = False
-            with Step(self.pool) as acts:
-                ended = not cell.children or cell.outcome is not None
-                if ended:
-                    self._settle(cell, outcome, acts)
-                    # A worker with callbacks to call must not take the next agent: a slow one would hold it up.
-                    if not acts.may_be_slow():
-                        following = acts.starts.popleft() if acts.starts else None
-                        rested = following is None and not self.pool.crew.has_reserved() and self.pool.crew.rest(worker)
-            if ended:
-                return following, rested
-            cell.end_children()  # born at the last moment, by on_end or by a thread of the agent's own
-
-    def _settle(self, cell: AgentCell, outcome: AgentOutcome[Any], acts: Acts) -> None:
-        if cell.outcome is None:
-            self.pool.roster.settle(cell, outcome, acts)
-        else:  # it was abandoned, and ends only now
-            self.pool.stops.abandoned.discard(cell)
-            acts.dropped.append(cell.release())
-        self.pool.roster.balance(acts)
 
     # Cancels ----------------------------------------------------------------------------------------------------
 
@@ -143,14 +115,6 @@ class Supervisor(Actor):
             self.pool.stops.cancel([cell], reason, acts)
             self.pool.roster.balance(acts)
         return True
-
-    def stop_children(self, cell: AgentCell) -> Waiter | None:
-        """Cancel what still runs below *cell*; a waiter that is woken when all of it has ended, or None."""
-        with Step(self.pool) as acts:
-            self.pool.stops.cancel(list((cell.children or {}).values()), f"{cell.label} ended", acts)
-            waiter = cell.await_children()
-            self.pool.roster.balance(acts)
-        return waiter
 
     # Outcomes ---------------------------------------------------------------------------------------------------
 
@@ -201,11 +165,19 @@ class Supervisor(Actor):
                 return
         call()
 
-    def decide(self, agent_id: AgentId, call_id: str, decision: Decision) -> bool:
+    def decide_for(self, agent_id: AgentId, call_id: str, decision: Decision) -> bool:
         """Answer a question for leave of the agent of that id; False when there is none (any more)."""
         self.pool.refuse_after_fork()
         cell = self.pool.roster.find(agent_id)
-        return cell is not None and cell.decide(call_id, decision)
+        return cell is not None and self.decide(cell, call_id, decision)
+
+    def decide(self, cell: AgentCell, call_id: str, decision: Decision) -> bool:
+        """Answer a question for leave of *cell*; False when there is none of that name (any more)."""
+        self.pool.refuse_after_fork()
+        if cell.approvals is None:
+            return False
+        with self.turn.shield:  # a Ctrl-C between the decision and the wake would leave it waiting
+            return cell.approvals.decide(call_id, decision)
 
     def disown(self, cell: AgentCell) -> None:
         """The outcome of *cell* is owed to nobody (any more)."""

@@ -10,7 +10,6 @@ from ..agent.capability import Spawn
 from ..agent.config import SpawnConfig
 from ..agent.llm_agent import AgentLoopResult, LlmAgent
 from ..agent.message_text import as_text, heard
-from ..core.router import PROGRAM
 from ..errors import CapabilityDenied, SendError, ToolFailed
 from .tool import tool
 
@@ -97,16 +96,10 @@ def wait_for_message(timeout: Annotated[float, Field(ge=0, le=MAX_WAIT)] = 60.0,
 @tool(capability=TALKS, repeatable=True)
 def list_agents(*, agent: Agent[Any]) -> dict[str, Any]:
     """List the agents that are there: id, name, what each is at, and who started it (0 = the program)."""
-    cells, _ = agent._cell.supervisor.cells()
-    others = [cell for cell in cells if cell is not agent._cell]
+    others = agent._context.colleagues()
     shown = [
-        {
-            "id": cell.id,
-            "name": cell.spec.name,
-            "status": cell.status,
-            "parent": PROGRAM if cell.parent is None else cell.parent.id,
-        }
-        for cell in others[:MAX_LISTED]
+        {"id": other.id, "name": other.name, "status": other.status, "parent": other.parent_id}
+        for other in others[:MAX_LISTED]
     ]
     listing = {"your_id": agent.agent_id, "agents": shown}
     return listing if len(others) <= MAX_LISTED else {**listing, "not_shown": len(others) - MAX_LISTED}

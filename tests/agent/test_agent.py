@@ -524,7 +524,7 @@ def test_a_thread_of_the_users_own_holds_no_slot(pool: AgentPool) -> None:
 
         def wait() -> None:
             with agent.parked():
-                seen.append(agent._cell.status)
+                seen.append(agent._context.cell.status)
 
         thread = threading.Thread(target=wait)
         thread.start()
@@ -665,7 +665,7 @@ def test_how_deep_its_children_may_live(
     manifest = AgentManifest(capabilities=(Rag(), *(Spawn(max_depth=depth) for depth in own)))
     above: Any = None
     if parent is not None:
-        above = SimpleNamespace(depth=parent[0], spec=SimpleNamespace(max_depth=parent[1]))
+        above = SimpleNamespace(depth=parent[0], max_depth=parent[1])
     assert _max_depth(manifest, above) == limit
 
 

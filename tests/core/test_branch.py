@@ -327,8 +327,8 @@ def test_a_branch_that_parks_after_it_was_abandoned_changes_nothing(
         me = current()
         branches.append(me)
         stuck.hold()
-        supervisor.branches.park(me, "too late")
-        supervisor.branches.resume(me)
+        supervisor.parking.park_tool(me, "too late")
+        supervisor.parking.unpark_tool(me)
 
     def agent(cell: Any) -> None:
         supervisor.branches.run(cell, [(tool, 0.01)])
@@ -350,11 +350,11 @@ def test_parking_twice_is_once(supervise: Any, start: Any) -> None:
 
     def tool(_: Any) -> None:
         me: Any = current()
-        for step in (supervisor.branches.park, supervisor.branches.park):
+        for step in (supervisor.parking.park_tool, supervisor.parking.park_tool):
             step(me, "tea")
             seen.append(me.cell.working)
         for _ in range(2):
-            supervisor.branches.resume(me)
+            supervisor.parking.unpark_tool(me)
             seen.append(me.cell.working)
 
     branched(supervisor, start, [(tool, None)]).result(10)
@@ -398,8 +398,8 @@ def test_many_branches_that_park_and_wake_keep_the_books(supervise: Any, start: 
     def tool(_: Any) -> None:
         me: Any = current()
         for _ in range(10):
-            supervisor.branches.park(me, "tea")
-            supervisor.branches.resume(me)
+            supervisor.parking.park_tool(me, "tea")
+            supervisor.parking.unpark_tool(me)
 
     handles = [branched(supervisor, start, [(tool, None)] * 3) for _ in range(6)]
     for handle in handles:

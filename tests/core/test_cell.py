@@ -12,6 +12,7 @@ import pytest
 
 from actors.core.event import AgentParked, AgentRestarted, AgentResumed
 from actors.core.pool_state import Phase
+from actors.core.runner import work
 from actors.core.spec import Backoff, RestartPolicy
 from actors.errors import AgentCancelled, AgentCrashed, AgentTimedOut, PoolClosed, ToolFailed
 
@@ -40,11 +41,12 @@ def test_what_run_returns_is_the_result(supervise: Any, start: Any) -> None:
 def test_it_lives_once(supervise: Any, start: Any) -> None:
     """Whoever else is handed the same job, as after an interrupted start, finds it claimed."""
     lives: list[Any] = []
-    handle = start(supervise(), lives.append)
+    supervisor = supervise()
+    handle = start(supervisor, lives.append)
     assert handle.outcome(10).status == "completed"
     cell = handle._cell
     assert cell.begin() is False
-    assert cell.work(None) is False
+    assert work(supervisor.pool, cell, None) is False
     assert len(lives) == 1
 
 
@@ -129,9 +131,9 @@ def test_a_defect_of_ours_loses_no_outcome(
     supervise: Any, start: Any, monkeypatch: pytest.MonkeyPatch, log_lines: list[str]
 ) -> None:
     """If the life itself fails, it is a crash, and joins do not hang."""
-    from actors.core import life
+    from actors.core import runner
 
-    monkeypatch.setattr(life, "_try_until_done", raises(RuntimeError("a defect")))
+    monkeypatch.setattr(runner, "_try_until_done", raises(RuntimeError("a defect")))
     supervisor = supervise()
     start(supervisor)
     (outcome,) = supervisor.owed.all(10).values()

@@ -175,10 +175,10 @@ def test_a_future_that_two_threads_make_is_one(supervise: Any, start: Any, monke
     real = handle_module.AgentFuture
     others: list[Any] = []
 
-    def make(owner: Any) -> Any:
+    def make(*owner: Any) -> Any:
         monkeypatch.setattr(handle_module, "AgentFuture", real)
         others.append(handle.future)
-        return real(owner)
+        return real(*owner)
 
     monkeypatch.setattr(handle_module, "AgentFuture", make)
     assert handle.future is others[0]

@@ -21,7 +21,8 @@ import pykka._threading
 import pytest
 
 from actors.core import actor as adapter
-from actors.core.actor import Actor, AgentActor
+from actors.core.actor import Actor
+from actors.core.agent_actor import AgentActor
 from actors.core.future import ReplyFuture
 from actors.core.janitor import janitor
 from actors.errors import ActorDead, AskTimeout, InboxFull

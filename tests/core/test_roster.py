@@ -145,9 +145,9 @@ def test_a_parked_agents_slot_makes_room(
 
     def first(cell: Any) -> None:
         gate.hold()
-        cell.park("tea")
+        cell.host.park(cell, "tea")
         assert ran.wait(10)
-        cell.unpark()
+        cell.host.unpark(cell)
 
     one = start(supervisor, first)
     waiting = in_thread(start, supervisor, lambda _: ran.set(), admit={"timeout": 10})
@@ -240,9 +240,9 @@ def test_woken_agents_come_before_children(supervise: Any, start: Any, gates: An
     parked, running = gates(), gates()
 
     def sleeper(cell: Any) -> None:
-        cell.park("tea")
+        cell.host.park(cell, "tea")
         parked.hold()
-        cell.unpark()
+        cell.host.unpark(cell)
         order.append("woken")
 
     def parent(cell: Any) -> None:
@@ -269,9 +269,9 @@ def test_queued_agents_start_only_below_max_live(supervise: Any, start: Any, gat
     parked = gates()
 
     def sleeper(cell: Any) -> None:
-        cell.park("tea")
+        cell.host.park(cell, "tea")
         parked.hold()
-        cell.unpark()
+        cell.host.unpark(cell)
 
     first = start(supervisor, sleeper)
     parked.await_reached()

@@ -90,9 +90,9 @@ def test_unpark_wins_against_the_steal(supervise: Any, start: Any) -> None:
     seen: list[bool] = []
 
     def run(cell: Any) -> None:
-        cell.park("tea")
+        cell.host.park(cell, "tea")
         seen.append(cell in supervisor.pool.slots.idle and cell.has_slot)
-        cell.unpark()
+        cell.host.unpark(cell)
         seen.append(cell.has_slot and cell not in supervisor.pool.slots.idle)
 
     start(supervisor, run).result(10)
@@ -106,11 +106,11 @@ def test_the_steal_wins_against_unpark(supervise: Any, start: Any, gates: Any, e
     order: list[str] = []
 
     def first(cell: Any) -> None:
-        cell.park("tea")
+        cell.host.park(cell, "tea")
         parked.hold()
         assert not cell.has_slot
         order.append("wakes")
-        cell.unpark()
+        cell.host.unpark(cell)
         assert cell.has_slot
         order.append("goes on")
 
@@ -140,9 +140,9 @@ def test_who_parks_while_somebody_needs_a_slot_gives_it_away(supervise: Any, sta
     def first(cell: Any) -> None:
         assert queued_is_there.wait(10)
         assert supervisor.pool.slots.need
-        cell.park("tea")
+        cell.host.park(cell, "tea")
         assert second_ran.wait(10), "the queued agent did not get the slot"
-        cell.unpark()
+        cell.host.unpark(cell)
 
     one = start(supervisor, first)
     two = start(supervisor, lambda _: second_ran.set())
@@ -180,8 +180,8 @@ def test_holders_never_pass_the_limit(supervise: Any, start: Any, eventually: An
                 most.append(len(running_now))
             with lock:
                 running_now.discard(cell.id)
-            cell.park("tea")
-            cell.unpark()
+            cell.host.park(cell, "tea")
+            cell.host.unpark(cell)
 
     handles = [start(supervisor, run) for _ in range(12)]
     for handle in handles:
@@ -222,9 +222,9 @@ def test_an_agent_that_waits_for_its_slot_back_is_cancelled_there(
     parked, holder = gates(), gates()
 
     def first(cell: Any) -> None:
-        cell.park("tea")
+        cell.host.park(cell, "tea")
         parked.hold()
-        cell.unpark()
+        cell.host.unpark(cell)
         assert not cell.has_slot
         cell.token.check()
 

@@ -19,7 +19,7 @@ class Cell:
 
     def __init__(self) -> None:
         self.steps = 0
-        self.supervisor = "a pool"
+        self.host = "a pool"
         self.waits: list[object] = []
 
     def targets(self) -> list[object]:

@@ -208,7 +208,7 @@ def test_an_abandoned_agent_parks_without_giving_a_slot_away(
 
     def run(cell: Any) -> None:
         stuck.hold()
-        cell.park("too late")
+        cell.host.park(cell, "too late")
         done.set()
 
     handle = start(supervisor, run)

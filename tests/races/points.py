@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from actors.core.cell import AgentCell
 from actors.core.future import ReplyFuture
 from actors.core.member import current
+from actors.core.parking import Parking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +74,7 @@ def at_settling(monkeypatch: pytest.MonkeyPatch, steps: Steps) -> None:
 
 def at_unpark(monkeypatch: pytest.MonkeyPatch, steps: Steps) -> None:
     """An agent whose wait is over goes on."""
-    monkeypatch.setattr(AgentCell, "unpark", steps.around(AgentCell.unpark))
+    monkeypatch.setattr(Parking, "unpark", steps.around(Parking.unpark))
 
 
 def at_laid_out_slots(pool: AgentPool, steps: Steps) -> None:

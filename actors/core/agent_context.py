@@ -1,0 +1,324 @@
+"""The port between an agent and the pool that runs it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from .agent_actor import HostedActor
+from .approval import Approvals
+from .branch import Branch
+from .dead_letter import DeadLetterReason
+from .envelope import Question
+from .event import MessageSent
+from .handle import AgentHandle
+from .member import current
+from .message import AgentMessage
+from .router import PROGRAM, Inbox
+from .state import AgentState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from .approval import Decision
+    from .approval import Question as ApprovalQuestion
+    from .branch import Job
+    from .cancel import CancelToken, Deadline
+    from .cell import AgentCell
+    from .event import Event
+    from .mailbox import Mailbox
+    from .member import Member
+    from .message import AgentId
+    from .outcome import AgentStatus
+    from .spec import AgentSpec
+    from .supervisor import Supervisor
+
+
+class Colleague(NamedTuple):
+    """Another agent of the pool, as an agent sees it. ``parent_id`` is 0 for one that the program started."""
+
+    id: AgentId
+    name: str
+    status: AgentStatus
+    parent_id: AgentId
+
+
+class AgentContext(HostedActor, Protocol):
+    """All that an agent has of its pool. An agent that lives elsewhere has another one.
+
+    Threads: the agent's own and those of its tools, unless a member says otherwise.
+    """
+
+    survives_restart: Any
+    """What the agent keeps when it is started again: it belongs to the id. None at first."""
+
+    @property
+    def agent_id(self) -> AgentId:
+        """The agent's id."""
+
+    @property
+    def depth(self) -> int:
+        """0 for an agent that the program started, 1 for its children, and so on."""
+
+    @property
+    def max_depth(self) -> int | None:
+        """The deepest level at which its children may live; None has no limit."""
+
+    @property
+    def token(self) -> CancelToken:
+        """Cancelled when the agent is; in a tool call, also when that call runs past its time."""
+
+    @property
+    def deadline(self) -> Deadline | None:
+        """The moment at which the agent times out."""
+
+    @property
+    def listening(self) -> bool:
+        """Is there a sink? Without one no event need be made."""
+
+    def progress(self) -> None:
+        """It has got on: it has not stalled."""
+
+    def inbox(self, serve: Callable[[Question], None]) -> Inbox:
+        """The receiving end of its mailbox; *serve* answers the asks that it meets."""
+
+    def send(self, to: AgentId, content: Any, timeout: float | None) -> None:
+        """Send *content*; what an abandoned agent sends is a dead letter."""
+
+    def emit(self, make: Callable[..., Event], **fields: Any) -> None:
+        """Note an event of the agent; without a sink, and after its end, nothing happens."""
+
+    def parked(self) -> AbstractContextManager[None]:
+        """Lay the slot out for others during a wait. Leaving the block waits for a slot."""
+
+    def at(self, state: AgentState) -> AbstractContextManager[None]:
+        """Be at *state* during the block, for whoever asks what the agent does. The agent's own thread."""
+
+    def spawn(self, spec: AgentSpec) -> AgentHandle[Any]:
+        """Start a child."""
+
+    def run_tools(self, jobs: Sequence[Job], names: Sequence[str]) -> list[Branch]:
+        """Run *jobs* at the same time, each on a thread of its own, and wait for all. The agent's own thread."""
+
+    def ask_approval(
+        self, call_id: str, tool: str, arguments: Mapping[str, Any], timeout: float | None, default: Decision
+    ) -> ApprovalQuestion:
+        """Ask whether *tool* may be called; the answer may come from now on. The agent's own thread."""
+
+    def await_approvals(self, questions: Sequence[ApprovalQuestion]) -> None:
+        """Wait, parked, until all *questions* are decided. The agent's own thread."""
+
+    def colleagues(self) -> list[Colleague]:
+        """The other agents of the pool that have not ended, by id."""
+
+
+class AgentInbox(Inbox):
+    """An agent's own inbox. Asks and proxy calls that it meets are answered on the way."""
+
+    def __init__(self, cell: AgentCell, supervisor: Supervisor, serve: Callable[[Question], None]) -> None:
+        super().__init__(supervisor.pool.router, cell)
+        self._cell = cell
+        self._serve = serve
+
+    def _message(self, item: Any) -> AgentMessage | None:
+        self._cell.steps += 1
+        if isinstance(item, Question):
+            self._serve(item)
+            return None
+        message: AgentMessage = item
+        return message
+
+
+class LocalContext:
+    """The context of an agent that lives in its pool's process."""
+
+    __slots__ = ("_supervisor", "cell")
+
+    def __init__(self, cell: AgentCell, supervisor: Supervisor) -> None:
+        self.cell = cell
+        self._supervisor = supervisor
+
+    # What Pykka needs of an agent -------------------------------------------------------------------------------
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return self.cell.label
+
+    @property
+    def member(self) -> Member:
+        """The agent, as one that waits and is waited for."""
+        return self.cell
+
+    @property
+    def has_ended(self) -> bool:
+        """Is its outcome there?"""
+        return self.cell.outcome is not None
+
+    def lazies(self) -> dict[str, Any]:
+        """What is made on first use, by name."""
+        return self.cell.extras()
+
+    def mailbox(self) -> Mailbox:
+        """Its mailbox, made now if need be."""
+        return self._supervisor.pool.router.open(self.cell)
+
+    def message_from_program(self, content: Any) -> AgentMessage:
+        """*content* as a message from the program to this agent."""
+        return AgentMessage(PROGRAM, self.cell.id, content)
+
+    def when_ended(self, call: Callable[[], object]) -> None:
+        """Call *call* once when it has ended; at once if it has."""
+        self._supervisor.when_ended(self.cell, call)
+
+    def cancel(self, reason: str) -> bool:
+        """Cancel it; False when it has ended already."""
+        return self._supervisor.cancel(self.cell, reason)
+
+    def bury_expired(self, message: Any) -> None:
+        """Whoever asked with *message* waits no longer."""
+        self._bury(message, DeadLetterReason.ASK_EXPIRED, self.cell.label)
+
+    def _bury(self, message: Any, reason: DeadLetterReason, receiver: str) -> None:
+        letters = self._supervisor.pool.router.dead_letters
+        letters.announce(letters.add(message, reason, receiver))
+
+    # What it is -------------------------------------------------------------------------------------------------
+
+    @property
+    def survives_restart(self) -> Any:
+        """What the agent keeps when it is started again."""
+        return self.cell.kept
+
+    @survives_restart.setter
+    def survives_restart(self, value: Any) -> None:
+        """Keep *value*."""
+        self.cell.kept = value
+
+    @property
+    def agent_id(self) -> AgentId:
+        """The agent's id."""
+        return self.cell.id
+
+    @property
+    def depth(self) -> int:
+        """0 for an agent that the program started, 1 for its children, and so on."""
+        return self.cell.depth
+
+    @property
+    def max_depth(self) -> int | None:
+        """The deepest level at which its children may live; None has no limit."""
+        return self.cell.spec.max_depth
+
+    @property
+    def token(self) -> CancelToken:
+        """Cancelled when the agent is; in a tool call, also when that call runs past its time."""
+        member = current()
+        return member.token if isinstance(member, Branch) and member.cell is self.cell else self.cell.token
+
+    @property
+    def deadline(self) -> Deadline | None:
+        """The moment at which the agent times out."""
+        return self.cell.token.deadline
+
+    @property
+    def listening(self) -> bool:
+        """Is there a sink?"""
+        return self._supervisor.pool.listening
+
+    # What it does -----------------------------------------------------------------------------------------------
+
+    def progress(self) -> None:
+        """It has got on."""
+        self.cell.steps += 1
+
+    def inbox(self, serve: Callable[[Question], None]) -> Inbox:
+        """The receiving end of its mailbox."""
+        made = self.cell.extras()
+        inbox: Inbox | None = made.get("inbox")
+        if inbox is None:
+            inbox = made["inbox"] = AgentInbox(self.cell, self._supervisor, serve)
+        return inbox
+
+    def send(self, to: AgentId, content: Any, timeout: float | None) -> None:
+        """Send *content* to the agent of that id."""
+        cell, pool = self.cell, self._supervisor.pool
+        message = AgentMessage.between(cell.id, to, content)
+        cell.steps += 1
+        if cell.outcome is not None:  # it was abandoned: what it does now must reach nobody
+            self._bury(message, DeadLetterReason.SENDER_ABANDONED, f"agent {to}")
+            return
+        pool.router.send(message, timeout)
+        if pool.listening:
+            pool.emit(cell, MessageSent, to=to)
+
+    def emit(self, make: Callable[..., Event], **fields: Any) -> None:
+        """Note an event of the agent."""
+        self.cell.steps += 1
+        self._supervisor.pool.emit(self.cell, make, **fields)
+
+    @contextmanager
+    def parked(self) -> Iterator[None]:
+        """Lay the slot out for others during a wait."""
+        cell, member = self.cell, current()
+        parking = self._supervisor.parking
+        if isinstance(member, Branch):
+            parking.park_tool(member, "parked")
+            try:
+                yield
+            finally:
+                parking.unpark_tool(member)
+        elif cell.is_here():
+            parking.park(cell, "parked")
+            try:
+                yield
+            finally:
+                parking.unpark(cell)
+        else:
+            yield  # a thread of the user's own: it holds no slot
+
+    @contextmanager
+    def at(self, state: AgentState) -> Iterator[None]:
+        """Be at *state* during the block."""
+        self.cell.turn_to(state)
+        try:
+            yield
+        finally:
+            self.cell.turn_to(AgentState.RUNNING)
+
+    def spawn(self, spec: AgentSpec) -> AgentHandle[Any]:
+        """Start a child."""
+        (child,) = self._supervisor.entrance.admit([spec], owner=None, parent=self.cell)
+        return AgentHandle(child, self._supervisor)
+
+    def run_tools(self, jobs: Sequence[Job], names: Sequence[str]) -> list[Branch]:
+        """Run *jobs* at the same time, and wait for all."""
+        return self._supervisor.branches.run(self.cell, jobs, names)
+
+    def ask_approval(
+        self, call_id: str, tool: str, arguments: Mapping[str, Any], timeout: float | None, default: Decision
+    ) -> ApprovalQuestion:
+        """Ask whether *tool* may be called."""
+        if self.cell.approvals is None:
+            self.cell.approvals = Approvals()
+        return self.cell.approvals.ask(call_id, tool, arguments, timeout, default)
+
+    def await_approvals(self, questions: Sequence[ApprovalQuestion]) -> None:
+        """Wait, parked, until all *questions* are decided."""
+        approvals = self.cell.approvals
+        assert approvals is not None  # they were asked by it
+        approvals.wait(questions)
+
+    def colleagues(self) -> list[Colleague]:
+        """The other agents of the pool that have not ended, by id."""
+        return [
+            Colleague(
+                id=cell.id,
+                name=cell.spec.name,
+                status=cell.status,
+                parent_id=PROGRAM if cell.parent is None else cell.parent.id,
+            )
+            for cell in self._supervisor.cells()[0]
+            if cell is not self.cell
+        ]

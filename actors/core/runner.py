@@ -1,0 +1,181 @@
+"""Runs agents on a worker's thread: from the building of each to the settling of its outcome."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from ..errors import AgentError, Cancelled
+from .crash import crashed, report
+from .ending import Ending, stopped, without_locals
+from .event import AgentRestarted
+from .log import labelled
+from .member import enter
+from .outcome import AgentOutcome, AgentStatus
+from .pool_state import Step
+from .restarts import Restarts
+
+if TYPE_CHECKING:
+    from .acts import Acts
+    from .cell import AgentCell
+    from .pool_state import PoolState
+    from .threads import Worker
+    from .waiter import Waiter
+
+
+def work(pool: PoolState, cell: AgentCell, worker: Worker) -> bool:
+    """Run *cell*, and then whoever gets its slot. The job of a worker: was it put to rest already?
+
+    One frame, and not three: of each agent that is parked they stay.
+    """
+    following: AgentCell | None = cell
+    rested = False
+    while following is not None and following.begin():
+        outcome = run(pool, following)
+        if pool.is_forked:
+            return False  # the agent has forked, and this is the child: nobody is left to be told
+        following, rested = _end(pool, following, outcome, worker)
+    return rested
+
+
+def run(pool: PoolState, cell: AgentCell) -> AgentOutcome[Any]:
+    """Do the whole job, from the building of the agent to ``on_end``. Never raises."""
+    cell.thread = threading.get_ident()
+    try:
+        context = cell.context
+        if context is None:
+            return cell.stopped_outcome()
+        return context.run(labelled, cell.id, cell.spec.name, _run, pool, cell)
+    except BaseException as error:  # noqa: BLE001 - a defect of ours must not lose an outcome
+        report("the life of agent {} failed", cell.id)
+        return cell.make_outcome(Ending(AgentStatus.CRASHED, error=crashed(error)))
+
+
+def _run(pool: PoolState, cell: AgentCell) -> AgentOutcome[Any]:
+    enter(cell)
+    ending = _try_until_done(pool, cell)
+    _end_children(pool, cell)
+    outcome = cell.make_outcome(ending)
+    if cell.actor is not None:
+        try:
+            cell.actor.on_end(outcome)
+        except BaseException:  # noqa: BLE001 - the outcome stands, whatever the cleanup does
+            report("on_end of agent {} failed; its outcome stands", cell.id)
+        cell.actor = None
+    return outcome
+
+
+def _try_until_done(pool: PoolState, cell: AgentCell) -> Ending:
+    while True:
+        ending = _attempt(cell)
+        if ending.status is not AgentStatus.CRASHED or cell.spec.restart is None:
+            return ending
+        delay = _restart_delay(cell)
+        if delay is None:
+            return ending
+        _end_children(pool, cell)
+        try:
+            _back_off(pool, cell, delay)
+        except Cancelled as cancelled:
+            return stopped(cancelled)
+
+
+def _attempt(cell: AgentCell) -> Ending:
+    starting = False
+    try:
+        cell.token.check()
+        make = cell.spec.build(cell)
+        cell.token.check()  # a cancel that came meanwhile: the next stage does not begin
+        starting = True
+        cell.actor = actor = make()
+        cell.token.check()
+        del make  # an agent may live long, and this holds more than it needs
+        actor.on_start()
+        cell.token.check()
+        starting = False
+        return Ending(AgentStatus.COMPLETED, actor.run(cell.spec.query))
+    except Cancelled as cancelled:
+        return stopped(cancelled)
+    except AgentError as error:
+        if starting:  # __init__ or on_start: a crash, whatever they raise
+            return Ending(AgentStatus.CRASHED, error=crashed(error))
+        return Ending(AgentStatus.FAILED, error=without_locals(error))
+    except BaseException as error:  # noqa: BLE001 - whatever the agent raises harms nobody but itself
+        return Ending(AgentStatus.CRASHED, error=crashed(error))
+
+
+def _restart_delay(cell: AgentCell) -> float | None:
+    policy = cell.spec.restart
+    if policy is None or cell.token.cancelled:
+        return None
+    if cell.restarted is None:
+        cell.restarted = Restarts(policy, cell.host.clock)
+    return cell.restarted.take()
+
+
+def _back_off(pool: PoolState, cell: AgentCell, delay: float) -> None:
+    """Wait before a restart, without a slot."""
+    cell.state = AgentStatus.RESTARTING
+    pool.emit(cell, AgentRestarted, attempt=cell.restarts, delay=delay)
+    try:
+        cell.host.park(cell, "restart")
+        try:
+            cell.token.wait(delay)
+        finally:
+            cell.host.unpark(cell)
+        cell.token.check()
+    finally:
+        cell.state = AgentStatus.RUNNING
+
+
+# The end of an agent ------------------------------------------------------------------------------------------------
+
+
+def _end(pool: PoolState, cell: AgentCell, outcome: AgentOutcome[Any], worker: Worker) -> tuple[AgentCell | None, bool]:
+    """Settle *cell*; who this worker runs next, and whether the worker was put to rest."""
+    while True:
+        following: AgentCell | None = None
+        rested = False
+        with Step(pool) as acts:
+            ended = not cell.children or cell.outcome is not None
+            if ended:
+                _settle(pool, cell, outcome, acts)
+                # A worker with callbacks to call must not take the next agent: a slow one would hold it up.
+                if not acts.may_be_slow():
+                    following = acts.starts.popleft() if acts.starts else None
+                    rested = following is None and not pool.crew.has_reserved() and pool.crew.rest(worker)
+        if ended:
+            return following, rested
+        _end_children(pool, cell)  # born at the last moment, by on_end or by a thread of the agent's own
+
+
+def _settle(pool: PoolState, cell: AgentCell, outcome: AgentOutcome[Any], acts: Acts) -> None:
+    if cell.outcome is None:
+        pool.roster.settle(cell, outcome, acts)
+    else:  # it was abandoned, and ends only now
+        pool.stops.abandoned.discard(cell)
+        acts.dropped.append(cell.release())
+    pool.roster.balance(acts)
+
+
+def _end_children(pool: PoolState, cell: AgentCell) -> None:
+    """Cancel what still runs below *cell*, and wait for its end."""
+    waiter = _stop_children(pool, cell) if cell.children else None
+    if waiter is None:
+        return
+    # Not a wait that a cancel ends: the children are cancelled themselves, and at worst abandoned.
+    cell.host.park(cell, "children")
+    try:
+        waiter.wait()
+    finally:
+        cell.host.unpark(cell)
+        waiter.owner = cell.waiter = None
+
+
+def _stop_children(pool: PoolState, cell: AgentCell) -> Waiter | None:
+    """Cancel what still runs below *cell*; a waiter that is woken when all of it has ended, or None."""
+    with Step(pool) as acts:
+        pool.stops.cancel(list((cell.children or {}).values()), f"{cell.label} ended", acts)
+        waiter = cell.await_children()
+        pool.roster.balance(acts)
+    return waiter
