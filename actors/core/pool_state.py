@@ -215,7 +215,7 @@ class Step:
                 logger.error("{} could not be started: {}", cell.label, error)
                 with pool.turn:
                     ending = Ending(AgentStatus.CRASHED, error=crashed(error))
-                    pool.roster.settle(cell, cell.make_outcome(ending), acts)
+                    pool.stops.settle(cell, cell.make_outcome(ending), acts)
                     pool.roster.balance(acts)
         for waiter in acts.wakes:
             waiter.wake()

@@ -22,7 +22,7 @@ from .timers import Timer
 from .waiter import Waiter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from .acts import Acts
     from .cell import AgentCell
@@ -86,7 +86,6 @@ class Roster:
         self._queue = StartQueue()
         self._children = ChildQueue()
         self._stalls = None if stalled_after is None else Stalls(stalled_after)
-        self.stop: Callable[[Iterable[AgentCell], str, Acts], None]  # set by Stops, which builds on the roster
 
     def is_idle(self) -> bool:
         """Has everybody ended?"""
@@ -223,8 +222,12 @@ class Roster:
 
     # The end of an agent ----------------------------------------------------------------------------------------
 
-    def settle(self, cell: AgentCell, outcome: AgentOutcome[Any], acts: Acts) -> None:
-        """End *cell*: everything that shows that it lived goes, and then its outcome is visible."""
+    def settle(self, cell: AgentCell, outcome: AgentOutcome[Any], acts: Acts) -> list[AgentCell]:
+        """End *cell*: everything that shows that it lived goes, and then its outcome is visible.
+
+        Returns:
+            Those that are to be cancelled, as it failed.
+        """
         before = len(acts.wakes)
         left, wakes = self.router.forget(cell)
         acts.wakes += wakes
@@ -247,8 +250,7 @@ class Roster:
         if self.wave:
             self.wave_ended += 1
             acts.fires.append(self.wave.popleft())
-        if victims:
-            self.stop(victims, f"{cell.label} {outcome.status}, and the rest is cancelled with it", acts)
+        return victims
 
     def _tell_who_waits(self, cell: AgentCell, acts: Acts) -> list[AgentCell]:
         """Wake them; who is to be cancelled, as *cell* failed."""

@@ -151,7 +151,7 @@ def _end(pool: PoolState, cell: AgentCell, outcome: AgentOutcome[Any], worker: W
 
 def _settle(pool: PoolState, cell: AgentCell, outcome: AgentOutcome[Any], acts: Acts) -> None:
     if cell.outcome is None:
-        pool.roster.settle(cell, outcome, acts)
+        pool.stops.settle(cell, outcome, acts)
     else:  # it was abandoned, and ends only now
         pool.stops.abandoned.discard(cell)
         acts.dropped.append(cell.release())

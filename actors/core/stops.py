@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .outcome import AgentStatus
 from .timers import Timer
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .acts import Acts
-    from .branch import Branch
-    from .cell import AgentCell
+    from .cell import AgentCell, Branch
     from .clock import Clock
+    from .outcome import AgentOutcome
     from .roster import Roster
     from .timers import Timers
 
@@ -37,7 +37,6 @@ class Stops:
 
     def __init__(self, roster: Roster, timers: Timers, clock: Clock, abort_timeout: float) -> None:
         self._roster = roster
-        roster.stop = self.cancel
         self._timers = timers
         self._clock = clock
         self._abort_timeout = abort_timeout
@@ -56,7 +55,7 @@ class Stops:
             below = f"its parent, {cell.label}, was stopped" if cell.children else ""
             todo.extend((child, below, False) for child in (cell.children or {}).values())
             if cell.state is AgentStatus.QUEUED:
-                self._roster.settle(cell, cell.stopped_outcome(), acts)
+                self.settle(cell, cell.stopped_outcome(), acts)
                 continue
             running.append(cell)
             self._roster.slots.woken.pop(cell, None)  # it goes on without a slot, to its end
@@ -66,6 +65,12 @@ class Stops:
             if not self._roster.wave:
                 self._timers.push(self._clock.monotonic() + WAVE_PUSH, Timer.WAVE, [])
             self._roster.wave.extend(running[WAVE:])
+
+    def settle(self, cell: AgentCell, outcome: AgentOutcome[Any], acts: Acts) -> None:
+        """End *cell*, and cancel those whom its failure takes along."""
+        victims = self._roster.settle(cell, outcome, acts)
+        if victims:
+            self.cancel(victims, f"{cell.label} {outcome.status}, and the rest is cancelled with it", acts)
 
     def handle_due(self, acts: Acts) -> None:
         """Handle the timers that are due."""
@@ -97,7 +102,7 @@ class Stops:
             self._abandon(child, acts)
         if cell.thread:  # else it never got a thread
             self.abandoned.add(cell)
-        self._roster.settle(cell, cell.stopped_outcome(abandoned=True), acts)
+        self.settle(cell, cell.stopped_outcome(abandoned=True), acts)
 
     def _push_wave(self, now: float, acts: Acts) -> None:
         wave = self._roster.wave
