@@ -19,8 +19,8 @@ from .sanitize import sanitize
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ..core.branch import Branch
     from ..core.cancel import CancelToken
+    from ..core.cell import Branch
     from .agent import Agent
     from .budget import Reservation
     from .guard import LoopGuard

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from .agent_actor import HostedActor
 from .approval import Approvals
-from .branch import Branch
+from .cell import Branch
 from .dead_letter import DeadLetterReason
 from .envelope import Question
 from .event import MessageSent

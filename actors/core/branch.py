@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from contextvars import copy_context
-from enum import Enum, auto
 from functools import partial
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from .cell import Branch
 from .clock import SYSTEM_CLOCK
-from .log import labelled
-from .member import Member, enter
 from .pool_state import Step
 from .state import AgentState
 from .waiter import Waiter
@@ -22,118 +18,11 @@ if TYPE_CHECKING:
     from .acts import Acts
     from .cancel import CancelToken
     from .cell import AgentCell
-    from .member import Node
     from .parking import Parking
     from .pool_state import PoolState
     from .threads import Worker
 
     Job = tuple[Callable[[CancelToken], Any], float | None]
-
-
-class _Late(Enum):
-    LATE = auto()
-
-
-LATE: Final = _Late.LATE
-"""The result of a branch that ran past its time."""
-
-
-class Branch(Member):
-    """One piece of an agent's work on a thread of its own.
-
-    It has the agent's identity and context, but no slot: the agent's slot is laid out for others exactly while none of
-    its threads works. A branch that runs past its time is abandoned: its token is cancelled, its thread counted.
-
-    Locks: the supervisor's turn guards ``abandoned``, ``parks``, ``done`` and the cell's ``branches`` and ``working``.
-    """
-
-    def __init__(self, cell: AgentCell, name: str, job: Callable[[CancelToken], Any], timeout: float | None) -> None:
-        self._cell = cell
-        self.name = name
-        self._job = job
-        self.thread = 0
-        self.waits = []  # its waits are noted on the agent
-        self._context = copy_context()
-        self.token = cell.token.child()
-        self.waiter: Waiter | None = None
-        self.since = cell.host.clock.monotonic()
-        self.end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
-        self.parked_on: str | None = None
-        self.result: Any = LATE
-        self.error: BaseException | None = None
-        self.done = False
-        self.parks = 0
-        self.abandoned = False
-        self.abandoned_at = 0.0
-
-    def work(self) -> None:
-        """Do the work, on a worker's thread."""
-        self.thread = threading.get_ident()
-        self._context.run(labelled, self._cell.id, self._cell.spec.name, self._work)
-
-    def _work(self) -> None:
-        enter(self)
-        try:
-            self.token.check()
-            self.result = self._job(self.token)
-        except BaseException as error:  # noqa: BLE001 - handed to the agent's thread
-            self.error = error
-
-    @property
-    def cell(self) -> AgentCell:
-        """The agent that it works for."""
-        return self._cell
-
-    # Waiting (the protocol Member) ------------------------------------------------------------------------------
-
-    @property
-    def label(self) -> str:
-        """How messages name it: as its agent."""
-        return self._cell.label
-
-    def waiting_self(self) -> Member:
-        """The agent that it works for."""
-        return self._cell
-
-    def expect_slot(self, waiter: Waiter) -> None:
-        """It is being woken from *waiter*: its agent stands in line for a slot now."""
-        self._cell.expect_slot(waiter)
-
-    def check(self) -> None:
-        """Raise when its agent was cancelled, or when it ran past its time."""
-        self.token.check()
-
-    def is_here(self) -> bool:
-        """Is this its own thread?"""
-        return self.thread == threading.get_ident()
-
-    def is_below(self, other: Node) -> bool:
-        """Is *other* its agent or one of its ancestors?"""
-        return self._cell.is_below(other)
-
-    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Node | None) -> bool:
-        """Park this branch until *waiter* is woken, the agent is cancelled, or the time runs out."""
-        self.check()
-        wake = waiter.wake
-        self.token.remind(wake)
-        host = self._cell.host
-        try:
-            if target is not None:
-                self._cell.watch(target, waiter)
-            self.waiter = waiter
-            waiter.owner = self
-            host.park_tool(self, on)
-            try:
-                woken = waiter.wait(timeout)
-            finally:
-                host.unpark_tool(self)
-                waiter.owner = self.waiter = None
-        finally:
-            self.token.forget(wake)
-            if target is not None:
-                self._cell.unwatch(target, waiter)
-        self.token.check()
-        return woken
 
 
 class Branches:

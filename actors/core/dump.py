@@ -16,7 +16,7 @@ from .state import AgentState
 if TYPE_CHECKING:
     from types import FrameType
 
-    from .branch import Branch
+    from .cell import Branch
     from .message import AgentId
     from .supervisor import Supervisor
 

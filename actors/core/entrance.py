@@ -13,8 +13,7 @@ from .roster import Admission
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .cell import Host
-    from .joinset import JoinSet
+    from .cell import Creditor, Host
     from .pool_state import PoolState
     from .spec import AgentSpec
 
@@ -36,7 +35,7 @@ class Entrance:
         self,
         specs: Sequence[AgentSpec],
         *,
-        owner: JoinSet | None,
+        owner: Creditor | None,
         parent: AgentCell | None = None,
         timeout: float | None = 0.0,
         bounded: bool = True,

@@ -10,8 +10,7 @@ from .waiter import Waiter
 
 if TYPE_CHECKING:
     from .acts import Acts
-    from .branch import Branch
-    from .cell import AgentCell
+    from .cell import AgentCell, Branch
     from .pool_state import PoolState
 
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 from ..errors import DeadlockError
-from .branch import Branch
-from .cell import AgentCell
+from .cell import AgentCell, Branch
 from .janitor import janitor
 from .member import checkpoint, current, wait_for
 from .pool_state import Phase, Step

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
     from .actor_cell import ActorCell
     from .approval import Decision
-    from .branch import Branch
-    from .cell import AgentCell
+    from .cell import AgentCell, Branch
     from .dead_letter import DeadLetter
     from .event import Event
     from .message import AgentId

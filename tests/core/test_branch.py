@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actors.core.branch import LATE
+from actors.core.cell import LATE
 from actors.core.member import current, wait_for
 from actors.core.waiter import Waiter
 from actors.errors import Cancelled, DeadlockError
