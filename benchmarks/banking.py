@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from .peers import Peers
+from .program_sizes import ACCOUNTS
 from .report import Report
 from .savina import Finish, Load, answer, stop_all
 from .size import Size
@@ -17,7 +18,6 @@ LOADS = {
     Size.QUICK: Load(2_000, 100, repeats=3),
     Size.SMOKE: Load(20, 10, repeats=1),
 }
-ACCOUNTS = 100
 
 
 def play(base: type[Any], transfers: int) -> float:

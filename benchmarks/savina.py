@@ -5,7 +5,6 @@ Source: Imam and Sarkar, "Savina: An Actor Benchmark Suite", 2014.
 
 from __future__ import annotations
 
-import socket
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,6 +15,7 @@ from actors import Actor
 
 from .contest import MILLI, contest
 from .report import Report
+from .thespian_peer import ONE_THREAD, PROCESSES, on_thespian
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 BOUND = 300.0
 """Seconds after which a program hangs."""
-PROCESSES, ONE_THREAD = "multiprocTCPBase", "simpleSystemBase"
 
 
 class Unbounded(Actor):
@@ -100,22 +99,3 @@ def answer(name: str, question: str, program: Program, load: Load, peers: Peers)
         unit="ms",
     )
     return Report(name, question, tables, [*notes, *peers.notes()])
-
-
-def on_thespian(base: str, name: str, count: int) -> float:
-    """Seconds of a program on thespian, in a system of its own."""
-    from thespian.actors import ActorSystem
-
-    from . import thespian_programs
-
-    if base == ONE_THREAD:
-        system = ActorSystem(base, logDefs=False)
-    else:  # at a port of its own: at the usual one it would join whatever else runs there
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        system = ActorSystem(base, {"Admin Port": port}, transientUnique=True)
-    try:
-        seconds: float = getattr(thespian_programs, name)(system, count)
-    finally:
-        system.shutdown()
-    return seconds

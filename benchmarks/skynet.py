@@ -6,9 +6,11 @@ import time
 from typing import Any
 
 from .peers import Peers
+from .program_sizes import BRANCHES
 from .report import Report
 from .savina import Finish, Load, answer
 from .size import Size
+from .tree import hear
 
 QUESTION = "How fast does a tree of actors grow to its leaves, which send their numbers up?"
 LOADS = {
@@ -16,24 +18,6 @@ LOADS = {
     Size.QUICK: Load(1_000, 100, repeats=3),
     Size.SMOKE: Load(10, 10, repeats=1),
 }
-BRANCHES = 10
-
-
-def hear(node: Any, message: Any) -> None:
-    """A message to *node*, whatever library it is made with: it has ``left`` and ``sum``, ``branch`` and ``end``."""
-    if message[0] == "sum":
-        node.sum += message[1]
-        node.left -= 1
-        if node.left == 0:
-            node.end(node.sum)
-        return
-    _, number, size = message
-    if size == 1:
-        node.end(number)
-        return
-    below = size // BRANCHES
-    for branch in range(BRANCHES):
-        node.branch(("grow", number + branch * below, below))
 
 
 def play(base: type[Any], leaves: int) -> float:

@@ -11,9 +11,9 @@ from typing import Any
 
 from thespian.actors import Actor, ActorExitRequest, ChildActorExited
 
-from .banking import ACCOUNTS
-from .bounded_buffer import CONSUMERS, PRODUCERS, Buffer
-from .skynet import BRANCHES, hear
+from .buffer import Buffer
+from .program_sizes import ACCOUNTS, BRANCHES, CONSUMERS, PRODUCERS
+from .tree import hear
 
 BOUND = 300
 """Seconds after which a program hangs."""
