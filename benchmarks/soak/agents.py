@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from actors import ActorRef, AgentOutcome
 
     from .faults import Faults
-    from .field import Field
     from .ledger import Ledger
+    from .world import World
 
 
 TELLS = ("tell", "crash")
@@ -61,15 +61,15 @@ class Echo(Actor):
 class _Planned(Agent[Any]):
     """What raises at the places of its plan."""
 
-    def __init__(self, field: Field, plan: Plan) -> None:
-        self.field, self.plan = field, plan
+    def __init__(self, world: World, plan: Plan) -> None:
+        self.world, self.plan = world, plan
         self.raise_at(Place.INIT)
 
     def raise_at(self, place: Place) -> None:
         """Raise what the plan says for that place."""
         kind = self.plan.faults.get(place)
-        if kind is not None and (not self.plan.flaky or self.field.ledger.first_try(self.plan.number)):
-            raise self.field.faults.make(kind, place)
+        if kind is not None and (not self.plan.flaky or self.world.ledger.first_try(self.plan.number)):
+            raise self.world.faults.make(kind, place)
 
     def on_start(self) -> None:
         """Raise, perhaps."""
@@ -77,10 +77,10 @@ class _Planned(Agent[Any]):
 
     def on_end(self, _: AgentOutcome[Any]) -> None:
         """Note it, and raise, perhaps."""
-        self.field.ledger.cleaned(self.agent_id)
+        self.world.ledger.cleaned(self.agent_id)
         kind = self.plan.faults.get(Place.ON_END)
         if kind is not None:
-            raise self.field.faults.make(kind, Place.ON_END)
+            raise self.world.faults.make(kind, Place.ON_END)
 
 
 class Scholar(_Planned, LlmAgent):
@@ -103,40 +103,40 @@ class Soldier(_Planned):
             try:
                 STEPS[step](self, amount, child)
             except (SendError, TimeoutError, DeadlockError):
-                self.field.ledger.note(f"refused: {step}")
+                self.world.ledger.note(f"refused: {step}")
         self.raise_at(Place.RUN)
         return self.plan.number
 
     def work(self, amount: float, _: Plan | None) -> None:
         """Compute, and see that no more do so at once than there are slots."""
         self.checkpoint()
-        field = self.field
-        limit = field.most_slots
-        with field.ledger.at_work(self.agent_id, self.cancel_token) as count:
-            if count > limit and limit == field.most_slots:
-                field.ledger.violate(f"{count} agents work at once, there are {limit} slots")
+        world = self.world
+        limit = world.most_slots
+        with world.ledger.at_work(self.agent_id, self.cancel_token) as count:
+            if count > limit and limit == world.most_slots:
+                world.ledger.violate(f"{count} agents work at once, there are {limit} slots")
             sum(range(int(2000 * amount)))
 
     def send_one(self, amount: float, _: Plan | None) -> None:
         """Send to somebody; a full inbox is an error."""
-        self.message(self.field.someone(amount), timeout=0)
+        self.message(self.world.someone(amount), timeout=0)
 
     def send_waiting(self, amount: float, _: Plan | None) -> None:
         """Send to somebody; wait for room."""
-        self.message(self.field.someone(amount), timeout=0.05 * amount)
+        self.message(self.world.someone(amount), timeout=0.05 * amount)
 
     def send_program(self, amount: float, _: Plan | None) -> None:
         """Send to the program, or to its other endpoint."""
-        self.message(0 if amount < 0.5 else self.field.endpoint, timeout=0)
+        self.message(0 if amount < 0.5 else self.world.endpoint, timeout=0)
 
     def message(self, to: int, timeout: float) -> None:
         """Send a numbered message, and count it once it was accepted."""
-        self.send(to, (self.field.ledger.number(), True), timeout)
-        self.field.ledger.note("messages accepted")
+        self.send(to, (self.world.ledger.number(), True), timeout)
+        self.world.ledger.note("messages accepted")
 
     def receive_one(self, amount: float, _: Plan | None) -> None:
         """Wait for a message, parked."""
-        self.field.ledger.handled(self.receive(timeout=0.02 * amount))
+        self.world.ledger.handled(self.receive(timeout=0.02 * amount))
 
     def park(self, amount: float, _: Plan | None) -> None:
         """Wait for something else, parked."""
@@ -149,7 +149,7 @@ class Soldier(_Planned):
 
     def ask(self, amount: float, _: Plan | None) -> None:
         """Ask an actor; sometimes through others, in a circle."""
-        ledger, actors = self.field.ledger, self.field.actors()
+        ledger, actors = self.world.ledger, self.world.actors()
         ledger.note("asks")
         word: tuple[str, Any] = ("wait", 0.02 * amount)
         if amount < 0.2:
@@ -170,15 +170,15 @@ class Soldier(_Planned):
 
     def ask_future(self, amount: float, _: Plan | None) -> None:
         """Ask, and do not wait."""
-        self.field.ledger.asked(self.field.actors()[0].ask_future(("wait", 0.005 * amount)))
+        self.world.ledger.asked(self.world.actors()[0].ask_future(("wait", 0.005 * amount)))
 
     def tell(self, amount: float, _: Plan | None) -> None:
         """Tell an actor something."""
-        self.field.tell("tell", timeout=0.01 * amount)
+        self.world.tell("tell", timeout=0.01 * amount)
 
     def crash_actor(self, amount: float, _: Plan | None) -> None:
         """Tell an actor what it fails at."""
-        self.field.tell("crash", timeout=0.01 * amount)
+        self.world.tell("crash", timeout=0.01 * amount)
 
     def child(self, _: float, plan: Plan | None) -> None:
         """Start a child, and leave it alone."""
@@ -190,7 +190,7 @@ class Soldier(_Planned):
         try:
             handle.result(timeout=None if amount < 0.5 else amount)
         except ActorsError:
-            self.field.ledger.note("children that failed")
+            self.world.ledger.note("children that failed")
 
     def child_cancelled(self, amount: float, plan: Plan | None) -> None:
         """Start a child, and cancel it."""
@@ -199,18 +199,18 @@ class Soldier(_Planned):
     def hire(self, plan: Plan | None) -> Any:
         """Start a child with that plan."""
         assert plan is not None
-        handle = self.spawn(self.field.config(plan))
-        self.field.watch(handle, plan)
+        handle = self.spawn(self.world.config(plan))
+        self.world.watch(handle, plan)
         return handle
 
     def cancel_other(self, amount: float, _: Plan | None) -> None:
         """Cancel somebody."""
-        self.field.cancel(self.field.someone(amount))
+        self.world.cancel(self.world.someone(amount))
 
     def get_stuck(self, amount: float, _: Plan | None) -> None:
         """Wait in a way that no cancel ends."""
-        self.field.faults.note("stuck in run")
-        self.field.release.wait(0.5 * amount)
+        self.world.faults.note("stuck in run")
+        self.world.release.wait(0.5 * amount)
 
 
 STEPS: dict[Step, Callable[[Soldier, float, Plan | None], None]] = {

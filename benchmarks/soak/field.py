@@ -101,7 +101,7 @@ class Field:
             MANIFEST,
             "the query",
             agent=Scholar if plan.scholar else Soldier,
-            kwargs={"field": self, "plan": plan},
+            kwargs={"world": self, "plan": plan},
             timeout=plan.timeout,
             deadline=plan.deadline,
             priority=plan.priority,

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
     from actors import CompletionRequest, LlmDriver
 
-    from .field import Field
+    from .world import World
 
 TOOLS = ("add", "patient", "deaf", "later", "never", "broken", "sends")
 
 
-def registry(field: Field) -> ToolRegistry:
+def registry(world: World) -> ToolRegistry:
     """Tools that answer, fail, block, take the cancel, are async, or act for their agent."""
 
     @tool
@@ -50,8 +50,8 @@ def registry(field: Field) -> ToolRegistry:
     @tool(timeout=0.02)
     def deaf() -> str:
         """Run past the time, and never look."""
-        field.faults.note("stuck in a tool")
-        field.release.wait(0.3)
+        world.faults.note("stuck in a tool")
+        world.release.wait(0.3)
         return "late"
 
     @tool
@@ -71,26 +71,26 @@ def registry(field: Field) -> ToolRegistry:
         """Raise."""
         if kind < 0:
             raise ToolFailed("injected")
-        raise field.faults.make(KINDS[kind % len(KINDS)], Place.TOOL)
+        raise world.faults.make(KINDS[kind % len(KINDS)], Place.TOOL)
 
     @tool
     def sends(agent: Agent[Any]) -> str:
         """Send to the program in the agent's name."""
-        agent.send(0, (field.ledger.number(), False))  # several tools of one agent at once: no order among them
-        field.ledger.note("messages accepted")
+        agent.send(0, (world.ledger.number(), False))  # several tools of one agent at once: no order among them
+        world.ledger.note("messages accepted")
         return "sent"
 
     return ToolRegistry([add, patient, deaf, later, never, broken, sends])
 
 
-def driver(field: Field, random: Random) -> LlmDriver:
+def driver(world: World, random: Random) -> LlmDriver:
     """A driver with a script of its own."""
     chance = random.random()
     if chance < 0.1:
         return ScriptedDriver([], latency=0.05, default="at last")
     if chance < 0.2:
         kind = random.choice(KINDS)
-        return FunctionDriver(lambda _: _fail(field, kind))
+        return FunctionDriver(lambda _: _fail(world, kind))
     if chance < 0.3:
         return FunctionDriver(_ping_pong)
     script: list[Any] = [_calls(random) for _ in range(random.randint(0, 3))]
@@ -101,8 +101,8 @@ def driver(field: Field, random: Random) -> LlmDriver:
     return ScriptedDriver([*script, "done"], default="done")
 
 
-def _fail(field: Field, kind: Any) -> str:
-    raise field.faults.make(kind, Place.DRIVER)
+def _fail(world: World, kind: Any) -> str:
+    raise world.faults.make(kind, Place.DRIVER)
 
 
 def _ping_pong(request: CompletionRequest) -> CompletionResponse | str:
