@@ -1,11 +1,11 @@
-"""The house: rebuilds the import graph of the package from its source, and checks the rules of its rooms."""
+"""The house: the rules of its rooms, checked against the source; nobody imports in a circle."""
 
 from __future__ import annotations
 
 import ast
+import itertools
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +13,14 @@ import pytest
 
 import actors
 
+from .imports import Sources
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(actors.__file__).parent
+TREE = Path(__file__).parents[1]
+"""The checkout: what is no part of the package stands there."""
 FACADE = "actors"
 
 LAYERS = {
@@ -38,88 +42,8 @@ MUTABLE_CALLS = {
 MAX_LINES = 500
 
 
-@dataclass(frozen=True)
-class Import:
-    """One import of a module: ``runtime`` says that it happens when the module is imported."""
-
-    source: str
-    target: str
-    line: int
-    runtime: bool
-    typing_only: bool
-
-    @property
-    def place(self) -> str:
-        return f"{self.source}:{self.line} imports {self.target}"
-
-
-def module_name(path: Path) -> str:
-    parts = path.relative_to(ROOT.parent).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-MODULES = {module_name(path): path for path in sorted(ROOT.rglob("*.py"))}
-TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
-
-
-def is_type_checking(node: ast.If) -> bool:
-    test = node.test
-    return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
-        isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
-    )
-
-
-def statements(
-    tree: ast.AST, *, runtime: bool = True, typing_only: bool = False
-) -> Iterator[tuple[ast.AST, bool, bool]]:
-    """Every node with: is it run at import? does it stand under ``TYPE_CHECKING``?"""
-    for node in ast.iter_child_nodes(tree):
-        yield node, runtime, typing_only
-        if isinstance(node, ast.If) and is_type_checking(node):
-            for child in node.body:
-                yield child, False, True
-                yield from statements(child, runtime=False, typing_only=True)
-            for child in node.orelse:
-                yield child, runtime, typing_only
-                yield from statements(child, runtime=runtime, typing_only=typing_only)
-        else:
-            inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            yield from statements(node, runtime=runtime and not inside, typing_only=typing_only)
-
-
-def package_of(name: str, levels: int) -> str:
-    parts = name.split(".")
-    if MODULES[name].name != "__init__.py":
-        parts = parts[:-1]
-    return ".".join(parts[: len(parts) - (levels - 1)])
-
-
-def targets(name: str, node: ast.AST) -> Iterator[str]:
-    """What an import statement names, absolute. ``from x import y`` names ``x.y`` if that is a module."""
-    if isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names)
-    elif isinstance(node, ast.ImportFrom):
-        base = node.module or ""
-        if node.level:
-            package = package_of(name, node.level)
-            base = f"{package}.{base}" if base else package
-        for alias in node.names:
-            inner = f"{base}.{alias.name}"
-            yield inner if inner in MODULES else base
-
-
-def imports() -> list[Import]:
-    return [
-        Import(name, target, getattr(node, "lineno", 0), runtime, typing_only)
-        for name, tree in TREES.items()
-        for node, runtime, typing_only in statements(tree)
-        for target in targets(name, node)
-    ]
-
-
-IMPORTS = imports()
-OWN = [entry for entry in IMPORTS if entry.target.partition(".")[0] == "actors"]
-FOREIGN = [entry for entry in IMPORTS if entry.target.partition(".")[0] not in {"actors", *sys.stdlib_module_names}]
+HOUSE = Sources(ROOT)
+MODULES, TREES, OWN, FOREIGN = HOUSE.modules, HOUSE.trees, HOUSE.own, HOUSE.foreign
 
 
 def room(name: str) -> str:
@@ -174,37 +98,60 @@ def test_nothing_inside_imports_the_facade() -> None:
 def test_imports_inside_are_relative() -> None:
     """Inside the package the way to a neighbour is relative; only the command line may use the facade by its name."""
     absolute = [
-        f"{name}:{getattr(node, 'lineno', 0)}"
+        f"{name}:{node.lineno}"
         for name, tree in TREES.items()
-        for node, _, _ in statements(tree)
         if not name.startswith("actors.cli")
-        and (
-            (isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").split(".")[0] == "actors")
-            or (isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "actors" for alias in node.names))
-        )
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").split(".")[0] == "actors")
+        or (isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "actors" for alias in node.names))
     ]
     assert absolute == []
 
 
 def test_no_cycle() -> None:
     """No module needs itself, over any number of imports, to be imported."""
-    graph: dict[str, set[str]] = {name: set() for name in MODULES}
-    for entry in OWN:
-        if entry.runtime and entry.target in MODULES and entry.target != entry.source:
-            graph[entry.source].add(entry.target)
-    done: set[str] = set()
+    assert HOUSE.circle(runtime=True) == []
 
-    def visit(name: str, path: tuple[str, ...]) -> None:
-        assert name not in path, f"a cycle: {' -> '.join([*path[path.index(name) :], name])}"
-        if name in done:
-            return
-        for target in sorted(graph[name]):
-            visit(target, (*path, name))
-        done.add(name)
 
-    for name in sorted(graph):
-        visit(name, ())
-    assert done == set(MODULES)
+@pytest.mark.parametrize("folder", ["benchmarks", "tests"])
+def test_no_circle(folder: str) -> None:
+    """Nobody imports itself over others, be it for types alone or inside a function."""
+    sources = Sources(TREE / folder)
+    assert len(sources.own) > 200  # it looks at the real ones
+    assert sources.circle() == []
+
+
+@pytest.mark.parametrize(
+    ("line", "is_at_runtime"),
+    [
+        ("from . import one", True),
+        ("from .one import a", True),
+        ("import house.one", True),
+        ("class A:\n    from .one import a", True),
+        ("if TYPE_CHECKING:\n    from .one import a", False),
+        ("if typing.TYPE_CHECKING:\n    import house.one", False),
+        ("def f():\n    from . import one", False),
+        ("if TYPE_CHECKING:\n    pass\nelse:\n    from . import one", True),
+    ],
+)
+def test_every_kind_of_circle_is_seen(tmp_path: Path, line: str, is_at_runtime: bool) -> None:
+    """Over three modules, wherever the import that closes it stands, and in whatever form."""
+    house = tmp_path / "house"
+    (house / "room").mkdir(parents=True)
+    (house / "__init__.py").write_text("from .one import a")
+    (house / "one.py").write_text("import sys\nfrom house.room import two")
+    (house / "room" / "__init__.py").write_text("")
+    (house / "room" / "two.py").write_text("from ..three import c")
+    (house / "three.py").write_text(line)
+    sources = Sources(house)
+    circle = sources.circle()
+    assert set(circle) == {"house.one", "house.room.two", "house.three"}
+    assert circle[0] == circle[-1]
+    imports = {(entry.source, entry.target) for entry in sources.own}
+    assert imports > set(itertools.pairwise(circle))
+    assert bool(sources.circle(runtime=True)) == is_at_runtime
+    (house / "three.py").write_text("import sys")
+    assert Sources(house).circle() == []
 
 
 def test_required_packages_stay_in_their_rooms() -> None:
