@@ -5,7 +5,6 @@ from __future__ import annotations
 import concurrent.futures
 import signal
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pykka
@@ -18,30 +17,19 @@ from actors.core.spec import AgentSpec
 from actors.core.supervisor import Supervisor
 from actors.testing.leaks import running
 
+from .waiting import BOUND, Gate, comes_true, eventually
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from actors.core.cell import AgentCell
     from actors.core.outcome import AgentOutcome
 
-BOUND = 10.0
-"""Seconds after which a wait of a test has failed. None of them is meant to take long."""
 
-
-def await_that(predicate: Callable[[], object], timeout: float = BOUND) -> None:
-    """Wait until *predicate* holds: for states that can be seen, but that no event announces."""
-    end = time.monotonic() + timeout
-    pause = threading.Event()
-    while not predicate():
-        if time.monotonic() > end:
-            pytest.fail(f"did not come true within {timeout} s")
-        pause.wait(0.001)
-
-
-@pytest.fixture(scope="session")
-def eventually() -> Callable[..., None]:
+@pytest.fixture(scope="session", name="eventually")
+def _eventually() -> Callable[..., None]:
     """``eventually(predicate)`` waits until it holds, with a bound."""
-    return await_that
+    return eventually
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -59,15 +47,12 @@ def _nothing_left_behind() -> Iterator[None]:
     """Fail a test that leaves a thread or an entry in Pykka's registry."""
     before, registered = running(), set(pykka.ActorRegistry.get_all())
     yield
-    end = time.monotonic() + 5.0
-    pause = threading.Event()
     # One that is just ending may; no join, as another may be just starting, and cannot be joined yet.
-    while (strangers := running() - before) and time.monotonic() < end:
-        pause.wait(0.002)
-    left = [name for name, _ in strangers]
+    ended = comes_true(lambda: not running() - before, 5.0)
+    left = [name for name, _ in running() - before]
     entries = set(pykka.ActorRegistry.get_all()) - registered
     pykka.ActorRegistry.stop_all(block=False)  # the next test starts clean
-    assert not left, f"threads left behind: {left}"
+    assert ended, f"threads left behind: {left}"
     assert not entries, f"registry entries left behind: {entries}"
 
 
@@ -100,33 +85,6 @@ def in_thread() -> Iterator[Callable[..., concurrent.futures.Future[Any]]]:
 
 
 # Gates ----------------------------------------------------------------------------------------------------------
-
-
-class Gate:
-    """Holds a thread at a point of its code until the test opens it. Both waits are bounded."""
-
-    def __init__(self) -> None:
-        self._reached = threading.Event()
-        self._opened = threading.Event()
-
-    def hold(self, *_: Any) -> None:
-        """Stop here until the gate is opened."""
-        self._reached.set()
-        if not self._opened.wait(BOUND):
-            raise AssertionError("nobody opened the gate")
-
-    def await_reached(self) -> None:
-        """Wait until somebody stands at the gate."""
-        assert self._reached.wait(BOUND), "nobody reached the gate"
-
-    @property
-    def reached(self) -> bool:
-        """Has somebody come to it?"""
-        return self._reached.is_set()
-
-    def open(self) -> None:
-        """Let everybody pass."""
-        self._opened.set()
 
 
 @pytest.fixture

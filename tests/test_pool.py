@@ -31,7 +31,8 @@ from actors import (
 )
 from actors.core.pool_state import Phase
 
-from .agent.doubles import BOUND, Gate, doing, eventually
+from .agent.doubles import doing
+from .waiting import BOUND, Gate, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,7 +47,7 @@ def echo(query: Any = "q", **fields: Any) -> SpawnConfig:
 
 def at(gate: Gate, query: Any = "q", **fields: Any) -> SpawnConfig:
     """An agent that stands at *gate* and sees no cancel."""
-    return doing(lambda agent, query: gate.arrive() or query, query, **fields)
+    return doing(lambda agent, query: gate.hold() or query, query, **fields)
 
 
 def sleeper(started: threading.Event | None = None, **fields: Any) -> SpawnConfig:
@@ -58,14 +59,6 @@ def sleeper(started: threading.Event | None = None, **fields: Any) -> SpawnConfi
         agent.sleep(3600)
 
     return doing(work, **fields)
-
-
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    """A gate that is open at the end, whatever the test did."""
-    made = Gate()
-    yield made
-    made.open()
 
 
 @pytest.fixture
@@ -214,7 +207,7 @@ def test_a_queue_has_its_places(pools: Callable[..., AgentPool], gate: Gate) -> 
     handles = [pool.spawn(at(gate)) for _ in range(3)]
     with pytest.raises(CapacityError):
         pool.spawn(echo())
-    gate.await_arrival()
+    gate.await_reached()
     assert [handle.status for handle in handles] == [AgentStatus.RUNNING, AgentStatus.QUEUED, AgentStatus.QUEUED]
     assert (pool.active_count, pool.queued_count, pool.outstanding_count) == (1, 2, 3)
 
@@ -304,12 +297,12 @@ def test_max_live_bounds_the_threads(pools: Callable[..., AgentPool], gate: Gate
 
     def parent(agent: Agent[Any], query: Any) -> Any:
         with agent.parked():
-            gate.arrive()
+            gate.hold()
         return agent.spawn(echo("child")).result(BOUND)
 
     first = pool.spawn(doing(parent))
     second = pool.spawn(echo())
-    gate.await_arrival()
+    gate.await_reached()
     assert (first.status, second.status) == (AgentStatus.PARKED, AgentStatus.QUEUED)
     gate.open()
     assert (first.result(BOUND), second.result(BOUND)) == ("child", "q")
@@ -539,7 +532,7 @@ def test_stats(pools: Callable[..., AgentPool], gate: Gate) -> None:
     assert pool.stats() == PoolStats(0, 0, 0, 0, 0, 0, 0, {})
     pool.spawn(at(gate))
     pool.spawn(echo())
-    gate.await_arrival()
+    gate.await_reached()
     stats = pool.stats()
     assert (stats.active, stats.queued, stats.outstanding, stats.started) == (1, 1, 2, 1)
     gate.open()
@@ -557,7 +550,7 @@ def test_dump_names_everybody(pools: Callable[..., AgentPool], gate: Gate) -> No
     pool = pools(max_concurrent=1, max_queued=None)
     pool.spawn(at(gate, name="worker"))
     pool.spawn(echo(name="waiter"))
-    gate.await_arrival()
+    gate.await_reached()
     text = str(pool.dump())
     assert "worker" in text
     assert "waiter" in text
@@ -644,7 +637,7 @@ def test_abort_timeout_bounds_the_abort(gate: Gate) -> None:
     """An agent that sees no cancel is abandoned, and its thread is counted until it ends."""
     with AgentPool(max_concurrent=1, shutdown_timeout=0, abort_timeout=0.02) as pool:
         handle = pool.spawn(at(gate))
-        gate.await_arrival()
+        gate.await_reached()
     outcome = handle.outcome(0)
     assert outcome.status is AgentStatus.ABANDONED
     assert outcome.error is not None
@@ -788,7 +781,7 @@ def test_while_draining_children_may_be_spawned(pools: Callable[..., AgentPool],
     pool = pools(max_concurrent=1)
 
     def parent(agent: Agent[Any], query: Any) -> Any:
-        gate.arrive()
+        gate.hold()
         return agent.spawn(echo("child")).result(BOUND)
 
     handle = pool.spawn(doing(parent))
@@ -821,7 +814,7 @@ def test_children_are_in_no_join(pools: Callable[..., AgentPool], gate: Gate) ->
         return agent.spawn(at(gate)).result(BOUND)
 
     pool.spawn(doing(parent))
-    gate.await_arrival()
+    gate.await_reached()
     assert pool.outstanding_count == 1
     assert pool.active_count == 2
     gate.open()

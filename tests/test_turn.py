@@ -34,7 +34,7 @@ from actors import (
     tool,
 )
 
-from .agent.doubles import BOUND, eventually
+from .waiting import BOUND, eventually
 
 
 class BadWords(ToolFailed):

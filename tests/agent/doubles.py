@@ -1,10 +1,8 @@
-"""Agents, drivers, tools and gates that a test controls."""
+"""Agents, drivers and tools that a test controls."""
 
 from __future__ import annotations
 
 import itertools
-import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 from actors import (
@@ -21,43 +19,12 @@ from actors import (
     ToolResult,
 )
 
+from ..waiting import BOUND
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from actors import AgentOutcome, Capability, LlmDriver
-
-BOUND = 10.0
-"""Seconds after which a test gives up waiting."""
-
-
-def eventually(predicate: Callable[[], object]) -> None:
-    """Wait until *predicate* holds: for states that can be seen, but that no event announces."""
-    pause = threading.Event()
-    end = time.monotonic() + BOUND
-    while not predicate():
-        assert time.monotonic() < end, "did not come true in time"
-        pause.wait(0.001)
-
-
-class Gate:
-    """Where code waits until the test lets it through."""
-
-    def __init__(self) -> None:
-        self.reached = threading.Event()
-        self._open = threading.Event()
-
-    def arrive(self) -> None:
-        """Say that somebody is here, and wait to be let through."""
-        self.reached.set()
-        assert self._open.wait(BOUND), "nobody opened the gate"
-
-    def await_arrival(self) -> None:
-        """Wait until somebody is here."""
-        assert self.reached.wait(BOUND), "nobody reached the gate"
-
-    def open(self) -> None:
-        """Let everybody through, now and later."""
-        self._open.set()
 
 
 class Doing(Agent[Any]):

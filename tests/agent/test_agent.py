@@ -38,7 +38,8 @@ from actors import (
 from actors.agent.outfit import _max_depth
 from actors.core.member import current
 
-from .doubles import BOUND, Doing, Gate, Probe, asks, doing, eventually, run_agent
+from ..waiting import BOUND, Gate, eventually
+from .doubles import Doing, Probe, asks, doing, run_agent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -233,7 +234,7 @@ def test_a_checkpoint_raises_after_a_cancel_again_and_again(pool: AgentPool) -> 
 
     def stubborn(agent: Agent[Any], query: Any) -> str:
         agent.checkpoint()
-        gate.arrive()
+        gate.hold()
         for _ in range(3):
             try:
                 try:
@@ -246,7 +247,7 @@ def test_a_checkpoint_raises_after_a_cancel_again_and_again(pool: AgentPool) -> 
         return "not stopped"
 
     handle = pool.spawn(doing(stubborn))
-    gate.await_arrival()
+    gate.await_reached()
     handle.cancel("enough")
     gate.open()
     outcome = handle.outcome(BOUND)
@@ -257,8 +258,8 @@ def test_a_checkpoint_raises_after_a_cancel_again_and_again(pool: AgentPool) -> 
 def test_a_value_that_was_returned_counts(pool: AgentPool) -> None:
     """Although a cancel came late."""
     gate = Gate()
-    handle = pool.spawn(doing(lambda agent, query: gate.arrive() or "done"))
-    gate.await_arrival()
+    handle = pool.spawn(doing(lambda agent, query: gate.hold() or "done"))
+    gate.await_reached()
     handle.cancel()
     gate.open()
     assert handle.outcome(BOUND).unwrap() == "done"
@@ -370,7 +371,7 @@ def test_receive_ends_at_a_cancel(pool: AgentPool) -> None:
 def test_a_send_that_fails_carries_the_message_back(pool: AgentPool) -> None:
     """To nobody, and to a full inbox."""
     gate = Gate()
-    full = pool.spawn(doing(lambda agent, query: gate.arrive()))
+    full = pool.spawn(doing(lambda agent, query: gate.hold()))
 
     def send(agent: Agent[Any], query: Any) -> Any:
         with pytest.raises(NotRegistered) as nobody:
@@ -394,14 +395,14 @@ def test_what_an_abandoned_agent_sends_reaches_nobody() -> None:
     gate, sent = Gate(), threading.Event()
 
     def stuck(agent: Agent[Any], query: Any) -> None:
-        gate.arrive()
+        gate.hold()
         agent.send(0, "too late")
         sent.set()
 
     with AgentPool(max_concurrent=1, abort_timeout=0.01) as pool:
         try:
             handle = pool.spawn(doing(stuck))
-            gate.await_arrival()
+            gate.await_reached()
             handle.cancel("enough")
             outcome = handle.outcome(BOUND)
             assert outcome.status is AgentStatus.ABANDONED
@@ -450,12 +451,12 @@ def test_parked_lays_the_slot_out() -> None:
 
     def wait(agent: Agent[Any], query: Any) -> str:
         with agent.parked():
-            gate.arrive()
+            gate.hold()
         return "first"
 
     with AgentPool(max_concurrent=1, max_queued=None, abort_timeout=BOUND) as pool:
         first = pool.spawn(doing(wait))
-        gate.await_arrival()
+        gate.await_reached()
         assert first.status is AgentStatus.PARKED
         assert pool.spawn(doing(lambda agent, query: "second")).result(BOUND) == "second"
         gate.open()
@@ -481,7 +482,7 @@ def test_a_cancelled_agent_does_not_enter_nor_leave_the_block(pool: AgentPool) -
     def wait(agent: Agent[Any], query: Any) -> None:
         try:
             with agent.parked():
-                gate.arrive()
+                gate.hold()
             notes.append("left")
         except Cancelled:
             notes.append("cancelled")
@@ -489,7 +490,7 @@ def test_a_cancelled_agent_does_not_enter_nor_leave_the_block(pool: AgentPool) -
             notes.append("entered")
 
     handle = pool.spawn(doing(wait))
-    gate.await_arrival()
+    gate.await_reached()
     handle.cancel()
     gate.open()
     assert handle.outcome(BOUND).status is AgentStatus.CANCELLED
@@ -502,14 +503,14 @@ def test_a_tool_may_park_its_agent() -> None:
 
     def work(given: Any, cancel: Any, agent: Agent[Any]) -> str:
         with agent.parked():
-            gate.arrive()
+            gate.hold()
         return "ok"
 
     driver = ScriptedDriver([asks(("note", {})), "done"])
     registry = ToolRegistry([Probe(work)])
     with AgentPool(driver, 1, max_queued=None, tools=registry, abort_timeout=BOUND) as pool:
         first = pool.spawn(SpawnConfig(AgentManifest(), "q"))
-        gate.await_arrival()
+        gate.await_reached()
         assert first.status is AgentStatus.PARKED
         assert pool.spawn(doing(lambda agent, query: "second")).result(BOUND) == "second"
         gate.open()
@@ -720,11 +721,11 @@ def test_a_cancelled_agent_starts_no_child(pool: AgentPool) -> None:
     gate = Gate()
 
     def parent(agent: Agent[Any], query: Any) -> None:
-        gate.arrive()
+        gate.hold()
         agent.spawn(doing(lambda child, query: None))
 
     handle = pool.spawn(doing(parent))
-    gate.await_arrival()
+    gate.await_reached()
     handle.cancel()
     gate.open()
     assert handle.outcome(BOUND).status is AgentStatus.CANCELLED

@@ -34,7 +34,8 @@ from actors.core import branch
 from actors.core.approval import Approvals, Decision
 from actors.core.waiter import Waiter
 
-from .doubles import BOUND, Gate, Probe, asks, eventually, results_of
+from ..waiting import BOUND, Gate, eventually
+from .doubles import Probe, asks, results_of
 
 RULES = {"tools": ["note"]}
 
@@ -438,10 +439,10 @@ def test_a_tool_without_a_check_is_asked_for_as_it_is() -> None:
 def test_a_gate_is_not_needed_for_what_needs_no_leave() -> None:
     """Tools beside the pattern run at once, also while another agent waits."""
     gate = Gate()
-    slow = Probe(lambda given, cancel, agent: gate.arrive() or "ok", name="free")
+    slow = Probe(lambda given, cancel, agent: gate.hold() or "ok", name="free")
     with AgentPool(driver(("free", {})), tools=ToolRegistry([slow])) as pool:
         handle = pool.spawn(config())
-        gate.await_arrival()
+        gate.await_reached()
         assert handle.approvals == ()
         gate.open()
         assert handle.outcome(BOUND).ok

@@ -35,7 +35,8 @@ from actors import (
 )
 from actors.agent import driver_call
 
-from .doubles import BOUND, Gate, Probe, asks, run_llm
+from ..waiting import BOUND, Gate
+from .doubles import Probe, asks, run_llm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -180,13 +181,13 @@ def test_a_cancel_ends_the_call_in_flight() -> None:
 
     class Slow(ScriptedDriver):
         def complete(self, request: CompletionRequest, *, cancel: CancelToken) -> CompletionResponse:
-            gate.reached.set()
+            gate.note()
             return super().complete(request, cancel=cancel)
 
     driver = Slow(["never"], latency=3600)
     with AgentPool(driver, 1, abort_timeout=BOUND) as pool:
         handle = pool.spawn(SpawnConfig(AgentManifest(name="bot"), "q"))
-        gate.await_arrival()
+        gate.await_reached()
         handle.cancel("enough")
         assert handle.outcome(BOUND).status is AgentStatus.CANCELLED
 

@@ -45,7 +45,8 @@ from actors import (
 )
 from actors.agent.llm_agent import CONTINUE
 
-from .doubles import BOUND, Gate, Probe, asks, cut, different_calls, results_of, run_llm
+from ..waiting import BOUND, Gate
+from .doubles import Probe, asks, cut, different_calls, results_of, run_llm
 
 if TYPE_CHECKING:
     from actors import CompletionRequest, Event
@@ -425,13 +426,13 @@ def test_messages_enter_the_conversation_at_the_next_step() -> None:
     def answer(request: CompletionRequest) -> CompletionResponse | str:
         requests.append(request)
         if len(requests) == 1:
-            gate.arrive()
+            gate.hold()
             return asks(("note", {}))
         return "done"
 
     with AgentPool(FunctionDriver(answer), 1, tools=ToolRegistry([Probe()]), abort_timeout=BOUND) as pool:
         handle = pool.spawn(SpawnConfig(bot(), "q"))
-        gate.await_arrival()
+        gate.await_reached()
         pool.router.register(-5)
         pool.router.send(AgentMessage(0, handle.id, "hurry"))
         pool.router.send(AgentMessage(-5, handle.id, {"count": 3}))
@@ -451,8 +452,8 @@ def test_messages_sent_before_the_start_are_read_first() -> None:
     """They wait in the mailbox of the queued agent."""
     gate, driver = Gate(), ScriptedDriver.text("ok")
     with AgentPool(driver, 1, max_queued=1, abort_timeout=BOUND) as pool:
-        pool.submit(gate.arrive)
-        gate.await_arrival()
+        pool.submit(gate.hold)
+        gate.await_reached()
         handle = pool.spawn(SpawnConfig(bot(), "q"))
         pool.router.send(AgentMessage(0, handle.id, "hello"))
         gate.open()
@@ -472,12 +473,12 @@ def test_a_cancel_between_two_steps() -> None:
     driver = ScriptedDriver([asks(("note", {}))], default="never")
 
     def work(given: Any, cancel: Any, agent: Any) -> str:
-        gate.arrive()
+        gate.hold()
         return "ok"
 
     with AgentPool(driver, 1, tools=ToolRegistry([Probe(work)]), abort_timeout=BOUND) as pool:
         handle = pool.spawn(SpawnConfig(bot(), "q"))
-        gate.await_arrival()
+        gate.await_reached()
         handle.cancel("enough")
         gate.open()
         outcome = handle.outcome(BOUND)
@@ -499,7 +500,7 @@ def test_an_answer_before_a_late_cancel_counts() -> None:
     gate = Gate()
 
     def answer(request: CompletionRequest) -> str:
-        gate.arrive()
+        gate.hold()
         return "answer"
 
     with AgentPool(FunctionDriver(answer), 1, memory=Late(), abort_timeout=BOUND) as pool:

@@ -24,7 +24,8 @@ from actors import (
     ToolRegistry,
 )
 
-from .doubles import BOUND, Probe, doing, eventually
+from ..waiting import BOUND, eventually
+from .doubles import Probe, doing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

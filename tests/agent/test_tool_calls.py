@@ -31,7 +31,8 @@ from actors import (
     tool,
 )
 
-from .doubles import BOUND, Gate, Probe, asks, eventually, results_of, run_llm
+from ..waiting import BOUND, Gate, eventually
+from .doubles import Probe, asks, results_of, run_llm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -323,7 +324,7 @@ def test_a_tool_past_its_time_does_not_hold_its_agent() -> None:
 
     def stuck(given: Mapping[str, Any], cancel: Any, agent: Any) -> str:
         cancel.on_cancel(told.set)
-        gate.arrive()
+        gate.hold()
         seen["own"], seen["cancelled"] = agent.cancel_token is cancel, cancel.cancelled
         ended.set()
         return "too late"
@@ -381,7 +382,7 @@ def test_a_cancel_reaches_the_tools_and_nothing_new_starts() -> None:
     reasons: list[str] = []
 
     def patient(given: Mapping[str, Any], cancel: Any, agent: Any) -> str:
-        gate.reached.set()
+        gate.note()
         cancel.wait(BOUND)
         reasons.append(cancel.reason)
         return "late"
@@ -390,7 +391,7 @@ def test_a_cancel_reaches_the_tools_and_nothing_new_starts() -> None:
     driver = ScriptedDriver([asks(("note", {}))], default=asks(("note", {"again": True})))
     with AgentPool(driver, 1, tools=ToolRegistry([probe]), abort_timeout=BOUND) as pool:
         handle = pool.spawn(SpawnConfig(AgentManifest(name="bot"), "q"))
-        gate.await_arrival()
+        gate.await_reached()
         handle.cancel("enough")
         outcome = handle.outcome(BOUND)
         eventually(lambda: reasons)  # the agent does not wait for its tool
@@ -405,12 +406,12 @@ def test_after_a_cancel_no_tool_of_the_answer_starts() -> None:
     gate, probe = Gate(), Probe()
 
     def answer(request: Any) -> CompletionResponse:
-        gate.arrive()
+        gate.hold()
         return asks(("note", {}))
 
     with AgentPool(FunctionDriver(answer), 1, tools=ToolRegistry([probe]), abort_timeout=BOUND) as pool:
         handle = pool.spawn(SpawnConfig(AgentManifest(name="bot"), "q"))
-        gate.await_arrival()
+        gate.await_reached()
         handle.cancel("enough")
         gate.open()
         assert handle.outcome(BOUND).status is AgentStatus.CANCELLED

@@ -8,16 +8,17 @@ import re
 import signal
 import sys
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pykka
 import pytest
 
-from .doubles import Gate
+from ..waiting import comes_true
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from ..waiting import Gate
 
 HARD_BOUND = 25.0
 GRACE = 5.0
@@ -56,28 +57,15 @@ def no_leaks(hard_bound: None) -> Iterator[None]:
     before = set(threading.enumerate())
     actors_before = set(pykka.ActorRegistry.get_all())
     yield
-    deadline = time.monotonic() + GRACE
-    pause = threading.Event()
     # No join: one may just be starting, and a dummy, which stands for a raw thread, cannot be joined.
-    while (left := strangers(before)) and time.monotonic() < deadline:
-        pause.wait(0.002)
-    assert not left, f"threads left behind: {[thread.name for thread in left]}"
+    ended = comes_true(lambda: not strangers(before), GRACE)
+    assert ended, f"threads left behind: {[thread.name for thread in strangers(before)]}"
     gc.collect()
     ghosts = set(pykka.ActorRegistry.get_all()) - actors_before
     assert not ghosts, f"Pykka registry entries left behind: {ghosts}"
 
 
 @pytest.fixture
-def gate(no_leaks: None) -> Iterator[Gate]:
-    """One gate; opened at the end, whatever the test did."""
-    made = Gate()
-    yield made
-    made.open()
-
-
-@pytest.fixture
-def second_gate(no_leaks: None) -> Iterator[Gate]:
-    """Another gate."""
-    made = Gate()
-    yield made
-    made.open()
+def second_gate(gates: Callable[[], Gate]) -> Gate:
+    """Another gate, opened at the end of the test."""
+    return gates()

@@ -1,9 +1,8 @@
-"""Agents, drivers and gates that a test controls."""
+"""Agents and drivers that a test controls."""
 
 from __future__ import annotations
 
 import contextlib
-import queue
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -13,28 +12,9 @@ from actors import Agent, AgentManifest, SpawnConfig
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from ..waiting import Gate
+
 WAIT = 10.0
-
-
-class Gate:
-    """Where something waits until the test lets it through; arrivals are counted."""
-
-    def __init__(self) -> None:
-        self.arrivals: queue.Queue[Any] = queue.Queue()
-        self._open = threading.Event()
-
-    def arrive(self, label: Any = None) -> None:
-        """Say that *label* is here, and wait to be let through (blind to cancels)."""
-        self.arrivals.put(label)
-        assert self._open.wait(WAIT), f"the gate stayed shut for {label!r}"
-
-    def next(self) -> Any:
-        """Wait for the next arrival."""
-        return self.arrivals.get(timeout=WAIT)
-
-    def open(self) -> None:
-        """Let everybody through, now and later."""
-        self._open.set()
 
 
 class Gauge:
@@ -154,20 +134,11 @@ def sleeper(arrived: Gate, query: str = "sleeper", **fields: Any) -> SpawnConfig
     """An agent that sleeps and wakes on a cancel; it says when it is about to."""
 
     def run(agent: Any, query: str) -> str:
-        arrived.arrivals.put(query)
+        arrived.note(query)
         agent.sleep(WAIT)
         return "slept well"
 
     return doing(run, query, **fields)
-
-
-def until(what: Callable[[], Any], timeout: float = WAIT) -> None:
-    """Watch *what* until it is true, for states that nobody announces (a thread that is blocked)."""
-    deadline = time.monotonic() + timeout
-    pause = threading.Event()
-    while not what():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        pause.wait(0.002)
 
 
 class Background:

@@ -11,7 +11,8 @@ import pytest
 import actors
 from actors.errors import ActorDead, ActorsError, AskTimeout, DeadlockError, InboxFull, SendError
 
-from .doubles import WAIT, Background, Gate, doing, echo, until
+from ..waiting import Gate, eventually
+from .doubles import WAIT, Background, doing, echo
 
 
 class Recorder(actors.Actor):
@@ -61,7 +62,7 @@ def start(no_leaks):
     for ref in refs:
         ref.abort()
     for ref in refs:
-        until(lambda ref=ref: not ref.is_alive())
+        eventually(lambda ref=ref: not ref.is_alive())
 
 
 def test_it_is_a_pykka_actor(start) -> None:
@@ -120,7 +121,7 @@ def test_stop_handles_what_was_accepted_before(start) -> None:
         ref.tell(number)
     gate.next()
     stopping = Background(ref.stop)
-    until(stopping.blocked)
+    eventually(stopping.blocked)
     gate.open()
     stopping.result()
     assert not ref.is_alive()
@@ -138,7 +139,7 @@ def test_stop_never_waits_for_room(start) -> None:
     ref.stop(block=False)
     assert time.monotonic() - begin < 2
     gate.open()
-    until(lambda: not ref.is_alive())
+    eventually(lambda: not ref.is_alive())
 
 
 def test_stop_twice_and_stop_of_a_dead_one(start) -> None:
@@ -155,8 +156,8 @@ def test_an_actor_may_stop_itself(start) -> None:
     log = []
     ref = start(Recorder, log)
     ref.tell(lambda actor: actor.stop())
-    until(lambda: not ref.is_alive())
-    until(lambda: "on_stop" in log)
+    eventually(lambda: not ref.is_alive())
+    eventually(lambda: "on_stop" in log)
 
 
 def test_abort_drops_what_waits(start) -> None:
@@ -172,7 +173,7 @@ def test_abort_drops_what_waits(start) -> None:
     gate.open()
     with pytest.raises(ActorDead):
         future.result(timeout=WAIT)
-    until(lambda: not ref.is_alive())
+    eventually(lambda: not ref.is_alive())
     assert "never" not in log
 
 
@@ -208,8 +209,8 @@ def test_failing_tell_ends_the_actor(start) -> None:
     gate.open()
     with pytest.raises(ActorDead):
         future.result(timeout=WAIT)
-    until(lambda: not ref.is_alive())
-    until(lambda: ("on_failure", "ZeroDivisionError") in log)
+    eventually(lambda: not ref.is_alive())
+    eventually(lambda: ("on_failure", "ZeroDivisionError") in log)
 
 
 def test_ask_of_a_dead_actor_settles_with_actor_dead(start) -> None:
@@ -289,7 +290,7 @@ def test_full_mailbox(start, gate) -> None:
         assert timeout * 0.9 <= time.monotonic() - begin < timeout + 2
         assert caught.value.message == "one too many"
     waiting = Background(lambda: ref.tell("in time", timeout=WAIT))
-    until(waiting.blocked)
+    eventually(waiting.blocked)
     gate.open()
     waiting.result()
     assert ref.ask("end", timeout=WAIT) == ("got", "end")
@@ -302,7 +303,7 @@ def test_blocked_teller_is_woken_by_the_end(start, gate) -> None:
     gate.next()
     ref.tell(1), ref.tell(2)
     waiting = Background(lambda: ref.tell(3, timeout=WAIT))
-    until(waiting.blocked)
+    eventually(waiting.blocked)
     ref.abort()
     gate.open()
     with pytest.raises(SendError):
@@ -378,7 +379,7 @@ def test_nobody_else_is_harmed(start, error, how) -> None:
         else:
             bad.stop()
         if how != "ask":
-            until(lambda: not bad.is_alive())
+            eventually(lambda: not bad.is_alive())
         assert foreign.ask("x", timeout=WAIT) == "foreign"
         assert ours.ask("x", timeout=WAIT) == ("got", "x")
     finally:
@@ -430,7 +431,7 @@ def test_agent_may_ask_an_actor_without_its_slot(start, gate) -> None:
     with AgentPool(max_concurrent=1) as pool:
         handle = pool.spawn(doing(lambda agent, _: ref.ask(lambda actor: gate.arrive() or "reply", timeout=WAIT)))
         gate.next()
-        until(lambda: handle.status == "parked")
+        eventually(lambda: handle.status == "parked")
         assert pool.spawn(echo(), timeout=WAIT).result(timeout=WAIT) == "q"
         gate.open()
         assert handle.result(timeout=WAIT) == "reply"

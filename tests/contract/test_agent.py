@@ -14,7 +14,8 @@ import pytest
 from actors import Agent, AgentMessage, AgentPool, InMemorySubstrate, SpawnConfig
 from actors.errors import AgentError, Cancelled, CapacityError, DeadlockError, NotRegistered
 
-from .doubles import WAIT, Background, Doing, doing, echo, held, manifest, sleeper, until
+from ..waiting import eventually
+from .doubles import WAIT, Background, Doing, doing, echo, held, manifest, sleeper
 
 
 class WordCount(Agent[int]):
@@ -206,7 +207,7 @@ def test_cancel_token_tells_the_reason(gate) -> None:
         forget()
         token.check()
         assert token.wait(0) is False
-        gate.arrivals.put("ready")
+        gate.note("ready")
         assert token.wait(WAIT) is True
         return token.cancelled, token.reason
 
@@ -288,7 +289,7 @@ def test_waiting_for_others_needs_no_slot(gate, wait) -> None:
     other_done = threading.Event()
 
     def run(agent, query):
-        gate.arrivals.put("in")
+        gate.note("in")
         if wait == "receive":
             return agent.receive(timeout=WAIT).content
         if wait == "parked":
@@ -300,7 +301,7 @@ def test_waiting_for_others_needs_no_slot(gate, wait) -> None:
     with AgentPool(max_concurrent=1) as pool:
         handle = pool.spawn(doing(run))
         gate.next()
-        until(lambda: handle.status == "parked")
+        eventually(lambda: handle.status == "parked")
         assert pool.spawn(echo("other"), timeout=WAIT).result(timeout=WAIT) == "other"
         other_done.set()
         if wait != "parked":
@@ -326,7 +327,7 @@ def test_a_cancel_wakes_every_wait(gate, wait) -> None:
 
     def run(agent, query):
         child = agent.spawn(doing(lambda child, _: child.sleep(60))) if wait == "join" else None
-        gate.arrivals.put("in")
+        gate.note("in")
         if wait == "sleep":
             agent.sleep(60)
         elif wait == "receive":
@@ -352,14 +353,14 @@ def test_woken_agents_come_before_queued_ones(gate) -> None:
     order = []
 
     def waiter(agent, query):
-        gate.arrivals.put("waiter")
+        gate.note("waiter")
         agent.receive(timeout=WAIT)
         order.append("woken")
 
     with AgentPool(max_concurrent=1, max_queued=None) as pool:
         parked = pool.spawn(doing(waiter))
         gate.next()
-        until(lambda: parked.status == "parked")
+        eventually(lambda: parked.status == "parked")
         pool.spawn(held(gate, "busy"))
         assert gate.next() == "busy"
         for _ in range(20):
@@ -555,7 +556,7 @@ def test_blocked_sender_is_woken_when_its_target_ends(gate) -> None:
         pool.router.send(AgentMessage(sender=0, to=handle.id, content="fills it"))
         late = AgentMessage(sender=0, to=handle.id, content="waits")
         call = Background(lambda: pool.router.send(late, timeout=WAIT))
-        until(call.blocked)
+        eventually(call.blocked)
         gate.open()
         with pytest.raises(InboxClosed) as caught:
             call.result()
@@ -575,7 +576,7 @@ def test_reading_makes_room_for_a_blocked_sender(gate) -> None:
         gate.next()
         pool.router.send(AgentMessage(sender=0, to=handle.id, content=1))
         call = Background(lambda: pool.router.send(AgentMessage(sender=0, to=handle.id, content=2), timeout=WAIT))
-        until(call.blocked)
+        eventually(call.blocked)
         gate.open()
         call.result()
         assert handle.result(timeout=WAIT) == [1, 2]

@@ -9,7 +9,8 @@ import pytest
 from actors import AgentPool, FileRead, PrivacyTier, Rag, Shell, Spawn
 from actors.errors import AgentCrashed, Cancelled, CapabilityDenied
 
-from .doubles import WAIT, doing, echo, manifest, sleeper, until
+from ..waiting import eventually
+from .doubles import WAIT, doing, echo, manifest, sleeper
 
 DEEP = {"capabilities": (Spawn(max_depth=10), Rag())}
 
@@ -51,7 +52,7 @@ def test_children_end_before_the_parents_outcome_is_visible(gate, how) -> None:
             )
         for _ in range(3):
             gate.next()
-        gate.arrivals.put("ready")
+        gate.note("ready")
         if how == "crashes":
             raise ValueError("parent")
         if how in ("is cancelled", "runs out of time"):
@@ -67,7 +68,7 @@ def test_children_end_before_the_parents_outcome_is_visible(gate, how) -> None:
     with AgentPool(max_concurrent=8) as pool:
         handle = pool.spawn(family(parent, timeout=0.5 if how == "runs out of time" else None))
         if how == "is cancelled":
-            until(lambda: len(handles) == 3)
+            eventually(lambda: len(handles) == 3)
             handle.cancel("parent")
         outcome = handle.outcome(timeout=WAIT)
         if how != "is cancelled":
@@ -220,7 +221,7 @@ def test_a_child_of_a_cancelled_parent_does_not_outlive_it(gate) -> None:
     born = []
 
     def parent(agent, query):
-        gate.arrivals.put("in")
+        gate.note("in")
         try:
             agent.sleep(WAIT)
         except Cancelled:
@@ -260,7 +261,7 @@ def test_abort_all_reaches_grandchildren(gate) -> None:
 
     def level(agent, query):
         if query == "3":
-            gate.arrivals.put("deep")
+            gate.note("deep")
             agent.sleep(WAIT)
         return agent.spawn(family(level, str(int(query) + 1))).result(timeout=WAIT)
 

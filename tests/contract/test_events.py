@@ -20,7 +20,8 @@ from actors import (
     tool,
 )
 
-from .doubles import WAIT, doing, echo, held, manifest, until
+from ..waiting import eventually
+from .doubles import WAIT, doing, echo, held, manifest
 
 
 def kinds(events, agent_id=None):
@@ -154,7 +155,7 @@ def test_parked_and_resumed(gate) -> None:
 
     with AgentPool(on_event=events.append) as pool:
         handle = pool.spawn(doing(lambda agent, _: agent.receive(timeout=WAIT).content))
-        until(lambda: handle.status == "parked")
+        eventually(lambda: handle.status == "parked")
         pool.router.send(AgentMessage(sender=0, to=handle.id, content="go"))
         handle.result(timeout=WAIT)
     words = kinds(events, 1)

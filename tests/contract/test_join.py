@@ -10,7 +10,8 @@ import pytest
 
 from actors import AgentPool
 
-from .doubles import WAIT, Background, doing, echo, held, sleeper, until
+from ..waiting import eventually
+from .doubles import WAIT, Background, doing, echo, held, sleeper
 
 
 def finished(handles) -> None:
@@ -137,9 +138,9 @@ def test_two_threads_in_join_next_with_one_agent_left(gate) -> None:
         for _ in range(20):
             handle = pool.spawn(held(gate))
             joiners = [Background(lambda: pool.join_next(timeout=WAIT)) for _ in range(2)]
-            if not gate._open.is_set():
+            if not gate.is_open:
                 for joiner in joiners:
-                    until(joiner.blocked)
+                    eventually(joiner.blocked)
                 gate.open()
             got = [joiner.result() for joiner in joiners]
             assert sorted(outcome is not None for outcome in got) == [False, True]
@@ -167,8 +168,8 @@ def test_handle_and_join_next_race_for_one_outcome(gate) -> None:
         handle = pool.spawn(held(gate))
         by_handle = Background(lambda: handle.result(timeout=WAIT))
         by_join = Background(lambda: pool.join_next(timeout=WAIT))
-        until(by_handle.blocked)
-        until(by_join.blocked)
+        eventually(by_handle.blocked)
+        eventually(by_join.blocked)
         gate.open()
         assert by_handle.result() == "held"
         outcome = by_join.result()
@@ -181,7 +182,7 @@ def test_join_all_counts_later_spawns(gate, second_gate) -> None:
     with AgentPool() as pool:
         pool.spawn(held(gate, "first"))
         joining = Background(lambda: pool.join_all(timeout=WAIT))
-        until(joining.blocked)
+        eventually(joining.blocked)
         pool.spawn(held(second_gate, "later"))
         gate.open()
         assert second_gate.next() == "later"
@@ -281,7 +282,7 @@ def test_detach_wakes_a_joiner(gate) -> None:
     with AgentPool() as pool:
         handle = pool.spawn(held(gate))
         joining = Background(lambda: pool.join_next(timeout=WAIT))
-        until(joining.blocked)
+        eventually(joining.blocked)
         handle.detach()
         assert joining.result() is None
         assert joining.seconds < 5
@@ -340,7 +341,7 @@ def test_joiner_that_waits_during_close_is_woken(gate) -> None:
         Background(lambda: handle.outcome(timeout=WAIT)),
     ]
     for call in calls:
-        until(call.blocked)
+        eventually(call.blocked)
     pool.close()
     joined, outcome = calls[0].result(), calls[1].result()
     assert outcome.status == "cancelled"
@@ -359,7 +360,7 @@ def test_children_may_be_spawned_while_draining(gate) -> None:
         handle = pool.spawn(doing(parent))
         gate.next()
         draining = Background(lambda: pool.drain(timeout=WAIT))
-        until(draining.blocked)
+        eventually(draining.blocked)
         gate.open()
         draining.result()
         assert handle.result(timeout=WAIT) == "child"

@@ -38,7 +38,8 @@ from actors import (
     tool,
 )
 
-from .doubles import WAIT, Gate, manifest, until
+from ..waiting import Gate, eventually
+from .doubles import WAIT, manifest
 
 
 def config(query="the question", *, fields: dict[str, Any] | None = None, name="ann", **rest):
@@ -196,7 +197,7 @@ def test_the_wait_for_a_retry_ends_at_a_cancel() -> None:
     driver = ScriptedDriver([errors.RateLimited("later", retry_after=60.0), "never"])
     with AgentPool(driver) as pool:
         handle = pool.spawn(config())
-        until(lambda: len(driver.requests) == 1)
+        eventually(lambda: len(driver.requests) == 1)
         begin = time.monotonic()
         handle.cancel("enough")
         assert handle.outcome(timeout=WAIT).status == "cancelled"
@@ -208,7 +209,7 @@ def test_a_cancel_interrupts_a_completion_in_flight() -> None:
     driver = ScriptedDriver(["late"], latency=60.0)
     with AgentPool(driver) as pool:
         handle = pool.spawn(config())
-        until(lambda: len(driver.requests) == 1)
+        eventually(lambda: len(driver.requests) == 1)
         begin = time.monotonic()
         pool.abort_all("enough")
         assert handle.outcome(timeout=WAIT).status == "cancelled"
@@ -396,7 +397,7 @@ def test_a_tool_past_its_timeout_does_not_hold_its_agent() -> None:
             assert "late" not in result.content
             assert pool.stats().abandoned_threads == 1
             gate.open()
-            until(lambda: pool.stats().abandoned_threads == 0)
+            eventually(lambda: pool.stats().abandoned_threads == 0)
     finally:
         gate.open()
 
@@ -521,7 +522,7 @@ def test_a_cancel_reaches_a_running_tool_and_no_new_one_starts() -> None:
     @tool
     def wait(n: int, cancel: object) -> str:
         """Wait."""
-        started.arrivals.put(n)
+        started.note(n)
         cancel.wait(WAIT)
         return "woken"
 

@@ -20,7 +20,8 @@ from actors.errors import (
     InferenceFailed,
 )
 
-from .doubles import WAIT, Background, doing, echo, held, manifest, picky, sleeper, until
+from ..waiting import eventually
+from .doubles import WAIT, Background, doing, echo, held, manifest, picky, sleeper
 
 
 def one_of_each(gate):
@@ -39,7 +40,7 @@ def one_of_each(gate):
         stuck.cancel("stuck")
         outcomes["abandoned"] = stuck.outcome(timeout=WAIT)
         gate.open()
-        until(lambda: pool.stats().abandoned_threads == 0)
+        eventually(lambda: pool.stats().abandoned_threads == 0)
     return outcomes
 
 
@@ -221,7 +222,7 @@ def test_value_returned_after_catching_the_cancel_is_completed(gate) -> None:
     from actors.errors import Cancelled
 
     def run(agent, query):
-        gate.arrivals.put(query)
+        gate.note(query)
         try:
             agent.sleep(WAIT)
         except Cancelled:
@@ -304,7 +305,7 @@ def test_abandoned_by_a_deadline_says_so(gate) -> None:
         assert pool.stats().abandoned_threads == 1
         assert pool.active_count == 0
         gate.open()
-        until(lambda: pool.stats().abandoned_threads == 0)
+        eventually(lambda: pool.stats().abandoned_threads == 0)
         assert handle.outcome(timeout=0) is outcome or handle.outcome(timeout=0) == outcome
 
 
@@ -322,7 +323,7 @@ def test_handle_status_follows_the_life(gate) -> None:
     """queued, running, parked, running, completed."""
 
     def run(agent, query):
-        gate.arrivals.put("running")
+        gate.note("running")
         word = agent.receive(timeout=WAIT).content
         second.wait(WAIT)
         return word
@@ -339,9 +340,9 @@ def test_handle_status_follows_the_life(gate) -> None:
         assert not handle.done()
         gate.open()
         assert gate.next() == "running"
-        until(lambda: handle.status == "parked")
+        eventually(lambda: handle.status == "parked")
         pool.router.send(AgentMessage(sender=0, to=handle.id, content="word"))
-        until(lambda: handle.status == "running")
+        eventually(lambda: handle.status == "running")
         second.set()
         assert handle.result(timeout=WAIT) == "word"
         assert handle.status == "completed"

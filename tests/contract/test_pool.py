@@ -34,7 +34,8 @@ from actors.errors import (
     PoolClosed,
 )
 
-from .doubles import WAIT, Background, Doing, Echo, Gauge, doing, echo, held, manifest, sleeper, until
+from ..waiting import eventually
+from .doubles import WAIT, Background, Doing, Echo, Gauge, doing, echo, held, manifest, sleeper
 
 # spawn -----------------------------------------------------------------------------------------------------------
 
@@ -123,7 +124,7 @@ def test_spawn_waits_for_a_slot_up_to_its_timeout(gate) -> None:
         pool.spawn(held(gate))
         gate.next()
         waiting = Background(lambda: pool.spawn(echo("late"), timeout=WAIT))
-        until(waiting.blocked)
+        eventually(waiting.blocked)
         gate.open()
         assert waiting.result().id == 2
         outcomes = pool.join_all(timeout=WAIT)
@@ -151,7 +152,7 @@ def test_waiting_spawns_are_served_in_order(gate) -> None:
         waiting = []
         for name in ("first", "second", "third"):
             call = Background(lambda name=name: pool.spawn(echo(name), timeout=WAIT))
-            until(call.blocked)
+            eventually(call.blocked)
             waiting.append(call)
         gate.open()
         assert [call.result().id for call in waiting] == [2, 3, 4]
@@ -163,7 +164,7 @@ def test_waiting_spawn_gets_pool_closed(gate) -> None:
     pool.spawn(sleeper(gate))
     gate.next()
     waiting = Background(lambda: pool.spawn(echo(), timeout=WAIT))
-    until(waiting.blocked)
+    eventually(waiting.blocked)
     pool.close()
     with pytest.raises(PoolClosed):
         waiting.result()
@@ -511,7 +512,7 @@ def test_fan_out_waits_until_all_fit(gate) -> None:
         pool.spawn(held(gate))
         gate.next()
         waiting = Background(lambda: pool.fan_out([echo(), echo()], timeout=WAIT))
-        until(waiting.blocked)
+        eventually(waiting.blocked)
         gate.open()
         assert [handle.id for handle in waiting.result()] == [2, 3]
 
@@ -600,7 +601,7 @@ def test_map_reads_nothing_before_it_is_asked_much(gate) -> None:
         call = Background(lambda: next(stream))
         for _ in range(3):
             gate.next()
-        until(call.blocked)
+        eventually(call.blocked)
         assert pulled <= 2 * 3 + 16
         gate.open()
         call.result()
@@ -734,7 +735,7 @@ def test_abort_all_cancels_running_queued_and_parked(gate) -> None:
         pool.spawn(sleeper(gate))
         parked = pool.spawn(doing(lambda agent, _: agent.receive()))
         gate.next()
-        until(lambda: parked.status == "parked")
+        eventually(lambda: parked.status == "parked")
         for _ in range(5):
             pool.spawn(sleeper(gate))
         pool.abort_all("evening")
@@ -752,7 +753,7 @@ def test_drain_refuses_new_agents_and_waits_for_all(gate) -> None:
         pool.spawn(echo())
         gate.next()
         draining = Background(lambda: pool.drain(timeout=WAIT))
-        until(draining.blocked)
+        eventually(draining.blocked)
         with pytest.raises(PoolClosed):
             pool.spawn(echo())
         assert draining.thread.is_alive()
@@ -902,7 +903,7 @@ def test_stats_are_a_frozen_record(gate) -> None:
         pool.spawn(held(gate))
         parked = pool.spawn(doing(lambda agent, _: agent.receive().content))
         gate.next()
-        until(lambda: parked.status == "parked")
+        eventually(lambda: parked.status == "parked")
         busy = pool.spawn(held(gate))
         gate.next()
         pool.spawn(echo())
@@ -998,7 +999,7 @@ def test_max_live_holds_queued_agents_back(gate) -> None:
     started = threading.Event()
     with AgentPool(max_concurrent=2, max_queued=None, max_live=1) as pool:
         parked = pool.spawn(doing(lambda agent, _: agent.receive().content))
-        until(lambda: parked.status == "parked")
+        eventually(lambda: parked.status == "parked")
         queued = pool.spawn(doing(lambda agent, _: started.set()))
         assert not started.wait(0.2)
         assert queued.status == "queued"

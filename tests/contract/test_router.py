@@ -12,7 +12,8 @@ import pytest
 from actors import AgentMessage, AgentPool, MessageRouter
 from actors.errors import InboxClosed, InboxFull, NotRegistered, SendError
 
-from .doubles import WAIT, Background, doing, held, until
+from ..waiting import eventually
+from .doubles import WAIT, Background, doing, held
 
 
 def message(to, content="x", sender=0):
@@ -128,7 +129,7 @@ def test_blocked_sender_goes_on_when_there_is_room() -> None:
     inbox = router.register(1)
     router.send(message(1, "a"))
     call = Background(lambda: router.send(message(1, "b"), timeout=WAIT))
-    until(call.blocked)
+    eventually(call.blocked)
     assert inbox.receive(timeout=WAIT).content == "a"
     call.result()
     assert inbox.receive(timeout=WAIT).content == "b"
@@ -141,7 +142,7 @@ def test_blocked_sender_is_woken_by_the_close() -> None:
     router.send(message(1, "a"))
     calls = [Background(lambda n=n: router.send(message(1, n), timeout=WAIT)) for n in range(3)]
     for call in calls:
-        until(call.blocked)
+        eventually(call.blocked)
     router.unregister(1)
     for number, call in enumerate(calls):
         with pytest.raises(InboxClosed) as caught:
@@ -155,7 +156,7 @@ def test_blocked_receiver_is_woken_by_the_close() -> None:
     router = MessageRouter(1)
     inbox = router.register(1)
     call = Background(lambda: inbox.receive(timeout=WAIT))
-    until(call.blocked)
+    eventually(call.blocked)
     router.unregister(1)
     with pytest.raises((InboxClosed, TimeoutError)):
         call.result()
@@ -310,6 +311,6 @@ def test_abandoned_agent_is_forgotten_and_its_late_sends_dropped(gate) -> None:
         assert pool.router.agent_count == 0
         gate.open()
         assert sent.wait(WAIT)
-        until(lambda: pool.stats().abandoned_threads == 0)
+        eventually(lambda: pool.stats().abandoned_threads == 0)
         assert pool.inbox.receive_nowait() is None
         assert pool.spawn(held(gate)).result(timeout=WAIT) == "held"

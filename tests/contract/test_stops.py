@@ -15,7 +15,8 @@ import pytest
 from actors import AgentPool, FunctionDriver, SpawnConfig
 from actors.errors import AgentAbandoned
 
-from .doubles import WAIT, Background, Gate, doing, echo, held, manifest, sleeper, until
+from ..waiting import Gate, eventually
+from .doubles import WAIT, Background, doing, echo, held, manifest, sleeper
 
 PRELUDE = """
 import os, signal, sys, threading, time
@@ -323,7 +324,7 @@ def test_abandoned_within_abort_timeout(gate) -> None:
         assert (stats.abandoned_threads, stats.active, stats.ended["abandoned"]) == (1, 0, 1)
         assert pool.spawn(echo()).result(timeout=WAIT) == "q"
         gate.open()
-        until(lambda: pool.stats().abandoned_threads == 0)
+        eventually(lambda: pool.stats().abandoned_threads == 0)
         assert handle.status == "abandoned"
         assert handle.outcome(timeout=0).result is None
         assert pool.join_next(timeout=0) is None
@@ -368,7 +369,7 @@ def test_a_cancelled_agent_unwinds_without_a_slot(gate) -> None:
     """Parked agents end although all slots are taken by one that is stuck."""
     with AgentPool(max_concurrent=1, max_queued=None) as pool:
         parked = [pool.spawn(doing(lambda agent, _: agent.receive())) for _ in range(20)]
-        until(lambda: all(handle.status == "parked" for handle in parked))
+        eventually(lambda: all(handle.status == "parked" for handle in parked))
         stuck = pool.spawn(held(gate))
         gate.next()
         begin = time.monotonic()
@@ -410,7 +411,7 @@ def test_bare_except_cannot_keep_an_agent_alive_for_ever(gate) -> None:
     stop = threading.Event()
 
     def run(agent, query):
-        gate.arrivals.put("in")
+        gate.note("in")
         while not stop.is_set():
             try:
                 agent.sleep(0.01)
@@ -423,7 +424,7 @@ def test_bare_except_cannot_keep_an_agent_alive_for_ever(gate) -> None:
         handle.cancel("stop")
         assert handle.outcome(timeout=WAIT).status == "abandoned"
         stop.set()
-        until(lambda: pool.stats().abandoned_threads == 0)
+        eventually(lambda: pool.stats().abandoned_threads == 0)
 
 
 def test_cancel_wins_or_the_value_wins() -> None:
@@ -460,7 +461,7 @@ def test_mass_abort_of_parked_agents_is_quick() -> None:
     """Hundreds of parked agents end in seconds."""
     with AgentPool(max_concurrent=300, max_live=400) as pool:
         handles = pool.fan_out([doing(lambda agent, _: agent.receive()) for _ in range(300)])
-        until(lambda: pool.stats().parked == 300)
+        eventually(lambda: pool.stats().parked == 300)
         begin = time.monotonic()
         pool.abort_all("evening")
         outcomes = pool.join_all(timeout=WAIT)
@@ -533,7 +534,7 @@ def test_a_driver_that_ignores_the_cancel_is_abandoned() -> None:
             assert handle.outcome(timeout=WAIT).status in ("abandoned", "cancelled")
             assert time.monotonic() - begin < 4
             gate.open()
-            until(lambda: pool.stats().abandoned_threads == 0)
+            eventually(lambda: pool.stats().abandoned_threads == 0)
     finally:
         gate.open()
 

@@ -294,7 +294,7 @@ def test_a_listener_that_writes_to_the_full_program_does_not_answer_itself_for_e
     assert router.dead_letters.total <= 5
 
 
-def test_a_listener_may_use_the_pool(make_pool: Any) -> None:
+def test_a_listener_may_use_the_pool(make_pool: Any, gate: Any) -> None:
     """Spawn, send, look, abort: no lock is held."""
     seen: list[Any] = []
     told = threading.Event()
@@ -309,17 +309,15 @@ def test_a_listener_may_use_the_pool(make_pool: Any) -> None:
         told.set()
 
     pool: AgentPool = make_pool(max_concurrent=2, on_undelivered=listen)
-    gate, reached = threading.Event(), threading.Event()
 
     class Deaf(Agent[None]):
         def run(self, query: Any) -> None:
-            reached.set()
-            gate.wait(10)
+            gate.hold()
 
     handle = pool.spawn(SpawnConfig(AgentManifest(name="deaf"), "", agent=Deaf))
-    assert reached.wait(10)
+    gate.await_reached()
     pool.router.send(message("unread", handle.id))
-    gate.set()
+    gate.open()
     assert told.wait(10)
     assert handle.outcome(10).ok
     assert seen == ["spawned by the listener", 1, True, "receiver_ended"]

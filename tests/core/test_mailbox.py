@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class GatedLock:
+class HookedLock:
     """Stands in for a mailbox's lock: calls a hook before the n-th time it is taken."""
 
     def __init__(self, lock: threading.Lock, hooks: dict[int, Callable[[], object]]) -> None:
@@ -46,10 +46,10 @@ def before_lock(box: Mailbox, nth: int, hook: Callable[[], object]) -> None:
         try:
             hook()
         finally:
-            box._lock = gated  # type: ignore[assignment]
+            box._lock = hooked  # type: ignore[assignment]
 
-    gated = GatedLock(real, {nth: run})
-    box._lock = gated  # type: ignore[assignment]
+    hooked = HookedLock(real, {nth: run})
+    box._lock = hooked  # type: ignore[assignment]
 
 
 def waiting_putters(box: Mailbox) -> int:

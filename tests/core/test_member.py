@@ -296,7 +296,7 @@ def test_a_child_that_waits_for_its_parent_is_refused(supervise: Any, start: Any
     assert outcome.error.type_name == "actors.errors.DeadlockError"
 
 
-def test_agents_that_wait_for_each_other_are_refused(supervise: Any, start: Any) -> None:
+def test_agents_that_wait_for_each_other_are_refused(supervise: Any, start: Any, eventually: Any) -> None:
     """1 waits for 2; 2 asks for 1's outcome: 2 is refused, so 1 gets its outcome."""
     supervisor = supervise()
     handles: list[Any] = []
@@ -310,8 +310,7 @@ def test_agents_that_wait_for_each_other_are_refused(supervise: Any, start: Any)
 
     def second(cell: Any) -> None:
         assert waits.wait(10)
-        while not handles[0]._cell.waits:
-            threading.Event().wait(0.001)
+        eventually(lambda: handles[0]._cell.waits)
         handles[0].outcome()
 
     handles += [start(supervisor, first), start(supervisor, second)]

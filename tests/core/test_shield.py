@@ -186,23 +186,21 @@ def test_other_threads_touch_no_handler(install: Install, in_thread: Any) -> Non
     assert seen == [signal.SIGUSR1]
 
 
-def test_a_thread_in_the_turn_does_not_shield_the_main_thread(install: Install, in_thread: Any) -> None:
+def test_a_thread_in_the_turn_does_not_shield_the_main_thread(install: Install, in_thread: Any, gate: Any) -> None:
     """A step of another thread keeps no handler from running."""
     seen: list[int] = []
     install(signal.SIGUSR1, lambda number, _: seen.append(number))
     turn = Turn()
-    inside, leave = threading.Event(), threading.Event()
 
     def work() -> None:
         with turn:
-            inside.set()
-            assert leave.wait(10)
+            gate.hold()
 
     future = in_thread(work)
-    assert inside.wait(10)
+    gate.await_reached()
     signal.raise_signal(signal.SIGUSR1)
     assert seen == [signal.SIGUSR1]
-    leave.set()
+    gate.open()
     future.result(10)
 
 

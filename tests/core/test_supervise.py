@@ -706,7 +706,7 @@ def test_a_start_that_asks_who_waits_for_it_is_refused(supervised: Any, gate: An
     assert right.how_ended == "crashed"
 
 
-def test_every_message_of_a_storm_is_handled_or_a_dead_letter_once(supervised: Any) -> None:
+def test_every_message_of_a_storm_is_handled_or_a_dead_letter_once(supervised: Any, eventually: Any) -> None:
     """Four senders, every seventh message crashes once or for ever, restarts may run out, an abort in the middle."""
     for ending in ("stop", "abort"):
         done: list[int] = []
@@ -746,8 +746,7 @@ def test_every_message_of_a_storm_is_handled_or_a_dead_letter_once(supervised: A
         for sender in senders:
             sender.start()
         if ending == "abort":
-            while len(done) < 200:
-                threading.Event().wait(0.001)
+            eventually(lambda done=done: len(done) >= 200)
             ref.abort()
         for sender in senders:
             sender.join(20)

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from actors import ActorDead, ActorRef, AskTimeout, DeadlockError, InboxFull
 
-from ..conftest import await_that
+from ..waiting import eventually
 from .actor_model import ActorModel, Letter
 from .aside import in_threads, threads
 from .pool_machine import FAULT_NAMES, HARMLESS_FAULT, MAYBE_FAULT
@@ -108,7 +108,7 @@ class ActorMachine(RuleBasedStateMachine):
         for ref, model in zip(self.refs, self.models, strict=True):
             assert model.capacity is None or len(ref.actor_inbox) <= model.capacity
         # Polled: no event announces that an ask whose asker has given up was passed over.
-        await_that(lambda: [len(ref.actor_inbox) for ref in self.refs] == [len(model.inbox) for model in self.models])
+        eventually(lambda: [len(ref.actor_inbox) for ref in self.refs] == [len(model.inbox) for model in self.models])
         self._compare_asks()
 
     def _compare_asks(self) -> None:

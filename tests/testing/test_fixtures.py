@@ -16,6 +16,7 @@ from actors.core.threads import Crew
 from actors.testing import no_thread_left
 from actors.testing.fixtures import agent_pool, make_agent_pool
 from tests.cli.conftest import environment
+from tests.waiting import eventually
 
 __all__ = ["agent_pool", "make_agent_pool"]  # fixtures, taken over as a user would
 
@@ -50,8 +51,7 @@ def test_an_actor_that_is_left_on_the_thread_of_another_is_seen(monkeypatch: pyt
     first = Quiet.start()
     thread = first.ask("where?", timeout=10)
     first.stop()
-    while thread.name != "actors-idle":
-        threading.Event().wait(0.001)
+    eventually(lambda: thread.name == "actors-idle")
     with pytest.raises(AssertionError, match="1 left behind:\nQuiet-"), no_thread_left(0.01):
         second = Quiet.start()
         assert second.ask("where?", timeout=10) is thread

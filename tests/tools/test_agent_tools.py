@@ -40,7 +40,7 @@ from actors.agent import driver_call
 from actors.core.spec import Backoff
 from actors.tools.agents import AGENT_TOOLS
 from actors.tools.inference import ask_model, inference_tool
-from tests.agent.doubles import BOUND, Gate
+from tests.waiting import BOUND, Gate
 
 SPAWN: tuple[Capability, ...] = (Spawn(max_depth=3),)
 TALK: tuple[Capability, ...] = (Spawn(max_depth=0),)
@@ -260,7 +260,7 @@ def test_the_list_is_bounded() -> None:
     class Waits(Agent[None]):
         def run(self, query: Any) -> None:
             with self.parked():
-                gate.arrive()
+                gate.hold()
 
     with AgentPool(
         by_query(lead=once(("list_agents", {}))),

@@ -34,8 +34,9 @@ from actors import (
 from actors.core.cancel import Deadline
 from actors.tools import mcp_server
 from actors.tools.mcp import McpServers
-from tests.agent.doubles import BOUND, asks, eventually, results_of
+from tests.agent.doubles import asks, results_of
 from tests.cli.conftest import environment
+from tests.waiting import BOUND, eventually
 
 from .test_shell import has_ended
 
