@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import gc
 import signal
 import threading
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 
     from actors.core.cell import AgentCell
     from actors.core.outcome import AgentOutcome
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector off what the collected tests are: else each full collection takes 0.2 s for it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", name="eventually")
