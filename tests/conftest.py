@@ -18,6 +18,7 @@ from actors.core.spec import AgentSpec
 from actors.core.supervisor import Supervisor
 from actors.testing.leaks import running
 
+from .processes import Processes
 from .waiting import BOUND, Gate, comes_true, eventually
 
 if TYPE_CHECKING:
@@ -61,6 +62,20 @@ def _nothing_left_behind() -> Iterator[None]:
     pykka.ActorRegistry.stop_all(block=False)  # the next test starts clean
     assert ended, f"threads left behind: {left}"
     assert not entries, f"registry entries left behind: {entries}"
+
+
+@pytest.fixture(scope="session")
+def _processes() -> Processes:
+    """What hears of each process that a test starts."""
+    return Processes()
+
+
+@pytest.fixture(autouse=True)
+def _processes_are_told_of(_processes: Processes, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that starts a process, itself or by a fixture, and is not marked so: a quick run would have it."""
+    yield
+    started, _processes.started = _processes.started, []
+    assert not started or request.node.get_closest_marker("process"), f"not marked `process`, but starts one: {started}"
 
 
 # Threads of the test's own --------------------------------------------------------------------------------------

@@ -216,6 +216,7 @@ sys.exit(bool(failed))
 """
 
 
+@pytest.mark.process
 def test_every_module_is_importable_alone() -> None:
     """Each module brings what it needs, whatever was imported before it."""
     names = [name for name in MODULES if name != FACADE and not name.endswith("__main__")]

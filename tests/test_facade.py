@@ -155,21 +155,25 @@ def imported() -> dict[str, str]:
     return dict(line.split(" ", 1) for line in run_python(WATCHED, *OPTIONAL).splitlines())
 
 
+@pytest.mark.process
 def test_import_starts_no_thread(imported: dict[str, str]) -> None:
     """Threads start with the first agent."""
     assert imported["threads"] == "[]"
 
 
+@pytest.mark.process
 def test_import_does_no_io(imported: dict[str, str]) -> None:
     """Nothing but the code itself is opened, connected to or started."""
     assert imported["io"] == "[]"
 
 
+@pytest.mark.process
 def test_import_loads_no_optional_package(imported: dict[str, str]) -> None:
     """Neither the command line's packages nor any provider's."""
     assert imported["heavy"] == "[]"
 
 
+@pytest.mark.process
 def test_import_registers_no_actor(imported: dict[str, str]) -> None:
     """Pykka's registry stays empty."""
     assert imported["actors"] == "0"
@@ -193,6 +197,7 @@ fail()
 """
 
 
+@pytest.mark.process
 def test_the_library_is_silent() -> None:
     """Until ``log()`` turns it on, and then each line is written once."""
     done = run_python(SILENT)

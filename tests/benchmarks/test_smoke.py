@@ -37,6 +37,7 @@ def run(*words: str) -> int:
     return int(end.value.code or 0)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", MEASURES)
 def test_runs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each answers its own question, with figures in every row and without problems."""

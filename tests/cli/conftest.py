@@ -16,6 +16,8 @@ from typer.testing import CliRunner
 import actors
 from actors.cli.main import app
 
+from ..processes import mark
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -89,6 +91,11 @@ START = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);from actors.cli.main import main; main()"
 )
 LIMIT = 30.0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts the command line as a process."""
+    mark(items, Path(__file__).parent, "start")
 
 
 @pytest.fixture

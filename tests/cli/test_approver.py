@@ -125,6 +125,7 @@ def test_a_chat_without_a_terminal_denies(careful: Any, cli: Any, folder: Path) 
     assert made(folder) == []
 
 
+@pytest.mark.process
 def test_a_run_asks_on_the_terminal(careful: Any, folder: Path) -> None:
     """One question at a time, whatever is drawn meanwhile; yes, no, why not, always."""
     (folder / "in.jsonl").write_text("".join(f'{{"query": "q{number}\\u001b[2J"}}\n' for number in range(6)))
@@ -144,6 +145,7 @@ def test_a_run_asks_on_the_terminal(careful: Any, folder: Path) -> None:
     assert sum(result.endswith("it was denied: not that one") for result in results) == 1
 
 
+@pytest.mark.process
 def test_what_was_typed_before_the_question_is_no_answer(careful: Any, folder: Path) -> None:
     """Somebody who leans on the keyboard approves nothing."""
     with terminal(folder, "run", "careful.toml", "--prompt", "hello") as (ours, process):
@@ -155,6 +157,7 @@ def test_what_was_typed_before_the_question_is_no_answer(careful: Any, folder: P
     assert made(folder) == []
 
 
+@pytest.mark.process
 def test_a_question_leaves_when_its_time_is_over(careful: Any, folder: Path) -> None:
     """And the run ends."""
     careful("timeout = 0.5")
@@ -165,6 +168,7 @@ def test_a_question_leaves_when_its_time_is_over(careful: Any, folder: Path) -> 
     assert made(folder) == []
 
 
+@pytest.mark.process
 def test_ctrl_c_ends_a_run_that_asks(careful: Any, folder: Path) -> None:
     """Nobody has to answer first."""
     with terminal(folder, "run", "careful.toml", "--prompt", "hello") as (ours, process):
@@ -174,6 +178,7 @@ def test_ctrl_c_ends_a_run_that_asks(careful: Any, folder: Path) -> None:
     assert made(folder) == []
 
 
+@pytest.mark.process
 def test_a_chat_asks_and_goes_on_to_the_prompt(careful: Any, folder: Path) -> None:
     """Ctrl-C at a question cancels the answer; the next line is a question to the agent again."""
     with terminal(folder, "chat", "careful.toml") as (ours, process):

@@ -103,6 +103,7 @@ def test_an_agent_of_ones_own_may_talk(cli: Any, folder: Path) -> None:
     assert (result.stdout, result.exit_code) == ("one\ntwo\n", 0)
 
 
+@pytest.mark.process
 def test_ctrl_c_cancels_the_answer_and_not_the_program(folder: Path) -> None:
     """On a terminal: in the middle of an answer, at the prompt; Ctrl-D ends."""
     (folder / "talk.toml").write_text(TALK)

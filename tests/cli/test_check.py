@@ -58,6 +58,7 @@ def test_status(cli: Callable[..., Any], folder: Path) -> None:
         assert text in result.stdout
 
 
+@pytest.mark.process
 def test_status_shows_every_tool_with_what_it_may_do(
     cli: Callable[..., Any], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,6 +58,7 @@ def stub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pass
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("driver", "path"), [("openai", "/v1"), ("anthropic", "")])
 def test_the_audit_runs_unchanged(stub: str, folder: Path, driver: str, path: str) -> None:
     """With a real model's server: tools are called, the answer and the tokens are written."""
@@ -78,6 +79,7 @@ def test_the_audit_runs_unchanged(stub: str, folder: Path, driver: str, path: st
     assert record["usage"]["output_tokens"] > 0
 
 
+@pytest.mark.process
 def test_model_and_url_win_over_the_manifest(cli: Any, folder: Path) -> None:
     """The key is the environment's."""
     (folder / "far.toml").write_text(

@@ -50,6 +50,7 @@ def on_terminal(folder: Path, *args: str, term: str = "xterm") -> tuple[str, int
         os.close(ours)
 
 
+@pytest.mark.process
 def test_live_display(folder: Path) -> None:
     """On a terminal: running, queued, done, failed, tokens, cost and rate are drawn, then taken away."""
     write_lines(folder / "jobs.jsonl", *({"query": f"q{n}"} for n in range(5)), {"query": "fail"})
@@ -63,6 +64,7 @@ def test_live_display(folder: Path) -> None:
     assert "6 agents: 5 completed, 1 failed" in seen
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("term", "option"), [("dumb", "-v"), ("xterm", "-q")])
 def test_no_live_display(folder: Path, term: str, option: str) -> None:
     """A terminal that cannot redraw gets plain lines, -q gets nothing."""
@@ -112,6 +114,7 @@ def test_full_standard_output(start: Start, args: tuple[str, ...]) -> None:
     assert "Traceback" not in err
 
 
+@pytest.mark.process
 def test_narrow_encoding(folder: Path) -> None:
     """A locale without the characters of a result does not end the command."""
     process = subprocess.run(
@@ -127,6 +130,7 @@ def test_narrow_encoding(folder: Path) -> None:
     assert "gr\\xfcn \\u2603" in process.stdout
 
 
+@pytest.mark.process
 def test_help_is_quick(folder: Path) -> None:
     """``actors --help`` does not wait for what it does not need: rich, and the rooms of the commands."""
     code = (

@@ -99,6 +99,7 @@ class TestEditFile(OfFiles):
         """Of the same edit one wins; that none is lost is tested with the tool."""
 
 
+@pytest.mark.process
 class TestRunCommand(OfFiles):
     granted = (Shell(allowed_commands=("true",)),)
 
@@ -218,6 +219,7 @@ class TestAskModel(ToolConformance):
         return {"prompt": "Why?"}
 
 
+@pytest.mark.process
 class TestIsolated(ToolConformance):
     def tool(self) -> Tool:
         return double
@@ -234,6 +236,7 @@ class TestApproved(TestListFiles):
         return needs_approval(files.list_files, timeout=0, default="approve")
 
 
+@pytest.mark.process
 class TestMcp(ToolConformance):
     def tool(self) -> Tool:
         servers = McpServers()

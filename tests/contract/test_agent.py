@@ -420,6 +420,7 @@ def test_log_lines_are_bound_to_the_agent() -> None:
     assert "agent_id" not in outside["extra"]
 
 
+@pytest.mark.process
 def test_the_library_is_silent_until_log_is_called() -> None:
     """actors.log() turns our lines on, at stderr."""
     program = (

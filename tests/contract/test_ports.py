@@ -199,6 +199,7 @@ def test_ports_has_its_names(name) -> None:
     assert getattr(ports, name) is getattr(actors, name)
 
 
+@pytest.mark.process
 def test_nothing_happens_on_import() -> None:
     """No thread, no output, no optional package."""
     program = (

@@ -94,6 +94,7 @@ def no_program_left(no_leaks):
             stream.close()
 
 
+@pytest.mark.process
 def test_ctrl_c_inside_with_aborts_waits_and_reraises() -> None:
     """The agents end, the block raises KeyboardInterrupt."""
     program = Program(
@@ -115,6 +116,7 @@ except KeyboardInterrupt:
     assert seconds < 5
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("where", ["pool.join_next()", "handle.result()", "pool.drain()", "threading.Event().wait(60)"])
 def test_ctrl_c_reaches_every_wait(where) -> None:
     """Each wait of the main thread can be interrupted."""
@@ -137,6 +139,7 @@ except KeyboardInterrupt:
     assert seconds < 5
 
 
+@pytest.mark.process
 def test_ctrl_c_while_the_block_drains() -> None:
     """Leaving normally can be interrupted as well."""
     program = Program(
@@ -157,6 +160,7 @@ except KeyboardInterrupt:
     assert seconds < 5
 
 
+@pytest.mark.process
 def test_ctrl_c_during_a_spawn_loses_nothing() -> None:
     """Wherever the interrupt lands, the block ends, and every agent that ran has ended."""
     program = Program(
@@ -179,6 +183,7 @@ except KeyboardInterrupt:
     assert lines.count("running") + 1 <= lines.count("ended")
 
 
+@pytest.mark.process
 def test_a_second_ctrl_c_does_not_wait() -> None:
     """An agent that does not look cannot hold the program."""
     program = Program(
@@ -206,6 +211,7 @@ except KeyboardInterrupt:
     program.end()
 
 
+@pytest.mark.process
 def test_ctrl_c_outside_with_just_raises() -> None:
     """Nothing is lost: the agent runs on and can be joined again."""
     program = Program(
@@ -234,6 +240,7 @@ pool.close()
     assert out.split("\n")[:2] == ["interrupted False", "go on"]
 
 
+@pytest.mark.process
 def test_a_forgotten_pool_does_not_hang_the_exit() -> None:
     """The janitor aborts it when the main thread ends; the clean-up runs."""
     program = Program(
@@ -249,6 +256,7 @@ while handle.status != "running": time.sleep(0.01)
     assert code in (0, 1)
 
 
+@pytest.mark.process
 def test_a_stuck_agent_does_not_hang_the_exit() -> None:
     """At most abort_timeout."""
     program = Program(
@@ -263,6 +271,7 @@ print("main ends", flush=True)
     assert seconds < 8
 
 
+@pytest.mark.process
 def test_a_forked_child_gets_a_clear_error() -> None:
     """ForkedPoolError from every call in the child; the parent works on."""
     program = Program(

@@ -13,7 +13,10 @@ import pytest
 from actors.core import fork
 from actors.errors import ForkedPoolError
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork"),
+]
 
 # Each call runs in a thread of the child with a bound: one that hangs is told from one that answers.
 PROGRAM = """

@@ -131,6 +131,7 @@ def test_a_forked_child_stops_nothing_of_its_parent(own: Janitor, monkeypatch: p
 # At the end of a real program -----------------------------------------------------------------------------------
 
 
+@pytest.mark.process
 def test_a_forgotten_actor_does_not_hang_the_exit() -> None:
     """It is aborted, and its cleanup runs."""
     done = program(
@@ -149,6 +150,7 @@ print("main ends", flush=True)
     assert (done.returncode, done.stdout.split("\n")) == (0, ["main ends", "cleaned up", ""]), done.stderr
 
 
+@pytest.mark.process
 def test_a_forgotten_pool_does_not_hang_the_exit() -> None:
     """Its agents are aborted, on_end runs, and a thread of the user that waits for an outcome ends, too."""
     done = program(
@@ -175,6 +177,7 @@ print("main ends", flush=True)
     assert sorted(done.stdout.split("\n")) == ["", "got cancelled", "main ends", "on_end cancelled"]
 
 
+@pytest.mark.process
 def test_a_stuck_agent_does_not_hang_the_exit() -> None:
     """abort_timeout bounds it."""
     done = program(
@@ -192,6 +195,7 @@ print("main ends", flush=True)
     assert (done.returncode, done.stdout) == (0, "main ends\n"), done.stderr
 
 
+@pytest.mark.process
 def test_at_the_end_nothing_can_be_started_any_more() -> None:
     """An actor or a pool that is made while the program ends is a clear error, not a hang."""
     done = program(
@@ -213,6 +217,7 @@ atexit.register(late)
     assert (done.returncode, done.stdout.split()) == (0, ["True", "True"]), done.stderr
 
 
+@pytest.mark.process
 def test_an_exception_of_the_main_thread_ends_the_program_with_its_error() -> None:
     """The traceback is printed, the code is 1, and the cleanup runs."""
     done = program(
@@ -231,6 +236,7 @@ raise KeyError("main failed")
     assert "main failed" in done.stderr
 
 
+@pytest.mark.process
 def test_importing_starts_no_thread_and_registers_nothing() -> None:
     """Nothing happens on import."""
     done = program(

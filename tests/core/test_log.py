@@ -35,6 +35,7 @@ actors.log("CRITICAL")
 """
 
 
+@pytest.mark.process
 def test_the_library_is_silent_until_log_is_called() -> None:
     """Importing it adds no sink and enables nothing; log() writes to stderr once, and keeps sinks of the user."""
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=30, check=True)
@@ -61,6 +62,7 @@ def test_it_answers_the_sinks_id(capsys: pytest.CaptureFixture[str], monkeypatch
         logger.disable("actors")
 
 
+@pytest.mark.process
 def test_a_default_sink_that_was_removed_before_is_no_error() -> None:
     """The user has set up loguru already."""
     text = "from loguru import logger; import actors; logger.remove(); print(actors.log(), actors.log())"

@@ -172,6 +172,7 @@ os.write(1, b"main ends\\n")
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("base", ["pykka.ThreadingActor", "actors.Actor"])
 def test_12_a_forgotten_actor_hangs_the_exit_or_not(base: str) -> None:
     """Stock: the process lives on after its main thread. Ours: it ends, and the cleanup has run."""

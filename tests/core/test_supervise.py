@@ -515,6 +515,7 @@ def test_on_undelivered_that_raises_harms_nobody(supervised: Any, log_lines: lis
     assert ref.stop(timeout=10) is True
 
 
+@pytest.mark.process
 def test_the_end_of_the_program_ends_a_backoff() -> None:
     """Aborted: its hooks are waited for, no restart is."""
     done = run(

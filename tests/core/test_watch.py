@@ -263,6 +263,7 @@ def test_a_watcher_may_ask_others(started: Any, how: str) -> None:
     assert answers == ["how are you"]
 
 
+@pytest.mark.process
 def test_the_end_of_the_program_waits_for_watchers() -> None:
     """Some seconds: one that has begun is not cut off in the middle."""
     done = run(

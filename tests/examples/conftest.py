@@ -13,11 +13,17 @@ from types import ModuleType
 import pydantic
 import pytest
 
+from ..processes import mark
 from .by_tokens import Count, count
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 120
 """What one example may take on a busy machine."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what runs an example as a program."""
+    mark(items, ROOT / "tests" / "examples", "run")
 
 
 @pytest.fixture

@@ -91,6 +91,7 @@ def test_leaky(make_agent_pool):
 """
 
 
+@pytest.mark.process
 def test_a_leak_fails_the_test_that_made_it(tmp_path: Path) -> None:
     """In a project of somebody else's: two good tests, and one whose agent hears nothing."""
     (tmp_path / "test_mine.py").write_text(USER_TESTS)

@@ -282,6 +282,7 @@ def test_a_file_that_cannot_be_read() -> None:
         _use(read_file, "*", path="/proc/self/mem")
 
 
+@pytest.mark.process
 def test_a_deep_tree_is_walked(tree: Path) -> None:
     """Down to a bound, with few descriptors, whatever its depth."""
     where = os.open(tree, os.O_RDONLY)

@@ -23,6 +23,8 @@ from tests.waiting import BOUND, eventually
 from . import isolated
 from .test_shell import has_ended
 
+pytestmark = pytest.mark.process
+
 
 def call(made: Any, cancel: CancelToken | None = None, **arguments: Any) -> Any:
     return made.execute(arguments, cancel=cancel or CancelToken(), agent=None)

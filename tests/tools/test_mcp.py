@@ -40,6 +40,8 @@ from tests.waiting import BOUND, eventually
 
 from .test_shell import has_ended
 
+pytestmark = pytest.mark.process
+
 ROGUE = str(Path(__file__).with_name("mcp_rogue.py"))
 
 

@@ -28,6 +28,8 @@ from actors import (
 from actors.tools import process as room
 from actors.tools.process import run_process
 
+pytestmark = pytest.mark.process
+
 PYTHON = sys.executable
 # It starts a child of its own, tells both ids, and never ends by itself.
 FAMILY = """

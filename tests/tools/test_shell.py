@@ -18,6 +18,8 @@ from actors.core.cancel import CancelToken
 from actors.errors import Cancelled, ToolFailed
 from actors.tools.shell import run_command, shell_tool
 
+pytestmark = pytest.mark.process
+
 PY = sys.executable
 
 
