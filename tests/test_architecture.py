@@ -24,8 +24,8 @@ TREE = Path(__file__).parents[1]
 FACADE = "actors"
 
 LAYERS = {
-    "errors": 0, "core": 1, "agent": 2, "network": 3, "drivers": 4, "memory": 4, "tools": 4, "pool": 5, "cli": 6,
-    "testing": 6,
+    "errors": 0, "extras": 0, "core": 1, "agent": 2, "network": 3, "drivers": 4, "memory": 4, "tools": 4, "pool": 5,
+    "cli": 6, "testing": 6,
 }  # fmt: skip
 """Room -> height; imports go down, or stay inside a room."""
 

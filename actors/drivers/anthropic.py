@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..agent.context_window import estimate_request
 from ..agent.ports import AssistantMessage, CompletionResponse, StopReason, SystemMessage, ToolResultMessage
-from ..core.extras import need
 from ..errors import ContextOverflow, InferenceFailed, MalformedAnswer
+from ..extras import need
 from .remote import RemoteDriver, Wording
 from .wording import AFTERWORDS, LAST_WORDS, Answer, ToolNames, pieces, sendable
 

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..core.extras import need
+from ..extras import need
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,8 +14,8 @@ from ..agent.capability import EVERYTHING, Network
 from ..agent.hosts import AllowedHost, plain, refusal
 from ..agent.ports import ToolResult
 from ..core import loop
-from ..core.extras import need
 from ..errors import CapabilityDenied, MalformedAnswer, ToolFailed
+from ..extras import need
 from ..network.address import is_loopback, is_public
 from .tool import FunctionTool, tool
 

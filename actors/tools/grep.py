@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from ..agent.capability import FileRead
-from ..core.extras import need
 from ..errors import ToolFailed
+from ..extras import need
 from .files import MAX_FILE_BYTES, NO_WAIT, bytes_at
 from .path_guard import PathGuard, shown
 from .tool import tool

@@ -11,8 +11,8 @@ from ..agent.manifest import McpTransport
 from ..agent.ports import ToolDefinition, ToolResult
 from ..core import loop
 from ..core.crash import report
-from ..core.extras import need
 from ..errors import ToolFailed
+from ..extras import need
 from ..network.endpoint import Endpoint
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overlo
 
 from ..agent.ports import ToolDefinition, ToolResult
 from ..core import loop
-from ..core.extras import need
+from ..extras import need
 from .arguments import Arguments, BadArguments
 from .docstring import Docstring
 from .result import result_of
