@@ -3,7 +3,7 @@
 from loguru import logger as _logger
 
 from .agent.agent import Agent
-from .agent.approval import ApprovalDefault, needs_approval
+from .agent.approval_rules import ApprovalDefault, needs_approval
 from .agent.budget import Budget, Spending
 from .agent.capability import (
     Browser,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from .agent.budget import Budget
-from .agent.outfit import Outfitter
+from .agent.factory import Outfitter
 from .agent.resolve import refuse_no_driver
 from .core.agent_context import LocalContext
 from .core.approval import Decision
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .agent.config import SpawnConfig
-    from .agent.outfit import ToolSource
+    from .agent.factory import ToolSource
     from .agent.ports import LlmDriver, MemorySubstrate
     from .core.dead_letter import DeadLetter
     from .core.event import Event

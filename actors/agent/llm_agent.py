@@ -10,7 +10,6 @@ from loguru import logger
 from ..errors import Cancelled, InvalidOutput
 from .agent import Agent
 from .budget import Spending
-from .completion import Reasoner
 from .driver_call import warn
 from .events import Phase, PhaseChanged
 from .guard import LoopGuard, VerdictKind, canonical
@@ -21,6 +20,7 @@ from .ports import (
     TokenUsage,
     UserMessage,
 )
+from .reasoner import Reasoner
 from .structured import RETRIES, shape_of
 from .tool_calls import ToolCaller, is_repeatable
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from ..errors import ManifestError
-from .approval import ApprovalDefault, ApprovalRule
+from .approval_rules import ApprovalDefault, ApprovalRule
 from .capability import Capability, Memory, Rag, narrow
 from .ports import PrivacyTier
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from ..core.clock import SYSTEM_CLOCK
 from ..core.crash import text_of
 from ..errors import Cancelled, CircuitBreak, ToolFailed
+from .approval_gate import Leave
 from .budget import Spending
 from .capability import Browser, Network, capability_matches
 from .driver_call import warn
 from .events import ToolEnded, ToolStarted
 from .guard import VerdictKind
-from .leave import Leave
 from .ports import PrivacyTier, ToolResult, ToolResultMessage
 from .sanitize import sanitize
 

@@ -35,7 +35,7 @@ from actors import (
     SpawnConfig,
     ToolRegistry,
 )
-from actors.agent.outfit import _max_depth
+from actors.agent.factory import _max_depth
 from actors.core.member import current
 
 from ..waiting import BOUND, Gate, eventually

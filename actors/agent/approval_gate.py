@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.approval import Decision
 from ..core.crash import text_of
-from .approval import ApprovalDefault, ApprovalRule, check
+from .approval_rules import ApprovalDefault, ApprovalRule, check
 from .events import ApprovalDecided, ApprovalRequested
 from .ports import ToolResult
 
