@@ -57,8 +57,10 @@ from .agent.ports import (
     ToolResultMessage,
     UserMessage,
 )
-from .core.actor import Actor, supervise
-from .core.actor_cell import ActorEnd
+from .core.actors.actor import Actor, supervise
+from .core.actors.actor_cell import ActorEnd
+from .core.actors.reference import ActorRef
+from .core.actors.reply import ReplyFuture
 from .core.approval import PendingApproval
 from .core.cancel import CancelToken, Deadline
 from .core.dead_letter import DeadLetter, DeadLetterReason, DeadLetters
@@ -74,14 +76,12 @@ from .core.event import (
     Event,
     MessageSent,
 )
-from .core.future import ReplyFuture
 from .core.handle import AgentHandle
 from .core.log import NAMESPACE as _NAMESPACE
 from .core.log import log
 from .core.message import AgentId, AgentMessage
 from .core.outcome import AgentOutcome, AgentStatus
 from .core.outcomes import FailurePolicy, Outcomes
-from .core.reference import ActorRef
 from .core.router import Inbox, MessageRouter
 from .core.spec import Backoff, RestartPolicy
 from .core.state import AgentState

@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from .agent.config import SpawnConfig
     from .agent.factory import ToolSource
     from .agent.ports import LlmDriver, MemorySubstrate
+    from .core.actors.reference import ActorRef
     from .core.dead_letter import DeadLetter
     from .core.event import Event
     from .core.message import AgentId
     from .core.outcome import AgentOutcome, AgentStatus
-    from .core.reference import ActorRef
     from .core.router import Inbox, MessageRouter
     from .core.spec import AgentSpec
 

@@ -55,7 +55,7 @@ def test_the_graph_is_not_empty() -> None:
     assert len(MODULES) > 50
     assert len(OWN) > 200
     found = {(entry.source, entry.target) for entry in OWN}
-    assert ("actors.agent.agent", "actors.core.agent_actor") in found
+    assert ("actors.agent.agent", "actors.core.actors.agent_actor") in found
     assert ("actors.core.pool_state", "actors.core.fork") in found  # from . import fork
     assert ("actors.pool", "actors.core.supervisor") in found
     assert any(entry.typing_only for entry in OWN)

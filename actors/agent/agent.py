@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
-from ..core.agent_actor import AgentActor
+from ..core.actors.agent_actor import AgentActor
 from ..core.event import Event
 from ..errors import Cancelled
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, field_validator
 from pydantic.errors import PydanticInvalidForJsonSchema
 
-from ..core.agent_actor import AgentActor
+from ..core.actors.agent_actor import AgentActor
 from .budget import Budget
 from .manifest import AgentManifest
 from .ports import AssistantMessage, SystemMessage, ToolResultMessage, UserMessage

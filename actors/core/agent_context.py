@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from .agent_actor import HostedActor
+from .actors.agent_actor import HostedActor
+from .actors.envelope import Question
 from .approval import Approvals
 from .cell import Branch
 from .dead_letter import DeadLetterReason
-from .envelope import Question
 from .event import MessageSent
 from .handle import AgentHandle
 from .member import current

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from contextvars import Context
     from datetime import datetime
 
+    from .actors.restarts import Restarts
     from .approval import Approvals
     from .clock import Clock
     from .member import Node
-    from .restarts import Restarts
     from .spec import AgentSpec, Runnable
 
 

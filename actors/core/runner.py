@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AgentError, Cancelled
+from .actors.restarts import Restarts
 from .crash import crashed, report
 from .ending import Ending, stopped, without_locals
 from .event import AgentRestarted
@@ -13,7 +14,6 @@ from .log import labelled
 from .member import enter
 from .outcome import AgentOutcome, AgentStatus
 from .pool_state import Step
-from .restarts import Restarts
 
 if TYPE_CHECKING:
     from .acts import Acts

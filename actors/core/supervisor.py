@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .actor import Actor
+from .actors.actor import Actor
 from .branch import Branches
 from .clock import SYSTEM_CLOCK, Clock
 from .entrance import Entrance
@@ -23,7 +23,7 @@ from .waiter import Waiter
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from .actor_cell import ActorCell
+    from .actors.actor_cell import ActorCell
     from .approval import Decision
     from .cell import AgentCell, Branch
     from .dead_letter import DeadLetter

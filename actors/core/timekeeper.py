@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Protocol
 
 from loguru import logger
 
-from .actor_cell import ActorCell, ActorEnd, Handler
+from .actors.actor_cell import ActorCell, ActorEnd, Handler
+from .actors.envelope import Question
 from .crash import report
-from .envelope import Question
 from .janitor import janitor
 from .timers import Timers
 
 if TYPE_CHECKING:
+    from .actors.envelope import Envelope
     from .clock import Clock
-    from .envelope import Envelope
     from .member import Node
     from .turn import Turn
     from .waiter import Waiter

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
+from ..core.actors.restarts import Restarts
 from ..core.clock import SYSTEM_CLOCK
-from ..core.restarts import Restarts
 from ..core.spec import Backoff, RestartPolicy
 from ..errors import ToolFailed
 from .mcp_client import ServerEnded, open_session, why

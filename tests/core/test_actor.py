@@ -13,10 +13,10 @@ import pykka
 import pytest
 
 from actors import Agent, AgentManifest, SpawnConfig
-from actors.core import actor_cell
-from actors.core.actor import Actor, ActorRef
-from actors.core.envelope import Envelope
-from actors.core.future import ReplyFuture
+from actors.core.actors import actor_cell
+from actors.core.actors.actor import Actor, ActorRef
+from actors.core.actors.envelope import Envelope
+from actors.core.actors.reply import ReplyFuture
 from actors.core.janitor import janitor
 from actors.core.threads import Crew
 from actors.errors import ActorDead, AskTimeout, InboxFull

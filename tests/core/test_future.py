@@ -12,10 +12,10 @@ from typing import Any
 import pykka
 import pytest
 
-from actors.core import future as future_module
-from actors.core.actor import Actor
-from actors.core.envelope import Envelope, PykkaActorDead, Question, await_reply
-from actors.core.future import PykkaAskTimeout, ReplyFuture
+from actors.core.actors import reply as future_module
+from actors.core.actors.actor import Actor
+from actors.core.actors.envelope import Envelope, PykkaActorDead, Question, await_reply
+from actors.core.actors.reply import PykkaAskTimeout, ReplyFuture
 from actors.errors import ActorDead, AskTimeout, Cancelled
 
 

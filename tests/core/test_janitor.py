@@ -136,7 +136,7 @@ def test_a_forgotten_actor_does_not_hang_the_exit() -> None:
     """It is aborted, and its cleanup runs."""
     done = program(
         """
-from actors.core.actor import Actor
+from actors.core.actors.actor import Actor
 
 class Forgotten(Actor):
     def on_stop(self):
@@ -202,7 +202,7 @@ def test_at_the_end_nothing_can_be_started_any_more() -> None:
         """
 import atexit
 from actors import AgentPool
-from actors.core.actor import Actor
+from actors.core.actors.actor import Actor
 
 def late():
     for make in (Actor.start, AgentPool):
@@ -222,7 +222,7 @@ def test_an_exception_of_the_main_thread_ends_the_program_with_its_error() -> No
     """The traceback is printed, the code is 1, and the cleanup runs."""
     done = program(
         """
-from actors.core.actor import Actor
+from actors.core.actors.actor import Actor
 
 class Forgotten(Actor):
     def on_stop(self):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from actors.core import joinset as joinset_module
-from actors.core.actor import Actor
+from actors.core.actors.actor import Actor
 from actors.core.cell import AgentCell
 from actors.errors import Cancelled, DeadlockError, JoinTimeout
 

@@ -17,7 +17,7 @@ PROGRAM = """
 import sys
 from loguru import logger
 import actors
-from actors.core.future import ReplyFuture
+from actors.core.actors.reply import ReplyFuture
 
 def fail():
     future = ReplyFuture()

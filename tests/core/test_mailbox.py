@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.core import mailbox as mailbox_module
-from actors.core.actor import Actor
+from actors.core.actors.actor import Actor
 from actors.core.mailbox import NOTHING, Mailbox, MailboxClosed, Put
 from actors.core.waiter import Waiter
 from actors.errors import Cancelled

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.core import member as member_module
-from actors.core.actor import Actor, ActorRef
+from actors.core.actors.actor import Actor, ActorRef
 from actors.core.completion_queue import CompletionQueue
 from actors.core.member import Member, Node, current, enter, refuse_circle, wait_for
 from actors.core.waiter import Waiter

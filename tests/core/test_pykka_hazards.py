@@ -20,10 +20,10 @@ import pykka._actor
 import pykka._threading
 import pytest
 
-from actors.core import actor as adapter
-from actors.core.actor import Actor
-from actors.core.agent_actor import AgentActor
-from actors.core.future import ReplyFuture
+from actors.core.actors import actor as adapter
+from actors.core.actors.actor import Actor
+from actors.core.actors.agent_actor import AgentActor
+from actors.core.actors.reply import ReplyFuture
 from actors.core.janitor import janitor
 from actors.errors import ActorDead, AskTimeout, InboxFull
 

@@ -12,9 +12,9 @@ import pykka
 import pytest
 
 from actors import Actor, ActorDead, AskTimeout
-from actors.core import future as future_module
+from actors.core.actors import reply as future_module
+from actors.core.actors.reply import ReplyFuture
 from actors.core.clock import Clock
-from actors.core.future import ReplyFuture
 
 from ..races import points
 from ..races.steps import Steps

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors import Backoff, RestartPolicy
-from actors.core.restarts import Restarts
+from actors.core.actors.restarts import Restarts
 
 
 class Hand:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from actors.core.actor import Actor
-from actors.core.envelope import Question
-from actors.core.future import ReplyFuture
+from actors.core.actors.actor import Actor
+from actors.core.actors.envelope import Question
+from actors.core.actors.reply import ReplyFuture
 from actors.core.message import AgentMessage
 from actors.core.router import Endpoint, Inbox, MessageRouter
 from actors.errors import ActorDead, Cancelled, InboxClosed, InboxFull, NotRegistered

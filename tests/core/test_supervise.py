@@ -219,7 +219,7 @@ def test_only_the_restarts_of_its_window_count(supervised: Any, monkeypatch: pyt
             return self.time
 
     clock = Hand()
-    monkeypatch.setattr("actors.core.actor.SYSTEM_CLOCK", clock)
+    monkeypatch.setattr("actors.core.actors.actor.SYSTEM_CLOCK", clock)
     ref = supervised(restart=again(2, window=60.0))
     ref.tell(Bomb(times=2))  # takes both
     assert ref.ask(lambda me: me.life, timeout=10) == 3

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from actors.core.future import ReplyFuture
+from actors.core.actors.reply import ReplyFuture
 from actors.core.member import current
 from actors.core.parking import Parking
 

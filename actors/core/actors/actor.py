@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 import pykka
 
+from ..clock import SYSTEM_CLOCK
+from ..spec import Backoff, RestartPolicy
 from .actor_cell import ActorCell, Supervision
-from .clock import SYSTEM_CLOCK
-from .future import ReplyFuture
 from .reference import ActorRef
+from .reply import ReplyFuture
 from .restarts import Restarts
-from .spec import Backoff, RestartPolicy
 
 if TYPE_CHECKING:
-    from .cancel import CancelToken
-    from .dead_letter import DeadLetter
-    from .mailbox import Mailbox
+    from ..cancel import CancelToken
+    from ..dead_letter import DeadLetter
+    from ..mailbox import Mailbox
 
 SUPERVISED = RestartPolicy(max_restarts=3, window=60.0, backoff=Backoff())
 """How a supervised actor is restarted when nothing else is said."""

@@ -6,8 +6,8 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .clock import Clock
-    from .spec import RestartPolicy
+    from ..clock import Clock
+    from ..spec import RestartPolicy
 
 
 class Restarts:

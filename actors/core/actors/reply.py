@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pykka
 
-from ..errors import AskTimeout, fresh_copy
-from . import fork
-from .clock import SYSTEM_CLOCK
-from .crash import raise_ctrl_c, report
-from .member import wait_for
-from .waiter import Waiter
+from ...errors import AskTimeout, fresh_copy
+from .. import fork
+from ..clock import SYSTEM_CLOCK
+from ..crash import raise_ctrl_c, report
+from ..member import wait_for
+from ..waiter import Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from types import TracebackType
 
-    from .member import Member
+    from ..member import Member
 
     ExcInfo = (
         tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None] | tuple[Any, ...]

@@ -12,30 +12,30 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from loguru import logger
 
-from ..errors import Cancelled
-from . import fork
-from .cancel import CancelToken
-from .clock import SYSTEM_CLOCK
-from .crash import crashed
-from .dead_letter import DeadLetterReason, DeadLetters
+from ...errors import Cancelled
+from .. import fork
+from ..cancel import CancelToken
+from ..clock import SYSTEM_CLOCK
+from ..crash import crashed
+from ..dead_letter import DeadLetterReason, DeadLetters
+from ..janitor import IDLE, janitor
+from ..mailbox import NOTHING, Mailbox, MailboxClosed
+from ..member import Member, enter, leave
+from ..waiter import Waiter
 from .envelope import Question
-from .future import ReplyFuture
-from .janitor import IDLE, janitor
-from .mailbox import NOTHING, Mailbox, MailboxClosed
-from .member import Member, enter, leave
-from .waiter import Waiter
+from .reply import ReplyFuture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pykka
 
-    from ..errors import AgentCrashed
-    from .dead_letter import DeadLetter
+    from ...errors import AgentCrashed
+    from ..dead_letter import DeadLetter
+    from ..member import Node
+    from ..threads import Worker
     from .envelope import Envelope
-    from .member import Node
     from .restarts import Restarts
-    from .threads import Worker
 
 EXIT_TIMEOUT = 5.0
 """Seconds that an actor has for its cleanup when the program ends."""

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import pykka
 
-from ..errors import ActorDead, ActorsError, Cancelled, DeadlockError, InboxFull
-from .clock import SYSTEM_CLOCK
-from .future import PykkaAskTimeout, ReplyFuture
-from .member import refuse_wait_for
+from ...errors import ActorDead, ActorsError, Cancelled, DeadlockError, InboxFull
+from ..clock import SYSTEM_CLOCK
+from ..member import refuse_wait_for
+from .reply import PykkaAskTimeout, ReplyFuture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .member import Member
+    from ..member import Member
 
     Send = Callable[["Envelope", float | None, Member | None], None]
 

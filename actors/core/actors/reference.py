@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import pykka
 
-from ..errors import InboxFull
-from . import fork
+from ...errors import InboxFull
+from .. import fork
+from ..mailbox import ACCEPTED, Put
 from .envelope import Envelope, PykkaActorDead, ask, ask_future
-from .future import PykkaAskTimeout, ReplyFuture
-from .mailbox import ACCEPTED, Put
+from .reply import PykkaAskTimeout, ReplyFuture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..errors import AgentCrashed
+    from ...errors import AgentCrashed
+    from ..dead_letter import DeadLetters
+    from ..member import Member
     from .actor_cell import ActorCell, ActorEnd
-    from .dead_letter import DeadLetters
-    from .member import Member
 
 A = TypeVar("A", bound=pykka.Actor)
 

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pykka
 
-from ..errors import InboxFull
-from .crash import raise_ctrl_c, report
+from ...errors import InboxFull
+from ..crash import raise_ctrl_c, report
+from ..mailbox import Put
 from .envelope import Envelope, PykkaActorDead, Question, ask, ask_future
-from .future import ReplyFuture
-from .mailbox import Put
+from .reply import ReplyFuture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .mailbox import Mailbox
-    from .member import Member
-    from .message import AgentMessage
+    from ..mailbox import Mailbox
+    from ..member import Member
+    from ..message import AgentMessage
 
 
 class HostedActor(Protocol):

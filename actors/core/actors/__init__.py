@@ -1,0 +1,1 @@
+"""Long-lived actors: the one adapter to Pykka, and all that is Pykka's."""
