@@ -63,7 +63,6 @@ from .core.actors.reference import ActorRef
 from .core.actors.reply import ReplyFuture
 from .core.approval import PendingApproval
 from .core.cancel import CancelToken, Deadline
-from .core.dead_letter import DeadLetter, DeadLetterReason, DeadLetters
 from .core.dump import AgentDump, PoolDump, ThreadDump
 from .core.event import (
     AgentEnded,
@@ -80,9 +79,10 @@ from .core.handle import AgentHandle
 from .core.log import NAMESPACE as _NAMESPACE
 from .core.log import log
 from .core.message import AgentId, AgentMessage
+from .core.messaging.dead_letter import DeadLetter, DeadLetterReason, DeadLetters
+from .core.messaging.router import Inbox, MessageRouter
 from .core.outcome import AgentOutcome, AgentStatus
 from .core.outcomes import FailurePolicy, Outcomes
-from .core.router import Inbox, MessageRouter
 from .core.spec import Backoff, RestartPolicy
 from .core.state import AgentState
 from .drivers.function import FunctionDriver

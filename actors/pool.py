@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from .agent.factory import ToolSource
     from .agent.ports import LlmDriver, MemorySubstrate
     from .core.actors.reference import ActorRef
-    from .core.dead_letter import DeadLetter
     from .core.event import Event
     from .core.message import AgentId
+    from .core.messaging.dead_letter import DeadLetter
+    from .core.messaging.router import Inbox, MessageRouter
     from .core.outcome import AgentOutcome, AgentStatus
-    from .core.router import Inbox, MessageRouter
     from .core.spec import AgentSpec
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from ..core.cancel import CancelToken, Deadline
     from ..core.handle import AgentHandle
     from ..core.message import AgentId, AgentMessage
+    from ..core.messaging.router import Inbox
     from ..core.outcome import AgentOutcome
-    from ..core.router import Inbox
     from .budget import Account
     from .config import SpawnConfig
     from .manifest import AgentManifest

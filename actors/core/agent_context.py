@@ -9,12 +9,12 @@ from .actors.agent_actor import HostedActor
 from .actors.envelope import Question
 from .approval import Approvals
 from .cell import Branch
-from .dead_letter import DeadLetterReason
 from .event import MessageSent
 from .handle import AgentHandle
 from .member import current
 from .message import AgentMessage
-from .router import PROGRAM, Inbox
+from .messaging.dead_letter import DeadLetterReason
+from .messaging.router import PROGRAM, Inbox
 from .state import AgentState
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from .cancel import CancelToken, Deadline
     from .cell import AgentCell
     from .event import Event
-    from .mailbox import Mailbox
     from .member import Member
     from .message import AgentId
+    from .messaging.mailbox import Mailbox
     from .outcome import AgentStatus
     from .spec import AgentSpec
     from .supervisor import Supervisor

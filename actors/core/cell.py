@@ -13,8 +13,8 @@ from .clock import SYSTEM_CLOCK
 from .ending import Ending, stopped
 from .log import labelled
 from .member import Member, enter
+from .messaging.router import PROGRAM, Endpoint
 from .outcome import AgentOutcome, AgentStatus
-from .router import PROGRAM, Endpoint
 from .state import AgentState
 from .waiter import Waiter
 

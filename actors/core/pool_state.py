@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from .cell import AgentCell
     from .clock import Clock
-    from .dead_letter import DeadLetter
     from .event import Event
-    from .router import MessageRouter
+    from .messaging.dead_letter import DeadLetter
+    from .messaging.router import MessageRouter
     from .slots import Slots
     from .threads import Worker
     from .timekeeper import Timekeeper

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from .actors.actor_cell import ActorCell
     from .approval import Decision
     from .cell import AgentCell, Branch
-    from .dead_letter import DeadLetter
     from .event import Event
     from .message import AgentId
+    from .messaging.dead_letter import DeadLetter
 
 
 class Supervisor(Actor):

@@ -9,8 +9,8 @@ import pytest
 from loguru import logger
 
 from actors import ActorDead, Agent, AgentManifest, AgentMessage, AgentPool, AskTimeout, MessageRouter, SpawnConfig
-from actors.core import dead_letter
-from actors.core.dead_letter import DeadLetterReason, DeadLetters
+from actors.core.messaging import dead_letter
+from actors.core.messaging.dead_letter import DeadLetterReason, DeadLetters
 
 from .troupe import Bomb, Player, again
 

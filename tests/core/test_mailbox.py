@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actors.core import mailbox as mailbox_module
 from actors.core.actors.actor import Actor
-from actors.core.mailbox import NOTHING, Mailbox, MailboxClosed, Put
+from actors.core.messaging import mailbox as mailbox_module
+from actors.core.messaging.mailbox import NOTHING, Mailbox, MailboxClosed, Put
 from actors.core.waiter import Waiter
 from actors.errors import Cancelled
 

@@ -15,8 +15,8 @@ from .restarts import Restarts
 
 if TYPE_CHECKING:
     from ..cancel import CancelToken
-    from ..dead_letter import DeadLetter
-    from ..mailbox import Mailbox
+    from ..messaging.dead_letter import DeadLetter
+    from ..messaging.mailbox import Mailbox
 
 SUPERVISED = RestartPolicy(max_restarts=3, window=60.0, backoff=Backoff())
 """How a supervised actor is restarted when nothing else is said."""

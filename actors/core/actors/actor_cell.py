@@ -17,10 +17,10 @@ from .. import fork
 from ..cancel import CancelToken
 from ..clock import SYSTEM_CLOCK
 from ..crash import crashed
-from ..dead_letter import DeadLetterReason, DeadLetters
 from ..janitor import IDLE, janitor
-from ..mailbox import NOTHING, Mailbox, MailboxClosed
 from ..member import Member, enter, leave
+from ..messaging.dead_letter import DeadLetterReason, DeadLetters
+from ..messaging.mailbox import NOTHING, Mailbox, MailboxClosed
 from ..waiter import Waiter
 from .envelope import Question
 from .reply import ReplyFuture
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     import pykka
 
     from ...errors import AgentCrashed
-    from ..dead_letter import DeadLetter
     from ..member import Node
+    from ..messaging.dead_letter import DeadLetter
     from ..threads import Worker
     from .envelope import Envelope
     from .restarts import Restarts

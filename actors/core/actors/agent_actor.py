@@ -11,16 +11,16 @@ import pykka
 
 from ...errors import InboxFull
 from ..crash import raise_ctrl_c, report
-from ..mailbox import Put
+from ..messaging.mailbox import Put
 from .envelope import Envelope, PykkaActorDead, Question, ask, ask_future
 from .reply import ReplyFuture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..mailbox import Mailbox
     from ..member import Member
     from ..message import AgentMessage
+    from ..messaging.mailbox import Mailbox
 
 
 class HostedActor(Protocol):

@@ -9,7 +9,7 @@ import pykka
 
 from ...errors import InboxFull
 from .. import fork
-from ..mailbox import ACCEPTED, Put
+from ..messaging.mailbox import ACCEPTED, Put
 from .envelope import Envelope, PykkaActorDead, ask, ask_future
 from .reply import PykkaAskTimeout, ReplyFuture
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ...errors import AgentCrashed
-    from ..dead_letter import DeadLetters
     from ..member import Member
+    from ..messaging.dead_letter import DeadLetters
     from .actor_cell import ActorCell, ActorEnd
 
 A = TypeVar("A", bound=pykka.Actor)

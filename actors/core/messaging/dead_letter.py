@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, overload
 
 from loguru import logger
 
-from .clock import SYSTEM_CLOCK
-from .crash import raise_ctrl_c, report, safe_repr
+from ..clock import SYSTEM_CLOCK
+from ..crash import raise_ctrl_c, report, safe_repr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

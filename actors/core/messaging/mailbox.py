@@ -7,13 +7,13 @@ from collections import deque
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import Cancelled
-from .clock import SYSTEM_CLOCK
-from .member import wait_for
-from .waiter import Waiter
+from ...errors import Cancelled
+from ..clock import SYSTEM_CLOCK
+from ..member import wait_for
+from ..waiter import Waiter
 
 if TYPE_CHECKING:
-    from .member import Node
+    from ..member import Node
 
 
 class Put(Enum):

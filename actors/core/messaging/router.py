@@ -5,20 +5,20 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InboxClosed, InboxFull, NotRegistered
-from . import fork
-from .clock import SYSTEM_CLOCK
+from ...errors import InboxClosed, InboxFull, NotRegistered
+from .. import fork
+from ..clock import SYSTEM_CLOCK
+from ..member import checkpoint
+from ..message import AgentMessage
 from .dead_letter import DeadLetterReason, DeadLetters
 from .mailbox import NOTHING, Mailbox, MailboxClosed, Put
-from .member import checkpoint
-from .message import AgentMessage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..message import AgentId
+    from ..waiter import Waiter
     from .dead_letter import DeadLetter
-    from .message import AgentId
-    from .waiter import Waiter
 
 PROGRAM: AgentId = 0
 """The id under which agents reach the program."""

@@ -1,0 +1,1 @@
+"""Queues and addresses: mailboxes, dead letters, the router."""
