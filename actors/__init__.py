@@ -76,13 +76,13 @@ from .core.event import (
     MessageSent,
 )
 from .core.handle import AgentHandle
-from .core.log import NAMESPACE as _NAMESPACE
-from .core.log import log
 from .core.message import AgentId, AgentMessage
 from .core.messaging.dead_letter import DeadLetter, DeadLetterReason, DeadLetters
 from .core.messaging.router import Inbox, MessageRouter
 from .core.outcome import AgentOutcome, AgentStatus
 from .core.outcomes import FailurePolicy, Outcomes
+from .core.process.log import NAMESPACE as _NAMESPACE
+from .core.process.log import log
 from .core.spec import Backoff, RestartPolicy
 from .core.state import AgentState
 from .drivers.function import FunctionDriver

@@ -14,12 +14,12 @@ from .core.approval import Decision
 from .core.completion_queue import CompletionQueue
 from .core.dump import PoolDump, dump
 from .core.handle import AgentHandle
-from .core.janitor import janitor
 from .core.map import MapIterator
 from .core.outcomes import FailurePolicy, Outcomes
+from .core.process.at_exit import janitor
+from .core.process.threads import start_from_collector
 from .core.spec import RestartPolicy
 from .core.supervisor import Supervisor
-from .core.threads import start_from_collector
 from .drivers.builtin import find_driver
 from .tools.mcp import McpServers
 from .tools.registry import ToolRegistry

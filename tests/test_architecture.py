@@ -32,7 +32,12 @@ LAYERS = {
 EVERYWHERE = {"loguru", "pydantic", "pydantic_core"}
 ONLY_IN = {"pykka": ("core",), "typer": ("cli",), "rich": ("cli",), "click": ("cli",)}
 
-ONCE = {"actors.core.janitor", "actors.core.fork", "actors.core.loop", "actors.drivers.shared_limiters"}
+ONCE = {
+    "actors.core.process.at_exit",
+    "actors.core.process.fork",
+    "actors.core.process.event_loop",
+    "actors.drivers.shared_limiters",
+}
 """The files of what a process has once, made on first use."""
 
 MUTABLE_CALLS = {
@@ -56,7 +61,7 @@ def test_the_graph_is_not_empty() -> None:
     assert len(OWN) > 200
     found = {(entry.source, entry.target) for entry in OWN}
     assert ("actors.agent.agent", "actors.core.actors.agent_actor") in found
-    assert ("actors.core.pool_state", "actors.core.fork") in found  # from . import fork
+    assert ("actors.core.pool_state", "actors.core.process.fork") in found  # from . import fork
     assert ("actors.pool", "actors.core.supervisor") in found
     assert any(entry.typing_only for entry in OWN)
     assert {"pykka", "loguru", "pydantic"} <= {entry.target.partition(".")[0] for entry in FOREIGN}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from ..core.fork import ProcessLock
+from ..core.process.fork import ProcessLock
 from ..errors import CircuitBreak, CostExceeded, IterationsExceeded, TokensExceeded, ToolCallsExceeded
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
-from ..core import loop
 from ..core.crash import report
+from ..core.process import event_loop
 from ..core.spec import AgentSpec
 from ..errors import CapabilityDenied
 from . import resolve
@@ -227,7 +227,7 @@ class Outfitter:
         """Let calls that were given up unwind, end the servers of tools, and close the idle connections of all drivers
         that were used here.
         """
-        loop.settle(GOODBYE)
+        event_loop.settle(GOODBYE)
         self._servers.close()
         for driver in list(self._drivers.values()):
             try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from loguru import logger
 
-from ..core.log import log
+from ..core.process.log import log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .cell import AgentCell
     from .parking import Parking
     from .pool_state import PoolState
-    from .threads import Worker
+    from .process.threads import Worker
 
     Job = tuple[Callable[[CancelToken], Any], float | None]
 

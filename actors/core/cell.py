@@ -11,10 +11,10 @@ from ..errors import AgentAbandoned, Cancelled
 from .cancel import CancelToken
 from .clock import SYSTEM_CLOCK
 from .ending import Ending, stopped
-from .log import labelled
 from .member import Member, enter
 from .messaging.router import PROGRAM, Endpoint
 from .outcome import AgentOutcome, AgentStatus
+from .process.log import labelled
 from .state import AgentState
 from .waiter import Waiter
 

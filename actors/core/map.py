@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .clock import SYSTEM_CLOCK
 from .joinset import JoinSet
 from .outcomes import FailurePolicy
-from .threads import start_from_collector
+from .process.threads import start_from_collector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
-from . import fork
 from .acts import Acts
 from .crash import crashed
 from .dispatcher import Dispatcher, posted
 from .ending import Ending
 from .event import AgentEnded
 from .outcome import AgentStatus
+from .process import fork
+from .process.threads import Crew
 from .roster import Roster
 from .stops import Stops
-from .threads import Crew
 from .turn import Turn
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from .event import Event
     from .messaging.dead_letter import DeadLetter
     from .messaging.router import MessageRouter
+    from .process.threads import Worker
     from .slots import Slots
-    from .threads import Worker
     from .timekeeper import Timekeeper
 
 KEPT_WORKERS = 8

@@ -10,16 +10,16 @@ from .actors.restarts import Restarts
 from .crash import crashed, report
 from .ending import Ending, stopped, without_locals
 from .event import AgentRestarted
-from .log import labelled
 from .member import enter
 from .outcome import AgentOutcome, AgentStatus
 from .pool_state import Step
+from .process.log import labelled
 
 if TYPE_CHECKING:
     from .acts import Acts
     from .cell import AgentCell
     from .pool_state import PoolState
-    from .threads import Worker
+    from .process.threads import Worker
     from .waiter import Waiter
 
 

@@ -9,9 +9,9 @@ from loguru import logger
 
 from ..errors import DeadlockError
 from .cell import AgentCell, Branch
-from .janitor import janitor
 from .member import checkpoint, current, wait_for
 from .pool_state import Phase, Step
+from .process.at_exit import janitor
 from .waiter import LOOK_UP, Waiter
 
 if TYPE_CHECKING:

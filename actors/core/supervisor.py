@@ -8,13 +8,13 @@ from .actors.actor import Actor
 from .branch import Branches
 from .clock import SYSTEM_CLOCK, Clock
 from .entrance import Entrance
-from .janitor import janitor
 from .joinset import JoinSet
 from .member import wait_for
 from .outcome import AgentStatus
 from .outcomes import FailurePolicy, Outcomes
 from .parking import Parking
 from .pool_state import KEPT_WORKERS, PoolState, Step
+from .process.at_exit import janitor
 from .runner import work
 from .shutdown import Shutdown
 from .timekeeper import Timekeeper

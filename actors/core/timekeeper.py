@@ -12,7 +12,7 @@ from loguru import logger
 from .actors.actor_cell import ActorCell, ActorEnd, Handler
 from .actors.envelope import Question
 from .crash import report
-from .janitor import janitor
+from .process.at_exit import janitor
 from .timers import Timers
 
 if TYPE_CHECKING:

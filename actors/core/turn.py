@@ -6,7 +6,7 @@ import threading
 import time
 
 from ..errors import DeadlockError
-from .shield import Shield
+from .process.signals import Shield
 
 PATIENCE = 8
 """How often a thread that finds the turn taken lets others run before it stands in line."""

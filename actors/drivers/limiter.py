@@ -7,8 +7,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..core import fork
 from ..core.clock import SYSTEM_CLOCK
+from ..core.process import fork
 from ..core.waiter import Waiter
 from .allowance import Allowance, Started
 from .rate_headers import exhausted_for

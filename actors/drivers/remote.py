@@ -15,7 +15,7 @@ from loguru import logger
 
 from ..agent.events import TextDelta
 from ..agent.ports import PrivacyTier
-from ..core import loop
+from ..core.process import event_loop
 from ..core.spec import Backoff, no_sooner_than
 from ..errors import Cancelled, DriverError, ManifestError, NetworkError, RateLimited
 from ..network.endpoint import Endpoint
@@ -300,7 +300,7 @@ class RemoteDriver(Driver):
             return self._sessions.use(lambda client: self._in_time(client, wording, answer, piece))
 
         permit.share()  # one that is cancelled is under way until its connection is closed
-        return loop.relay(ask, hand_over, cancel, permit.let_go)
+        return event_loop.relay(ask, hand_over, cancel, permit.let_go)
 
     async def _in_time(
         self, client: Any, wording: Wording, answer: Answer, put: Callable[[str], None] | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ..core import loop
+from ..core.process import event_loop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -82,7 +82,7 @@ def retire(sessions: Sessions[Any], timeout: float) -> None:
     """Retire, and wait for it at most *timeout* seconds."""
     if not sessions.is_open():
         return
-    future = asyncio.run_coroutine_threadsafe(sessions.retire(), loop.private_loop())
+    future = asyncio.run_coroutine_threadsafe(sessions.retire(), event_loop.private_loop())
     try:
         future.result(timeout)
     except TimeoutError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import weakref
 
-from ..core import fork
+from ..core.process import fork
 from .limiter import RateLimiter
 
 _limiters: weakref.WeakValueDictionary[tuple[int, str, str], RateLimiter] = weakref.WeakValueDictionary()

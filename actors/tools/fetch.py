@@ -13,7 +13,7 @@ from pydantic import Field
 from ..agent.capability import EVERYTHING, Network
 from ..agent.hosts import AllowedHost, plain, refusal
 from ..agent.ports import ToolResult
-from ..core import loop
+from ..core.process import event_loop
 from ..errors import CapabilityDenied, MalformedAnswer, ToolFailed
 from ..extras import need
 from ..network.address import is_loopback, is_public
@@ -86,7 +86,7 @@ def fetch_tool(
             )
         except OSError as error:  # no file descriptor is left for the certificates
             raise ToolFailed(f"nothing can be fetched now: {error.strerror or error}") from error
-        page = loop.run(_bounded(partial(_get, client, gate, url, max_bytes), timeout), cancel)
+        page = event_loop.run(_bounded(partial(_get, client, gate, url, max_bytes), timeout), cancel)
         return _answer(page, raw=raw, offset=offset)
 
     # The call's own bound comes first: it can say what was waited for.

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ..agent.capability import Mcp
 from ..agent.manifest import McpTransport
 from ..agent.ports import ToolDefinition, ToolResult
-from ..core import loop
 from ..core.crash import report
+from ..core.process import event_loop
 from ..errors import ToolFailed
 from ..extras import need
 from ..network.endpoint import Endpoint
@@ -68,7 +68,7 @@ class McpTool:
             ToolFailed: Its server failed, ended, or answered nonsense.
             Cancelled: The call was cancelled; the server is told.
         """
-        return loop.run(self._shared.call(self._own_name, input), cancel)
+        return event_loop.run(self._shared.call(self._own_name, input), cancel)
 
 
 class McpServers:
@@ -97,7 +97,7 @@ class McpServers:
         opened = [(server, self._server(server, manifest)) for server in granted]
         if not opened:
             return []
-        listed = loop.run(_tools_of_all([shared for _, shared in opened]), cancel)
+        listed = event_loop.run(_tools_of_all([shared for _, shared in opened]), cancel)
         return [
             McpTool(server, shared, definition)
             for (server, shared), definitions in zip(opened, listed, strict=True)
@@ -134,7 +134,7 @@ class McpServers:
             shared, self._shared = list(self._shared.values()), {}
         if not shared:
             return
-        closing = asyncio.run_coroutine_threadsafe(_close_all(shared), loop.private_loop())
+        closing = asyncio.run_coroutine_threadsafe(_close_all(shared), event_loop.private_loop())
         try:
             closing.result(CLOSE_TIMEOUT)
         except Exception:  # noqa: BLE001 - a server that will not end must not keep a pool open

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from ..agent.ports import ToolDefinition, ToolResult
-from ..core import loop
+from ..core.process import event_loop
 from ..extras import need
 from .arguments import Arguments, BadArguments
 from .docstring import Docstring
@@ -142,7 +142,7 @@ class FunctionTool(Generic[P, R]):
         arguments.update((name, available[name]) for name in self._arguments.injected)
         value = cast("Callable[..., Any]", self._function)(**arguments)
         if inspect.iscoroutine(value):
-            value = loop.run(value, cancel)
+            value = event_loop.run(value, cancel)
         return result_of(value)
 
     def _refusal(self, error: BadArguments) -> ToolResult:

@@ -17,8 +17,8 @@ from actors.core.actors import actor_cell
 from actors.core.actors.actor import Actor, ActorRef
 from actors.core.actors.envelope import Envelope
 from actors.core.actors.reply import ReplyFuture
-from actors.core.janitor import janitor
-from actors.core.threads import Crew
+from actors.core.process.at_exit import janitor
+from actors.core.process.threads import Crew
 from actors.errors import ActorDead, AskTimeout, InboxFull
 
 

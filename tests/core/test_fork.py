@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from actors.core import fork
+from actors.core.process import fork
 from actors.errors import ForkedPoolError
 
 pytestmark = [

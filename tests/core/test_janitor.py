@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from actors.core import janitor as janitor_module
-from actors.core.janitor import Janitor, janitor
+from actors.core.process import at_exit as janitor_module
+from actors.core.process.at_exit import Janitor, janitor
 
 
 def program(text: str, *, timeout: float = 20) -> subprocess.CompletedProcess[str]:
@@ -243,7 +243,9 @@ def test_importing_starts_no_thread_and_registers_nothing() -> None:
         """
 import threading
 import actors
-from actors.core import fork, janitor, loop
+from actors.core.process import fork
+from actors.core.process import at_exit as janitor
+from actors.core.process import event_loop as loop
 print(threading.active_count(), janitor._janitor, fork._mark, loop._private)
 """
     )

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from loguru import logger
 
-from actors.core import log as log_module
-from actors.core.log import labelled, log
+from actors.core.process import log as log_module
+from actors.core.process.log import labelled, log
 
 PROGRAM = """
 import sys

@@ -24,7 +24,7 @@ from actors.core.actors import actor as adapter
 from actors.core.actors.actor import Actor
 from actors.core.actors.agent_actor import AgentActor
 from actors.core.actors.reply import ReplyFuture
-from actors.core.janitor import janitor
+from actors.core.process.at_exit import janitor
 from actors.errors import ActorDead, AskTimeout, InboxFull
 
 

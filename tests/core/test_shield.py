@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.core.pool_state import Step
-from actors.core.shield import SIGNALS, Shield
+from actors.core.process.signals import SIGNALS, Shield
 from actors.core.turn import Turn
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actors.core.threads import Crew, Worker, start_from_collector
+from actors.core.process.threads import Crew, Worker, start_from_collector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

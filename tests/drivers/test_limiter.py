@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from actors import Cancelled, CancelToken, Deadline, RateLimiter
-from actors.core import fork
+from actors.core.process import fork
 from actors.drivers.shared_limiters import limiter_of
 
 

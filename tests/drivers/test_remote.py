@@ -42,7 +42,7 @@ from actors import (
     ToolResultMessage,
     UserMessage,
 )
-from actors.core.loop import private_loop
+from actors.core.process.event_loop import private_loop
 from actors.drivers import remote
 from actors.drivers.anthropic import AnthropicDriver
 from actors.drivers.openai import OpenAIDriver

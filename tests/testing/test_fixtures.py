@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from actors import Actor, AgentPool
-from actors.core.janitor import janitor
-from actors.core.threads import Crew
+from actors.core.process.at_exit import janitor
+from actors.core.process.threads import Crew
 from actors.testing import no_thread_left
 from actors.testing.fixtures import agent_pool, make_agent_pool
 from tests.cli.conftest import environment

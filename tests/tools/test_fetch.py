@@ -16,7 +16,7 @@ import pytest
 from actors.agent.capability import Network
 from actors.agent.hosts import AllowedHost, refusal
 from actors.core.cancel import CancelToken
-from actors.core.loop import private_loop
+from actors.core.process.event_loop import private_loop
 from actors.errors import Cancelled, ToolFailed
 from actors.network.address import is_public
 from actors.tools.fetch import MAX_CHARACTERS, fetch_tool, fetch_url

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from loguru import logger
 
 from ...errors import Cancelled
-from .. import fork
 from ..cancel import CancelToken
 from ..clock import SYSTEM_CLOCK
 from ..crash import crashed
-from ..janitor import IDLE, janitor
 from ..member import Member, enter, leave
 from ..messaging.dead_letter import DeadLetterReason, DeadLetters
 from ..messaging.mailbox import NOTHING, Mailbox, MailboxClosed
+from ..process import fork
+from ..process.at_exit import IDLE, janitor
 from ..waiter import Waiter
 from .envelope import Question
 from .reply import ReplyFuture
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ...errors import AgentCrashed
     from ..member import Node
     from ..messaging.dead_letter import DeadLetter
-    from ..threads import Worker
+    from ..process.threads import Worker
     from .envelope import Envelope
     from .restarts import Restarts
 

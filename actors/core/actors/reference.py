@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import pykka
 
 from ...errors import InboxFull
-from .. import fork
 from ..messaging.mailbox import ACCEPTED, Put
+from ..process import fork
 from .envelope import Envelope, PykkaActorDead, ask, ask_future
 from .reply import PykkaAskTimeout, ReplyFuture
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import pykka
 
 from ...errors import AskTimeout, fresh_copy
-from .. import fork
 from ..clock import SYSTEM_CLOCK
 from ..crash import raise_ctrl_c, report
 from ..member import wait_for
+from ..process import fork
 from ..waiter import Waiter
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InboxClosed, InboxFull, NotRegistered
-from .. import fork
 from ..clock import SYSTEM_CLOCK
 from ..member import checkpoint
 from ..message import AgentMessage
+from ..process import fork
 from .dead_letter import DeadLetterReason, DeadLetters
 from .mailbox import NOTHING, Mailbox, MailboxClosed, Put
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from loguru import logger
 
 from . import fork
-from .shield import Shield
+from .signals import Shield
 from .threads import Crew
 
 IDLE = "actors-idle"

@@ -9,15 +9,15 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ..errors import Cancelled
+from ...errors import Cancelled
+from ..crash import report
+from ..waiter import Waiter
 from . import fork
-from .crash import report
-from .waiter import Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from .cancel import CancelToken
+    from ..cancel import CancelToken
 
 T = TypeVar("T")
 ItemT = TypeVar("ItemT")

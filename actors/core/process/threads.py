@@ -8,10 +8,10 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
+from ..clock import SYSTEM_CLOCK
+from ..crash import report
+from ..waiter import Waiter
 from . import fork
-from .clock import SYSTEM_CLOCK
-from .crash import report
-from .waiter import Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
