@@ -64,7 +64,12 @@ from .core.actors.reply import ReplyFuture
 from .core.approval import PendingApproval
 from .core.cancel import CancelToken, Deadline
 from .core.dump import AgentDump, PoolDump, ThreadDump
-from .core.event import (
+from .core.handle import AgentHandle
+from .core.messaging.dead_letter import DeadLetter, DeadLetterReason, DeadLetters
+from .core.messaging.router import Inbox, MessageRouter
+from .core.process.log import NAMESPACE as _NAMESPACE
+from .core.process.log import log
+from .core.records.event import (
     AgentEnded,
     AgentParked,
     AgentQueued,
@@ -75,16 +80,11 @@ from .core.event import (
     Event,
     MessageSent,
 )
-from .core.handle import AgentHandle
-from .core.message import AgentId, AgentMessage
-from .core.messaging.dead_letter import DeadLetter, DeadLetterReason, DeadLetters
-from .core.messaging.router import Inbox, MessageRouter
-from .core.outcome import AgentOutcome, AgentStatus
-from .core.outcomes import FailurePolicy, Outcomes
-from .core.process.log import NAMESPACE as _NAMESPACE
-from .core.process.log import log
-from .core.spec import Backoff, RestartPolicy
-from .core.state import AgentState
+from .core.records.message import AgentId, AgentMessage
+from .core.records.outcome import AgentOutcome, AgentStatus
+from .core.records.outcomes import FailurePolicy, Outcomes
+from .core.records.spec import Backoff, RestartPolicy
+from .core.records.state import AgentState
 from .drivers.function import FunctionDriver
 from .drivers.limiter import LimiterStats, RateLimiter
 from .drivers.routing import RoutingDriver, RoutingMetrics, RoutingStrategy

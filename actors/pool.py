@@ -15,10 +15,10 @@ from .core.completion_queue import CompletionQueue
 from .core.dump import PoolDump, dump
 from .core.handle import AgentHandle
 from .core.map import MapIterator
-from .core.outcomes import FailurePolicy, Outcomes
 from .core.process.at_exit import janitor
 from .core.process.threads import start_from_collector
-from .core.spec import RestartPolicy
+from .core.records.outcomes import FailurePolicy, Outcomes
+from .core.records.spec import RestartPolicy
 from .core.supervisor import Supervisor
 from .drivers.builtin import find_driver
 from .tools.mcp import McpServers
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from .agent.factory import ToolSource
     from .agent.ports import LlmDriver, MemorySubstrate
     from .core.actors.reference import ActorRef
-    from .core.event import Event
-    from .core.message import AgentId
     from .core.messaging.dead_letter import DeadLetter
     from .core.messaging.router import Inbox, MessageRouter
-    from .core.outcome import AgentOutcome, AgentStatus
-    from .core.spec import AgentSpec
+    from .core.records.event import Event
+    from .core.records.message import AgentId
+    from .core.records.outcome import AgentOutcome, AgentStatus
+    from .core.records.spec import AgentSpec
 
 
 @dataclass(frozen=True, slots=True)

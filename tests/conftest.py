@@ -14,7 +14,7 @@ from loguru import logger
 
 from actors import AgentPool
 from actors.core.handle import AgentHandle
-from actors.core.spec import AgentSpec
+from actors.core.records.spec import AgentSpec
 from actors.core.supervisor import Supervisor
 from actors.testing.leaks import running
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from actors.core.cell import AgentCell
-    from actors.core.outcome import AgentOutcome
+    from actors.core.records.outcome import AgentOutcome
 
 
 def pytest_collection_finish() -> None:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from ..core.actors.agent_actor import AgentActor
-from ..core.event import Event
+from ..core.records.event import Event
 from ..errors import Cancelled
 
 if TYPE_CHECKING:
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from ..core.agent_context import AgentContext
     from ..core.cancel import CancelToken, Deadline
     from ..core.handle import AgentHandle
-    from ..core.message import AgentId, AgentMessage
     from ..core.messaging.router import Inbox
-    from ..core.outcome import AgentOutcome
+    from ..core.records.message import AgentId, AgentMessage
+    from ..core.records.outcome import AgentOutcome
     from .budget import Account
     from .config import SpawnConfig
     from .manifest import AgentManifest

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from loguru import logger
 
-from ..core.spec import Backoff, no_sooner_than
+from ..core.records.spec import Backoff, no_sooner_than
 from ..errors import Cancelled, DriverError
 from .budget import Spending
 from .context_window import estimate_request

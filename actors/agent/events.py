@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from ..core.event import Event
+from ..core.records.event import Event
 
 
 class Phase(StrEnum):

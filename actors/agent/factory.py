@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from ..core.crash import report
 from ..core.process import event_loop
-from ..core.spec import AgentSpec
+from ..core.records.spec import AgentSpec
 from ..errors import CapabilityDenied
 from . import resolve
 from .budget import Account, Budget, FamilyBudget
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..core.agent_context import AgentContext
     from ..core.cancel import CancelToken
     from ..core.handle import AgentHandle
-    from ..core.spec import RestartPolicy, Runnable
+    from ..core.records.spec import RestartPolicy, Runnable
     from .agent import Agent
     from .ports import ClosesIdle, LlmDriver, MemorySubstrate
     from .resolve import FindBuiltIn

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.crash import safe_repr
 
 if TYPE_CHECKING:
-    from ..core.message import AgentMessage
+    from ..core.records.message import AgentMessage
 
 
 def heard(message: AgentMessage) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..core.cancel import CancelToken
-    from ..core.event import Event
+    from ..core.records.event import Event
     from .capability import Capability
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from loguru import logger
 
-from ..core.state import AgentState
+from ..core.records.state import AgentState
 from .context_window import ContextWindow
 from .driver_call import DriverCalls
 from .events import CompletionFinished, TextDelta
@@ -17,7 +17,7 @@ from .ports import CompletionRequest
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ..core.event import Event
+    from ..core.records.event import Event
     from .agent import Agent
     from .guard import LoopGuard
     from .ports import CompletionResponse, LlmDriver, Message, ToolDefinition

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Self
 
 from ..agent.events import ApprovalDecided, ApprovalRequested
-from ..core.event import AgentEnded
+from ..core.records.event import AgentEnded
 from .terminal import say
 from .wording import printable
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from ..core.event import Event
-    from ..core.message import AgentId
+    from ..core.records.event import Event
+    from ..core.records.message import AgentId
     from ..pool import AgentPool
 
 NOBODY = "there is no terminal on which somebody could be asked"

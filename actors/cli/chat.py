@@ -13,8 +13,8 @@ from ..agent.config import SpawnConfig
 from ..agent.events import TextDelta, ToolStarted
 from ..agent.llm_agent import AgentLoopResult
 from ..agent.ports import AssistantMessage, UserMessage
-from ..core.event import AgentEnded
-from ..core.outcome import AgentStatus
+from ..core.records.event import AgentEnded
+from ..core.records.outcome import AgentStatus
 from ..pool import AgentPool
 from .approver import Approver
 from .options import problem_of_timeout
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from ..agent.ports import Message
-    from ..core.event import Event
     from ..core.handle import AgentHandle
-    from ..core.outcome import AgentOutcome
+    from ..core.records.event import Event
+    from ..core.records.outcome import AgentOutcome
     from .recipe import ModelChoice, Recipe
 
 EXIT_OK = 0

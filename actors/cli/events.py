@@ -10,7 +10,7 @@ from .jsonl import JsonLines
 from .refusal import why
 
 if TYPE_CHECKING:
-    from ..core.event import Event
+    from ..core.records.event import Event
     from .tally import Tally
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from ..agent.config import SpawnConfig
     from ..core.handle import AgentHandle
-    from ..core.outcome import AgentOutcome
+    from ..core.records.outcome import AgentOutcome
     from ..pool import AgentPool
 
 

@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from ..core.outcome import AgentStatus
+from ..core.records.outcome import AgentStatus
 from .tally import row_of
 from .terminal import console, may_redraw, say
 from .wording import counted, dollars, rate, seconds, shortened
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from ..core.outcome import AgentOutcome
+    from ..core.records.outcome import AgentOutcome
     from .tally import Tally
 
     Expected = Callable[[], int | None]

@@ -12,7 +12,7 @@ from .refusal import OutputLostError, why
 from .terminal import say
 
 if TYPE_CHECKING:
-    from ..core.outcome import AgentOutcome
+    from ..core.records.outcome import AgentOutcome
     from ..errors import ActorsError
 
 MOST_WARNINGS = 10

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ..agent.config import SpawnConfig
-    from ..core.event import Event
-    from ..core.outcome import AgentOutcome
+    from ..core.records.event import Event
+    from ..core.records.outcome import AgentOutcome
     from .inputs import Source
     from .job import Job
     from .options import RunOptions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING, Literal
 
-from ..core.outcome import AgentStatus
+from ..core.records.outcome import AgentStatus
 from .options import STANDARD_STREAM
 from .results import text_of
 from .tally import MOST_ROWS

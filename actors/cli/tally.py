@@ -7,14 +7,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..core.outcome import AgentStatus
+from ..core.records.outcome import AgentStatus
 from .results import text_of
 from .wording import first_line, one_line, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..core.outcome import AgentOutcome
+    from ..core.records.outcome import AgentOutcome
 
 MOST_ROWS = 20
 

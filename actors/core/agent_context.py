@@ -9,13 +9,13 @@ from .actors.agent_actor import HostedActor
 from .actors.envelope import Question
 from .approval import Approvals
 from .cell import Branch
-from .event import MessageSent
 from .handle import AgentHandle
 from .member import current
-from .message import AgentMessage
 from .messaging.dead_letter import DeadLetterReason
 from .messaging.router import PROGRAM, Inbox
-from .state import AgentState
+from .records.event import MessageSent
+from .records.message import AgentMessage
+from .records.state import AgentState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from .branch import Job
     from .cancel import CancelToken, Deadline
     from .cell import AgentCell
-    from .event import Event
     from .member import Member
-    from .message import AgentId
     from .messaging.mailbox import Mailbox
-    from .outcome import AgentStatus
-    from .spec import AgentSpec
+    from .records.event import Event
+    from .records.message import AgentId
+    from .records.outcome import AgentStatus
+    from .records.spec import AgentSpec
     from .supervisor import Supervisor
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .cell import Branch
 from .clock import SYSTEM_CLOCK
 from .pool_state import Step
-from .state import AgentState
+from .records.state import AgentState
 from .waiter import Waiter
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from ..errors import AgentAbandoned, Cancelled
 from .cancel import CancelToken
 from .clock import SYSTEM_CLOCK
-from .ending import Ending, stopped
 from .member import Member, enter
 from .messaging.router import PROGRAM, Endpoint
-from .outcome import AgentOutcome, AgentStatus
 from .process.log import labelled
-from .state import AgentState
+from .records.ending import Ending, stopped
+from .records.outcome import AgentOutcome, AgentStatus
+from .records.state import AgentState
 from .waiter import Waiter
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .approval import Approvals
     from .clock import Clock
     from .member import Node
-    from .spec import AgentSpec, Runnable
+    from .records.spec import AgentSpec, Runnable
 
 
 class Host(Protocol):

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from .event import Event
-    from .message import AgentId
+    from .records.event import Event
+    from .records.message import AgentId
 
 
 LEAST_PATIENCE = 1.0

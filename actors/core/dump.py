@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .cell import AgentCell
-from .state import AgentState
+from .records.state import AgentState
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from .cell import Branch
-    from .message import AgentId
+    from .records.message import AgentId
     from .supervisor import Supervisor
 
 

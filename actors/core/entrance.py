@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from .cell import Creditor, Host
     from .pool_state import PoolState
-    from .spec import AgentSpec
+    from .records.spec import AgentSpec
 
 
 class Entrance:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from .approval import PendingApproval
     from .cell import AgentCell
     from .member import Member
-    from .message import AgentId
-    from .outcome import AgentOutcome, AgentStatus
+    from .records.message import AgentId
+    from .records.outcome import AgentOutcome, AgentStatus
     from .supervisor import Supervisor
 
 T = TypeVar("T")

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from ..errors import JoinTimeout
 from .clock import SYSTEM_CLOCK
 from .member import AnyOf, wait_for
-from .outcomes import Outcomes, has_failed
+from .records.outcomes import Outcomes, has_failed
 from .waiter import Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from .cell import AgentCell
-    from .message import AgentId
-    from .outcome import AgentOutcome
+    from .records.message import AgentId
+    from .records.outcome import AgentOutcome
     from .turn import Turn
 
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from .clock import SYSTEM_CLOCK
 from .joinset import JoinSet
-from .outcomes import FailurePolicy
 from .process.threads import start_from_collector
+from .records.outcomes import FailurePolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from .cell import AgentCell
-    from .outcome import AgentOutcome
-    from .spec import AgentSpec
+    from .records.outcome import AgentOutcome
+    from .records.spec import AgentSpec
     from .supervisor import Supervisor
 
 

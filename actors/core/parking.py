@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .event import AgentParked, AgentResumed
 from .pool_state import Step
+from .records.event import AgentParked, AgentResumed
 from .waiter import Waiter
 
 if TYPE_CHECKING:

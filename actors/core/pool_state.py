@@ -11,11 +11,11 @@ from loguru import logger
 from .acts import Acts
 from .crash import crashed
 from .dispatcher import Dispatcher, posted
-from .ending import Ending
-from .event import AgentEnded
-from .outcome import AgentStatus
 from .process import fork
 from .process.threads import Crew
+from .records.ending import Ending
+from .records.event import AgentEnded
+from .records.outcome import AgentStatus
 from .roster import Roster
 from .stops import Stops
 from .turn import Turn
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from .cell import AgentCell
     from .clock import Clock
-    from .event import Event
     from .messaging.dead_letter import DeadLetter
     from .messaging.router import MessageRouter
     from .process.threads import Worker
+    from .records.event import Event
     from .slots import Slots
     from .timekeeper import Timekeeper
 

@@ -11,10 +11,10 @@ from loguru import logger
 
 from ..errors import CapacityError
 from .cancel import Deadline
-from .event import AgentEnded, AgentQueued, AgentStalled, AgentStarted
 from .messaging.dead_letter import DeadLetterReason
 from .messaging.router import MessageRouter
-from .outcome import AgentOutcome, AgentStatus
+from .records.event import AgentEnded, AgentQueued, AgentStalled, AgentStarted
+from .records.outcome import AgentOutcome, AgentStatus
 from .slots import Slots
 from .stalls import Stalls
 from .start_queue import ChildQueue, StartQueue
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from .acts import Acts
     from .cell import AgentCell
     from .clock import Clock
-    from .message import AgentId
     from .messaging.dead_letter import DeadLetter
+    from .records.message import AgentId
     from .timers import Timers
 
 

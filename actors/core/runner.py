@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from ..errors import AgentError, Cancelled
 from .actors.restarts import Restarts
 from .crash import crashed, report
-from .ending import Ending, stopped, without_locals
-from .event import AgentRestarted
 from .member import enter
-from .outcome import AgentOutcome, AgentStatus
 from .pool_state import Step
 from .process.log import labelled
+from .records.ending import Ending, stopped, without_locals
+from .records.event import AgentRestarted
+from .records.outcome import AgentOutcome, AgentStatus
 
 if TYPE_CHECKING:
     from .acts import Acts

@@ -6,7 +6,7 @@ import heapq
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
 
-from .outcome import AgentStatus
+from .records.outcome import AgentStatus
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator

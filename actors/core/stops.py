@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from .outcome import AgentStatus
+from .records.outcome import AgentStatus
 from .timers import Timer
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .acts import Acts
     from .cell import AgentCell, Branch
     from .clock import Clock
-    from .outcome import AgentOutcome
+    from .records.outcome import AgentOutcome
     from .roster import Roster
     from .timers import Timers
 

@@ -10,11 +10,11 @@ from .clock import SYSTEM_CLOCK, Clock
 from .entrance import Entrance
 from .joinset import JoinSet
 from .member import wait_for
-from .outcome import AgentStatus
-from .outcomes import FailurePolicy, Outcomes
 from .parking import Parking
 from .pool_state import KEPT_WORKERS, PoolState, Step
 from .process.at_exit import janitor
+from .records.outcome import AgentStatus
+from .records.outcomes import FailurePolicy, Outcomes
 from .runner import work
 from .shutdown import Shutdown
 from .timekeeper import Timekeeper
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from .actors.actor_cell import ActorCell
     from .approval import Decision
     from .cell import AgentCell, Branch
-    from .event import Event
-    from .message import AgentId
     from .messaging.dead_letter import DeadLetter
+    from .records.event import Event
+    from .records.message import AgentId
 
 
 class Supervisor(Actor):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ..agent.ports import CompletionRequest, CompletionResponse, TokenUsage
     from ..core.cancel import CancelToken
-    from ..core.event import Event
+    from ..core.records.event import Event
 
 
 class Driver(abc.ABC):

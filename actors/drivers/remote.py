@@ -16,7 +16,7 @@ from loguru import logger
 from ..agent.events import TextDelta
 from ..agent.ports import PrivacyTier
 from ..core.process import event_loop
-from ..core.spec import Backoff, no_sooner_than
+from ..core.records.spec import Backoff, no_sooner_than
 from ..errors import Cancelled, DriverError, ManifestError, NetworkError, RateLimited
 from ..network.endpoint import Endpoint
 from . import sdk
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ..agent.manifest import AgentManifest
     from ..agent.ports import CompletionRequest, CompletionResponse, TokenUsage
     from ..core.cancel import CancelToken
-    from ..core.event import Event
+    from ..core.records.event import Event
     from ..errors import AgentError
     from .limiter import Permit, RateLimiter
     from .prices import Price

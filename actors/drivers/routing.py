@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..agent.ports import CompletionRequest, CompletionResponse, LlmDriver, TokenUsage
     from ..core.cancel import CancelToken
-    from ..core.event import Event
+    from ..core.records.event import Event
 
 
 class RoutingStrategy(StrEnum):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..agent.ports import LlmDriver, Message
-    from ..core.event import Event
+    from ..core.records.event import Event
 
 Answer: TypeAlias = CompletionResponse | DriverError
 

@@ -11,7 +11,7 @@ from loguru import logger
 
 from ..core.actors.restarts import Restarts
 from ..core.clock import SYSTEM_CLOCK
-from ..core.spec import Backoff, RestartPolicy
+from ..core.records.spec import Backoff, RestartPolicy
 from ..errors import ToolFailed
 from .mcp_client import ServerEnded, open_session, why
 

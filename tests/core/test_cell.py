@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from actors.core.event import AgentParked, AgentRestarted, AgentResumed
 from actors.core.pool_state import Phase
+from actors.core.records.event import AgentParked, AgentRestarted, AgentResumed
+from actors.core.records.spec import Backoff, RestartPolicy
 from actors.core.runner import work
-from actors.core.spec import Backoff, RestartPolicy
 from actors.errors import AgentCancelled, AgentCrashed, AgentTimedOut, PoolClosed, ToolFailed
 
 AT_ONCE = Backoff(base=0, jitter=0)
@@ -339,7 +339,7 @@ def test_a_cancelled_agent_that_crashes_is_not_restarted(supervise: Any, start: 
 
 def test_unread_messages_survive_a_restart(supervise: Any, start: Any) -> None:
     """Same mailbox."""
-    from actors.core.message import AgentMessage
+    from actors.core.records.message import AgentMessage
 
     supervisor = supervise()
     crash = crash_times(1)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from actors.core.dispatcher import Dispatcher, posted
-from actors.core.event import AgentStarted, Event, MessageSent
+from actors.core.records.event import AgentStarted, Event, MessageSent
 
 
 class Delta(Event):

@@ -6,7 +6,7 @@ from typing import Any
 
 from actors.core.dump import dump
 from actors.core.member import wait_for
-from actors.core.message import AgentMessage
+from actors.core.records.message import AgentMessage
 from actors.core.waiter import Waiter
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from actors.core.message import AgentMessage
+from actors.core.records.message import AgentMessage
 
 
 def test_it_is_built_by_position_or_by_name() -> None:

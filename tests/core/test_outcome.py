@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from actors.core.outcome import AgentOutcome, AgentStatus
+from actors.core.records.outcome import AgentOutcome, AgentStatus
 from actors.errors import AgentCancelled, AgentCrashed
 
 

@@ -25,7 +25,7 @@ from actors import (
     FailurePolicy,
     Outcomes,
 )
-from actors.core.outcomes import has_failed
+from actors.core.records.outcomes import has_failed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -97,7 +97,7 @@ def test_it_is_the_restarts_that_are_counted_not_the_crashes(
 ) -> None:
     """A wait that is long moves the restart: between restarts, too, no window has more than max_restarts."""
     jitters = itertools.cycle([1.0, 0.0, 0.5])
-    monkeypatch.setattr("actors.core.spec.random.random", lambda: next(jitters))
+    monkeypatch.setattr("actors.core.records.spec.random.random", lambda: next(jitters))
     it, clock = restarts(max_restarts, base=30.0, factor=1.0, jitter=0.1)
     begun: list[float] = []
     for _ in range(400):

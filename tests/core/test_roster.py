@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from actors.core.event import AgentEnded, AgentQueued, AgentStarted
-from actors.core.message import AgentMessage
-from actors.core.outcome import AgentStatus
+from actors.core.records.event import AgentEnded, AgentQueued, AgentStarted
+from actors.core.records.message import AgentMessage
+from actors.core.records.outcome import AgentStatus
 from actors.errors import CapacityError, NotRegistered, PoolClosed
 
 

@@ -10,8 +10,8 @@ import pytest
 from actors.core.actors.actor import Actor
 from actors.core.actors.envelope import Question
 from actors.core.actors.reply import ReplyFuture
-from actors.core.message import AgentMessage
 from actors.core.messaging.router import Endpoint, Inbox, MessageRouter
+from actors.core.records.message import AgentMessage
 from actors.errors import ActorDead, Cancelled, InboxClosed, InboxFull, NotRegistered
 
 

@@ -224,7 +224,7 @@ def test_a_signal_in_join_all_leaves_no_policy_behind(
     supervise: Any, start: Any, gates: Any, install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C just as ``join_all(failure="cancel_rest")`` begins: who fails later takes nobody along."""
-    from actors.core.outcomes import FailurePolicy
+    from actors.core.records.outcomes import FailurePolicy
 
     supervisor = supervise()
     install(signal.SIGINT, signal.default_int_handler)

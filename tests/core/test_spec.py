@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actors.core.spec import AgentSpec, Backoff, RestartPolicy
+from actors.core.records.spec import AgentSpec, Backoff, RestartPolicy
 
 
 def test_the_wait_grows_by_the_factor_up_to_the_maximum() -> None:

@@ -9,8 +9,8 @@ import pytest
 from actors import AgentStalled
 from actors.core.clock import Clock
 from actors.core.member import wait_for
+from actors.core.records.state import AgentState
 from actors.core.stalls import LOOKS, Stalls
-from actors.core.state import AgentState
 from actors.core.waiter import Waiter
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from actors.core.outcome import AgentStatus
+from actors.core.records.outcome import AgentStatus
 from actors.core.start_queue import ChildQueue, StartQueue
 
 

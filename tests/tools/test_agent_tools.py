@@ -37,7 +37,7 @@ from actors import (
     UserMessage,
 )
 from actors.agent import driver_call
-from actors.core.spec import Backoff
+from actors.core.records.spec import Backoff
 from actors.tools.agents import AGENT_TOOLS
 from actors.tools.inference import ask_model, inference_tool
 from tests.waiting import BOUND, Gate

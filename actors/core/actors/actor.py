@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 import pykka
 
 from ..clock import SYSTEM_CLOCK
-from ..spec import Backoff, RestartPolicy
+from ..records.spec import Backoff, RestartPolicy
 from .actor_cell import ActorCell, Supervision
 from .reference import ActorRef
 from .reply import ReplyFuture

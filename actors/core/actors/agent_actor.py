@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..member import Member
-    from ..message import AgentMessage
     from ..messaging.mailbox import Mailbox
+    from ..records.message import AgentMessage
 
 
 class HostedActor(Protocol):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..clock import Clock
-    from ..spec import RestartPolicy
+    from ..records.spec import RestartPolicy
 
 
 class Restarts:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from ...errors import InboxClosed, InboxFull, NotRegistered
 from ..clock import SYSTEM_CLOCK
 from ..member import checkpoint
-from ..message import AgentMessage
 from ..process import fork
+from ..records.message import AgentMessage
 from .dead_letter import DeadLetterReason, DeadLetters
 from .mailbox import NOTHING, Mailbox, MailboxClosed, Put
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..message import AgentId
+    from ..records.message import AgentId
     from ..waiter import Waiter
     from .dead_letter import DeadLetter
 

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .unchecked import unchecked
+from .trusted import unchecked
 
 AgentId: TypeAlias = int
 """1, 2, 3 … for agents; 0 is the program; negative ids are the program's own endpoints."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import AgentCancelled, AgentTimedOut
+from ...errors import AgentCancelled, AgentTimedOut
 from .outcome import AgentStatus
 
 if TYPE_CHECKING:
-    from ..errors import ActorsError, AgentError, Cancelled
+    from ...errors import ActorsError, AgentError, Cancelled
 
 
 class Ending(NamedTuple):

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from .crash import text_of
+from ..crash import text_of
 from .message import AgentId
 from .outcome import AgentStatus
 from .state import AgentState

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from ..errors import AgentCancelled, fresh_copy
+from ...errors import AgentCancelled, fresh_copy
 from .outcome import AgentStatus
 
 if TYPE_CHECKING:

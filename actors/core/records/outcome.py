@@ -8,9 +8,9 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from ..errors import ActorsError, fresh_copy
+from ...errors import ActorsError, fresh_copy
 from .message import AgentId
-from .unchecked import unchecked
+from .trusted import unchecked
 
 T = TypeVar("T")
 

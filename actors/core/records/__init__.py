@@ -1,0 +1,1 @@
+"""Plain data that crosses between a pool and its agents."""
