@@ -61,7 +61,6 @@ from .core.actors.actor import Actor, supervise
 from .core.actors.actor_cell import ActorEnd
 from .core.actors.reference import ActorRef
 from .core.actors.reply import ReplyFuture
-from .core.approval import PendingApproval
 from .core.cancel import CancelToken, Deadline
 from .core.dump import AgentDump, PoolDump, ThreadDump
 from .core.handle import AgentHandle
@@ -85,6 +84,7 @@ from .core.records.outcome import AgentOutcome, AgentStatus
 from .core.records.outcomes import FailurePolicy, Outcomes
 from .core.records.spec import Backoff, RestartPolicy
 from .core.records.state import AgentState
+from .core.scheduling.approval import PendingApproval
 from .drivers.function import FunctionDriver
 from .drivers.limiter import LimiterStats, RateLimiter
 from .drivers.routing import RoutingDriver, RoutingMetrics, RoutingStrategy

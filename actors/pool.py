@@ -10,7 +10,6 @@ from .agent.budget import Budget
 from .agent.factory import Outfitter
 from .agent.resolve import refuse_no_driver
 from .core.agent_context import LocalContext
-from .core.approval import Decision
 from .core.completion_queue import CompletionQueue
 from .core.dump import PoolDump, dump
 from .core.handle import AgentHandle
@@ -19,6 +18,7 @@ from .core.process.at_exit import janitor
 from .core.process.threads import start_from_collector
 from .core.records.outcomes import FailurePolicy, Outcomes
 from .core.records.spec import RestartPolicy
+from .core.scheduling.approval import Decision
 from .core.supervisor import Supervisor
 from .drivers.builtin import find_driver
 from .tools.mcp import McpServers

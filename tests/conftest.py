@@ -24,8 +24,8 @@ from .waiting import BOUND, Gate, comes_true, eventually
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from actors.core.cell import AgentCell
     from actors.core.records.outcome import AgentOutcome
+    from actors.core.scheduling.agent_cell import AgentCell
 
 
 def pytest_collection_finish() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..core.approval import Decision
 from ..core.crash import text_of
+from ..core.scheduling.approval import Decision
 from .approval_rules import ApprovalDefault, ApprovalRule, check
 from .events import ApprovalDecided, ApprovalRequested
 from .ports import ToolResult
@@ -13,7 +13,7 @@ from .ports import ToolResult
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..core.approval import Question
+    from ..core.scheduling.approval import Question
     from .agent import Agent
     from .ports import Tool, ToolCall
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ..core.cancel import CancelToken
-    from ..core.cell import Branch
+    from ..core.scheduling.agent_cell import Branch
     from .agent import Agent
     from .budget import Reservation
     from .guard import LoopGuard

@@ -10,14 +10,14 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .cell import AgentCell
 from .records.state import AgentState
+from .scheduling.agent_cell import AgentCell
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from .cell import Branch
     from .records.message import AgentId
+    from .scheduling.agent_cell import Branch
     from .supervisor import Supervisor
 
 

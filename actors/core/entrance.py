@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import Cancelled, CapacityError, PoolClosed
-from .cell import AgentCell
 from .member import wait_for
 from .pool_state import Phase, Step
-from .roster import Admission
+from .scheduling.agent_cell import AgentCell
+from .scheduling.roster import Admission
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .cell import Creditor, Host
     from .pool_state import PoolState
     from .records.spec import AgentSpec
+    from .scheduling.agent_cell import Creditor, Host
 
 
 class Entrance:

@@ -6,18 +6,18 @@ import concurrent.futures
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from ..errors import fresh_copy
-from .approval import Decision
 from .crash import raise_ctrl_c, report
 from .member import checkpoint
+from .scheduling.approval import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .approval import PendingApproval
-    from .cell import AgentCell
     from .member import Member
     from .records.message import AgentId
     from .records.outcome import AgentOutcome, AgentStatus
+    from .scheduling.agent_cell import AgentCell
+    from .scheduling.approval import PendingApproval
     from .supervisor import Supervisor
 
 T = TypeVar("T")

@@ -14,10 +14,10 @@ from .waiter import Waiter
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from .cell import AgentCell
     from .records.message import AgentId
     from .records.outcome import AgentOutcome
-    from .turn import Turn
+    from .scheduling.agent_cell import AgentCell
+    from .scheduling.turn import Turn
 
 
 class JoinSet:

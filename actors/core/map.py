@@ -13,9 +13,9 @@ from .records.outcomes import FailurePolicy
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from .cell import AgentCell
     from .records.outcome import AgentOutcome
     from .records.spec import AgentSpec
+    from .scheduling.agent_cell import AgentCell
     from .supervisor import Supervisor
 
 

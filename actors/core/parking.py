@@ -9,9 +9,9 @@ from .records.event import AgentParked, AgentResumed
 from .waiter import Waiter
 
 if TYPE_CHECKING:
-    from .acts import Acts
-    from .cell import AgentCell, Branch
     from .pool_state import PoolState
+    from .scheduling.agent_cell import AgentCell, Branch
+    from .scheduling.effects import Acts
 
 
 class Parking:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
-from .acts import Acts
 from .crash import crashed
 from .dispatcher import Dispatcher, posted
 from .process import fork
@@ -16,20 +15,21 @@ from .process.threads import Crew
 from .records.ending import Ending
 from .records.event import AgentEnded
 from .records.outcome import AgentStatus
-from .roster import Roster
-from .stops import Stops
-from .turn import Turn
+from .scheduling.cancellation import Stops
+from .scheduling.effects import Acts
+from .scheduling.roster import Roster
+from .scheduling.turn import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
-    from .cell import AgentCell
     from .clock import Clock
     from .messaging.dead_letter import DeadLetter
     from .messaging.router import MessageRouter
     from .process.threads import Worker
     from .records.event import Event
-    from .slots import Slots
+    from .scheduling.agent_cell import AgentCell
+    from .scheduling.slots import Slots
     from .timekeeper import Timekeeper
 
 KEPT_WORKERS = 8

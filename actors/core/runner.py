@@ -16,10 +16,10 @@ from .records.event import AgentRestarted
 from .records.outcome import AgentOutcome, AgentStatus
 
 if TYPE_CHECKING:
-    from .acts import Acts
-    from .cell import AgentCell
     from .pool_state import PoolState
     from .process.threads import Worker
+    from .scheduling.agent_cell import AgentCell
+    from .scheduling.effects import Acts
     from .waiter import Waiter
 
 

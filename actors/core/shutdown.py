@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 from ..errors import DeadlockError
-from .cell import AgentCell, Branch
 from .member import checkpoint, current, wait_for
 from .pool_state import Phase, Step
 from .process.at_exit import janitor
+from .scheduling.agent_cell import AgentCell, Branch
 from .waiter import LOOK_UP, Waiter
 
 if TYPE_CHECKING:

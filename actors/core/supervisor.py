@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from .actors.actor_cell import ActorCell
-    from .approval import Decision
-    from .cell import AgentCell, Branch
     from .messaging.dead_letter import DeadLetter
     from .records.event import Event
     from .records.message import AgentId
+    from .scheduling.agent_cell import AgentCell, Branch
+    from .scheduling.approval import Decision
 
 
 class Supervisor(Actor):

@@ -13,13 +13,13 @@ from .actors.actor_cell import ActorCell, ActorEnd, Handler
 from .actors.envelope import Question
 from .crash import report
 from .process.at_exit import janitor
-from .timers import Timers
+from .scheduling.timers import Timers
 
 if TYPE_CHECKING:
     from .actors.envelope import Envelope
     from .clock import Clock
     from .member import Node
-    from .turn import Turn
+    from .scheduling.turn import Turn
     from .waiter import Waiter
 
 

@@ -31,7 +31,7 @@ from actors import (
 )
 from actors.agent.manifest import ApprovalRules
 from actors.core import branch
-from actors.core.approval import Approvals, Decision
+from actors.core.scheduling.approval import Approvals, Decision
 from actors.core.waiter import Waiter
 
 from ..waiting import BOUND, Gate, eventually

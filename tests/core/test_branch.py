@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from actors.core.cell import LATE
 from actors.core.member import current, wait_for
+from actors.core.scheduling.agent_cell import LATE
 from actors.core.waiter import Waiter
 from actors.errors import Cancelled, DeadlockError
 

@@ -9,7 +9,7 @@ import pytest
 
 from actors.core import joinset as joinset_module
 from actors.core.actors.actor import Actor
-from actors.core.cell import AgentCell
+from actors.core.scheduling.agent_cell import AgentCell
 from actors.errors import Cancelled, DeadlockError, JoinTimeout
 
 

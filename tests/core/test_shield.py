@@ -11,7 +11,7 @@ import pytest
 
 from actors.core.pool_state import Step
 from actors.core.process.signals import SIGNALS, Shield
-from actors.core.turn import Turn
+from actors.core.scheduling.turn import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from actors.core.slots import Slots
+from actors.core.scheduling.slots import Slots
 from actors.core.waiter import Waiter
 
 

@@ -10,7 +10,7 @@ from actors import AgentStalled
 from actors.core.clock import Clock
 from actors.core.member import wait_for
 from actors.core.records.state import AgentState
-from actors.core.stalls import LOOKS, Stalls
+from actors.core.scheduling.stalls import LOOKS, Stalls
 from actors.core.waiter import Waiter
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from actors.core.records.outcome import AgentStatus
-from actors.core.start_queue import ChildQueue, StartQueue
+from actors.core.scheduling.start_queue import ChildQueue, StartQueue
 
 
 def cell(name: Any, *, priority: int = 0, group: Any = None, depth: int = 1) -> Any:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from actors.core.acts import Acts
 from actors.core.member import wait_for
-from actors.core.stops import WAVE
+from actors.core.scheduling.cancellation import WAVE
+from actors.core.scheduling.effects import Acts
 from actors.core.waiter import Waiter
 from actors.errors import AgentAbandoned, AgentCancelled, AgentTimedOut
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.core.timers import Timer, Timers
+from actors.core.scheduling.timers import Timer, Timers
 
 CELL: Any = object()
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from actors.core import turn as turn_module
-from actors.core.turn import Turn
+from actors.core.scheduling import turn as turn_module
+from actors.core.scheduling.turn import Turn
 
 
 @pytest.mark.parametrize("patience", [0, 1, 1_000_000])

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .cell import AgentCell
-    from .waiter import Waiter
+    from ..waiter import Waiter
+    from .agent_cell import AgentCell
 
 
 class Acts:

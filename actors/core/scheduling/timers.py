@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .cell import AgentCell
+    from .agent_cell import AgentCell
 
 
 class Timer(Enum):

@@ -7,27 +7,27 @@ from contextvars import copy_context
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from ..errors import AgentAbandoned, Cancelled
-from .cancel import CancelToken
-from .clock import SYSTEM_CLOCK
-from .member import Member, enter
-from .messaging.router import PROGRAM, Endpoint
-from .process.log import labelled
-from .records.ending import Ending, stopped
-from .records.outcome import AgentOutcome, AgentStatus
-from .records.state import AgentState
-from .waiter import Waiter
+from ...errors import AgentAbandoned, Cancelled
+from ..cancel import CancelToken
+from ..clock import SYSTEM_CLOCK
+from ..member import Member, enter
+from ..messaging.router import PROGRAM, Endpoint
+from ..process.log import labelled
+from ..records.ending import Ending, stopped
+from ..records.outcome import AgentOutcome, AgentStatus
+from ..records.state import AgentState
+from ..waiter import Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextvars import Context
     from datetime import datetime
 
-    from .actors.restarts import Restarts
+    from ..actors.restarts import Restarts
+    from ..clock import Clock
+    from ..member import Node
+    from ..records.spec import AgentSpec, Runnable
     from .approval import Approvals
-    from .clock import Clock
-    from .member import Node
-    from .records.spec import AgentSpec, Runnable
 
 
 class Host(Protocol):

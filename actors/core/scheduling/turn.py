@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
-from ..errors import DeadlockError
-from .process.signals import Shield
+from ...errors import DeadlockError
+from ..process.signals import Shield
 
 PATIENCE = 8
 """How often a thread that finds the turn taken lets others run before it stands in line."""

@@ -6,9 +6,9 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .clock import SYSTEM_CLOCK
-from .member import wait_for
-from .waiter import Waiter
+from ..clock import SYSTEM_CLOCK
+from ..member import wait_for
+from ..waiter import Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

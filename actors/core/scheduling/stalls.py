@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from .cell import AgentCell
+    from .agent_cell import AgentCell
 
 LOOKS = 4
 """How often per period everybody is looked at: a stall is noticed within a quarter of the period."""

@@ -9,26 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
-from ..errors import CapacityError
-from .cancel import Deadline
-from .messaging.dead_letter import DeadLetterReason
-from .messaging.router import MessageRouter
-from .records.event import AgentEnded, AgentQueued, AgentStalled, AgentStarted
-from .records.outcome import AgentOutcome, AgentStatus
+from ...errors import CapacityError
+from ..cancel import Deadline
+from ..messaging.dead_letter import DeadLetterReason
+from ..messaging.router import MessageRouter
+from ..records.event import AgentEnded, AgentQueued, AgentStalled, AgentStarted
+from ..records.outcome import AgentOutcome, AgentStatus
+from ..waiter import Waiter
 from .slots import Slots
 from .stalls import Stalls
 from .start_queue import ChildQueue, StartQueue
 from .timers import Timer
-from .waiter import Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .acts import Acts
-    from .cell import AgentCell
-    from .clock import Clock
-    from .messaging.dead_letter import DeadLetter
-    from .records.message import AgentId
+    from ..clock import Clock
+    from ..messaging.dead_letter import DeadLetter
+    from ..records.message import AgentId
+    from .agent_cell import AgentCell
+    from .effects import Acts
     from .timers import Timers
 
 

@@ -6,12 +6,12 @@ import heapq
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
 
-from .records.outcome import AgentStatus
+from ..records.outcome import AgentStatus
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
-    from .cell import AgentCell
+    from .agent_cell import AgentCell
 
     Level = OrderedDict[Hashable, deque["AgentCell"]]
 

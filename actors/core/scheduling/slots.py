@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .cell import AgentCell
-    from .waiter import Waiter
+    from ..waiter import Waiter
+    from .agent_cell import AgentCell
 
 
 class Slots:

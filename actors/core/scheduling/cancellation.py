@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from .records.outcome import AgentStatus
+from ..records.outcome import AgentStatus
 from .timers import Timer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .acts import Acts
-    from .cell import AgentCell, Branch
-    from .clock import Clock
-    from .records.outcome import AgentOutcome
+    from ..clock import Clock
+    from ..records.outcome import AgentOutcome
+    from .agent_cell import AgentCell, Branch
+    from .effects import Acts
     from .roster import Roster
     from .timers import Timers
 
