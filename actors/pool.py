@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, Self
 from .agent.budget import Budget
 from .agent.factory import Outfitter
 from .agent.resolve import refuse_no_driver
-from .core.agent_context import LocalContext
-from .core.completion_queue import CompletionQueue
-from .core.dump import PoolDump, dump
-from .core.handle import AgentHandle
-from .core.map import MapIterator
 from .core.process.at_exit import janitor
 from .core.process.threads import start_from_collector
 from .core.records.outcomes import FailurePolicy, Outcomes
 from .core.records.spec import RestartPolicy
 from .core.scheduling.approval import Decision
-from .core.supervisor import Supervisor
+from .core.supervision.agent_context import LocalContext
+from .core.supervision.as_completed import CompletionQueue
+from .core.supervision.dump import PoolDump, dump
+from .core.supervision.handle import AgentHandle
+from .core.supervision.map import MapIterator
+from .core.supervision.supervisor import Supervisor
 from .drivers.builtin import find_driver
 from .tools.mcp import McpServers
 from .tools.registry import ToolRegistry

@@ -13,9 +13,9 @@ import pytest
 from loguru import logger
 
 from actors import AgentPool
-from actors.core.handle import AgentHandle
 from actors.core.records.spec import AgentSpec
-from actors.core.supervisor import Supervisor
+from actors.core.supervision.handle import AgentHandle
+from actors.core.supervision.supervisor import Supervisor
 from actors.testing.leaks import running
 
 from .processes import Processes

@@ -61,8 +61,8 @@ def test_the_graph_is_not_empty() -> None:
     assert len(OWN) > 200
     found = {(entry.source, entry.target) for entry in OWN}
     assert ("actors.agent.agent", "actors.core.actors.agent_actor") in found
-    assert ("actors.core.pool_state", "actors.core.process.fork") in found  # from . import fork
-    assert ("actors.pool", "actors.core.supervisor") in found
+    assert ("actors.core.supervision.pool_state", "actors.core.process.fork") in found  # from . import fork
+    assert ("actors.pool", "actors.core.supervision.supervisor") in found
     assert any(entry.typing_only for entry in OWN)
     assert {"pykka", "loguru", "pydantic"} <= {entry.target.partition(".")[0] for entry in FOREIGN}
 
@@ -191,7 +191,7 @@ def test_the_facade_needs_no_optional_package() -> None:
         found = {entry.target for entry in OWN if entry.source == name and entry.runtime} - reached
         reached |= found
         waiting += found
-    assert "actors.core.supervisor" in reached
+    assert "actors.core.supervision.supervisor" in reached
     required = EVERYWHERE | {"pykka"}
     strays = [
         entry.place

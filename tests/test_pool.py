@@ -29,7 +29,7 @@ from actors import (
     SpawnConfig,
     ToolRegistry,
 )
-from actors.core.pool_state import Phase
+from actors.core.supervision.pool_state import Phase
 
 from .agent.doubles import doing
 from .waiting import BOUND, Gate, eventually

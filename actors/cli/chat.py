@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from ..agent.ports import Message
-    from ..core.handle import AgentHandle
     from ..core.records.event import Event
     from ..core.records.outcome import AgentOutcome
+    from ..core.supervision.handle import AgentHandle
     from .recipe import ModelChoice, Recipe
 
 EXIT_OK = 0

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ..agent.config import SpawnConfig
-    from ..core.handle import AgentHandle
     from ..core.records.outcome import AgentOutcome
+    from ..core.supervision.handle import AgentHandle
     from ..pool import AgentPool
 
 

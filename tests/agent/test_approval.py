@@ -30,8 +30,8 @@ from actors import (
     tool,
 )
 from actors.agent.manifest import ApprovalRules
-from actors.core import branch
 from actors.core.scheduling.approval import Approvals, Decision
+from actors.core.supervision import tool_threads as branch
 from actors.core.waiter import Waiter
 
 from ..waiting import BOUND, Gate, eventually

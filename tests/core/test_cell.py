@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from actors.core.pool_state import Phase
 from actors.core.records.event import AgentParked, AgentRestarted, AgentResumed
 from actors.core.records.spec import Backoff, RestartPolicy
-from actors.core.runner import work
+from actors.core.supervision.pool_state import Phase
+from actors.core.supervision.runner import work
 from actors.errors import AgentCancelled, AgentCrashed, AgentTimedOut, PoolClosed, ToolFailed
 
 AT_ONCE = Backoff(base=0, jitter=0)
@@ -131,7 +131,7 @@ def test_a_defect_of_ours_loses_no_outcome(
     supervise: Any, start: Any, monkeypatch: pytest.MonkeyPatch, log_lines: list[str]
 ) -> None:
     """If the life itself fails, it is a crash, and joins do not hang."""
-    from actors.core import runner
+    from actors.core.supervision import runner
 
     monkeypatch.setattr(runner, "_try_until_done", raises(RuntimeError("a defect")))
     supervisor = supervise()

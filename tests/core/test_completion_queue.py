@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from actors.core import completion_queue as queue_module
-from actors.core.completion_queue import CompletionQueue
+from actors.core.supervision import as_completed as queue_module
+from actors.core.supervision.as_completed import CompletionQueue
 
 
 def test_handles_come_as_their_agents_end(supervise: Any, start: Any, gates: Any) -> None:

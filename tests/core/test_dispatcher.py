@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from actors.core.dispatcher import Dispatcher, posted
 from actors.core.records.event import AgentStarted, Event, MessageSent
+from actors.core.supervision.dispatcher import Dispatcher, posted
 
 
 class Delta(Event):

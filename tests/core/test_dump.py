@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.core.dump import dump
 from actors.core.member import wait_for
 from actors.core.records.message import AgentMessage
+from actors.core.supervision.dump import dump
 from actors.core.waiter import Waiter
 
 

@@ -43,7 +43,7 @@ def test_waiting_runs_out_and_loses_nothing(supervise: Any, start: Any, gate: An
 
 def test_an_end_just_as_the_time_runs_out_is_seen(supervise: Any, start: Any, gate: Any, monkeypatch: Any) -> None:
     """The wait ran out; the agent ended before the last look."""
-    from actors.core import supervisor as supervisor_module
+    from actors.core.supervision import supervisor as supervisor_module
 
     supervisor = supervise()
     handle = start(supervisor, lambda _: (gate.hold(), 5)[1])
@@ -168,7 +168,7 @@ def test_the_future_of_an_ended_agent_is_done(supervise: Any, start: Any) -> Non
 
 def test_a_future_that_two_threads_make_is_one(supervise: Any, start: Any, monkeypatch: Any) -> None:
     """Somebody else makes it between the look and the making."""
-    from actors.core import handle as handle_module
+    from actors.core.supervision import handle as handle_module
 
     handle = start(supervise(), lambda _: 5)
     handle.result(10)

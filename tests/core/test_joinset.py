@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from actors.core import joinset as joinset_module
 from actors.core.actors.actor import Actor
 from actors.core.scheduling.agent_cell import AgentCell
+from actors.core.supervision import join_set as joinset_module
 from actors.errors import Cancelled, DeadlockError, JoinTimeout
 
 

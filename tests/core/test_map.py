@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from actors.core import map as map_module
-from actors.core.map import MapIterator
+from actors.core.supervision import map as map_module
+from actors.core.supervision.map import MapIterator
 from actors.errors import CapacityError, PoolClosed
 
 

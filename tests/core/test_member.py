@@ -10,8 +10,8 @@ import pytest
 
 from actors.core import member as member_module
 from actors.core.actors.actor import Actor, ActorRef
-from actors.core.completion_queue import CompletionQueue
 from actors.core.member import Member, Node, current, enter, refuse_circle, wait_for
+from actors.core.supervision.as_completed import CompletionQueue
 from actors.core.waiter import Waiter
 from actors.errors import AskTimeout, Cancelled, DeadlockError
 

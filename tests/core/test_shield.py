@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actors.core.pool_state import Step
 from actors.core.process.signals import SIGNALS, Shield
 from actors.core.scheduling.turn import Turn
+from actors.core.supervision.pool_state import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from actors.core.member import wait_for
-from actors.core.pool_state import Phase
 from actors.core.process.at_exit import janitor
+from actors.core.supervision.pool_state import Phase
 from actors.core.waiter import Waiter
 from actors.errors import DeadlockError, PoolClosed
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from actors.core.pool_state import Step
+from actors.core.supervision.pool_state import Step
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

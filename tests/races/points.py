@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors.core.actors.reply import ReplyFuture
 from actors.core.member import current
-from actors.core.parking import Parking
+from actors.core.supervision.parking import Parking
 
 if TYPE_CHECKING:
     from collections.abc import Callable

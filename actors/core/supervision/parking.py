@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..records.event import AgentParked, AgentResumed
+from ..waiter import Waiter
 from .pool_state import Step
-from .records.event import AgentParked, AgentResumed
-from .waiter import Waiter
 
 if TYPE_CHECKING:
+    from ..scheduling.agent_cell import AgentCell, Branch
+    from ..scheduling.effects import Acts
     from .pool_state import PoolState
-    from .scheduling.agent_cell import AgentCell, Branch
-    from .scheduling.effects import Acts
 
 
 class Parking:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import concurrent.futures
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from ..errors import fresh_copy
-from .crash import raise_ctrl_c, report
-from .member import checkpoint
-from .scheduling.approval import Decision
+from ...errors import fresh_copy
+from ..crash import raise_ctrl_c, report
+from ..member import checkpoint
+from ..scheduling.approval import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .member import Member
-    from .records.message import AgentId
-    from .records.outcome import AgentOutcome, AgentStatus
-    from .scheduling.agent_cell import AgentCell
-    from .scheduling.approval import PendingApproval
+    from ..member import Member
+    from ..records.message import AgentId
+    from ..records.outcome import AgentOutcome, AgentStatus
+    from ..scheduling.agent_cell import AgentCell
+    from ..scheduling.approval import PendingApproval
     from .supervisor import Supervisor
 
 T = TypeVar("T")

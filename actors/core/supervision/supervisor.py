@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .actors.actor import Actor
-from .branch import Branches
-from .clock import SYSTEM_CLOCK, Clock
-from .entrance import Entrance
-from .joinset import JoinSet
-from .member import wait_for
+from ..actors.actor import Actor
+from ..clock import SYSTEM_CLOCK, Clock
+from ..member import wait_for
+from ..process.at_exit import janitor
+from ..records.outcome import AgentStatus
+from ..records.outcomes import FailurePolicy, Outcomes
+from ..waiter import Waiter
+from .admission import Entrance
+from .join_set import JoinSet
 from .parking import Parking
 from .pool_state import KEPT_WORKERS, PoolState, Step
-from .process.at_exit import janitor
-from .records.outcome import AgentStatus
-from .records.outcomes import FailurePolicy, Outcomes
 from .runner import work
 from .shutdown import Shutdown
-from .timekeeper import Timekeeper
-from .waiter import Waiter
+from .timer_thread import Timekeeper
+from .tool_threads import Branches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from .actors.actor_cell import ActorCell
-    from .messaging.dead_letter import DeadLetter
-    from .records.event import Event
-    from .records.message import AgentId
-    from .scheduling.agent_cell import AgentCell, Branch
-    from .scheduling.approval import Decision
+    from ..actors.actor_cell import ActorCell
+    from ..messaging.dead_letter import DeadLetter
+    from ..records.event import Event
+    from ..records.message import AgentId
+    from ..scheduling.agent_cell import AgentCell, Branch
+    from ..scheduling.approval import Decision
 
 
 class Supervisor(Actor):

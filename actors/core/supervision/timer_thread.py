@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Protocol
 
 from loguru import logger
 
-from .actors.actor_cell import ActorCell, ActorEnd, Handler
-from .actors.envelope import Question
-from .crash import report
-from .process.at_exit import janitor
-from .scheduling.timers import Timers
+from ..actors.actor_cell import ActorCell, ActorEnd, Handler
+from ..actors.envelope import Question
+from ..crash import report
+from ..process.at_exit import janitor
+from ..scheduling.timers import Timers
 
 if TYPE_CHECKING:
-    from .actors.envelope import Envelope
-    from .clock import Clock
-    from .member import Node
-    from .scheduling.turn import Turn
-    from .waiter import Waiter
+    from ..actors.envelope import Envelope
+    from ..clock import Clock
+    from ..member import Node
+    from ..scheduling.turn import Turn
+    from ..waiter import Waiter
 
 
 class Ticking(Handler, Protocol):

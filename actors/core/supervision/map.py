@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from .clock import SYSTEM_CLOCK
-from .joinset import JoinSet
-from .process.threads import start_from_collector
-from .records.outcomes import FailurePolicy
+from ..clock import SYSTEM_CLOCK
+from ..process.threads import start_from_collector
+from ..records.outcomes import FailurePolicy
+from .join_set import JoinSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from .records.outcome import AgentOutcome
-    from .records.spec import AgentSpec
-    from .scheduling.agent_cell import AgentCell
+    from ..records.outcome import AgentOutcome
+    from ..records.spec import AgentSpec
+    from ..scheduling.agent_cell import AgentCell
     from .supervisor import Supervisor
 
 

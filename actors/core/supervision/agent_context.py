@@ -5,34 +5,34 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from .actors.agent_actor import HostedActor
-from .actors.envelope import Question
+from ..actors.agent_actor import HostedActor
+from ..actors.envelope import Question
+from ..member import current
+from ..messaging.dead_letter import DeadLetterReason
+from ..messaging.router import PROGRAM, Inbox
+from ..records.event import MessageSent
+from ..records.message import AgentMessage
+from ..records.state import AgentState
+from ..scheduling.agent_cell import Branch
+from ..scheduling.approval import Approvals
 from .handle import AgentHandle
-from .member import current
-from .messaging.dead_letter import DeadLetterReason
-from .messaging.router import PROGRAM, Inbox
-from .records.event import MessageSent
-from .records.message import AgentMessage
-from .records.state import AgentState
-from .scheduling.agent_cell import Branch
-from .scheduling.approval import Approvals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from .branch import Job
-    from .cancel import CancelToken, Deadline
-    from .member import Member
-    from .messaging.mailbox import Mailbox
-    from .records.event import Event
-    from .records.message import AgentId
-    from .records.outcome import AgentStatus
-    from .records.spec import AgentSpec
-    from .scheduling.agent_cell import AgentCell
-    from .scheduling.approval import Decision
-    from .scheduling.approval import Question as ApprovalQuestion
+    from ..cancel import CancelToken, Deadline
+    from ..member import Member
+    from ..messaging.mailbox import Mailbox
+    from ..records.event import Event
+    from ..records.message import AgentId
+    from ..records.outcome import AgentStatus
+    from ..records.spec import AgentSpec
+    from ..scheduling.agent_cell import AgentCell
+    from ..scheduling.approval import Decision
+    from ..scheduling.approval import Question as ApprovalQuestion
     from .supervisor import Supervisor
+    from .tool_threads import Job
 
 
 class Colleague(NamedTuple):

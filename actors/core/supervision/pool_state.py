@@ -8,29 +8,29 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
-from .crash import crashed
+from ..crash import crashed
+from ..process import fork
+from ..process.threads import Crew
+from ..records.ending import Ending
+from ..records.event import AgentEnded
+from ..records.outcome import AgentStatus
+from ..scheduling.cancellation import Stops
+from ..scheduling.effects import Acts
+from ..scheduling.roster import Roster
+from ..scheduling.turn import Turn
 from .dispatcher import Dispatcher, posted
-from .process import fork
-from .process.threads import Crew
-from .records.ending import Ending
-from .records.event import AgentEnded
-from .records.outcome import AgentStatus
-from .scheduling.cancellation import Stops
-from .scheduling.effects import Acts
-from .scheduling.roster import Roster
-from .scheduling.turn import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
-    from .clock import Clock
-    from .messaging.dead_letter import DeadLetter
-    from .messaging.router import MessageRouter
-    from .process.threads import Worker
-    from .records.event import Event
-    from .scheduling.agent_cell import AgentCell
-    from .scheduling.slots import Slots
-    from .timekeeper import Timekeeper
+    from ..clock import Clock
+    from ..messaging.dead_letter import DeadLetter
+    from ..messaging.router import MessageRouter
+    from ..process.threads import Worker
+    from ..records.event import Event
+    from ..scheduling.agent_cell import AgentCell
+    from ..scheduling.slots import Slots
+    from .timer_thread import Timekeeper
 
 KEPT_WORKERS = 8
 """Idle workers that a small pool keeps."""

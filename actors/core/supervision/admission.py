@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import Cancelled, CapacityError, PoolClosed
-from .member import wait_for
+from ...errors import Cancelled, CapacityError, PoolClosed
+from ..member import wait_for
+from ..scheduling.agent_cell import AgentCell
+from ..scheduling.roster import Admission
 from .pool_state import Phase, Step
-from .scheduling.agent_cell import AgentCell
-from .scheduling.roster import Admission
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..records.spec import AgentSpec
+    from ..scheduling.agent_cell import Creditor, Host
     from .pool_state import PoolState
-    from .records.spec import AgentSpec
-    from .scheduling.agent_cell import Creditor, Host
 
 
 class Entrance:

@@ -6,16 +6,16 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from .clock import SYSTEM_CLOCK
-from .crash import report
-from .waiter import Waiter
+from ..clock import SYSTEM_CLOCK
+from ..crash import report
+from ..waiter import Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from .records.event import Event
-    from .records.message import AgentId
+    from ..records.event import Event
+    from ..records.message import AgentId
 
 
 LEAST_PATIENCE = 1.0

@@ -10,19 +10,20 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .records.state import AgentState
-from .scheduling.agent_cell import AgentCell
+from ..records.state import AgentState
+from ..scheduling.agent_cell import AgentCell
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from .records.message import AgentId
-    from .scheduling.agent_cell import Branch
+    from ..records.message import AgentId
+    from ..scheduling.agent_cell import Branch
     from .supervisor import Supervisor
 
 
-_CORE = os.path.dirname(__file__) + os.sep
-_CALLS_A_FUNCTION = os.path.join(os.path.dirname(os.path.dirname(__file__)), "agent", "function_agent.py")
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+_CORE = os.path.join(_PACKAGE, "core") + os.sep
+_CALLS_A_FUNCTION = os.path.join(_PACKAGE, "agent", "function_agent.py")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from loguru import logger
 
-from ..errors import DeadlockError
-from .member import checkpoint, current, wait_for
+from ...errors import DeadlockError
+from ..member import checkpoint, current, wait_for
+from ..process.at_exit import janitor
+from ..scheduling.agent_cell import AgentCell, Branch
+from ..waiter import LOOK_UP, Waiter
 from .pool_state import Phase, Step
-from .process.at_exit import janitor
-from .scheduling.agent_cell import AgentCell, Branch
-from .waiter import LOOK_UP, Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable

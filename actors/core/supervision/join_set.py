@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from ..errors import JoinTimeout
-from .clock import SYSTEM_CLOCK
-from .member import AnyOf, wait_for
-from .records.outcomes import Outcomes, has_failed
-from .waiter import Waiter
+from ...errors import JoinTimeout
+from ..clock import SYSTEM_CLOCK
+from ..member import AnyOf, wait_for
+from ..records.outcomes import Outcomes, has_failed
+from ..waiter import Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from .records.message import AgentId
-    from .records.outcome import AgentOutcome
-    from .scheduling.agent_cell import AgentCell
-    from .scheduling.turn import Turn
+    from ..records.message import AgentId
+    from ..records.outcome import AgentOutcome
+    from ..scheduling.agent_cell import AgentCell
+    from ..scheduling.turn import Turn
 
 
 class JoinSet:

@@ -6,21 +6,21 @@ from functools import partial
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
-from .clock import SYSTEM_CLOCK
+from ..clock import SYSTEM_CLOCK
+from ..records.state import AgentState
+from ..scheduling.agent_cell import Branch
+from ..waiter import Waiter
 from .pool_state import Step
-from .records.state import AgentState
-from .scheduling.agent_cell import Branch
-from .waiter import Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from .cancel import CancelToken
+    from ..cancel import CancelToken
+    from ..process.threads import Worker
+    from ..scheduling.agent_cell import AgentCell
+    from ..scheduling.effects import Acts
     from .parking import Parking
     from .pool_state import PoolState
-    from .process.threads import Worker
-    from .scheduling.agent_cell import AgentCell
-    from .scheduling.effects import Acts
 
     Job = tuple[Callable[[CancelToken], Any], float | None]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from .clock import SYSTEM_CLOCK
-from .member import AnyOf, wait_for
-from .waiter import Waiter
+from ..clock import SYSTEM_CLOCK
+from ..member import AnyOf, wait_for
+from ..waiter import Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

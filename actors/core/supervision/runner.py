@@ -5,22 +5,22 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from ..errors import AgentError, Cancelled
-from .actors.restarts import Restarts
-from .crash import crashed, report
-from .member import enter
+from ...errors import AgentError, Cancelled
+from ..actors.restarts import Restarts
+from ..crash import crashed, report
+from ..member import enter
+from ..process.log import labelled
+from ..records.ending import Ending, stopped, without_locals
+from ..records.event import AgentRestarted
+from ..records.outcome import AgentOutcome, AgentStatus
 from .pool_state import Step
-from .process.log import labelled
-from .records.ending import Ending, stopped, without_locals
-from .records.event import AgentRestarted
-from .records.outcome import AgentOutcome, AgentStatus
 
 if TYPE_CHECKING:
+    from ..process.threads import Worker
+    from ..scheduling.agent_cell import AgentCell
+    from ..scheduling.effects import Acts
+    from ..waiter import Waiter
     from .pool_state import PoolState
-    from .process.threads import Worker
-    from .scheduling.agent_cell import AgentCell
-    from .scheduling.effects import Acts
-    from .waiter import Waiter
 
 
 def work(pool: PoolState, cell: AgentCell, worker: Worker) -> bool:

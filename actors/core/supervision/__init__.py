@@ -1,0 +1,1 @@
+"""Deeds: whatever starts, wakes or calls, outside the turn."""
