@@ -61,7 +61,6 @@ from .core.actors.actor import Actor, supervise
 from .core.actors.actor_cell import ActorEnd
 from .core.actors.reference import ActorRef
 from .core.actors.reply import ReplyFuture
-from .core.cancel import CancelToken, Deadline
 from .core.messaging.dead_letter import DeadLetter, DeadLetterReason, DeadLetters
 from .core.messaging.router import Inbox, MessageRouter
 from .core.process.log import NAMESPACE as _NAMESPACE
@@ -85,6 +84,7 @@ from .core.records.state import AgentState
 from .core.scheduling.approval import PendingApproval
 from .core.supervision.dump import AgentDump, PoolDump, ThreadDump
 from .core.supervision.handle import AgentHandle
+from .core.waiting.cancel import CancelToken, Deadline
 from .drivers.function import FunctionDriver
 from .drivers.limiter import LimiterStats, RateLimiter
 from .drivers.routing import RoutingDriver, RoutingMetrics, RoutingStrategy

@@ -12,12 +12,12 @@ from ..errors import Cancelled
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..core.cancel import CancelToken, Deadline
     from ..core.messaging.router import Inbox
     from ..core.records.message import AgentId, AgentMessage
     from ..core.records.outcome import AgentOutcome
     from ..core.supervision.agent_context import AgentContext
     from ..core.supervision.handle import AgentHandle
+    from ..core.waiting.cancel import CancelToken, Deadline
     from .budget import Account
     from .config import SpawnConfig
     from .manifest import AgentManifest

@@ -11,7 +11,7 @@ from .ports import Tool, ToolResult
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..core.cancel import CancelToken
+    from ..core.waiting.cancel import CancelToken
     from .capability import Capability
     from .ports import ToolDefinition
 

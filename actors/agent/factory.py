@@ -21,10 +21,10 @@ from .manifest import AgentManifest
 from .ports import PrivacyTier, Tool, Tools
 
 if TYPE_CHECKING:
-    from ..core.cancel import CancelToken
     from ..core.records.spec import RestartPolicy, Runnable
     from ..core.supervision.agent_context import AgentContext
     from ..core.supervision.handle import AgentHandle
+    from ..core.waiting.cancel import CancelToken
     from .agent import Agent
     from .ports import ClosesIdle, LlmDriver, MemorySubstrate
     from .resolve import FindBuiltIn

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..core.cancel import CancelToken
     from ..core.records.event import Event
+    from ..core.waiting.cancel import CancelToken
     from .capability import Capability
 
 

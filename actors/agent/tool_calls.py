@@ -19,8 +19,8 @@ from .sanitize import sanitize
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ..core.cancel import CancelToken
     from ..core.scheduling.agent_cell import Branch
+    from ..core.waiting.cancel import CancelToken
     from .agent import Agent
     from .budget import Reservation
     from .guard import LoopGuard

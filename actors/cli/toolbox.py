@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..agent.capability import Browser, Network
 from ..agent.ports import PrivacyTier
-from ..core.cancel import CancelToken
+from ..core.waiting.cancel import CancelToken
 from ..errors import ActorsError
 from ..tools.mcp import McpServers, is_granted
 from .permissions import in_words

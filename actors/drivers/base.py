@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..agent.ports import CompletionRequest, CompletionResponse, TokenUsage
-    from ..core.cancel import CancelToken
     from ..core.records.event import Event
+    from ..core.waiting.cancel import CancelToken
 
 
 class Driver(abc.ABC):

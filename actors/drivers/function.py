@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..agent.manifest import AgentManifest
-    from ..core.cancel import CancelToken
+    from ..core.waiting.cancel import CancelToken
 
     Policy: TypeAlias = Callable[[CompletionRequest], CompletionResponse | str]
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from ..core.clock import SYSTEM_CLOCK
 from ..core.process import fork
-from ..core.waiter import Waiter
+from ..core.waiting.waiter import Waiter
 from .allowance import Allowance, Started
 from .rate_headers import exhausted_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..core.cancel import CancelToken
+    from ..core.waiting.cancel import CancelToken
 
 
 @dataclass(frozen=True, slots=True)

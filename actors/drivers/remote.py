@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from ..agent.manifest import AgentManifest
     from ..agent.ports import CompletionRequest, CompletionResponse, TokenUsage
-    from ..core.cancel import CancelToken
     from ..core.records.event import Event
+    from ..core.waiting.cancel import CancelToken
     from ..errors import AgentError
     from .limiter import Permit, RateLimiter
     from .prices import Price

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ..agent.ports import CompletionRequest, TokenUsage
-    from ..core.cancel import CancelToken
+    from ..core.waiting.cancel import CancelToken
 
 Answer: TypeAlias = CompletionResponse | str | BaseException | type[BaseException]
 

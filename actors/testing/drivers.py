@@ -20,7 +20,7 @@ from ..agent.ports import (
     ToolResultMessage,
     UserMessage,
 )
-from ..core.cancel import CancelToken, Deadline
+from ..core.waiting.cancel import CancelToken, Deadline
 from ..errors import Cancelled, DriverError, InferenceFailed, Overloaded, RateLimited
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from ..agent.ports import (
     ToolResult,
     ToolResultMessage,
 )
-from ..core.cancel import CancelToken
+from ..core.waiting.cancel import CancelToken
 from ..drivers.scripted import ScriptedDriver
 from ..errors import Cancelled
 from ..pool import AgentPool

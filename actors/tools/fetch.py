@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from ..agent.agent import Agent
-    from ..core.cancel import CancelToken
+    from ..core.waiting.cancel import CancelToken
 
 MAX_BYTES = 2_000_000
 """So much of a page is read."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..agent.agent import Agent
-    from ..core.cancel import CancelToken
+    from ..core.waiting.cancel import CancelToken
     from .path_guard import Place
 
 try:

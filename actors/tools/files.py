@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..agent.agent import Agent
-    from ..core.cancel import CancelToken
+    from ..core.waiting.cancel import CancelToken
 
 MAX_FILE_BYTES = 2_000_000
 """A larger file is neither searched nor edited."""

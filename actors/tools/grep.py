@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ..agent.agent import Agent
-    from ..core.cancel import CancelToken
+    from ..core.waiting.cancel import CancelToken
 
     Search = Callable[[str], bool]
 

@@ -17,7 +17,7 @@ from .tool import FunctionTool, tool
 if TYPE_CHECKING:
     from ..agent.agent import Agent
     from ..agent.ports import CompletionResponse, LlmDriver
-    from ..core.cancel import CancelToken
+    from ..core.waiting.cancel import CancelToken
 
 TIMEOUT = 300.0
 """Seconds that a call may take."""

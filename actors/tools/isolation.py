@@ -19,7 +19,7 @@ from pebble import concurrent
 
 from ..agent.ports import ToolResult
 from ..core.crash import text_of
-from ..core.waiter import Waiter
+from ..core.waiting.waiter import Waiter
 from ..errors import ToolFailed
 from .result import result_of
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
 
-    from ..core.cancel import CancelToken
+    from ..core.waiting.cancel import CancelToken
 
 
 def run_isolated(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..agent.manifest import AgentManifest, McpServer
     from ..agent.ports import Tool
-    from ..core.cancel import CancelToken
+    from ..core.waiting.cancel import CancelToken
     from .mcp_server import SharedServer
 
 CLOSE_TIMEOUT = 15.0

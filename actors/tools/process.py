@@ -16,7 +16,7 @@ from ..errors import ToolFailed
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..core.cancel import CancelToken
+    from ..core.waiting.cancel import CancelToken
 
 CHUNK = 65_536
 GLANCE = 0.05

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ..agent.agent import Agent
-    from ..core.cancel import CancelToken
+    from ..core.waiting.cancel import CancelToken
     from .process import ProcessResult
 
 try:

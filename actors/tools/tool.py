@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ..agent.capability import Capability
-    from ..core.cancel import CancelToken
+    from ..core.waiting.cancel import CancelToken
 
 P = ParamSpec("P")
 R = TypeVar("R")

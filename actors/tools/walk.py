@@ -18,7 +18,7 @@ from .path_guard import shown
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ..core.cancel import CancelToken
+    from ..core.waiting.cancel import CancelToken
     from .path_guard import PathGuard
 
 MAX_DEPTH = 200

@@ -36,7 +36,7 @@ from actors import (
     ToolRegistry,
 )
 from actors.agent.factory import _max_depth
-from actors.core.member import current
+from actors.core.waiting.wait_graph import current
 
 from ..waiting import BOUND, Gate, eventually
 from .doubles import Doing, Probe, asks, doing, run_agent

@@ -32,7 +32,7 @@ from actors import (
 from actors.agent.manifest import ApprovalRules
 from actors.core.scheduling.approval import Approvals, Decision
 from actors.core.supervision import tool_threads as branch
-from actors.core.waiter import Waiter
+from actors.core.waiting.waiter import Waiter
 
 from ..waiting import BOUND, Gate, eventually
 from .doubles import Probe, asks, results_of

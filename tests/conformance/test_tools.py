@@ -20,7 +20,7 @@ from actors import (
     Tool,
     needs_approval,
 )
-from actors.core.cancel import CancelToken
+from actors.core.waiting.cancel import CancelToken
 from actors.testing import ToolConformance
 from actors.tools import agents, file_changes, files, memory_tools
 from actors.tools.fetch import fetch_tool

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from actors.core.member import current, wait_for
 from actors.core.scheduling.agent_cell import LATE
-from actors.core.waiter import Waiter
+from actors.core.waiting.wait_graph import current, wait_for
+from actors.core.waiting.waiter import Waiter
 from actors.errors import Cancelled, DeadlockError
 
 

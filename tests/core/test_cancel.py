@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from actors.core.cancel import CancelToken, Deadline
 from actors.core.clock import Clock
+from actors.core.waiting.cancel import CancelToken, Deadline
 from actors.errors import Cancelled
 
 

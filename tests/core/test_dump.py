@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.core.member import wait_for
 from actors.core.records.message import AgentMessage
 from actors.core.supervision.dump import dump
-from actors.core.waiter import Waiter
+from actors.core.waiting.wait_graph import wait_for
+from actors.core.waiting.waiter import Waiter
 
 
 def stuck_here(gate: Any) -> None:

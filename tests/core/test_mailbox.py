@@ -10,7 +10,7 @@ import pytest
 from actors.core.actors.actor import Actor
 from actors.core.messaging import mailbox as mailbox_module
 from actors.core.messaging.mailbox import NOTHING, Mailbox, MailboxClosed, Put
-from actors.core.waiter import Waiter
+from actors.core.waiting.waiter import Waiter
 from actors.errors import Cancelled
 
 if TYPE_CHECKING:

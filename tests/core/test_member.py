@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actors.core import member as member_module
 from actors.core.actors.actor import Actor, ActorRef
-from actors.core.member import Member, Node, current, enter, refuse_circle, wait_for
 from actors.core.supervision.as_completed import CompletionQueue
-from actors.core.waiter import Waiter
+from actors.core.waiting import wait_graph as member_module
+from actors.core.waiting.wait_graph import Member, Node, current, enter, refuse_circle, wait_for
+from actors.core.waiting.waiter import Waiter
 from actors.errors import AskTimeout, Cancelled, DeadlockError
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from actors.core.member import wait_for
 from actors.core.process.at_exit import janitor
 from actors.core.supervision.pool_state import Phase
-from actors.core.waiter import Waiter
+from actors.core.waiting.wait_graph import wait_for
+from actors.core.waiting.waiter import Waiter
 from actors.errors import DeadlockError, PoolClosed
 
 

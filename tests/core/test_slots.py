@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 from actors.core.scheduling.slots import Slots
-from actors.core.waiter import Waiter
+from actors.core.waiting.waiter import Waiter
 
 
 class Cell:

@@ -8,10 +8,10 @@ import pytest
 
 from actors import AgentStalled
 from actors.core.clock import Clock
-from actors.core.member import wait_for
 from actors.core.records.state import AgentState
 from actors.core.scheduling.stalls import LOOKS, Stalls
-from actors.core.waiter import Waiter
+from actors.core.waiting.wait_graph import wait_for
+from actors.core.waiting.waiter import Waiter
 
 
 class Cell:

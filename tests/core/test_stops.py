@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from actors.core.member import wait_for
 from actors.core.scheduling.cancellation import WAVE
 from actors.core.scheduling.effects import Acts
-from actors.core.waiter import Waiter
+from actors.core.waiting.wait_graph import wait_for
+from actors.core.waiting.waiter import Waiter
 from actors.errors import AgentAbandoned, AgentCancelled, AgentTimedOut
 
 

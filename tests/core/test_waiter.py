@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 from actors.core.clock import SYSTEM_CLOCK
-from actors.core.waiter import Waiter
+from actors.core.waiting.waiter import Waiter
 
 
 def test_a_wake_before_the_wait_is_not_lost() -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from actors.core.actors.reply import ReplyFuture
-from actors.core.member import current
 from actors.core.supervision.parking import Parking
+from actors.core.waiting.wait_graph import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,8 +15,8 @@ import pytest
 
 from actors.agent.capability import Network
 from actors.agent.hosts import AllowedHost, refusal
-from actors.core.cancel import CancelToken
 from actors.core.process.event_loop import private_loop
+from actors.core.waiting.cancel import CancelToken
 from actors.errors import Cancelled, ToolFailed
 from actors.network.address import is_public
 from actors.tools.fetch import MAX_CHARACTERS, fetch_tool, fetch_url

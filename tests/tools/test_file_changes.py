@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from actors.agent.capability import FileRead, FileWrite
-from actors.core.cancel import CancelToken
+from actors.core.waiting.cancel import CancelToken
 from actors.errors import Cancelled, ToolFailed
 from actors.tools import file_changes
 from actors.tools.file_changes import CHANGE_TOOLS, edit_file, write_file

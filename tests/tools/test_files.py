@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from actors.agent.capability import FileRead
-from actors.core.cancel import CancelToken
+from actors.core.waiting.cancel import CancelToken
 from actors.errors import Cancelled, ToolFailed
 from actors.tools import files, walk
 from actors.tools.files import FILE_TOOLS, find_files, list_files, read_file

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from actors.agent.capability import FileRead
-from actors.core.cancel import CancelToken
+from actors.core.waiting.cancel import CancelToken
 from actors.errors import Cancelled, ToolFailed
 from actors.tools import grep
 from actors.tools.files import MAX_FILE_BYTES

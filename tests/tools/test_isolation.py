@@ -15,7 +15,7 @@ import pytest
 
 from actors import AgentManifest, AgentPool, Cancelled, CancelToken, SpawnConfig, ToolFailed, ToolRegistry, tool
 from actors.agent.resolve import tool as tool_of
-from actors.core.cancel import Deadline
+from actors.core.waiting.cancel import Deadline
 from tests.agent.doubles import asks, results_of
 from tests.cli.conftest import environment
 from tests.waiting import BOUND, eventually

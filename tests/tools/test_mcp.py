@@ -31,7 +31,7 @@ from actors import (
     SpawnConfig,
     ToolFailed,
 )
-from actors.core.cancel import Deadline
+from actors.core.waiting.cancel import Deadline
 from actors.tools import mcp_server
 from actors.tools.mcp import McpServers
 from tests.agent.doubles import asks, results_of

@@ -14,7 +14,7 @@ import pytest
 
 from actors.agent.capability import Capability, FileRead, Shell
 from actors.agent.commands import refusal
-from actors.core.cancel import CancelToken
+from actors.core.waiting.cancel import CancelToken
 from actors.errors import Cancelled, ToolFailed
 from actors.tools.shell import run_command, shell_tool
 

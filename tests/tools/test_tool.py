@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, field_serializer
 
 from actors.agent.capability import Memory
 from actors.agent.ports import Tool, ToolResult
-from actors.core.cancel import CancelToken
+from actors.core.waiting.cancel import CancelToken
 from actors.errors import Cancelled, ToolFailed
 from actors.tools.tool import DEFAULT_TIMEOUT, FunctionTool, tool
 

@@ -14,9 +14,9 @@ from .reply import ReplyFuture
 from .restarts import Restarts
 
 if TYPE_CHECKING:
-    from ..cancel import CancelToken
     from ..messaging.dead_letter import DeadLetter
     from ..messaging.mailbox import Mailbox
+    from ..waiting.cancel import CancelToken
 
 SUPERVISED = RestartPolicy(max_restarts=3, window=60.0, backoff=Backoff())
 """How a supervised actor is restarted when nothing else is said."""

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 from loguru import logger
 
 from ...errors import Cancelled
-from ..cancel import CancelToken
 from ..clock import SYSTEM_CLOCK
 from ..crash import crashed
-from ..member import Member, enter, leave
 from ..messaging.dead_letter import DeadLetterReason, DeadLetters
 from ..messaging.mailbox import NOTHING, Mailbox, MailboxClosed
 from ..process import fork
 from ..process.at_exit import IDLE, janitor
-from ..waiter import Waiter
+from ..waiting.cancel import CancelToken
+from ..waiting.wait_graph import Member, enter, leave
+from ..waiting.waiter import Waiter
 from .envelope import Question
 from .reply import ReplyFuture
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     import pykka
 
     from ...errors import AgentCrashed
-    from ..member import Node
     from ..messaging.dead_letter import DeadLetter
     from ..process.threads import Worker
+    from ..waiting.wait_graph import Node
     from .envelope import Envelope
     from .restarts import Restarts
 

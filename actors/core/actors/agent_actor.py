@@ -18,9 +18,9 @@ from .reply import ReplyFuture
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..member import Member
     from ..messaging.mailbox import Mailbox
     from ..records.message import AgentMessage
+    from ..waiting.wait_graph import Member
 
 
 class HostedActor(Protocol):

@@ -8,13 +8,13 @@ import pykka
 
 from ...errors import ActorDead, ActorsError, Cancelled, DeadlockError, InboxFull
 from ..clock import SYSTEM_CLOCK
-from ..member import refuse_wait_for
+from ..waiting.wait_graph import refuse_wait_for
 from .reply import PykkaAskTimeout, ReplyFuture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..member import Member
+    from ..waiting.wait_graph import Member
 
     Send = Callable[["Envelope", float | None, Member | None], None]
 

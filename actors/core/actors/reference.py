@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ...errors import AgentCrashed
-    from ..member import Member
     from ..messaging.dead_letter import DeadLetters
+    from ..waiting.wait_graph import Member
     from .actor_cell import ActorCell, ActorEnd
 
 A = TypeVar("A", bound=pykka.Actor)

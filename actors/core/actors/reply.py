@@ -13,15 +13,15 @@ import pykka
 from ...errors import AskTimeout, fresh_copy
 from ..clock import SYSTEM_CLOCK
 from ..crash import raise_ctrl_c, report
-from ..member import wait_for
 from ..process import fork
-from ..waiter import Waiter
+from ..waiting.wait_graph import wait_for
+from ..waiting.waiter import Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from types import TracebackType
 
-    from ..member import Member
+    from ..waiting.wait_graph import Member
 
     ExcInfo = (
         tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None] | tuple[Any, ...]

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import Cancelled
 from ..clock import SYSTEM_CLOCK
-from ..member import wait_for
-from ..waiter import Waiter
+from ..waiting.wait_graph import wait_for
+from ..waiting.waiter import Waiter
 
 if TYPE_CHECKING:
-    from ..member import Node
+    from ..waiting.wait_graph import Node
 
 
 class Put(Enum):

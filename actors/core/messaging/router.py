@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import InboxClosed, InboxFull, NotRegistered
 from ..clock import SYSTEM_CLOCK
-from ..member import checkpoint
 from ..process import fork
 from ..records.message import AgentMessage
+from ..waiting.wait_graph import checkpoint
 from .dead_letter import DeadLetterReason, DeadLetters
 from .mailbox import NOTHING, Mailbox, MailboxClosed, Put
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..records.message import AgentId
-    from ..waiter import Waiter
+    from ..waiting.waiter import Waiter
     from .dead_letter import DeadLetter
 
 PROGRAM: AgentId = 0

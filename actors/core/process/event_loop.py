@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ...errors import Cancelled
 from ..crash import report
-from ..waiter import Waiter
+from ..waiting.waiter import Waiter
 from . import fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from ..cancel import CancelToken
+    from ..waiting.cancel import CancelToken
 
 T = TypeVar("T")
 ItemT = TypeVar("ItemT")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..clock import SYSTEM_CLOCK
 from ..crash import report
-from ..waiter import Waiter
+from ..waiting.waiter import Waiter
 from . import fork
 
 if TYPE_CHECKING:

@@ -8,15 +8,15 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ...errors import AgentAbandoned, Cancelled
-from ..cancel import CancelToken
 from ..clock import SYSTEM_CLOCK
-from ..member import Member, enter
 from ..messaging.router import PROGRAM, Endpoint
 from ..process.log import labelled
 from ..records.ending import Ending, stopped
 from ..records.outcome import AgentOutcome, AgentStatus
 from ..records.state import AgentState
-from ..waiter import Waiter
+from ..waiting.cancel import CancelToken
+from ..waiting.wait_graph import Member, enter
+from ..waiting.waiter import Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from ..actors.restarts import Restarts
     from ..clock import Clock
-    from ..member import Node
     from ..records.spec import AgentSpec, Runnable
+    from ..waiting.wait_graph import Node
     from .approval import Approvals
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..clock import SYSTEM_CLOCK
-from ..member import wait_for
-from ..waiter import Waiter
+from ..waiting.wait_graph import wait_for
+from ..waiting.waiter import Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

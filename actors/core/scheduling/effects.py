@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..waiter import Waiter
+    from ..waiting.waiter import Waiter
     from .agent_cell import AgentCell
 
 

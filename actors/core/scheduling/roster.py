@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from loguru import logger
 
 from ...errors import CapacityError
-from ..cancel import Deadline
 from ..messaging.dead_letter import DeadLetterReason
 from ..messaging.router import MessageRouter
 from ..records.event import AgentEnded, AgentQueued, AgentStalled, AgentStarted
 from ..records.outcome import AgentOutcome, AgentStatus
-from ..waiter import Waiter
+from ..waiting.cancel import Deadline
+from ..waiting.waiter import Waiter
 from .slots import Slots
 from .stalls import Stalls
 from .start_queue import ChildQueue, StartQueue

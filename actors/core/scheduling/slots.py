@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..waiter import Waiter
+    from ..waiting.waiter import Waiter
     from .agent_cell import AgentCell
 
 

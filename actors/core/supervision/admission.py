@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...errors import Cancelled, CapacityError, PoolClosed
-from ..member import wait_for
 from ..scheduling.agent_cell import AgentCell
 from ..scheduling.roster import Admission
+from ..waiting.wait_graph import wait_for
 from .pool_state import Phase, Step
 
 if TYPE_CHECKING:

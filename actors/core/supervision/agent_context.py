@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..actors.agent_actor import HostedActor
 from ..actors.envelope import Question
-from ..member import current
 from ..messaging.dead_letter import DeadLetterReason
 from ..messaging.router import PROGRAM, Inbox
 from ..records.event import MessageSent
@@ -15,14 +14,13 @@ from ..records.message import AgentMessage
 from ..records.state import AgentState
 from ..scheduling.agent_cell import Branch
 from ..scheduling.approval import Approvals
+from ..waiting.wait_graph import current
 from .handle import AgentHandle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from ..cancel import CancelToken, Deadline
-    from ..member import Member
     from ..messaging.mailbox import Mailbox
     from ..records.event import Event
     from ..records.message import AgentId
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
     from ..scheduling.agent_cell import AgentCell
     from ..scheduling.approval import Decision
     from ..scheduling.approval import Question as ApprovalQuestion
+    from ..waiting.cancel import CancelToken, Deadline
+    from ..waiting.wait_graph import Member
     from .supervisor import Supervisor
     from .tool_threads import Job
 

@@ -6,8 +6,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from ..clock import SYSTEM_CLOCK
-from ..member import AnyOf, wait_for
-from ..waiter import Waiter
+from ..waiting.wait_graph import AnyOf, wait_for
+from ..waiting.waiter import Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

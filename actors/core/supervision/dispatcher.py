@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..clock import SYSTEM_CLOCK
 from ..crash import report
-from ..waiter import Waiter
+from ..waiting.waiter import Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable

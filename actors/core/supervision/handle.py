@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from ...errors import fresh_copy
 from ..crash import raise_ctrl_c, report
-from ..member import checkpoint
 from ..scheduling.approval import Decision
+from ..waiting.wait_graph import checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..member import Member
     from ..records.message import AgentId
     from ..records.outcome import AgentOutcome, AgentStatus
     from ..scheduling.agent_cell import AgentCell
     from ..scheduling.approval import PendingApproval
+    from ..waiting.wait_graph import Member
     from .supervisor import Supervisor
 
 T = TypeVar("T")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import JoinTimeout
 from ..clock import SYSTEM_CLOCK
-from ..member import AnyOf, wait_for
 from ..records.outcomes import Outcomes, has_failed
-from ..waiter import Waiter
+from ..waiting.wait_graph import AnyOf, wait_for
+from ..waiting.waiter import Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..records.event import AgentParked, AgentResumed
-from ..waiter import Waiter
+from ..waiting.waiter import Waiter
 from .pool_state import Step
 
 if TYPE_CHECKING:

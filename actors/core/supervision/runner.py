@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 from ...errors import AgentError, Cancelled
 from ..actors.restarts import Restarts
 from ..crash import crashed, report
-from ..member import enter
 from ..process.log import labelled
 from ..records.ending import Ending, stopped, without_locals
 from ..records.event import AgentRestarted
 from ..records.outcome import AgentOutcome, AgentStatus
+from ..waiting.wait_graph import enter
 from .pool_state import Step
 
 if TYPE_CHECKING:
     from ..process.threads import Worker
     from ..scheduling.agent_cell import AgentCell
     from ..scheduling.effects import Acts
-    from ..waiter import Waiter
+    from ..waiting.waiter import Waiter
     from .pool_state import PoolState
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 from ...errors import DeadlockError
-from ..member import checkpoint, current, wait_for
 from ..process.at_exit import janitor
 from ..scheduling.agent_cell import AgentCell, Branch
-from ..waiter import LOOK_UP, Waiter
+from ..waiting.wait_graph import checkpoint, current, wait_for
+from ..waiting.waiter import LOOK_UP, Waiter
 from .pool_state import Phase, Step
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..actors.actor import Actor
 from ..clock import SYSTEM_CLOCK, Clock
-from ..member import wait_for
 from ..process.at_exit import janitor
 from ..records.outcome import AgentStatus
 from ..records.outcomes import FailurePolicy, Outcomes
-from ..waiter import Waiter
+from ..waiting.wait_graph import wait_for
+from ..waiting.waiter import Waiter
 from .admission import Entrance
 from .join_set import JoinSet
 from .parking import Parking

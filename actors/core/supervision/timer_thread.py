@@ -18,9 +18,9 @@ from ..scheduling.timers import Timers
 if TYPE_CHECKING:
     from ..actors.envelope import Envelope
     from ..clock import Clock
-    from ..member import Node
     from ..scheduling.turn import Turn
-    from ..waiter import Waiter
+    from ..waiting.wait_graph import Node
+    from ..waiting.waiter import Waiter
 
 
 class Ticking(Handler, Protocol):

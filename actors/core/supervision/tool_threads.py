@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 from ..clock import SYSTEM_CLOCK
 from ..records.state import AgentState
 from ..scheduling.agent_cell import Branch
-from ..waiter import Waiter
+from ..waiting.waiter import Waiter
 from .pool_state import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from ..cancel import CancelToken
     from ..process.threads import Worker
     from ..scheduling.agent_cell import AgentCell
     from ..scheduling.effects import Acts
+    from ..waiting.cancel import CancelToken
     from .parking import Parking
     from .pool_state import PoolState
 

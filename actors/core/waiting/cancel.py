@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..errors import Cancelled
-from .clock import SYSTEM_CLOCK, Clock
-from .crash import raise_ctrl_c, report
+from ...errors import Cancelled
+from ..clock import SYSTEM_CLOCK, Clock
+from ..crash import raise_ctrl_c, report
 from .waiter import Waiter
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import abc
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
-from ..errors import DeadlockError
+from ...errors import DeadlockError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,0 +1,1 @@
+"""One wait, who waits for whom, and what ends it."""
