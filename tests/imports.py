@@ -45,15 +45,11 @@ class Sources:
         self.own = [entry for entry in self.imports if _top(entry.target) == self.package]
         self.foreign = [entry for entry in self.imports if _top(entry.target) not in packages]
 
-    def circle(self, *, runtime: bool = False) -> list[str]:
-        """Modules of which each imports the next, and the last is the first; none if there is no circle.
-
-        Args:
-            runtime: Count only what happens when a module is imported: not imports for types, nor those in functions.
-        """
+    def circle(self) -> list[str]:
+        """Modules of which each imports the next, and the last is the first; none if there is no circle."""
         graph: dict[str, set[str]] = {name: set() for name in self.modules}
         for entry in self.own:
-            if entry.target in graph and entry.target != entry.source and (entry.runtime or not runtime):
+            if entry.target in graph and entry.target != entry.source:
                 graph[entry.source].add(entry.target)
         try:
             TopologicalSorter(graph).prepare()

@@ -68,6 +68,7 @@ def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(line.endswith("?") for line in lines)
 
 
+@pytest.mark.process
 def test_saves(report: Report, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A name runs it: a table for people, and JSON with the machine for programs."""
     path = tmp_path / "found.json"
@@ -78,6 +79,7 @@ def test_saves(report: Report, tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert {"date", "commit", "python", "pykka", "cpus"} <= saved["machine"].keys()
 
 
+@pytest.mark.process
 def test_problem_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A problem is shown, and the exit code is 1."""
     answer = Report("nesting", "Does it?", [], problems=["it [does] not"])
@@ -92,6 +94,7 @@ def test_unknown_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert "nestling" in capsys.readouterr().err
 
 
+@pytest.mark.process
 def test_all_runs_every_one_but_the_soak(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """In the order of the list."""
     monkeypatch.setattr(command, "measure_apart", lambda name, size, peers: Report(name, "Does it?", []))
@@ -100,6 +103,7 @@ def test_all_runs_every_one_but_the_soak(monkeypatch: pytest.MonkeyPatch, capsys
     assert [line.partition(":")[0] for line in out.splitlines() if line.endswith("Does it?")] == MEASURES
 
 
+@pytest.mark.process
 def test_each_of_several_has_a_process_of_its_own(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """What it found comes back whole."""
     found = apart.measure_apart("nesting", Size.SMOKE, Peers.named(["pykka"]))
@@ -107,6 +111,7 @@ def test_each_of_several_has_a_process_of_its_own(tmp_path: Path, capfd: pytest.
     assert [row["case"] for row in found.tables[0].rows] == ["bare threads", "agents", "LlmAgents, by a tool"]
 
 
+@pytest.mark.process
 def test_one_that_fails_takes_no_other_along(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

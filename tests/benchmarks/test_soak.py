@@ -53,6 +53,7 @@ def test_short_soak() -> None:
         assert sums[name], f"nothing was done: {name}"
 
 
+@pytest.mark.process
 def test_violation_fails_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A violation is shown with the seed of its era, and the exit code is 1."""
 

@@ -289,7 +289,7 @@ class _Interrupting:
         self.left = at
 
     def __call__(self, frame: FrameType, event: str, _: Any) -> Any:
-        if not frame.f_code.co_filename.endswith("shield.py"):
+        if not frame.f_code.co_filename.endswith("process/signals.py"):
             return None
         frame.f_trace_opcodes = True
         if event == "opcode":
