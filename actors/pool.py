@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from .agent.budget import Budget
-from .agent.factory import Outfitter
+from .agent.factory import AgentFactory
 from .agent.resolve import refuse_no_driver
-from .core.process.at_exit import janitor
+from .core.process.at_exit import at_exit
 from .core.process.threads import start_from_collector
 from .core.records.outcomes import FailurePolicy, Outcomes
 from .core.records.spec import RestartPolicy
 from .core.scheduling.approval import Decision
 from .core.supervision.agent_context import LocalContext
-from .core.supervision.as_completed import CompletionQueue
+from .core.supervision.as_completed import AsCompleted
 from .core.supervision.dump import PoolDump, dump
 from .core.supervision.handle import AgentHandle
 from .core.supervision.map import MapIterator
@@ -132,7 +132,7 @@ class AgentPool:
             if one is not None and not isinstance(one, Budget):
                 raise TypeError(f"budget and group_budgets take Budgets, got {one!r}")
         refuse_no_driver(driver)
-        self.name = name or f"pool-{janitor().next_number()}"
+        self.name = name or f"pool-{at_exit().next_number()}"
         supervisor = Supervisor(
             name=self.name,
             max_concurrent=max_concurrent,
@@ -147,7 +147,7 @@ class AgentPool:
         )
         self._supervisor = supervisor
         self._shutdown_timeout = shutdown_timeout
-        self._outfitter = Outfitter(
+        self._factory = AgentFactory(
             driver=driver,
             memory=memory,
             tools=tools,
@@ -159,7 +159,7 @@ class AgentPool:
             servers=McpServers(),
             context_of=lambda cell: LocalContext(cell, supervisor),
         )
-        supervisor.shutdown.at_end = self._outfitter.close
+        supervisor.shutdown.at_end = self._factory.close
 
     @property
     def _core(self) -> Supervisor:
@@ -182,11 +182,11 @@ class AgentPool:
             CapabilityDenied: Its privacy is stricter than its driver's tier.
             ManifestError: Something that its manifest names cannot be imported.
         """
-        return self._admit([self._outfitter.spec(config)], timeout)[0]
+        return self._admit([self._factory.spec(config)], timeout)[0]
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> AgentHandle[Any]:
         """Run ``fn(*args, **kwargs)`` as an agent; what it returns is the result. Admission as for :meth:`spawn`."""
-        return self._admit([self._outfitter.function_spec(fn, args, kwargs)], 0)[0]
+        return self._admit([self._factory.function_spec(fn, args, kwargs)], 0)[0]
 
     def fan_out(self, configs: Iterable[SpawnConfig], *, timeout: float | None = 0) -> list[AgentHandle[Any]]:
         """Start all of them, or none.
@@ -197,11 +197,11 @@ class AgentPool:
             CapacityError: No room for all in time; at once if they could never fit.
             PoolClosed, ValueError, CapabilityDenied, ManifestError: As for :meth:`spawn`.
         """
-        return self._admit([self._outfitter.spec(config) for config in configs], timeout)
+        return self._admit([self._factory.spec(config) for config in configs], timeout)
 
     def _admit(self, specs: list[AgentSpec], timeout: float | None) -> list[AgentHandle[Any]]:
         core = self._core
-        return [AgentHandle(cell, core) for cell in core.entrance.admit(specs, owner=core.owed, timeout=timeout)]
+        return [AgentHandle(cell, core) for cell in core.admission.admit(specs, owner=core.owed, timeout=timeout)]
 
     def map(
         self,
@@ -227,7 +227,7 @@ class AgentPool:
         """
         core = self._core
         policy = core.failure if failure is None else _policy(failure)
-        return MapIterator(core, configs, self._outfitter.spec, ordered=ordered, timeout=timeout, failure=policy)
+        return MapIterator(core, configs, self._factory.spec, ordered=ordered, timeout=timeout, failure=policy)
 
     # Taking outcomes --------------------------------------------------------------------------------------------
 
@@ -252,7 +252,7 @@ class AgentPool:
             yield outcome
 
     def _completed_of(self, handles: list[AgentHandle[Any]], end: float | None) -> Iterator[AgentOutcome[Any]]:
-        queue = CompletionQueue(handles)
+        queue = AsCompleted(handles)
         while (handle := queue.next(self._left(end))) is not None:
             yield handle.outcome(0)
 
@@ -299,7 +299,7 @@ class AgentPool:
         self._core.pool.cancel_all(reason, group=group)
 
     def approve(self, agent_id: AgentId, call_id: str) -> bool:
-        """Give leave for a tool call of an agent, perhaps a child, as ``handle.approve`` does."""
+        """Approve a tool call of an agent, perhaps a child, as ``handle.approve`` does."""
         return self._core.decide_for(agent_id, call_id, Decision(approved=True))
 
     def deny(self, agent_id: AgentId, call_id: str, reason: str = "") -> bool:
@@ -370,7 +370,7 @@ class AgentPool:
     @property
     def supervisor(self) -> ActorRef[Supervisor]:
         """The supervisor as a Pykka actor."""
-        self._core.pool.timekeeper.ensure_thread()
+        self._core.pool.timer_thread.ensure_thread()
         return self._core.actor_ref
 
     @property

@@ -218,7 +218,7 @@ def start() -> Callable[..., AgentHandle[Any]]:
         **fields: Any,
     ) -> AgentHandle[Any]:
         owner = supervisor.owed if owed and parent is None else None
-        (cell,) = supervisor.entrance.admit([_spec(fn, **fields)], owner=owner, parent=parent, **(admit or {}))
+        (cell,) = supervisor.admission.admit([_spec(fn, **fields)], owner=owner, parent=parent, **(admit or {}))
         return AgentHandle(cell, supervisor)
 
     return begin

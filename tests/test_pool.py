@@ -184,7 +184,7 @@ def test_the_supervisor_is_an_actor(pools: Callable[..., AgentPool]) -> None:
     assert pools().supervisor.is_alive()
 
 
-# Admission ------------------------------------------------------------------------------------------------------
+# Admission --------------------------------------------------------------------------------------------------------
 
 
 def test_no_slot_and_no_queue(pools: Callable[..., AgentPool], gate: Gate) -> None:
@@ -224,7 +224,7 @@ def test_spawn_waits_for_room(pools: Callable[..., AgentPool], gate: Gate, aside
     pool = pools(max_concurrent=1)
     first = pool.spawn(at(gate))
     waiting = aside(pool.spawn, echo("late"), timeout=BOUND)
-    eventually(lambda: pool._core.pool.roster.admissions)
+    eventually(lambda: pool._core.pool.roster.waiting_spawns)
     gate.open()
     assert first.result(BOUND) == "q"
     assert waiting.result(BOUND).result(BOUND) == "late"
@@ -248,7 +248,7 @@ def test_first_come_first_served(pools: Callable[..., AgentPool], gate: Gate, as
     waiting = []
     for number, count in enumerate((1, 2, 1), start=1):
         waiting.append(aside(pool.fan_out, [echo(number)] * count, timeout=BOUND))
-        eventually(lambda number=number: len(pool._core.pool.roster.admissions) == number)
+        eventually(lambda number=number: len(pool._core.pool.roster.waiting_spawns) == number)
     with pytest.raises(CapacityError):
         pool.spawn(echo("jumps the line"))
     gate.open()
@@ -264,14 +264,14 @@ def test_who_waits_for_little_waits_behind_who_waits_for_much(
     one, two = Gate(), Gate()
     first, second = pool.spawn(at(one)), pool.spawn(at(two))
     big = aside(pool.fan_out, [echo(), echo()], timeout=BOUND)
-    eventually(lambda: len(pool._core.pool.roster.admissions) == 1)
+    eventually(lambda: len(pool._core.pool.roster.waiting_spawns) == 1)
     small = aside(pool.spawn, echo(), timeout=BOUND)
-    eventually(lambda: len(pool._core.pool.roster.admissions) == 2)
+    eventually(lambda: len(pool._core.pool.roster.waiting_spawns) == 2)
     one.open()
     first.result(BOUND)
     with pytest.raises(CapacityError):
         pool.spawn(echo())
-    assert len(pool._core.pool.roster.admissions) == 2
+    assert len(pool._core.pool.roster.waiting_spawns) == 2
     two.open()
     second.result(BOUND)
     assert [handle.id for handle in big.result(BOUND)] == [3, 4]
@@ -285,7 +285,7 @@ def test_waiting_spawns_are_refused_by_a_close(
     pool = pools(max_concurrent=1)
     pool.spawn(sleeper())
     waiting = aside(pool.spawn, echo(), timeout=None)
-    eventually(lambda: pool._core.pool.roster.admissions)
+    eventually(lambda: pool._core.pool.roster.waiting_spawns)
     pool.close()
     with pytest.raises(PoolClosed):
         waiting.result(BOUND)
@@ -346,7 +346,7 @@ def test_fan_out_waits_for_all(pools: Callable[..., AgentPool], gate: Gate, asid
     pool = pools(max_concurrent=2)
     pool.spawn(at(gate))
     waiting = aside(pool.fan_out, [echo(1), echo(2)], timeout=BOUND)
-    eventually(lambda: pool._core.pool.roster.admissions)
+    eventually(lambda: pool._core.pool.roster.waiting_spawns)
     assert pool.stats().started == 1
     gate.open()
     assert [handle.result(BOUND) for handle in waiting.result(BOUND)] == [1, 2]

@@ -88,7 +88,7 @@ def pool_of(make_pool: Any, watch: Watch, hand: Hand) -> Callable[..., AgentPool
 
     def make(driver: Any = None, size: int = 4, **options: Any) -> AgentPool:
         made: AgentPool = make_pool(driver, size, **({"stalled_after": AFTER, "on_event": watch} | options))
-        made._core.pool.stops._clock = hand  # decides which timers are due
+        made._core.pool.cancellation._clock = hand  # decides which timers are due
         return made
 
     return make
@@ -447,7 +447,7 @@ def test_it_goes_on_after_a_pause(make_pool: Any, watch: Watch, doors: Any, even
         eventually(lambda name=name: watch.of(name))
         gate.open()
         handle.outcome(10)
-        eventually(lambda: pool._core.pool.timekeeper.timers.next_at() == float("inf"))
+        eventually(lambda: pool._core.pool.timer_thread.timers.next_at() == float("inf"))
     assert all(event.seconds >= SOON for event in watch.stalls)
 
 

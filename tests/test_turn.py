@@ -289,7 +289,7 @@ def test_a_resize_ends_waits_that_became_hopeless() -> None:
 
         waiting = threading.Thread(target=fan_out)
         waiting.start()
-        eventually(lambda: len(pool._core.pool.roster.admissions) == 1)
+        eventually(lambda: len(pool._core.pool.roster.waiting_spawns) == 1)
         pool.resize(1)
         waiting.join(BOUND)
         assert len(refused) == 1

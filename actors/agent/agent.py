@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Equipment(Protocol):
+class Parts(Protocol):
     """What an agent was given."""
 
     config: SpawnConfig
@@ -36,7 +36,7 @@ class Equipment(Protocol):
     tools: Tools
     account: Account
 
-    def hire(self, config: SpawnConfig, parent: Agent[Any]) -> AgentHandle[Any]:
+    def spawn_child(self, config: SpawnConfig, parent: Agent[Any]) -> AgentHandle[Any]:
         """Start a child of *parent*."""
 
 
@@ -50,7 +50,7 @@ class Agent(AgentActor, Generic[T]):
     """Is it refused at spawn when there is no driver for it?"""
 
     _context: AgentContext
-    _outfit: Equipment
+    _parts: Parts
 
     def __init__(self) -> None:
         """Pykka's own attributes are made on first use; there is nothing to do here."""
@@ -81,27 +81,27 @@ class Agent(AgentActor, Generic[T]):
     @property
     def manifest(self) -> AgentManifest:
         """Its manifest; a child's is cut down to what its parent has."""
-        return self._outfit.manifest
+        return self._parts.manifest
 
     @property
     def config(self) -> SpawnConfig:
         """What it was started with."""
-        return self._outfit.config
+        return self._parts.config
 
     @property
     def driver(self) -> LlmDriver | None:
         """What answers completion requests."""
-        return self._outfit.driver
+        return self._parts.driver
 
     @property
     def memory(self) -> MemorySubstrate | None:
         """Where it remembers."""
-        return self._outfit.memory
+        return self._parts.memory
 
     @property
     def tools(self) -> Tools:
         """What it may call."""
-        return self._outfit.tools
+        return self._parts.tools
 
     @property
     def inbox(self) -> Inbox:
@@ -154,7 +154,7 @@ class Agent(AgentActor, Generic[T]):
             CapabilityDenied: Too deep, or its privacy is stricter than its driver's tier.
             Cancelled: This agent was cancelled.
         """
-        return self._outfit.hire(config, self)
+        return self._parts.spawn_child(config, self)
 
     @contextmanager
     def parked(self) -> Iterator[None]:

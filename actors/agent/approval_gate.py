@@ -1,4 +1,4 @@
-"""Asks for leave on behalf of one agent."""
+"""Asks for approval on behalf of one agent."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from .ports import Tool, ToolCall
 
 
-class Leave:
-    """Which calls of an agent need somebody's leave, and whether it was given."""
+class ApprovalGate:
+    """Which calls of an agent need somebody's approval, and whether it was given."""
 
     def __init__(self, agent: Agent[Any]) -> None:
         self._agent = agent
 
     def refusals(self, calls: Mapping[int, tuple[ToolCall, Tool]]) -> dict[int, ToolResult]:
-        """Ask for the leave of all *calls* that need it, at the same time, and wait for the answers, parked.
+        """Ask for approval of all *calls* that need it, at the same time, and wait for the answers, parked.
 
         Returns:
             What the model is told of those that may not be made.

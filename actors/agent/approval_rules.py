@@ -1,4 +1,4 @@
-"""Which tool calls need somebody's leave."""
+"""Which tool calls need somebody's approval."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ApprovalDefault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRule:
-    """A call needs leave.
+    """A call needs approval.
 
     Args:
         timeout: Seconds to wait for an answer; None waits for ever.
@@ -49,7 +49,7 @@ class ApprovalRule:
 
 
 class _Approved:
-    """A tool whose calls need leave; for the rest it is the tool that it wraps, callable if that is."""
+    """A tool whose calls need approval; for the rest it is the tool that it wraps, callable if that is."""
 
     def __init__(self, tool: Tool, rule: ApprovalRule) -> None:
         self._tool = tool

@@ -74,7 +74,7 @@ class DriverCalls:
         self, request: CompletionRequest, ask: Callable[[CompletionRequest, int], CompletionResponse], attempt: int
     ) -> tuple[CompletionResponse, float]:
         """One call: what it costs at least is reserved before, what it did cost is settled after."""
-        account = self._agent._outfit.account
+        account = self._agent._parts.account
         if not account.budgets:
             response = ask(request, attempt)
             return response, self._cost(response.usage)

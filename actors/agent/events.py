@@ -53,7 +53,7 @@ class ToolEnded(Event):
 
 
 class ApprovalRequested(Event):
-    """A call waits for leave, parked: ``handle.approve(call_id)`` or ``pool.approve(agent_id, call_id)``, or ``deny``.
+    """A call waits for approval, parked: ``handle.approve(call_id)``, ``pool.approve(agent_id, call_id)``, or ``deny``.
 
     ``timeout``: seconds until ``default`` holds; None waits for ever.
     """

@@ -49,10 +49,10 @@ ToolSource = Tools | Callable[[AgentManifest], Tools] | Iterable[Tool]
 
 
 @dataclass(slots=True)
-class Outfit:
+class AgentParts:
     """What one agent has. ``tools`` is filled in on the agent's thread."""
 
-    outfitter: Outfitter
+    factory: AgentFactory
     config: SpawnConfig
     manifest: AgentManifest
     agent_class: type[Agent[Any]]
@@ -64,11 +64,11 @@ class Outfit:
 
     def build(self, cell: object) -> Callable[[], Runnable]:
         """Fetch the tools, and return the function that constructs the agent."""
-        context = self.outfitter.context_of(cell)
-        self.tools = self.outfitter.tools_for(self.tool_source, self.manifest, context.token)
+        context = self.factory.context_of(cell)
+        self.tools = self.factory.tools_for(self.tool_source, self.manifest, context.token)
         agent = self.agent_class.__new__(self.agent_class)
         agent._context = context
-        agent._outfit = self
+        agent._parts = self
 
         def make() -> Runnable:
             agent.__init__(**self.config.kwargs)  # type: ignore[misc]  # the second half of a construction
@@ -76,12 +76,12 @@ class Outfit:
 
         return make
 
-    def hire(self, config: SpawnConfig, parent: Agent[Any]) -> AgentHandle[Any]:
+    def spawn_child(self, config: SpawnConfig, parent: Agent[Any]) -> AgentHandle[Any]:
         """Start a child of *parent*."""
-        return self.outfitter.hire(config, parent, self.tool_source)
+        return self.factory.spawn_child(config, parent, self.tool_source)
 
 
-class Outfitter:
+class AgentFactory:
     """Turns a ``SpawnConfig`` into what the supervisor needs, and checks it before anything is admitted.
 
     Args:
@@ -149,7 +149,7 @@ class Outfitter:
         )
         return self._spec(config, manifest, self._driver, self._memory, self._tools)
 
-    def hire(self, config: SpawnConfig, parent: Agent[Any], tools: ToolSource | None) -> AgentHandle[Any]:
+    def spawn_child(self, config: SpawnConfig, parent: Agent[Any], tools: ToolSource | None) -> AgentHandle[Any]:
         """Start a child of *parent*: it has never more than its parent, and what it is not given is its parent's."""
         _refuse_other(config)
         context = parent._context
@@ -181,11 +181,11 @@ class Outfitter:
             raise misfit
         if driver is not None and hasattr(driver, "close_idle") and id(driver) not in self._drivers:
             self._remember(driver)
-        outfit = Outfit(self, config, manifest, agent_class, driver, memory, self._no_tools, tools, account)
+        parts = AgentParts(self, config, manifest, agent_class, driver, memory, self._no_tools, tools, account)
         return AgentSpec(
             name=manifest.name,
             query=config.query,
-            build=outfit.build,
+            build=parts.build,
             timeout=config.timeout,
             deadline=config.deadline,
             priority=config.priority,
@@ -199,7 +199,7 @@ class Outfitter:
         """Whom an agent is charged to: a child is charged to all that its parent is charged to, too."""
         budgets: list[Budget] = []
         if parent is not None:
-            budgets += parent._outfit.account.budgets
+            budgets += parent._parts.account.budgets
         elif self._budget is not None:
             budgets.append(self._budget)
         if self._group_budgets and config.group in self._group_budgets:

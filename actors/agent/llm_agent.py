@@ -110,7 +110,7 @@ class _Loop:
             verdict.enforce()
             if verdict.kind is VerdictKind.WARN:
                 logger.warning("{}: {}", agent.manifest.name, verdict.message)
-            warn(agent, agent._outfit.account.spend(Spending(iterations=1)))
+            warn(agent, agent._parts.account.spend(Spending(iterations=1)))
             self._hear()
             self._enter(Phase.REASON)
             response = self._reasoner.complete(self._messages, self._query, system, tools, native)

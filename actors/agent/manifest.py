@@ -115,7 +115,7 @@ class ResourceLimits(_Table):
 
 
 class ApprovalRules(_Table):
-    """Which tool calls need somebody's leave (``handle.approve`` and ``deny``).
+    """Which tool calls need somebody's approval (``handle.approve`` and ``deny``).
 
     Args:
         tools: Names of tools, or patterns of them: ``write_file``, ``git.*``, ``*``.
@@ -134,7 +134,7 @@ class ApprovalRules(_Table):
         return ApprovalRule(self.timeout, self.default)
 
     def narrowed(self, parent: ApprovalRules) -> ApprovalRules:
-        """These rules and *parent*'s: a child needs leave for all that its parent needs it for."""
+        """These rules and *parent*'s: a child needs approval for all that its parent needs it for."""
         if not parent.tools:
             return self
         rule = ApprovalRule(parent.timeout, parent.default)
@@ -173,7 +173,7 @@ class AgentManifest(_Table):
     Args:
         agent: ``package.module:Class``, an ``Agent`` subclass to run in place of the ``LlmAgent``.
         tools: ``package.module:name``, each a tool that it may call.
-        approval: Which of their calls need somebody's leave.
+        approval: Which of their calls need somebody's approval.
 
     Raises:
         ManifestError: ``problems`` names the place of every one.

@@ -275,8 +275,9 @@ class MemorySubstrate(Protocol):
 class Tool(Protocol):
     """What an agent may call. Threads: one tool serves many agents at once.
 
-    It may also have ``approval`` (an ``ApprovalRule``: its calls need leave), ``repeatable`` (True: the same call again
-    is no sign of a loop), and ``check(input)`` (the error result of arguments that do not fit, or None).
+    It may also have ``approval`` (an ``ApprovalRule``: its calls need somebody's approval), ``repeatable`` (True: the
+    same call again is no sign of a loop), and ``check(input)`` (the error result of arguments that do not fit, or
+    None).
     """
 
     @property

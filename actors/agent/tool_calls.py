@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.clock import SYSTEM_CLOCK
 from ..core.crash import text_of
 from ..errors import Cancelled, CircuitBreak, ToolFailed
-from .approval_gate import Leave
+from .approval_gate import ApprovalGate
 from .budget import Spending
 from .capability import Browser, Network, capability_matches
 from .driver_call import warn
@@ -19,7 +19,7 @@ from .sanitize import sanitize
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ..core.scheduling.agent_cell import Branch
+    from ..core.scheduling.agent_cell import ToolThread
     from ..core.waiting.cancel import CancelToken
     from .agent import Agent
     from .budget import Reservation
@@ -32,12 +32,12 @@ ONE_CALL = Spending(tool_calls=1)
 
 
 class ToolCaller:
-    """Acts on behalf of one agent."""
+    """Effects on behalf of one agent."""
 
     def __init__(self, agent: Agent[Any], guard: LoopGuard) -> None:
         self._agent = agent
         self._guard = guard
-        self._leave = Leave(agent)
+        self._approval_gate = ApprovalGate(agent)
 
     def call(self, calls: Sequence[ToolCall]) -> list[ToolResultMessage]:
         """Run *calls* at the same time.
@@ -57,7 +57,7 @@ class ToolCaller:
                 refusals[index] = ToolResult(refusal or "", is_error=True)
             else:
                 accepted[index] = tool
-        refusals |= self._leave.refusals({index: (calls[index], tool) for index, tool in accepted.items()})
+        refusals |= self._approval_gate.refusals({index: (calls[index], tool) for index, tool in accepted.items()})
         jobs = {
             index: (self._job(calls[index], tool), tool.timeout)
             for index, tool in accepted.items()
@@ -79,7 +79,7 @@ class ToolCaller:
         reservations: list[Reservation] = []
         try:
             # One by one: what was reserved before a refusal is in the list by then.
-            reservations.extend(self._agent._outfit.account.reserve(ONE_CALL) for _ in range(count))
+            reservations.extend(self._agent._parts.account.reserve(ONE_CALL) for _ in range(count))
         except CircuitBreak:
             for reservation in reservations:
                 reservation.refund()
@@ -129,7 +129,7 @@ def is_repeatable(tool: Tool | None) -> bool:
     return getattr(tool, "repeatable", False) is True
 
 
-def _result(call: ToolCall, branch: Branch, timeout: float | None) -> ToolResult:
+def _result(call: ToolCall, branch: ToolThread, timeout: float | None) -> ToolResult:
     error = branch.error
     if branch.abandoned or isinstance(error, Cancelled):
         return ToolResult(f"{call.name} timed out after {timeout} s", is_error=True)

@@ -40,7 +40,7 @@ class Interrupt:
     Locks:
         None. A handler runs in the main thread between any two instructions, perhaps while that thread holds a
         lock of the pool, so it may call nothing of the pool's; and it runs late when the main thread waits. So
-        the interpreter writes each signal into a socket, and a thread of ours reads it there and acts.
+        the interpreter writes each signal into a socket, and a thread of ours reads it there and effects.
     """
 
     def __init__(self) -> None:

@@ -40,7 +40,7 @@ class Progress(Protocol):
         """Show that an agent ended."""
 
     def paused(self) -> AbstractContextManager[None]:
-        """Leave the terminal to somebody else meanwhile."""
+        """ApprovalGate the terminal to somebody else meanwhile."""
 
 
 class _NeverInTheWay:

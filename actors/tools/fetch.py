@@ -72,7 +72,7 @@ def fetch_tool(
 
         Args:
             url: Beginning with http:// or https://.
-            raw: Leave HTML as it is.
+            raw: ApprovalGate HTML as it is.
             offset: How many characters to skip: for what did not fit the answer before.
         """
         need("httpx2", "http", "fetch_url")

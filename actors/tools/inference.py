@@ -94,7 +94,7 @@ def _chosen(agent: Agent[Any], driver: LlmDriver | None) -> tuple[LlmDriver, Mod
             raise ToolFailed("this agent has no driver to ask")
         return agent.driver, manifest.model
     manifest = manifest.model_copy(update={"model": OWN_PRICES})
-    misfit = resolve.misfit(manifest, type(agent), driver, counts_cost=agent._outfit.account.limits_cost)
+    misfit = resolve.misfit(manifest, type(agent), driver, counts_cost=agent._parts.account.limits_cost)
     if misfit is not None:
         raise ToolFailed(str(misfit))
     return driver, OWN_PRICES

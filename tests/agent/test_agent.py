@@ -225,7 +225,7 @@ def test_the_context_of_the_spawning_thread_is_copied() -> None:
     assert value.get() == "spawned"
 
 
-# Stops ----------------------------------------------------------------------------------------------------------
+# Stops --------------------------------------------------------------------------------------------------------------
 
 
 def test_a_checkpoint_raises_after_a_cancel_again_and_again(pool: AgentPool) -> None:

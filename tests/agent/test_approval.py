@@ -1,4 +1,4 @@
-"""Tool calls that need somebody's leave."""
+"""Tool calls that need somebody's approval."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def config(**rules: Any) -> SpawnConfig:
 
 
 def asked(handle: Any, count: int = 1) -> list[str]:
-    """Wait until the agent asks for leave; the ids of its questions."""
+    """Wait until the agent asks for approval; the ids of its questions."""
     eventually(lambda: len(handle.approvals) == count)
     return [pending.call_id for pending in handle.approvals]
 
@@ -276,7 +276,7 @@ def test_a_cancel_withdraws_the_question() -> None:
 
 
 def test_a_deadline_of_the_agent_ends_the_wait() -> None:
-    """The time of an agent goes on while it waits for leave."""
+    """The time of an agent goes on while it waits for approval."""
     with AgentPool(driver(), tools=ToolRegistry([Probe()])) as pool:
         outcome = pool.spawn(config().model_copy(update={"timeout": 0.05})).outcome(BOUND)
     assert outcome.status is AgentStatus.TIMED_OUT

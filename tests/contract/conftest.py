@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 HARD_BOUND = 25.0
 GRACE = 5.0
-PROCESS_WIDE = re.compile(r"janitor|event.?loop|loop", re.IGNORECASE)
+PROCESS_WIDE = re.compile(r"loop", re.IGNORECASE)
 
 
 class HungError(BaseException):

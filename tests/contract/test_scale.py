@@ -41,11 +41,7 @@ def threads_before():
 
 
 def left(before):
-    return [
-        thread
-        for thread in set(threading.enumerate()) - before
-        if "janitor" not in thread.name.lower() and "loop" not in thread.name.lower()
-    ]
+    return [thread for thread in set(threading.enumerate()) - before if "loop" not in thread.name.lower()]
 
 
 @pytest.mark.parametrize("ordered", [True, False])

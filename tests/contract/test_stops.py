@@ -242,7 +242,7 @@ pool.close()
 
 @pytest.mark.process
 def test_a_forgotten_pool_does_not_hang_the_exit() -> None:
-    """The janitor aborts it when the main thread ends; the clean-up runs."""
+    """The exit hook aborts it when the main thread ends; the clean-up runs."""
     program = Program(
         """
 pool = AgentPool()
@@ -479,7 +479,7 @@ def test_mass_abort_of_parked_agents_is_quick() -> None:
 
 
 def test_close_leaves_no_thread_and_no_registry_entry(gate) -> None:
-    """I8: right after close(), compared by threading.enumerate (a process-wide janitor may stay)."""
+    """I8: right after close(), compared by threading.enumerate (what the process has once may stay)."""
     with AgentPool() as warm_up:
         warm_up.spawn(echo()).result(timeout=WAIT)
     before = set(threading.enumerate())
@@ -490,11 +490,7 @@ def test_close_leaves_no_thread_and_no_registry_entry(gate) -> None:
     pool.spawn(sleeper(gate, timeout=5.0))
     gate.next()
     pool.close()
-    left = [
-        thread
-        for thread in set(threading.enumerate()) - before
-        if "janitor" not in thread.name.lower() and "loop" not in thread.name.lower()
-    ]
+    left = [thread for thread in set(threading.enumerate()) - before if "loop" not in thread.name.lower()]
     assert left == []
     assert set(pykka.ActorRegistry.get_all()) <= registered
     assert len(pool.join_all(timeout=0)) == 52

@@ -17,7 +17,7 @@ from actors.core.actors import actor_cell
 from actors.core.actors.actor import Actor, ActorRef
 from actors.core.actors.envelope import Envelope
 from actors.core.actors.reply import ReplyFuture
-from actors.core.process.at_exit import janitor
+from actors.core.process.at_exit import at_exit
 from actors.core.process.threads import Crew
 from actors.errors import ActorDead, AskTimeout, InboxFull
 
@@ -609,7 +609,7 @@ def test_another_librarys_stop_all_reaches_nobody_of_ours(agent: Any, echo: Any)
 
 
 def test_the_end_of_the_program_aborts_it(echo: Any) -> None:
-    """What the janitor calls: aborted, and its cleanup awaited."""
+    """What the exit hook calls: aborted, and its cleanup awaited."""
     ref = echo()
     ref._cell.abort_at_exit()
     ref._cell.end_at_exit()
@@ -632,9 +632,9 @@ def test_the_end_of_the_program_waits_no_longer_than_it_may(echo: Any, gate: Any
 @pytest.fixture
 def lasting() -> Iterator[None]:
     """Threads of actors that ended wait for the next one, however long; at the end they go."""
-    crew, janitor().crew = janitor().crew, Crew("lasting", keep=None)
+    crew, at_exit().crew = at_exit().crew, Crew("lasting", keep=None)
     yield
-    crew, janitor().crew = janitor().crew, crew
+    crew, at_exit().crew = at_exit().crew, crew
     crew.close()
 
 
@@ -679,7 +679,7 @@ def test_one_whose_end_fails_is_not_there_any_more(echo: Any, eventually: Any, m
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_an_interrupted_start(echo: Any, monkeypatch: Any, when: str) -> None:
     """Ctrl-C comes before its job is handed over: nothing is left behind. After: it is aborted, and cleans up once."""
-    start = janitor().crew.start
+    start = at_exit().crew.start
     made: list[Any] = []
 
     def interrupted(job: Any) -> None:
@@ -693,7 +693,7 @@ def test_an_interrupted_start(echo: Any, monkeypatch: Any, when: str) -> None:
             super().__init__()
             made.append(self._cell)
 
-    monkeypatch.setattr(janitor().crew, "start", interrupted)
+    monkeypatch.setattr(at_exit().crew, "start", interrupted)
     with pytest.raises(KeyboardInterrupt):
         echo(Noted)
     cell = made[0]

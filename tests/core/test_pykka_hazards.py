@@ -24,7 +24,7 @@ from actors.core.actors import actor as adapter
 from actors.core.actors.actor import Actor
 from actors.core.actors.agent_actor import AgentActor
 from actors.core.actors.reply import ReplyFuture
-from actors.core.process.at_exit import janitor
+from actors.core.process.at_exit import at_exit
 from actors.errors import ActorDead, AskTimeout, InboxFull
 
 
@@ -362,14 +362,14 @@ def test_11_a_thread_that_cannot_start_leaves_a_ghost_or_nothing(monkeypatch: py
 
 
 def test_12_threads_hold_the_exit_up_or_not(started: Any) -> None:
-    """Stock: not a daemon, so a forgotten actor hangs the exit. Ours: a daemon that the janitor ends."""
+    """Stock: not a daemon, so a forgotten actor hangs the exit. Ours: a daemon that the exit hook ends."""
     assert pykka.ThreadingActor.use_daemon_thread is False
     ours = started(Ours)
     (thread,) = [t for t in threading.enumerate() if t.name.startswith("Ours-")]
     assert thread.daemon
-    assert id(ours._cell) in janitor()._open
+    assert id(ours._cell) in at_exit()._open
     ours.stop(timeout=10)
-    assert id(ours._cell) not in janitor()._open
+    assert id(ours._cell) not in at_exit()._open
 
 
 class Parcel:

@@ -16,10 +16,10 @@ from actors.errors import CapacityError, NotRegistered, PoolClosed
 def test_ids_start_at_one_and_rise_by_one(supervise: Any, spec: Any) -> None:
     """In the order of admission; a refused spawn uses none."""
     supervisor = supervise(max_concurrent=1, max_queued=3)
-    first = supervisor.entrance.admit([spec(), spec()], owner=supervisor.owed)
+    first = supervisor.admission.admit([spec(), spec()], owner=supervisor.owed)
     with pytest.raises(CapacityError):
-        supervisor.entrance.admit([spec()] * 9, owner=supervisor.owed)
-    second = supervisor.entrance.admit([spec()], owner=supervisor.owed, timeout=10)
+        supervisor.admission.admit([spec()] * 9, owner=supervisor.owed)
+    second = supervisor.admission.admit([spec()], owner=supervisor.owed, timeout=10)
     assert [cell.id for cell in [*first, *second]] == [1, 2, 3]
     assert sorted(supervisor.owed.all(10)) == [1, 2, 3]
 
@@ -41,14 +41,14 @@ def test_more_than_could_ever_fit_is_refused_even_with_a_timeout(supervise: Any,
     """Waiting could not help."""
     supervisor = supervise(max_concurrent=2, max_queued=1)
     with pytest.raises(CapacityError, match="4 agents can never fit"):
-        supervisor.entrance.admit([spec()] * 4, owner=supervisor.owed, timeout=None)
+        supervisor.admission.admit([spec()] * 4, owner=supervisor.owed, timeout=None)
 
 
 def test_max_live_bounds_what_could_ever_fit(supervise: Any, spec: Any) -> None:
     """More slots than live agents allowed: the smaller bound counts."""
     supervisor = supervise(max_concurrent=5, max_queued=0, max_live=2)
     with pytest.raises(CapacityError, match="3 agents can never fit"):
-        supervisor.entrance.admit([spec()] * 3, owner=supervisor.owed, timeout=None)
+        supervisor.admission.admit([spec()] * 3, owner=supervisor.owed, timeout=None)
 
 
 def test_a_pool_without_slots_takes_nobody(supervise: Any, start: Any) -> None:
@@ -63,11 +63,11 @@ def test_all_or_none_are_admitted(supervise: Any, spec: Any, start: Any, gate: A
     supervisor = supervise(max_concurrent=2, max_queued=1)
     start(supervisor, gate.hold)
     with pytest.raises(CapacityError):
-        supervisor.entrance.admit([spec()] * 3, owner=supervisor.owed)
+        supervisor.admission.admit([spec()] * 3, owner=supervisor.owed)
     assert len(supervisor.owed) == 1
     assert supervisor.pool.counts() == (1, 0)
     assert supervisor.pool.router.agent_count == 1
-    cells = supervisor.entrance.admit([spec()] * 2, owner=supervisor.owed)
+    cells = supervisor.admission.admit([spec()] * 2, owner=supervisor.owed)
     assert [cell.id for cell in cells] == [2, 3]
     gate.open()
     assert len(supervisor.owed.all(10)) == 3
@@ -75,7 +75,7 @@ def test_all_or_none_are_admitted(supervise: Any, spec: Any, start: Any, gate: A
 
 def test_an_empty_group_is_admitted(supervise: Any) -> None:
     """Nobody is nobody."""
-    assert supervise(max_concurrent=1).entrance.admit([], owner=None) == []
+    assert supervise(max_concurrent=1).admission.admit([], owner=None) == []
 
 
 # Waiting for room -----------------------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ def test_a_spawn_waits_for_room(supervise: Any, start: Any, gate: Any, in_thread
     supervisor = supervise(max_concurrent=1, max_queued=0)
     first = start(supervisor, gate.hold)
     waiting = in_thread(start, supervisor, lambda _: "second", admit={"timeout": 10})
-    eventually(lambda: len(supervisor.pool.roster.admissions) == 1)
+    eventually(lambda: len(supervisor.pool.roster.waiting_spawns) == 1)
     assert supervisor.pool.slots.need
     gate.open()
     first.result(10)
@@ -99,7 +99,7 @@ def test_a_spawn_that_waits_in_vain_is_refused(supervise: Any, start: Any, gate:
     start(supervisor, gate.hold)
     with pytest.raises(CapacityError, match=r"no room for 1 agents within 0\.01 s"):
         start(supervisor, admit={"timeout": 0.01})
-    assert not supervisor.pool.roster.admissions
+    assert not supervisor.pool.roster.waiting_spawns
     gate.open()
 
 
@@ -109,12 +109,12 @@ def test_first_come_first_served(
     """A small spawn does not overtake a large one that came before; not even one that would fit at once."""
     supervisor = supervise(max_concurrent=2, max_queued=0)
     start(supervisor, gate.hold)
-    large = in_thread(supervisor.entrance.admit, [spec(), spec()], owner=supervisor.owed, timeout=10)
-    eventually(lambda: len(supervisor.pool.roster.admissions) == 1)
+    large = in_thread(supervisor.admission.admit, [spec(), spec()], owner=supervisor.owed, timeout=10)
+    eventually(lambda: len(supervisor.pool.roster.waiting_spawns) == 1)
     with pytest.raises(CapacityError):
         start(supervisor)
     small = in_thread(start, supervisor, admit={"timeout": 10})
-    eventually(lambda: len(supervisor.pool.roster.admissions) == 2)
+    eventually(lambda: len(supervisor.pool.roster.waiting_spawns) == 2)
     gate.open()
     assert [cell.id for cell in large.result(10)] == [2, 3]
     assert small.result(10).id == 4
@@ -127,8 +127,8 @@ def test_a_large_spawn_that_gives_up_lets_the_smaller_one_behind_it_in(
     """Who stands behind may need less room."""
     supervisor = supervise(max_concurrent=2, max_queued=0)
     start(supervisor, gate.hold)
-    large = in_thread(supervisor.entrance.admit, [spec(), spec()], owner=supervisor.owed, timeout=0.1)
-    eventually(lambda: len(supervisor.pool.roster.admissions) == 1)
+    large = in_thread(supervisor.admission.admit, [spec(), spec()], owner=supervisor.owed, timeout=0.1)
+    eventually(lambda: len(supervisor.pool.roster.waiting_spawns) == 1)
     small = in_thread(start, supervisor, lambda _: "small", admit={"timeout": 10})
     with pytest.raises(CapacityError):
         large.result(10)
@@ -151,7 +151,7 @@ def test_a_parked_agents_slot_makes_room(
 
     one = start(supervisor, first)
     waiting = in_thread(start, supervisor, lambda _: ran.set(), admit={"timeout": 10})
-    eventually(lambda: len(supervisor.pool.roster.admissions) == 1)
+    eventually(lambda: len(supervisor.pool.roster.waiting_spawns) == 1)
     gate.open()
     waiting.result(10).result(10)
     one.result(10)
@@ -164,7 +164,7 @@ def test_who_waits_for_room_when_the_pool_closes_is_told(
     supervisor = supervise(max_concurrent=1, max_queued=0)
     start(supervisor, gate.hold)
     waiting = in_thread(start, supervisor, admit={"timeout": None})
-    eventually(lambda: len(supervisor.pool.roster.admissions) == 1)
+    eventually(lambda: len(supervisor.pool.roster.waiting_spawns) == 1)
     draining = in_thread(supervisor.shutdown.drain, 10)
     with pytest.raises(PoolClosed, match="closed while the spawn waited"):
         waiting.result(10)
@@ -177,7 +177,7 @@ def test_more_slots_let_waiting_ones_in(supervise: Any, start: Any, gate: Any, i
     supervisor = supervise(max_concurrent=1, max_queued=0)
     start(supervisor, gate.hold)
     waiting = in_thread(start, supervisor, lambda _: "in", admit={"timeout": 10})
-    eventually(lambda: len(supervisor.pool.roster.admissions) == 1)
+    eventually(lambda: len(supervisor.pool.roster.waiting_spawns) == 1)
     supervisor.resize(2)
     assert waiting.result(10).result(10) == "in"
     gate.open()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from actors.core.process.at_exit import janitor
+from actors.core.process.at_exit import at_exit
 from actors.core.supervision.pool_state import Phase
 from actors.core.waiting.wait_graph import wait_for
 from actors.core.waiting.waiter import Waiter
@@ -71,13 +71,13 @@ def test_close_leaves_no_thread_and_no_entry(supervise: Any, start: Any, eventua
     """I8: workers, the supervisor's own thread and the dispatcher have ended when it returns."""
     before = set(threading.enumerate())
     supervisor = supervise(sink=lambda event: None)
-    supervisor.pool.timekeeper.ensure_thread()
+    supervisor.pool.timer_thread.ensure_thread()
     for _ in range(8):
         start(supervisor, parks)
     eventually(lambda: supervisor.figures()["parked"] == 8)
     supervisor.shutdown.close()
     eventually(lambda: set(threading.enumerate()) <= before)
-    assert id(supervisor) not in janitor()._open
+    assert id(supervisor) not in at_exit()._open
 
 
 def test_when_close_returns_the_supervisors_own_thread_has_ended(supervise: Any) -> None:
@@ -90,8 +90,8 @@ def test_when_close_returns_the_supervisors_own_thread_has_ended(supervise: Any)
         found.append(threading.current_thread())
         release.wait(0.2)  # bounded: close() may not wait for ever either
 
-    supervisor.pool.timekeeper.ensure_thread()
-    supervisor.pool.timekeeper.ended.add_done_callback(last_step)
+    supervisor.pool.timer_thread.ensure_thread()
+    supervisor.pool.timer_thread.ended.add_done_callback(last_step)
     supervisor.shutdown.close()
     assert [thread.is_alive() for thread in found] == [False]
 
@@ -99,7 +99,7 @@ def test_when_close_returns_the_supervisors_own_thread_has_ended(supervise: Any)
 def test_close_is_quick_with_a_thread_of_the_supervisors_own(supervise: Any) -> None:
     """Its own thread ends because the pool closes: neither waits for the other."""
     supervisor = supervise(abort_timeout=5.0)
-    supervisor.pool.timekeeper.ensure_thread()
+    supervisor.pool.timer_thread.ensure_thread()
     began = time.monotonic()
     supervisor.shutdown.close()
     assert time.monotonic() - began < 2.0
@@ -173,7 +173,7 @@ def test_without_a_thread_of_its_own_close_minds_the_timers(
     def refuse() -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(supervisor.pool.timekeeper, "_start_thread", refuse)
+    monkeypatch.setattr(supervisor.pool.timer_thread, "_start_thread", refuse)
     handle.cancel()
     supervisor.shutdown.close()
     assert handle.status == "abandoned"
@@ -191,7 +191,7 @@ def test_without_a_thread_a_deadline_is_refused_before_anything_is_admitted(
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patch:
-        patch.setattr(supervisor.pool.timekeeper, "_start_thread", refuse)
+        patch.setattr(supervisor.pool.timer_thread, "_start_thread", refuse)
         with pytest.raises(RuntimeError, match="can't start"):
             start(supervisor, timeout=5)
     assert start(supervisor).id == 1
@@ -202,11 +202,11 @@ def test_a_closed_pool_starts_no_thread_for_its_supervisor(supervise: Any, event
     supervisor = supervise()
     supervisor.shutdown.close()
     before = set(threading.enumerate())
-    supervisor.pool.timekeeper.ensure_thread()
+    supervisor.pool.timer_thread.ensure_thread()
     try:
         eventually(lambda: set(threading.enumerate()) <= before, 0.3)
     finally:
-        supervisor.pool.timekeeper.mailbox.seal()
+        supervisor.pool.timer_thread.mailbox.seal()
 
 
 def test_an_interrupted_close_counts_as_given_up(supervise: Any, start: Any, gate: Any, monkeypatch: Any) -> None:
@@ -223,7 +223,7 @@ def test_an_interrupted_close_counts_as_given_up(supervise: Any, start: Any, gat
         with pytest.raises(KeyboardInterrupt):
             supervisor.shutdown.close()
     supervisor.shutdown.close()
-    assert id(supervisor) not in janitor()._open
+    assert id(supervisor) not in at_exit()._open
     gate.open()
     supervisor.shutdown._end_threads()
 
@@ -261,7 +261,7 @@ def test_an_agent_of_another_pool_may_close_this_one(supervise: Any, start: Any)
 def test_stopping_the_supervisor_closes_the_pool(supervise: Any, start: Any, eventually: Any) -> None:
     """A stop by its Pykka reference aborts the agents, with a reason that says so."""
     supervisor = supervise()
-    supervisor.pool.timekeeper.ensure_thread()
+    supervisor.pool.timer_thread.ensure_thread()
     handle = start(supervisor, parks)
     eventually(lambda: handle.status == "parked")
     supervisor.actor_ref.stop(timeout=10)
@@ -273,7 +273,7 @@ def test_stopping_the_supervisor_closes_the_pool(supervise: Any, start: Any, eve
 def test_stopping_the_supervisor_of_stuck_agents_gives_them_up(supervise: Any, start: Any, gate: Any) -> None:
     """Its own thread minds the timers while it closes."""
     supervisor = supervise(abort_timeout=0.02)
-    supervisor.pool.timekeeper.ensure_thread()
+    supervisor.pool.timer_thread.ensure_thread()
     handle = start(supervisor, gate.hold)
     gate.await_reached()
     supervisor.actor_ref.stop(timeout=10)
@@ -288,12 +288,12 @@ def test_aborting_the_supervisor_closes_the_pool(
     """Like a stop: close() returns when the agents have ended, no earlier, and leaves no thread."""
     before = set(threading.enumerate())
     supervisor = supervise()
-    supervisor.pool.timekeeper.ensure_thread()
+    supervisor.pool.timer_thread.ensure_thread()
     handle = start(supervisor, lambda cell: (gate.hold(), cell.token.check()))
     gate.await_reached()
     if cancelled_before:
         handle.cancel("before")
-        eventually(lambda: not supervisor.pool.timekeeper.timers.earlier())
+        eventually(lambda: not supervisor.pool.timer_thread.timers.earlier())
     supervisor.actor_ref.abort("enough")
     eventually(lambda: supervisor.is_closed)
     closing = in_thread(supervisor.shutdown.close)
@@ -314,7 +314,7 @@ def test_a_foreign_message_is_handled_and_one_that_fails_ends_nothing(
 ) -> None:
     """The supervisor answers like any actor; a failing message is reported with its traceback."""
     supervisor = supervise()
-    supervisor.pool.timekeeper.ensure_thread()
+    supervisor.pool.timer_thread.ensure_thread()
     ref = supervisor.actor_ref
     assert ref.ask("hello", timeout=10) is None
     assert ref.proxy().name.get(timeout=10) == "team"
@@ -327,7 +327,7 @@ def test_a_foreign_message_is_handled_and_one_that_fails_ends_nothing(
 
 
 def test_the_end_of_the_program_closes_the_pool(supervise: Any, start: Any, eventually: Any) -> None:
-    """What the janitor calls."""
+    """What the exit hook calls."""
     supervisor = supervise()
     handle = start(supervisor, parks)
     eventually(lambda: handle.status == "parked")

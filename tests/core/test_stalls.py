@@ -216,7 +216,7 @@ def test_a_parent_that_ends_its_children_waits_for_them(
         start(stalling, lambda _: gate.hold(), parent=cell, name="child")
         gate.await_reached()
 
-    stalling.pool.stops._abort_timeout = 1000.0
+    stalling.pool.cancellation._abort_timeout = 1000.0
     handle = start(stalling, parent, name="parent")
     eventually(lambda: handle.status == "parked")
     looks(stalling, hand, 9)
@@ -227,7 +227,7 @@ def test_a_parent_that_ends_its_children_waits_for_them(
 
 def test_nobody_looks_while_nobody_lives(stalling: Any, start: Any, gates: Any, hand: Hand, told: list[Any]) -> None:
     """The timer stops with the last agent, and begins anew with the next."""
-    timers = stalling.pool.timekeeper.timers
+    timers = stalling.pool.timer_thread.timers
     assert timers.next_at() == float("inf")
     for number in (1, 2):
         gate = gates()
@@ -251,7 +251,7 @@ def test_a_crowd_has_one_timer(stalling: Any, start: Any, gates: Any, hand: Hand
         start(stalling, lambda _, mine=mine: (mine._reached.set(), gate.hold()))
     for mine in reached:
         mine.await_reached()
-    assert len(stalling.pool.timekeeper.timers._heap) == 1
+    assert len(stalling.pool.timer_thread.timers._heap) == 1
     looks(stalling, hand, 6)
     gate.open()
     stalling.owed.all(10)
@@ -278,7 +278,7 @@ def test_who_never_asked_is_never_told(
     supervisor = supervise(clock=hand, sink=told.append)
     start(supervisor, lambda _: gate.hold())
     gate.await_reached()
-    assert supervisor.pool.timekeeper.timers.next_at() == float("inf")
+    assert supervisor.pool.timer_thread.timers.next_at() == float("inf")
     looks(supervisor, hand, 9)
     assert stalled(supervisor, told) == []
     assert not [line for line in log_lines if "no progress" in line]

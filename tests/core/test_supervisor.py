@@ -89,8 +89,8 @@ def test_an_interrupt_between_callbacks_calls_each_once(supervise: Any) -> None:
         if calls.count("second") == 1:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), Step(supervisor.pool) as acts:
-        acts.calls += [lambda: calls.append("first"), interrupts, lambda: calls.append("third")]
+    with pytest.raises(KeyboardInterrupt), Step(supervisor.pool) as effects:
+        effects.calls += [lambda: calls.append("first"), interrupts, lambda: calls.append("third")]
     assert calls.count("first") == 1
     assert calls.count("third") == 1
 
@@ -102,14 +102,14 @@ def test_an_interrupted_spawn_does_not_stay_in_line(supervise: Any, start: Any, 
     gate.await_reached()
     real = supervisor.pool.roster.balance
 
-    def interrupted(acts: Any) -> None:
-        real(acts)
+    def interrupted(effects: Any) -> None:
+        real(effects)
         signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
         patch.setattr(supervisor.pool.roster, "balance", interrupted)
         with pytest.raises(KeyboardInterrupt):
             start(supervisor, lambda _: "ghost", admit={"timeout": 10})
-    assert not supervisor.pool.roster.admissions
+    assert not supervisor.pool.roster.waiting_spawns
     gate.open()
     assert len(supervisor.owed.all(10)) == 1

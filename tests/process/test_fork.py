@@ -31,7 +31,7 @@ def test_every_call_is_refused_at_once(lines: list[str], call: str) -> None:
 
 
 def test_children_make_pools_of_their_own_and_end(lines: list[str]) -> None:
-    """A normal end: no janitor ends what is the parent's, and nothing hangs."""
+    """A normal end: no exit hook ends what is the parent's, and nothing hangs."""
     rest = [line for line in lines if not line.startswith("{")]
     assert rest[0] == "child ended 7"
     assert rest[1:4] == rest[4:7] == ["new pool 4 0", "new actor works", "child ended 7"]

@@ -33,8 +33,8 @@ def at_turn_of(supervisor: Any, steps: Steps) -> None:
 
 def without_timers(supervisor: Any) -> None:
     """No thread minds the timers: the test calls ``tick``."""
-    assert not supervisor.pool.timekeeper.has_thread
-    supervisor.pool.timekeeper.ensure_thread = lambda: None
+    assert not supervisor.pool.timer_thread.has_thread
+    supervisor.pool.timer_thread.ensure_thread = lambda: None
 
 
 def waiting_joins(pool: AgentPool) -> int:
@@ -102,7 +102,7 @@ class LaidOut(dict[Any, Any]):
 
 def waiting_spawns(pool: AgentPool) -> int:
     """How many spawns wait for room."""
-    return len(supervisor_of(pool).pool.roster.admissions)
+    return len(supervisor_of(pool).pool.roster.waiting_spawns)
 
 
 def waiting_for_a_slot(pool: AgentPool) -> int:

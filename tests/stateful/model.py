@@ -114,7 +114,7 @@ class PoolModel:
 
     def admit(self, id_: int, plan: Plan, parent: Life | None = None) -> Life:
         """An agent was admitted."""
-        assert id_ == len(self.lives) + 1, f"id {id_} after {len(self.lives)} admissions"
+        assert id_ == len(self.lives) + 1, f"id {id_} after {len(self.lives)} waiting_spawns"
         life = self.lives[id_] = Life(id_, plan, parent)
         if plan.limit == "deadline":
             life.verdict = ("timed_out", None)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from actors import Actor, AgentPool
-from actors.core.process.at_exit import janitor
+from actors.core.process.at_exit import at_exit
 from actors.core.process.threads import Crew
 from actors.testing import no_thread_left
 from actors.testing.fixtures import agent_pool, make_agent_pool
@@ -47,7 +47,7 @@ def test_an_actor_that_is_left_on_the_thread_of_another_is_seen(monkeypatch: pyt
             return threading.current_thread()
 
     crew = Crew("lasting", keep=None)
-    monkeypatch.setattr(janitor(), "crew", crew)
+    monkeypatch.setattr(at_exit(), "crew", crew)
     first = Quiet.start()
     thread = first.ask("where?", timeout=10)
     first.stop()

@@ -58,7 +58,7 @@ def forks() -> str:
 
 @tool(isolation="process", timeout=30)
 def leaves() -> int:
-    """Leave a child behind."""
+    """ApprovalGate a child behind."""
     return subprocess.Popen([sys.executable, "-c", "import threading; threading.Event().wait()"]).pid
 
 

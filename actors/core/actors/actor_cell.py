@@ -18,9 +18,9 @@ from ..crash import crashed
 from ..messaging.dead_letter import DeadLetterReason, DeadLetters
 from ..messaging.mailbox import NOTHING, Mailbox, MailboxClosed
 from ..process import fork
-from ..process.at_exit import IDLE, janitor
+from ..process.at_exit import IDLE, at_exit
 from ..waiting.cancel import CancelToken
-from ..waiting.wait_graph import Member, enter, leave
+from ..waiting.wait_graph import WaitMember, enter, leave
 from ..waiting.waiter import Waiter
 from .envelope import Question
 from .reply import ReplyFuture
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ...errors import AgentCrashed
     from ..messaging.dead_letter import DeadLetter
     from ..process.threads import Worker
-    from ..waiting.wait_graph import Node
+    from ..waiting.wait_graph import WaitNode
     from .envelope import Envelope
     from .restarts import Restarts
 
@@ -104,7 +104,7 @@ class _Nobody:
     on_start = on_stop = on_failure = on_undelivered = handle
 
 
-class ActorCell(Member):
+class ActorCell(WaitMember):
     """What stays of a long-lived actor when it is started again: mailbox, thread, identity. It outlives the actor
     objects, which it holds one at a time.
 
@@ -123,7 +123,7 @@ class ActorCell(Member):
         self.gone: ReplyFuture[ActorEnd] = ReplyFuture()
         self.ended: ReplyFuture[ActorEnd] = ReplyFuture(self)
         self.how_ended: ActorEnd | None = None
-        self.waits: list[tuple[Node, Waiter]] = []
+        self.waits: list[tuple[WaitNode, Waiter]] = []
         self.supervision: Supervision | None = None
         self.dead_letters = DeadLetters(self._undelivered)
         self._generation = fork.generation()
@@ -145,7 +145,7 @@ class ActorCell(Member):
             RuntimeError: No thread can be started; nothing is left behind.
         """
         try:
-            janitor().watch(self)
+            at_exit().watch(self)
             self._start_thread()
         except BaseException:
             if self._is_under_way:  # a Ctrl-C came with the start: who runs must end by itself
@@ -156,7 +156,7 @@ class ActorCell(Member):
             raise
 
     def _start_thread(self) -> None:
-        context, name = copy_context(), f"{self.name}-{janitor().next_number()}"
+        context, name = copy_context(), f"{self.name}-{at_exit().next_number()}"
 
         def job(worker: Worker) -> bool:
             worker.thread.name = name
@@ -166,13 +166,13 @@ class ActorCell(Member):
                 worker.thread.name = IDLE
             return False
 
-        with janitor().shield:  # a worker that was taken from rest must get its job
-            janitor().crew.start(job)
+        with at_exit().signals_held_off:  # a worker that was taken from rest must get its job
+            at_exit().crew.start(job)
             self._is_under_way = True
 
     def stop(self) -> None:
         """End once the messages accepted before are handled."""
-        with janitor().shield:  # who waits for a message was taken out of the mailbox, and must be woken
+        with at_exit().signals_held_off:  # who waits for a message was taken out of the mailbox, and must be woken
             self.mailbox.seal()
         pause = self._pause
         if pause is not None:  # what is left is handled now, not after a backoff
@@ -188,7 +188,7 @@ class ActorCell(Member):
     def _drop(self) -> None:
         """Tell who asked that nobody will answer. The dead letters are told of at the end, on the actor's thread."""
         try:
-            with janitor().shield:
+            with at_exit().signals_held_off:
                 self._left += self.mailbox.close()
         finally:  # a signal that came meanwhile is handled as the shield is left
             self._refuse(deque(self._left))  # all of them: an abort before may have been interrupted
@@ -397,7 +397,7 @@ class ActorCell(Member):
             stopped.set()
             self.gone.set(end)  # first who watches, then who waits for the end: who has waited finds everything done
             self.ended.set(end)
-            janitor().forget(self)
+            at_exit().forget(self)
 
     def _let_go(self) -> None:
         """Keep the dead actor no longer: its reference may be kept for long."""
@@ -424,7 +424,7 @@ class ActorCell(Member):
         except BaseException:  # noqa: BLE001 - a sink of the log that raises: there is nobody left to tell
             pass
 
-    # Waiting (the protocol Member) ------------------------------------------------------------------------------
+    # Waiting (the protocol WaitMember) ------------------------------------------------------------------------------
 
     @property
     def label(self) -> str:
@@ -439,11 +439,11 @@ class ActorCell(Member):
         """Is this the actor's own thread?"""
         return self._ident == threading.get_ident()
 
-    def is_below(self, other: Node) -> bool:
+    def is_below(self, other: WaitNode) -> bool:
         """Is *other* this actor?"""
         return other is self
 
-    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Node | None) -> bool:  # noqa: ARG002
+    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: WaitNode | None) -> bool:  # noqa: ARG002
         """Wait until *waiter* is woken, the actor is aborted, or the time runs out."""
         self.check()
         token, wake = self.token, waiter.wake

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..messaging.mailbox import Mailbox
     from ..records.message import AgentMessage
-    from ..waiting.wait_graph import Member
+    from ..waiting.wait_graph import WaitMember
 
 
 class HostedActor(Protocol):
@@ -31,7 +31,7 @@ class HostedActor(Protocol):
         """How messages name it."""
 
     @property
-    def member(self) -> Member:
+    def member(self) -> WaitMember:
         """The agent, as one that waits and is waited for."""
 
     @property
@@ -142,10 +142,10 @@ class AgentRef(pykka.ActorRef[Any]):
         """
         self._put(self._context.message_from_program(message), message, timeout)
 
-    def _send(self, envelope: Envelope, timeout: float | None, target: Member | None) -> None:
+    def _send(self, envelope: Envelope, timeout: float | None, target: WaitMember | None) -> None:
         self._put(envelope, envelope.message, timeout, target)
 
-    def _put(self, item: Any, message: Any, timeout: float | None, target: Member | None = None) -> None:
+    def _put(self, item: Any, message: Any, timeout: float | None, target: WaitMember | None = None) -> None:
         result = self._context.mailbox().put(item, timeout, target)
         if result is Put.FULL:
             raise InboxFull(f"the inbox of {self._context.label} is full", message)

@@ -14,9 +14,9 @@ from .reply import PykkaAskTimeout, ReplyFuture
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..waiting.wait_graph import Member
+    from ..waiting.wait_graph import WaitMember
 
-    Send = Callable[["Envelope", float | None, Member | None], None]
+    Send = Callable[["Envelope", float | None, WaitMember | None], None]
 
 
 class PykkaActorDead(ActorDead, pykka.ActorDeadError):
@@ -65,7 +65,7 @@ class Question(Envelope):
         return True
 
 
-def ask(send: Send, target: Member, message: Any, timeout: float | None, who: object, box: str) -> Any:
+def ask(send: Send, target: WaitMember, message: Any, timeout: float | None, who: object, box: str) -> Any:
     """Send *message* and wait for the reply; one deadline covers the room in the mailbox and the reply.
 
     Args:
@@ -83,7 +83,7 @@ def ask(send: Send, target: Member, message: Any, timeout: float | None, who: ob
     return await_reply(future, None if end is None else max(0.0, end - SYSTEM_CLOCK.monotonic()), who)
 
 
-def ask_future(send: Send, target: Member, message: Any) -> ReplyFuture[Any]:
+def ask_future(send: Send, target: WaitMember, message: Any) -> ReplyFuture[Any]:
     """Send *message* and return the future of its reply. What goes wrong is in the future."""
     future: ReplyFuture[Any] = ReplyFuture(target)
     try:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ...errors import AgentCrashed
     from ..messaging.dead_letter import DeadLetters
-    from ..waiting.wait_graph import Member
+    from ..waiting.wait_graph import WaitMember
     from .actor_cell import ActorCell, ActorEnd
 
 A = TypeVar("A", bound=pykka.Actor)
@@ -78,14 +78,14 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
             # A wait without end for room takes part in the search for circles: only the actor itself makes room.
             self._await_room(envelope, result, timeout, self._cell if timeout is None else None)
 
-    def _send(self, envelope: Envelope, timeout: float | None, target: Member | None = None) -> None:
+    def _send(self, envelope: Envelope, timeout: float | None, target: WaitMember | None = None) -> None:
         if self._mark.generation != self._generation:
             fork.refuse_after_fork(self._generation)
         result = self._offer(envelope)
         if result is not ACCEPTED:
             self._await_room(envelope, result, timeout, target)
 
-    def _await_room(self, envelope: Envelope, result: Put, timeout: float | None, target: Member | None) -> None:
+    def _await_room(self, envelope: Envelope, result: Put, timeout: float | None, target: WaitMember | None) -> None:
         if result is Put.FULL and (timeout is None or timeout > 0):
             result = self._mailbox.await_room(envelope, timeout, target)
         if result is Put.FULL:

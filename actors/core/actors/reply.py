@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from types import TracebackType
 
-    from ..waiting.wait_graph import Member
+    from ..waiting.wait_graph import WaitMember
 
     ExcInfo = (
         tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None] | tuple[Any, ...]
@@ -54,7 +54,7 @@ class ReplyFuture(pykka.Future[T]):
     _callbacks: list[Callable[[ReplyFuture[T]], object]] | None = None
     _sources: tuple[pykka.Future[Any], ...] = ()
 
-    def __init__(self, target: Member | None = None) -> None:
+    def __init__(self, target: WaitMember | None = None) -> None:
         self._lock = threading.Lock()
         self._target = target
         self._generation = fork.mark().generation

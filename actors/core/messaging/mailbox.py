@@ -13,7 +13,7 @@ from ..waiting.wait_graph import wait_for
 from ..waiting.waiter import Waiter
 
 if TYPE_CHECKING:
-    from ..waiting.wait_graph import Node
+    from ..waiting.wait_graph import WaitNode
 
 
 class Put(Enum):
@@ -121,7 +121,7 @@ class Mailbox:
                     raise
         return ACCEPTED
 
-    def put(self, item: Any, timeout: float | None = None, target: Node | None = None) -> Put:
+    def put(self, item: Any, timeout: float | None = None, target: WaitNode | None = None) -> Put:
         """Accept *item*, waiting for room at most *timeout* seconds (Pykka's inbox protocol: no bound).
 
         *target*, if it is given, is who makes room: then the wait takes part in the search for circles.
@@ -131,7 +131,7 @@ class Mailbox:
             return result
         return self.await_room(item, timeout, target)
 
-    def await_room(self, item: Any, timeout: float | None, target: Node | None) -> Put:
+    def await_room(self, item: Any, timeout: float | None, target: WaitNode | None) -> Put:
         """The second half of :meth:`put`, for an offer that found no room."""
         with self._lock:
             putter = self._enqueue(item)

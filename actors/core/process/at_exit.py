@@ -10,7 +10,7 @@ from typing import Protocol
 from loguru import logger
 
 from . import fork
-from .signals import Shield
+from .signals import SignalsHeldOff
 from .threads import Crew
 
 IDLE = "actors-idle"
@@ -30,8 +30,8 @@ class Stoppable(Protocol):
         """Wait for the end, a bounded time."""
 
 
-class Janitor:
-    """Stops what is open when the main thread ends, so that cleanups run and the exit never hangs.
+class AtExit:
+    """Cancellation what is open when the main thread ends, so that cleanups run and the exit never hangs.
 
     It is called by the ``threading`` module before the interpreter joins non-daemon threads: ``atexit`` comes later,
     when a user's own non-daemon thread may wait for an agent for ever. No thread of its own is needed for that.
@@ -46,7 +46,7 @@ class Janitor:
         self._open: dict[int, weakref.ref[Stoppable]] = {}
         self._over = False
         self.crew = Crew(IDLE, keep=None, linger=LINGER)
-        self.shield = Shield()
+        self.signals_held_off = SignalsHeldOff()
         # The same registration that concurrent.futures uses; it has no public name (3.9 to 3.14).
         threading._register_atexit(self._stop_all)  # type: ignore[attr-defined]  # noqa: SLF001
 
@@ -88,18 +88,18 @@ class Janitor:
                         logger.exception("stopping at the end of the program failed")
 
 
-_janitor: Janitor | None = None
+_at_exit: AtExit | None = None
 _made = threading.Lock()
 
 
-def janitor() -> Janitor:
-    """The process's janitor, made on first use; a forked child makes its own."""
-    global _janitor
-    if _janitor is None or _janitor.generation != fork.generation():
+def at_exit() -> AtExit:
+    """The process's exit hook, made on first use; a forked child makes its own."""
+    global _at_exit
+    if _at_exit is None or _at_exit.generation != fork.generation():
         with _made:
-            if _janitor is None or _janitor.generation != fork.generation():
+            if _at_exit is None or _at_exit.generation != fork.generation():
                 try:
-                    _janitor = Janitor()
+                    _at_exit = AtExit()
                 except RuntimeError as error:
                     raise RuntimeError(ENDING) from error
-    return _janitor
+    return _at_exit

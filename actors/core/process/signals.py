@@ -26,7 +26,7 @@ SIGNALS = tuple(
 """Those whose handlers raise, or call us: Ctrl-C, requests to end, timeouts of test runners, "show what you do"."""
 
 
-class Shield:
+class SignalsHeldOff:
     """While it is entered, signals of the main thread wait; their handlers run when it is left.
 
     Python runs a handler in the main thread between any two instructions. There a ``KeyboardInterrupt`` would leave a

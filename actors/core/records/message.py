@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .trusted import unchecked
+from .trusted import trusted
 
 AgentId: TypeAlias = int
 """1, 2, 3 … for agents; 0 is the program; negative ids are the program's own endpoints."""
@@ -39,4 +39,4 @@ class AgentMessage(BaseModel):
         """Make one without the checks, when both ids are whole numbers: they take longer than the rest of a send."""
         if type(to) is not int or type(sender) is not int:
             return cls(sender, to, content)
-        return unchecked(cls, {"sender": sender, "to": to, "content": content})
+        return trusted(cls, {"sender": sender, "to": to, "content": content})

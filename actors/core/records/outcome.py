@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ...errors import ActorsError, fresh_copy
 from .message import AgentId
-from .trusted import unchecked
+from .trusted import trusted
 
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ class AgentOutcome(BaseModel, Generic[T]):
     @classmethod
     def trusted(cls, **fields: Any) -> AgentOutcome[Any]:
         """Make one of *fields*, all of them, without the checks."""
-        return unchecked(cls, fields)
+        return trusted(cls, fields)
 
     @property
     def ok(self) -> bool:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 ModelT = TypeVar("ModelT", bound="BaseModel")
 
 
-def unchecked(cls: type[ModelT], fields: dict[str, Any]) -> ModelT:
+def trusted(cls: type[ModelT], fields: dict[str, Any]) -> ModelT:
     """Make a *cls* of *fields*, all of them, of which each is known to be right: not checked, that takes ten times as
     long. Every end of an agent and every message of one goes through here.
     """

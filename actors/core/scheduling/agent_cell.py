@@ -15,7 +15,7 @@ from ..records.ending import Ending, stopped
 from ..records.outcome import AgentOutcome, AgentStatus
 from ..records.state import AgentState
 from ..waiting.cancel import CancelToken
-from ..waiting.wait_graph import Member, enter
+from ..waiting.wait_graph import WaitMember, enter
 from ..waiting.waiter import Waiter
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..actors.restarts import Restarts
     from ..clock import Clock
     from ..records.spec import AgentSpec, Runnable
-    from ..waiting.wait_graph import Node
+    from ..waiting.wait_graph import WaitNode
     from .approval import Approvals
 
 
@@ -44,10 +44,10 @@ class Host(Protocol):
     def expect_slot(self, cell: AgentCell, waiter: Waiter) -> None:
         """*cell*, which is parked at *waiter* without a slot, is about to be woken."""
 
-    def park_tool(self, branch: Branch, on: str) -> None:
+    def park_tool(self, branch: ToolThread, on: str) -> None:
         """One of an agent's tool calls waits for somebody else."""
 
-    def unpark_tool(self, branch: Branch) -> None:
+    def unpark_tool(self, branch: ToolThread) -> None:
         """One of an agent's tool calls goes on."""
 
 
@@ -64,7 +64,7 @@ class Creditor(Protocol):
         """*cell* is not owed (any more)."""
 
 
-class AgentCell(Endpoint, Member):
+class AgentCell(Endpoint, WaitMember):
     """What the supervisor keeps of one agent. The name is Akka's: the cell holds an actor, and outlives it.
 
     Guarantees: the outcome is set once, by whichever comes first: the agent's own end, or its abandonment.
@@ -76,10 +76,10 @@ class AgentCell(Endpoint, Member):
 
     __slots__ = (
         "__weakref__",
+        "_lazies",
         "actor",
         "approvals",
         "bounded",
-        "branch_waiter",
         "branches",
         "callbacks",
         "children",
@@ -89,8 +89,6 @@ class AgentCell(Endpoint, Member):
         "family_waiter",
         "has_slot",
         "host",
-        "kept",
-        "made",
         "outcome",
         "owner",
         "parent",
@@ -105,10 +103,12 @@ class AgentCell(Endpoint, Member):
         "state",
         "steps",
         "stopping",
+        "survives_restart",
         "team",
         "thread",
         "tied",
         "token",
+        "tools_waiter",
         "unclaimed",
         "waiter",
         "waiters",
@@ -148,13 +148,13 @@ class AgentCell(Endpoint, Member):
         self.waiters: list[Waiter] | None = None
         self.unclaimed = True
         self.callbacks: list[Callable[[], object]] | None = None
-        self.waits: list[tuple[Node, Waiter]] = []
+        self.waits: list[tuple[WaitNode, Waiter]] = []
         self.doing = AgentState.RUNNING
         self.steps = 0
-        self.team: Sequence[Branch] = ()
+        self.team: Sequence[ToolThread] = ()
         self.branches = 0
-        self.branch_waiter: Waiter | None = None
-        self.made: dict[str, Any] | None = None
+        self.tools_waiter: Waiter | None = None
+        self._lazies: dict[str, Any] | None = None
         self.working = 1
         self.parked_on: str | None = None
         self.parks = 0
@@ -163,7 +163,7 @@ class AgentCell(Endpoint, Member):
         self.started_at: datetime | None = None
         self.thread = 0
         self.restarted: Restarts | None = None
-        self.kept: Any = None
+        self.survives_restart: Any = None
 
     @property
     def cell(self) -> AgentCell:
@@ -209,8 +209,8 @@ class AgentCell(Endpoint, Member):
         Returns:
             What was let go, to be dropped without the turn: its finalizers may be a user's.
         """
-        released = (self.kept, self.context, self.spec.build)
-        self.kept = self.context = None
+        released = (self.survives_restart, self.context, self.spec.build)
+        self.survives_restart = self.context = None
         self.spec.build = _gone
         if self.tied is not None:
             self.tied.clear()
@@ -222,19 +222,19 @@ class AgentCell(Endpoint, Member):
         self.steps += 1
         self.since = self.host.clock.monotonic()
 
-    def targets(self) -> Sequence[Node]:
+    def targets(self) -> Sequence[WaitNode]:
         """Whom it waits for right now; at its end, its children."""
         if self.family_waiter is not None and self.waiter is self.family_waiter:
             return tuple((self.children or {}).values())
         return super().targets()
 
-    def adopt(self, child: AgentCell) -> None:
+    def add_child(self, child: AgentCell) -> None:
         """*child* was admitted. Under the turn."""
         if self.children is None:
             self.children = {}
         self.children[child.id] = child
 
-    def bereave(self, child: AgentCell, wakes: list[Waiter]) -> None:
+    def remove_child(self, child: AgentCell, wakes: list[Waiter]) -> None:
         """*child* has ended. Under the turn."""
         if self.children:
             self.children.pop(child.id, None)
@@ -249,11 +249,11 @@ class AgentCell(Endpoint, Member):
         self.family_waiter.owner = self
         return self.family_waiter
 
-    def extras(self) -> dict[str, Any]:
+    def lazies(self) -> dict[str, Any]:
         """What Pykka knows of an actor and most agents never use; made on first use."""
-        if self.made is None:
-            self.made = {}
-        return self.made
+        if self._lazies is None:
+            self._lazies = {}
+        return self._lazies
 
     def begin(self) -> bool:
         """Claim the one life; False when another thread has. (An interrupted start is tried again.)"""
@@ -288,7 +288,7 @@ class AgentCell(Endpoint, Member):
             ending = Ending(AgentStatus.ABANDONED, error=AgentAbandoned(ending.error))
         return self.make_outcome(ending)
 
-    # Waiting (the protocol Member) ------------------------------------------------------------------------------
+    # Waiting (the protocol WaitMember) ------------------------------------------------------------------------------
 
     @property
     def label(self) -> str:
@@ -303,7 +303,7 @@ class AgentCell(Endpoint, Member):
         """Is this the agent's own thread?"""
         return self.thread == threading.get_ident()
 
-    def is_below(self, other: Node) -> bool:
+    def is_below(self, other: WaitNode) -> bool:
         """Is *other* this agent or one of its ancestors?"""
         cell: AgentCell | None = self
         while cell is not None:
@@ -312,7 +312,7 @@ class AgentCell(Endpoint, Member):
             cell = cell.parent
         return False
 
-    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Node | None) -> bool:
+    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: WaitNode | None) -> bool:
         """Park until *waiter* is woken, the agent is cancelled, or the time runs out."""
         self.check()
         token = self.token
@@ -354,7 +354,7 @@ LATE: Final = _Late.LATE
 """The result of a branch that ran past its time."""
 
 
-class Branch(Member):
+class ToolThread(WaitMember):
     """One piece of an agent's work on a thread of its own.
 
     It has the agent's identity and context, but no slot: the agent's slot is laid out for others exactly while none of
@@ -400,14 +400,14 @@ class Branch(Member):
         """The agent that it works for."""
         return self._cell
 
-    # Waiting (the protocol Member) ------------------------------------------------------------------------------
+    # Waiting (the protocol WaitMember) ------------------------------------------------------------------------------
 
     @property
     def label(self) -> str:
         """How messages name it: as its agent."""
         return self._cell.label
 
-    def waiting_self(self) -> Member:
+    def waiting_self(self) -> WaitMember:
         """The agent that it works for."""
         return self._cell
 
@@ -423,11 +423,11 @@ class Branch(Member):
         """Is this its own thread?"""
         return self.thread == threading.get_ident()
 
-    def is_below(self, other: Node) -> bool:
+    def is_below(self, other: WaitNode) -> bool:
         """Is *other* its agent or one of its ancestors?"""
         return self._cell.is_below(other)
 
-    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Node | None) -> bool:
+    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: WaitNode | None) -> bool:
         """Park this branch until *waiter* is woken, the agent is cancelled, or the time runs out."""
         self.check()
         wake = waiter.wake

@@ -1,4 +1,4 @@
-"""Leave that an agent asks for, and waits for without a slot."""
+"""ApprovalGate that an agent asks for, and waits for without a slot."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class PendingApproval:
-    """A tool call that waits for leave.
+    """A tool call that waits for approval.
 
     Args:
         call_id: The name under which it is approved or denied; none is ever used twice by an agent.
@@ -93,7 +93,7 @@ class Approvals:
     def ask(
         self, call_id: str, tool: str, arguments: Mapping[str, Any], timeout: float | None, default: Decision
     ) -> Question:
-        """Ask for leave to call *tool*; the answer may come from now on."""
+        """Ask for approval of a call of *tool*; the answer may come from now on."""
         name, number = call_id or "call", 1
         while name in self._used:
             number += 1

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from ..clock import Clock
     from ..records.outcome import AgentOutcome
-    from .agent_cell import AgentCell, Branch
-    from .effects import Acts
+    from .agent_cell import AgentCell, ToolThread
+    from .effects import Effects
     from .roster import Roster
     from .timers import Timers
 
@@ -29,7 +29,7 @@ LATE_WAVE = 64
 """How many are told at once when their time is over before their wave came."""
 
 
-class Stops:
+class Cancellation:
     """How agents are stopped: marked at once, woken in waves, abandoned when they do not end in time.
 
     Locks: none of its own. Every method is called under the supervisor's turn, and every field is guarded by it.
@@ -40,9 +40,9 @@ class Stops:
         self._timers = timers
         self._clock = clock
         self._abort_timeout = abort_timeout
-        self.abandoned: set[AgentCell | Branch] = set()
+        self.abandoned: set[AgentCell | ToolThread] = set()
 
-    def cancel(self, cells: Iterable[AgentCell], reason: str, acts: Acts, *, timed_out: bool = False) -> None:
+    def cancel(self, cells: Iterable[AgentCell], reason: str, effects: Effects, *, timed_out: bool = False) -> None:
         """Cancel *cells* and all below them: whoever looks sees it at once, whoever waits is woken in a wave."""
         running: list[AgentCell] = []
         todo = deque((cell, reason, timed_out) for cell in cells)
@@ -55,59 +55,59 @@ class Stops:
             below = f"its parent, {cell.label}, was stopped" if cell.children else ""
             todo.extend((child, below, False) for child in (cell.children or {}).values())
             if cell.state is AgentStatus.QUEUED:
-                self.settle(cell, cell.stopped_outcome(), acts)
+                self.settle(cell, cell.stopped_outcome(), effects)
                 continue
             running.append(cell)
             self._roster.slots.woken.pop(cell, None)  # it goes on without a slot, to its end
             self._timers.push(self._clock.monotonic() + self._abort_timeout, Timer.ABANDON, cell.tether())
-        acts.fires += running[:WAVE]
+        effects.fires += running[:WAVE]
         if len(running) > WAVE:
             if not self._roster.wave:
                 self._timers.push(self._clock.monotonic() + WAVE_PUSH, Timer.WAVE, [])
             self._roster.wave.extend(running[WAVE:])
 
-    def settle(self, cell: AgentCell, outcome: AgentOutcome[Any], acts: Acts) -> None:
+    def settle(self, cell: AgentCell, outcome: AgentOutcome[Any], effects: Effects) -> None:
         """End *cell*, and cancel those whom its failure takes along."""
-        victims = self._roster.settle(cell, outcome, acts)
+        victims = self._roster.settle(cell, outcome, effects)
         if victims:
-            self.cancel(victims, f"{cell.label} {outcome.status}, and the rest is cancelled with it", acts)
+            self.cancel(victims, f"{cell.label} {outcome.status}, and the rest is cancelled with it", effects)
 
-    def handle_due(self, acts: Acts) -> None:
+    def handle_due(self, effects: Effects) -> None:
         """Handle the timers that are due."""
         now = self._clock.monotonic()
         late = 0
         for kind, cell in self._timers.due(now):
             if kind is Timer.WAVE:
-                self._push_wave(now, acts)
+                self._push_wave(now, effects)
             elif kind is Timer.LOOK:
-                self._roster.look_for_stalls(now, acts)
+                self._roster.look_for_stalls(now, effects)
             elif cell is None or cell.outcome is not None:
                 continue
             elif kind is Timer.ABANDON:
                 if cell.token.fired:
-                    self._abandon(cell, acts)
+                    self._abandon(cell, effects)
                 else:  # so many were cancelled that its wave has not come: it is told now, and has its time
                     late += 1
                     wait = self._abort_timeout if late <= LATE_WAVE else WAVE_PUSH
                     self._timers.push(now + wait, Timer.ABANDON, cell.tether())
                     if late <= LATE_WAVE:
-                        acts.fires.append(cell)
+                        effects.fires.append(cell)
             else:
                 deadline = cell.token.deadline
                 if deadline is not None and deadline.at <= now:
-                    self.cancel([cell], deadline.reason, acts, timed_out=True)
+                    self.cancel([cell], deadline.reason, effects, timed_out=True)
 
-    def _abandon(self, cell: AgentCell, acts: Acts) -> None:
+    def _abandon(self, cell: AgentCell, effects: Effects) -> None:
         for child in list((cell.children or {}).values()):  # they end before it, also so
-            self._abandon(child, acts)
+            self._abandon(child, effects)
         if cell.thread:  # else it never got a thread
             self.abandoned.add(cell)
-        self.settle(cell, cell.stopped_outcome(abandoned=True), acts)
+        self.settle(cell, cell.stopped_outcome(abandoned=True), effects)
 
-    def _push_wave(self, now: float, acts: Acts) -> None:
+    def _push_wave(self, now: float, effects: Effects) -> None:
         wave = self._roster.wave
         ended, self._roster.wave_ended = self._roster.wave_ended, 0  # each of them woke the next one
         for _ in range(min(WAVE - ended, len(wave))):
-            acts.fires.append(wave.popleft())
+            effects.fires.append(wave.popleft())
         if wave:
             self._timers.push(now + WAVE_PUSH, Timer.WAVE, [])

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .agent_cell import AgentCell
 
 
-class Acts:
+class Effects:
     """Decided under the turn, done outside it: nothing of the user's, no wake and no thread start happens under it.
 
     Args:

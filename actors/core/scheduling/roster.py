@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from ..messaging.dead_letter import DeadLetter
     from ..records.message import AgentId
     from .agent_cell import AgentCell
-    from .effects import Acts
+    from .effects import Effects
     from .timers import Timers
 
 
-class Admission:
+class WaitingSpawn:
     """A spawn or fan_out that waits for room."""
 
     __slots__ = ("admitted", "cells", "waiter")
@@ -69,7 +69,7 @@ class Roster:
         self.router = MessageRouter(inbox_capacity, on_undelivered=on_undelivered, supervised=True)
         self.live: dict[AgentId, AgentCell] = {}
         self.queued: dict[AgentId, AgentCell] = {}
-        self.admissions: deque[Admission] = deque()
+        self.waiting_spawns: deque[WaitingSpawn] = deque()
         self.wave: deque[AgentCell] = deque()
         self.wave_ended = 0
         self.idle_waiters: list[Waiter] = []
@@ -99,7 +99,7 @@ class Roster:
         """Those that have not ended; who has not started yet comes first, so that a mass cancel starts nobody."""
         return [*self.queued.values(), *self.live.values()]
 
-    # Admission --------------------------------------------------------------------------------------------------
+    # Admission ----------------------------------------------------------------------------------------------------
 
     @property
     def max_live(self) -> int:
@@ -121,7 +121,7 @@ class Roster:
         if self._max_queued is not None and count > min(limit, self.max_live) + self._max_queued:
             raise CapacityError(f"{count} agents can never fit: max_concurrent={limit}, max_queued={self._max_queued}")
 
-    def enter(self, cells: Sequence[AgentCell], acts: Acts) -> None:
+    def enter(self, cells: Sequence[AgentCell], effects: Effects) -> None:
         """Admit *cells*: each gets its id, and starts or is queued."""
         for cell in cells:
             cell.id = next(self._ids)
@@ -133,13 +133,13 @@ class Roster:
                 self._queue.push(cell)
                 self._bounded_queued += cell.bounded
             else:
-                cell.parent.adopt(cell)
+                cell.parent.add_child(cell)
                 self._children.push(cell)
             limit = cell.spec.deadline
             if limit is not None:
                 at = self._clock.monotonic() + limit
                 self._set_deadline(cell, at, f"not done within {limit} s of its admission")
-        self.balance(acts)
+        self.balance(effects)
         if self._note is not None:
             for cell in cells:
                 if cell.state is AgentStatus.QUEUED:
@@ -150,45 +150,45 @@ class Roster:
             cell.token.deadline = Deadline(at, self._clock, reason)
             self._timers.push(at, Timer.DEADLINE, cell.tether())
 
-    def refuse_hopeless(self, acts: Acts) -> None:
+    def refuse_hopeless(self, effects: Effects) -> None:
         """The limit was lowered: who waits for room that can never be there waits no longer."""
-        for admission in list(self.admissions):
+        for admission in list(self.waiting_spawns):
             try:
                 self.refuse_impossible(len(admission.cells))
             except CapacityError:
-                self.admissions.remove(admission)
-                acts.wakes.append(admission.waiter)
+                self.waiting_spawns.remove(admission)
+                effects.wakes.append(admission.waiter)
 
     # Handing out slots ------------------------------------------------------------------------------------------
 
-    def balance(self, acts: Acts) -> None:
+    def balance(self, effects: Effects) -> None:
         """Hand out what is free: to woken agents, then to children, then to the queue; then let new ones in."""
         while True:
-            self._grant(acts)
-            if not self.admissions or not self.has_room(len(self.admissions[0].cells)):
+            self._grant(effects)
+            if not self.waiting_spawns or not self.has_room(len(self.waiting_spawns[0].cells)):
                 return
-            admission = self.admissions.popleft()
+            admission = self.waiting_spawns.popleft()
             admission.admitted = True
-            acts.wakes.append(admission.waiter)
-            self.enter(admission.cells, acts)
+            effects.wakes.append(admission.waiter)
+            self.enter(admission.cells, effects)
 
-    def _grant(self, acts: Acts) -> None:
+    def _grant(self, effects: Effects) -> None:
         slots, children, queue = self.slots, self._children, self._queue
         while slots.woken or children.living or (queue.living and len(self.live) < self.max_live):
             if not slots.find():
                 return  # need is set: who parks next gives its slot away
             if slots.woken:
                 cell = next(iter(slots.woken))
-                acts.wakes.extend(slots.woken.pop(cell))
+                effects.wakes.extend(slots.woken.pop(cell))
                 slots.take(cell)
                 continue
             following = children.pop() if children.living else queue.pop()
             if following is None:
                 break
-            self._start(following, acts)
-        slots.need = bool(self.admissions)
+            self._start(following, effects)
+        slots.need = bool(self.waiting_spawns)
 
-    def _start(self, cell: AgentCell, acts: Acts) -> None:
+    def _start(self, cell: AgentCell, effects: Effects) -> None:
         self.slots.take(cell)
         del self.queued[cell.id]
         self._bounded_queued -= cell.bounded
@@ -202,12 +202,12 @@ class Roster:
             self._set_deadline(cell, cell.started + limit, f"ran longer than its timeout of {limit} s")
         if self._note is not None:
             self._note(cell, AgentStarted)
-        acts.starts.append(cell)
+        effects.starts.append(cell)
         if self._stalls is not None and not self._stalls.armed:
             self._stalls.armed = True
             self._timers.push(cell.since + self._stalls.period, Timer.LOOK, [])
 
-    def look_for_stalls(self, now: float, acts: Acts) -> None:
+    def look_for_stalls(self, now: float, effects: Effects) -> None:
         """Tell of every agent that makes no progress; look again later, while somebody lives."""
         stalls = self._stalls
         assert stalls is not None
@@ -215,24 +215,24 @@ class Roster:
             state, on = cell.state_and_place()
             if self._note is not None:
                 self._note(cell, AgentStalled, seconds=seconds, state=state, on=on)
-            acts.calls.append(partial(_log_stall, cell.label, seconds, state, on))
+            effects.calls.append(partial(_log_stall, cell.label, seconds, state, on))
         stalls.armed = bool(self.live)
         if stalls.armed:
             self._timers.push(now + stalls.period, Timer.LOOK, [])
 
     # The end of an agent ----------------------------------------------------------------------------------------
 
-    def settle(self, cell: AgentCell, outcome: AgentOutcome[Any], acts: Acts) -> list[AgentCell]:
+    def settle(self, cell: AgentCell, outcome: AgentOutcome[Any], effects: Effects) -> list[AgentCell]:
         """End *cell*: everything that shows that it lived goes, and then its outcome is visible.
 
         Returns:
             Those that are to be cancelled, as it failed.
         """
-        before = len(acts.wakes)
+        before = len(effects.wakes)
         left, wakes = self.router.forget(cell)
-        acts.wakes += wakes
+        effects.wakes += wakes
         if left:
-            acts.calls.append(self.router.bury(left, DeadLetterReason.RECEIVER_ENDED, cell.label))
+            effects.calls.append(self.router.bury(left, DeadLetterReason.RECEIVER_ENDED, cell.label))
         if self.live.pop(cell.id, None) is None:
             del self.queued[cell.id]
             self._bounded_queued -= cell.bounded
@@ -242,33 +242,33 @@ class Roster:
         self.ended[outcome.status] += 1
         if self._note is not None:
             self._note(cell, AgentEnded, status=outcome.status, error=outcome.error)  # its text is made by the sink
-        acts.dropped.append(cell.release())
+        effects.dropped.append(cell.release())
         cell.outcome = outcome
-        victims = self._tell_who_waits(cell, acts)
-        for waiter in acts.wakes[before:]:
+        victims = self._tell_who_waits(cell, effects)
+        for waiter in effects.wakes[before:]:
             self.expect(waiter)
         if self.wave:
             self.wave_ended += 1
-            acts.fires.append(self.wave.popleft())
+            effects.fires.append(self.wave.popleft())
         return victims
 
-    def _tell_who_waits(self, cell: AgentCell, acts: Acts) -> list[AgentCell]:
+    def _tell_who_waits(self, cell: AgentCell, effects: Effects) -> list[AgentCell]:
         """Wake them; who is to be cancelled, as *cell* failed."""
         victims: list[AgentCell] = []
         if cell.waiters:
-            acts.wakes += cell.waiters
+            effects.wakes += cell.waiters
             cell.waiters = None
         if cell.callbacks:
-            acts.calls += cell.callbacks
+            effects.calls += cell.callbacks
             cell.callbacks = None
         if cell.owner is not None:
-            victims = cell.owner.finish(cell, acts.wakes)
+            victims = cell.owner.finish(cell, effects.wakes)
         if cell.parent is not None:
-            cell.parent.bereave(cell, acts.wakes)
+            cell.parent.remove_child(cell, effects.wakes)
         if (self.idle_waiters or self.when_idle is not None) and self.is_idle():
-            acts.wakes += self.idle_waiters
+            effects.wakes += self.idle_waiters
             if self.when_idle is not None:
-                acts.calls.append(self.when_idle)
+                effects.calls.append(self.when_idle)
         return victims
 
     def expect(self, waiter: Waiter) -> None:

@@ -6,7 +6,7 @@ import threading
 import time
 
 from ...errors import DeadlockError
-from ..process.signals import Shield
+from ..process.signals import SignalsHeldOff
 
 PATIENCE = 8
 """How often a thread that finds the turn taken lets others run before it stands in line."""
@@ -23,26 +23,26 @@ class Turn:
     Locks: itself. ``_owner`` and ``shielded`` are written by the thread that has it.
     """
 
-    __slots__ = ("_lock", "_owner", "shield", "shielded")
+    __slots__ = ("_lock", "_owner", "holds_signals", "signals_held_off")
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._owner = 0
-        self.shield = Shield()
-        self.shielded = False
+        self.signals_held_off = SignalsHeldOff()
+        self.holds_signals = False
         """Does the thread that takes this step keep signals off meanwhile? For that thread to ask."""
 
     def __enter__(self) -> None:
         me = threading.get_ident()
         if self._owner == me:  # a collection may come anywhere; better an error than a wait for oneself
             raise DeadlockError("the pool was called by a finalizer, in a thread that is just taking a step of it")
-        shielded = self.shield.is_for(me)
+        shielded = self.signals_held_off.is_for(me)
         if shielded:
-            self.shield.__enter__()
+            self.signals_held_off.__enter__()
         if not self._lock.acquire(blocking=False):
             self._wait()
         self._owner = me
-        self.shielded = shielded
+        self.holds_signals = shielded
 
     def _wait(self) -> None:
         """Get the lock that another thread has."""
@@ -54,11 +54,11 @@ class Turn:
         lock.acquire()
 
     def __exit__(self, *_: object) -> None:
-        shielded = self.shielded
+        shielded = self.holds_signals
         self._owner = 0
         self._lock.release()
         if shielded:
-            self.shield.__exit__()
+            self.signals_held_off.__exit__()
 
     def locked(self) -> bool:
         """Is a step being taken?"""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import Cancelled, CapacityError, PoolClosed
 from ..scheduling.agent_cell import AgentCell
-from ..scheduling.roster import Admission
+from ..scheduling.roster import WaitingSpawn
 from ..waiting.wait_graph import wait_for
 from .pool_state import Phase, Step
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .pool_state import PoolState
 
 
-class Entrance:
+class Admission:
     """Admits agents, or refuses them.
 
     Guarantees: all that are asked for at once are admitted, or none; who waits for room is served in order.
@@ -58,18 +58,18 @@ class Entrance:
         cells = [AgentCell(self._host, spec, parent, owner, bounded=bounded) for spec in specs]
         # A deadline that nobody could watch is refused before anything is admitted.
         if any(spec.timeout is not None or spec.deadline is not None for spec in specs):
-            self._pool.timekeeper.ensure_thread()
+            self._pool.timer_thread.ensure_thread()
         waiting = None
         try:
-            with Step(self._pool) as acts:
+            with Step(self._pool) as effects:
                 self._refuse_when_closed(parent)
-                if not bounded or (not self._roster.admissions and self._roster.has_room(len(cells))):
-                    self._roster.enter(cells, acts)
+                if not bounded or (not self._roster.waiting_spawns and self._roster.has_room(len(cells))):
+                    self._roster.enter(cells, effects)
                 else:
                     self._refuse_when_full(len(cells), timeout)
-                    waiting = Admission(cells)
-                    self._roster.admissions.append(waiting)
-                    self._roster.balance(acts)  # raises need: who parks next makes room
+                    waiting = WaitingSpawn(cells)
+                    self._roster.waiting_spawns.append(waiting)
+                    self._roster.balance(effects)  # raises need: who parks next makes room
             if waiting is not None:
                 wait_for(waiting.waiter, timeout, "room in the pool")
         finally:
@@ -100,13 +100,13 @@ class Entrance:
                 "raise max_queued, name a timeout, or join agents first"
             )
 
-    def _leave_line(self, waiting: Admission) -> None:
-        with Step(self._pool) as acts:
-            if waiting in self._roster.admissions:
-                self._roster.admissions.remove(waiting)
-                self._roster.balance(acts)  # who stands behind may need less room
+    def _leave_line(self, waiting: WaitingSpawn) -> None:
+        with Step(self._pool) as effects:
+            if waiting in self._roster.waiting_spawns:
+                self._roster.waiting_spawns.remove(waiting)
+                self._roster.balance(effects)  # who stands behind may need less room
 
-    def _refuse_unless_admitted(self, waiting: Admission, timeout: float | None) -> None:
+    def _refuse_unless_admitted(self, waiting: WaitingSpawn, timeout: float | None) -> None:
         if not waiting.admitted:
             if self._pool.phase >= Phase.DRAINING:
                 raise PoolClosed(f"pool {self._pool.name} closed while the spawn waited for room")

@@ -12,7 +12,7 @@ from ..messaging.router import PROGRAM, Inbox
 from ..records.event import MessageSent
 from ..records.message import AgentMessage
 from ..records.state import AgentState
-from ..scheduling.agent_cell import Branch
+from ..scheduling.agent_cell import ToolThread
 from ..scheduling.approval import Approvals
 from ..waiting.wait_graph import current
 from .handle import AgentHandle
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ..scheduling.approval import Decision
     from ..scheduling.approval import Question as ApprovalQuestion
     from ..waiting.cancel import CancelToken, Deadline
-    from ..waiting.wait_graph import Member
+    from ..waiting.wait_graph import WaitMember
     from .supervisor import Supervisor
     from .tool_threads import Job
 
@@ -98,7 +98,7 @@ class AgentContext(HostedActor, Protocol):
     def spawn(self, spec: AgentSpec) -> AgentHandle[Any]:
         """Start a child."""
 
-    def run_tools(self, jobs: Sequence[Job], names: Sequence[str]) -> list[Branch]:
+    def run_tools(self, jobs: Sequence[Job], names: Sequence[str]) -> list[ToolThread]:
         """Run *jobs* at the same time, each on a thread of its own, and wait for all. The agent's own thread."""
 
     def ask_approval(
@@ -147,7 +147,7 @@ class LocalContext:
         return self.cell.label
 
     @property
-    def member(self) -> Member:
+    def member(self) -> WaitMember:
         """The agent, as one that waits and is waited for."""
         return self.cell
 
@@ -158,7 +158,7 @@ class LocalContext:
 
     def lazies(self) -> dict[str, Any]:
         """What is made on first use, by name."""
-        return self.cell.extras()
+        return self.cell.lazies()
 
     def mailbox(self) -> Mailbox:
         """Its mailbox, made now if need be."""
@@ -189,12 +189,12 @@ class LocalContext:
     @property
     def survives_restart(self) -> Any:
         """What the agent keeps when it is started again."""
-        return self.cell.kept
+        return self.cell.survives_restart
 
     @survives_restart.setter
     def survives_restart(self, value: Any) -> None:
         """Keep *value*."""
-        self.cell.kept = value
+        self.cell.survives_restart = value
 
     @property
     def agent_id(self) -> AgentId:
@@ -215,7 +215,7 @@ class LocalContext:
     def token(self) -> CancelToken:
         """Cancelled when the agent is; in a tool call, also when that call runs past its time."""
         member = current()
-        return member.token if isinstance(member, Branch) and member.cell is self.cell else self.cell.token
+        return member.token if isinstance(member, ToolThread) and member.cell is self.cell else self.cell.token
 
     @property
     def deadline(self) -> Deadline | None:
@@ -235,7 +235,7 @@ class LocalContext:
 
     def inbox(self, serve: Callable[[Question], None]) -> Inbox:
         """The receiving end of its mailbox."""
-        made = self.cell.extras()
+        made = self.cell.lazies()
         inbox: Inbox | None = made.get("inbox")
         if inbox is None:
             inbox = made["inbox"] = AgentInbox(self.cell, self._supervisor, serve)
@@ -263,7 +263,7 @@ class LocalContext:
         """Lay the slot out for others during a wait."""
         cell, member = self.cell, current()
         parking = self._supervisor.parking
-        if isinstance(member, Branch):
+        if isinstance(member, ToolThread):
             parking.park_tool(member, "parked")
             try:
                 yield
@@ -289,10 +289,10 @@ class LocalContext:
 
     def spawn(self, spec: AgentSpec) -> AgentHandle[Any]:
         """Start a child."""
-        (child,) = self._supervisor.entrance.admit([spec], owner=None, parent=self.cell)
+        (child,) = self._supervisor.admission.admit([spec], owner=None, parent=self.cell)
         return AgentHandle(child, self._supervisor)
 
-    def run_tools(self, jobs: Sequence[Job], names: Sequence[str]) -> list[Branch]:
+    def run_tools(self, jobs: Sequence[Job], names: Sequence[str]) -> list[ToolThread]:
         """Run *jobs* at the same time, and wait for all."""
         return self._supervisor.branches.run(self.cell, jobs, names)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .handle import AgentHandle
 
 
-class CompletionQueue:
+class AsCompleted:
     """Yields each of some handles once, as its agent ends.
 
     Threads: one reads. ``_ended`` and ``_waiter`` change by single operations: the reader sets the waiter, then looks

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from ..records.message import AgentId
-    from ..scheduling.agent_cell import Branch
+    from ..scheduling.agent_cell import ToolThread
     from .supervisor import Supervisor
 
 
@@ -153,12 +153,12 @@ class _Look:
             tools=tuple(self._at_branch(branch) for branch in cell.team if not branch.done),
         )
 
-    def at_stray(self, stray: AgentCell | Branch) -> ThreadDump:
+    def at_stray(self, stray: AgentCell | ToolThread) -> ThreadDump:
         if isinstance(stray, AgentCell):
             return ThreadDump(stray.label, stray.parked_on, self._seconds(stray.since), self._stack(stray.thread))
         return self._at_branch(stray, f" of {stray.label}")
 
-    def _at_branch(self, branch: Branch, whose: str = "") -> ThreadDump:
+    def _at_branch(self, branch: ToolThread, whose: str = "") -> ThreadDump:
         label = f"tool {branch.name}{whose}"
         return ThreadDump(label, branch.parked_on, self._seconds(branch.since), self._stack(branch.thread))
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..records.outcome import AgentOutcome, AgentStatus
     from ..scheduling.agent_cell import AgentCell
     from ..scheduling.approval import PendingApproval
-    from ..waiting.wait_graph import Member
+    from ..waiting.wait_graph import WaitMember
     from .supervisor import Supervisor
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class AgentHandle(Generic[T]):
         return self._cell.id
 
     @property
-    def member(self) -> Member:
+    def member(self) -> WaitMember:
         """The agent, as one that waits and is waited for."""
         return self._cell
 
@@ -93,17 +93,17 @@ class AgentHandle(Generic[T]):
 
     @property
     def approvals(self) -> tuple[PendingApproval, ...]:
-        """The tool calls that wait for leave."""
+        """The tool calls that wait for approval."""
         self._supervisor.pool.refuse_after_fork()
         approvals = self._cell.approvals
         return () if approvals is None else approvals.pending()
 
     def approve(self, call_id: str) -> bool:
-        """Give leave for a tool call; False when it does not wait for it (any more): denied, too late, cancelled."""
+        """Approve a tool call; False when it does not wait for it (any more): denied, too late, cancelled."""
         return self._supervisor.decide(self._cell, call_id, Decision(approved=True))
 
     def deny(self, call_id: str, reason: str = "") -> bool:
-        """Refuse a tool call; the model is told *reason*. False when it does not wait for leave (any more)."""
+        """Refuse a tool call; the model is told *reason*. False when it does not wait for approval (any more)."""
         return self._supervisor.decide(self._cell, call_id, Decision(approved=False, reason=reason))
 
     def detach(self) -> None:
@@ -131,7 +131,7 @@ class AgentHandle(Generic[T]):
 
         It is done no earlier than the handle; its ``cancel`` is the handle's; reading it takes nothing.
         """
-        made = self._cell.extras()
+        made = self._cell.lazies()
         if "future" not in made:
             future = AgentFuture(self._cell, self._supervisor)
             self.add_done_callback(

@@ -90,8 +90,8 @@ class MapIterator:
                 return
             try:
                 spec = self._spec(next(self._source))
-                with self._supervisor.turn.shield:  # an agent that is admitted stands in the line
-                    (cell,) = self._supervisor.entrance.admit([spec], owner=self._owed, bounded=False)
+                with self._supervisor.turn.signals_held_off:  # an agent that is admitted stands in the line
+                    (cell,) = self._supervisor.admission.admit([spec], owner=self._owed, bounded=False)
                     if self._ordered:
                         self._line.append(cell)
                 if self._owed.is_broken():  # just now: it goes with the others

@@ -9,8 +9,8 @@ from ..waiting.waiter import Waiter
 from .pool_state import Step
 
 if TYPE_CHECKING:
-    from ..scheduling.agent_cell import AgentCell, Branch
-    from ..scheduling.effects import Acts
+    from ..scheduling.agent_cell import AgentCell, ToolThread
+    from ..scheduling.effects import Effects
     from .pool_state import PoolState
 
 
@@ -68,16 +68,16 @@ class Parking:
 
     def _rebalance(self) -> None:
         """A slot was laid out, and somebody needs one."""
-        with Step(self._pool) as acts:
-            self._pool.roster.balance(acts)
+        with Step(self._pool) as effects:
+            self._pool.roster.balance(effects)
 
     def expect_slot(self, cell: AgentCell, waiter: Waiter) -> None:
         """*cell*, which is parked at *waiter* and holds no slot, is about to be woken."""
         if cell in self._pool.slots.woken:
             return
-        with Step(self._pool) as acts:
+        with Step(self._pool) as effects:
             self._pool.roster.expect(waiter)
-            self._pool.roster.balance(acts)
+            self._pool.roster.balance(effects)
 
     def reclaim_slot(self, cell: AgentCell) -> None:
         """Wait until *cell* holds a slot again. A cancelled agent goes on without one, to its end."""
@@ -85,11 +85,11 @@ class Parking:
             return
         pool = self._pool
         waiter = Waiter()
-        with Step(pool) as acts:
+        with Step(pool) as effects:
             if cell.has_slot or cell.stopping or cell.outcome is not None:
                 return
             pool.slots.woken.setdefault(cell, []).append(waiter)
-            pool.roster.balance(acts)
+            pool.roster.balance(effects)
         wake = waiter.wake
         cell.token.remind(wake)
         try:
@@ -102,10 +102,10 @@ class Parking:
 
     # Its tool calls ---------------------------------------------------------------------------------------------
 
-    def park_tool(self, branch: Branch, on: str) -> None:
+    def park_tool(self, branch: ToolThread, on: str) -> None:
         """*branch* waits for somebody else: its agent needs no slot if all its branches do."""
         cell = branch.cell
-        with Step(self._pool) as acts:
+        with Step(self._pool) as effects:
             branch.parks += 1
             if branch.parks == 1:
                 branch.parked_on, branch.since = on, self.clock.monotonic()
@@ -114,19 +114,19 @@ class Parking:
                 return
             cell.working -= 1
             if cell.working == 0:
-                self.lay_out_waiting(cell, acts)
+                self.lay_out_waiting(cell, effects)
 
-    def unpark_tool(self, branch: Branch) -> None:
+    def unpark_tool(self, branch: ToolThread) -> None:
         """*branch* goes on: its agent needs a slot again, if it was the first to go on."""
         cell = branch.cell
-        with Step(self._pool) as acts:
+        with Step(self._pool) as effects:
             branch.parks -= 1
             cell.steps += 1
             if branch.abandoned:
                 return
             if branch.parks:  # still inside parked(): a slot that came with the wake goes on to others
                 if cell.working == 0:
-                    self.lay_out_waiting(cell, acts)
+                    self.lay_out_waiting(cell, effects)
                 return
             branch.parked_on, branch.since = None, self.clock.monotonic()
             cell.working += 1
@@ -136,10 +136,10 @@ class Parking:
         if not has_slot:
             self.reclaim_slot(cell)
 
-    def lay_out_waiting(self, cell: AgentCell, acts: Acts) -> None:
+    def lay_out_waiting(self, cell: AgentCell, effects: Effects) -> None:
         """All of its branches wait, and so does the agent. Under the turn."""
         cell.parked_on = next((branch.parked_on for branch in cell.team if branch.parks), None)
         cell.since = self.clock.monotonic()
         if cell.has_slot:
             self._pool.slots.idle[cell] = None
-            self._pool.roster.balance(acts)
+            self._pool.roster.balance(effects)

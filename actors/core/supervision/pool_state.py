@@ -14,8 +14,8 @@ from ..process.threads import Crew
 from ..records.ending import Ending
 from ..records.event import AgentEnded
 from ..records.outcome import AgentStatus
-from ..scheduling.cancellation import Stops
-from ..scheduling.effects import Acts
+from ..scheduling.cancellation import Cancellation
+from ..scheduling.effects import Effects
 from ..scheduling.roster import Roster
 from ..scheduling.turn import Turn
 from .dispatcher import Dispatcher, posted
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ..records.event import Event
     from ..scheduling.agent_cell import AgentCell
     from ..scheduling.slots import Slots
-    from .timer_thread import Timekeeper
+    from .timer_thread import TimerThread
 
 KEPT_WORKERS = 8
 """Idle workers that a small pool keeps."""
@@ -51,10 +51,10 @@ class Phase(IntEnum):
 
 
 class PoolState:
-    """What a pool consists of. Whatever acts on a pool is given this, and not the supervisor.
+    """What a pool consists of. Whatever effects on a pool is given this, and not the supervisor.
 
     Args:
-        timekeeper: Minds what is due later.
+        timer_thread: Minds what is due later.
         work: Runs an agent, on a worker's thread, and then whoever gets its slot; was the worker put to rest?
 
     Locks: ``turn`` guards ``phase``, the roster, the stops and the timers; the other fields are set once. Router,
@@ -74,7 +74,7 @@ class PoolState:
         on_undelivered: Callable[[DeadLetter], object] | None,
         stalled_after: float | None,
         clock: Clock,
-        timekeeper: Timekeeper,
+        timer_thread: TimerThread,
         work: Callable[[PoolState, AgentCell, Worker], bool],
     ) -> None:
         self.name = name
@@ -82,9 +82,9 @@ class PoolState:
         self.turn = Turn()
         self.phase = Phase.OPEN
         self.abort_timeout = abort_timeout
-        self.timekeeper = timekeeper
+        self.timer_thread = timer_thread
         self.work = work
-        timers = timekeeper.timers
+        timers = timer_thread.timers
         self.listening = sink is not None
         self.crew = Crew(name, keep=max(KEPT_WORKERS, max_concurrent))
         self.roster = Roster(
@@ -100,7 +100,7 @@ class PoolState:
         )
         self.slots: Slots = self.roster.slots
         self.router: MessageRouter = self.roster.router
-        self.stops = Stops(self.roster, timers, clock, abort_timeout)
+        self.cancellation = Cancellation(self.roster, timers, clock, abort_timeout)
         self._mark = fork.mark()
         self._generation = self._mark.generation
         self.dispatcher = Dispatcher(sink, f"{name}-events") if sink is not None else None
@@ -148,26 +148,26 @@ class PoolState:
 
     def tick(self) -> None:
         """Handle the timers that are due."""
-        with Step(self, calls_here=False) as acts:
-            self.stops.handle_due(acts)
-            self.roster.balance(acts)
+        with Step(self, calls_here=False) as effects:
+            self.cancellation.handle_due(effects)
+            self.roster.balance(effects)
 
     def cancel_all(
         self, reason: str, cells: Iterable[AgentCell] | None = None, *, group: Hashable | None = None
     ) -> int:
         """Cancel *cells*, or everybody (of *group*); returns at once how many had not ended."""
         self.refuse_after_fork()
-        with Step(self, calls_here=False) as acts:
+        with Step(self, calls_here=False) as effects:
             running = [cell for cell in (self.roster.everybody() if cells is None else cells) if cell.outcome is None]
             if group is not None:
                 running = [cell for cell in running if cell.spec.group == group]
-            self.stops.cancel(running, reason, acts)
-            self.roster.balance(acts)
+            self.cancellation.cancel(running, reason, effects)
+            self.roster.balance(effects)
         return len(running)
 
 
 class Step:
-    """What is decided in its block is done when the block is left: ``with Step(pool) as acts: ...``.
+    """What is decided in its block is done when the block is left: ``with Step(pool) as effects: ...``.
 
     Nothing of the user's, no wake and no thread start happens under the turn. Signals wait until threads are started
     and waiters are woken; the user's callbacks run after that, so that Ctrl-C ends one that never returns.
@@ -177,59 +177,59 @@ class Step:
             abort returns at once.
     """
 
-    __slots__ = ("_acts", "_calls_here", "_pool")
+    __slots__ = ("_calls_here", "_effects", "_pool")
 
     def __init__(self, pool: PoolState, *, calls_here: bool = True) -> None:
         self._pool = pool
         self._calls_here = calls_here
-        self._acts = Acts()
+        self._effects = Effects()
 
-    def __enter__(self) -> Acts:
+    def __enter__(self) -> Effects:
         self._pool.turn.__enter__()
-        return self._acts
+        return self._effects
 
     def __exit__(self, *_: object) -> None:
-        turn, acts = self._pool.turn, self._acts
+        turn, effects = self._pool.turn, self._effects
         try:
-            if turn.shielded:
-                with turn.shield:
+            if turn.holds_signals:
+                with turn.signals_held_off:
                     turn.__exit__()
                     self._start_and_wake()
             else:
                 turn.__exit__()
                 self._start_and_wake()
         finally:  # a signal's handler may have raised
-            if acts.may_be_slow():
+            if effects.may_be_slow():
                 if self._calls_here:
-                    acts.call()
+                    effects.call()
                 else:
                     self._call_elsewhere()
 
     def _start_and_wake(self) -> None:
-        pool, acts = self._pool, self._acts
-        while acts.starts:
-            cell = acts.starts.popleft()
+        pool, effects = self._pool, self._effects
+        while effects.starts:
+            cell = effects.starts.popleft()
             try:
                 pool.crew.start(partial(pool.work, pool, cell))
             except RuntimeError as error:  # "can't start new thread": a clear outcome instead of a hang
                 logger.error("{} could not be started: {}", cell.label, error)
                 with pool.turn:
                     ending = Ending(AgentStatus.CRASHED, error=crashed(error))
-                    pool.stops.settle(cell, cell.make_outcome(ending), acts)
-                    pool.roster.balance(acts)
-        for waiter in acts.wakes:
+                    pool.cancellation.settle(cell, cell.make_outcome(ending), effects)
+                    pool.roster.balance(effects)
+        for waiter in effects.wakes:
             waiter.wake()
-        pool.timekeeper.mind()
+        pool.timer_thread.mind()
 
     def _call_elsewhere(self) -> None:
-        acts = self._acts
+        effects = self._effects
 
         def call(_: Worker) -> bool:
-            acts.call()
+            effects.call()
             return False
 
         try:
-            with self._pool.turn.shield:  # a worker that was taken from rest must get its job
+            with self._pool.turn.signals_held_off:  # a worker that was taken from rest must get its job
                 self._pool.crew.start(call)
         except RuntimeError:  # no thread can be started
-            acts.call()
+            effects.call()

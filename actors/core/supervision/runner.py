@@ -18,7 +18,7 @@ from .pool_state import Step
 if TYPE_CHECKING:
     from ..process.threads import Worker
     from ..scheduling.agent_cell import AgentCell
-    from ..scheduling.effects import Acts
+    from ..scheduling.effects import Effects
     from ..waiting.waiter import Waiter
     from .pool_state import PoolState
 
@@ -136,26 +136,26 @@ def _end(pool: PoolState, cell: AgentCell, outcome: AgentOutcome[Any], worker: W
     while True:
         following: AgentCell | None = None
         rested = False
-        with Step(pool) as acts:
+        with Step(pool) as effects:
             ended = not cell.children or cell.outcome is not None
             if ended:
-                _settle(pool, cell, outcome, acts)
+                _settle(pool, cell, outcome, effects)
                 # A worker with callbacks to call must not take the next agent: a slow one would hold it up.
-                if not acts.may_be_slow():
-                    following = acts.starts.popleft() if acts.starts else None
+                if not effects.may_be_slow():
+                    following = effects.starts.popleft() if effects.starts else None
                     rested = following is None and not pool.crew.has_reserved() and pool.crew.rest(worker)
         if ended:
             return following, rested
         _end_children(pool, cell)  # born at the last moment, by on_end or by a thread of the agent's own
 
 
-def _settle(pool: PoolState, cell: AgentCell, outcome: AgentOutcome[Any], acts: Acts) -> None:
+def _settle(pool: PoolState, cell: AgentCell, outcome: AgentOutcome[Any], effects: Effects) -> None:
     if cell.outcome is None:
-        pool.stops.settle(cell, outcome, acts)
+        pool.cancellation.settle(cell, outcome, effects)
     else:  # it was abandoned, and ends only now
-        pool.stops.abandoned.discard(cell)
-        acts.dropped.append(cell.release())
-    pool.roster.balance(acts)
+        pool.cancellation.abandoned.discard(cell)
+        effects.dropped.append(cell.release())
+    pool.roster.balance(effects)
 
 
 def _end_children(pool: PoolState, cell: AgentCell) -> None:
@@ -174,8 +174,8 @@ def _end_children(pool: PoolState, cell: AgentCell) -> None:
 
 def _stop_children(pool: PoolState, cell: AgentCell) -> Waiter | None:
     """Cancel what still runs below *cell*; a waiter that is woken when all of it has ended, or None."""
-    with Step(pool) as acts:
-        pool.stops.cancel(list((cell.children or {}).values()), f"{cell.label} ended", acts)
+    with Step(pool) as effects:
+        pool.cancellation.cancel(list((cell.children or {}).values()), f"{cell.label} ended", effects)
         waiter = cell.await_children()
-        pool.roster.balance(acts)
+        pool.roster.balance(effects)
     return waiter

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 from ...errors import DeadlockError
-from ..process.at_exit import janitor
-from ..scheduling.agent_cell import AgentCell, Branch
+from ..process.at_exit import at_exit
+from ..scheduling.agent_cell import AgentCell, ToolThread
 from ..waiting.wait_graph import checkpoint, current, wait_for
 from ..waiting.waiter import LOOK_UP, Waiter
 from .pool_state import Phase, Step
@@ -44,7 +44,7 @@ class Shutdown:
             raise DeadlockError(f"{what} inside an agent of the pool waits for that agent", (cell.label, cell.label))
 
     def _is_ours(self, cell: AgentCell) -> bool:
-        return self._pool.roster.find(cell.id) is cell or cell in self._pool.stops.abandoned
+        return self._pool.roster.find(cell.id) is cell or cell in self._pool.cancellation.abandoned
 
     def drain(self, timeout: float | None) -> bool:
         """Refuse new agents and wait for the end of all; False when the time ran out."""
@@ -54,10 +54,10 @@ class Shutdown:
         return self._wait_until_idle(timeout)
 
     def _refuse_from_now(self, phase: Phase) -> None:
-        with Step(self._pool) as acts:
+        with Step(self._pool) as effects:
             self._pool.enter_phase(phase)
-            acts.wakes += [admission.waiter for admission in self._pool.roster.admissions]
-            self._pool.roster.admissions.clear()
+            effects.wakes += [admission.waiter for admission in self._pool.roster.waiting_spawns]
+            self._pool.roster.waiting_spawns.clear()
 
     def _wait_until_idle(self, timeout: float | None) -> bool:
         end = float("inf") if timeout is None else self._pool.clock.monotonic() + timeout
@@ -68,15 +68,15 @@ class Shutdown:
                     return True
                 self._pool.roster.idle_waiters.append(waiter)
                 # Whoever waits for the end minds the timers, if the supervisor's thread could not be started.
-                timekeeper = self._pool.timekeeper
-                alarm = float("inf") if timekeeper.has_thread else timekeeper.timers.next_at()
+                timer_thread = self._pool.timer_thread
+                alarm = float("inf") if timer_thread.has_thread else timer_thread.timers.next_at()
             until = min(end, alarm)
             try:
                 wait_for(waiter, None if until == float("inf") else until - self._pool.clock.monotonic(), "all agents")
             finally:
                 with self._pool.turn:
                     self._pool.roster.idle_waiters.remove(waiter)
-            if not timekeeper.has_thread:
+            if not timer_thread.has_thread:
                 self._pool.tick()
             if self._pool.clock.monotonic() >= end:
                 return self._pool.roster.is_idle()
@@ -100,7 +100,7 @@ class Shutdown:
         self.refuse_inside("close()")
         mine = ended = False
         try:
-            with self._pool.turn.shield:  # however it is interrupted, everybody was cancelled
+            with self._pool.turn.signals_held_off:  # however it is interrupted, everybody was cancelled
                 self._refuse_from_now(Phase.CLOSED)
                 self._pool.cancel_all(reason)
                 with self._pool.turn:
@@ -119,7 +119,7 @@ class Shutdown:
                     self.at_end()
                 finally:
                     self._finished.set()
-                    janitor().forget(self)
+                    at_exit().forget(self)
         if not mine and not self._waits_for_this_thread():
             while not self._finished.wait(LOOK_UP):  # and look whether this agent is cancelled, or a signal has come
                 checkpoint()
@@ -131,12 +131,12 @@ class Shutdown:
 
     def _give_up(self) -> None:
         """Nobody waits for the end any more: the last agent that ends, ends the threads."""
-        with Step(self._pool, calls_here=False) as acts:
+        with Step(self._pool, calls_here=False) as effects:
             roster = self._pool.roster
             if self._pool.phase >= Phase.ENDING:
                 return  # they were told already
             if roster.is_idle():
-                acts.calls.append(self._end_threads)
+                effects.calls.append(self._end_threads)
             else:
                 roster.when_idle = self._end_threads
 
@@ -147,12 +147,12 @@ class Shutdown:
         if self._pool.dispatcher is not None and not self._pool.dispatcher.close(self._pool.abort_timeout):
             logger.warning("the event sink of {} is stuck: its thread is left behind", self._pool.name)
         self._pool.router.seal()
-        self._pool.timekeeper.end(min(self._pool.abort_timeout, threading.TIMEOUT_MAX))
+        self._pool.timer_thread.end(min(self._pool.abort_timeout, threading.TIMEOUT_MAX))
         with self._pool.turn:
-            strays = list(self._pool.stops.abandoned)
+            strays = list(self._pool.cancellation.abandoned)
         # A tool that was left at its agent's cancel may still clean up: it has its abort_timeout, too.
         since = self._pool.clock.monotonic() - self._pool.abort_timeout
-        stuck = {stray.thread for stray in strays if not isinstance(stray, Branch) or stray.abandoned_at <= since}
+        stuck = {stray.thread for stray in strays if not isinstance(stray, ToolThread) or stray.abandoned_at <= since}
         self._pool.crew.join(self._pool.abort_timeout, stuck)
 
 

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..actors.actor import Actor
 from ..clock import SYSTEM_CLOCK, Clock
-from ..process.at_exit import janitor
+from ..process.at_exit import at_exit
 from ..records.outcome import AgentStatus
 from ..records.outcomes import FailurePolicy, Outcomes
 from ..waiting.wait_graph import wait_for
 from ..waiting.waiter import Waiter
-from .admission import Entrance
+from .admission import Admission
 from .join_set import JoinSet
 from .parking import Parking
 from .pool_state import KEPT_WORKERS, PoolState, Step
 from .runner import work
 from .shutdown import Shutdown
-from .timer_thread import Timekeeper
-from .tool_threads import Branches
+from .timer_thread import TimerThread
+from .tool_threads import ToolThreads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..messaging.dead_letter import DeadLetter
     from ..records.event import Event
     from ..records.message import AgentId
-    from ..scheduling.agent_cell import AgentCell, Branch
+    from ..scheduling.agent_cell import AgentCell, ToolThread
     from ..scheduling.approval import Decision
 
 
@@ -38,17 +38,17 @@ class Supervisor(Actor):
     that has finished an agent is handled inline, in the thread that brings it, so no message waits for a thread to
     wake; timers and foreign messages come by mailbox, in the supervisor's own thread, started when it is needed.
 
-    It puts the pieces of a pool together and answers what is asked of them; what acts is given ``PoolState``.
+    It puts the pieces of a pool together and answers what is asked of them; what effects is given ``PoolState``.
 
     Guarantees: slots held <= ``max_concurrent``; every admitted agent gets exactly one outcome, after its cleanup.
 
     Locks: the pool's turn guards the join sets and the cells, too. No user code, no wake and no thread start happens
-    under it (see ``Acts``).
+    under it (see ``Effects``).
     """
 
     inbox_capacity: ClassVar[int | None] = None
-    _cell: Timekeeper
-    _cell_class: ClassVar[type[ActorCell]] = Timekeeper
+    _cell: TimerThread
+    _cell_class: ClassVar[type[ActorCell]] = TimerThread
 
     def __init__(
         self,
@@ -80,16 +80,16 @@ class Supervisor(Actor):
             on_undelivered=on_undelivered,
             stalled_after=stalled_after,
             clock=clock,
-            timekeeper=self._cell,
+            timer_thread=self._cell,
             work=work,
         )
         self.turn = self.pool.turn
         self.owed = JoinSet(self.turn, cancels_rest=failure is FailurePolicy.CANCEL_REST)
         self.parking = Parking(self.pool)
-        self.branches = Branches(self.pool, self.parking)
-        self.entrance = Entrance(self.pool, self.parking)
+        self.branches = ToolThreads(self.pool, self.parking)
+        self.admission = Admission(self.pool, self.parking)
         self.shutdown = Shutdown(self.pool)
-        janitor().watch(self.shutdown)
+        at_exit().watch(self.shutdown)
         if self.pool.dispatcher is not None:
             self.pool.dispatcher.start()
 
@@ -107,12 +107,12 @@ class Supervisor(Actor):
     def cancel_id(self, agent_id: AgentId, reason: str) -> bool:
         """Cancel the agent of that id; False when there is none."""
         self.pool.refuse_after_fork()
-        with Step(self.pool, calls_here=False) as acts:
+        with Step(self.pool, calls_here=False) as effects:
             cell = self.pool.roster.find(agent_id)
             if cell is None:
                 return False
-            self.pool.stops.cancel([cell], reason, acts)
-            self.pool.roster.balance(acts)
+            self.pool.cancellation.cancel([cell], reason, effects)
+            self.pool.roster.balance(effects)
         return True
 
     # Outcomes ---------------------------------------------------------------------------------------------------
@@ -142,11 +142,11 @@ class Supervisor(Actor):
             return self.owed.all(timeout, group)
         strict = False
         try:
-            with Step(self.pool, calls_here=False) as acts:
+            with Step(self.pool, calls_here=False) as effects:
                 victims = self.owed.be_strict(group)
                 strict = True
-                self.pool.stops.cancel(victims, "another one failed", acts)
-                self.pool.roster.balance(acts)
+                self.pool.cancellation.cancel(victims, "another one failed", effects)
+                self.pool.roster.balance(effects)
             return self.owed.all(timeout, group)
         finally:
             if strict:
@@ -165,17 +165,17 @@ class Supervisor(Actor):
         call()
 
     def decide_for(self, agent_id: AgentId, call_id: str, decision: Decision) -> bool:
-        """Answer a question for leave of the agent of that id; False when there is none (any more)."""
+        """Answer a question for approval of the agent of that id; False when there is none (any more)."""
         self.pool.refuse_after_fork()
         cell = self.pool.roster.find(agent_id)
         return cell is not None and self.decide(cell, call_id, decision)
 
     def decide(self, cell: AgentCell, call_id: str, decision: Decision) -> bool:
-        """Answer a question for leave of *cell*; False when there is none of that name (any more)."""
+        """Answer a question for approval of *cell*; False when there is none of that name (any more)."""
         self.pool.refuse_after_fork()
         if cell.approvals is None:
             return False
-        with self.turn.shield:  # a Ctrl-C between the decision and the wake would leave it waiting
+        with self.turn.signals_held_off:  # a Ctrl-C between the decision and the wake would leave it waiting
             return cell.approvals.decide(call_id, decision)
 
     def disown(self, cell: AgentCell) -> None:
@@ -195,7 +195,7 @@ class Supervisor(Actor):
         """A supervisor that is stopped closes its pool; one that ends because the pool closes does nothing."""
         if self.is_closed:
             return
-        self.pool.timekeeper.hand_over()
+        self.pool.timer_thread.hand_over()
         self.shutdown.close("its supervisor was stopped")
 
     # The whole pool ---------------------------------------------------------------------------------------------
@@ -209,23 +209,25 @@ class Supervisor(Actor):
                 "queued": len(self.pool.roster.queued),
                 "outstanding": len(self.owed),
                 "parked": sum(cell.status is AgentStatus.PARKED for cell in live),
-                "abandoned_threads": len(self.pool.stops.abandoned),
+                "abandoned_threads": len(self.pool.cancellation.abandoned),
                 "dead_letters": self.pool.router.dead_letters.total,
                 "started": self.pool.roster.started,
                 "ended": dict(self.pool.roster.ended),
             }
 
-    def cells(self) -> tuple[list[AgentCell], list[AgentCell | Branch]]:
+    def cells(self) -> tuple[list[AgentCell], list[AgentCell | ToolThread]]:
         """The agents that have not ended, by id, and those whose threads were abandoned."""
         with self.turn:
-            return sorted(self.pool.roster.everybody(), key=lambda cell: cell.id), list(self.pool.stops.abandoned)
+            return sorted(self.pool.roster.everybody(), key=lambda cell: cell.id), list(
+                self.pool.cancellation.abandoned
+            )
 
     def resize(self, max_concurrent: int) -> None:
         """Change the limit; who runs already runs on."""
         self.pool.refuse_after_fork()
-        with Step(self.pool) as acts:
+        with Step(self.pool) as effects:
             self.pool.slots.limit = max_concurrent
             self.pool.slots.take_back()
             self.pool.crew.keep = max(KEPT_WORKERS, max_concurrent)
-            self.pool.roster.refuse_hopeless(acts)
-            self.pool.roster.balance(acts)
+            self.pool.roster.refuse_hopeless(effects)
+            self.pool.roster.balance(effects)

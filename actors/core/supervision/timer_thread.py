@@ -12,19 +12,19 @@ from loguru import logger
 from ..actors.actor_cell import ActorCell, ActorEnd, Handler
 from ..actors.envelope import Question
 from ..crash import report
-from ..process.at_exit import janitor
+from ..process.at_exit import at_exit
 from ..scheduling.timers import Timers
 
 if TYPE_CHECKING:
     from ..actors.envelope import Envelope
     from ..clock import Clock
     from ..scheduling.turn import Turn
-    from ..waiting.wait_graph import Node
+    from ..waiting.wait_graph import WaitNode
     from ..waiting.waiter import Waiter
 
 
 class Ticking(Handler, Protocol):
-    """A supervisor as its timekeeper sees it."""
+    """A supervisor as its timer_thread sees it."""
 
     name: str
     clock: Clock
@@ -38,7 +38,7 @@ class Ticking(Handler, Protocol):
         """Handle the timers that are due."""
 
 
-class Timekeeper(ActorCell):
+class TimerThread(ActorCell):
     """The cell of a supervisor. Its thread is started when a timer or a foreign message first needs it.
 
     Locks: ``_starting`` guards ``has_thread`` and ``_thread``; the supervisor's turn guards ``timers``.
@@ -66,12 +66,12 @@ class Timekeeper(ActorCell):
         if not self.has_thread:
             with self._starting:
                 if not self.has_thread and not self.actor.is_closed:
-                    self._start_thread()  # the janitor stops the supervisor, and that ends the thread
+                    self._start_thread()  # the exit hook closes the pool, and that ends the thread
                     self.has_thread = True
 
     def _start_thread(self) -> None:
         """Its own, which ends with the pool."""
-        name = f"{self.name}-{janitor().next_number()}"
+        name = f"{self.name}-{at_exit().next_number()}"
         thread = threading.Thread(target=copy_context().run, args=(self._run,), name=name, daemon=True)
         thread.start()
         self._thread = thread
@@ -112,7 +112,7 @@ class Timekeeper(ActorCell):
             self._report(failure[1])
         return True
 
-    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Node | None) -> bool:  # noqa: ARG002
+    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: WaitNode | None) -> bool:  # noqa: ARG002
         """Wait to the end, aborted or not: what its own thread waits for is the end of its agents."""
         return waiter.wait(timeout)
 

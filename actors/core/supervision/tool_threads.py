@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..clock import SYSTEM_CLOCK
 from ..records.state import AgentState
-from ..scheduling.agent_cell import Branch
+from ..scheduling.agent_cell import ToolThread
 from ..waiting.waiter import Waiter
 from .pool_state import Step
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..process.threads import Worker
     from ..scheduling.agent_cell import AgentCell
-    from ..scheduling.effects import Acts
+    from ..scheduling.effects import Effects
     from ..waiting.cancel import CancelToken
     from .parking import Parking
     from .pool_state import PoolState
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     Job = tuple[Callable[[CancelToken], Any], float | None]
 
 
-class Branches:
+class ToolThreads:
     """The branches of all agents of a pool, and what they mean for the slots.
 
     Locks: the pool's turn guards what it changes: the branches' ``done``, ``parks`` and ``abandoned``, the
-    cells' ``branches``, ``working`` and ``branch_waiter``.
+    cells' ``branches``, ``working`` and ``tools_waiter``.
     """
 
     def __init__(self, pool: PoolState, parking: Parking) -> None:
         self._pool = pool
         self._parking = parking
 
-    def run(self, cell: AgentCell, jobs: Sequence[Job], names: Sequence[str] = ()) -> list[Branch]:
+    def run(self, cell: AgentCell, jobs: Sequence[Job], names: Sequence[str] = ()) -> list[ToolThread]:
         """Run *jobs* at the same time for the agent whose thread this is, and wait for all of them.
 
         Args:
@@ -52,7 +52,7 @@ class Branches:
         """
         cell.token.check()
         called = chain(names, repeat("a tool"))
-        branches = [Branch(cell, name, job, timeout) for (job, timeout), name in zip(jobs, called, strict=False)]
+        branches = [ToolThread(cell, name, job, timeout) for (job, timeout), name in zip(jobs, called, strict=False)]
         waiter = Waiter()
         wake = waiter.wake
         cell.token.remind(wake)
@@ -67,7 +67,7 @@ class Branches:
         cell.token.check()
         return branches
 
-    def _await(self, cell: AgentCell, branches: Sequence[Branch], waiter: Waiter) -> None:
+    def _await(self, cell: AgentCell, branches: Sequence[ToolThread], waiter: Waiter) -> None:
         while running := [branch for branch in branches if not (branch.done or branch.abandoned)]:
             if cell.token.cancelled:
                 return
@@ -77,11 +77,11 @@ class Branches:
                 now = SYSTEM_CLOCK.monotonic()
                 self._abandon([branch for branch in running if branch.end is not None and branch.end <= now])
 
-    def _begin(self, cell: AgentCell, branches: Sequence[Branch], waiter: Waiter) -> None:
+    def _begin(self, cell: AgentCell, branches: Sequence[ToolThread], waiter: Waiter) -> None:
         """The agent's thread starts *branches*, and works no more itself."""
         with self._pool.turn:
             cell.branches = cell.working = len(branches)
-            cell.branch_waiter = waiter
+            cell.tools_waiter = waiter
             cell.team = branches
             cell.turn_to(AgentState.IN_TOOL)
         for branch in branches:
@@ -91,7 +91,7 @@ class Branches:
                 branch.error = error
                 self.ended(branch)
 
-    def _work(self, branch: Branch, _: Worker) -> bool:
+    def _work(self, branch: ToolThread, _: Worker) -> bool:
         """The job of a worker."""
         branch.work()
         if self._pool.is_forked:
@@ -108,42 +108,42 @@ class Branches:
             cell.team = ()
             cell.turn_to(AgentState.RUNNING)
             cell.working = 1
-            cell.branch_waiter = None
+            cell.tools_waiter = None
             cell.parked_on = None
             self._pool.slots.idle.pop(cell, None)  # laid out and not taken: it is still held
             has_slot = cell.has_slot
         if not has_slot:
             self._parking.reclaim_slot(cell)
 
-    def ended(self, branch: Branch) -> None:
+    def ended(self, branch: ToolThread) -> None:
         """*branch* has done its work."""
-        with Step(self._pool) as acts:
+        with Step(self._pool) as effects:
             if branch.abandoned:
-                self._pool.stops.abandoned.discard(branch)
+                self._pool.cancellation.abandoned.discard(branch)
                 return
             branch.done = True
-            self._leave(branch, acts)
+            self._leave(branch, effects)
 
-    def _leave(self, branch: Branch, acts: Acts) -> None:
+    def _leave(self, branch: ToolThread, effects: Effects) -> None:
         cell = branch.cell
         cell.branches -= 1
         if not branch.parks:
             cell.working -= 1
-        if cell.branches == 0 and cell.branch_waiter is not None:
-            acts.wakes.append(cell.branch_waiter)  # the agent's thread goes on, with the slot
+        if cell.branches == 0 and cell.tools_waiter is not None:
+            effects.wakes.append(cell.tools_waiter)  # the agent's thread goes on, with the slot
         elif cell.working == 0:
-            self._parking.lay_out_waiting(cell, acts)
+            self._parking.lay_out_waiting(cell, effects)
 
-    def _abandon(self, branches: Iterable[Branch]) -> None:
+    def _abandon(self, branches: Iterable[ToolThread]) -> None:
         """Wait no longer for *branches* that still run: they are cancelled, and their threads are counted."""
-        late: list[Branch] = []
-        with Step(self._pool) as acts:
+        late: list[ToolThread] = []
+        with Step(self._pool) as effects:
             for branch in branches:
                 if not branch.done and not branch.abandoned:
                     branch.abandoned = True
                     branch.abandoned_at = self._pool.clock.monotonic()
-                    self._pool.stops.abandoned.add(branch)
-                    self._leave(branch, acts)
+                    self._pool.cancellation.abandoned.add(branch)
+                    self._leave(branch, effects)
                     late.append(branch)
         for branch in late:
             stopped = branch.cell.token

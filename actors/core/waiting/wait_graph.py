@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .waiter import Waiter
 
 
-class Node(abc.ABC):
+class WaitNode(abc.ABC):
     """What can be waited for."""
 
     __slots__ = ()
@@ -29,16 +29,16 @@ class Node(abc.ABC):
         """How messages name it."""
 
     @abc.abstractmethod
-    def targets(self) -> Sequence[Node]:
+    def targets(self) -> Sequence[WaitNode]:
         """Whom it waits for right now."""
 
 
-class Member(Node):
+class WaitMember(WaitNode):
     """Somebody who waits and is waited for. ``waits`` changes by single list operations."""
 
     __slots__ = ()
 
-    waits: list[tuple[Node, Waiter]]
+    waits: list[tuple[WaitNode, Waiter]]
 
     @abc.abstractmethod
     def check(self) -> None:
@@ -49,22 +49,22 @@ class Member(Node):
         """Is the calling thread its own? (A context may be copied to any thread.)"""
 
     @abc.abstractmethod
-    def is_below(self, other: Node) -> bool:
+    def is_below(self, other: WaitNode) -> bool:
         """Is *other* this member itself or one of its ancestors?"""
 
     @abc.abstractmethod
-    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Node | None) -> bool:
+    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: WaitNode | None) -> bool:
         """Wait as this member; False when the time ran out."""
 
-    def waiting_self(self) -> Member:
+    def waiting_self(self) -> WaitMember:
         """Who waits when this one does: a tool call waits as its agent."""
         return self
 
-    def targets(self) -> Sequence[Node]:
+    def targets(self) -> Sequence[WaitNode]:
         """Whom it waits for right now. A wait that is over counts no more, even if its thread has not run yet."""
         return tuple(node for node, waiter in list(self.waits) if not waiter.woken)
 
-    def watch(self, target: Node, waiter: Waiter) -> None:
+    def watch(self, target: WaitNode, waiter: Waiter) -> None:
         """Note that one of its threads waits for *target* at *waiter*; refuse when that closes a circle."""
         self.waits.append((target, waiter))
         try:
@@ -74,16 +74,16 @@ class Member(Node):
             if not (isinstance(error, DeadlockError) and waiter.woken):  # what it waits for came meanwhile
                 raise
 
-    def unwatch(self, target: Node, waiter: Waiter) -> None:
+    def unwatch(self, target: WaitNode, waiter: Waiter) -> None:
         """That wait is over, or was refused."""
         if (target, waiter) in self.waits:
             self.waits.remove((target, waiter))
 
 
-_current: ContextVar[Member | None] = ContextVar("actors_member", default=None)
+_current: ContextVar[WaitMember | None] = ContextVar("actors_member", default=None)
 
 
-def enter(member: Member) -> None:
+def enter(member: WaitMember) -> None:
     """Make *member* the one that runs in this context."""
     _current.set(member)
 
@@ -93,7 +93,7 @@ def leave() -> None:
     _current.set(None)
 
 
-def current() -> Member | None:
+def current() -> WaitMember | None:
     """The member whose thread this is, or None."""
     member = _current.get()
     return member if member is not None and member.is_here() else None
@@ -106,7 +106,7 @@ def checkpoint() -> None:
         member.check()
 
 
-def wait_for(waiter: Waiter, timeout: float | None, on: str, target: Node | None = None) -> bool:
+def wait_for(waiter: Waiter, timeout: float | None, on: str, target: WaitNode | None = None) -> bool:
     """Wait at *waiter* as whoever runs here.
 
     Args:
@@ -126,14 +126,14 @@ def wait_for(waiter: Waiter, timeout: float | None, on: str, target: Node | None
     return member.wait(waiter, timeout, on, target)
 
 
-def refuse_wait_for(target: Member) -> None:
+def refuse_wait_for(target: WaitMember) -> None:
     """Raise when the member that runs here may not wait for *target*. Outside a member nothing is refused."""
     member = current()
     if member is not None:
         refuse_circle(member.waiting_self(), target)
 
 
-def refuse_circle(me: Member, target: Node) -> None:
+def refuse_circle(me: WaitMember, target: WaitNode) -> None:
     """Raise when *target* is *me*, one of my ancestors, or waits for *me* over any number of steps.
 
     The caller has entered its own wait before it looks. So of two who close a circle at the same time, at least
@@ -146,12 +146,12 @@ def refuse_circle(me: Member, target: Node) -> None:
         raise DeadlockError("a circle of waiting", (me.label, *path))
 
 
-def path_between(start: Node, end: Member, within: frozenset[int] = frozenset()) -> tuple[str, ...] | None:
+def path_between(start: WaitNode, end: WaitMember, within: frozenset[int] = frozenset()) -> tuple[str, ...] | None:
     """The labels from *start* to *end* along who waits for whom; None when *start* does not wait for *end*.
 
     *within* are the waits for any of several that are being looked at: one that leads back to itself is stuck.
     """
-    trail: list[tuple[Node, tuple[str, ...]]] = [(start, (start.label,))]
+    trail: list[tuple[WaitNode, tuple[str, ...]]] = [(start, (start.label,))]
     seen: set[int] = set()
     while trail:
         node, path = trail.pop()
@@ -170,10 +170,10 @@ def path_between(start: Node, end: Member, within: frozenset[int] = frozenset())
     return None
 
 
-class AnyOf(Node):
+class AnyOf(WaitNode):
     """The next of several to end. A wait for it is stuck only when every one of them waits for the one who waits."""
 
-    def __init__(self, members: Callable[[], Sequence[Member]]) -> None:
+    def __init__(self, members: Callable[[], Sequence[WaitMember]]) -> None:
         self._members = members
 
     @property
@@ -181,11 +181,11 @@ class AnyOf(Node):
         """How messages name it."""
         return "the next outcome"
 
-    def targets(self) -> Sequence[Node]:
+    def targets(self) -> Sequence[WaitNode]:
         """Those that may come next."""
         return self._members()
 
-    def path_to(self, end: Member, within: frozenset[int]) -> tuple[str, ...] | None:
+    def path_to(self, end: WaitMember, within: frozenset[int]) -> tuple[str, ...] | None:
         """The labels to *end* when all ways lead there; None when one of them may still end."""
         if id(self) in within:
             return (end.label,)

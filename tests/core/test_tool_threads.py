@@ -1,4 +1,4 @@
-"""Branches: an agent's tool calls on threads of their own."""
+"""ToolThreads: an agent's tool calls on threads of their own."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actors.core.process.signals import SIGNALS, Shield
+from actors.core.process.signals import SIGNALS, SignalsHeldOff
 from actors.core.scheduling.turn import Turn
 from actors.core.supervision.pool_state import Step
 
@@ -44,7 +44,7 @@ def test_a_handler_waits_and_is_back(install: Install, number: int) -> None:
     seen: list[int] = []
     install(number, lambda number, _: seen.append(number))
     before = handlers()
-    with Shield():
+    with SignalsHeldOff():
         signal.raise_signal(number)
         assert seen == []
     assert seen == [number]
@@ -69,7 +69,7 @@ def test_whatever_the_signal_its_handler_may_look_at_the_pool(
 def test_what_has_no_handler_is_left_alone(install: Install, action: Any) -> None:
     """What is ignored, and what the system does, stays so also inside."""
     install(signal.SIGUSR2, action)
-    with Shield():
+    with SignalsHeldOff():
         assert signal.getsignal(signal.SIGUSR2) is action
     assert signal.getsignal(signal.SIGUSR2) is action
 
@@ -78,7 +78,7 @@ def test_only_the_outermost_lets_them_go(install: Install) -> None:
     """Shields nest."""
     seen: list[int] = []
     install(signal.SIGUSR1, lambda number, _: seen.append(number))
-    shield = Shield()
+    shield = SignalsHeldOff()
     with shield:
         with shield:
             signal.raise_signal(signal.SIGUSR1)
@@ -89,7 +89,7 @@ def test_only_the_outermost_lets_them_go(install: Install) -> None:
 def test_ctrl_c_is_raised_after_the_block(install: Install) -> None:
     """The block was done to its end; the shield can be used again."""
     install(signal.SIGINT, signal.default_int_handler)
-    shield = Shield()
+    shield = SignalsHeldOff()
     done: list[int] = []
     for number in range(3):
         with pytest.raises(KeyboardInterrupt), shield:
@@ -102,7 +102,7 @@ def test_ctrl_c_is_raised_after_the_block(install: Install) -> None:
 def test_an_error_of_the_block_is_the_context_of_ctrl_c(install: Install) -> None:
     """Neither hides the other."""
     install(signal.SIGINT, signal.default_int_handler)
-    with pytest.raises(KeyboardInterrupt) as caught, Shield():
+    with pytest.raises(KeyboardInterrupt) as caught, SignalsHeldOff():
         signal.raise_signal(signal.SIGINT)
         raise ValueError("in the block")
     assert isinstance(caught.value.__context__, ValueError)
@@ -111,7 +111,7 @@ def test_an_error_of_the_block_is_the_context_of_ctrl_c(install: Install) -> Non
 def test_without_a_signal_an_error_of_the_block_is_itself() -> None:
     """And every handler is back."""
     before = handlers()
-    with pytest.raises(ValueError, match="in the block"), Shield():
+    with pytest.raises(ValueError, match="in the block"), SignalsHeldOff():
         raise ValueError("in the block")
     assert handlers() == before
 
@@ -122,7 +122,7 @@ def test_signals_are_handled_in_the_order_in_which_they_came(install: Install) -
     numbers = [signal.SIGUSR2, signal.SIGINT, signal.SIGUSR2, signal.SIGTERM]
     for number in set(numbers):
         install(number, lambda number, _: seen.append(number))
-    with Shield():
+    with SignalsHeldOff():
         for number in numbers:
             signal.raise_signal(number)
     assert seen == numbers
@@ -130,7 +130,7 @@ def test_signals_are_handled_in_the_order_in_which_they_came(install: Install) -
 
 def test_a_handler_may_take_a_shield_of_its_own(install: Install) -> None:
     """It runs with none held, so what it does is done at once, and its signals wait for its own block."""
-    shield = Shield()
+    shield = SignalsHeldOff()
     seen: list[str] = []
 
     def first(*_: Any) -> None:
@@ -154,7 +154,7 @@ def test_a_handler_that_replaces_another_is_obeyed(install: Install) -> None:
         signal.signal(number, signal.SIG_IGN)
 
     install(signal.SIGUSR1, once)
-    with Shield():
+    with SignalsHeldOff():
         signal.raise_signal(signal.SIGUSR1)
         signal.raise_signal(signal.SIGUSR1)
     assert seen == [signal.SIGUSR1]
@@ -165,7 +165,7 @@ def test_other_threads_touch_no_handler(install: Install, in_thread: Any) -> Non
     """Python runs handlers in the main thread only, and lets no other one change them; its own shield still holds."""
     seen: list[int] = []
     install(signal.SIGUSR1, lambda number, _: seen.append(number))
-    shield = Shield()
+    shield = SignalsHeldOff()
     before = handlers()
     inside = threading.Event()
     leave = threading.Event()
@@ -231,13 +231,13 @@ def test_a_signal_in_join_all_leaves_no_policy_behind(
     bad, good = gates(), gates()
     failing = start(supervisor, lambda _: (bad.hold(), 1 / 0))
     other = start(supervisor, lambda cell: (good.hold(), cell.check()))
-    cancel = supervisor.pool.stops.cancel
+    cancel = supervisor.pool.cancellation.cancel
 
     def interrupted(*args: Any, **kwargs: Any) -> None:
         signal.raise_signal(signal.SIGINT)
         cancel(*args, **kwargs)
 
-    monkeypatch.setattr(supervisor.pool.stops, "cancel", interrupted)
+    monkeypatch.setattr(supervisor.pool.cancellation, "cancel", interrupted)
     with pytest.raises(KeyboardInterrupt):
         supervisor.join_all(10, None, FailurePolicy.CANCEL_REST)
     monkeypatch.undo()
@@ -256,7 +256,7 @@ def test_a_handler_that_was_left_over_puts_the_real_one_back() -> None:
 
     before = signal.signal(signal.SIGUSR1, real)
     try:
-        shield = Shield()
+        shield = SignalsHeldOff()
         shield.__enter__()
         shield._depth = 0  # as if its end had been interrupted
         assert signal.getsignal(signal.SIGUSR1) is not real
@@ -273,7 +273,7 @@ def test_a_forked_child_hears_what_was_held_off(monkeypatch: Any) -> None:
     heard: list[int] = []
     before = signal.signal(signal.SIGUSR1, lambda number, _: heard.append(number))
     try:
-        shield = Shield()
+        shield = SignalsHeldOff()
         with shield:
             monkeypatch.setattr(shield, "_generation", -1)
             signal.raise_signal(signal.SIGUSR1)
@@ -313,7 +313,7 @@ def test_an_interrupt_before_any_instruction_leaves_nothing_half_made(install: I
         install(number, (lambda number, _: heard.append(number)) if others == "handled" else others)
     install(signal.SIGALRM, raising)
     before = handlers()
-    shield = Shield()
+    shield = SignalsHeldOff()
     raised = passed = at = 0
     tracing = sys.gettrace()
     sys._getframe().f_trace_opcodes = True  # 3.12 looks for such a frame only when tracing begins

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from actors.core.supervision import as_completed as queue_module
-from actors.core.supervision.as_completed import CompletionQueue
+from actors.core.supervision.as_completed import AsCompleted
 
 
 def test_handles_come_as_their_agents_end(supervise: Any, start: Any, gates: Any) -> None:
@@ -15,7 +15,7 @@ def test_handles_come_as_their_agents_end(supervise: Any, start: Any, gates: Any
     supervisor = supervise()
     held = [gates() for _ in range(3)]
     handles = [start(supervisor, one.hold) for one in held]
-    queue = CompletionQueue([*handles, handles[0]])
+    queue = AsCompleted([*handles, handles[0]])
     for n in (2, 0, 1):
         held[n].open()
         assert queue.next(10) is handles[n]
@@ -28,18 +28,18 @@ def test_those_that_have_ended_come_at_once(supervise: Any, start: Any) -> None:
     supervisor = supervise()
     handle = start(supervisor)
     supervisor.wait_ended(handle._cell, 10)
-    assert CompletionQueue([handle]).next(0) is handle
+    assert AsCompleted([handle]).next(0) is handle
 
 
 def test_no_handles_are_none() -> None:
     """Nothing to wait for."""
-    assert CompletionQueue([]).next() is None
+    assert AsCompleted([]).next() is None
 
 
 def test_a_timeout_loses_nothing(supervise: Any, start: Any, gate: Any) -> None:
     """TimeoutError; the next call answers."""
     supervisor = supervise()
-    queue = CompletionQueue([start(supervisor, gate.hold)])
+    queue = AsCompleted([start(supervisor, gate.hold)])
     for timeout in (0, 0.001):
         with pytest.raises(TimeoutError, match="1 agents have not ended"):
             queue.next(timeout)
@@ -51,7 +51,7 @@ def test_an_end_between_the_look_and_the_wait_is_seen(supervise: Any, start: Any
     """The agent ends just as the reader makes its waiter: it does not wait."""
     supervisor = supervise()
     handle = start(supervisor, gate.hold)
-    queue = CompletionQueue([handle])
+    queue = AsCompleted([handle])
     real = queue_module.Waiter
 
     def end_first() -> Any:
@@ -70,7 +70,7 @@ def test_an_end_just_as_the_time_runs_out_counts(
     """The wait ran out; the agent ended before the last look."""
     supervisor = supervise()
     handle = start(supervisor, gate.hold)
-    queue = CompletionQueue([handle])
+    queue = AsCompleted([handle])
 
     def late(*_: Any) -> bool:
         gate.open()
@@ -84,7 +84,7 @@ def test_an_end_just_as_the_time_runs_out_counts(
 def test_a_wake_for_nothing_waits_on(supervise: Any, start: Any, gate: Any, monkeypatch: Any) -> None:
     """A signal of an earlier wait does not end this one with empty hands."""
     supervisor = supervise()
-    queue = CompletionQueue([start(supervisor, gate.hold)])
+    queue = AsCompleted([start(supervisor, gate.hold)])
     real = queue_module.wait_for
     calls: list[int] = []
 

@@ -1,4 +1,4 @@
-"""Stops: marked at once, woken in waves, abandoned when they do not end in time."""
+"""Cancellation: marked at once, woken in waves, abandoned when they do not end in time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from actors.core.scheduling.cancellation import WAVE
-from actors.core.scheduling.effects import Acts
+from actors.core.scheduling.effects import Effects
 from actors.core.waiting.wait_graph import wait_for
 from actors.core.waiting.waiter import Waiter
 from actors.errors import AgentAbandoned, AgentCancelled, AgentTimedOut
@@ -90,13 +90,13 @@ def test_thousands_are_marked_at_once_and_woken_in_waves(
     handles = [start(supervisor, parks) for _ in range(count)]
     eventually(lambda: supervisor.figures()["parked"] == count)
     acts_fired: list[int] = []
-    real = Acts.call
+    real = Effects.call
 
-    def call(acts: Acts) -> None:
-        acts_fired.append(len(acts.fires))
-        real(acts)
+    def call(effects: Effects) -> None:
+        acts_fired.append(len(effects.fires))
+        real(effects)
 
-    monkeypatch.setattr(Acts, "call", call)
+    monkeypatch.setattr(Effects, "call", call)
     supervisor.pool.cancel_all("all")
     assert all(handle._cell.token.cancelled for handle in handles)
     assert {handle.outcome(10).status for handle in handles} == {"cancelled"}
@@ -243,16 +243,16 @@ def test_timers_that_fail_are_logged_and_go_on(
 ) -> None:
     """A defect of ours must not end all deadlines."""
     supervisor = supervise()
-    real = supervisor.pool.stops.handle_due
+    real = supervisor.pool.cancellation.handle_due
     calls: list[int] = []
 
-    def fail_first(acts: Any) -> None:
+    def fail_first(effects: Any) -> None:
         calls.append(1)
         if len(calls) == 1:
             raise RuntimeError("a defect")
-        real(acts)
+        real(effects)
 
-    monkeypatch.setattr(supervisor.pool.stops, "handle_due", fail_first)
+    monkeypatch.setattr(supervisor.pool.cancellation, "handle_due", fail_first)
     assert start(supervisor, parks, timeout=0.02).outcome(10).status == "timed_out"
     assert any("timers of team failed" in line for line in log_lines)
 
@@ -261,7 +261,7 @@ def test_who_was_not_told_yet_is_not_abandoned(supervise: Any, start: Any, gates
     """A wave that is held up comes late: who stands behind it is told when its time is over, and has its time then."""
     count = 3 * WAVE
     supervisor = supervise(max_concurrent=count, max_live=count, abort_timeout=0.05)
-    supervisor.pool.stops._push_wave = lambda *_: None  # nobody pushes the wave on
+    supervisor.pool.cancellation._push_wave = lambda *_: None  # nobody pushes the wave on
     stuck = gates()
 
     def first(cell: Any) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from actors.core.process import at_exit as janitor_module
-from actors.core.process.at_exit import Janitor, janitor
+from actors.core.process import at_exit as at_exit_module
+from actors.core.process.at_exit import AtExit, at_exit
 
 
 def program(text: str, *, timeout: float = 20) -> subprocess.CompletedProcess[str]:
@@ -40,13 +40,13 @@ class Open:
 
 
 @pytest.fixture
-def own(monkeypatch: pytest.MonkeyPatch) -> Janitor:
-    """A janitor of the test's own, which nobody calls at the exit."""
+def own(monkeypatch: pytest.MonkeyPatch) -> AtExit:
+    """An exit hook of the test's own, which nobody calls at the exit."""
     monkeypatch.setattr(threading, "_register_atexit", lambda fn: None)
-    return Janitor()
+    return AtExit()
 
 
-def test_what_is_open_at_the_end_is_stopped_once(own: Janitor) -> None:
+def test_what_is_open_at_the_end_is_stopped_once(own: AtExit) -> None:
     """Not what has ended by itself; and not twice."""
     still, ended = Open(), Open()
     own.watch(still)
@@ -58,7 +58,7 @@ def test_what_is_open_at_the_end_is_stopped_once(own: Janitor) -> None:
     assert (still.stops, ended.stops) == (1, 0)
 
 
-def test_one_that_fails_keeps_nobody_from_being_stopped(own: Janitor, log_lines: list[str]) -> None:
+def test_one_that_fails_keeps_nobody_from_being_stopped(own: AtExit, log_lines: list[str]) -> None:
     """It is logged."""
     first, second = Open(fails=True), Open()
     own.watch(first)
@@ -68,7 +68,7 @@ def test_one_that_fails_keeps_nobody_from_being_stopped(own: Janitor, log_lines:
     assert any("stopping at the end of the program failed" in line for line in log_lines)
 
 
-def test_nothing_is_kept_alive_by_it(own: Janitor) -> None:
+def test_nothing_is_kept_alive_by_it(own: AtExit) -> None:
     """What is dropped is forgotten."""
     something = Open()
     own.watch(something)
@@ -78,7 +78,7 @@ def test_nothing_is_kept_alive_by_it(own: Janitor) -> None:
     own._stop_all()
 
 
-def test_one_that_vanishes_just_then_is_passed_over(own: Janitor) -> None:
+def test_one_that_vanishes_just_then_is_passed_over(own: AtExit) -> None:
     """Its reference is dead before its entry is gone."""
     kept = Open()
     own.watch(kept)
@@ -89,17 +89,17 @@ def test_one_that_vanishes_just_then_is_passed_over(own: Janitor) -> None:
 
 def test_there_is_one_for_the_process() -> None:
     """Made on first use."""
-    assert janitor() is janitor()
+    assert at_exit() is at_exit()
 
 
 def test_it_is_made_once_by_two_threads(monkeypatch: pytest.MonkeyPatch, in_thread: Any) -> None:
     """Both see none, one makes it."""
     monkeypatch.setattr(threading, "_register_atexit", lambda fn: None)
-    monkeypatch.setattr(janitor_module, "_janitor", None)
+    monkeypatch.setattr(at_exit_module, "_at_exit", None)
     lock = threading.Lock()
-    monkeypatch.setattr(janitor_module, "_made", lock)
+    monkeypatch.setattr(at_exit_module, "_made", lock)
     lock.acquire()
-    both = [in_thread(janitor), in_thread(janitor)]
+    both = [in_thread(at_exit), in_thread(at_exit)]
     lock.release()
     assert both[0].result(10) is both[1].result(10)
 
@@ -111,21 +111,21 @@ def test_after_the_end_of_the_program_nothing_is_started(monkeypatch: pytest.Mon
         raise RuntimeError("can't register atexit after shutdown")
 
     monkeypatch.setattr(threading, "_register_atexit", refuse)
-    monkeypatch.setattr(janitor_module, "_janitor", None)
+    monkeypatch.setattr(at_exit_module, "_at_exit", None)
     with pytest.raises(RuntimeError, match="the program is ending"):
-        janitor()
+        at_exit()
 
 
-def test_a_forked_child_stops_nothing_of_its_parent(own: Janitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was open at the fork lives in the parent; the child makes its own janitor."""
+def test_a_forked_child_stops_nothing_of_its_parent(own: AtExit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was open at the fork lives in the parent; the child makes its own."""
     mine = Open()
     own.watch(mine)
-    monkeypatch.setattr(janitor_module, "_janitor", own)
+    monkeypatch.setattr(at_exit_module, "_at_exit", own)
     generation = own.generation
-    monkeypatch.setattr(janitor_module.fork, "generation", lambda: generation + 1)
+    monkeypatch.setattr(at_exit_module.fork, "generation", lambda: generation + 1)
     own._stop_all()
     assert mine.stops == 0
-    assert janitor() is not own
+    assert at_exit() is not own
 
 
 # At the end of a real program -----------------------------------------------------------------------------------
@@ -244,9 +244,9 @@ def test_importing_starts_no_thread_and_registers_nothing() -> None:
 import threading
 import actors
 from actors.core.process import fork
-from actors.core.process import at_exit as janitor
+from actors.core.process import at_exit
 from actors.core.process import event_loop as loop
-print(threading.active_count(), janitor._janitor, fork._mark, loop._private)
+print(threading.active_count(), at_exit._at_exit, fork._mark, loop._private)
 """
     )
     assert done.stdout.split() == ["1", "None", "None", "None"], done.stderr

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.core.actors.actor import Actor, ActorRef
-from actors.core.supervision.as_completed import CompletionQueue
+from actors.core.supervision.as_completed import AsCompleted
 from actors.core.waiting import wait_graph as member_module
-from actors.core.waiting.wait_graph import Member, Node, current, enter, refuse_circle, wait_for
+from actors.core.waiting.wait_graph import WaitMember, WaitNode, current, enter, refuse_circle, wait_for
 from actors.core.waiting.waiter import Waiter
 from actors.errors import AskTimeout, Cancelled, DeadlockError
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Fake(Member):
+class Fake(WaitMember):
     """Somebody who waits, without a thread."""
 
     def __init__(self, label: str, parent: Fake | None = None, *, here: bool = True) -> None:
-        self.waits: list[tuple[Node, Waiter]] = []
+        self.waits: list[tuple[WaitNode, Waiter]] = []
         self.name = label
         self.parent = parent
         self.here = here
@@ -39,10 +39,10 @@ class Fake(Member):
     def is_here(self) -> bool:
         return self.here
 
-    def is_below(self, other: Member) -> bool:
+    def is_below(self, other: WaitMember) -> bool:
         return other is self or (self.parent is not None and self.parent.is_below(other))
 
-    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: Member | None) -> bool:
+    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: WaitMember | None) -> bool:
         self.waited.append((timeout, on, target))
         return True
 
@@ -345,7 +345,7 @@ def test_an_agent_that_waits_for_the_next_of_itself_is_refused(supervise: Any, s
 
     def run(cell: Any) -> Any:
         assert ready.wait(10)
-        return CompletionQueue(mine).next(0.3)
+        return AsCompleted(mine).next(0.3)
 
     handle = start(supervisor, run)
     mine.append(handle)
