@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import gc
+import os
 import signal
 import threading
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import pytest
 from loguru import logger
 
 from actors import AgentPool
+from actors.core.checks import SWITCH
 from actors.core.records.spec import AgentSpec
 from actors.core.supervision.handle import AgentHandle
 from actors.core.supervision.supervisor import Supervisor
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
     from actors.core.records.outcome import AgentOutcome
     from actors.core.scheduling.agent_cell import AgentCell
+
+
+os.environ[SWITCH] = "1"  # also for the programs that tests start; nothing has looked yet
 
 
 def pytest_collection_finish() -> None:

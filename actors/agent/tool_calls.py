@@ -65,12 +65,12 @@ class ToolCaller:
         }
         self._charge(len(jobs))
         names = [calls[index].name for index in jobs]
-        branches = (
+        threads = (
             dict(zip(jobs, self._agent._context.run_tools(list(jobs.values()), names), strict=True)) if jobs else {}
         )
         results = []
         for index, call in enumerate(calls):
-            result = refusals.get(index) or _result(call, branches[index], jobs[index][1])
+            result = refusals.get(index) or _result(call, threads[index], jobs[index][1])
             results.append(ToolResultMessage(call.id, sanitize(result.content), result.is_error))
         return results
 
@@ -129,14 +129,14 @@ def is_repeatable(tool: Tool | None) -> bool:
     return getattr(tool, "repeatable", False) is True
 
 
-def _result(call: ToolCall, branch: ToolThread, timeout: float | None) -> ToolResult:
-    error = branch.error
-    if branch.abandoned or isinstance(error, Cancelled):
+def _result(call: ToolCall, thread: ToolThread, timeout: float | None) -> ToolResult:
+    error = thread.error
+    if thread.abandoned or isinstance(error, Cancelled):
         return ToolResult(f"{call.name} timed out after {timeout} s", is_error=True)
     if isinstance(error, ToolFailed):
         return ToolResult(text_of(error), is_error=True)
     if error is not None:
         return ToolResult(f"{call.name} failed: {type(error).__name__}: {text_of(error)}", is_error=True)
-    if not isinstance(branch.result, ToolResult) or not isinstance(branch.result.content, str):
+    if not isinstance(thread.result, ToolResult) or not isinstance(thread.result.content, str):
         return ToolResult(f"{call.name} failed: it gave no result with a text", is_error=True)
-    return branch.result
+    return thread.result

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from loguru import logger
 
 from ..errors import AgentCrashed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import CodeType, TracebackType
 
 
@@ -26,12 +27,41 @@ def crashed(error: BaseException) -> AgentCrashed:
         return AgentCrashed(type.__getattribute__(type(error), "__name__"), "<it cannot be described>")
 
 
-def report(text: str, *values: object) -> None:
-    """Log the exception that is being handled. Never raises: a sink, or the repr of what it shows, may."""
+def report(text: str, *values: object, depth: int = 1) -> None:
+    """Log the exception that is being handled. Never raises: a sink, or the repr of what it shows, may.
+
+    Args:
+        depth: Whose line it is: 1 is the caller's.
+    """
     try:
-        logger.opt(depth=1).exception(text, *values)
+        logger.opt(depth=depth).exception(text, *values)
     except BaseException as error:  # noqa: BLE001 - there is nobody left to tell
         raise_ctrl_c(error)
+
+
+class Labelled(Protocol):
+    """Somebody whom messages can name."""
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+
+
+def fenced(fn: Callable[..., object], *args: object, what: str, whose: Labelled | None = None) -> None:
+    """Call a user's *fn*, which must harm nobody: what it raises is logged, but a Ctrl-C of the main thread goes on.
+
+    Args:
+        what: What *fn* is, in words.
+        whose: Whose it is.
+    """
+    try:
+        fn(*args)
+    except BaseException as error:  # noqa: BLE001 - it harms only whoever has written it
+        raise_ctrl_c(error)
+        if whose is None:
+            report("{} failed", what, depth=2)
+        else:
+            report("{} of {} failed", what, whose.label, depth=2)
 
 
 def _type_name(error: BaseException) -> str:

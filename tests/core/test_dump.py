@@ -63,7 +63,7 @@ def test_it_shows_the_threads_that_were_abandoned(supervise: Any, start: Any, ga
     """Of agents and of tools."""
     supervisor = supervise(abort_timeout=0.02)
     tool, agent = gates(), gates()
-    start(supervisor, lambda cell: supervisor.branches.run(cell, [(lambda _: stuck_here(tool), 0.01)])).result(10)
+    start(supervisor, lambda cell: supervisor.tool_threads.run(cell, [(lambda _: stuck_here(tool), 0.01)])).result(10)
     handle = start(supervisor, lambda _: stuck_here(agent))
     agent.await_reached()
     handle.cancel("enough")

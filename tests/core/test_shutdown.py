@@ -240,7 +240,7 @@ def test_an_agent_cannot_wait_for_the_end_of_all(supervise: Any, start: Any, wha
     def agent(cell: Any) -> None:
         with pytest.raises(DeadlockError, match=f"{what}\\(\\) inside an agent"):
             calls[what]()
-        (branch,) = supervisor.branches.run(cell, [(lambda _: calls[what](), None)])
+        (branch,) = supervisor.tool_threads.run(cell, [(lambda _: calls[what](), None)])
         assert isinstance(branch.error, DeadlockError)
 
     assert start(supervisor, agent).outcome(10).error is None
@@ -345,7 +345,7 @@ def test_a_close_waits_for_a_tool_that_cleans_up(supervise: Any, start: Any, gat
         gate.hold()
         done.set()
 
-    handle = start(supervisor, lambda cell: supervisor.branches.run(cell, [(tool, None)]))
+    handle = start(supervisor, lambda cell: supervisor.tool_threads.run(cell, [(tool, None)]))
     gate.await_reached()
     handle.cancel("enough")
     assert handle.outcome(10).status == "cancelled"

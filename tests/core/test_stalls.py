@@ -157,7 +157,7 @@ def test_to_begin_something_else_is_progress(
 
     def work(cell: Any) -> None:
         one.hold()
-        cell.turn_to(AgentState.IN_DRIVER)
+        cell.transition(AgentState.IN_DRIVER)
         two.hold()
 
     start(stalling, work)

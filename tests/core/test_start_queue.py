@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from actors.core.records.outcome import AgentStatus
+from actors.core.records.state import AgentState
 from actors.core.scheduling.start_queue import ChildQueue, StartQueue
 
 
@@ -17,7 +17,7 @@ def cell(name: Any, *, priority: int = 0, group: Any = None, depth: int = 1) -> 
         name=name,
         id=name,
         depth=depth,
-        state=AgentStatus.QUEUED,
+        state=AgentState.QUEUED,
         outcome=None,
         spec=SimpleNamespace(priority=priority, group=group),
     )
@@ -31,7 +31,7 @@ def names(queue: StartQueue | ChildQueue) -> list[Any]:
 
 
 def end(queue: StartQueue | ChildQueue, dead: Any) -> None:
-    dead.state = AgentStatus.CANCELLED
+    dead.outcome = "cancelled"
     queue.ended()
 
 

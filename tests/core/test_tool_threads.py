@@ -16,7 +16,7 @@ from actors.errors import Cancelled, DeadlockError
 
 def branched(supervisor: Any, start: Any, jobs: Any, **fields: Any) -> Any:
     """An agent that runs *jobs* (with their timeouts) and returns its branches."""
-    return start(supervisor, lambda cell: supervisor.branches.run(cell, jobs), **fields)
+    return start(supervisor, lambda cell: supervisor.tool_threads.run(cell, jobs), **fields)
 
 
 def test_jobs_run_at_the_same_time_and_answer_in_order(supervise: Any, start: Any) -> None:
@@ -32,7 +32,7 @@ def test_jobs_run_at_the_same_time_and_answer_in_order(supervise: Any, start: An
         return run
 
     def agent(cell: Any) -> Any:
-        branches = supervisor.branches.run(cell, [(job(n), None) for n in range(3)])
+        branches = supervisor.tool_threads.run(cell, [(job(n), None) for n in range(3)])
         return threading.get_ident(), branches
 
     mine, branches = start(supervisor, agent).result(10)
@@ -77,7 +77,7 @@ def test_a_branch_has_its_agents_identity_and_context(supervise: Any, start: Any
 
     def agent(cell: Any) -> None:
         var.set("mine")
-        supervisor.branches.run(cell, [(job, None)])
+        supervisor.tool_threads.run(cell, [(job, None)])
 
     start(supervisor, agent, name="me").result(10)
     assert seen == [("mine", "agent 1 (me)", 1, True, True)]
@@ -171,7 +171,7 @@ def test_after_a_cancel_no_branch_starts(supervise: Any, start: Any, gate: Any) 
 
     def agent(cell: Any) -> None:
         gate.hold()
-        supervisor.branches.run(cell, [(lambda _: ran.append("ran"), None)])
+        supervisor.tool_threads.run(cell, [(lambda _: ran.append("ran"), None)])
 
     handle = start(supervisor, agent)
     gate.await_reached()
@@ -198,7 +198,7 @@ def test_a_branch_whose_thread_starts_after_the_cancel_does_nothing(
     def agent(cell: Any) -> None:
         assert ready.wait(10)
         monkeypatch.setattr(supervisor.pool.crew, "start", late)
-        supervisor.branches.run(cell, [(lambda _: ran.append("ran"), None)])
+        supervisor.tool_threads.run(cell, [(lambda _: ran.append("ran"), None)])
 
     handle = start(supervisor, agent)
     ready.set()
@@ -216,7 +216,7 @@ def test_no_thread_for_a_branch(supervise: Any, start: Any, monkeypatch: pytest.
     def agent(cell: Any) -> Any:
         with monkeypatch.context() as patch:
             patch.setattr(supervisor.pool.crew, "start", refuse)
-            branches = supervisor.branches.run(cell, [(lambda _: 1, None), (lambda _: 2, None)])
+            branches = supervisor.tool_threads.run(cell, [(lambda _: 1, None), (lambda _: 2, None)])
         return [str(branch.error) for branch in branches], cell.has_slot
 
     assert start(supervisor, agent).result(10) == (["can't start new thread"] * 2, True)
@@ -251,7 +251,7 @@ def test_the_slot_is_kept_while_one_branch_works(supervise: Any, start: Any, gat
     waiter = Waiter()
     one = branched(supervisor, start, [(lambda _: wait_for(waiter, 10, "tea"), None), (lambda _: gate.hold(), None)])
     gate.await_reached()
-    eventually(lambda: one._cell.working == 1)
+    eventually(lambda: one._cell.works())
     two = start(supervisor, lambda _: waiter.wake())
     assert two.status == "queued"
     assert one.status == "running"
@@ -331,14 +331,14 @@ def test_a_branch_that_parks_after_it_was_abandoned_changes_nothing(
         supervisor.parking.unpark_tool(me)
 
     def agent(cell: Any) -> None:
-        supervisor.branches.run(cell, [(tool, 0.01)])
+        supervisor.tool_threads.run(cell, [(tool, 0.01)])
         running.hold()
 
     handle = start(supervisor, agent)
     running.await_reached()
     stuck.open()
     eventually(lambda: supervisor.figures()["abandoned_threads"] == 0)
-    assert (supervisor.pool.slots.held, handle._cell.working, supervisor.pool.slots.idle) == (1, 1, {})
+    assert (supervisor.pool.slots.held, handle._cell.state, supervisor.pool.slots.idle) == (1, "running", {})
     running.open()
     handle.result(10)
 
@@ -352,13 +352,13 @@ def test_parking_twice_is_once(supervise: Any, start: Any) -> None:
         me: Any = current()
         for step in (supervisor.parking.park_tool, supervisor.parking.park_tool):
             step(me, "tea")
-            seen.append(me.cell.working)
+            seen.append(me.cell.works())
         for _ in range(2):
             supervisor.parking.unpark_tool(me)
-            seen.append(me.cell.working)
+            seen.append(me.cell.works())
 
     branched(supervisor, start, [(tool, None)]).result(10)
-    assert seen == [0, 0, 0, 1]
+    assert seen == [False, False, False, True]
 
 
 def test_a_tool_that_asks_for_its_own_agent_is_refused(supervise: Any, start: Any) -> None:

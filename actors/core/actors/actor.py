@@ -46,6 +46,8 @@ class Actor(pykka.ThreadingActor):
 
     Threads: one for each actor, as long as it lives. The thread of one that has ended serves the next that is started,
     or ends 0.05 s later; so a ``threading.local`` may hold what an earlier actor has put there, a ``ContextVar`` never.
+
+    Locks: none. ``_cell`` is given to one that is started in place of another before its ``__init__``.
     """
 
     inbox_capacity: ClassVar[int | None] = 32
@@ -145,10 +147,10 @@ def supervise(
     if not isinstance(restart, RestartPolicy):
         raise TypeError(f"restart must be a RestartPolicy, got {restart!r}")
     first = _made(actor_class, args, kwargs)
-    cell = first._cell  # noqa: SLF001 - as above
+    cell: ActorCell = first._cell  # noqa: SLF001 - as above
 
     def remake() -> ActorT:
-        actor = actor_class.__new__(actor_class, *args, **kwargs)
+        actor: ActorT = actor_class.__new__(actor_class, *args, **kwargs)
         actor._cell = cell  # noqa: SLF001 - as above
         actor.__init__(*args, **kwargs)  # type: ignore[misc]  # the second half of a construction
         actor.actor_ref.become(actor)

@@ -431,10 +431,6 @@ class ActorCell(WaitMember):
         """How messages name it."""
         return f"actor {self.name}"
 
-    def check(self) -> None:
-        """Raise when it was aborted."""
-        self.token.check()
-
     def is_here(self) -> bool:
         """Is this the actor's own thread?"""
         return self._ident == threading.get_ident()
@@ -442,19 +438,3 @@ class ActorCell(WaitMember):
     def is_below(self, other: WaitNode) -> bool:
         """Is *other* this actor?"""
         return other is self
-
-    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: WaitNode | None) -> bool:  # noqa: ARG002
-        """Wait until *waiter* is woken, the actor is aborted, or the time runs out."""
-        self.check()
-        token, wake = self.token, waiter.wake
-        token.remind(wake)
-        try:
-            if target is not None:
-                self.watch(target, waiter)
-            woken = waiter.wait(timeout)
-        finally:
-            token.forget(wake)
-            if target is not None:
-                self.unwatch(target, waiter)
-        token.check()
-        return woken

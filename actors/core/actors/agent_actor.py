@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pykka
 
 from ...errors import InboxFull
-from ..crash import raise_ctrl_c, report
+from ..crash import fenced
 from ..messaging.mailbox import Put
 from .envelope import Envelope, PykkaActorDead, Question, ask, ask_future
 from .reply import ReplyFuture
@@ -178,12 +178,8 @@ class AgentRef(pykka.ActorRef[Any]):
         wanted = [fn]
 
         def call() -> None:
-            try:
-                for told in wanted:
-                    told(self)
-            except BaseException as error:  # noqa: BLE001 - a callback must not harm the thread that calls it
-                raise_ctrl_c(error)
-                report("a watcher of {} failed", self._context.label)
+            for told in wanted:
+                fenced(told, self, what="a watcher", whose=self._context)
 
         self._context.when_ended(call)
         return wanted.clear

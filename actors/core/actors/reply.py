@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import pykka
 
 from ...errors import AskTimeout, fresh_copy
+from ..checks import leaf_lock
 from ..clock import SYSTEM_CLOCK
-from ..crash import raise_ctrl_c, report
+from ..crash import fenced
 from ..process import fork
 from ..waiting.wait_graph import wait_for
 from ..waiting.waiter import Waiter
@@ -42,7 +43,7 @@ class ReplyFuture(pykka.Future[T]):
     the value is there; an error is raised as a fresh copy, chained to the original.
 
     Locks: ``_lock`` guards ``_done``, ``_value``, ``_error``, ``_waiters`` and ``_callbacks``. Waiters are woken, and
-    callbacks and hooks run, outside it.
+    callbacks and hooks run, outside it. ``_sources`` is written before anybody else has the future.
     """
 
     # On the class: one is made for each ask, and most of this never changes.
@@ -55,7 +56,7 @@ class ReplyFuture(pykka.Future[T]):
     _sources: tuple[pykka.Future[Any], ...] = ()
 
     def __init__(self, target: WaitMember | None = None) -> None:
-        self._lock = threading.Lock()
+        self._lock = leaf_lock()
         self._target = target
         self._generation = fork.mark().generation
 
@@ -91,7 +92,7 @@ class ReplyFuture(pykka.Future[T]):
         for waiter in waiters or ():
             waiter.wake()
         for fn in callbacks or ():
-            self._call(fn)
+            fenced(fn, self, what="a future's callback")
         return True
 
     # Reading ----------------------------------------------------------------------------------------------------
@@ -221,7 +222,7 @@ class ReplyFuture(pykka.Future[T]):
             else:
                 first = None
         if first is None:
-            self._call(fn)
+            fenced(fn, self, what="a future's callback")
         elif first and self._sources:
             self._compute_when_ready()
 
@@ -229,13 +230,6 @@ class ReplyFuture(pykka.Future[T]):
         """Forget *fn*, if it was not called yet."""
         with self._lock:
             self._callbacks = [other for other in self._callbacks or () if other is not fn] or None
-
-    def _call(self, fn: Callable[[ReplyFuture[T]], object]) -> None:
-        try:
-            fn(self)
-        except BaseException as error:  # noqa: BLE001 - a callback must not harm the thread that settles
-            raise_ctrl_c(error)
-            report("a future's callback failed")
 
     def to_concurrent(self) -> concurrent.futures.Future[T]:
         """A ``concurrent.futures.Future`` that is settled as this one is."""

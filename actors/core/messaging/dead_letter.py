@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, overload
 
 from loguru import logger
 
+from ..checks import leaf_lock
 from ..clock import SYSTEM_CLOCK
-from ..crash import raise_ctrl_c, report, safe_repr
+from ..crash import fenced, safe_repr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,7 +72,7 @@ class DeadLetters(Sequence[DeadLetter]):
             raise TypeError(f"on_undelivered must be a function that takes a dead letter, got {listener!r}")
         self._listener = listener
         self._inside = threading.local()
-        self._lock = threading.Lock()
+        self._lock = leaf_lock()
         self._letters: deque[DeadLetter] = deque(maxlen=keep)
         self._counts: Counter[DeadLetterReason] = Counter()
         self._period_ends = 0.0
@@ -96,10 +97,7 @@ class DeadLetters(Sequence[DeadLetter]):
             if self._listener is not None and not getattr(self._inside, "listener", False):
                 self._inside.listener = True
                 try:
-                    self._listener(letter)
-                except BaseException as error:  # noqa: BLE001 - a listener harms nobody
-                    raise_ctrl_c(error)
-                    report("on_undelivered failed")
+                    fenced(self._listener, letter, what="on_undelivered")
                 finally:
                     self._inside.listener = False
 

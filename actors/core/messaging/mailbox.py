@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import Cancelled
+from ..checks import leaf_rlock
 from ..clock import SYSTEM_CLOCK
 from ..waiting.wait_graph import wait_for
 from ..waiting.waiter import Waiter
@@ -41,7 +41,10 @@ class MailboxClosed(Exception):
 
 
 class _Putter:
-    """A sender that waits for room, with its item in hand."""
+    """A sender that waits for room, with its item in hand.
+
+    Locks: the mailbox's guards ``result``.
+    """
 
     __slots__ = ("item", "result", "waiter")
 
@@ -66,16 +69,16 @@ class Mailbox:
 
     __slots__ = ("_capacity", "_getters", "_items", "_lock", "_open", "_putters", "_system")
 
-    def __init__(self, capacity: int | None = None) -> None:
+    def __init__(self, capacity: int | None = None, *, is_open: bool = True) -> None:
         if capacity is not None and capacity < 1:
             raise ValueError(f"the capacity of a mailbox must be at least 1, or None; got {capacity}")
-        self._lock = threading.RLock()
+        self._lock = leaf_rlock()
         self._capacity = capacity
         self._items: deque[Any] | None = None  # most mailboxes never get an item, and an empty deque is large
         self._system: deque[Any] | None = None
         self._getters: list[Waiter] | None = None
         self._putters: deque[_Putter] | None = None
-        self._open = True
+        self._open = is_open
 
     def __len__(self) -> int:
         return len(self._items or ())
@@ -227,7 +230,7 @@ class Mailbox:
         Raises:
             MailboxClosed: Nothing is left, and nothing will come.
         """
-        putter = None
+        putter: _Putter | None = None
         try:
             with self._lock:
                 if self._system:
@@ -327,6 +330,7 @@ class Mailbox:
 
     def _dismiss(self) -> list[Waiter]:
         wakes: list[Waiter] = []
+        putter: _Putter
         for putter in self._putters or ():
             putter.result = Put.CLOSED
             wakes.append(putter.waiter)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InboxClosed, InboxFull, NotRegistered
+from ..checks import leaf_lock
 from ..clock import SYSTEM_CLOCK
 from ..process import fork
 from ..records.message import AgentMessage
@@ -25,7 +25,10 @@ PROGRAM: AgentId = 0
 
 
 class Endpoint:
-    """Where the messages for one id go. Its mailbox is made on first use: most agents never get a message."""
+    """Where the messages for one id go. Its mailbox is made on first use: most agents never get a message.
+
+    Locks: the router's guards ``mailbox`` and ``gone``, each of which changes once; ``id`` is set before it is known.
+    """
 
     __slots__ = ("gone", "id", "mailbox")
 
@@ -121,7 +124,7 @@ class MessageRouter:
             raise ValueError(f"inbox_capacity must be at least 1, got {inbox_capacity}")
         self._capacity = inbox_capacity
         self._supervised = supervised
-        self._lock = threading.Lock()
+        self._lock = leaf_lock()
         self._endpoints: dict[AgentId, Endpoint] = {PROGRAM: Endpoint(PROGRAM)}
         self._program_taken = False
         self.generation = fork.generation()
@@ -219,10 +222,7 @@ class MessageRouter:
         fork.refuse_after_fork(self.generation)
         with self._lock:
             if endpoint.mailbox is None:
-                mailbox = Mailbox(self._capacity)
-                if endpoint.gone:
-                    mailbox.seal()
-                endpoint.mailbox = mailbox
+                endpoint.mailbox = Mailbox(self._capacity, is_open=not endpoint.gone)
             return endpoint.mailbox
 
     def forget(self, endpoint: Endpoint) -> tuple[list[Any], list[Waiter]]:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from loguru import logger
 
+from ..checks import leaf_rlock
 from . import fork
 from .signals import SignalsHeldOff
 from .threads import Crew
@@ -42,7 +43,7 @@ class AtExit:
     def __init__(self) -> None:
         self.generation = fork.generation()
         self._numbers = itertools.count(1)
-        self._lock = threading.RLock()  # a finalizer or a signal's handler may start an actor at any moment
+        self._lock = leaf_rlock()  # a finalizer or a signal's handler may start an actor at any moment
         self._open: dict[int, weakref.ref[Stoppable]] = {}
         self._over = False
         self.crew = Crew(IDLE, keep=None, linger=LINGER)

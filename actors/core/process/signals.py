@@ -7,6 +7,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
+from ..checks import Rank, checking, refuse_out_of_order
 from . import fork
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class SignalsHeldOff:
         if self._depth:
             self._depth += 1
             return
+        if checking():
+            refuse_out_of_order(Rank.SIGNALS)
         try:
             self._hold_off()
         except BaseException:  # from the handler of one that was not held off yet

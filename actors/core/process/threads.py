@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
+from ..checks import leaf_lock
 from ..clock import SYSTEM_CLOCK
 from ..crash import report
 from ..waiting.waiter import Waiter
@@ -42,6 +43,9 @@ class Worker:
     """One reusable daemon thread.
 
     A job gets its worker and answers whether it has already put the worker to rest (see :meth:`Crew.rest`).
+
+    Locks: none. ``_job`` is handed over with ``_gate``; ``begun`` is taken out once, by the thread that starts it;
+    ``thread`` never changes, but its name says whose work it does.
     """
 
     __slots__ = ("_crew", "_gate", "_job", "begun", "thread")
@@ -120,12 +124,13 @@ class Crew:
     Locks: ``_lock`` guards ``_workers``, ``_leaving`` and ``_closing``. ``_idle`` and ``_reserved`` change by single
     operations, which are atomic. ``_waking`` is set with a worker in hand that is then woken, and who is woken clears
     it, and only then looks for the next: what was reserved before somebody read it as set is seen by that one.
+    ``keep`` is one number, written by whoever changes the size of a pool and read anywhere.
     """
 
     def __init__(self, name: str, keep: int | None, linger: float | None = None) -> None:
         self._name = name
         self._numbers = itertools.count(1)
-        self._lock = threading.Lock()
+        self._lock = leaf_lock()
         self._workers: set[Worker] = set()
         self._leaving: deque[Worker] = deque()  # done, but their threads may not have ended yet
         self._idle: list[Worker] = []

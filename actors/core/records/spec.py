@@ -95,6 +95,8 @@ class AgentSpec:
         timeout: Seconds of life from its first start.
         deadline: Seconds from admission.
         max_depth: The deepest level at which its children may live; None has no limit.
+
+    Locks: nothing changes but ``build``, which the end of the agent lets go of, under the turn.
     """
 
     name: str

@@ -8,18 +8,19 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ...errors import AgentAbandoned, Cancelled
+from ..checks import BrokenRuleError
 from ..clock import SYSTEM_CLOCK
 from ..messaging.router import PROGRAM, Endpoint
 from ..process.log import labelled
 from ..records.ending import Ending, stopped
 from ..records.outcome import AgentOutcome, AgentStatus
-from ..records.state import AgentState
+from ..records.state import IN_TOOL, NEXT, PARKED, QUEUED, RESTARTING, RUNNING, AgentState
 from ..waiting.cancel import CancelToken
 from ..waiting.wait_graph import WaitMember, enter
 from ..waiting.waiter import Waiter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextvars import Context
     from datetime import datetime
 
@@ -30,12 +31,20 @@ if TYPE_CHECKING:
     from .approval import Approvals
 
 
+STATUS: Final[Mapping[AgentState, AgentStatus]] = dict.fromkeys(AgentState, AgentStatus.RUNNING) | {
+    QUEUED: AgentStatus.QUEUED,
+    PARKED: AgentStatus.PARKED,
+    RESTARTING: AgentStatus.RESTARTING,
+}
+"""The status of an agent that has not ended, by its state: whatever has no word of its own is running."""
+
+
 class Host(Protocol):
     """The pool of an agent, as far as its cell needs it."""
 
     clock: Clock
 
-    def park(self, cell: AgentCell, on: str) -> None:
+    def park(self, cell: AgentCell, on: str, state: AgentState = PARKED) -> None:
         """*cell* waits for somebody else, and needs no slot."""
 
     def unpark(self, cell: AgentCell) -> None:
@@ -44,10 +53,10 @@ class Host(Protocol):
     def expect_slot(self, cell: AgentCell, waiter: Waiter) -> None:
         """*cell*, which is parked at *waiter* without a slot, is about to be woken."""
 
-    def park_tool(self, branch: ToolThread, on: str) -> None:
+    def park_tool(self, tool: ToolThread, on: str) -> None:
         """One of an agent's tool calls waits for somebody else."""
 
-    def unpark_tool(self, branch: ToolThread) -> None:
+    def unpark_tool(self, tool: ToolThread) -> None:
         """One of an agent's tool calls goes on."""
 
 
@@ -65,34 +74,45 @@ class Creditor(Protocol):
 
 
 class AgentCell(Endpoint, WaitMember):
-    """What the supervisor keeps of one agent. The name is Akka's: the cell holds an actor, and outlives it.
+    """What a pool keeps of one agent. The name is Akka's: the cell holds an actor, and outlives it.
 
     Guarantees: the outcome is set once, by whichever comes first: the agent's own end, or its abandonment.
 
-    Locks: the supervisor's turn guards ``state``, ``has_slot``, ``outcome``, ``children``, ``owner``, ``waiters``,
-    ``callbacks``, ``branches`` and ``working``; the others belong to the agent's thread, or never change. ``outcome``
-    is written last, so reading it without the lock is safe.
+    Locks: the pool's turn guards
+
+    - ``id``, ``started`` and ``started_at``, written once, by the admission and by the start;
+    - ``has_slot``, ``stopping``, ``children``, ``owner``, ``waiters``, ``callbacks``, ``tied``, ``family_waiter``;
+    - ``tool_threads`` and ``tools_waiter``, written by the agent's own thread;
+    - ``outcome``, which is written last, so that reading it without the lock is safe.
+
+    The state (``state``, ``since``, and what belongs to it) is moved by :meth:`transition` alone: under the turn while
+    the agent is queued and while its tools run, else by its own thread; it may be read anywhere. ``steps`` is counted
+    by all threads of the agent, without a lock, and may lose some: only that it changes matters.
+
+    The agent's own thread writes ``thread``, ``actor``, ``approvals``, ``parks``, ``restarted``, ``waiter`` and
+    ``survives_restart``; the end lets go of the latter and of ``context``, under the turn. The claim of ``unclaimed``
+    is one operation. The dispatcher's lock guards ``silent``, the router's ``mailbox`` and ``gone``. Nothing else
+    changes.
     """
 
     __slots__ = (
         "__weakref__",
+        "_before",
         "_lazies",
+        "_on",
         "actor",
         "approvals",
         "bounded",
-        "branches",
         "callbacks",
         "children",
         "context",
         "depth",
-        "doing",
         "family_waiter",
         "has_slot",
         "host",
         "outcome",
         "owner",
         "parent",
-        "parked_on",
         "parks",
         "restarted",
         "silent",
@@ -104,16 +124,15 @@ class AgentCell(Endpoint, WaitMember):
         "steps",
         "stopping",
         "survives_restart",
-        "team",
         "thread",
         "tied",
         "token",
+        "tool_threads",
         "tools_waiter",
         "unclaimed",
         "waiter",
         "waiters",
         "waits",
-        "working",
     )
 
     def __init__(
@@ -132,7 +151,9 @@ class AgentCell(Endpoint, WaitMember):
         self.depth: int = 0 if parent is None else parent.depth + 1
         self.owner = owner
         self.bounded = bounded
-        self.state = AgentStatus.QUEUED
+        self.state = QUEUED
+        self._before = RUNNING
+        self._on: str | None = None
         self.token = CancelToken()
         self.context: Context | None = copy_context()
         self.stopping = False
@@ -149,14 +170,10 @@ class AgentCell(Endpoint, WaitMember):
         self.unclaimed = True
         self.callbacks: list[Callable[[], object]] | None = None
         self.waits: list[tuple[WaitNode, Waiter]] = []
-        self.doing = AgentState.RUNNING
         self.steps = 0
-        self.team: Sequence[ToolThread] = ()
-        self.branches = 0
+        self.tool_threads: Sequence[ToolThread] = ()
         self.tools_waiter: Waiter | None = None
         self._lazies: dict[str, Any] | None = None
-        self.working = 1
-        self.parked_on: str | None = None
         self.parks = 0
         self.since = host.clock.monotonic()
         self.started: float | None = None
@@ -170,32 +187,55 @@ class AgentCell(Endpoint, WaitMember):
         """Itself: a tool call answers with its agent."""
         return self
 
+    # Its state --------------------------------------------------------------------------------------------------
+
+    def transition(self, to: AgentState, on: str | None = None) -> None:
+        """Go from one state to the next: the only way. ``NEXT`` says which may follow.
+
+        Args:
+            on: What it stands aside for, parked or until it is started again; :meth:`resume` goes back.
+        """
+        if on is not None:
+            if self.state is not PARKED:
+                self._before = self.state
+            self._on = on
+        self.state = to
+        self.steps += 1
+        self.since = self.host.clock.monotonic()
+
+    def resume(self) -> None:
+        """Go back to what it was at before it stood aside."""
+        self.transition(self._before)
+
+    @property
+    def parked_on(self) -> str | None:
+        """What it is parked on; None when it is not."""
+        return self._on if self.state is PARKED else None
+
     @property
     def status(self) -> AgentStatus:
         """Where it is in its life."""
-        if self.outcome is not None:
-            return self.outcome.status
-        if self.state is AgentStatus.RUNNING and self.parked_on is not None:
-            return AgentStatus.PARKED
-        return self.state
+        return STATUS[self.state] if self.outcome is None else self.outcome.status
+
+    def state_and_place(self) -> tuple[AgentState, str | None]:
+        """What it is at, and what it is parked on or which tools run."""
+        state = self.state
+        if state is IN_TOOL:
+            return state, ", ".join(tool.name for tool in self.tool_threads if not tool.done)
+        return state, self._on if state is PARKED else None
+
+    def running_tools(self) -> list[ToolThread]:
+        """Its tool calls that have not ended, and that it still waits for."""
+        return [tool for tool in self.tool_threads if not (tool.done or tool.abandoned)]
+
+    def works(self) -> bool:
+        """Does one of its tool calls work? (Its own thread does not, while they run.)"""
+        return any(not tool.parks for tool in self.running_tools())
 
     @property
     def restarts(self) -> int:
         """How often it was started again."""
         return 0 if self.restarted is None else self.restarted.total
-
-    def state_and_place(self) -> tuple[AgentState, str | None]:
-        """What it is at, and what it is parked on or which tools run."""
-        if self.state is AgentStatus.QUEUED:
-            return AgentState.QUEUED, None
-        if self.state is AgentStatus.RESTARTING:
-            return AgentState.RESTARTING, None
-        parked_on = self.parked_on
-        if parked_on is not None:
-            return AgentState.PARKED, parked_on
-        if self.doing is AgentState.IN_TOOL:
-            return self.doing, ", ".join(branch.name for branch in self.team if not branch.done)
-        return self.doing, None
 
     def tether(self) -> list[AgentCell]:
         """What timers hold instead of the cell; emptied when it ends."""
@@ -215,12 +255,6 @@ class AgentCell(Endpoint, WaitMember):
         if self.tied is not None:
             self.tied.clear()
         return released
-
-    def turn_to(self, doing: AgentState) -> None:
-        """It begins something else. For whoever asks what it does, and for how long; called on its own thread."""
-        self.doing = doing
-        self.steps += 1
-        self.since = self.host.clock.monotonic()
 
     def targets(self) -> Sequence[WaitNode]:
         """Whom it waits for right now; at its end, its children."""
@@ -295,10 +329,6 @@ class AgentCell(Endpoint, WaitMember):
         """How messages name it."""
         return f"agent {self.id} ({self.spec.name})"
 
-    def check(self) -> None:
-        """Raise when it was cancelled."""
-        self.token.check()
-
     def is_here(self) -> bool:
         """Is this the agent's own thread?"""
         return self.thread == threading.get_ident()
@@ -312,34 +342,37 @@ class AgentCell(Endpoint, WaitMember):
             cell = cell.parent
         return False
 
-    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: WaitNode | None) -> bool:
-        """Park until *waiter* is woken, the agent is cancelled, or the time runs out."""
-        self.check()
-        token = self.token
-        wake = waiter.wake
-        token.remind(wake)
-        try:
-            if target is not None:
-                self.watch(target, waiter)
-            self.waiter = waiter
-            waiter.owner = self
-            self.host.park(self, on)
-            try:
-                woken = waiter.wait(timeout)
-            finally:
-                self.host.unpark(self)
-                waiter.owner = self.waiter = None
-        finally:
-            token.forget(wake)
-            if target is not None:
-                self.unwatch(target, waiter)
-        token.check()
-        return woken
+    def step_aside(self, waiter: Waiter, on: str) -> None:
+        """It begins to wait: it parks."""
+        self.waiter = waiter
+        waiter.owner = self
+        self.host.park(self, on)
+
+    def step_back(self, waiter: Waiter) -> None:
+        """Its wait is over."""
+        self.host.unpark(self)
+        waiter.owner = self.waiter = None
 
     def expect_slot(self, waiter: Waiter) -> None:
         """It is being woken from *waiter*: without a slot it stands in line for one now, not only when it runs."""
         if not (self.has_slot or self.stopping):
             self.host.expect_slot(self, waiter)
+
+
+class CheckedCell(AgentCell):
+    """A cell that refuses a step which its state does not allow: for our own tests, see ``checks``."""
+
+    __slots__ = ()
+
+    def transition(self, to: AgentState, on: str | None = None) -> None:
+        """Go from one state to the next.
+
+        Raises:
+            BrokenRuleError: It may not follow.
+        """
+        if to not in NEXT[self.state]:
+            raise BrokenRuleError(f"{self.label} goes from {self.state} to {to}")
+        super().transition(to, on)
 
 
 def _gone(_: AgentCell) -> Callable[[], Runnable]:
@@ -351,16 +384,17 @@ class _Late(Enum):
 
 
 LATE: Final = _Late.LATE
-"""The result of a branch that ran past its time."""
+"""The result of a tool call that ran past its time."""
 
 
 class ToolThread(WaitMember):
-    """One piece of an agent's work on a thread of its own.
+    """One piece of an agent's work, a tool call, on a thread of its own.
 
     It has the agent's identity and context, but no slot: the agent's slot is laid out for others exactly while none of
-    its threads works. A branch that runs past its time is abandoned: its token is cancelled, its thread counted.
+    its threads works. One that runs past its time is abandoned: its token is cancelled, its thread counted.
 
-    Locks: the supervisor's turn guards ``abandoned``, ``parks``, ``done`` and the cell's ``branches`` and ``working``.
+    Locks: the pool's turn guards ``done``, ``parks``, ``parked_on``, ``since``, ``abandoned`` and ``abandoned_at``.
+    Its own thread writes ``thread``, ``waiter`` and ``result``, and ``error`` if it ever runs. Nothing else changes.
     """
 
     def __init__(self, cell: AgentCell, name: str, job: Callable[[CancelToken], Any], timeout: float | None) -> None:
@@ -415,10 +449,6 @@ class ToolThread(WaitMember):
         """It is being woken from *waiter*: its agent stands in line for a slot now."""
         self._cell.expect_slot(waiter)
 
-    def check(self) -> None:
-        """Raise when its agent was cancelled, or when it ran past its time."""
-        self.token.check()
-
     def is_here(self) -> bool:
         """Is this its own thread?"""
         return self.thread == threading.get_ident()
@@ -427,26 +457,13 @@ class ToolThread(WaitMember):
         """Is *other* its agent or one of its ancestors?"""
         return self._cell.is_below(other)
 
-    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: WaitNode | None) -> bool:
-        """Park this branch until *waiter* is woken, the agent is cancelled, or the time runs out."""
-        self.check()
-        wake = waiter.wake
-        self.token.remind(wake)
-        host = self._cell.host
-        try:
-            if target is not None:
-                self._cell.watch(target, waiter)
-            self.waiter = waiter
-            waiter.owner = self
-            host.park_tool(self, on)
-            try:
-                woken = waiter.wait(timeout)
-            finally:
-                host.unpark_tool(self)
-                waiter.owner = self.waiter = None
-        finally:
-            self.token.forget(wake)
-            if target is not None:
-                self._cell.unwatch(target, waiter)
-        self.token.check()
-        return woken
+    def step_aside(self, waiter: Waiter, on: str) -> None:
+        """It begins to wait: its agent parks if all of its tool calls do."""
+        self.waiter = waiter
+        waiter.owner = self
+        self._cell.host.park_tool(self, on)
+
+    def step_back(self, waiter: Waiter) -> None:
+        """Its wait is over."""
+        self._cell.host.unpark_tool(self)
+        waiter.owner = self.waiter = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from ..records.outcome import AgentStatus
+from ..records.state import QUEUED
 from .timers import Timer
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ LATE_WAVE = 64
 class Cancellation:
     """How agents are stopped: marked at once, woken in waves, abandoned when they do not end in time.
 
-    Locks: none of its own. Every method is called under the supervisor's turn, and every field is guarded by it.
+    Locks: none of its own. Every method is called under the pool's turn, and every field is guarded by it.
     """
 
     def __init__(self, roster: Roster, timers: Timers, clock: Clock, abort_timeout: float) -> None:
@@ -46,6 +46,7 @@ class Cancellation:
         """Cancel *cells* and all below them: whoever looks sees it at once, whoever waits is woken in a wave."""
         running: list[AgentCell] = []
         todo = deque((cell, reason, timed_out) for cell in cells)
+        cell: AgentCell
         while todo:
             cell, why, late = todo.popleft()
             if cell.outcome is not None or cell.stopping:
@@ -54,7 +55,7 @@ class Cancellation:
             cell.token.mark(why, timed_out=late)
             below = f"its parent, {cell.label}, was stopped" if cell.children else ""
             todo.extend((child, below, False) for child in (cell.children or {}).values())
-            if cell.state is AgentStatus.QUEUED:
+            if cell.state is QUEUED:
                 self.settle(cell, cell.stopped_outcome(), effects)
                 continue
             running.append(cell)

@@ -21,6 +21,9 @@ class Effects:
         fires: Agents whose cancel is to be told to whatever they wait in.
         dropped: What nobody needs any more. It lives until the turn is over: its finalizers may be a user's.
         calls: Callbacks of agents that ended, and what is to be told of messages that they left.
+
+    Locks: none; one thread makes them and does them. ``starts``, ``wakes``, ``fires``, ``calls`` and ``dropped`` grow
+    under the turn, and are worked off after it; a start that fails takes the turn again.
     """
 
     __slots__ = ("calls", "dropped", "fires", "starts", "wakes")

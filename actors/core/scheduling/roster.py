@@ -13,7 +13,7 @@ from ...errors import CapacityError
 from ..messaging.dead_letter import DeadLetterReason
 from ..messaging.router import MessageRouter
 from ..records.event import AgentEnded, AgentQueued, AgentStalled, AgentStarted
-from ..records.outcome import AgentOutcome, AgentStatus
+from ..records.state import QUEUED, RUNNING
 from ..waiting.cancel import Deadline
 from ..waiting.waiter import Waiter
 from .slots import Slots
@@ -27,13 +27,17 @@ if TYPE_CHECKING:
     from ..clock import Clock
     from ..messaging.dead_letter import DeadLetter
     from ..records.message import AgentId
+    from ..records.outcome import AgentOutcome, AgentStatus
     from .agent_cell import AgentCell
     from .effects import Effects
     from .timers import Timers
 
 
 class WaitingSpawn:
-    """A spawn or fan_out that waits for room."""
+    """A spawn or fan_out that waits for room.
+
+    Locks: the pool's turn guards ``admitted``; the others never change.
+    """
 
     __slots__ = ("admitted", "cells", "waiter")
 
@@ -49,7 +53,8 @@ class Roster:
     Guarantees: ids start at 1 and rise by one, in the order of admission; each agent is queued, live or ended; the end
     of an agent is one step: the router forgets it, its mailbox closes, its slot goes on, its outcome is visible.
 
-    Locks: none of its own. Every method is called under the supervisor's turn, and every field is guarded by it.
+    Locks: none of its own. Every method is called under the pool's turn, and every field is guarded by it, also those
+    that others write: ``waiting_spawns``, ``wave``, ``wave_ended``, ``idle_waiters`` and ``when_idle``.
     """
 
     def __init__(
@@ -142,7 +147,7 @@ class Roster:
         self.balance(effects)
         if self._note is not None:
             for cell in cells:
-                if cell.state is AgentStatus.QUEUED:
+                if cell.state is QUEUED:
                     self._note(cell, AgentQueued)
 
     def _set_deadline(self, cell: AgentCell, at: float, reason: str) -> None:
@@ -152,12 +157,12 @@ class Roster:
 
     def refuse_hopeless(self, effects: Effects) -> None:
         """The limit was lowered: who waits for room that can never be there waits no longer."""
-        for admission in list(self.waiting_spawns):
+        for waiting in list(self.waiting_spawns):
             try:
-                self.refuse_impossible(len(admission.cells))
+                self.refuse_impossible(len(waiting.cells))
             except CapacityError:
-                self.waiting_spawns.remove(admission)
-                effects.wakes.append(admission.waiter)
+                self.waiting_spawns.remove(waiting)
+                effects.wakes.append(waiting.waiter)
 
     # Handing out slots ------------------------------------------------------------------------------------------
 
@@ -167,10 +172,10 @@ class Roster:
             self._grant(effects)
             if not self.waiting_spawns or not self.has_room(len(self.waiting_spawns[0].cells)):
                 return
-            admission = self.waiting_spawns.popleft()
-            admission.admitted = True
-            effects.wakes.append(admission.waiter)
-            self.enter(admission.cells, effects)
+            waiting: WaitingSpawn = self.waiting_spawns.popleft()
+            waiting.admitted = True
+            effects.wakes.append(waiting.waiter)
+            self.enter(waiting.cells, effects)
 
     def _grant(self, effects: Effects) -> None:
         slots, children, queue = self.slots, self._children, self._queue
@@ -194,9 +199,9 @@ class Roster:
         self._bounded_queued -= cell.bounded
         self.live[cell.id] = cell
         self.started += 1
-        cell.state = AgentStatus.RUNNING
+        cell.transition(RUNNING)
         cell.started_at = self._clock.now()
-        cell.started = cell.since = self._clock.monotonic()
+        cell.started = cell.since
         limit = cell.spec.timeout
         if limit is not None:
             self._set_deadline(cell, cell.started + limit, f"ran longer than its timeout of {limit} s")
@@ -233,17 +238,18 @@ class Roster:
         effects.wakes += wakes
         if left:
             effects.calls.append(self.router.bury(left, DeadLetterReason.RECEIVER_ENDED, cell.label))
-        if self.live.pop(cell.id, None) is None:
+        was_queued = self.live.pop(cell.id, None) is None
+        if was_queued:
             del self.queued[cell.id]
             self._bounded_queued -= cell.bounded
-            cell.state = outcome.status  # no longer queued: the queues pass over it
-            (self._queue if cell.parent is None else self._children).ended()
         self.slots.free(cell)
         self.ended[outcome.status] += 1
         if self._note is not None:
             self._note(cell, AgentEnded, status=outcome.status, error=outcome.error)  # its text is made by the sink
         effects.dropped.append(cell.release())
         cell.outcome = outcome
+        if was_queued:  # the queues pass over it from here on
+            (self._queue if cell.parent is None else self._children).ended()
         victims = self._tell_who_waits(cell, effects)
         for waiter in effects.wakes[before:]:
             self.expect(waiter)

@@ -19,8 +19,8 @@ class Slots:
 
     Guarantees: ``held <= limit`` but after the limit was lowered; only a slot that is held is ever offered.
 
-    Locks: the supervisor's turn guards every field but ``idle`` (single dict operations, atomic) and ``need`` (set
-    under the turn, read anywhere).
+    Locks: the pool's turn guards ``limit``, ``held`` and ``woken``; ``idle`` changes by single dict operations, which
+    are atomic, and ``need`` is set under the turn and read anywhere.
     """
 
     __slots__ = ("held", "idle", "limit", "need", "woken")
@@ -59,6 +59,7 @@ class Slots:
         self._fetch_down_to(self.limit)
 
     def _fetch_down_to(self, held: int) -> bool:
+        cell: AgentCell
         while self.held > held:
             self.need = True
             try:

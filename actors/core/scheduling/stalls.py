@@ -31,7 +31,7 @@ class Stalls:
     Progress is whatever counts ``steps``: a checkpoint, a message sent or received, an event, a park, a driver or tool
     call that begins or ends. Who waits for another agent is not reported: the one it waits for is.
 
-    Locks: none of its own. Every method is called under the supervisor's turn.
+    Locks: none of its own. Every method is called under the pool's turn, which also guards ``armed``.
 
     Args:
         after: Seconds.

@@ -6,7 +6,7 @@ import heapq
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
 
-from ..records.outcome import AgentStatus
+from ..records.state import QUEUED
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def _waits(cell: AgentCell) -> bool:
-    return cell.state is AgentStatus.QUEUED and cell.outcome is None
+    return cell.state is QUEUED and cell.outcome is None
 
 
 class StartQueue:
     """Who starts next: by priority, the higher first; then in turn by group; then by age.
 
     An agent that ends while it is queued stays where it is until it is popped, or until such dead entries outnumber
-    the living. Locks: none, the supervisor's turn guards it.
+    the living. Locks: none, the pool's turn guards it.
     """
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ class StartQueue:
 class ChildQueue:
     """Children that wait for their first slot: the deepest first, then by age.
 
-    Locks: none, the supervisor's turn guards it.
+    Locks: none, the pool's turn guards it.
     """
 
     def __init__(self) -> None:

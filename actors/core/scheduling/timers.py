@@ -28,7 +28,7 @@ class Timers:
     Each timer holds its agent by a tether, a list that is emptied when the agent ends: so a timer that is due in an
     hour keeps nothing alive. Such dead timers stay until they are due, or until they may outnumber the others.
 
-    Locks: none; the supervisor's turn guards the heap; the others only read its first entry.
+    Locks: none; the pool's turn guards the heap; the others only read its first entry.
     """
 
     PRUNE_ABOVE = 4096

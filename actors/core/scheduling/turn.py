@@ -6,6 +6,7 @@ import threading
 import time
 
 from ...errors import DeadlockError
+from ..checks import Rank, ranked_lock
 from ..process.signals import SignalsHeldOff
 
 PATIENCE = 8
@@ -20,13 +21,13 @@ class Turn:
     every thread costs a change of threads. Letting the holder run on instead, till it has had its time, costs one
     change in thousands of steps.
 
-    Locks: itself. ``_owner`` and ``shielded`` are written by the thread that has it.
+    Locks: itself. ``_owner`` and ``holds_signals`` are written by the thread that has it.
     """
 
     __slots__ = ("_lock", "_owner", "holds_signals", "signals_held_off")
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = ranked_lock(Rank.TURN)
         self._owner = 0
         self.signals_held_off = SignalsHeldOff()
         self.holds_signals = False

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...errors import Cancelled, CapacityError, PoolClosed
-from ..scheduling.agent_cell import AgentCell
+from ..checks import checking
+from ..scheduling.agent_cell import AgentCell, CheckedCell
 from ..scheduling.roster import WaitingSpawn
 from ..waiting.wait_graph import wait_for
 from .pool_state import Phase, Step
@@ -30,6 +31,7 @@ class Admission:
         self._pool = pool
         self._host = host
         self._roster = pool.roster
+        self._make_cell = CheckedCell if checking() else AgentCell
 
     def admit(
         self,
@@ -55,7 +57,7 @@ class Admission:
         if parent is not None:
             parent.check()
         bounded = bounded and parent is None
-        cells = [AgentCell(self._host, spec, parent, owner, bounded=bounded) for spec in specs]
+        cells = [self._make_cell(self._host, spec, parent, owner, bounded=bounded) for spec in specs]
         # A deadline that nobody could watch is refused before anything is admitted.
         if any(spec.timeout is not None or spec.deadline is not None for spec in specs):
             self._pool.timer_thread.ensure_thread()

@@ -11,7 +11,7 @@ from ..messaging.dead_letter import DeadLetterReason
 from ..messaging.router import PROGRAM, Inbox
 from ..records.event import MessageSent
 from ..records.message import AgentMessage
-from ..records.state import AgentState
+from ..records.state import RUNNING
 from ..scheduling.agent_cell import ToolThread
 from ..scheduling.approval import Approvals
 from ..waiting.wait_graph import current
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..records.message import AgentId
     from ..records.outcome import AgentStatus
     from ..records.spec import AgentSpec
+    from ..records.state import AgentState
     from ..scheduling.agent_cell import AgentCell
     from ..scheduling.approval import Decision
     from ..scheduling.approval import Question as ApprovalQuestion
@@ -281,11 +282,11 @@ class LocalContext:
     @contextmanager
     def at(self, state: AgentState) -> Iterator[None]:
         """Be at *state* during the block."""
-        self.cell.turn_to(state)
+        self.cell.transition(state)
         try:
             yield
         finally:
-            self.cell.turn_to(AgentState.RUNNING)
+            self.cell.transition(RUNNING)
 
     def spawn(self, spec: AgentSpec) -> AgentHandle[Any]:
         """Start a child."""
@@ -294,7 +295,7 @@ class LocalContext:
 
     def run_tools(self, jobs: Sequence[Job], names: Sequence[str]) -> list[ToolThread]:
         """Run *jobs* at the same time, and wait for all."""
-        return self._supervisor.branches.run(self.cell, jobs, names)
+        return self._supervisor.tool_threads.run(self.cell, jobs, names)
 
     def ask_approval(
         self, call_id: str, tool: str, arguments: Mapping[str, Any], timeout: float | None, default: Decision

@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from ..checks import leaf_lock
 from ..clock import SYSTEM_CLOCK
 from ..crash import report
 from ..waiting.waiter import Waiter
@@ -35,7 +36,10 @@ class Posted(NamedTuple):
 
 
 class Source(Protocol):
-    """Whose events they are. ``silent`` is guarded by the dispatcher's lock."""
+    """Whose events they are.
+
+    Locks: the dispatcher's guards ``silent``.
+    """
 
     silent: bool
 
@@ -53,7 +57,7 @@ class Dispatcher:
 
     def __init__(self, sink: Callable[[Event], object], name: str) -> None:
         self._sink = sink
-        self._lock = threading.Lock()
+        self._lock = leaf_lock()
         self._queue: deque[Posted] = deque()
         self._sleeper: Waiter | None = None
         self._closing = False

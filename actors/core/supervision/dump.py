@@ -150,17 +150,17 @@ class _Look:
             parent_id=None if cell.parent is None else cell.parent.id,
             waits_for=tuple(target.label for target in cell.targets()),
             stack="" if cell.started is None else self._stack(cell.thread),
-            tools=tuple(self._at_branch(branch) for branch in cell.team if not branch.done),
+            tools=tuple(self._at_tool(tool) for tool in cell.tool_threads if not tool.done),
         )
 
     def at_stray(self, stray: AgentCell | ToolThread) -> ThreadDump:
         if isinstance(stray, AgentCell):
             return ThreadDump(stray.label, stray.parked_on, self._seconds(stray.since), self._stack(stray.thread))
-        return self._at_branch(stray, f" of {stray.label}")
+        return self._at_tool(stray, f" of {stray.label}")
 
-    def _at_branch(self, branch: ToolThread, whose: str = "") -> ThreadDump:
-        label = f"tool {branch.name}{whose}"
-        return ThreadDump(label, branch.parked_on, self._seconds(branch.since), self._stack(branch.thread))
+    def _at_tool(self, tool: ToolThread, whose: str = "") -> ThreadDump:
+        label = f"tool {tool.name}{whose}"
+        return ThreadDump(label, tool.parked_on, self._seconds(tool.since), self._stack(tool.thread))
 
     def _seconds(self, since: float) -> float:
         return max(0.0, self._now - since)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import concurrent.futures
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from ...errors import fresh_copy
-from ..crash import raise_ctrl_c, report
+from ..crash import fenced
 from ..scheduling.approval import Decision
 from ..waiting.wait_graph import checkpoint
 
@@ -116,13 +117,7 @@ class AgentHandle(Generic[T]):
         Taking is not part of it: the outcome stays owed. What *fn* raises is logged.
         """
 
-        def call() -> None:
-            try:
-                fn(self)
-            except BaseException as error:  # noqa: BLE001 - a callback must not harm the thread that calls it
-                raise_ctrl_c(error)
-                report("a done callback of {} failed", self._cell.label)
-
+        call = partial(fenced, fn, self, what="a done callback", whose=self._cell)
         self._supervisor.when_ended(self._cell, call)
 
     @property

@@ -25,7 +25,7 @@ class JoinSet:
 
     Guarantees: an outcome is taken once; a wait that runs out takes nothing; nobody waits when nothing is owed.
 
-    Locks: the supervisor's turn, which it shares, guards every field. :meth:`add` and :meth:`finish` are called under
+    Locks: the pool's turn, which it shares, guards every field. :meth:`add` and :meth:`finish` are called under
     it, the others take it. Waiters are woken after it is released.
     """
 

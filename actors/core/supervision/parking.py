@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..records.event import AgentParked, AgentResumed
+from ..records.state import PARKED
 from ..waiting.waiter import Waiter
 from .pool_state import Step
 
 if TYPE_CHECKING:
+    from ..records.state import AgentState
     from ..scheduling.agent_cell import AgentCell, ToolThread
     from ..scheduling.effects import Effects
     from .pool_state import PoolState
@@ -26,7 +28,7 @@ class Parking:
 
     # An agent's own thread --------------------------------------------------------------------------------------
 
-    def park(self, cell: AgentCell, on: str) -> None:
+    def park(self, cell: AgentCell, on: str, state: AgentState = PARKED) -> None:
         """Lay the slot out for others. Only the agent's own thread, and only while none of its tools works.
 
         Parks nest: a wait inside ``parked()`` does not take the slot back.
@@ -34,9 +36,7 @@ class Parking:
         cell.parks += 1
         if cell.parks > 1:
             return
-        cell.parked_on = on
-        cell.steps += 1
-        cell.since = self.clock.monotonic()
+        cell.transition(state, on)
         pool = self._pool
         if pool.listening:
             pool.emit(cell, AgentParked, on=on)
@@ -60,9 +60,7 @@ class Parking:
             return
         if idle.pop(cell, pool) is pool:
             self.reclaim_slot(cell)
-        cell.parked_on = None
-        cell.steps += 1
-        cell.since = self.clock.monotonic()
+        cell.resume()
         if pool.listening:
             pool.emit(cell, AgentResumed)
 
@@ -102,44 +100,40 @@ class Parking:
 
     # Its tool calls ---------------------------------------------------------------------------------------------
 
-    def park_tool(self, branch: ToolThread, on: str) -> None:
-        """*branch* waits for somebody else: its agent needs no slot if all its branches do."""
-        cell = branch.cell
+    def park_tool(self, tool: ToolThread, on: str) -> None:
+        """*tool* waits for somebody else: its agent needs no slot if all of its tool calls do."""
+        cell = tool.cell
         with Step(self._pool) as effects:
-            branch.parks += 1
-            if branch.parks == 1:
-                branch.parked_on, branch.since = on, self.clock.monotonic()
+            tool.parks += 1
+            if tool.parks == 1:
+                tool.parked_on, tool.since = on, self.clock.monotonic()
             cell.steps += 1
-            if branch.abandoned or branch.parks > 1:  # parks nest
-                return
-            cell.working -= 1
-            if cell.working == 0:
+            if not (tool.abandoned or tool.parks > 1 or cell.works()):  # parks nest
                 self.lay_out_waiting(cell, effects)
 
-    def unpark_tool(self, branch: ToolThread) -> None:
-        """*branch* goes on: its agent needs a slot again, if it was the first to go on."""
-        cell = branch.cell
+    def unpark_tool(self, tool: ToolThread) -> None:
+        """*tool* goes on: its agent needs a slot again, if it was the first to go on."""
+        cell = tool.cell
         with Step(self._pool) as effects:
-            branch.parks -= 1
+            tool.parks -= 1
             cell.steps += 1
-            if branch.abandoned:
+            if tool.abandoned:
                 return
-            if branch.parks:  # still inside parked(): a slot that came with the wake goes on to others
-                if cell.working == 0:
+            if tool.parks:  # still inside parked(): a slot that came with the wake goes on to others
+                if not cell.works():
                     self.lay_out_waiting(cell, effects)
                 return
-            branch.parked_on, branch.since = None, self.clock.monotonic()
-            cell.working += 1
-            cell.parked_on, cell.since = None, branch.since
+            tool.parked_on, tool.since = None, self.clock.monotonic()
+            if cell.state is PARKED:
+                cell.resume()
             self._pool.slots.idle.pop(cell, None)
             has_slot = cell.has_slot
         if not has_slot:
             self.reclaim_slot(cell)
 
     def lay_out_waiting(self, cell: AgentCell, effects: Effects) -> None:
-        """All of its branches wait, and so does the agent. Under the turn."""
-        cell.parked_on = next((branch.parked_on for branch in cell.team if branch.parks), None)
-        cell.since = self.clock.monotonic()
+        """All tool calls of *cell* wait, and so does the agent. Under the turn."""
+        cell.transition(PARKED, next(tool.parked_on or "" for tool in cell.running_tools()))
         if cell.has_slot:
             self._pool.slots.idle[cell] = None
             self._pool.roster.balance(effects)

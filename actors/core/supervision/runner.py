@@ -12,6 +12,7 @@ from ..process.log import labelled
 from ..records.ending import Ending, stopped, without_locals
 from ..records.event import AgentRestarted
 from ..records.outcome import AgentOutcome, AgentStatus
+from ..records.state import RESTARTING
 from ..waiting.wait_graph import enter
 from .pool_state import Step
 
@@ -115,17 +116,13 @@ def _restart_delay(cell: AgentCell) -> float | None:
 
 def _back_off(pool: PoolState, cell: AgentCell, delay: float) -> None:
     """Wait before a restart, without a slot."""
-    cell.state = AgentStatus.RESTARTING
     pool.emit(cell, AgentRestarted, attempt=cell.restarts, delay=delay)
+    cell.host.park(cell, "restart", RESTARTING)
     try:
-        cell.host.park(cell, "restart")
-        try:
-            cell.token.wait(delay)
-        finally:
-            cell.host.unpark(cell)
-        cell.token.check()
+        cell.token.wait(delay)
     finally:
-        cell.state = AgentStatus.RUNNING
+        cell.host.unpark(cell)
+    cell.token.check()
 
 
 # The end of an agent ------------------------------------------------------------------------------------------------
@@ -160,7 +157,7 @@ def _settle(pool: PoolState, cell: AgentCell, outcome: AgentOutcome[Any], effect
 
 def _end_children(pool: PoolState, cell: AgentCell) -> None:
     """Cancel what still runs below *cell*, and wait for its end."""
-    waiter = _stop_children(pool, cell) if cell.children else None
+    waiter: Waiter | None = _stop_children(pool, cell) if cell.children else None
     if waiter is None:
         return
     # Not a wait that a cancel ends: the children are cancelled themselves, and at worst abandoned.

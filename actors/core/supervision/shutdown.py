@@ -56,7 +56,7 @@ class Shutdown:
     def _refuse_from_now(self, phase: Phase) -> None:
         with Step(self._pool) as effects:
             self._pool.enter_phase(phase)
-            effects.wakes += [admission.waiter for admission in self._pool.roster.waiting_spawns]
+            effects.wakes += [waiting.waiter for waiting in self._pool.roster.waiting_spawns]
             self._pool.roster.waiting_spawns.clear()
 
     def _wait_until_idle(self, timeout: float | None) -> bool:

@@ -86,7 +86,7 @@ class Supervisor(Actor):
         self.turn = self.pool.turn
         self.owed = JoinSet(self.turn, cancels_rest=failure is FailurePolicy.CANCEL_REST)
         self.parking = Parking(self.pool)
-        self.branches = ToolThreads(self.pool, self.parking)
+        self.tool_threads = ToolThreads(self.pool, self.parking)
         self.admission = Admission(self.pool, self.parking)
         self.shutdown = Shutdown(self.pool)
         at_exit().watch(self.shutdown)

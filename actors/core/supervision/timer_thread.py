@@ -11,6 +11,7 @@ from loguru import logger
 
 from ..actors.actor_cell import ActorCell, ActorEnd, Handler
 from ..actors.envelope import Question
+from ..checks import Rank, ranked_lock
 from ..crash import report
 from ..process.at_exit import at_exit
 from ..scheduling.timers import Timers
@@ -41,7 +42,7 @@ class Ticking(Handler, Protocol):
 class TimerThread(ActorCell):
     """The cell of a supervisor. Its thread is started when a timer or a foreign message first needs it.
 
-    Locks: ``_starting`` guards ``has_thread`` and ``_thread``; the supervisor's turn guards ``timers``.
+    Locks: ``_starting`` guards ``has_thread`` and ``_thread``; the pool's turn guards ``timers``.
     """
 
     actor: Ticking
@@ -50,7 +51,7 @@ class TimerThread(ActorCell):
         super().__init__(actor, capacity)
         self.timers = Timers()
         self.has_thread = False
-        self._starting = threading.Lock()
+        self._starting = ranked_lock(Rank.STARTING)
         self._thread: threading.Thread | None = None
 
     @property

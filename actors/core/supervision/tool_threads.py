@@ -7,7 +7,7 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 from ..clock import SYSTEM_CLOCK
-from ..records.state import AgentState
+from ..records.state import IN_TOOL, RUNNING
 from ..scheduling.agent_cell import ToolThread
 from ..waiting.waiter import Waiter
 from .pool_state import Step
@@ -26,10 +26,9 @@ if TYPE_CHECKING:
 
 
 class ToolThreads:
-    """The branches of all agents of a pool, and what they mean for the slots.
+    """Runs the tool calls of all agents of a pool, each on a thread of its own.
 
-    Locks: the pool's turn guards what it changes: the branches' ``done``, ``parks`` and ``abandoned``, the
-    cells' ``branches``, ``working`` and ``tools_waiter``.
+    Locks: the pool's turn guards what it changes of cells and tool threads.
     """
 
     def __init__(self, pool: PoolState, parking: Parking) -> None:
@@ -45,109 +44,103 @@ class ToolThreads:
                 timeout, cancels.
             names: How a dump names them.
         Returns:
-            The branches in the order of *jobs*. ``error`` is what the function raised; ``abandoned`` says that it
+            The tools in the order of *jobs*. ``error`` is what the function raised; ``abandoned`` says that it
             still runs, past its time.
         Raises:
             Cancelled: The agent was cancelled; what still runs is abandoned.
         """
         cell.token.check()
         called = chain(names, repeat("a tool"))
-        branches = [ToolThread(cell, name, job, timeout) for (job, timeout), name in zip(jobs, called, strict=False)]
+        tools = [ToolThread(cell, name, job, timeout) for (job, timeout), name in zip(jobs, called, strict=False)]
         waiter = Waiter()
         wake = waiter.wake
         cell.token.remind(wake)
-        self._begin(cell, branches, waiter)
+        self._begin(cell, tools, waiter)
         try:
-            self._await(cell, branches, waiter)
+            self._await(cell, tools, waiter)
         finally:
             cell.token.forget(wake)
-            if not all(branch.done for branch in branches):
-                self._abandon(branches)
+            if not all(tool.done for tool in tools):
+                self._abandon(tools)
             self._end(cell)
         cell.token.check()
-        return branches
+        return tools
 
-    def _await(self, cell: AgentCell, branches: Sequence[ToolThread], waiter: Waiter) -> None:
-        while running := [branch for branch in branches if not (branch.done or branch.abandoned)]:
+    def _await(self, cell: AgentCell, tools: Sequence[ToolThread], waiter: Waiter) -> None:
+        while running := [tool for tool in tools if not (tool.done or tool.abandoned)]:
             if cell.token.cancelled:
                 return
-            ends = [branch.end for branch in running if branch.end is not None]
+            ends = [tool.end for tool in running if tool.end is not None]
             now = SYSTEM_CLOCK.monotonic()
             if not waiter.wait(min(ends) - now if ends else None):
                 now = SYSTEM_CLOCK.monotonic()
-                self._abandon([branch for branch in running if branch.end is not None and branch.end <= now])
+                self._abandon([tool for tool in running if tool.end is not None and tool.end <= now])
 
-    def _begin(self, cell: AgentCell, branches: Sequence[ToolThread], waiter: Waiter) -> None:
-        """The agent's thread starts *branches*, and works no more itself."""
+    def _begin(self, cell: AgentCell, tools: Sequence[ToolThread], waiter: Waiter) -> None:
+        """The agent's thread starts *tools*, and works no more itself."""
         with self._pool.turn:
-            cell.branches = cell.working = len(branches)
+            cell.tool_threads = tools
             cell.tools_waiter = waiter
-            cell.team = branches
-            cell.turn_to(AgentState.IN_TOOL)
-        for branch in branches:
+            cell.transition(IN_TOOL)
+        for tool in tools:
             try:
-                self._pool.crew.start(partial(self._work, branch))
+                self._pool.crew.start(partial(self._work, tool))
             except RuntimeError as error:  # "can't start new thread"
-                branch.error = error
-                self.ended(branch)
+                tool.error = error
+                self.ended(tool)
 
-    def _work(self, branch: ToolThread, _: Worker) -> bool:
+    def _work(self, tool: ToolThread, _: Worker) -> bool:
         """The job of a worker."""
-        branch.work()
+        tool.work()
         if self._pool.is_forked:
             return False
-        branch.cell.steps += 1
-        branch.token.untie()
-        self.ended(branch)
+        tool.cell.steps += 1
+        tool.token.untie()
+        self.ended(tool)
         return False
 
     def _end(self, cell: AgentCell) -> None:
         """The agent's thread goes on itself, with a slot."""
         with self._pool.turn:
-            cell.branches = 0
-            cell.team = ()
-            cell.turn_to(AgentState.RUNNING)
-            cell.working = 1
+            cell.tool_threads = ()
             cell.tools_waiter = None
-            cell.parked_on = None
+            cell.transition(RUNNING)
             self._pool.slots.idle.pop(cell, None)  # laid out and not taken: it is still held
             has_slot = cell.has_slot
         if not has_slot:
             self._parking.reclaim_slot(cell)
 
-    def ended(self, branch: ToolThread) -> None:
-        """*branch* has done its work."""
+    def ended(self, tool: ToolThread) -> None:
+        """*tool* has done its work."""
         with Step(self._pool) as effects:
-            if branch.abandoned:
-                self._pool.cancellation.abandoned.discard(branch)
+            if tool.abandoned:
+                self._pool.cancellation.abandoned.discard(tool)
                 return
-            branch.done = True
-            self._leave(branch, effects)
+            tool.done = True
+            self._leave(tool, effects)
 
-    def _leave(self, branch: ToolThread, effects: Effects) -> None:
-        cell = branch.cell
-        cell.branches -= 1
-        if not branch.parks:
-            cell.working -= 1
-        if cell.branches == 0 and cell.tools_waiter is not None:
-            effects.wakes.append(cell.tools_waiter)  # the agent's thread goes on, with the slot
-        elif cell.working == 0:
+    def _leave(self, tool: ToolThread, effects: Effects) -> None:
+        cell = tool.cell
+        if not cell.running_tools():
+            if cell.tools_waiter is not None:
+                effects.wakes.append(cell.tools_waiter)  # the agent's thread goes on, with the slot
+        elif not cell.works():
             self._parking.lay_out_waiting(cell, effects)
 
-    def _abandon(self, branches: Iterable[ToolThread]) -> None:
-        """Wait no longer for *branches* that still run: they are cancelled, and their threads are counted."""
+    def _abandon(self, tools: Iterable[ToolThread]) -> None:
+        """Wait no longer for *tools* that still run: they are cancelled, and their threads are counted."""
         late: list[ToolThread] = []
         with Step(self._pool) as effects:
-            for branch in branches:
-                if not branch.done and not branch.abandoned:
-                    branch.abandoned = True
-                    branch.abandoned_at = self._pool.clock.monotonic()
-                    self._pool.cancellation.abandoned.add(branch)
-                    self._leave(branch, effects)
-                    late.append(branch)
-        for branch in late:
-            stopped = branch.cell.token
+            for tool in tools:
+                if not tool.done and not tool.abandoned:
+                    tool.abandoned = True
+                    tool.abandoned_at = self._pool.clock.monotonic()
+                    self._pool.cancellation.abandoned.add(tool)
+                    self._leave(tool, effects)
+                    late.append(tool)
+        for tool in late:
+            stopped = tool.cell.token
             if stopped.cancelled:
-                branch.token.cancel(stopped.reason, timed_out=stopped.timed_out)
+                tool.token.cancel(stopped.reason, timed_out=stopped.timed_out)
             else:
-                branch.token.cancel("the tool ran past its time", timed_out=True)
+                tool.token.cancel("the tool ran past its time", timed_out=True)

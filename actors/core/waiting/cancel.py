@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from ...errors import Cancelled
+from ..checks import leaf_lock
 from ..clock import SYSTEM_CLOCK, Clock
-from ..crash import raise_ctrl_c, report
+from ..crash import fenced
 from .waiter import Waiter
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class CancelToken:
     __slots__ = ("_callbacks", "_cancelled", "_lock", "_reason", "_timed_out", "_untie", "deadline", "fired")
 
     def __init__(self, deadline: Deadline | None = None) -> None:
-        self._lock = threading.Lock()
+        self._lock = leaf_lock()
         self._cancelled = False
         self._reason = ""
         self._timed_out = False
@@ -124,7 +124,7 @@ class CancelToken:
                     self._callbacks = {}
                 self._callbacks[fn] = None
                 return True
-        _call(fn)
+        fenced(fn, what="a cancel callback")
         return False
 
     def forget(self, fn: Callable[[], object]) -> bool:
@@ -161,7 +161,7 @@ class CancelToken:
         interrupt: KeyboardInterrupt | None = None
         for fn in callbacks or ():
             try:
-                _call(fn)
+                fenced(fn, what="a cancel callback")
             except KeyboardInterrupt as error:  # of the main thread: the others are told all the same
                 interrupt = error
         if interrupt is not None:
@@ -181,6 +181,8 @@ class CancelToken:
 class _Callback:
     """What a caller wants to be called, let go of as soon as it was, or is forgotten: it may hold the function that
     forgets it. Compared by identity, so that nothing of the caller's is called under the lock.
+
+    Locks: none; ``fn`` is let go of by one operation.
     """
 
     __slots__ = ("fn",)
@@ -196,11 +198,3 @@ class _Callback:
 
 def _nothing() -> None:
     """Forget nothing."""
-
-
-def _call(fn: Callable[[], object]) -> None:
-    try:
-        fn()
-    except BaseException as error:  # noqa: BLE001 - one callback must not keep the cancel from the others
-        raise_ctrl_c(error)
-        report("a cancel callback failed")

@@ -15,6 +15,7 @@ from ...errors import DeadlockError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from .cancel import CancelToken
     from .waiter import Waiter
 
 
@@ -34,15 +35,19 @@ class WaitNode(abc.ABC):
 
 
 class WaitMember(WaitNode):
-    """Somebody who waits and is waited for. ``waits`` changes by single list operations."""
+    """Somebody who waits and is waited for.
+
+    Locks: none. ``waits`` changes by single list operations; ``token`` never.
+    """
 
     __slots__ = ()
 
     waits: list[tuple[WaitNode, Waiter]]
+    token: CancelToken
 
-    @abc.abstractmethod
     def check(self) -> None:
         """Raise when it was cancelled."""
+        self.token.check()
 
     @abc.abstractmethod
     def is_here(self) -> bool:
@@ -52,9 +57,35 @@ class WaitMember(WaitNode):
     def is_below(self, other: WaitNode) -> bool:
         """Is *other* this member itself or one of its ancestors?"""
 
-    @abc.abstractmethod
     def wait(self, waiter: Waiter, timeout: float | None, on: str, target: WaitNode | None) -> bool:
-        """Wait as this member; False when the time ran out."""
+        """Wait as this member, until *waiter* is woken, the member is cancelled, or the time runs out.
+
+        Returns:
+            False when the time ran out.
+        """
+        token, wake = self.token, waiter.wake
+        token.check()
+        token.remind(wake)
+        try:
+            if target is not None:
+                self.waiting_self().watch(target, waiter)
+            self.step_aside(waiter, on)
+            try:
+                woken = waiter.wait(timeout)
+            finally:
+                self.step_back(waiter)
+        finally:
+            token.forget(wake)
+            if target is not None:
+                self.waiting_self().unwatch(target, waiter)
+        token.check()
+        return woken
+
+    def step_aside(self, waiter: Waiter, on: str) -> None:
+        """It begins to wait at *waiter* for what *on* says."""
+
+    def step_back(self, waiter: Waiter) -> None:
+        """Its wait at *waiter* is over, whatever ended it."""
 
     def waiting_self(self) -> WaitMember:
         """Who waits when this one does: a tool call waits as its agent."""
