@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import reprlib
+import sys
 import typing
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +22,13 @@ if TYPE_CHECKING:
 
 INJECTED = frozenset({"cancel", "agent"})
 """Parameters that the caller of a tool fills in; the model does not see them."""
+
+if sys.version_info >= (3, 14):  # annotations are evaluated when asked for: one may name what only type checkers know
+    import annotationlib
+
+    _signature = functools.partial(inspect.signature, annotation_format=annotationlib.Format.FORWARDREF)
+else:
+    _signature = inspect.signature
 
 _NO_SCHEMA = (PydanticUserError, PydanticUndefinedAnnotation)
 
@@ -58,7 +67,7 @@ class Arguments:
     def __init__(
         self, function: Callable[..., Any], *, descriptions: Mapping[str, str], namespace: Mapping[str, Any]
     ) -> None:
-        parameters = inspect.signature(function).parameters
+        parameters = _signature(function).parameters
         for parameter in parameters.values():
             _refuse_unnameable(parameter)
         self.injected = tuple(name for name in parameters if name in INJECTED)

@@ -213,6 +213,7 @@ def tool(
     caller = frame.f_back if frame is not None else None
     # Annotations may name what is defined next to the function, inside another one.
     namespace = dict(caller.f_locals) if caller is not None else {}
+    del frame, caller  # a frame that holds itself would keep what its callers hold until a garbage collection
 
     def make(made_of: Callable[P, R]) -> FunctionTool[P, R]:
         return FunctionTool(

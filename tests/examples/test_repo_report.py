@@ -51,6 +51,7 @@ def repository(tmp_path: Path) -> Path:
 
 def test_the_report_says_what_is_there(run, repository, tmp_path):
     """Counts, open points with their places, the last commits, the authors, the notes."""
+    pytest.importorskip("re2")
     out = tmp_path / "out" / "REPORT.md"
     out.parent.mkdir()
 

@@ -52,6 +52,7 @@ def test_it_finds_lines(tree: Path) -> None:
 def test_case_may_be_ignored(tree: Path) -> None:
     """Also with a regular expression."""
     assert look("HELLO", ignore_case=True).count("\n") == 2
+    pytest.importorskip("re2")
     assert look("^PRINT", ignore_case=True, regex=True) == "a.py:2:print('Hello')"
 
 
@@ -63,18 +64,21 @@ def test_a_glob_chooses_the_files(tree: Path) -> None:
 
 def test_a_regular_expression(tree: Path) -> None:
     """RE2's."""
+    pytest.importorskip("re2")
     assert look(r"^x\s*=\s*\d$", regex=True) == "sub/b.py:2:x = 1"
 
 
 @pytest.mark.parametrize("pattern", ["(", r"(a)\1", "(?=a)", "a{1001}", "((((a{100}){100}){100}){100})"])
 def test_a_bad_expression_is_named(tree: Path, pattern: str) -> None:
     """What RE2 cannot do, or would need too much memory for."""
+    pytest.importorskip("re2")
     with pytest.raises(ToolFailed, match="is no regular expression"):
         look(pattern, regex=True)
 
 
 def test_no_expression_takes_for_ever(tree: Path) -> None:
     """One that keeps a backtracking engine busy for years."""
+    pytest.importorskip("re2")
     (tree / "in/long.txt").write_text("a" * 15_000 + "!\n")
     assert look("^(a+)+$", regex=True) == "no line holds it"
 

@@ -6,8 +6,11 @@ import asyncio
 import collections.abc
 import enum
 import functools
+import gc
 import json
+import sys
 import threading
+import weakref
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -268,6 +271,35 @@ def test_refused_at_decoration(function: Any, text: str) -> None:
     """What a model could not call is a TypeError that names the tool, the parameter and the reason."""
     with pytest.raises(TypeError, match=text):
         tool(function)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="before 3.14 such a function cannot be defined")
+def test_unquoted_annotations_for_type_checkers_only() -> None:
+    """Where annotations are evaluated late, an unknown one matters only where the model has to know it."""
+    source = "def good(x: int, cancel: Nowhere) -> Nowhere: ...\ndef bad(x: list[Nowhere]) -> None: ..."
+    functions: dict[str, Any] = {"__name__": __name__}
+    exec(compile(source, "source", "exec", dont_inherit=True), functions)  # noqa: S102 - this module has the future
+    assert list(tool(functions["good"]).definition.input_schema["properties"]) == ["x"]
+    with pytest.raises(TypeError, match=r"bad: the type of 'x' is not known here: .*Nowhere"):
+        tool(functions["bad"])
+
+
+def test_nothing_of_its_caller_is_kept() -> None:
+    """What a function had that made a tool goes with it, and does not wait for the garbage collection."""
+
+    class Thing:
+        """Dies with the last that holds it."""
+
+    def caller() -> weakref.ref[Thing]:
+        thing = Thing()
+        tool(lambda x: x, name="own")
+        return weakref.ref(thing)
+
+    gc.disable()
+    try:
+        assert caller()() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("name", ["", "a b", "größe", "x" * 65, "<lambda>", "a.b", "a\n"])
