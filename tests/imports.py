@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+LATER = {"annotationlib"}
+"""Modules of the standard library that the oldest Python here does not have yet."""
+
+
 @dataclass(frozen=True)
 class Import:
     """One import of a module: ``runtime`` says that it happens when the module is imported."""
@@ -41,7 +45,7 @@ class Sources:
         self.modules = {_module_name(path, root): path for path in sorted(root.rglob("*.py"))}
         self.trees = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in self.modules.items()}
         self.imports = list(self._read())
-        packages = {self.package, *sys.stdlib_module_names}
+        packages = {self.package, *sys.stdlib_module_names, *LATER}
         self.own = [entry for entry in self.imports if _top(entry.target) == self.package]
         self.foreign = [entry for entry in self.imports if _top(entry.target) not in packages]
 

@@ -160,21 +160,67 @@ def test_a_signal_that_came_too_late_goes_to_the_next_joiner(
     supervisor.pool.cancel_all("done")
 
 
-def test_an_outcome_that_somebody_snatched_is_waited_for_again(
+def test_who_stands_in_line_is_handed_the_outcome(
     supervise: Any, start: Any, gates: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A joiner is woken, finds its outcome taken by a handle, and gets the next one."""
+    """It came first: a handle that is asked meanwhile answers, too, and nobody else gets that outcome."""
     supervisor = supervise()
     one, two = gates(), gates()
     first = start(supervisor, one.hold)
     start(supervisor, two.hold)
 
-    def snatch() -> None:
+    def end_it() -> None:
         one.open()
         first.result(10)
-        two.open()
 
-    at_the_wait(monkeypatch, snatch)
+    at_the_wait(monkeypatch, end_it)
+    assert supervisor.owed.next(10).agent_id == 1
+    two.open()
+    assert supervisor.owed.next(10).agent_id == 2
+    assert supervisor.owed.next(10) is None
+
+
+def test_an_outcome_that_was_handed_to_who_is_interrupted_is_owed(
+    supervise: Any, start: Any, gate: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is lost: the next one who waits gets it."""
+    supervisor = supervise()
+    first = start(supervisor, gate.hold)
+
+    def end_it() -> None:
+        gate.open()
+        first.done() or supervisor.wait_ended(first._cell, 10)
+        raise KeyboardInterrupt
+
+    at_the_wait(monkeypatch, end_it)
+    with pytest.raises(KeyboardInterrupt):
+        supervisor.owed.next(10)
+    assert len(supervisor.owed) == 1
+    assert supervisor.owed.next(10).agent_id == 1
+
+
+def test_an_outcome_that_is_given_back_goes_to_the_next_in_line(
+    supervise: Any, start: Any, gates: Any, monkeypatch: pytest.MonkeyPatch, in_thread: Any, eventually: Any
+) -> None:
+    """To the one who has waited longest, before it is anybody's."""
+    supervisor = supervise()
+    one, two = gates(), gates()
+    first = start(supervisor, one.hold)
+    start(supervisor, two.hold)
+    waiting: list[Any] = []
+
+    def end_it() -> None:
+        waiting.append(in_thread(supervisor.owed.next, 10))
+        eventually(lambda: len(supervisor.owed._next) == 2)
+        one.open()
+        supervisor.wait_ended(first._cell, 10)
+        raise KeyboardInterrupt
+
+    at_the_wait(monkeypatch, end_it)
+    with pytest.raises(KeyboardInterrupt):
+        supervisor.owed.next(10)
+    assert waiting[0].result(10).agent_id == 1
+    two.open()
     assert supervisor.owed.next(10).agent_id == 2
 
 

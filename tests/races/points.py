@@ -77,6 +77,27 @@ def at_unpark(monkeypatch: pytest.MonkeyPatch, steps: Steps) -> None:
     monkeypatch.setattr(Parking, "unpark", steps.around(Parking.unpark))
 
 
+def at_waiters(pool: AgentPool, handle: AgentHandle[Any], steps: Steps) -> None:
+    """Who waits for all outcomes, or for one by its handle, says so before it looks: an operation of a list, without a
+    lock.
+    """
+    for owner, name in ((handle._cell, "waiters"), (supervisor_of(pool).owed, "_all")):
+        waiters = Waiting(getattr(owner, name))
+        waiters.steps = steps
+        setattr(owner, name, waiters)
+
+
+class Waiting(list[Any]):
+    """Those who wait for outcomes, with a point in front of each entry."""
+
+    steps: Steps
+
+    def append(self, waiter: Any) -> None:
+        """Another one."""
+        with self.steps.point():
+            super().append(waiter)
+
+
 def at_laid_out_slots(pool: AgentPool, steps: Steps) -> None:
     """Who parked takes its slot back, or somebody else takes it: each is one operation of a dict, without a lock."""
     slots = supervisor_of(pool).pool.slots

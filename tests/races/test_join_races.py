@@ -44,6 +44,7 @@ def test_join_against_finish(winner: str, how: str, make_pool: Any, steps: Any, 
     handle = pool.spawn(config.model_copy(update={"group": "g"}))
     gate.await_reached()
     points.at_turn(pool, race)
+    points.at_waiters(pool, handle, race)
     joining = in_thread(race.part("join", JOINS[how], whole=True), pool, handle)
     gate.open()
     if winner == "join":
@@ -64,8 +65,8 @@ def test_the_patience_of_a_join_against_finish(
     winner: str, make_pool: Any, steps: Any, gate: Any, in_thread: Any
 ) -> None:
     """One that ends just as the time runs out is taken; one that ends later is still owed."""
-    # The third visit to the turn is the one after the wait.
-    race = steps(*in_order(winner, "patience", "finish"), patience=2)
+    # The second visit to the turn is the one after the wait.
+    race = steps(*in_order(winner, "patience", "finish"), patience=1)
     pool = make_pool()
     handle = pool.spawn(finishing(race, hold=gate.hold))
     gate.await_reached()

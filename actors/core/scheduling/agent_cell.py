@@ -81,7 +81,7 @@ class AgentCell(Endpoint, WaitMember):
     Locks: the pool's turn guards
 
     - ``id``, ``started`` and ``started_at``, written once, by the admission and by the start;
-    - ``has_slot``, ``stopping``, ``children``, ``owner``, ``waiters``, ``callbacks``, ``tied``, ``family_waiter``;
+    - ``has_slot``, ``stopping``, ``children``, ``owner``, ``callbacks``, ``tied``, ``family_waiter``;
     - ``tool_threads`` and ``tools_waiter``, written by the agent's own thread;
     - ``outcome``, which is written last, so that reading it without the lock is safe.
 
@@ -89,10 +89,10 @@ class AgentCell(Endpoint, WaitMember):
     the agent is queued and while its tools run, else by its own thread; it may be read anywhere. ``steps`` is counted
     by all threads of the agent, without a lock, and may lose some: only that it changes matters.
 
-    The agent's own thread writes ``thread``, ``actor``, ``approvals``, ``parks``, ``restarted``, ``waiter`` and
-    ``survives_restart``; the end lets go of the latter and of ``context``, under the turn. The claim of ``unclaimed``
-    is one operation. The dispatcher's lock guards ``silent``, the router's ``mailbox`` and ``gone``. Nothing else
-    changes.
+    ``waiters`` changes by single operations. The agent's own thread writes ``thread``, ``actor``, ``approvals``,
+    ``parks``, ``restarted``, ``waiter`` and ``survives_restart``; the end lets go of the latter and of ``context``,
+    under the turn. The claim of ``unclaimed`` is one operation. The dispatcher's lock guards ``silent``, the router's
+    ``mailbox`` and ``gone``. Nothing else changes.
     """
 
     __slots__ = (
@@ -166,7 +166,7 @@ class AgentCell(Endpoint, WaitMember):
         self.approvals: Approvals | None = None
         self.children: dict[int, AgentCell] | None = None
         self.waiter: Waiter | None = None
-        self.waiters: list[Waiter] | None = None
+        self.waiters: list[Waiter] = []
         self.unclaimed = True
         self.callbacks: list[Callable[[], object]] | None = None
         self.waits: list[tuple[WaitNode, Waiter]] = []

@@ -261,9 +261,7 @@ class Roster:
     def _tell_who_waits(self, cell: AgentCell, effects: Effects) -> list[AgentCell]:
         """Wake them; who is to be cancelled, as *cell* failed."""
         victims: list[AgentCell] = []
-        if cell.waiters:
-            effects.wakes += cell.waiters
-            cell.waiters = None
+        effects.wakes += cell.waiters
         if cell.callbacks:
             effects.calls += cell.callbacks
             cell.callbacks = None

@@ -20,13 +20,29 @@ if TYPE_CHECKING:
     from ..scheduling.turn import Turn
 
 
+class _Taker:
+    """One who waits for the next outcome. Whoever ends an agent hands it over, so that who is woken looks no more.
+
+    Locks: the pool's turn guards ``cell`` while it stands in line.
+    """
+
+    __slots__ = ("cell", "waiter")
+
+    def __init__(self) -> None:
+        self.cell: AgentCell | None = None
+        self.waiter = Waiter()
+
+
 class JoinSet:
     """The agents whose outcomes are owed, and those who wait for them.
 
-    Guarantees: an outcome is taken once; a wait that runs out takes nothing; nobody waits when nothing is owed.
+    Guarantees: an outcome is taken once; a wait that runs out takes nothing; nobody waits when nothing is owed; who
+    waits for the next one is served in order.
 
-    Locks: the pool's turn, which it shares, guards every field. :meth:`add` and :meth:`finish` are called under
-    it, the others take it. Waiters are woken after it is released.
+    Locks: the pool's turn, which it shares, guards every field but ``_all``, which changes by single operations: who
+    waits for all enters it, then looks whether somebody is pending; who ends the last one takes it out of those, then
+    looks whom to wake. :meth:`add` and :meth:`finish` are called under the turn, the others take it, each of them
+    once unless it is given up. Waiters are woken after it is released.
     """
 
     def __init__(self, turn: Turn, *, cancels_rest: bool = False) -> None:
@@ -36,7 +52,7 @@ class JoinSet:
         self._pending: dict[AgentId, AgentCell] = {}
         self._ready: dict[AgentId, AgentCell] = {}  # in order of completion
         self._groups: dict[Hashable, int] = {}
-        self._next: deque[Waiter] = deque()
+        self._next: deque[_Taker] = deque()  # only while nothing is ready
         self._all: list[tuple[Hashable, Waiter]] = []
         self._any = AnyOf(self.pending)
 
@@ -63,7 +79,7 @@ class JoinSet:
         self._ready[cell.id] = cell
         self._left_pending(cell)
         if self._next:
-            wakes.append(self._next.popleft())
+            self._hand_out(wakes)
         if self._all:
             self._wake_all(wakes)
         return self._rest_of(cell) if self._strict else []
@@ -103,20 +119,20 @@ class JoinSet:
                 del self._groups[group]
 
     def _wake_all(self, wakes: list[Waiter]) -> None:
-        for group, waiter in self._all:
+        for group, waiter in list(self._all):  # others enter and leave meanwhile
             if not self._busy(group):
                 wakes.append(waiter)
 
     def _busy(self, group: Hashable) -> bool:
         return bool(self._pending) if group is None else group in self._groups
 
-    def _emptied(self) -> list[Waiter]:
-        """Who waits for a next one although nothing is owed any more."""
-        if self._pending or self._ready:
-            return []
-        wakes = list(self._next)
-        self._next.clear()
-        return wakes
+    def _hand_out(self, wakes: list[Waiter]) -> None:
+        """Give what is ready to those who wait for a next one; when nothing is owed any more, they wait in vain."""
+        while self._next and (self._ready or not self._pending):
+            taker: _Taker = self._next.popleft()
+            if self._ready:
+                taker.cell = self._ready.pop(next(iter(self._ready)))
+            wakes.append(taker.waiter)
 
     # For callers ------------------------------------------------------------------------------------------------
 
@@ -132,7 +148,7 @@ class JoinSet:
                 self._wake_all(wakes)
             elif self._ready.pop(cell.id, None) is None:
                 return
-            wakes += self._emptied()
+            self._hand_out(wakes)
         for waiter in wakes:
             waiter.wake()
 
@@ -143,62 +159,45 @@ class JoinSet:
             TimeoutError: Nothing ended in time; nothing is lost.
             DeadlockError: Only the calling agent, and those who wait for it, are owed.
         """
-        end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
-        expired = False
-        while True:
-            taken: dict[AgentId, AgentCell] = {}
-            waiter = Waiter()
-            queued = woken = False
-            try:
-                with self._turn:
-                    wakes = self._take_next(taken)
-                    if not taken:
-                        if not self._pending:
-                            return None
-                        if expired:
-                            raise TimeoutError(f"no agent ended within {timeout} s; nothing is lost")
-                        queued = True
-                        self._next.append(waiter)
-                for other in wakes:
-                    other.wake()
-                for cell in taken.values():
-                    return cell.outcome
-                left = None if end is None else end - SYSTEM_CLOCK.monotonic()
-                woken = wait_for(waiter, left, "the next outcome", self._any)
-                expired = not woken
-            except BaseException:  # also what a signal's handler has raised anywhere in between
-                if taken:
-                    self._give_back(taken)
-                raise
-            finally:
-                if queued and not woken:
-                    self._leave(waiter)
+        taker = _Taker()
+        try:
+            with self._turn:
+                if self._ready:  # then nobody stands in line
+                    taker.cell = self._ready.pop(next(iter(self._ready)))
+                elif self._pending:
+                    self._next.append(taker)
+                else:
+                    return None
+            if (
+                taker.cell is None
+                and not wait_for(taker.waiter, timeout, "the next outcome", self._any)
+                and self._withdraw(taker)
+            ):
+                raise TimeoutError(f"no agent ended within {timeout} s; nothing is lost")
+            return None if taker.cell is None else taker.cell.outcome
+        except BaseException:  # also what a signal's handler has raised anywhere in between
+            self._withdraw(taker)
+            if taker.cell is not None:
+                self._give_back({taker.cell.id: taker.cell})
+            raise
 
-    def _take_next(self, taken: dict[AgentId, AgentCell]) -> list[Waiter]:
-        if not self._ready:
-            return []
-        id_ = next(iter(self._ready))
-        taken[id_] = self._ready.pop(id_)
-        return self._emptied()
+    def _withdraw(self, taker: _Taker) -> bool:
+        """Stop waiting; False when it stands in line no more: it was served just now."""
+        with self._turn:
+            try:
+                self._next.remove(taker)
+            except ValueError:
+                return False
+            return True
 
     def _give_back(self, taken: dict[AgentId, AgentCell]) -> None:
         """What was taken reached nobody: it is owed as before."""
+        wakes: list[Waiter] = []
         with self._turn:
             self._ready = {**taken, **self._ready}
-            waiter = self._next.popleft() if taken and self._next else None
-        if waiter is not None:
+            self._hand_out(wakes)
+        for waiter in wakes:
             waiter.wake()
-
-    def _leave(self, waiter: Waiter) -> None:
-        """Stop waiting; a signal that came too late goes to the next one who waits."""
-        following = None
-        with self._turn:
-            if waiter in self._next:
-                self._next.remove(waiter)
-            elif self._ready and self._next:
-                following = self._next.popleft()
-        if following is not None:
-            following.wake()
 
     def all(self, timeout: float | None = None, group: Hashable = None) -> Outcomes:
         """Take everything (of *group*), once all of it has ended.
@@ -207,35 +206,33 @@ class JoinSet:
             JoinTimeout: Not all ended in time; nothing was taken, ``partial`` shows what is there.
         """
         end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
+        taken: dict[AgentId, AgentCell] = {}
         while True:
-            taken: dict[AgentId, AgentCell] = {}
-            waiter = Waiter()
-            entry = (group, waiter)
+            entry = (group, Waiter())
             try:
-                with self._turn:
-                    if not self._busy(group):
-                        wakes = self._take_all(group, taken)
-                        break
-                    self._all.append(entry)
+                self._all.append(entry)
                 left = None if end is None else end - SYSTEM_CLOCK.monotonic()
-                woken = wait_for(waiter, left, "all outcomes")
-            except BaseException:  # a signal's handler has raised
-                if taken:
-                    self._give_back(taken)
-                raise
+                woken = not self._busy(group) or wait_for(entry[1], left, "all outcomes")
             finally:
-                with self._turn:
-                    if entry in self._all:
-                        self._all.remove(entry)
-            if not woken and self._busy(group):
-                raise JoinTimeout(f"not all agents ended within {timeout} s; nothing was taken", self.partial(group))
+                self._leave(entry)
+            if self._busy(group):  # the time ran out; or somebody was started since
+                if not woken:
+                    raise JoinTimeout(
+                        f"not all agents ended within {timeout} s; nothing was taken", self.partial(group)
+                    )
+                continue
+            try:
+                if self._take_all(group, taken):
+                    return _outcomes(taken)
+            except BaseException:  # a signal's handler has raised
+                self._give_back(taken)
+                raise
+
+    def _leave(self, entry: tuple[Hashable, Waiter]) -> None:
         try:
-            for other in wakes:
-                other.wake()
-            return _outcomes(taken)
-        except BaseException:
-            self._give_back(taken)
-            raise
+            self._all.remove(entry)
+        except ValueError:  # an interrupt came before it was there
+            pass
 
     def partial(self, group: Hashable = None) -> dict[AgentId, AgentOutcome[Any]]:
         """What is there to be taken (of *group*), without taking it."""
@@ -247,14 +244,22 @@ class JoinSet:
             return self._ready
         return {id_: cell for id_, cell in self._ready.items() if cell.spec.group == group}
 
-    def _take_all(self, group: Hashable, taken: dict[AgentId, AgentCell]) -> list[Waiter]:
-        taken.update(self._of(group))
-        if group is None:
-            self._ready = {}
-        else:
-            for id_ in taken:
-                del self._ready[id_]
-        return self._emptied()
+    def _take_all(self, group: Hashable, taken: dict[AgentId, AgentCell]) -> bool:
+        """Move all that is ready (of *group*) to *taken*; False when somebody was started just now."""
+        wakes: list[Waiter] = []
+        with self._turn:
+            if self._busy(group):
+                return False
+            taken.update(self._of(group))
+            if group is None:
+                self._ready = {}
+            else:
+                for id_ in taken:
+                    del self._ready[id_]
+            self._hand_out(wakes)
+        for waiter in wakes:
+            waiter.wake()
+        return True
 
     def pending(self) -> list[AgentCell]:
         """Those that have not ended yet."""

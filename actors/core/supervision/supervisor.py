@@ -121,19 +121,15 @@ class Supervisor(Actor):
         """Wait for the outcome of *cell*; False when the time ran out."""
         self.pool.refuse_after_fork()
         waiter = Waiter()
-        with self.turn:
-            if cell.outcome is not None:
-                return True
-            if cell.waiters is None:
-                cell.waiters = []
-            cell.waiters.append(waiter)
         try:
-            wait_for(waiter, timeout, f"the outcome of {cell.label}", cell)
+            cell.waiters.append(waiter)  # and then looks; who settles it sets the outcome, and then looks whom to wake
+            if cell.outcome is None:
+                wait_for(waiter, timeout, f"the outcome of {cell.label}", cell)
         finally:
-            if cell.outcome is None:  # else who settled it has taken all waiters out, or is about to
-                with self.turn:
-                    if cell.waiters is not None:
-                        cell.waiters.remove(waiter)
+            try:
+                cell.waiters.remove(waiter)
+            except ValueError:  # an interrupt came before it was there
+                pass
         return cell.outcome is not None
 
     def join_all(self, timeout: float | None, group: Hashable, failure: FailurePolicy) -> Outcomes:
