@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from actors.core.process import signals as signals_module
 from actors.core.process.signals import SIGNALS, SignalsHeldOff
 from actors.core.scheduling.turn import Turn
 from actors.core.supervision.pool_state import Step
+from actors.core.waiting.waiter import Waiter
+
+from ..contract.doubles import doing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
+
+    from actors import AgentHandle, AgentPool
 
     Install = Callable[..., None]
 
@@ -338,3 +344,114 @@ def test_an_interrupt_before_any_instruction_leaves_nothing_half_made(install: I
             heard.append(at)
         assert heard[-1:] == [at]
     assert raised > 100
+
+
+# How often ------------------------------------------------------------------------------------------------------
+
+
+def test_a_handler_that_is_set_while_they_are_being_held_off_is_kept(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the handler of one that came first; what it has set is put back, and hears what came meanwhile."""
+    seen: list[str] = []
+    install(signal.SIGINT, lambda *_: seen.append("int"))
+    install(signal.SIGTERM, lambda *_: seen.append("old"))
+
+    def new(*_: Any) -> None:
+        seen.append("new")
+
+    class Late:
+        """The module, but that another handler is set just before the first signal is held off."""
+
+        getsignal = staticmethod(signal.getsignal)
+
+        def signal(self, number: int, handler: Any) -> Any:
+            if number == signal.SIGINT and signal.getsignal(signal.SIGTERM) is not new and not seen:
+                signal.signal(signal.SIGTERM, new)
+            return signal.signal(number, handler)
+
+    held_off = SignalsHeldOff()
+    with monkeypatch.context() as patch:
+        patch.setattr(signals_module, "_signal", Late())
+        with held_off:
+            signal.raise_signal(signal.SIGTERM)
+            assert seen == []
+    assert seen == ["new"]
+    assert signal.getsignal(signal.SIGTERM) is new
+
+
+def test_a_handler_that_is_set_later_is_held_off_too(install: Install) -> None:
+    """What was found the last time is looked at again."""
+    held_off, seen = SignalsHeldOff(), []
+    install(signal.SIGTERM, signal.SIG_DFL)
+    for name in ("one", "two"):
+        with held_off:
+            pass
+        install(signal.SIGTERM, lambda *_, name=name: seen.append(name))
+        with held_off:
+            signal.raise_signal(signal.SIGTERM)
+            assert name not in seen
+    assert seen == ["one", "two"]
+
+
+CALLS: dict[str, tuple[Callable[[AgentPool], Any], Callable[[AgentPool, Any], Any]]] = {
+    "spawn": (lambda pool: None, lambda pool, _: pool.submit(int)),
+    "fan_out": (lambda pool: None, lambda pool, _: pool.fan_out([doing(lambda *_: None)] * 3)),
+    "join_next that waits": (lambda pool: pool.submit(waits), lambda pool, _: pool.join_next(10)),
+    "join_next": (lambda pool: ended(pool), lambda pool, _: pool.join_next(10)),
+    "join_all that waits": (lambda pool: pool.submit(waits), lambda pool, _: pool.join_all(10)),
+    "join_all": (lambda pool: ended(pool), lambda pool, _: pool.join_all(10)),
+    "result that waits": (lambda pool: pool.submit(waits), lambda pool, handle: handle.result(10)),
+    "result": (lambda pool: ended(pool), lambda pool, handle: handle.result(10)),
+    "cancel": (lambda pool: pool.spawn(doing(lambda agent, _: agent.receive())), lambda pool, handle: handle.cancel()),
+    "abort": (
+        lambda pool: pool.spawn(doing(lambda agent, _: agent.receive())),
+        lambda pool, handle: pool.abort(handle.id),
+    ),
+    "detach": (lambda pool: ended(pool), lambda pool, handle: handle.detach()),
+    "add_done_callback": (lambda pool: ended(pool), lambda pool, handle: handle.add_done_callback(lambda _: None)),
+    "resize": (lambda pool: None, lambda pool, _: pool.resize(3)),
+}
+
+
+WAITING = threading.Event()
+"""Set when the join waits."""
+
+
+def waits() -> None:
+    """An agent that ends when somebody waits for it."""
+    assert WAITING.wait(10)
+
+
+def ended(pool: AgentPool) -> AgentHandle[Any]:
+    handle = pool.submit(int)
+    done = threading.Event()
+    handle.add_done_callback(lambda _: done.set())
+    assert done.wait(10)
+    return handle
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_public_call_holds_them_off_once(call: str, make_pool: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it takes the turn: it costs more than all the rest of a short call."""
+    pool: AgentPool = make_pool(max_queued=None)
+    prepare, public = CALLS[call]
+    WAITING.clear()
+    prepared = prepare(pool)
+    times = 0
+    real_hold, real_wait = SignalsHeldOff._hold_off, Waiter.wait
+
+    def count(self: SignalsHeldOff) -> None:
+        nonlocal times
+        times += 1
+        real_hold(self)
+
+    def open_the_gate(self: Waiter, timeout: float | None = None) -> bool:
+        WAITING.set()
+        return real_wait(self, timeout)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SignalsHeldOff, "_hold_off", count)
+        patch.setattr(Waiter, "wait", open_the_gate)
+        public(pool, prepared)
+    assert times == 1

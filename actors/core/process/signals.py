@@ -5,6 +5,7 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]  # what the signal module wraps
 import signal
 import threading
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 from ..checks import Rank, checking, refuse_out_of_order
@@ -33,22 +34,25 @@ class SignalsHeldOff:
     Python runs a handler in the main thread between any two instructions. There a ``KeyboardInterrupt`` would leave a
     half-made step behind, and a handler that calls the pool would wait for a lock that its own thread holds. Other
     threads run no handlers: for them it does nothing. It is held while a step is decided, its threads are started and
-    its waiters woken: microseconds, never over a wait for an agent. It costs about 3 us (the ``signal`` module, which
-    makes enums, costs five times that). Putting a handler back is an ordinary ``signal.signal``: it resets what
+    its waiters woken: microseconds, never over a wait for an agent. It costs about 2 us (by the ``signal`` module,
+    which makes enums, many times that). Putting a handler back is an ordinary ``signal.signal``: it resets what
     ``signal.siginterrupt`` and a chained ``faulthandler.register`` did to that signal.
 
     Locks: none; all of it happens in the main thread. ``_depth`` counts how often it is entered, ``_real`` holds the
-    handlers that wait. A handler of ours that is still there when it should not be, because another handler has raised
-    in between or because of a fork, puts the real one back and calls it.
+    handlers that wait, ``_found`` what was set when it was entered last, and ``_handled`` those of them that matter.
+    A handler of ours that is still there when it should not be, because another handler has raised in between or
+    because of a fork, puts the real one back and calls it.
     """
 
-    __slots__ = ("_depth", "_generation", "_main", "_real", "_seen")
+    __slots__ = ("_depth", "_found", "_generation", "_handled", "_main", "_real", "_seen")
 
     def __init__(self) -> None:
         self._main = threading.main_thread().ident
         self._generation = fork.generation()
         self._depth = 0
         self._real: dict[int, Handler] = {}
+        self._found: tuple[Handler | int | None, ...] = (None,) * len(SIGNALS)
+        self._handled: list[tuple[int, Handler]] = []
         self._seen: list[tuple[int, FrameType | None]] = []
 
     def is_for(self, thread: int) -> bool:
@@ -100,19 +104,22 @@ class SignalsHeldOff:
 
     def _hold_off(self) -> None:
         self._depth = 1
-        for number in SIGNALS:
-            handler = _signal.getsignal(number)
-            # Neither ignored nor left to the system, nor asyncio's, which only wakes its loop.
-            if callable(handler) and getattr(handler, "__module__", "") != "asyncio.unix_events":
-                self._real.setdefault(number, handler)
-                try:
-                    _signal.signal(number, self._note)
-                except ValueError as error:
-                    traceback = error.__traceback__
-                    if traceback is not None and traceback.tb_next is not None:  # from somebody's handler
-                        raise
-                    self._real.clear()  # a sub-interpreter: no handler runs in it
-                    return
+        found = tuple(map(_signal.getsignal, SIGNALS))
+        if not all(map(is_, found, self._found)):  # seldom: somebody has set a handler
+            self._handled = [pair for pair in zip(SIGNALS, found, strict=True) if _is_handled(pair[1])]
+            self._found = found
+        for number, handler in self._handled:
+            self._real.setdefault(number, handler)
+            try:
+                before = _signal.signal(number, self._note)
+            except ValueError as error:
+                traceback = error.__traceback__
+                if traceback is not None and traceback.tb_next is not None:  # from somebody's handler
+                    raise
+                self._real.clear()  # a sub-interpreter: no handler runs in it
+                return
+            if before is not handler and callable(before):  # set just now, by the handler of one that came first
+                self._real[number] = before
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self._depth and self._generation == fork.generation():
@@ -139,3 +146,8 @@ class SignalsHeldOff:
             handler = _signal.getsignal(number)
             if callable(handler):
                 handler(number, frame)
+
+
+def _is_handled(handler: object) -> bool:
+    """Is it Python's: neither ignored nor left to the system, nor asyncio's, which only wakes its loop?"""
+    return callable(handler) and getattr(handler, "__module__", "") != "asyncio.unix_events"

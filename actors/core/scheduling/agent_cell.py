@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from contextvars import copy_context
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from ...errors import AgentAbandoned, Cancelled
 from ..checks import BrokenRuleError
 from ..clock import SYSTEM_CLOCK
 from ..messaging.router import PROGRAM, Endpoint
+from ..process.fork import ProcessLock
 from ..process.log import labelled
 from ..records.ending import Ending, stopped
 from ..records.outcome import AgentOutcome, AgentStatus
@@ -94,6 +95,9 @@ class AgentCell(Endpoint, WaitMember):
     under the turn. The claim of ``unclaimed`` is one operation. The dispatcher's lock guards ``silent``, the router's
     ``mailbox`` and ``gone``. Nothing else changes.
     """
+
+    making: ClassVar[ProcessLock] = ProcessLock()
+    """Held while what is made on first use is made: seldom, and for a moment, so one for all will do."""
 
     __slots__ = (
         "__weakref__",
@@ -284,9 +288,11 @@ class AgentCell(Endpoint, WaitMember):
         return self.family_waiter
 
     def lazies(self) -> dict[str, Any]:
-        """What Pykka knows of an actor and most agents never use; made on first use."""
+        """What Pykka knows of an actor and most agents never use; made on first use, once."""
         if self._lazies is None:
-            self._lazies = {}
+            with AgentCell.making:
+                if self._lazies is None:
+                    self._lazies = {}
         return self._lazies
 
     def begin(self) -> bool:

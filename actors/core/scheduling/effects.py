@@ -39,6 +39,12 @@ class Effects:
         """Is there anything that runs a user's function?"""
         return bool(self.calls or self.fires)
 
+    def slow(self) -> Effects:
+        """What runs a user's function, apart from the rest: for another thread, which has it from then on."""
+        slow = Effects()
+        slow.fires, slow.calls = self.fires, self.calls
+        return slow
+
     def call(self) -> None:
         """Run what may be a user's function. Each is taken before, so it runs once; when Ctrl-C ends one of them, the
         others run all the same.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from enum import IntEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -199,11 +200,8 @@ class Step:
                 turn.__exit__()
                 self._start_and_wake()
         finally:  # a signal's handler may have raised
-            if effects.may_be_slow():
-                if self._calls_here:
-                    effects.call()
-                else:
-                    self._call_elsewhere()
+            if effects.may_be_slow() and (self._calls_here or not self._call_elsewhere()):
+                effects.call()
 
     def _start_and_wake(self) -> None:
         pool, effects = self._pool, self._effects
@@ -220,16 +218,22 @@ class Step:
         for waiter in effects.wakes:
             waiter.wake()
         pool.timer_thread.mind()
+        if not self._calls_here and effects.may_be_slow():
+            self._call_elsewhere()
 
-    def _call_elsewhere(self) -> None:
-        effects = self._effects
+    def _call_elsewhere(self) -> bool:
+        """Hand what may be slow to a worker; False when no thread can be started."""
+        effects, pool = self._effects, self._pool
+        slow = effects.slow()
 
         def call(_: Worker) -> bool:
-            effects.call()
+            slow.call()
             return False
 
         try:
-            with self._pool.turn.signals_held_off:  # a worker that was taken from rest must get its job
-                self._pool.crew.start(call)
-        except RuntimeError:  # no thread can be started
-            effects.call()
+            with pool.turn.signals_held_off:  # a worker that was taken from rest must get its job
+                pool.crew.start(call)
+                effects.fires, effects.calls = deque(), deque()
+        except RuntimeError:
+            return False
+        return True
