@@ -14,7 +14,7 @@ from actors.core.records.event import AgentParked, AgentRestarted, AgentResumed
 from actors.core.records.spec import Backoff, RestartPolicy
 from actors.core.scheduling.agent_cell import AgentCell
 from actors.core.supervision.pool_state import Phase
-from actors.core.supervision.runner import work
+from actors.core.supervision.runner import Runner
 from actors.errors import AgentCancelled, AgentCrashed, AgentTimedOut, PoolClosed, ToolFailed
 
 AT_ONCE = Backoff(base=0, jitter=0)
@@ -47,7 +47,7 @@ def test_it_lives_once(supervise: Any, start: Any) -> None:
     assert handle.outcome(10).status == "completed"
     cell = handle._cell
     assert cell.begin() is False
-    assert work(supervisor.pool, cell, None) is False
+    assert Runner(supervisor.pool, cell).work(None) is False
     assert len(lives) == 1
 
 
@@ -134,7 +134,7 @@ def test_a_defect_of_ours_loses_no_outcome(
     """If the life itself fails, it is a crash, and joins do not hang."""
     from actors.core.supervision import runner
 
-    monkeypatch.setattr(runner, "_try_until_done", raises(RuntimeError("a defect")))
+    monkeypatch.setattr(runner.Runner, "_try_until_done", raises(RuntimeError("a defect")))
     supervisor = supervise()
     start(supervisor)
     (outcome,) = supervisor.owed.all(10).values()

@@ -327,8 +327,8 @@ def test_a_branch_that_parks_after_it_was_abandoned_changes_nothing(
         me = current()
         branches.append(me)
         stuck.hold()
-        supervisor.parking.park_tool(me, "too late")
-        supervisor.parking.unpark_tool(me)
+        supervisor.parking.tool_lot.park(me, "too late")
+        supervisor.parking.tool_lot.unpark(me)
 
     def agent(cell: Any) -> None:
         supervisor.tool_threads.run(cell, [(tool, 0.01)])
@@ -350,11 +350,11 @@ def test_parking_twice_is_once(supervise: Any, start: Any) -> None:
 
     def tool(_: Any) -> None:
         me: Any = current()
-        for step in (supervisor.parking.park_tool, supervisor.parking.park_tool):
+        for step in (supervisor.parking.tool_lot.park, supervisor.parking.tool_lot.park):
             step(me, "tea")
             seen.append(me.cell.works())
         for _ in range(2):
-            supervisor.parking.unpark_tool(me)
+            supervisor.parking.tool_lot.unpark(me)
             seen.append(me.cell.works())
 
     branched(supervisor, start, [(tool, None)]).result(10)
@@ -398,8 +398,8 @@ def test_many_branches_that_park_and_wake_keep_the_books(supervise: Any, start: 
     def tool(_: Any) -> None:
         me: Any = current()
         for _ in range(10):
-            supervisor.parking.park_tool(me, "tea")
-            supervisor.parking.unpark_tool(me)
+            supervisor.parking.tool_lot.park(me, "tea")
+            supervisor.parking.tool_lot.unpark(me)
 
     handles = [branched(supervisor, start, [(tool, None)] * 3) for _ in range(6)]
     for handle in handles:

@@ -17,7 +17,7 @@ from ..records.ending import Ending, stopped
 from ..records.outcome import AgentOutcome, AgentStatus
 from ..records.state import IN_TOOL, NEXT, PARKED, QUEUED, RESTARTING, RUNNING, AgentState
 from ..waiting.cancel import CancelToken
-from ..waiting.wait_graph import WaitMember, enter
+from ..waiting.wait_graph import Lot, WaitMember, enter
 from ..waiting.waiter import Waiter
 
 if TYPE_CHECKING:
@@ -40,25 +40,20 @@ STATUS: Final[Mapping[AgentState, AgentStatus]] = dict.fromkeys(AgentState, Agen
 """The status of an agent that has not ended, by its state: whatever has no word of its own is running."""
 
 
-class Host(Protocol):
-    """The pool of an agent, as far as its cell needs it."""
+class Host(Lot, Protocol):
+    """The pool of an agent, as far as its cell needs it: where its own thread parks, and what else there is."""
 
     clock: Clock
 
-    def park(self, cell: AgentCell, on: str, state: AgentState = PARKED) -> None:
-        """*cell* waits for somebody else, and needs no slot."""
+    @property
+    def tool_lot(self) -> Lot:
+        """Where its tool calls park."""
 
-    def unpark(self, cell: AgentCell) -> None:
-        """*cell* goes on, with a slot."""
+    def park(self, member: AgentCell, on: str, state: AgentState = PARKED) -> None:
+        """An agent waits for somebody else, and needs no slot."""
 
     def expect_slot(self, cell: AgentCell, waiter: Waiter) -> None:
         """*cell*, which is parked at *waiter* without a slot, is about to be woken."""
-
-    def park_tool(self, tool: ToolThread, on: str) -> None:
-        """One of an agent's tool calls waits for somebody else."""
-
-    def unpark_tool(self, tool: ToolThread) -> None:
-        """One of an agent's tool calls goes on."""
 
 
 class Creditor(Protocol):
@@ -149,7 +144,7 @@ class AgentCell(Endpoint, WaitMember):
         bounded: bool,
     ) -> None:
         super().__init__(PROGRAM)  # the id comes with the admission
-        self.host = host
+        self.host: Host = host
         self.spec = spec
         self.parent = parent
         self.depth: int = 0 if parent is None else parent.depth + 1
@@ -348,17 +343,6 @@ class AgentCell(Endpoint, WaitMember):
             cell = cell.parent
         return False
 
-    def step_aside(self, waiter: Waiter, on: str) -> None:
-        """It begins to wait: it parks."""
-        self.waiter = waiter
-        waiter.owner = self
-        self.host.park(self, on)
-
-    def step_back(self, waiter: Waiter) -> None:
-        """Its wait is over."""
-        self.host.unpark(self)
-        waiter.owner = self.waiter = None
-
     def expect_slot(self, waiter: Waiter) -> None:
         """It is being woken from *waiter*: without a slot it stands in line for one now, not only when it runs."""
         if not (self.has_slot or self.stopping):
@@ -412,6 +396,7 @@ class ToolThread(WaitMember):
         self._context = copy_context()
         self.token = cell.token.child()
         self.waiter: Waiter | None = None
+        self.host = cell.host.tool_lot
         self.since = cell.host.clock.monotonic()
         self.end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
         self.parked_on: str | None = None
@@ -462,14 +447,3 @@ class ToolThread(WaitMember):
     def is_below(self, other: WaitNode) -> bool:
         """Is *other* its agent or one of its ancestors?"""
         return self._cell.is_below(other)
-
-    def step_aside(self, waiter: Waiter, on: str) -> None:
-        """It begins to wait: its agent parks if all of its tool calls do."""
-        self.waiter = waiter
-        waiter.owner = self
-        self._cell.host.park_tool(self, on)
-
-    def step_back(self, waiter: Waiter) -> None:
-        """Its wait is over."""
-        self._cell.host.unpark_tool(self)
-        waiter.owner = self.waiter = None

@@ -265,11 +265,11 @@ class LocalContext:
         cell, member = self.cell, current()
         parking = self._supervisor.parking
         if isinstance(member, ToolThread):
-            parking.park_tool(member, "parked")
+            parking.tool_lot.park(member, "parked")
             try:
                 yield
             finally:
-                parking.unpark_tool(member)
+                parking.tool_lot.unpark(member)
         elif cell.is_here():
             parking.park(cell, "parked")
             try:

@@ -19,50 +19,48 @@ if TYPE_CHECKING:
 class Parking:
     """Lays out the slots of agents that wait, and gets them back: the ``Host`` of their cells.
 
-    Locks: the pool's turn; ``clock`` never changes.
+    Locks: the pool's turn; ``clock`` and ``tool_lot`` never change.
     """
 
     def __init__(self, pool: PoolState) -> None:
         self._pool = pool
         self.clock = pool.clock
+        self.tool_lot = ToolLot(pool, self)
 
-    # An agent's own thread --------------------------------------------------------------------------------------
-
-    def park(self, cell: AgentCell, on: str, state: AgentState = PARKED) -> None:
+    def park(self, member: AgentCell, on: str, state: AgentState = PARKED) -> None:
         """Lay the slot out for others. Only the agent's own thread, and only while none of its tools works.
 
         Parks nest: a wait inside ``parked()`` does not take the slot back.
         """
-        cell.parks += 1
-        if cell.parks > 1:
+        member.parks += 1
+        if member.parks > 1:
             return
-        cell.transition(state, on)
+        member.transition(state, on)
         pool = self._pool
         if pool.listening:
-            pool.emit(cell, AgentParked, on=on)
-        if cell.has_slot:
-            self._lay_out(cell)
+            pool.emit(member, AgentParked, on=on)
+        if member.has_slot:
+            slots = pool.slots
+            slots.idle[member] = None
+            if slots.need:
+                self._rebalance()
 
-    def _lay_out(self, cell: AgentCell) -> None:
-        slots = self._pool.slots
-        slots.idle[cell] = None
-        if slots.need:
-            self._rebalance()
-
-    def unpark(self, cell: AgentCell) -> None:
+    def unpark(self, member: AgentCell) -> None:
         """Get a slot back, waiting for it if somebody took it; a cancelled agent goes on without one."""
-        cell.parks -= 1
+        member.parks -= 1
         pool = self._pool
-        idle = pool.slots.idle
-        if cell.parks:  # still inside parked(): a slot that came with the wake goes on to others
-            if cell.has_slot and cell not in idle:
-                self._lay_out(cell)
+        slots = pool.slots
+        if member.parks:  # still inside parked(): a slot that came with the wake goes on to others
+            if member.has_slot and member not in slots.idle:
+                slots.idle[member] = None
+                if slots.need:
+                    self._rebalance()
             return
-        if idle.pop(cell, pool) is pool:
-            self.reclaim_slot(cell)
-        cell.resume()
+        if slots.idle.pop(member, pool) is pool:
+            self.reclaim_slot(member)
+        member.resume()
         if pool.listening:
-            pool.emit(cell, AgentResumed)
+            pool.emit(member, AgentResumed)
 
     def _rebalance(self) -> None:
         """A slot was laid out, and somebody needs one."""
@@ -98,40 +96,50 @@ class Parking:
                 if waiter in pool.slots.woken.get(cell, ()):
                     del pool.slots.woken[cell]
 
-    # Its tool calls ---------------------------------------------------------------------------------------------
 
-    def park_tool(self, tool: ToolThread, on: str) -> None:
-        """*tool* waits for somebody else: its agent needs no slot if all of its tool calls do."""
-        cell = tool.cell
-        with Step(self._pool) as effects:
-            tool.parks += 1
-            if tool.parks == 1:
-                tool.parked_on, tool.since = on, self.clock.monotonic()
-            cell.steps += 1
-            if not (tool.abandoned or tool.parks > 1 or cell.works()):  # parks nest
-                self.lay_out_waiting(cell, effects)
+class ToolLot:
+    """Where tool calls park: their agent's slot is laid out exactly while none of them works.
 
-    def unpark_tool(self, tool: ToolThread) -> None:
-        """*tool* goes on: its agent needs a slot again, if it was the first to go on."""
-        cell = tool.cell
+    Locks: the pool's turn.
+    """
+
+    def __init__(self, pool: PoolState, parking: Parking) -> None:
+        self._pool = pool
+        self._parking = parking
+        self._clock = pool.clock
+
+    def park(self, member: ToolThread, on: str) -> None:
+        """*member* waits for somebody else: its agent needs no slot if all of its tool calls do."""
+        cell = member.cell
         with Step(self._pool) as effects:
-            tool.parks -= 1
+            member.parks += 1
+            if member.parks == 1:
+                member.parked_on, member.since = on, self._clock.monotonic()
             cell.steps += 1
-            if tool.abandoned:
+            if not (member.abandoned or member.parks > 1 or cell.works()):  # parks nest
+                self.lay_out(cell, effects)
+
+    def unpark(self, member: ToolThread) -> None:
+        """*member* goes on: its agent needs a slot again, if it was the first to go on."""
+        cell = member.cell
+        with Step(self._pool) as effects:
+            member.parks -= 1
+            cell.steps += 1
+            if member.abandoned:
                 return
-            if tool.parks:  # still inside parked(): a slot that came with the wake goes on to others
+            if member.parks:  # still inside parked(): a slot that came with the wake goes on to others
                 if not cell.works():
-                    self.lay_out_waiting(cell, effects)
+                    self.lay_out(cell, effects)
                 return
-            tool.parked_on, tool.since = None, self.clock.monotonic()
+            member.parked_on, member.since = None, self._clock.monotonic()
             if cell.state is PARKED:
                 cell.resume()
             self._pool.slots.idle.pop(cell, None)
             has_slot = cell.has_slot
         if not has_slot:
-            self.reclaim_slot(cell)
+            self._parking.reclaim_slot(cell)
 
-    def lay_out_waiting(self, cell: AgentCell, effects: Effects) -> None:
+    def lay_out(self, cell: AgentCell, effects: Effects) -> None:
         """All tool calls of *cell* wait, and so does the agent. Under the turn."""
         cell.transition(PARKED, next(tool.parked_on or "" for tool in cell.running_tools()))
         if cell.has_slot:

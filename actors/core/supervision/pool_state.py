@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from enum import IntEnum
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from loguru import logger
 
@@ -51,12 +50,19 @@ class Phase(IntEnum):
     """Nobody is left: its threads end."""
 
 
+class Running(Protocol):
+    """What runs an agent."""
+
+    def work(self, worker: Worker) -> bool:
+        """Run it, and then whoever gets its slot. The job of a worker: was it put to rest already?"""
+
+
 class PoolState:
     """What a pool consists of. Whatever effects on a pool is given this, and not the supervisor.
 
     Args:
         timer_thread: Minds what is due later.
-        work: Runs an agent, on a worker's thread, and then whoever gets its slot; was the worker put to rest?
+        make_runner: Makes what runs an agent on a worker's thread.
 
     Locks: ``turn`` guards ``phase``, the roster, the stops and the timers; the other fields are set once. Router,
     dispatcher and crew have leaf locks.
@@ -76,7 +82,7 @@ class PoolState:
         stalled_after: float | None,
         clock: Clock,
         timer_thread: TimerThread,
-        work: Callable[[PoolState, AgentCell, Worker], bool],
+        make_runner: Callable[[PoolState, AgentCell], Running],
     ) -> None:
         self.name = name
         self.clock = clock
@@ -84,7 +90,7 @@ class PoolState:
         self.phase = Phase.OPEN
         self.abort_timeout = abort_timeout
         self.timer_thread = timer_thread
-        self.work = work
+        self.make_runner = make_runner
         timers = timer_thread.timers
         self.listening = sink is not None
         self.crew = Crew(name, keep=max(KEPT_WORKERS, max_concurrent))
@@ -208,7 +214,7 @@ class Step:
         while effects.starts:
             cell = effects.starts.popleft()
             try:
-                pool.crew.start(partial(pool.work, pool, cell))
+                pool.crew.start(pool.make_runner(pool, cell).work)
             except RuntimeError as error:  # "can't start new thread": a clear outcome instead of a hang
                 logger.error("{} could not be started: {}", cell.label, error)
                 with pool.turn:

@@ -24,155 +24,159 @@ if TYPE_CHECKING:
     from .pool_state import PoolState
 
 
-def work(pool: PoolState, cell: AgentCell, worker: Worker) -> bool:
-    """Run *cell*, and then whoever gets its slot. The job of a worker: was it put to rest already?
+class Runner:
+    """Runs one agent after another on a worker's thread: a first one, and then whoever gets its slot.
 
-    One frame, and not three: of each agent that is parked they stay.
+    Threads: the worker's.
     """
-    following: AgentCell | None = cell
-    rested = False
-    while following is not None and following.begin():
-        outcome = run(pool, following)
-        if pool.is_forked:
-            return False  # the agent has forked, and this is the child: nobody is left to be told
-        following, rested = _end(pool, following, outcome, worker)
-    return rested
 
+    __slots__ = ("_first", "_pool")
 
-def run(pool: PoolState, cell: AgentCell) -> AgentOutcome[Any]:
-    """Do the whole job, from the building of the agent to ``on_end``. Never raises."""
-    cell.thread = threading.get_ident()
-    try:
-        context = cell.context
-        if context is None:
-            return cell.stopped_outcome()
-        return context.run(labelled, cell.id, cell.spec.name, _run, pool, cell)
-    except BaseException as error:  # noqa: BLE001 - a defect of ours must not lose an outcome
-        report("the life of agent {} failed", cell.id)
-        return cell.make_outcome(Ending(AgentStatus.CRASHED, error=crashed(error)))
+    def __init__(self, pool: PoolState, first: AgentCell) -> None:
+        self._pool = pool
+        self._first: AgentCell | None = first
 
+    def work(self, worker: Worker) -> bool:
+        """Run the first one, and then whoever gets its slot. The job of a worker: was it put to rest already?
 
-def _run(pool: PoolState, cell: AgentCell) -> AgentOutcome[Any]:
-    enter(cell)
-    ending = _try_until_done(pool, cell)
-    _end_children(pool, cell)
-    outcome = cell.make_outcome(ending)
-    if cell.actor is not None:
+        One frame, and not three: of each agent that is parked they stay.
+        """
+        following, self._first = self._first, None  # it is kept no longer than it runs
+        rested = False
+        while following is not None and following.begin():
+            outcome = self.run(following)
+            if self._pool.is_forked:
+                return False  # the agent has forked, and this is the child: nobody is left to be told
+            following, rested = self._end(following, outcome, worker)
+        return rested
+
+    def run(self, cell: AgentCell) -> AgentOutcome[Any]:
+        """Do the whole job, from the building of the agent to ``on_end``. Never raises."""
+        cell.thread = threading.get_ident()
         try:
-            cell.actor.on_end(outcome)
-        except BaseException:  # noqa: BLE001 - the outcome stands, whatever the cleanup does
-            report("on_end of agent {} failed; its outcome stands", cell.id)
-        cell.actor = None
-    return outcome
+            context = cell.context
+            if context is None:
+                return cell.stopped_outcome()
+            return context.run(labelled, cell.id, cell.spec.name, self._run, cell)
+        except BaseException as error:  # noqa: BLE001 - a defect of ours must not lose an outcome
+            report("the life of agent {} failed", cell.id)
+            return cell.make_outcome(Ending(AgentStatus.CRASHED, error=crashed(error)))
 
+    def _run(self, cell: AgentCell) -> AgentOutcome[Any]:
+        enter(cell)
+        ending = self._try_until_done(cell)
+        self._end_children(cell)
+        outcome = cell.make_outcome(ending)
+        if cell.actor is not None:
+            try:
+                cell.actor.on_end(outcome)
+            except BaseException:  # noqa: BLE001 - the outcome stands, whatever the cleanup does
+                report("on_end of agent {} failed; its outcome stands", cell.id)
+            cell.actor = None
+        return outcome
 
-def _try_until_done(pool: PoolState, cell: AgentCell) -> Ending:
-    while True:
-        ending = _attempt(cell)
-        if ending.status is not AgentStatus.CRASHED or cell.spec.restart is None:
-            return ending
-        delay = _restart_delay(cell)
-        if delay is None:
-            return ending
-        _end_children(pool, cell)
+    def _try_until_done(self, cell: AgentCell) -> Ending:
+        while True:
+            ending = self._attempt(cell)
+            if ending.status is not AgentStatus.CRASHED or cell.spec.restart is None:
+                return ending
+            delay = self._restart_delay(cell)
+            if delay is None:
+                return ending
+            self._end_children(cell)
+            try:
+                self._back_off(cell, delay)
+            except Cancelled as cancelled:
+                return stopped(cancelled)
+
+    @staticmethod
+    def _attempt(cell: AgentCell) -> Ending:
+        starting = False
         try:
-            _back_off(pool, cell, delay)
+            cell.token.check()
+            make = cell.spec.build(cell)
+            cell.token.check()  # a cancel that came meanwhile: the next stage does not begin
+            starting = True
+            cell.actor = actor = make()
+            cell.token.check()
+            del make  # an agent may live long, and this holds more than it needs
+            actor.on_start()
+            cell.token.check()
+            starting = False
+            return Ending(AgentStatus.COMPLETED, actor.run(cell.spec.query))
         except Cancelled as cancelled:
             return stopped(cancelled)
-
-
-def _attempt(cell: AgentCell) -> Ending:
-    starting = False
-    try:
-        cell.token.check()
-        make = cell.spec.build(cell)
-        cell.token.check()  # a cancel that came meanwhile: the next stage does not begin
-        starting = True
-        cell.actor = actor = make()
-        cell.token.check()
-        del make  # an agent may live long, and this holds more than it needs
-        actor.on_start()
-        cell.token.check()
-        starting = False
-        return Ending(AgentStatus.COMPLETED, actor.run(cell.spec.query))
-    except Cancelled as cancelled:
-        return stopped(cancelled)
-    except AgentError as error:
-        if starting:  # __init__ or on_start: a crash, whatever they raise
+        except AgentError as error:
+            if starting:  # __init__ or on_start: a crash, whatever they raise
+                return Ending(AgentStatus.CRASHED, error=crashed(error))
+            return Ending(AgentStatus.FAILED, error=without_locals(error))
+        except BaseException as error:  # noqa: BLE001 - whatever the agent raises harms nobody but itself
             return Ending(AgentStatus.CRASHED, error=crashed(error))
-        return Ending(AgentStatus.FAILED, error=without_locals(error))
-    except BaseException as error:  # noqa: BLE001 - whatever the agent raises harms nobody but itself
-        return Ending(AgentStatus.CRASHED, error=crashed(error))
 
+    @staticmethod
+    def _restart_delay(cell: AgentCell) -> float | None:
+        policy = cell.spec.restart
+        if policy is None or cell.token.cancelled:
+            return None
+        if cell.restarted is None:
+            cell.restarted = Restarts(policy, cell.host.clock)
+        return cell.restarted.take()
 
-def _restart_delay(cell: AgentCell) -> float | None:
-    policy = cell.spec.restart
-    if policy is None or cell.token.cancelled:
-        return None
-    if cell.restarted is None:
-        cell.restarted = Restarts(policy, cell.host.clock)
-    return cell.restarted.take()
+    def _back_off(self, cell: AgentCell, delay: float) -> None:
+        """Wait before a restart, without a slot."""
+        self._pool.emit(cell, AgentRestarted, attempt=cell.restarts, delay=delay)
+        cell.host.park(cell, "restart", RESTARTING)
+        try:
+            cell.token.wait(delay)
+        finally:
+            cell.host.unpark(cell)
+        cell.token.check()
 
+    # The end of an agent --------------------------------------------------------------------------------------------
 
-def _back_off(pool: PoolState, cell: AgentCell, delay: float) -> None:
-    """Wait before a restart, without a slot."""
-    pool.emit(cell, AgentRestarted, attempt=cell.restarts, delay=delay)
-    cell.host.park(cell, "restart", RESTARTING)
-    try:
-        cell.token.wait(delay)
-    finally:
-        cell.host.unpark(cell)
-    cell.token.check()
-
-
-# The end of an agent ------------------------------------------------------------------------------------------------
-
-
-def _end(pool: PoolState, cell: AgentCell, outcome: AgentOutcome[Any], worker: Worker) -> tuple[AgentCell | None, bool]:
-    """Settle *cell*; who this worker runs next, and whether the worker was put to rest."""
-    while True:
-        following: AgentCell | None = None
-        rested = False
-        with Step(pool) as effects:
-            ended = not cell.children or cell.outcome is not None
+    def _end(self, cell: AgentCell, outcome: AgentOutcome[Any], worker: Worker) -> tuple[AgentCell | None, bool]:
+        """Settle *cell*; who this worker runs next, and whether the worker was put to rest."""
+        crew = self._pool.crew
+        while True:
+            following: AgentCell | None = None
+            rested = False
+            with Step(self._pool) as effects:
+                ended = not cell.children or cell.outcome is not None
+                if ended:
+                    self._settle(cell, outcome, effects)
+                    # A worker with callbacks to call must not take the next agent: a slow one would hold it up.
+                    if not effects.may_be_slow():
+                        following = effects.starts.popleft() if effects.starts else None
+                        rested = following is None and not crew.has_reserved() and crew.rest(worker)
             if ended:
-                _settle(pool, cell, outcome, effects)
-                # A worker with callbacks to call must not take the next agent: a slow one would hold it up.
-                if not effects.may_be_slow():
-                    following = effects.starts.popleft() if effects.starts else None
-                    rested = following is None and not pool.crew.has_reserved() and pool.crew.rest(worker)
-        if ended:
-            return following, rested
-        _end_children(pool, cell)  # born at the last moment, by on_end or by a thread of the agent's own
+                return following, rested
+            self._end_children(cell)  # born at the last moment, by on_end or by a thread of the agent's own
 
+    def _settle(self, cell: AgentCell, outcome: AgentOutcome[Any], effects: Effects) -> None:
+        if cell.outcome is None:
+            self._pool.cancellation.settle(cell, outcome, effects)
+        else:  # it was abandoned, and ends only now
+            self._pool.cancellation.abandoned.discard(cell)
+            effects.dropped.append(cell.release())
+        self._pool.roster.balance(effects)
 
-def _settle(pool: PoolState, cell: AgentCell, outcome: AgentOutcome[Any], effects: Effects) -> None:
-    if cell.outcome is None:
-        pool.cancellation.settle(cell, outcome, effects)
-    else:  # it was abandoned, and ends only now
-        pool.cancellation.abandoned.discard(cell)
-        effects.dropped.append(cell.release())
-    pool.roster.balance(effects)
+    def _end_children(self, cell: AgentCell) -> None:
+        """Cancel what still runs below *cell*, and wait for its end."""
+        waiter: Waiter | None = self._stop_children(cell) if cell.children else None
+        if waiter is None:
+            return
+        # Not a wait that a cancel ends: the children are cancelled themselves, and at worst abandoned.
+        cell.host.park(cell, "children")
+        try:
+            waiter.wait()
+        finally:
+            cell.host.unpark(cell)
+            waiter.owner = cell.waiter = None
 
-
-def _end_children(pool: PoolState, cell: AgentCell) -> None:
-    """Cancel what still runs below *cell*, and wait for its end."""
-    waiter: Waiter | None = _stop_children(pool, cell) if cell.children else None
-    if waiter is None:
-        return
-    # Not a wait that a cancel ends: the children are cancelled themselves, and at worst abandoned.
-    cell.host.park(cell, "children")
-    try:
-        waiter.wait()
-    finally:
-        cell.host.unpark(cell)
-        waiter.owner = cell.waiter = None
-
-
-def _stop_children(pool: PoolState, cell: AgentCell) -> Waiter | None:
-    """Cancel what still runs below *cell*; a waiter that is woken when all of it has ended, or None."""
-    with Step(pool) as effects:
-        pool.cancellation.cancel(list((cell.children or {}).values()), f"{cell.label} ended", effects)
-        waiter = cell.await_children()
-        pool.roster.balance(effects)
-    return waiter
+    def _stop_children(self, cell: AgentCell) -> Waiter | None:
+        """Cancel what still runs below *cell*; a waiter that is woken when all of it has ended, or None."""
+        with Step(self._pool) as effects:
+            self._pool.cancellation.cancel(list((cell.children or {}).values()), f"{cell.label} ended", effects)
+            waiter = cell.await_children()
+            self._pool.roster.balance(effects)
+        return waiter

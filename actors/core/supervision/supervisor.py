@@ -15,7 +15,7 @@ from .admission import Admission
 from .join_set import JoinSet
 from .parking import Parking
 from .pool_state import KEPT_WORKERS, PoolState, Step
-from .runner import work
+from .runner import Runner
 from .shutdown import Shutdown
 from .timer_thread import TimerThread
 from .tool_threads import ToolThreads
@@ -81,7 +81,7 @@ class Supervisor(Actor):
             stalled_after=stalled_after,
             clock=clock,
             timer_thread=self._cell,
-            work=work,
+            make_runner=Runner,
         )
         self.turn = self.pool.turn
         self.owed = JoinSet(self.turn, cancels_rest=failure is FailurePolicy.CANCEL_REST)

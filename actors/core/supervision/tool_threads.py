@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
@@ -84,20 +83,24 @@ class ToolThreads:
             cell.transition(IN_TOOL)
         for tool in tools:
             try:
-                self._pool.crew.start(partial(self._work, tool))
+                self._pool.crew.start(self._job(tool))
             except RuntimeError as error:  # "can't start new thread"
                 tool.error = error
                 self.ended(tool)
 
-    def _work(self, tool: ToolThread, _: Worker) -> bool:
-        """The job of a worker."""
-        tool.work()
-        if self._pool.is_forked:
+    def _job(self, tool: ToolThread) -> Callable[[Worker], bool]:
+        """What a worker does for *tool*. A closure: a partial function would take stack for as long as it runs."""
+
+        def work(_: Worker) -> bool:
+            cell: AgentCell = tool.cell
+            tool.work()
+            if not self._pool.is_forked:
+                cell.steps += 1
+                tool.token.untie()
+                self.ended(tool)
             return False
-        tool.cell.steps += 1
-        tool.token.untie()
-        self.ended(tool)
-        return False
+
+        return work
 
     def _end(self, cell: AgentCell) -> None:
         """The agent's thread goes on itself, with a slot."""
@@ -125,7 +128,7 @@ class ToolThreads:
             if cell.tools_waiter is not None:
                 effects.wakes.append(cell.tools_waiter)  # the agent's thread goes on, with the slot
         elif not cell.works():
-            self._parking.lay_out_waiting(cell, effects)
+            self._parking.tool_lot.lay_out(cell, effects)
 
     def _abandon(self, tools: Iterable[ToolThread]) -> None:
         """Wait no longer for *tools* that still run: they are cancelled, and their threads are counted."""

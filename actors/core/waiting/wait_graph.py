@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...errors import DeadlockError
 
@@ -34,16 +34,30 @@ class WaitNode(abc.ABC):
         """Whom it waits for right now."""
 
 
+class Lot(Protocol):
+    """Where members park: what a wait means for the slot of an agent."""
+
+    def park(self, member: Any, on: str) -> None:
+        """*member* begins to wait for what *on* says."""
+
+    def unpark(self, member: Any) -> None:
+        """The wait of *member* is over, whatever ended it."""
+
+
 class WaitMember(WaitNode):
     """Somebody who waits and is waited for.
 
-    Locks: none. ``waits`` changes by single list operations; ``token`` never.
+    Locks: none. ``waits`` changes by single list operations, ``waiter`` is written by the thread that waits; ``token``
+    and ``host`` never change.
     """
 
     __slots__ = ()
 
     waits: list[tuple[WaitNode, Waiter]]
+    waiter: Waiter | None
     token: CancelToken
+    host: Lot | None = None
+    """None for one that holds no slot."""
 
     def check(self) -> None:
         """Raise when it was cancelled."""
@@ -63,29 +77,29 @@ class WaitMember(WaitNode):
         Returns:
             False when the time ran out.
         """
-        token, wake = self.token, waiter.wake
+        token, wake, host = self.token, waiter.wake, self.host
         token.check()
         token.remind(wake)
         try:
             if target is not None:
                 self.waiting_self().watch(target, waiter)
-            self.step_aside(waiter, on)
-            try:
+            if host is None:
                 woken = waiter.wait(timeout)
-            finally:
-                self.step_back(waiter)
+            else:  # here, and not in functions of their own: of each agent that is parked the frames take memory
+                self.waiter = waiter  # type: ignore[misc]  # who has a host has a slot for it
+                waiter.owner = self  # type: ignore[assignment]  # and is parked there
+                host.park(self, on)
+                try:
+                    woken = waiter.wait(timeout)
+                finally:
+                    host.unpark(self)
+                    waiter.owner = self.waiter = None  # type: ignore[misc]
         finally:
             token.forget(wake)
             if target is not None:
                 self.waiting_self().unwatch(target, waiter)
         token.check()
         return woken
-
-    def step_aside(self, waiter: Waiter, on: str) -> None:
-        """It begins to wait at *waiter* for what *on* says."""
-
-    def step_back(self, waiter: Waiter) -> None:
-        """Its wait at *waiter* is over, whatever ended it."""
 
     def waiting_self(self) -> WaitMember:
         """Who waits when this one does: a tool call waits as its agent."""
