@@ -1,297 +1,245 @@
-"""Run many agents at once from a synchronous Python program, on supervised threads."""
+"""Run many agents at once from a synchronous Python program, on supervised threads.
+
+What most programs use is here. All of it, and the rest, is in groups: ``actors.agents``, ``actors.actors``,
+``actors.messages``, ``actors.manifests``, ``actors.capabilities``, ``actors.limits``, ``actors.ports``,
+``actors.drivers``, ``actors.memory``, ``actors.tools``, ``actors.events``, ``actors.errors``, ``actors.monitoring``,
+and ``actors.testing``. A name that is imported here as itself (``X as X``) is from before there were groups: it still
+works from here, and is listed in its group alone.
+"""
 
 from loguru import logger as _logger
 
-from .agent.agent import Agent
-from .agent.approval_rules import ApprovalDefault, needs_approval
-from .agent.budget import Budget, Spending
-from .agent.capability import (
-    Browser,
-    Capability,
-    Compute,
+from .actors import Actor, ActorEnd, ActorRef, ReplyFuture, supervise
+from .agents import (
+    Agent,
+    AgentHandle,
+    AgentLoopResult,
+    AgentOutcome,
+    AgentPool,
+    AgentStatus,
+    Backoff,
+    CancelToken,
+    Deadline,
+    FailurePolicy,
+    LlmAgent,
+    Outcomes,
+    RestartPolicy,
+    SpawnConfig,
+)
+from .capabilities import (
+    Browser as Browser,
+    Capability as Capability,
+    Compute as Compute,
     FileRead,
     FileWrite,
-    Inference,
-    Mcp,
-    Memory,
+    Inference as Inference,
+    Mcp as Mcp,
+    Memory as Memory,
     Network,
-    Rag,
+    Rag as Rag,
     Shell,
     Spawn,
-    capability_matches,
+    capability_matches as capability_matches,
 )
-from .agent.config import SpawnConfig
-from .agent.context_window import ContextWindow
-from .agent.events import (
-    ApprovalDecided,
-    ApprovalRequested,
-    BudgetWarned,
-    CompletionFinished,
-    Phase,
-    PhaseChanged,
-    TextDelta,
-    ToolEnded,
-    ToolStarted,
+from .core.process.log import NAMESPACE as _NAMESPACE, log
+from .drivers import (
+    FunctionDriver,
+    RoutingDriver,
+    RoutingMetrics as RoutingMetrics,
+    RoutingStrategy as RoutingStrategy,
+    ScriptedDriver,
 )
-from .agent.guard import LoopGuard, Verdict, VerdictKind
-from .agent.llm_agent import AgentLoopResult, LlmAgent
-from .agent.manifest import AgentManifest, ApprovalRules, McpServer, McpTransport, ModelConfig, ResourceLimits
-from .agent.ports import (
-    AssistantMessage,
-    CompletionRequest,
-    CompletionResponse,
-    LlmDriver,
-    MemoryFilter,
-    MemoryFragment,
-    MemorySource,
-    MemorySubstrate,
-    Message,
-    PrivacyTier,
-    StopReason,
-    SystemMessage,
-    TokenUsage,
-    Tool,
-    ToolCall,
-    ToolDefinition,
-    ToolResult,
-    ToolResultMessage,
-    UserMessage,
-)
-from .core.actors.actor import Actor, supervise
-from .core.actors.actor_cell import ActorEnd
-from .core.actors.reference import ActorRef
-from .core.actors.reply import ReplyFuture
-from .core.messaging.dead_letter import DeadLetter, DeadLetterReason, DeadLetters
-from .core.messaging.router import Inbox, MessageRouter
-from .core.process.log import NAMESPACE as _NAMESPACE
-from .core.process.log import log
-from .core.records.event import (
-    AgentEnded,
-    AgentParked,
-    AgentQueued,
-    AgentRestarted,
-    AgentResumed,
-    AgentStalled,
-    AgentStarted,
-    Event,
-    MessageSent,
-)
-from .core.records.message import AgentId, AgentMessage
-from .core.records.outcome import AgentOutcome, AgentStatus
-from .core.records.outcomes import FailurePolicy, Outcomes
-from .core.records.spec import Backoff, RestartPolicy
-from .core.records.state import AgentState
-from .core.scheduling.approval import PendingApproval
-from .core.supervision.dump import AgentDump, PoolDump, ThreadDump
-from .core.supervision.handle import AgentHandle
-from .core.waiting.cancel import CancelToken, Deadline
-from .drivers.function import FunctionDriver
-from .drivers.limiter import LimiterStats, RateLimiter
-from .drivers.routing import RoutingDriver, RoutingMetrics, RoutingStrategy
-from .drivers.scripted import ScriptedDriver
 from .errors import (
     ActorDead,
     ActorsError,
-    AgentAbandoned,
+    AgentAbandoned as AgentAbandoned,
     AgentCancelled,
     AgentCrashed,
     AgentError,
     AgentTimedOut,
     AskTimeout,
     Cancelled,
-    CapabilityDenied,
+    CapabilityDenied as CapabilityDenied,
     CapacityError,
-    CircuitBreak,
-    ContextOverflow,
-    CostExceeded,
+    CircuitBreak as CircuitBreak,
+    ContextOverflow as ContextOverflow,
+    CostExceeded as CostExceeded,
     DeadlockError,
     DriverError,
-    ForkedPoolError,
-    InboxClosed,
+    ForkedPoolError as ForkedPoolError,
+    InboxClosed as InboxClosed,
     InboxFull,
-    InferenceFailed,
-    InvalidOutput,
-    IterationsExceeded,
+    InferenceFailed as InferenceFailed,
+    InvalidOutput as InvalidOutput,
+    IterationsExceeded as IterationsExceeded,
     JoinTimeout,
-    MalformedAnswer,
+    MalformedAnswer as MalformedAnswer,
     ManifestError,
-    MemoryFailed,
-    ModelNotFound,
-    NetworkError,
-    NotRegistered,
-    Overloaded,
+    MemoryFailed as MemoryFailed,
+    ModelNotFound as ModelNotFound,
+    NetworkError as NetworkError,
+    NotRegistered as NotRegistered,
+    Overloaded as Overloaded,
     PoolClosed,
-    RateLimited,
-    SendError,
-    TokensExceeded,
-    ToolCallsExceeded,
+    RateLimited as RateLimited,
+    SendError as SendError,
+    TokensExceeded as TokensExceeded,
+    ToolCallsExceeded as ToolCallsExceeded,
     ToolFailed,
-    TruncationExceeded,
+    TruncationExceeded as TruncationExceeded,
 )
-from .memory.in_memory import InMemorySubstrate
-from .pool import AgentPool, PoolStats
-from .tools.process import ProcessResult, run_process
-from .tools.registry import ToolRegistry
-from .tools.tool import tool
+from .events import (
+    AgentEnded as AgentEnded,
+    AgentParked as AgentParked,
+    AgentQueued as AgentQueued,
+    AgentRestarted as AgentRestarted,
+    AgentResumed as AgentResumed,
+    AgentStalled as AgentStalled,
+    AgentStarted as AgentStarted,
+    ApprovalDecided as ApprovalDecided,
+    ApprovalRequested as ApprovalRequested,
+    BudgetWarned as BudgetWarned,
+    CompletionFinished as CompletionFinished,
+    Event,
+    MessageSent as MessageSent,
+    Phase as Phase,
+    PhaseChanged as PhaseChanged,
+    TextDelta,
+    ToolEnded as ToolEnded,
+    ToolStarted as ToolStarted,
+)
+from .limits import (
+    Budget,
+    ContextWindow as ContextWindow,
+    LimiterStats as LimiterStats,
+    LoopGuard as LoopGuard,
+    RateLimiter,
+    Spending as Spending,
+    Verdict as Verdict,
+    VerdictKind as VerdictKind,
+)
+from .manifests import (
+    AgentManifest,
+    ApprovalDefault as ApprovalDefault,
+    ApprovalRules as ApprovalRules,
+    McpServer as McpServer,
+    McpTransport as McpTransport,
+    ModelConfig as ModelConfig,
+    ResourceLimits as ResourceLimits,
+)
+from .memory import InMemorySubstrate
+from .messages import (
+    AgentId as AgentId,
+    AgentMessage,
+    DeadLetter,
+    DeadLetterReason as DeadLetterReason,
+    DeadLetters as DeadLetters,
+    Inbox,
+    MessageRouter,
+)
+from .monitoring import (
+    AgentDump as AgentDump,
+    AgentState as AgentState,
+    PendingApproval as PendingApproval,
+    PoolDump as PoolDump,
+    PoolStats as PoolStats,
+    ThreadDump as ThreadDump,
+)
+from .ports import (
+    AssistantMessage as AssistantMessage,
+    CompletionRequest as CompletionRequest,
+    CompletionResponse as CompletionResponse,
+    LlmDriver as LlmDriver,
+    MemoryFilter as MemoryFilter,
+    MemoryFragment as MemoryFragment,
+    MemorySource as MemorySource,
+    MemorySubstrate as MemorySubstrate,
+    Message as Message,
+    PrivacyTier,
+    StopReason as StopReason,
+    SystemMessage as SystemMessage,
+    TokenUsage as TokenUsage,
+    Tool as Tool,
+    ToolCall as ToolCall,
+    ToolDefinition as ToolDefinition,
+    ToolResult,
+    ToolResultMessage as ToolResultMessage,
+    UserMessage as UserMessage,
+)
+from .public import publish as _publish
+from .tools import ProcessResult as ProcessResult, ToolRegistry, needs_approval, run_process as run_process, tool
 
 __version__ = "0.1.0"
 
 __all__ = [  # noqa: RUF022 - grouped for people, not sorted
     # Agents and pools
     "Agent",
-    "AgentDump",
     "AgentHandle",
     "AgentLoopResult",
+    "AgentManifest",
     "AgentOutcome",
     "AgentPool",
-    "AgentState",
     "AgentStatus",
     "Backoff",
     "Budget",
     "FailurePolicy",
     "LlmAgent",
     "Outcomes",
-    "PendingApproval",
-    "PoolDump",
-    "PoolStats",
     "RestartPolicy",
     "SpawnConfig",
-    "Spending",
-    "ThreadDump",
     # Actors and messages
     "Actor",
     "ActorEnd",
     "ActorRef",
-    "AgentId",
     "AgentMessage",
     "CancelToken",
     "DeadLetter",
-    "DeadLetterReason",
-    "DeadLetters",
     "Deadline",
     "Inbox",
     "MessageRouter",
     "ReplyFuture",
     "supervise",
-    # Manifests and capabilities
-    "AgentManifest",
-    "ApprovalDefault",
-    "ApprovalRules",
-    "Browser",
-    "Capability",
-    "Compute",
-    "ContextWindow",
-    "FileRead",
-    "FileWrite",
-    "Inference",
-    "LoopGuard",
-    "Mcp",
-    "McpServer",
-    "McpTransport",
-    "Memory",
-    "ModelConfig",
-    "Network",
-    "Rag",
-    "ResourceLimits",
-    "Shell",
-    "Spawn",
-    "Verdict",
-    "VerdictKind",
-    "capability_matches",
-    # Ports and their messages
-    "AssistantMessage",
-    "CompletionRequest",
-    "CompletionResponse",
-    "LlmDriver",
-    "MemoryFilter",
-    "MemoryFragment",
-    "MemorySource",
-    "MemorySubstrate",
-    "Message",
-    "PrivacyTier",
-    "StopReason",
-    "SystemMessage",
-    "TokenUsage",
-    "Tool",
-    "ToolCall",
-    "ToolDefinition",
-    "ToolResult",
-    "ToolResultMessage",
-    "UserMessage",
-    # Drivers, memory, tools
+    # Models, memory, tools
     "FunctionDriver",
     "InMemorySubstrate",
-    "LimiterStats",
-    "ProcessResult",
+    "PrivacyTier",
     "RateLimiter",
     "RoutingDriver",
-    "RoutingMetrics",
-    "RoutingStrategy",
     "ScriptedDriver",
     "ToolRegistry",
+    "ToolResult",
     "needs_approval",
-    "run_process",
     "tool",
+    # Capabilities
+    "FileRead",
+    "FileWrite",
+    "Network",
+    "Shell",
+    "Spawn",
     # Events
-    "AgentEnded",
-    "AgentParked",
-    "AgentQueued",
-    "AgentRestarted",
-    "AgentResumed",
-    "AgentStalled",
-    "AgentStarted",
-    "ApprovalDecided",
-    "ApprovalRequested",
-    "BudgetWarned",
-    "CompletionFinished",
     "Event",
-    "MessageSent",
-    "Phase",
-    "PhaseChanged",
     "TextDelta",
-    "ToolEnded",
-    "ToolStarted",
     # Errors
     "ActorDead",
     "ActorsError",
-    "AgentAbandoned",
     "AgentCancelled",
     "AgentCrashed",
     "AgentError",
     "AgentTimedOut",
     "AskTimeout",
     "Cancelled",
-    "CapabilityDenied",
     "CapacityError",
-    "CircuitBreak",
-    "ContextOverflow",
-    "CostExceeded",
     "DeadlockError",
     "DriverError",
-    "ForkedPoolError",
-    "InboxClosed",
     "InboxFull",
-    "InferenceFailed",
-    "InvalidOutput",
-    "IterationsExceeded",
     "JoinTimeout",
-    "MalformedAnswer",
     "ManifestError",
-    "MemoryFailed",
-    "ModelNotFound",
-    "NetworkError",
-    "NotRegistered",
-    "Overloaded",
     "PoolClosed",
-    "RateLimited",
-    "SendError",
-    "TokensExceeded",
-    "ToolCallsExceeded",
     "ToolFailed",
-    "TruncationExceeded",
     # Log
     "log",
     "__version__",
 ]
 
+_publish(__name__, globals())
 _logger.disable(_NAMESPACE)  # the library is silent until log() turns it on

@@ -11,6 +11,46 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+__all__ = [
+    "ActorDead",
+    "ActorsError",
+    "AgentAbandoned",
+    "AgentCancelled",
+    "AgentCrashed",
+    "AgentError",
+    "AgentTimedOut",
+    "AskTimeout",
+    "Cancelled",
+    "CapabilityDenied",
+    "CapacityError",
+    "CircuitBreak",
+    "ContextOverflow",
+    "CostExceeded",
+    "DeadlockError",
+    "DriverError",
+    "ForkedPoolError",
+    "InboxClosed",
+    "InboxFull",
+    "InferenceFailed",
+    "InvalidOutput",
+    "IterationsExceeded",
+    "JoinTimeout",
+    "MalformedAnswer",
+    "ManifestError",
+    "MemoryFailed",
+    "ModelNotFound",
+    "NetworkError",
+    "NotRegistered",
+    "Overloaded",
+    "PoolClosed",
+    "RateLimited",
+    "SendError",
+    "TokensExceeded",
+    "ToolCallsExceeded",
+    "ToolFailed",
+    "TruncationExceeded",
+]
+
 ErrorT = TypeVar("ErrorT", bound=BaseException)
 
 

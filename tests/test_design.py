@@ -11,6 +11,7 @@ import inspect
 import re
 from enum import StrEnum
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -133,7 +134,11 @@ def test_every_hazard_that_is_cited_is_there() -> None:
 # What is public -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", actors.__all__)
+GROUPS = [value for value in vars(actors).values() if isinstance(value, ModuleType) and hasattr(value, "__all__")]
+"""The modules in which public names are listed, beside the top."""
+
+
+@pytest.mark.parametrize("name", sorted({*actors.__all__, *(name for group in GROUPS for name in group.__all__)}))
 def test_every_public_name_is_mentioned(name: str) -> None:
     """In code, not only as a word of a sentence."""
     code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", DESIGN, re.DOTALL))
@@ -214,7 +219,7 @@ def test_the_fields_of_events_are_those_of_the_code() -> None:
         told.update(events)
         own = {field for event in events for field in event.model_fields} - set(actors.Event.model_fields)
         assert {word for word in re.findall(r"`(\w+)`", fields) if word[0].islower()} == own, names
-    public = (getattr(actors, name) for name in actors.__all__)
+    public = (getattr(actors.events, name) for name in actors.events.__all__)
     assert told | {actors.Event} == {cls for cls in public if isinstance(cls, type) and issubclass(cls, actors.Event)}
 
 
@@ -341,6 +346,39 @@ def test_files_that_are_named_are_there(page: Path) -> None:
     """A text that names a file of the past leads nowhere."""
     named = re.findall(r"`((?:actors|tests|docs|examples|benchmarks|\.ci)/[\w./-]*)`", page.read_text(encoding="utf-8"))
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def defined(path: Path) -> set[str]:
+    """What a file defines: functions, classes, and their methods by ``Class.method``."""
+    found: set[str] = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            found.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            found.update(f"{node.name}.{inner.name}" for inner in node.body if isinstance(inner, ast.FunctionDef))
+    return found
+
+
+TRIPS = re.findall(
+    r"^\| `([\w/]+\.py)` `([\w.]+)`((?:, `\w+`)*) \|",
+    (ROOT / "docs/architecture.md").read_text(encoding="utf-8"),
+    re.MULTILINE,
+)
+"""Where the trips of the map lead: file, definition, and further methods of the same class."""
+
+
+def test_the_trips_are_read() -> None:
+    """The test below looks at the real rows."""
+    assert len(TRIPS) > 30
+    assert ("core/scheduling/roster.py", "Roster.enter", ", `balance`") in TRIPS
+
+
+@pytest.mark.parametrize(("file", "name", "more"), TRIPS)
+def test_the_map_leads_somewhere(file: str, name: str, more: str) -> None:
+    """Each station of a trip is in the file that is named, under the name that is told."""
+    there = defined(ROOT / "actors" / file)
+    cls = name.partition(".")[0]
+    assert {name, *(f"{cls}.{other}" for other in re.findall(r"\w+", more))} <= there
 
 
 def test_anchors_are_found() -> None:

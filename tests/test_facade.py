@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
+import importlib
+import pickle
+import pickletools
 import re
 import subprocess
 import sys
+import typing
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import pydantic
 import pytest
 
 import actors
+from actors.core.actors import envelope, reply
 
 SOURCE = Path(actors.__file__).read_text(encoding="utf-8")
 
@@ -30,30 +39,72 @@ PoolClosed ForkedPoolError AskTimeout Cancelled
 """
 
 
+GROUPS = (
+    "agents",
+    "actors",
+    "messages",
+    "manifests",
+    "capabilities",
+    "limits",
+    "ports",
+    "drivers",
+    "memory",
+    "tools",
+    "events",
+    "errors",
+    "monitoring",
+    "testing",
+)
+MODULES = {group: importlib.import_module(f"actors.{group}") for group in GROUPS}
+LISTED = {(group, name) for group, module in MODULES.items() for name in module.__all__}
+
+
 @pytest.mark.parametrize("name", actors.__all__)
 def test_every_name_is_there(name: str) -> None:
     """Each name of ``__all__`` can be imported and stands for something."""
     assert getattr(actors, name) is not None
 
 
-def test_no_name_twice() -> None:
-    """``__all__`` names each thing once."""
+def test_the_top_is_small() -> None:
+    """What most people use: no more than one can look through."""
+    assert len(actors.__all__) <= 60
     assert len(actors.__all__) == len(set(actors.__all__))
 
 
 @pytest.mark.parametrize("name", PROMISED.split())
-def test_every_promised_name_is_public(name: str) -> None:
-    """What the contract names is in ``__all__``."""
-    assert name in actors.__all__
+def test_every_promised_name_works_from_the_top(name: str) -> None:
+    """What the contract names can be imported from here, and is listed in a group, or here."""
+    assert getattr(actors, name) is not None
+    assert name in actors.__all__ or any(name == listed for _, listed in LISTED)
+
+
+@pytest.mark.parametrize(("group", "name"), sorted(LISTED))
+def test_every_name_of_a_group_is_there(group: str, name: str) -> None:
+    """And, but for what is for tests alone, works from the top, too."""
+    thing = getattr(MODULES[group], name)
+    assert thing is not None
+    if group != "testing":
+        assert getattr(actors, name) is thing
+
+
+@pytest.mark.parametrize("name", sorted(set(actors.__all__) - {"log", "__version__"}))
+def test_every_name_of_the_top_has_a_group(name: str) -> None:
+    """Who knows the group finds all of it there."""
+    assert [group for group, listed in LISTED if listed == name]
+
+
+def test_the_groups_are_named_at_the_top() -> None:
+    """By who reads ``help(actors)``; and each name stands in one of them alone."""
+    assert all(f"``actors.{group}``" in (actors.__doc__ or "") for group in GROUPS)
+    names = [name for _, name in LISTED]
+    assert sorted(names) == sorted(set(names))
 
 
 def test_every_error_is_public() -> None:
-    """Nobody has to look into ``actors.errors`` to catch something."""
+    """All errors stand in ``actors.errors``, and are listed there."""
     classes = [value for value in vars(actors.errors).values() if isinstance(value, type)]
     errors = {cls.__name__ for cls in classes if issubclass(cls, BaseException) and not cls.__name__.startswith("_")}
-    assert {error for error in errors if error in vars(actors.errors) and error != "BaseException"} <= set(
-        actors.__all__
-    )
+    assert errors - {"BaseException"} == set(actors.errors.__all__)
     assert "TruncationExceeded" in errors
 
 
@@ -70,14 +121,90 @@ def test_the_names_are_grouped() -> None:
 
 
 def test_everything_imported_is_public() -> None:
-    """The facade imports nothing for its own use but underscored names."""
-    names = {
-        alias.asname or alias.name
+    """The facade imports nothing for its own use but underscored names; old names say so by ``X as X``."""
+    imported = [
+        alias
         for node in ast.walk(ast.parse(SOURCE))
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
-    }
-    assert {name for name in names if not name.startswith("_")} <= set(actors.__all__)
+        if not (alias.asname or alias.name).startswith("_")
+    ]
+    assert {alias.name for alias in imported if alias.asname is None} <= set(actors.__all__)
+    assert {alias.name for alias in imported if alias.asname is not None}.isdisjoint(actors.__all__)
+    assert all(alias.asname in (None, alias.name) for alias in imported)
+
+
+# Where things live ----------------------------------------------------------------------------------------------
+
+CLASSES = {name: thing for group, name in sorted(LISTED) if isinstance(thing := getattr(MODULES[group], name), type)}
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_class_lives_where_it_is_listed(name: str) -> None:
+    """A pickle names it by that: files inside may move."""
+    cls = CLASSES[name]
+    if cls.__module__ != "builtins":  # an id is a number
+        assert cls.__module__ in {f"actors.{group}" for group, listed in LISTED if listed == name} or (
+            cls.__module__.startswith("actors.testing.")
+        )
+
+
+RECORDS = [cls for cls in CLASSES.values() if dataclasses.is_dataclass(cls) or issubclass(cls, pydantic.BaseModel)]
+
+
+@pytest.mark.parametrize("cls", RECORDS, ids=lambda cls: cls.__name__)
+def test_annotations_are_known_where_a_class_lives(cls: type) -> None:
+    """pydantic, and whoever else reads them, looks there."""
+    assert typing.get_type_hints(cls)
+    if cls.__module__ == "actors.ports":
+        assert pydantic.TypeAdapter(cls) is not None
+
+
+def referred(pickled: bytes) -> set[str]:
+    """The modules that a pickle needs."""
+    modules, strings = set(), []
+    for opcode, argument, _ in pickletools.genops(pickled):
+        if opcode.name == "GLOBAL":
+            modules.add(argument.split()[0])
+        elif opcode.name == "STACK_GLOBAL":
+            modules.add(strings[-2])
+        elif isinstance(argument, str):
+            strings.append(argument)
+    return modules
+
+
+def values() -> dict[str, Any]:
+    """What may be pickled: an outcome of each kind, a message, a config, events, errors, figures, records."""
+    found: dict[str, Any] = {}
+    events: list[Any] = []
+    manifest = actors.AgentManifest(name="a", capabilities=(actors.FileRead(allowed_paths=["/tmp"]),))
+    with actors.AgentPool(actors.ScriptedDriver(["yes"]), on_event=events.append, max_queued=None) as pool:
+        config = actors.SpawnConfig(manifest, "?", messages=(actors.UserMessage("before"),))
+        found["config"] = config
+        found["completed"] = pool.spawn(config).outcome(10)
+        found["crashed"] = pool.submit(int, "no number").outcome(10)
+        found["outcomes"] = pool.join_all()
+        found["stats"], found["dump"] = pool.stats(), pool.dump()
+    found |= {f"event {type(event).__name__}": event for event in events}
+    found["message"] = actors.AgentMessage(1, 2, "hello")
+    found["letter"] = actors.DeadLetter("lost", actors.DeadLetterReason.UNREGISTERED, datetime.now(UTC))
+    found["policy"] = actors.RestartPolicy(1, 2.0, actors.Backoff(0.5))
+    found["request"] = actors.CompletionRequest((actors.UserMessage("hi"),))
+    found["response"] = actors.CompletionResponse("hi", tool_calls=(actors.ToolCall("1", "add", {}),))
+    found["enums"] = [actors.AgentState.PARKED, actors.PrivacyTier.PRIVATE, actors.StopReason.END_TURN]
+    found["pykka's"] = [reply.PykkaAskTimeout("late"), envelope.PykkaActorDead("gone", "message")]
+    return found
+
+
+def test_pickles_name_public_modules_only() -> None:
+    """So a move of a file inside breaks none of them."""
+    public = {"actors", *(f"actors.{group}" for group in GROUPS)}
+    for name, value in values().items():
+        pickled = pickle.dumps(value)
+        inside = {module for module in referred(pickled) if module.partition(".")[0] == "actors"}
+        assert inside <= public, name
+        assert pickle.dumps(pickle.loads(pickled)) is not None
+    assert referred(pickle.dumps(actors.AgentMessage(1, 2, "hello"))) == {"actors.messages"}
 
 
 def test_the_version_stands_in_one_place() -> None:

@@ -1,1 +1,16 @@
-"""What answers completion requests: a script, a function, a route to others."""
+"""What answers completion requests. Those of providers have modules, and extras, of their own."""
+
+from ..public import publish
+from .function import FunctionDriver
+from .routing import RoutingDriver, RoutingMetrics, RoutingStrategy
+from .scripted import ScriptedDriver
+
+__all__ = [
+    "FunctionDriver",
+    "RoutingDriver",
+    "RoutingMetrics",
+    "RoutingStrategy",
+    "ScriptedDriver",
+]
+
+publish(__name__, globals())

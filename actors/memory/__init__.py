@@ -1,1 +1,10 @@
-"""Where agents remember: implementations of the port ``MemorySubstrate``."""
+"""Where agents remember."""
+
+from ..public import publish
+from .in_memory import InMemorySubstrate
+
+__all__ = [
+    "InMemorySubstrate",
+]
+
+publish(__name__, globals())

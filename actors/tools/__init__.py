@@ -1,1 +1,17 @@
-"""What agents may call: the ``@tool`` decorator, the registry, and tools for files and memory."""
+"""What agents may call. Most tools have modules of their own; these make tools, and collect them."""
+
+from ..agent.approval_rules import needs_approval
+from ..public import publish
+from .process import ProcessResult, run_process
+from .registry import ToolRegistry
+from .tool import tool
+
+__all__ = [
+    "ProcessResult",
+    "ToolRegistry",
+    "needs_approval",
+    "run_process",
+    "tool",
+]
+
+publish(__name__, globals())

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks import __main__ as command
-from benchmarks import abort_latency, apart, plots, questions, stop_overshoot
+from benchmarks import __main__ as command, abort_latency, apart, plots, questions, stop_overshoot
 from benchmarks.compare import compare
 from benchmarks.contest import contest
 from benchmarks.peers import PACKAGES, Peers

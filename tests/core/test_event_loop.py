@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from actors.core.process import event_loop as loop_module
-from actors.core.process import fork
+from actors.core.process import event_loop as loop_module, fork
 from actors.core.process.event_loop import private_loop, relay, run
 from actors.core.waiting.cancel import CancelToken, Deadline
 from actors.errors import Cancelled

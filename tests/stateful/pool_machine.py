@@ -8,8 +8,7 @@ from typing import Any
 
 import pykka
 import pytest
-from hypothesis import event as note
-from hypothesis import strategies as st
+from hypothesis import event as note, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
 
 from actors import (

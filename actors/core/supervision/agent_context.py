@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from ..records.spec import AgentSpec
     from ..records.state import AgentState
     from ..scheduling.agent_cell import AgentCell
-    from ..scheduling.approval import Decision
-    from ..scheduling.approval import Question as ApprovalQuestion
+    from ..scheduling.approval import Decision, Question as ApprovalQuestion
     from ..waiting.cancel import CancelToken, Deadline
     from ..waiting.wait_graph import WaitMember
     from .supervisor import Supervisor

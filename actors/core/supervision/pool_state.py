@@ -58,7 +58,7 @@ class Running(Protocol):
 
 
 class PoolState:
-    """What a pool consists of. Whatever effects on a pool is given this, and not the supervisor.
+    """What a pool consists of. Whatever acts on a pool is given this, and not the supervisor.
 
     Args:
         timer_thread: Minds what is due later.

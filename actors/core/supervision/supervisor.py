@@ -38,7 +38,7 @@ class Supervisor(Actor):
     that has finished an agent is handled inline, in the thread that brings it, so no message waits for a thread to
     wake; timers and foreign messages come by mailbox, in the supervisor's own thread, started when it is needed.
 
-    It puts the pieces of a pool together and answers what is asked of them; what effects is given ``PoolState``.
+    It puts the pieces of a pool together and answers what is asked of them; what acts is given ``PoolState``.
 
     Guarantees: slots held <= ``max_concurrent``; every admitted agent gets exactly one outcome, after its cleanup.
 

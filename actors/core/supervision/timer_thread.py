@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Ticking(Handler, Protocol):
-    """A supervisor as its timer_thread sees it."""
+    """A supervisor as its timer thread sees it."""
 
     name: str
     clock: Clock

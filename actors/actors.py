@@ -1,0 +1,22 @@
+"""Long-lived actors."""
+
+from typing import ClassVar
+
+from .core.actors.actor import Actor, supervise
+from .core.actors.actor_cell import ActorCell, ActorEnd
+from .core.actors.envelope import PykkaActorDead
+from .core.actors.reference import ActorRef
+from .core.actors.reply import PykkaAskTimeout, ReplyFuture
+from .public import publish
+
+__all__ = [
+    "Actor",
+    "ActorEnd",
+    "ActorRef",
+    "ReplyFuture",
+    "supervise",
+]
+
+PykkaActorDead.__module__ = PykkaAskTimeout.__module__ = __name__  # unlisted: what users catch is ActorDead, AskTimeout
+
+publish(__name__, globals())

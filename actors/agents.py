@@ -1,0 +1,41 @@
+"""Agents: what they are started with, what they do, how they end."""
+
+from collections.abc import Hashable
+from datetime import datetime
+from typing import Any
+
+from .agent.agent import Agent
+from .agent.budget import Budget
+from .agent.config import Seconds, SpawnConfig
+from .agent.llm_agent import AgentLoopResult, LlmAgent
+from .agent.manifest import AgentManifest
+from .agent.ports import AssistantMessage, Message, SystemMessage, TokenUsage, ToolResultMessage, UserMessage
+from .core.clock import Clock
+from .core.records.message import AgentId
+from .core.records.outcome import AgentOutcome, AgentStatus
+from .core.records.outcomes import FailurePolicy, Outcomes
+from .core.records.spec import Backoff, RestartPolicy
+from .core.supervision.handle import AgentHandle
+from .core.waiting.cancel import CancelToken, Deadline
+from .errors import ActorsError
+from .pool import AgentPool
+from .public import publish
+
+__all__ = [
+    "Agent",
+    "AgentHandle",
+    "AgentLoopResult",
+    "AgentOutcome",
+    "AgentPool",
+    "AgentStatus",
+    "Backoff",
+    "CancelToken",
+    "Deadline",
+    "FailurePolicy",
+    "LlmAgent",
+    "Outcomes",
+    "RestartPolicy",
+    "SpawnConfig",
+]
+
+publish(__name__, globals())

@@ -1,0 +1,23 @@
+"""What a pool tells of itself when it is asked: figures, dumps, open questions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from .core.records.message import AgentId
+from .core.records.outcome import AgentStatus
+from .core.records.state import AgentState
+from .core.scheduling.approval import PendingApproval
+from .core.supervision.dump import AgentDump, PoolDump, ThreadDump
+from .pool import PoolStats
+from .public import publish
+
+__all__ = [
+    "AgentDump",
+    "AgentState",
+    "PendingApproval",
+    "PoolDump",
+    "PoolStats",
+    "ThreadDump",
+]
+
+publish(__name__, globals())

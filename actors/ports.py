@@ -1,0 +1,52 @@
+"""What drivers, memories and tools have to be, and the messages that they exchange with an agent."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from .agent.ports import (
+    AssistantMessage,
+    CompletionRequest,
+    CompletionResponse,
+    LlmDriver,
+    MemoryFilter,
+    MemoryFragment,
+    MemorySource,
+    MemorySubstrate,
+    Message,
+    PrivacyTier,
+    StopReason,
+    SystemMessage,
+    TokenUsage,
+    Tool,
+    ToolCall,
+    ToolDefinition,
+    ToolResult,
+    ToolResultMessage,
+    UserMessage,
+)
+from .public import publish
+
+__all__ = [
+    "AssistantMessage",
+    "CompletionRequest",
+    "CompletionResponse",
+    "LlmDriver",
+    "MemoryFilter",
+    "MemoryFragment",
+    "MemorySource",
+    "MemorySubstrate",
+    "Message",
+    "PrivacyTier",
+    "StopReason",
+    "SystemMessage",
+    "TokenUsage",
+    "Tool",
+    "ToolCall",
+    "ToolDefinition",
+    "ToolResult",
+    "ToolResultMessage",
+    "UserMessage",
+]
+
+publish(__name__, globals())
