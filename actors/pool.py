@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from .agent.budget import Budget
@@ -157,7 +158,7 @@ class AgentPool:
             find_driver=find_driver,
             make_registry=ToolRegistry,
             servers=McpServers(),
-            context_of=lambda cell: LocalContext(cell, supervisor),
+            context_of=partial(LocalContext, supervisor),
         )
         supervisor.shutdown.at_end = self._factory.close
 

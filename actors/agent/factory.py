@@ -65,7 +65,7 @@ class AgentParts:
     def build(self, cell: object) -> Callable[[], Runnable]:
         """Fetch the tools, and return the function that constructs the agent."""
         context = self.factory.context_of(cell)
-        self.tools = self.factory.tools_for(self.tool_source, self.manifest, context.token)
+        self.tools = self.factory.tools_for(self.tool_source, self.manifest, context)
         agent = self.agent_class.__new__(self.agent_class)
         agent._context = context
         agent._parts = self
@@ -256,7 +256,7 @@ class AgentFactory:
         found: FoundT = self._found[key]
         return found
 
-    def tools_for(self, source: ToolSource | None, manifest: AgentManifest, cancel: CancelToken) -> Tools:
+    def tools_for(self, source: ToolSource | None, manifest: AgentManifest, context: AgentContext) -> Tools:
         """The tools of one agent: those it is given, and those that its manifest and its servers name."""
         if source is None:
             tools = self._no_tools
@@ -270,7 +270,7 @@ class AgentFactory:
             return tools
         own = [self._tool(manifest, index) for index in range(len(manifest.tools))]
         if manifest.mcp_servers:
-            own += self._servers.tools_for(manifest, cancel)
+            own += self._servers.tools_for(manifest, context.token)
         names = {tool.name for tool in own}
         given = (tools.get(name) for name in tools.names() if name not in names)
         return self._make_registry([*own, *(tool for tool in given if tool is not None)])

@@ -134,7 +134,7 @@ def test_a_defect_of_ours_loses_no_outcome(
     """If the life itself fails, it is a crash, and joins do not hang."""
     from actors.core.supervision import runner
 
-    monkeypatch.setattr(runner.Runner, "_try_until_done", raises(RuntimeError("a defect")))
+    monkeypatch.setattr(runner.Runner, "_attempt", raises(RuntimeError("a defect")))
     supervisor = supervise()
     start(supervisor)
     (outcome,) = supervisor.owed.all(10).values()

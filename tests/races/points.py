@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from actors.core.actors.reply import ReplyFuture
+from actors.core.scheduling.agent_cell import WAITERS
 from actors.core.supervision.parking import Parking
 from actors.core.waiting.wait_graph import current
 
@@ -81,16 +82,21 @@ def at_waiters(pool: AgentPool, handle: AgentHandle[Any], steps: Steps) -> None:
     """Who waits for all outcomes, or for one by its handle, says so before it looks: an operation of a list, without a
     lock.
     """
-    for owner, name in ((handle._cell, "waiters"), (supervisor_of(pool).owed, "_all")):
-        waiters = Waiting(getattr(owner, name))
-        waiters.steps = steps
-        setattr(owner, name, waiters)
+    handle._cell.lazies()[WAITERS] = Waiting.at(steps)
+    supervisor_of(pool).owed._all = Waiting.at(steps)
 
 
 class Waiting(list[Any]):
     """Those who wait for outcomes, with a point in front of each entry."""
 
     steps: Steps
+
+    @classmethod
+    def at(cls, steps: Steps) -> Waiting:
+        """Nobody yet."""
+        waiting = cls()
+        waiting.steps = steps
+        return waiting
 
     def append(self, waiter: Any) -> None:
         """Another one."""

@@ -40,6 +40,10 @@ STATUS: Final[Mapping[AgentState, AgentStatus]] = dict.fromkeys(AgentState, Agen
 """The status of an agent that has not ended, by its state: whatever has no word of its own is running."""
 
 
+WAITERS = "waiters"
+"""Those who wait for the outcome of an agent: a list of the cell's lazies, which changes by single operations."""
+
+
 class Host(Lot, Protocol):
     """The pool of an agent, as far as its cell needs it: where its own thread parks, and what else there is."""
 
@@ -85,10 +89,10 @@ class AgentCell(Endpoint, WaitMember):
     the agent is queued and while its tools run, else by its own thread; it may be read anywhere. ``steps`` is counted
     by all threads of the agent, without a lock, and may lose some: only that it changes matters.
 
-    ``waiters`` changes by single operations. The agent's own thread writes ``thread``, ``actor``, ``approvals``,
-    ``parks``, ``restarted``, ``waiter`` and ``survives_restart``; the end lets go of the latter and of ``context``,
-    under the turn. The claim of ``unclaimed`` is one operation. The dispatcher's lock guards ``silent``, the router's
-    ``mailbox`` and ``gone``. Nothing else changes.
+    What is in ``lazy`` changes by single operations. The agent's own thread writes ``thread``, ``actor``,
+    ``approvals``, ``parks``, ``restarted``, ``waiter`` and ``survives_restart``; the end lets go of the latter and of
+    ``context``, under the turn. The claim of ``unclaimed`` is one operation. The dispatcher's lock guards ``silent``,
+    the router's ``mailbox`` and ``gone``. Nothing else changes.
     """
 
     making: ClassVar[ProcessLock] = ProcessLock()
@@ -97,7 +101,6 @@ class AgentCell(Endpoint, WaitMember):
     __slots__ = (
         "__weakref__",
         "_before",
-        "_lazies",
         "_on",
         "actor",
         "approvals",
@@ -109,6 +112,7 @@ class AgentCell(Endpoint, WaitMember):
         "family_waiter",
         "has_slot",
         "host",
+        "lazy",
         "outcome",
         "owner",
         "parent",
@@ -130,7 +134,6 @@ class AgentCell(Endpoint, WaitMember):
         "tools_waiter",
         "unclaimed",
         "waiter",
-        "waiters",
         "waits",
     )
 
@@ -165,14 +168,13 @@ class AgentCell(Endpoint, WaitMember):
         self.approvals: Approvals | None = None
         self.children: dict[int, AgentCell] | None = None
         self.waiter: Waiter | None = None
-        self.waiters: list[Waiter] = []
         self.unclaimed = True
         self.callbacks: list[Callable[[], object]] | None = None
         self.waits: list[tuple[WaitNode, Waiter]] = []
         self.steps = 0
         self.tool_threads: Sequence[ToolThread] = ()
         self.tools_waiter: Waiter | None = None
-        self._lazies: dict[str, Any] | None = None
+        self.lazy: dict[str, Any] | None = None
         self.parks = 0
         self.since = host.clock.monotonic()
         self.started: float | None = None
@@ -284,11 +286,11 @@ class AgentCell(Endpoint, WaitMember):
 
     def lazies(self) -> dict[str, Any]:
         """What Pykka knows of an actor and most agents never use; made on first use, once."""
-        if self._lazies is None:
+        if self.lazy is None:
             with AgentCell.making:
-                if self._lazies is None:
-                    self._lazies = {}
-        return self._lazies
+                if self.lazy is None:
+                    self.lazy = {}
+        return self.lazy
 
     def begin(self) -> bool:
         """Claim the one life; False when another thread has. (An interrupted start is tried again.)"""

@@ -16,6 +16,7 @@ from ..records.event import AgentEnded, AgentQueued, AgentStalled, AgentStarted
 from ..records.state import QUEUED, RUNNING
 from ..waiting.cancel import Deadline
 from ..waiting.waiter import Waiter
+from .agent_cell import WAITERS
 from .slots import Slots
 from .stalls import Stalls
 from .start_queue import ChildQueue, StartQueue
@@ -261,7 +262,8 @@ class Roster:
     def _tell_who_waits(self, cell: AgentCell, effects: Effects) -> list[AgentCell]:
         """Wake them; who is to be cancelled, as *cell* failed."""
         victims: list[AgentCell] = []
-        effects.wakes += cell.waiters
+        if cell.lazy is not None:
+            effects.wakes += cell.lazy.get(WAITERS, ())
         if cell.callbacks:
             effects.calls += cell.callbacks
             cell.callbacks = None

@@ -135,7 +135,7 @@ class LocalContext:
 
     __slots__ = ("_supervisor", "cell")
 
-    def __init__(self, cell: AgentCell, supervisor: Supervisor) -> None:
+    def __init__(self, supervisor: Supervisor, cell: AgentCell) -> None:
         self.cell = cell
         self._supervisor = supervisor
 

@@ -19,7 +19,6 @@ from .pool_state import Step
 if TYPE_CHECKING:
     from ..process.threads import Worker
     from ..scheduling.agent_cell import AgentCell
-    from ..scheduling.effects import Effects
     from ..waiting.waiter import Waiter
     from .pool_state import PoolState
 
@@ -64,8 +63,9 @@ class Runner:
 
     def _run(self, cell: AgentCell) -> AgentOutcome[Any]:
         enter(cell)
-        ending = self._try_until_done(cell)
-        self._end_children(cell)
+        ending = self._attempt(cell) if cell.spec.restart is None else self._try_until_done(cell)
+        if cell.children:
+            self._end_children(cell)
         outcome = cell.make_outcome(ending)
         if cell.actor is not None:
             try:
@@ -78,12 +78,13 @@ class Runner:
     def _try_until_done(self, cell: AgentCell) -> Ending:
         while True:
             ending = self._attempt(cell)
-            if ending.status is not AgentStatus.CRASHED or cell.spec.restart is None:
+            if ending.status is not AgentStatus.CRASHED:
                 return ending
             delay = self._restart_delay(cell)
             if delay is None:
                 return ending
-            self._end_children(cell)
+            if cell.children:
+                self._end_children(cell)
             try:
                 self._back_off(cell, delay)
             except Cancelled as cancelled:
@@ -136,14 +137,19 @@ class Runner:
 
     def _end(self, cell: AgentCell, outcome: AgentOutcome[Any], worker: Worker) -> tuple[AgentCell | None, bool]:
         """Settle *cell*; who this worker runs next, and whether the worker was put to rest."""
-        crew = self._pool.crew
+        pool, crew = self._pool, self._pool.crew
         while True:
             following: AgentCell | None = None
             rested = False
-            with Step(self._pool) as effects:
+            with Step(pool) as effects:
                 ended = not cell.children or cell.outcome is not None
                 if ended:
-                    self._settle(cell, outcome, effects)
+                    if cell.outcome is None:
+                        pool.cancellation.settle(cell, outcome, effects)
+                    else:  # it was abandoned, and ends only now
+                        pool.cancellation.abandoned.discard(cell)
+                        effects.dropped.append(cell.release())
+                    pool.roster.balance(effects)
                     # A worker with callbacks to call must not take the next agent: a slow one would hold it up.
                     if not effects.may_be_slow():
                         following = effects.starts.popleft() if effects.starts else None
@@ -152,17 +158,9 @@ class Runner:
                 return following, rested
             self._end_children(cell)  # born at the last moment, by on_end or by a thread of the agent's own
 
-    def _settle(self, cell: AgentCell, outcome: AgentOutcome[Any], effects: Effects) -> None:
-        if cell.outcome is None:
-            self._pool.cancellation.settle(cell, outcome, effects)
-        else:  # it was abandoned, and ends only now
-            self._pool.cancellation.abandoned.discard(cell)
-            effects.dropped.append(cell.release())
-        self._pool.roster.balance(effects)
-
     def _end_children(self, cell: AgentCell) -> None:
         """Cancel what still runs below *cell*, and wait for its end."""
-        waiter: Waiter | None = self._stop_children(cell) if cell.children else None
+        waiter: Waiter | None = self._stop_children(cell)
         if waiter is None:
             return
         # Not a wait that a cancel ends: the children are cancelled themselves, and at worst abandoned.

@@ -9,6 +9,7 @@ from ..clock import SYSTEM_CLOCK, Clock
 from ..process.at_exit import at_exit
 from ..records.outcome import AgentStatus
 from ..records.outcomes import FailurePolicy, Outcomes
+from ..scheduling.agent_cell import WAITERS
 from ..waiting.wait_graph import wait_for
 from ..waiting.waiter import Waiter
 from .admission import Admission
@@ -121,13 +122,15 @@ class Supervisor(Actor):
         """Wait for the outcome of *cell*; False when the time ran out."""
         self.pool.refuse_after_fork()
         waiter = Waiter()
+        waiters: list[Waiter] = cell.lazies().setdefault(WAITERS, [])
         try:
-            cell.waiters.append(waiter)  # and then looks; who settles it sets the outcome, and then looks whom to wake
+            # And then looks; who settles it sets the outcome, and then looks whom to wake.
+            waiters.append(waiter)
             if cell.outcome is None:
                 wait_for(waiter, timeout, f"the outcome of {cell.label}", cell)
         finally:
             try:
-                cell.waiters.remove(waiter)
+                waiters.remove(waiter)
             except ValueError:  # an interrupt came before it was there
                 pass
         return cell.outcome is not None
