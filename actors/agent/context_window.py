@@ -74,7 +74,7 @@ class ContextWindow:
         system: str | None = None,
         tools: Sequence[ToolDefinition] = (),
     ) -> list[Message]:
-        """ApprovalGate out the oldest messages until the rest fits.
+        """Leave out the oldest messages until the rest fits.
 
         The query always stays, at least two messages stay, and a tool result never stays without its call.
 

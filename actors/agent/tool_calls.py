@@ -32,7 +32,7 @@ ONE_CALL = Spending(tool_calls=1)
 
 
 class ToolCaller:
-    """Effects on behalf of one agent."""
+    """Acts on behalf of one agent."""
 
     def __init__(self, agent: Agent[Any], guard: LoopGuard) -> None:
         self._agent = agent

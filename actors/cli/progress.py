@@ -40,7 +40,7 @@ class Progress(Protocol):
         """Show that an agent ended."""
 
     def paused(self) -> AbstractContextManager[None]:
-        """ApprovalGate the terminal to somebody else meanwhile."""
+        """Leave the terminal to somebody else meanwhile."""
 
 
 class _NeverInTheWay:

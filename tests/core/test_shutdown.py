@@ -240,8 +240,8 @@ def test_an_agent_cannot_wait_for_the_end_of_all(supervise: Any, start: Any, wha
     def agent(cell: Any) -> None:
         with pytest.raises(DeadlockError, match=f"{what}\\(\\) inside an agent"):
             calls[what]()
-        (branch,) = supervisor.tool_threads.run(cell, [(lambda _: calls[what](), None)])
-        assert isinstance(branch.error, DeadlockError)
+        (ran,) = supervisor.tool_threads.run(cell, [(lambda _: calls[what](), None)])
+        assert isinstance(ran.error, DeadlockError)
 
     assert start(supervisor, agent).outcome(10).error is None
     assert start(supervisor, lambda _: "goes on").result(10) == "goes on"

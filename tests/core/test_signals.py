@@ -46,7 +46,7 @@ def handlers() -> dict[int, Any]:
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_handler_waits_and_is_back(install: Install, number: int) -> None:
-    """Each that is held off runs once, when the shield is left, and every handler is what it was."""
+    """Each that is held off runs once, when the hold is left, and every handler is what it was."""
     seen: list[int] = []
     install(number, lambda number, _: seen.append(number))
     before = handlers()
@@ -84,21 +84,21 @@ def test_only_the_outermost_lets_them_go(install: Install) -> None:
     """Shields nest."""
     seen: list[int] = []
     install(signal.SIGUSR1, lambda number, _: seen.append(number))
-    shield = SignalsHeldOff()
-    with shield:
-        with shield:
+    held_off = SignalsHeldOff()
+    with held_off:
+        with held_off:
             signal.raise_signal(signal.SIGUSR1)
         assert seen == []
     assert seen == [signal.SIGUSR1]
 
 
 def test_ctrl_c_is_raised_after_the_block(install: Install) -> None:
-    """The block was done to its end; the shield can be used again."""
+    """The block was done to its end; the hold can be used again."""
     install(signal.SIGINT, signal.default_int_handler)
-    shield = SignalsHeldOff()
+    held_off = SignalsHeldOff()
     done: list[int] = []
     for number in range(3):
-        with pytest.raises(KeyboardInterrupt), shield:
+        with pytest.raises(KeyboardInterrupt), held_off:
             signal.raise_signal(signal.SIGINT)
             done.append(number)
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -134,19 +134,19 @@ def test_signals_are_handled_in_the_order_in_which_they_came(install: Install) -
     assert seen == numbers
 
 
-def test_a_handler_may_take_a_shield_of_its_own(install: Install) -> None:
+def test_a_handler_may_take_a_hold_of_its_own(install: Install) -> None:
     """It runs with none held, so what it does is done at once, and its signals wait for its own block."""
-    shield = SignalsHeldOff()
+    held_off = SignalsHeldOff()
     seen: list[str] = []
 
     def first(*_: Any) -> None:
-        with shield:
+        with held_off:
             signal.raise_signal(signal.SIGUSR2)
             seen.append("first")
 
     install(signal.SIGUSR1, first)
     install(signal.SIGUSR2, lambda *_: seen.append("second"))
-    with shield:
+    with held_off:
         signal.raise_signal(signal.SIGUSR1)
     assert seen == ["first", "second"]
 
@@ -168,16 +168,16 @@ def test_a_handler_that_replaces_another_is_obeyed(install: Install) -> None:
 
 
 def test_other_threads_touch_no_handler(install: Install, in_thread: Any) -> None:
-    """Python runs handlers in the main thread only, and lets no other one change them; its own shield still holds."""
+    """Python runs handlers in the main thread only, and lets no other one change them; its own hold still holds."""
     seen: list[int] = []
     install(signal.SIGUSR1, lambda number, _: seen.append(number))
-    shield = SignalsHeldOff()
+    held_off = SignalsHeldOff()
     before = handlers()
     inside = threading.Event()
     leave = threading.Event()
 
     def work() -> None:
-        with shield:
+        with held_off:
             inside.set()
             assert leave.wait(10)
 
@@ -186,13 +186,13 @@ def test_other_threads_touch_no_handler(install: Install, in_thread: Any) -> Non
     assert handlers() == before
     leave.set()
     future.result(10)
-    with shield:
+    with held_off:
         signal.raise_signal(signal.SIGUSR1)
         assert seen == []
     assert seen == [signal.SIGUSR1]
 
 
-def test_a_thread_in_the_turn_does_not_shield_the_main_thread(install: Install, in_thread: Any, gate: Any) -> None:
+def test_a_thread_in_the_turn_keeps_no_handler_off(install: Install, in_thread: Any, gate: Any) -> None:
     """A step of another thread keeps no handler from running."""
     seen: list[int] = []
     install(signal.SIGUSR1, lambda number, _: seen.append(number))
@@ -262,14 +262,14 @@ def test_a_handler_that_was_left_over_puts_the_real_one_back() -> None:
 
     before = signal.signal(signal.SIGUSR1, real)
     try:
-        shield = SignalsHeldOff()
-        shield.__enter__()
-        shield._depth = 0  # as if its end had been interrupted
+        held_off = SignalsHeldOff()
+        held_off.__enter__()
+        held_off._depth = 0  # as if its end had been interrupted
         assert signal.getsignal(signal.SIGUSR1) is not real
         signal.raise_signal(signal.SIGUSR1)
         assert heard == [signal.SIGUSR1]
         assert signal.getsignal(signal.SIGUSR1) is real
-        shield._let_go()
+        held_off._let_go()
     finally:
         signal.signal(signal.SIGUSR1, before)
 
@@ -279,9 +279,9 @@ def test_a_forked_child_hears_what_was_held_off(monkeypatch: Any) -> None:
     heard: list[int] = []
     before = signal.signal(signal.SIGUSR1, lambda number, _: heard.append(number))
     try:
-        shield = SignalsHeldOff()
-        with shield:
-            monkeypatch.setattr(shield, "_generation", -1)
+        held_off = SignalsHeldOff()
+        with held_off:
+            monkeypatch.setattr(held_off, "_generation", -1)
             signal.raise_signal(signal.SIGUSR1)
             assert heard == [signal.SIGUSR1]
     finally:
@@ -289,7 +289,7 @@ def test_a_forked_child_hears_what_was_held_off(monkeypatch: Any) -> None:
 
 
 class _Interrupting:
-    """Traces one function of the shield and those below it, and raises a signal before its n-th instruction."""
+    """Traces one function of the hold and those below it, and raises a signal before its n-th instruction."""
 
     def __init__(self, at: int) -> None:
         self.left = at
@@ -307,8 +307,8 @@ class _Interrupting:
 
 @pytest.mark.parametrize("others", [signal.SIG_DFL, signal.SIG_IGN, "handled"])
 def test_an_interrupt_before_any_instruction_leaves_nothing_half_made(install: Install, others: Any) -> None:
-    """Whenever a handler raises while the shield is entered or left: all handlers are back, and the next block is
-    shielded again. Instructions at which no handler could run are interrupted, too.
+    """Whenever a handler raises while the hold is entered or left: all handlers are back, and the next block is
+    held off again. Instructions at which no handler could run are interrupted, too.
     """
 
     def raising(*_: Any) -> None:
@@ -319,7 +319,7 @@ def test_an_interrupt_before_any_instruction_leaves_nothing_half_made(install: I
         install(number, (lambda number, _: heard.append(number)) if others == "handled" else others)
     install(signal.SIGALRM, raising)
     before = handlers()
-    shield = SignalsHeldOff()
+    held_off = SignalsHeldOff()
     raised = passed = at = 0
     tracing = sys.gettrace()
     sys._getframe().f_trace_opcodes = True  # 3.12 looks for such a frame only when tracing begins
@@ -329,7 +329,7 @@ def test_an_interrupt_before_any_instruction_leaves_nothing_half_made(install: I
         inside = False
         sys.settrace(interrupting)
         try:
-            with shield:
+            with held_off:
                 inside = True
         except KeyboardInterrupt:
             raised += 1
@@ -338,8 +338,8 @@ def test_an_interrupt_before_any_instruction_leaves_nothing_half_made(install: I
         passed = interrupting.left > 0  # all instructions were seen
         assert raised + passed == at, f"the interrupt before instruction {at} was swallowed (inside: {inside})"
         assert handlers() == before, f"handlers after instruction {at}"
-        assert shield._depth == 0
-        with pytest.raises(KeyboardInterrupt), shield:  # it works again
+        assert held_off._depth == 0
+        with pytest.raises(KeyboardInterrupt), held_off:  # it works again
             signal.raise_signal(signal.SIGALRM)
             heard.append(at)
         assert heard[-1:] == [at]

@@ -14,8 +14,8 @@ from actors.core.waiting.waiter import Waiter
 from actors.errors import Cancelled, DeadlockError
 
 
-def branched(supervisor: Any, start: Any, jobs: Any, **fields: Any) -> Any:
-    """An agent that runs *jobs* (with their timeouts) and returns its branches."""
+def with_tools(supervisor: Any, start: Any, jobs: Any, **fields: Any) -> Any:
+    """An agent that runs *jobs* (with their timeouts) and returns its tool threads."""
     return start(supervisor, lambda cell: supervisor.tool_threads.run(cell, jobs), **fields)
 
 
@@ -32,21 +32,23 @@ def test_jobs_run_at_the_same_time_and_answer_in_order(supervise: Any, start: An
         return run
 
     def agent(cell: Any) -> Any:
-        branches = supervisor.tool_threads.run(cell, [(job(n), None) for n in range(3)])
-        return threading.get_ident(), branches
+        tool_threads = supervisor.tool_threads.run(cell, [(job(n), None) for n in range(3)])
+        return threading.get_ident(), tool_threads
 
-    mine, branches = start(supervisor, agent).result(10)
-    assert [branch.result[0] for branch in branches] == [0, 1, 2]
-    threads = {branch.result[1] for branch in branches}
+    mine, tool_threads = start(supervisor, agent).result(10)
+    assert [tool_thread.result[0] for tool_thread in tool_threads] == [0, 1, 2]
+    threads = {tool_thread.result[1] for tool_thread in tool_threads}
     assert len(threads) == 3
     assert mine not in threads
-    assert all(branch.done and not branch.abandoned and branch.error is None for branch in branches)
+    assert all(
+        tool_thread.done and not tool_thread.abandoned and tool_thread.error is None for tool_thread in tool_threads
+    )
 
 
 def test_no_jobs_are_no_wait(supervise: Any, start: Any) -> None:
     """An empty list is answered at once."""
     supervisor = supervise()
-    assert branched(supervisor, start, []).result(10) == []
+    assert with_tools(supervisor, start, []).result(10) == []
 
 
 def test_a_failing_job_is_told_to_the_agent(supervise: Any, start: Any) -> None:
@@ -56,7 +58,7 @@ def test_a_failing_job_is_told_to_the_agent(supervise: Any, start: Any) -> None:
     def fail(_: Any) -> None:
         raise SystemExit("tool")
 
-    failed, fine = branched(supervisor, start, [(fail, None), (lambda _: 1, None)]).result(10)
+    failed, fine = with_tools(supervisor, start, [(fail, None), (lambda _: 1, None)]).result(10)
     assert isinstance(failed.error, SystemExit)
     assert failed.result is LATE
     assert fine.result == 1
@@ -97,7 +99,7 @@ def test_a_late_branch_does_not_hold_its_agent(supervise: Any, start: Any, gate:
         gate.hold()
         return "late"
 
-    late, fine = branched(supervisor, start, [(stuck, 0.01), (lambda _: "in time", 10.0)]).result(10)
+    late, fine = with_tools(supervisor, start, [(stuck, 0.01), (lambda _: "in time", 10.0)]).result(10)
     assert (late.abandoned, late.result, late.error) == (True, LATE, None)
     assert (fine.abandoned, fine.result) == (False, "in time")
     assert tokens[0].cancelled
@@ -111,7 +113,7 @@ def test_each_branch_has_its_own_time(supervise: Any, start: Any, gate: Any) -> 
     """The nearest end comes first; the others are waited for."""
     supervisor = supervise()
     jobs = [(lambda _: gate.hold(), 0.01), (lambda token: token.wait(0.03), 5.0), (lambda _: 3, None)]
-    first, second, third = branched(supervisor, start, jobs).result(10)
+    first, second, third = with_tools(supervisor, start, jobs).result(10)
     assert first.abandoned
     assert (second.abandoned, second.result) == (False, False)
     assert third.result == 3
@@ -122,7 +124,7 @@ def test_a_late_branch_that_looks_at_its_token_ends(supervise: Any, start: Any, 
     """A tool that waits on its token is woken by its timeout."""
     supervisor = supervise()
     ended: list[bool] = []
-    (late,) = branched(supervisor, start, [(lambda token: ended.append(token.wait(10)), 0.01)]).result(10)
+    (late,) = with_tools(supervisor, start, [(lambda token: ended.append(token.wait(10)), 0.01)]).result(10)
     assert late.abandoned
     eventually(lambda: ended == [True])
     eventually(lambda: supervisor.figures()["abandoned_threads"] == 0)
@@ -144,7 +146,7 @@ def test_a_cancel_of_the_agent_reaches_its_branches(supervise: Any, start: Any, 
         seen.append(token.reason)
         ended.set()
 
-    handle = branched(supervisor, start, [(job, None)])
+    handle = with_tools(supervisor, start, [(job, None)])
     assert begun.wait(10)
     handle.cancel("enough")
     assert handle.outcome(10).status == "cancelled"
@@ -155,7 +157,7 @@ def test_a_cancel_of_the_agent_reaches_its_branches(supervise: Any, start: Any, 
 def test_a_cancelled_agent_leaves_a_stuck_branch_behind(supervise: Any, start: Any, gate: Any, eventually: Any) -> None:
     """It does not wait for it; the thread is counted."""
     supervisor = supervise()
-    handle = branched(supervisor, start, [(lambda _: gate.hold(), None)])
+    handle = with_tools(supervisor, start, [(lambda _: gate.hold(), None)])
     gate.await_reached()
     handle.cancel("enough")
     assert handle.outcome(10).status == "cancelled"
@@ -207,7 +209,7 @@ def test_a_branch_whose_thread_starts_after_the_cancel_does_nothing(
 
 
 def test_no_thread_for_a_branch(supervise: Any, start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The agent is told by the branch's error, and goes on."""
+    """The agent is told by the tool thread's error, and goes on."""
     supervisor = supervise(max_concurrent=1)
 
     def refuse(job: Any) -> None:
@@ -216,8 +218,8 @@ def test_no_thread_for_a_branch(supervise: Any, start: Any, monkeypatch: pytest.
     def agent(cell: Any) -> Any:
         with monkeypatch.context() as patch:
             patch.setattr(supervisor.pool.crew, "start", refuse)
-            branches = supervisor.tool_threads.run(cell, [(lambda _: 1, None), (lambda _: 2, None)])
-        return [str(branch.error) for branch in branches], cell.has_slot
+            tool_threads = supervisor.tool_threads.run(cell, [(lambda _: 1, None), (lambda _: 2, None)])
+        return [str(tool_thread.error) for tool_thread in tool_threads], cell.has_slot
 
     assert start(supervisor, agent).result(10) == (["can't start new thread"] * 2, True)
 
@@ -226,14 +228,14 @@ def test_no_thread_for_a_branch(supervise: Any, start: Any, monkeypatch: pytest.
 
 
 def test_a_tool_that_parks_lays_its_agents_slot_out(supervise: Any, start: Any) -> None:
-    """While all its branches wait, the agent needs no slot: with one slot another agent runs meanwhile."""
+    """While all its tool threads wait, the agent needs no slot: with one slot another agent runs meanwhile."""
     supervisor = supervise(max_concurrent=1)
     waiter = Waiter()
 
     def tool(_: Any) -> bool:
         return wait_for(waiter, 10, "tea")
 
-    one = branched(supervisor, start, [(tool, None), (tool_child(waiter), None)])
+    one = with_tools(supervisor, start, [(tool, None), (tool_child(waiter), None)])
     two = start(supervisor, lambda _: (waiter.wake(), "ran")[1])
     assert two.result(10) == "ran"
     assert one.result(10)[0].result is True
@@ -249,7 +251,7 @@ def test_the_slot_is_kept_while_one_branch_works(supervise: Any, start: Any, gat
     """One waits, one works: the queue gets nothing until the working one ends."""
     supervisor = supervise(max_concurrent=1)
     waiter = Waiter()
-    one = branched(supervisor, start, [(lambda _: wait_for(waiter, 10, "tea"), None), (lambda _: gate.hold(), None)])
+    one = with_tools(supervisor, start, [(lambda _: wait_for(waiter, 10, "tea"), None), (lambda _: gate.hold(), None)])
     gate.await_reached()
     eventually(lambda: one._cell.works())
     two = start(supervisor, lambda _: waiter.wake())
@@ -264,7 +266,7 @@ def test_a_parked_tool_is_seen_from_outside(supervise: Any, start: Any, eventual
     """The agent is parked on what its tools wait for; a wake makes it run again."""
     supervisor = supervise()
     waiter = Waiter()
-    one = branched(supervisor, start, [(lambda _: wait_for(waiter, 10, "tea"), None)])
+    one = with_tools(supervisor, start, [(lambda _: wait_for(waiter, 10, "tea"), None)])
     eventually(lambda: one.status == "parked")
     assert one._cell.parked_on == "tea"
     assert supervisor.figures()["parked"] == 1
@@ -283,7 +285,7 @@ def test_a_tool_that_wakes_waits_for_its_agents_slot(supervise: Any, start: Any,
         wait_for(waiter, 10, "tea")
         order.append("tool")
 
-    one = branched(supervisor, start, [(tool, None)])
+    one = with_tools(supervisor, start, [(tool, None)])
     eventually(lambda: one.status == "parked")
     two = start(supervisor, lambda _: (thief.hold(), order.append("thief")))
     thief.await_reached()
@@ -307,7 +309,7 @@ def test_a_parked_branch_that_runs_late_is_abandoned_once(supervise: Any, start:
             errors.append(error)
             raise
 
-    (late,) = branched(supervisor, start, [(tool, 0.05)]).result(10)
+    (late,) = with_tools(supervisor, start, [(tool, 0.05)]).result(10)
     assert late.abandoned
     eventually(lambda: supervisor.figures()["abandoned_threads"] == 0)
     assert [error.timed_out for error in errors] == [True]
@@ -321,11 +323,11 @@ def test_a_branch_that_parks_after_it_was_abandoned_changes_nothing(
     """What it does with its agent's slot counts no more, neither going in nor coming out."""
     supervisor = supervise(max_concurrent=1)
     stuck, running = gates(), gates()
-    branches: list[Any] = []
+    tool_threads: list[Any] = []
 
     def tool(_: Any) -> None:
         me = current()
-        branches.append(me)
+        tool_threads.append(me)
         stuck.hold()
         supervisor.parking.tool_lot.park(me, "too late")
         supervisor.parking.tool_lot.unpark(me)
@@ -344,7 +346,7 @@ def test_a_branch_that_parks_after_it_was_abandoned_changes_nothing(
 
 
 def test_parking_twice_is_once(supervise: Any, start: Any) -> None:
-    """Nested waits of one branch count one."""
+    """Nested waits of one tool thread count one."""
     supervisor = supervise(max_concurrent=1)
     seen: list[int] = []
 
@@ -357,7 +359,7 @@ def test_parking_twice_is_once(supervise: Any, start: Any) -> None:
             supervisor.parking.tool_lot.unpark(me)
             seen.append(me.cell.works())
 
-    branched(supervisor, start, [(tool, None)]).result(10)
+    with_tools(supervisor, start, [(tool, None)]).result(10)
     assert seen == [False, False, False, True]
 
 
@@ -371,11 +373,11 @@ def test_a_tool_that_asks_for_its_own_agent_is_refused(supervise: Any, start: An
         assert ready.wait(10)
         mine[0].outcome(10)
 
-    handle = branched(supervisor, start, [(tool, None)])
+    handle = with_tools(supervisor, start, [(tool, None)])
     mine.append(handle)
     ready.set()
-    (branch,) = handle.result(10)
-    assert isinstance(branch.error, DeadlockError)
+    (tool_thread,) = handle.result(10)
+    assert isinstance(tool_thread.error, DeadlockError)
     assert handle._cell.waits == []
 
 
@@ -387,8 +389,8 @@ def test_a_tool_may_wait_for_a_child(supervise: Any, start: Any) -> None:
         me: Any = current()
         return start(supervisor, lambda _: "child", parent=me.cell).result(10)
 
-    (branch,) = branched(supervisor, start, [(tool, None)]).result(10)
-    assert branch.result == "child"
+    (tool_thread,) = with_tools(supervisor, start, [(tool, None)]).result(10)
+    assert tool_thread.result == "child"
 
 
 def test_many_branches_that_park_and_wake_keep_the_books(supervise: Any, start: Any) -> None:
@@ -401,7 +403,7 @@ def test_many_branches_that_park_and_wake_keep_the_books(supervise: Any, start: 
             supervisor.parking.tool_lot.park(me, "tea")
             supervisor.parking.tool_lot.unpark(me)
 
-    handles = [branched(supervisor, start, [(tool, None)] * 3) for _ in range(6)]
+    handles = [with_tools(supervisor, start, [(tool, None)] * 3) for _ in range(6)]
     for handle in handles:
-        assert [branch.error for branch in handle.result(20)] == [None] * 3
+        assert [tool_thread.error for tool_thread in handle.result(20)] == [None] * 3
     assert (supervisor.pool.slots.held, supervisor.pool.slots.idle, supervisor.pool.slots.woken) == (0, {}, {})

@@ -122,7 +122,7 @@ class Program:
         return Ended(code, lines, self.err())
 
     def close(self) -> None:
-        """ApprovalGate nothing of it."""
+        """Leave nothing of it."""
         self._limit.cancel()
         self._limit.join()
         self._kill_all()

@@ -58,7 +58,7 @@ def forks() -> str:
 
 @tool(isolation="process", timeout=30)
 def leaves() -> int:
-    """ApprovalGate a child behind."""
+    """Leave a child behind."""
     return subprocess.Popen([sys.executable, "-c", "import threading; threading.Event().wait()"]).pid
 
 

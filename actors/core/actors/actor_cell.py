@@ -190,7 +190,7 @@ class ActorCell(WaitMember):
         try:
             with at_exit().signals_held_off:
                 self._left += self.mailbox.close()
-        finally:  # a signal that came meanwhile is handled as the shield is left
+        finally:  # a signal that came meanwhile is handled as the hold ends
             self._refuse(deque(self._left))  # all of them: an abort before may have been interrupted
 
     def _refuse(self, envelopes: deque[Envelope]) -> None:

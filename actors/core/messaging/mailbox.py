@@ -1,4 +1,4 @@
-"""A bounded queue that closes in one step with put."""
+"""A bounded blocking queue, with backpressure, that closes in one step with put."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Stoppable(Protocol):
 
 
 class AtExit:
-    """Cancellation what is open when the main thread ends, so that cleanups run and the exit never hangs.
+    """Stops what is open when the main thread ends, so that cleanups run and the exit never hangs.
 
     It is called by the ``threading`` module before the interpreter joins non-daemon threads: ``atexit`` comes later,
     when a user's own non-daemon thread may wait for an agent for ever. No thread of its own is needed for that.

@@ -1,4 +1,4 @@
-"""Worker threads that are reused."""
+"""A thread pool: worker threads that are reused."""
 
 from __future__ import annotations
 

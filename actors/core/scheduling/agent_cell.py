@@ -1,4 +1,4 @@
-"""One agent as the supervisor sees it."""
+"""What a pool keeps of one agent (its control block), and of one of its tool calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ApprovalGate that an agent asks for, and waits for without a slot."""
+"""Approval that an agent asks for, and waits for without a slot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a turn decided, to be done after it."""
+"""The side effects of a step: decided under the turn, done after it."""
 
 from __future__ import annotations
 

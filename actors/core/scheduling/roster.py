@@ -1,4 +1,4 @@
-"""Who is admitted, who runs, who has ended: the decisions of the supervisor, from plain data only."""
+"""The scheduler of a pool: who is admitted, who runs, who has ended, decided from plain data only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may run."""
+"""Who may run: the semaphore of a pool, whose permits a parked agent lends out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notices agents that make no progress."""
+"""The watchdog: notices agents that make no progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Admitted agents that wait for their first slot."""
+"""The run queue: admitted agents that wait for their first slot."""
 
 from __future__ import annotations
 

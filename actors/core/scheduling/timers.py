@@ -1,4 +1,4 @@
-"""What the supervisor has to do at a later moment."""
+"""The timer queue of a pool: what is due at a later moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lock under which one step of a pool is decided."""
+"""The monitor of a pool: the lock under which one step of it is decided."""
 
 from __future__ import annotations
 

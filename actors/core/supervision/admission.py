@@ -1,4 +1,4 @@
-"""How agents come into a pool."""
+"""Admission control: how agents come into a pool, or meet its backpressure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a wait of an agent, or of its tool calls, means for its slot."""
+"""Yielding: what a wait of an agent, or of its tool calls, means for its slot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a pool ends."""
+"""Graceful shutdown, and the other one: how a pool ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One wait of one thread."""
+"""One wait of one thread: a one-shot event."""
 
 from __future__ import annotations
 
