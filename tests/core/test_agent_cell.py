@@ -12,7 +12,6 @@ import pytest
 
 from actors.core.records.event import AgentParked, AgentRestarted, AgentResumed
 from actors.core.records.spec import Backoff, RestartPolicy
-from actors.core.scheduling.agent_cell import AgentCell
 from actors.core.supervision.pool_state import Phase
 from actors.core.supervision.runner import Runner
 from actors.errors import AgentCancelled, AgentCrashed, AgentTimedOut, PoolClosed, ToolFailed
@@ -562,26 +561,3 @@ def test_no_user_code_runs_under_the_turn(supervise: Any, start: Any, manual_clo
 
     assert start(supervisor, run, timeout=500).outcome(10).status == "timed_out"
     assert held == [False]
-
-
-def test_what_is_made_on_first_use_is_made_once(
-    supervise: Any, start: Any, in_thread: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Also when two threads find at the same moment that it is not there."""
-    handle = start(supervise())
-    handle.result(10)
-    real, both = AgentCell.making, threading.Barrier(2, timeout=10)
-
-    class Meeting:
-        """The lock, which nobody takes before both have come for it."""
-
-        def __enter__(self) -> None:
-            both.wait()
-            real.__enter__()
-
-        def __exit__(self, *error: Any) -> None:
-            real.__exit__(*error)
-
-    monkeypatch.setattr(AgentCell, "making", Meeting())
-    first, second = [in_thread(handle._cell.lazies) for _ in range(2)]
-    assert first.result(10) is second.result(10)

@@ -35,7 +35,7 @@ def test_waiting_runs_out_and_loses_nothing(supervise: Any, start: Any, gate: An
         for timeout in (0, 0.001):
             with pytest.raises(TimeoutError, match=r"agent 1 \(job\) is still running"):
                 wait(timeout)
-    assert handle._cell.lazies()[WAITERS] == []
+    assert handle._cell.lazies[WAITERS] == []
     assert len(supervisor.owed) == 1
     gate.open()
     assert handle.result(10) is None

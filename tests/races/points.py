@@ -82,7 +82,7 @@ def at_waiters(pool: AgentPool, handle: AgentHandle[Any], steps: Steps) -> None:
     """Who waits for all outcomes, or for one by its handle, says so before it looks: an operation of a list, without a
     lock.
     """
-    handle._cell.lazies()[WAITERS] = Waiting.at(steps)
+    handle._cell.lazies[WAITERS] = Waiting.at(steps)
     supervisor_of(pool).owed._all = Waiting.at(steps)
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 from contextvars import copy_context
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ...errors import AgentAbandoned, Cancelled
 from ..checks import BrokenRuleError
 from ..clock import SYSTEM_CLOCK
 from ..messaging.router import PROGRAM, Endpoint
-from ..process.fork import ProcessLock
 from ..process.log import labelled
 from ..records.ending import Ending, stopped
 from ..records.outcome import AgentOutcome, AgentStatus
@@ -89,14 +88,11 @@ class AgentCell(Endpoint, WaitMember):
     the agent is queued and while its tools run, else by its own thread; it may be read anywhere. ``steps`` is counted
     by all threads of the agent, without a lock, and may lose some: only that it changes matters.
 
-    What is in ``lazy`` changes by single operations. The agent's own thread writes ``thread``, ``actor``,
+    What is in ``lazies`` changes by single operations. The agent's own thread writes ``thread``, ``actor``,
     ``approvals``, ``parks``, ``restarted``, ``waiter`` and ``survives_restart``; the end lets go of the latter and of
     ``context``, under the turn. The claim of ``unclaimed`` is one operation. The dispatcher's lock guards ``silent``,
     the router's ``mailbox`` and ``gone``. Nothing else changes.
     """
-
-    making: ClassVar[ProcessLock] = ProcessLock()
-    """Held while what is made on first use is made: seldom, and for a moment, so one for all will do."""
 
     __slots__ = (
         "__weakref__",
@@ -112,7 +108,7 @@ class AgentCell(Endpoint, WaitMember):
         "family_waiter",
         "has_slot",
         "host",
-        "lazy",
+        "lazies",
         "outcome",
         "owner",
         "parent",
@@ -174,7 +170,7 @@ class AgentCell(Endpoint, WaitMember):
         self.steps = 0
         self.tool_threads: Sequence[ToolThread] = ()
         self.tools_waiter: Waiter | None = None
-        self.lazy: dict[str, Any] | None = None
+        self.lazies: dict[str, Any] = {}  # what Pykka knows of an actor, and whatever else most agents never use
         self.parks = 0
         self.since = host.clock.monotonic()
         self.started: float | None = None
@@ -283,14 +279,6 @@ class AgentCell(Endpoint, WaitMember):
         self.family_waiter = self.waiter = Waiter()
         self.family_waiter.owner = self
         return self.family_waiter
-
-    def lazies(self) -> dict[str, Any]:
-        """What Pykka knows of an actor and most agents never use; made on first use, once."""
-        if self.lazy is None:
-            with AgentCell.making:
-                if self.lazy is None:
-                    self.lazy = {}
-        return self.lazy
 
     def begin(self) -> bool:
         """Claim the one life; False when another thread has. (An interrupted start is tried again.)"""

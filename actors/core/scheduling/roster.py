@@ -262,8 +262,8 @@ class Roster:
     def _tell_who_waits(self, cell: AgentCell, effects: Effects) -> list[AgentCell]:
         """Wake them; who is to be cancelled, as *cell* failed."""
         victims: list[AgentCell] = []
-        if cell.lazy is not None:
-            effects.wakes += cell.lazy.get(WAITERS, ())
+        if cell.lazies:
+            effects.wakes += cell.lazies.get(WAITERS, ())
         if cell.callbacks:
             effects.calls += cell.callbacks
             cell.callbacks = None

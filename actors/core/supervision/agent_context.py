@@ -158,7 +158,7 @@ class LocalContext:
 
     def lazies(self) -> dict[str, Any]:
         """What is made on first use, by name."""
-        return self.cell.lazies()
+        return self.cell.lazies
 
     def mailbox(self) -> Mailbox:
         """Its mailbox, made now if need be."""
@@ -235,7 +235,7 @@ class LocalContext:
 
     def inbox(self, serve: Callable[[Question], None]) -> Inbox:
         """The receiving end of its mailbox."""
-        made = self.cell.lazies()
+        made = self.cell.lazies
         inbox: Inbox | None = made.get("inbox")
         if inbox is None:
             inbox = made["inbox"] = AgentInbox(self.cell, self._supervisor, serve)

@@ -126,7 +126,7 @@ class AgentHandle(Generic[T]):
 
         It is done no earlier than the handle; its ``cancel`` is the handle's; reading it takes nothing.
         """
-        made = self._cell.lazies()
+        made = self._cell.lazies
         if "future" not in made:
             future = AgentFuture(self._cell, self._supervisor)
             self.add_done_callback(

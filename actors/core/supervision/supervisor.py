@@ -122,7 +122,7 @@ class Supervisor(Actor):
         """Wait for the outcome of *cell*; False when the time ran out."""
         self.pool.refuse_after_fork()
         waiter = Waiter()
-        waiters: list[Waiter] = cell.lazies().setdefault(WAITERS, [])
+        waiters: list[Waiter] = cell.lazies.setdefault(WAITERS, [])
         try:
             # And then looks; who settles it sets the outcome, and then looks whom to wake.
             waiters.append(waiter)
