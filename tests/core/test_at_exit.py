@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from actors import Actor
 from actors.core.process import at_exit as at_exit_module
 from actors.core.process.at_exit import AtExit, at_exit
 
@@ -25,15 +26,23 @@ def program(text: str, *, timeout: float = 20) -> subprocess.CompletedProcess[st
 class Open:
     """Something that can be stopped."""
 
-    def __init__(self, *, fails: bool = False) -> None:
+    def __init__(self, *, fails: bool = False, told: list[str] | None = None) -> None:
         self.stops = 0
         self.fails = fails
+        self.told = [] if told is None else told
+
+    def mark_at_exit(self) -> None:
+        self.told.append("mark")
+        if self.fails:
+            raise RuntimeError("cannot be marked")
 
     def abort_at_exit(self) -> None:
+        self.told.append("abort")
         if self.fails:
             raise RuntimeError("cannot be aborted")
 
     def end_at_exit(self) -> None:
+        self.told.append("end")
         self.stops += 1
         if self.fails:
             raise RuntimeError("cannot stop")
@@ -66,6 +75,50 @@ def test_one_that_fails_keeps_nobody_from_being_stopped(own: AtExit, log_lines: 
     own._stop_all()
     assert (first.stops, second.stops) == (1, 1)
     assert any("stopping at the end of the program failed" in line for line in log_lines)
+
+
+def test_all_are_marked_before_one_is_aborted(own: AtExit) -> None:
+    """And all are aborted before one is waited for."""
+    told: list[str] = []
+    several = [Open(told=told) for _ in range(3)]
+    for one in several:
+        own.watch(one)
+    own._stop_all()
+    assert told == ["mark"] * 3 + ["abort"] * 3 + ["end"] * 3
+
+
+def test_who_waits_for_another_one_ends_by_its_own_abort(own: AtExit, gate: Any, eventually: Any) -> None:
+    """Its ask is refused, as the other one ends before it; that is no crash of its handler."""
+    ended: list[str] = []
+
+    class Asked(Actor):
+        def on_receive(self, message: Any) -> Any:
+            gate.hold()
+
+    class Asks(Actor):
+        def on_receive(self, message: Any) -> Any:
+            asked.ask("never answered")
+
+        def on_stop(self) -> None:
+            ended.append("stopped")
+
+        def on_failure(self, *_: Any) -> None:
+            ended.append("failed")
+
+    asked, asks = Asked.start(), Asks.start()
+    asked.tell("hold")
+    gate.await_reached()
+    asks.tell("ask")
+    eventually(lambda: bool(asks._cell.waits))
+    for ref in (asked, asks):
+        own.watch(ref._cell)
+    asked._cell.mark_at_exit()
+    asks._cell.mark_at_exit()
+    asked._cell.abort_at_exit()  # who asks is woken by it
+    assert asks.actor_stopped.wait(10)
+    assert ended == ["stopped"]
+    gate.open()
+    own._stop_all()
 
 
 def test_nothing_is_kept_alive_by_it(own: AtExit) -> None:

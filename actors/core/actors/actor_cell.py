@@ -205,6 +205,10 @@ class ActorCell(WaitMember):
             envelopes[0].refuse(f"{self.label} stopped before it handled the message")  # twice does nothing twice
             envelopes.popleft()
 
+    def mark_at_exit(self) -> None:
+        """The program ends: whoever looks sees it."""
+        self.token.mark("the program ends")
+
     def abort_at_exit(self) -> None:
         """Abort at the end of the program; 5 seconds from now on nobody waits for the cleanup any more."""
         self._exit_by = SYSTEM_CLOCK.monotonic() + EXIT_TIMEOUT

@@ -24,6 +24,9 @@ ENDING = "the program is ending: no pool or actor can be started any more"
 class Stoppable(Protocol):
     """An open pool or actor."""
 
+    def mark_at_exit(self) -> None:
+        """Let whoever looks see that it is aborted; wake nobody."""
+
     def abort_at_exit(self) -> None:
         """Abort; do not wait."""
 
@@ -79,8 +82,9 @@ class AtExit:
             self._over = True
             waiting = [ref() for ref in self._open.values()]
             self._open.clear()
-        # All are told first: the waits for their ends run side by side.
-        for step in ("abort_at_exit", "end_at_exit"):
+        # All are marked first: who waits for another one is woken by its end, and sees that its own has come, too. All
+        # are told before any is waited for: the waits for their ends run side by side.
+        for step in ("mark_at_exit", "abort_at_exit", "end_at_exit"):
             for something in waiting:
                 if something is not None:
                     try:

@@ -86,6 +86,13 @@ class Shutdown:
         self._refuse_from_now(Phase.CLOSED)
         self._pool.cancel_all(reason)
 
+    def mark_at_exit(self) -> None:
+        """The program ends: nothing new is taken, and whoever looks sees it."""
+        self._refuse_from_now(Phase.CLOSED)
+        with self._pool.turn:
+            for cell in self._pool.roster.everybody():
+                cell.token.mark("the program ends")
+
     def abort_at_exit(self) -> None:
         """Abort at the end of the program: no drain."""
         self.abort("the program ends")
