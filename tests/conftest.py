@@ -14,7 +14,7 @@ import pytest
 from loguru import logger
 
 from actors import AgentPool
-from actors.core.checks import SWITCH
+from actors.core.checks import SWITCH, checking
 from actors.core.records.spec import AgentSpec
 from actors.core.supervision.handle import AgentHandle
 from actors.core.supervision.supervisor import Supervisor
@@ -30,7 +30,11 @@ if TYPE_CHECKING:
     from actors.core.scheduling.agent_cell import AgentCell
 
 
-os.environ[SWITCH] = "1"  # also for the programs that tests start; nothing has looked yet
+# On here, and not in the programs that tests start: those are like a user's, and some are interrupted at every moment.
+# A bare lock is taken by one instruction, and an interrupt comes before or after it; a checked one may be torn.
+os.environ[SWITCH] = "1"
+assert checking()
+del os.environ[SWITCH]
 
 
 def pytest_collection_finish() -> None:

@@ -1,4 +1,7 @@
-"""Checks of our own rules that cost time: made only where the environment asks for them."""
+"""Checks of our own rules that cost time: made only where the environment asks for them.
+
+For tests: an interrupt may tear a checked lock, which a bare one knows not.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 
 from actors.core.actors.actor import Actor
 from actors.core.scheduling.agent_cell import AgentCell
-from actors.core.supervision import join_set as joinset_module
+from actors.core.supervision import join_set as join_set_module
 from actors.errors import Cancelled, DeadlockError, JoinTimeout
 
 
@@ -88,7 +88,7 @@ def test_each_outcome_wakes_one_joiner(supervise: Any, start: Any, gates: Any, i
 
 def at_the_wait(monkeypatch: pytest.MonkeyPatch, step: Any) -> None:
     """Let *step* happen once, when a joiner is about to wait; the wait then runs as usual."""
-    real = joinset_module.wait_for
+    real = join_set_module.wait_for
     steps = [step]
 
     def wait(waiter: Any, timeout: float | None, on: str, target: Any = None) -> bool:
@@ -98,7 +98,7 @@ def at_the_wait(monkeypatch: pytest.MonkeyPatch, step: Any) -> None:
                 return bool(verdict)
         return real(waiter, timeout, on, target)
 
-    monkeypatch.setattr(joinset_module, "wait_for", wait)
+    monkeypatch.setattr(join_set_module, "wait_for", wait)
 
 
 def test_finish_wins_against_join(supervise: Any, start: Any) -> None:
@@ -197,6 +197,75 @@ def test_an_outcome_that_was_handed_to_who_is_interrupted_is_owed(
         supervisor.owed.next(10)
     assert len(supervisor.owed) == 1
     assert supervisor.owed.next(10).agent_id == 1
+
+
+@pytest.mark.parametrize("winner", ["taker", "interrupt"])
+def test_what_was_handed_is_owed_until_its_taker_has_it(
+    supervise: Any, start: Any, gate: Any, monkeypatch: pytest.MonkeyPatch, in_thread: Any, eventually: Any, winner: str
+) -> None:
+    """It may be given back: until then nobody is told that nothing is owed, neither who looks nor who waits."""
+    supervisor = supervise()
+    first = start(supervisor, gate.hold, group="g")
+    waiting: list[Any] = []
+
+    def end_it() -> bool:
+        gate.open()
+        supervisor.wait_ended(first._cell, 10)
+        assert len(supervisor.owed) == 1
+        with pytest.raises(TimeoutError):
+            supervisor.owed.next(0)
+        for group in (None, "g"):
+            with pytest.raises(JoinTimeout):
+                supervisor.owed.all(0, group)
+        waiting.append(in_thread(supervisor.owed.next, 10))
+        waiting.append(in_thread(supervisor.owed.all, 10, "g"))
+        eventually(lambda: len(supervisor.owed._next) == 1 and len(supervisor.owed._all) == 1)
+        if winner == "interrupt":
+            raise KeyboardInterrupt
+        return True
+
+    at_the_wait(monkeypatch, end_it)
+    if winner == "interrupt":
+        with pytest.raises(KeyboardInterrupt):
+            supervisor.owed.next(10)
+        one, every = waiting[0].result(10), waiting[1].result(10)
+        assert (one.agent_id if one is not None else 0, list(every)) in ((1, []), (0, [1]))
+    else:
+        assert supervisor.owed.next(10).agent_id == 1
+        assert waiting[0].result(10) is None
+        assert waiting[1].result(10) == {}
+    assert len(supervisor.owed) == 0
+
+
+def test_what_is_given_back_was_not_taken_through_its_handle(
+    supervise: Any, start: Any, gate: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose outcome was taken meanwhile is owed no more."""
+    supervisor = supervise()
+    first = start(supervisor, gate.hold)
+
+    def end_it() -> None:
+        gate.open()
+        assert first.outcome(10).agent_id == 1
+        raise KeyboardInterrupt
+
+    at_the_wait(monkeypatch, end_it)
+    with pytest.raises(KeyboardInterrupt):
+        supervisor.owed.next(10)
+    assert len(supervisor.owed) == 0
+    assert supervisor.owed.next(10) is None
+
+
+@pytest.mark.parametrize("call", ["outcome", "join_all", "join_next"])
+def test_a_finalizer_inside_a_step_waits_for_nothing(supervise: Any, start: Any, gate: Any, call: str) -> None:
+    """Its thread holds the turn, and would wait for itself."""
+    supervisor = supervise()
+    handle = start(supervisor, gate.hold)
+    calls = {"outcome": handle.outcome, "join_all": supervisor.owed.all, "join_next": supervisor.owed.next}
+    with supervisor.turn, pytest.raises(DeadlockError):
+        calls[call]()
+    gate.open()
+    assert handle.outcome(10).agent_id == 1
 
 
 def test_an_outcome_that_is_given_back_goes_to_the_next_in_line(

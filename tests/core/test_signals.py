@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -378,6 +379,29 @@ def test_a_handler_that_is_set_while_they_are_being_held_off_is_kept(
             assert seen == []
     assert seen == ["new"]
     assert signal.getsignal(signal.SIGTERM) is new
+
+
+@pytest.mark.parametrize("new", [signal.SIG_IGN, signal.SIG_DFL])
+def test_a_signal_that_is_ignored_while_they_are_being_held_off_stays_so(
+    install: Install, monkeypatch: pytest.MonkeyPatch, new: Any
+) -> None:
+    """Or is left to the system: the handler of another one has just said so."""
+    install(signal.SIGINT, lambda *_: None)
+    install(signal.SIGTERM, lambda *_: None)
+    real = signal.signal
+
+    def late(number: int, handler: Any) -> Any:
+        if number == signal.SIGINT and not late.done:  # type: ignore[attr-defined]
+            late.done = True  # type: ignore[attr-defined]
+            real(signal.SIGTERM, new)
+        return real(number, handler)
+
+    late.done = False  # type: ignore[attr-defined]
+    with monkeypatch.context() as patch:
+        patch.setattr(signals_module, "_signal", SimpleNamespace(getsignal=signal.getsignal, signal=late))
+        with SignalsHeldOff():
+            pass
+    assert signal.getsignal(signal.SIGTERM) == new
 
 
 def test_a_handler_that_is_set_later_is_held_off_too(install: Install) -> None:

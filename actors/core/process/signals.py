@@ -118,8 +118,17 @@ class SignalsHeldOff:
                     raise
                 self._real.clear()  # a sub-interpreter: no handler runs in it
                 return
-            if before is not handler and callable(before):  # set just now, by the handler of one that came first
-                self._real[number] = before
+            if before is not handler:  # set just now, by the handler of one that came first
+                self._heed(number, before)
+
+    def _heed(self, number: int, handler: Any) -> None:
+        """*handler* was set while this signal was just being held off: it counts."""
+        if _is_handled(handler):
+            self._real[number] = handler
+        else:  # ignored now, or left to the system or to asyncio: it stays so
+            self._real.pop(number, None)
+            if handler is not None:
+                _signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self._depth and self._generation == fork.generation():

@@ -20,7 +20,7 @@ from ..waiting.wait_graph import Lot, WaitMember, enter
 from ..waiting.waiter import Waiter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextvars import Context
     from datetime import datetime
 
@@ -221,9 +221,9 @@ class AgentCell(Endpoint, WaitMember):
             return state, ", ".join(tool.name for tool in self.tool_threads if not tool.done)
         return state, self._on if state is PARKED else None
 
-    def running_tools(self) -> list[ToolThread]:
+    def running_tools(self) -> Iterator[ToolThread]:
         """Its tool calls that have not ended, and that it still waits for."""
-        return [tool for tool in self.tool_threads if not (tool.done or tool.abandoned)]
+        return (tool for tool in self.tool_threads if not (tool.done or tool.abandoned))
 
     def works(self) -> bool:
         """Does one of its tool calls work? (Its own thread does not, while they run.)"""

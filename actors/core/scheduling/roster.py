@@ -263,7 +263,7 @@ class Roster:
         """Wake them; who is to be cancelled, as *cell* failed."""
         victims: list[AgentCell] = []
         if cell.lazies:
-            effects.wakes += cell.lazies.get(WAITERS, ())
+            effects.wakes += cell.lazies.pop(WAITERS, ())
         if cell.callbacks:
             effects.calls += cell.callbacks
             cell.callbacks = None

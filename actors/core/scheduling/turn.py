@@ -35,15 +35,27 @@ class Turn:
 
     def __enter__(self) -> None:
         me = threading.get_ident()
-        if self._owner == me:  # a collection may come anywhere; better an error than a wait for oneself
-            raise DeadlockError("the pool was called by a finalizer, in a thread that is just taking a step of it")
-        shielded = self.signals_held_off.is_for(me)
-        if shielded:
+        if self._owner == me:
+            self.refuse_inside()
+        holds_signals = self.signals_held_off.is_for(me)
+        if holds_signals:
             self.signals_held_off.__enter__()
-        if not self._lock.acquire(blocking=False):
-            self._wait()
+        try:
+            if not self._lock.acquire(blocking=False):
+                self._wait()
+        except BaseException:  # only a lock that is checked refuses to be taken
+            if holds_signals:
+                self.signals_held_off.__exit__()
+            raise
         self._owner = me
-        self.holds_signals = shielded
+        self.holds_signals = holds_signals
+
+    def refuse_inside(self) -> None:
+        """Raise in a thread that is just taking a step: a collection may come anywhere, and run a finalizer there that
+        calls the pool. Better an error than a wait for oneself.
+        """
+        if self._owner == threading.get_ident():
+            raise DeadlockError("the pool was called by a finalizer, in a thread that is just taking a step of it")
 
     def _wait(self) -> None:
         """Get the lock that another thread has."""
@@ -55,10 +67,10 @@ class Turn:
         lock.acquire()
 
     def __exit__(self, *_: object) -> None:
-        shielded = self.holds_signals
+        holds_signals = self.holds_signals
         self._owner = 0
         self._lock.release()
-        if shielded:
+        if holds_signals:
             self.signals_held_off.__exit__()
 
     def locked(self) -> bool:

@@ -33,16 +33,30 @@ class _Taker:
         self.waiter = Waiter()
 
 
+class _Gatherer:
+    """One who waits for all outcomes (of *group*)."""
+
+    __slots__ = ("group", "waiter")
+
+    def __init__(self, group: Hashable) -> None:
+        self.group = group
+        self.waiter = Waiter()
+
+
 class JoinSet:
     """The agents whose outcomes are owed, and those who wait for them.
 
-    Guarantees: an outcome is taken once; a wait that runs out takes nothing; nobody waits when nothing is owed; who
-    waits for the next one is served in order.
+    An agent that has ended is ready; or, when somebody waits for the next one, handed to who has waited longest. It is
+    owed until that one's thread has it: a taker that is cancelled or interrupted gives it back.
 
-    Locks: the pool's turn, which it shares, guards every field but ``_all``, which changes by single operations: who
-    waits for all enters it, then looks whether somebody is pending; who ends the last one takes it out of those, then
-    looks whom to wake. :meth:`add` and :meth:`finish` are called under the turn, the others take it, each of them
-    once unless it is given up. Waiters are woken after it is released.
+    Guarantees: an outcome is taken once; a wait that runs out takes nothing; nobody waits when nothing is owed, and
+    nobody is told so while something may be given back; who waits for the next one is served in order.
+
+    Locks: the pool's turn, which it shares, guards what changes; ``_pending``, ``_ready``, ``_handed`` and ``_groups``
+    are looked at without it. ``_all`` changes by single operations, and ``_handed`` by those of takers: who waits
+    enters itself, then looks whether somebody is pending or handed; who takes the last one out of those looks whom to
+    wake. :meth:`add` and :meth:`finish` are called under the turn, the others take it: once, unless they give up.
+    Waiters are woken after it is released.
     """
 
     def __init__(self, turn: Turn, *, cancels_rest: bool = False) -> None:
@@ -53,11 +67,12 @@ class JoinSet:
         self._ready: dict[AgentId, AgentCell] = {}  # in order of completion
         self._groups: dict[Hashable, int] = {}
         self._next: deque[_Taker] = deque()  # only while nothing is ready
-        self._all: list[tuple[Hashable, Waiter]] = []
+        self._handed: dict[AgentId, AgentCell] = {}  # to takers whose threads have not run yet
+        self._all: list[_Gatherer] = []
         self._any = AnyOf(self.pending)
 
     def __len__(self) -> int:
-        return len(self._pending) + len(self._ready)
+        return len(self._pending) + len(self._ready) + len(self._handed)
 
     # Under the turn ---------------------------------------------------------------------------------------------
 
@@ -119,19 +134,22 @@ class JoinSet:
                 del self._groups[group]
 
     def _wake_all(self, wakes: list[Waiter]) -> None:
-        for group, waiter in list(self._all):  # others enter and leave meanwhile
-            if not self._busy(group):
-                wakes.append(waiter)
+        # A copy: others enter and leave meanwhile.
+        wakes.extend(gatherer.waiter for gatherer in list(self._all) if not self._busy(gatherer.group))
 
     def _busy(self, group: Hashable) -> bool:
-        return bool(self._pending) if group is None else group in self._groups
+        """Has somebody (of *group*) not ended, or may be given back?"""
+        if group is None:
+            return bool(self._pending or self._handed)
+        return group in self._groups or any(cell.spec.group == group for cell in list(self._handed.values()))
 
     def _hand_out(self, wakes: list[Waiter]) -> None:
         """Give what is ready to those who wait for a next one; when nothing is owed any more, they wait in vain."""
-        while self._next and (self._ready or not self._pending):
+        while self._next and (self._ready or not (self._pending or self._handed)):
             taker: _Taker = self._next.popleft()
             if self._ready:
-                taker.cell = self._ready.pop(next(iter(self._ready)))
+                taker.cell = cell = self._ready.pop(next(iter(self._ready)))
+                self._handed[cell.id] = cell
             wakes.append(taker.waiter)
 
     # For callers ------------------------------------------------------------------------------------------------
@@ -164,22 +182,34 @@ class JoinSet:
             with self._turn:
                 if self._ready:  # then nobody stands in line
                     taker.cell = self._ready.pop(next(iter(self._ready)))
-                elif self._pending:
-                    self._next.append(taker)
-                else:
+                    return taker.cell.outcome
+                self._next.append(taker)  # and then looks
+                if not (self._pending or self._handed):
+                    self._next.pop()
                     return None
-            if (
-                taker.cell is None
-                and not wait_for(taker.waiter, timeout, "the next outcome", self._any)
-                and self._withdraw(taker)
-            ):
-                raise TimeoutError(f"no agent ended within {timeout} s; nothing is lost")
-            return None if taker.cell is None else taker.cell.outcome
+            late = not wait_for(taker.waiter, timeout, "the next outcome", self._any) and self._withdraw(taker)
+            if taker.cell is not None:
+                self._collect(taker.cell)
+                return taker.cell.outcome
         except BaseException:  # also what a signal's handler has raised anywhere in between
             self._withdraw(taker)
             if taker.cell is not None:
                 self._give_back({taker.cell.id: taker.cell})
             raise
+        if late:
+            raise TimeoutError(f"no agent ended within {timeout} s; nothing is lost")
+        return None
+
+    def _collect(self, cell: AgentCell) -> None:
+        """*cell*, which was handed, has reached its taker. Who waited in case that it is given back is told."""
+        self._handed.pop(cell.id, None)
+        if self._next or self._all:
+            wakes: list[Waiter] = []
+            with self._turn:
+                self._hand_out(wakes)
+                self._wake_all(wakes)
+            for waiter in wakes:
+                waiter.wake()
 
     def _withdraw(self, taker: _Taker) -> bool:
         """Stop waiting; False when it stands in line no more: it was served just now."""
@@ -191,11 +221,14 @@ class JoinSet:
             return True
 
     def _give_back(self, taken: dict[AgentId, AgentCell]) -> None:
-        """What was taken reached nobody: it is owed as before."""
+        """What was taken reached nobody: it is owed as before, but for what was taken through its handle meanwhile."""
         wakes: list[Waiter] = []
         with self._turn:
-            self._ready = {**taken, **self._ready}
+            for id_ in taken:
+                self._handed.pop(id_, None)
+            self._ready = {**{id_: cell for id_, cell in taken.items() if cell.owner is self}, **self._ready}
             self._hand_out(wakes)
+            self._wake_all(wakes)
         for waiter in wakes:
             waiter.wake()
 
@@ -205,21 +238,21 @@ class JoinSet:
         Raises:
             JoinTimeout: Not all ended in time; nothing was taken, ``partial`` shows what is there.
         """
+        self._turn.refuse_inside()
         end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
         taken: dict[AgentId, AgentCell] = {}
         while True:
-            entry = (group, Waiter())
+            gatherer = _Gatherer(group)
             try:
-                self._all.append(entry)
+                self._all.append(gatherer)
                 left = None if end is None else end - SYSTEM_CLOCK.monotonic()
-                woken = not self._busy(group) or wait_for(entry[1], left, "all outcomes")
+                woken = not self._busy(group) or wait_for(gatherer.waiter, left, "all outcomes")
             finally:
-                self._leave(entry)
+                self._leave(gatherer)
             if self._busy(group):  # the time ran out; or somebody was started since
                 if not woken:
-                    raise JoinTimeout(
-                        f"not all agents ended within {timeout} s; nothing was taken", self.partial(group)
-                    )
+                    late = f"not all agents ended within {timeout} s; nothing was taken"
+                    raise JoinTimeout(late, self.partial(group))
                 continue
             try:
                 if self._take_all(group, taken):
@@ -228,9 +261,9 @@ class JoinSet:
                 self._give_back(taken)
                 raise
 
-    def _leave(self, entry: tuple[Hashable, Waiter]) -> None:
+    def _leave(self, gatherer: _Gatherer) -> None:
         try:
-            self._all.remove(entry)
+            self._all.remove(gatherer)
         except ValueError:  # an interrupt came before it was there
             pass
 

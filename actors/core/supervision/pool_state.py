@@ -64,8 +64,8 @@ class PoolState:
         timer_thread: Minds what is due later.
         make_runner: Makes what runs an agent on a worker's thread.
 
-    Locks: ``turn`` guards ``phase``, the roster, the stops and the timers; the other fields are set once. Router,
-    dispatcher and crew have leaf locks.
+    Locks: ``turn`` guards ``phase``, the roster, the cancellation and the timers; the other fields are set once.
+    Router, dispatcher and crew have leaf locks.
     """
 
     def __init__(
@@ -184,11 +184,12 @@ class Step:
             abort returns at once.
     """
 
-    __slots__ = ("_calls_here", "_effects", "_pool")
+    __slots__ = ("_calls_here", "_effects", "_has_no_thread", "_pool")
 
     def __init__(self, pool: PoolState, *, calls_here: bool = True) -> None:
         self._pool = pool
         self._calls_here = calls_here
+        self._has_no_thread = False
         self._effects = Effects()
 
     def __enter__(self) -> Effects:
@@ -206,7 +207,9 @@ class Step:
                 turn.__exit__()
                 self._start_and_wake()
         finally:  # a signal's handler may have raised
-            if effects.may_be_slow() and (self._calls_here or not self._call_elsewhere()):
+            if effects.may_be_slow():
+                if not (self._calls_here or self._has_no_thread):
+                    self._call_elsewhere()
                 effects.call()
 
     def _start_and_wake(self) -> None:
@@ -227,8 +230,8 @@ class Step:
         if not self._calls_here and effects.may_be_slow():
             self._call_elsewhere()
 
-    def _call_elsewhere(self) -> bool:
-        """Hand what may be slow to a worker; False when no thread can be started."""
+    def _call_elsewhere(self) -> None:
+        """Hand what may be slow to a worker; when no thread can be started, it stays here."""
         effects, pool = self._effects, self._pool
         slow = effects.slow()
 
@@ -241,5 +244,4 @@ class Step:
                 pool.crew.start(call)
                 effects.fires, effects.calls = deque(), deque()
         except RuntimeError:
-            return False
-        return True
+            self._has_no_thread = True

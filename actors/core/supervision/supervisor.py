@@ -121,6 +121,9 @@ class Supervisor(Actor):
     def wait_ended(self, cell: AgentCell, timeout: float | None) -> bool:
         """Wait for the outcome of *cell*; False when the time ran out."""
         self.pool.refuse_after_fork()
+        self.turn.refuse_inside()
+        if cell.outcome is not None:
+            return True
         waiter = Waiter()
         waiters: list[Waiter] = cell.lazies.setdefault(WAITERS, [])
         try:

@@ -124,7 +124,7 @@ class ToolThreads:
 
     def _leave(self, tool: ToolThread, effects: Effects) -> None:
         cell = tool.cell
-        if not cell.running_tools():
+        if not any(cell.running_tools()):  # a tool call is true
             if cell.tools_waiter is not None:
                 effects.wakes.append(cell.tools_waiter)  # the agent's thread goes on, with the slot
         elif not cell.works():
