@@ -1,9 +1,7 @@
 """Long-lived actors."""
 
-from typing import ClassVar
-
 from .core.actors.actor import Actor, supervise
-from .core.actors.actor_cell import ActorCell, ActorEnd
+from .core.actors.actor_cell import ActorEnd
 from .core.actors.envelope import PykkaActorDead
 from .core.actors.reference import ActorRef
 from .core.actors.reply import PykkaAskTimeout, ReplyFuture

@@ -47,6 +47,7 @@ EVERYWHERE = {"loguru", "pydantic", "pydantic_core"}
 ONLY_IN = {"pykka": ("core",), "typer": ("cli",), "rich": ("cli",), "click": ("cli",)}
 
 ONCE = {
+    "actors.core.checks",
     "actors.core.process.at_exit",
     "actors.core.process.fork",
     "actors.core.process.event_loop",

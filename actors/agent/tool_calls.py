@@ -19,7 +19,7 @@ from .sanitize import sanitize
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ..core.scheduling.agent_cell import ToolThread
+    from ..core.supervision.agent_context import ToolEnd
     from ..core.waiting.cancel import CancelToken
     from .agent import Agent
     from .budget import Reservation
@@ -65,12 +65,10 @@ class ToolCaller:
         }
         self._charge(len(jobs))
         names = [calls[index].name for index in jobs]
-        threads = (
-            dict(zip(jobs, self._agent._context.run_tools(list(jobs.values()), names), strict=True)) if jobs else {}
-        )
+        ends = dict(zip(jobs, self._agent._context.run_tools(list(jobs.values()), names), strict=True)) if jobs else {}
         results = []
         for index, call in enumerate(calls):
-            result = refusals.get(index) or _result(call, threads[index], jobs[index][1])
+            result = refusals.get(index) or _result(call, ends[index], jobs[index][1])
             results.append(ToolResultMessage(call.id, sanitize(result.content), result.is_error))
         return results
 
@@ -129,14 +127,14 @@ def is_repeatable(tool: Tool | None) -> bool:
     return getattr(tool, "repeatable", False) is True
 
 
-def _result(call: ToolCall, thread: ToolThread, timeout: float | None) -> ToolResult:
-    error = thread.error
-    if thread.abandoned or isinstance(error, Cancelled):
+def _result(call: ToolCall, end: ToolEnd, timeout: float | None) -> ToolResult:
+    error = end.error
+    if end.abandoned or isinstance(error, Cancelled):
         return ToolResult(f"{call.name} timed out after {timeout} s", is_error=True)
     if isinstance(error, ToolFailed):
         return ToolResult(text_of(error), is_error=True)
     if error is not None:
         return ToolResult(f"{call.name} failed: {type(error).__name__}: {text_of(error)}", is_error=True)
-    if not isinstance(thread.result, ToolResult) or not isinstance(thread.result.content, str):
+    if not isinstance(end.result, ToolResult) or not isinstance(end.result.content, str):
         return ToolResult(f"{call.name} failed: it gave no result with a text", is_error=True)
-    return thread.result
+    return end.result

@@ -44,6 +44,14 @@ class Colleague(NamedTuple):
     parent_id: AgentId
 
 
+class ToolEnd(NamedTuple):
+    """How one tool call ended: ``error`` is what it raised; ``abandoned`` says that it still runs, past its time."""
+
+    result: Any
+    error: BaseException | None
+    abandoned: bool
+
+
 class AgentContext(HostedActor, Protocol):
     """All that an agent has of its pool. An agent that lives elsewhere has another one.
 
@@ -98,7 +106,7 @@ class AgentContext(HostedActor, Protocol):
     def spawn(self, spec: AgentSpec) -> AgentHandle[Any]:
         """Start a child."""
 
-    def run_tools(self, jobs: Sequence[Job], names: Sequence[str]) -> list[ToolThread]:
+    def run_tools(self, jobs: Sequence[Job], names: Sequence[str]) -> list[ToolEnd]:
         """Run *jobs* at the same time, each on a thread of its own, and wait for all. The agent's own thread."""
 
     def ask_approval(
@@ -292,9 +300,10 @@ class LocalContext:
         (child,) = self._supervisor.admission.admit([spec], owner=None, parent=self.cell)
         return AgentHandle(child, self._supervisor)
 
-    def run_tools(self, jobs: Sequence[Job], names: Sequence[str]) -> list[ToolThread]:
+    def run_tools(self, jobs: Sequence[Job], names: Sequence[str]) -> list[ToolEnd]:
         """Run *jobs* at the same time, and wait for all."""
-        return self._supervisor.tool_threads.run(self.cell, jobs, names)
+        ran = self._supervisor.tool_threads.run(self.cell, jobs, names)
+        return [ToolEnd(one.result, one.error, one.abandoned) for one in ran]
 
     def ask_approval(
         self, call_id: str, tool: str, arguments: Mapping[str, Any], timeout: float | None, default: Decision

@@ -42,7 +42,8 @@ class Ticking(Handler, Protocol):
 class TimerThread(ActorCell):
     """The cell of a supervisor. Its thread is started when a timer or a foreign message first needs it.
 
-    Locks: ``_starting`` guards ``has_thread`` and ``_thread``; the pool's turn guards ``timers``.
+    Locks: ``_starting`` guards the start of the thread, ``has_thread`` and ``_thread``; ``has_thread`` is read without
+    it, and taken back by the one that ends the thread; the pool's turn guards ``timers``.
     """
 
     actor: Ticking
