@@ -17,6 +17,7 @@ from .imports import Sources
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
+ROOMS = ("actors.core.", "actors.agent.")
 HOUSE = Sources(Path(actors.__file__).parent)
 
 
@@ -43,10 +44,10 @@ class Described:
 
 
 def classes() -> dict[str, Described]:
-    """The classes of the core, by name."""
+    """The classes of the core and of agents, by name."""
     found: dict[str, Described] = {}
     for module, tree in HOUSE.trees.items():
-        if module.startswith("actors.core."):
+        if module.startswith(ROOMS):
             for node in ast.walk(tree):
                 if isinstance(node, ast.ClassDef):
                     bases = [base for expr in node.bases if (base := name_of(expr)) is not None]
@@ -73,7 +74,7 @@ def name_of(node: ast.expr | None) -> str | None:
 BOUNDS = {
     node.targets[0].id: keyword.value.value
     for module, tree in HOUSE.trees.items()
-    if module.startswith("actors.core.")
+    if module.startswith(ROOMS)
     for node in tree.body
     if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Call)
     for keyword in node.value.keywords
@@ -278,7 +279,6 @@ def test_whose_attribute_is_written_can_be_seen() -> None:
 
 
 FOREIGN = (
-    "actors.agent",
     "actors.cli",
     "actors.drivers",
     "actors.memory",
@@ -286,7 +286,7 @@ FOREIGN = (
     "actors.network",
     "actors.testing",
 )
-"""What stands above the core, and writes attributes of its own classes under names that the core has, too."""
+"""What stands above, and writes attributes of its own classes under names that these rooms have, too."""
 
 
 @pytest.mark.parametrize("name", ["Turn", "Effects", "Waiter", "AgentCell", "ToolThread", "PoolState", "WaitMember"])

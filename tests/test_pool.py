@@ -29,7 +29,7 @@ from actors import (
     SpawnConfig,
     ToolRegistry,
 )
-from actors.core.supervision.pool_state import Phase
+from actors.core.supervision.pool_state import PoolPhase
 
 from .agent.doubles import doing
 from .waiting import BOUND, Gate, eventually
@@ -786,7 +786,7 @@ def test_while_draining_children_may_be_spawned(pools: Callable[..., AgentPool],
 
     handle = pool.spawn(doing(parent))
     draining = aside(pool.drain, BOUND)
-    eventually(lambda: pool._core.pool.phase >= Phase.DRAINING)
+    eventually(lambda: pool._core.pool.phase >= PoolPhase.DRAINING)
     gate.open()
     assert handle.result(BOUND) == "child"
     draining.result(BOUND)

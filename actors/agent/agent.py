@@ -44,6 +44,8 @@ class Agent(AgentActor, Generic[T]):
     """An actor with one finite job. Subclass it and define :meth:`run`; no ``super().__init__()`` is needed.
 
     It is built and run on a worker's thread, and everything it does happens there, one thing at a time.
+
+    Locks: none; ``_context`` and ``_parts`` are given to it by that thread, before its ``__init__``.
     """
 
     needs_driver: ClassVar[bool] = False

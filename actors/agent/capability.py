@@ -61,6 +61,11 @@ class _ItemCapability(_Capability):
 
 
 class _PathCapability(_ItemCapability):
+    """Paths, and the limits of all above.
+
+    Locks: none; ``_limits`` is written before anybody else has it.
+    """
+
     allowed_paths: Items = ()
 
     _limits: tuple[Items, ...] = PrivateAttr(default=())
@@ -91,7 +96,7 @@ class _PathCapability(_ItemCapability):
 
     def within(self, limits: tuple[Items, ...]) -> _PathCapability:
         """The same, with these limits."""
-        copy = self.model_copy()
+        copy: _PathCapability = self.model_copy()
         copy._limits = limits
         return copy
 

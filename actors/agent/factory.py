@@ -66,7 +66,7 @@ class AgentParts:
         """Fetch the tools, and return the function that constructs the agent."""
         context = self.factory.context_of(cell)
         self.tools = self.factory.tools_for(self.tool_source, self.manifest, context)
-        agent = self.agent_class.__new__(self.agent_class)
+        agent: Agent[Any] = self.agent_class.__new__(self.agent_class)
         agent._context = context
         agent._parts = self
 
@@ -156,7 +156,7 @@ class AgentFactory:
         limit = context.max_depth
         if limit is not None and context.depth + 1 > limit:
             raise CapabilityDenied(f"depth limit {limit} reached: {context.label} may start no children")
-        manifest = config.manifest.narrowed(parent.manifest)
+        manifest: AgentManifest = config.manifest.narrowed(parent.manifest)
         manifest._folder = config.manifest.folder
         spec = self._spec(config, manifest, parent.driver, parent.memory, tools, parent)
         return context.spawn(spec)

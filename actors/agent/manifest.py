@@ -177,6 +177,8 @@ class AgentManifest(_Table):
 
     Raises:
         ManifestError: ``problems`` names the place of every one.
+
+    Locks: none; frozen, and ``_folder`` is written before anybody else has it.
     """
 
     name: Annotated[str, Field(strict=True, min_length=1)] = "unnamed-agent"
@@ -230,7 +232,7 @@ class AgentManifest(_Table):
         """
         path = Path(path)
         try:
-            manifest = cls.from_toml(path.read_text(encoding="utf-8"))
+            manifest: AgentManifest = cls.from_toml(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise ManifestError([f"cannot be read: {error.strerror or error}"], source=str(path)) from error
         except UnicodeDecodeError as error:

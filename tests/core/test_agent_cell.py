@@ -12,7 +12,7 @@ import pytest
 
 from actors.core.records.event import AgentParked, AgentRestarted, AgentResumed
 from actors.core.records.spec import Backoff, RestartPolicy
-from actors.core.supervision.pool_state import Phase
+from actors.core.supervision.pool_state import PoolPhase
 from actors.core.supervision.runner import Runner
 from actors.errors import AgentCancelled, AgentCrashed, AgentTimedOut, PoolClosed, ToolFailed
 
@@ -541,7 +541,7 @@ def test_a_pool_that_drains_still_takes_children(
     )
     gate.await_reached()
     draining = in_thread(supervisor.shutdown.drain, 10)
-    eventually(lambda: supervisor.pool.phase >= Phase.DRAINING)
+    eventually(lambda: supervisor.pool.phase >= PoolPhase.DRAINING)
     with pytest.raises(PoolClosed, match="draining"):
         start(supervisor)
     gate.open()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from actors.core.process.at_exit import at_exit
-from actors.core.supervision.pool_state import Phase
+from actors.core.supervision.pool_state import PoolPhase
 from actors.core.waiting.wait_graph import wait_for
 from actors.core.waiting.waiter import Waiter
 from actors.errors import DeadlockError, PoolClosed
@@ -113,7 +113,7 @@ def test_closing_twice_does_nothing_twice(
     start(supervisor, gate.hold)
     gate.await_reached()
     first = in_thread(supervisor.shutdown.close)
-    eventually(lambda: supervisor.pool.phase >= Phase.CLOSING)
+    eventually(lambda: supervisor.pool.phase >= PoolPhase.CLOSING)
     second = in_thread(supervisor.shutdown.close)
     gate.open()
     assert first.result(10) is None

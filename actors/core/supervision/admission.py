@@ -9,7 +9,7 @@ from ..checks import checking
 from ..scheduling.agent_cell import AgentCell, CheckedCell
 from ..scheduling.roster import WaitingSpawn
 from ..waiting.wait_graph import wait_for
-from .pool_state import Phase, Step
+from .pool_state import PoolPhase, Step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +87,7 @@ class Admission:
                 raise Cancelled(parent.token.reason, timed_out=parent.token.timed_out)
             if parent.outcome is not None:
                 raise PoolClosed(f"{parent.label} has ended: it can have no more children")
-        if self._pool.is_closed or (self._pool.phase >= Phase.DRAINING and parent is None):
+        if self._pool.is_closed or (self._pool.phase >= PoolPhase.DRAINING and parent is None):
             state = "closed" if self._pool.is_closed else "draining"
             raise PoolClosed(f"pool {self._pool.name} is {state}: it takes no new agents")
         if parent is None and self._pool.slots.limit == 0:
@@ -110,6 +110,6 @@ class Admission:
 
     def _refuse_unless_admitted(self, waiting: WaitingSpawn, timeout: float | None) -> None:
         if not waiting.admitted:
-            if self._pool.phase >= Phase.DRAINING:
+            if self._pool.phase >= PoolPhase.DRAINING:
                 raise PoolClosed(f"pool {self._pool.name} closed while the spawn waited for room")
             raise CapacityError(f"no room for {len(waiting.cells)} agents within {timeout} s")

@@ -56,6 +56,8 @@ class AgentContext(HostedActor, Protocol):
     """All that an agent has of its pool. An agent that lives elsewhere has another one.
 
     Threads: the agent's own and those of its tools, unless a member says otherwise.
+
+    Locks: none; ``survives_restart`` is written by the agent's own thread.
     """
 
     survives_restart: Any

@@ -129,9 +129,8 @@ class AgentHandle(Generic[T]):
         made = self._cell.lazies
         if "future" not in made:
             future = AgentFuture(self._cell, self._supervisor)
-            self.add_done_callback(
-                future.settle
-            )  # first: an interrupt in between must not leave one that never settles
+            # First: an interrupt in between must not leave one that never settles.
+            self.add_done_callback(future.settle)
             made.setdefault("future", future)
         return cast("concurrent.futures.Future[T]", made["future"])
 

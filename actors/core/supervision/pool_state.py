@@ -36,7 +36,7 @@ KEPT_WORKERS = 8
 """Idle workers that a small pool keeps."""
 
 
-class Phase(IntEnum):
+class PoolPhase(IntEnum):
     """How far a pool is on its way to its end. It only goes on."""
 
     OPEN = 0
@@ -87,7 +87,7 @@ class PoolState:
         self.name = name
         self.clock = clock
         self.turn = Turn()
-        self.phase = Phase.OPEN
+        self.phase = PoolPhase.OPEN
         self.abort_timeout = abort_timeout
         self.timer_thread = timer_thread
         self.make_runner = make_runner
@@ -130,9 +130,9 @@ class PoolState:
     @property
     def is_closed(self) -> bool:
         """Does it take nothing new, and end?"""
-        return self.phase >= Phase.CLOSED
+        return self.phase >= PoolPhase.CLOSED
 
-    def enter_phase(self, phase: Phase) -> bool:
+    def enter_phase(self, phase: PoolPhase) -> bool:
         """Be at least in *phase*; False when it was there before. Under the turn."""
         is_new = self.phase < phase
         if is_new:

@@ -12,7 +12,7 @@ from ..process.at_exit import at_exit
 from ..scheduling.agent_cell import AgentCell, ToolThread
 from ..waiting.wait_graph import checkpoint, current, wait_for
 from ..waiting.waiter import LOOK_UP, Waiter
-from .pool_state import Phase, Step
+from .pool_state import PoolPhase, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,10 +50,10 @@ class Shutdown:
         """Refuse new agents and wait for the end of all; False when the time ran out."""
         self._pool.refuse_after_fork()
         self.refuse_inside("drain()")
-        self._refuse_from_now(Phase.DRAINING)
+        self._refuse_from_now(PoolPhase.DRAINING)
         return self._wait_until_idle(timeout)
 
-    def _refuse_from_now(self, phase: Phase) -> None:
+    def _refuse_from_now(self, phase: PoolPhase) -> None:
         with Step(self._pool) as effects:
             self._pool.enter_phase(phase)
             effects.wakes += [waiting.waiter for waiting in self._pool.roster.waiting_spawns]
@@ -83,12 +83,12 @@ class Shutdown:
 
     def abort(self, reason: str) -> None:
         """Take nothing new, and cancel what still runs; returns at once."""
-        self._refuse_from_now(Phase.CLOSED)
+        self._refuse_from_now(PoolPhase.CLOSED)
         self._pool.cancel_all(reason)
 
     def mark_at_exit(self) -> None:
         """The program ends: nothing new is taken, and whoever looks sees it."""
-        self._refuse_from_now(Phase.CLOSED)
+        self._refuse_from_now(PoolPhase.CLOSED)
         with self._pool.turn:
             for cell in self._pool.roster.everybody():
                 cell.token.mark("the program ends")
@@ -108,10 +108,10 @@ class Shutdown:
         mine = ended = False
         try:
             with self._pool.turn.signals_held_off:  # however it is interrupted, everybody was cancelled
-                self._refuse_from_now(Phase.CLOSED)
+                self._refuse_from_now(PoolPhase.CLOSED)
                 self._pool.cancel_all(reason)
                 with self._pool.turn:
-                    mine = self._pool.enter_phase(Phase.CLOSING)
+                    mine = self._pool.enter_phase(PoolPhase.CLOSING)
                 if mine:
                     self._closer = threading.get_ident()
             if mine:
@@ -140,7 +140,7 @@ class Shutdown:
         """Nobody waits for the end any more: the last agent that ends, ends the threads."""
         with Step(self._pool, calls_here=False) as effects:
             roster = self._pool.roster
-            if self._pool.phase >= Phase.ENDING:
+            if self._pool.phase >= PoolPhase.ENDING:
                 return  # they were told already
             if roster.is_idle():
                 effects.calls.append(self._end_threads)
@@ -149,7 +149,7 @@ class Shutdown:
 
     def _end_threads(self) -> None:
         with self._pool.turn:
-            self._pool.enter_phase(Phase.ENDING)
+            self._pool.enter_phase(PoolPhase.ENDING)
         self._pool.crew.close()
         if self._pool.dispatcher is not None and not self._pool.dispatcher.close(self._pool.abort_timeout):
             logger.warning("the event sink of {} is stuck: its thread is left behind", self._pool.name)
