@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from actors.core.actors.actor import Actor
 from actors.core.scheduling.agent_cell import AgentCell
 from actors.core.supervision import join_set as join_set_module
+from actors.core.supervision.join_set import JoinSet
 from actors.errors import Cancelled, DeadlockError, JoinTimeout
 
 
@@ -573,3 +575,75 @@ def test_a_cancel_wins_against_completion(supervise: Any, start: Any, gate: Any)
     gate.open()
     outcome = handle.outcome(10)
     assert (outcome.status, outcome.result, outcome.error.reason) == ("cancelled", None, "in time")
+
+
+# Interrupts that come when one has been seen already -----------------------------------------------------------------
+
+
+def interrupting(method: Any, times: int = 1) -> Any:
+    """*method*, into whose first *times* calls a Ctrl-C comes."""
+    left = [None] * times
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if left:
+            left.pop()
+            signal.raise_signal(signal.SIGINT)
+        return method(*args, **kwargs)
+
+    return call
+
+
+@pytest.mark.parametrize("where", ["_withdraw", "_give_back", "_hand_out"])
+def test_a_second_interrupt_loses_no_outcome(
+    supervise: Any, start: Any, gate: Any, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """It comes while what was handed is given back."""
+    supervisor = supervise()
+    first = start(supervisor, gate.hold)
+
+    def end_it() -> None:
+        gate.open()
+        supervisor.wait_ended(first._cell, 10)
+        monkeypatch.setattr(JoinSet, where, interrupting(getattr(JoinSet, where)))
+        raise KeyboardInterrupt
+
+    at_the_wait(monkeypatch, end_it)
+    with pytest.raises(KeyboardInterrupt):
+        supervisor.owed.next(10)
+        signal.raise_signal(signal.SIGINT)  # where it did not come
+    monkeypatch.undo()
+    assert len(supervisor.owed) == 1
+    assert supervisor.owed.next(10).agent_id == 1
+
+
+@pytest.mark.parametrize("where", ["be_strict", "_take_all", "_hand_out", "be_lenient"])
+def test_an_interrupt_of_a_strict_join_leaves_nothing_behind(
+    make_pool: Any, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Neither is an outcome lost, nor does a later failure take anybody along."""
+    pool = make_pool(max_queued=None)
+    handles = [pool.submit(int) for _ in range(3)]
+    for handle in handles:
+        pool._core.wait_ended(handle._cell, 10)
+    monkeypatch.setattr(JoinSet, where, interrupting(getattr(JoinSet, where)))
+    taken: dict[int, Any] = {}
+    with pytest.raises(KeyboardInterrupt):
+        taken = pool.join_all(10, failure="cancel_rest")
+        signal.raise_signal(signal.SIGINT)  # where it did not come
+    monkeypatch.undo()
+    assert len({**taken, **pool.join_all(10)}) == 3
+    assert pool._core.owed._strict == []
+
+
+def test_an_interrupted_detach_wakes_who_waits(
+    supervise: Any, start: Any, gate: Any, in_thread: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is owed any more, and both are told so."""
+    supervisor = supervise()
+    handle = start(supervisor, gate.hold)
+    waiting = [in_thread(supervisor.owed.next, 10), in_thread(supervisor.owed.all, 10)]
+    eventually(lambda: len(supervisor.owed._next) == 1 and len(supervisor.owed._all) == 1)
+    monkeypatch.setattr(JoinSet, "_left_pending", interrupting(JoinSet._left_pending))
+    with pytest.raises(KeyboardInterrupt):
+        handle.detach()
+    assert (waiting[0].result(10), waiting[1].result(10)) == (None, {})

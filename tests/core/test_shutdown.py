@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from actors import AgentPool
 from actors.core.process.at_exit import at_exit
 from actors.core.supervision.pool_state import PoolPhase
 from actors.core.waiting.wait_graph import wait_for
@@ -385,3 +386,31 @@ def test_a_close_in_a_signal_handler_during_a_close_returns(supervise: Any, star
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert seen == ["returned"]
+
+
+@pytest.mark.parametrize("where", ["enter_phase", "close"])
+def test_an_interrupt_as_the_threads_are_told_leaves_none(
+    make_pool: Any, start: Any, eventually: Any, where: str
+) -> None:
+    """It waits until all were told; a second close ends what the first did not wait for."""
+    pool: AgentPool = make_pool(name="interrupted", on_event=lambda _: None)
+    assert pool.submit(int).result(10) == 0
+    state = pool._core.pool
+    owner: Any = state.crew if where == "close" else state
+    real = getattr(owner, where)
+
+    def interrupted(*args: Any) -> Any:
+        if where == "close" or args == (PoolPhase.ENDING,):
+            setattr_of(owner, where, real)
+            signal.raise_signal(signal.SIGINT)
+        return real(*args)
+
+    setattr_of(owner, where, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pool.close()
+    pool.close()
+    eventually(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("interrupted")])
+
+
+def setattr_of(owner: Any, name: str, value: Any) -> None:
+    vars(owner)[name] = value

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from actors import Agent, AgentManifest, ScriptedDriver, Spawn, SpawnConfig, ToolRegistry, tool
 from actors.core.scheduling.agent_cell import LATE
 from actors.core.waiting.wait_graph import current, wait_for
 from actors.core.waiting.waiter import Waiter
 from actors.errors import Cancelled, DeadlockError
+from actors.ports import CompletionResponse, StopReason, ToolCall
 
 
 def with_tools(supervisor: Any, start: Any, jobs: Any, **fields: Any) -> Any:
@@ -407,3 +409,37 @@ def test_many_branches_that_park_and_wake_keep_the_books(supervise: Any, start: 
     for handle in handles:
         assert [tool_thread.error for tool_thread in handle.result(20)] == [None] * 3
     assert (supervisor.pool.slots.held, supervisor.pool.slots.idle, supervisor.pool.slots.woken) == (0, {}, {})
+
+
+def test_a_slot_does_not_stay_with_an_agent_whose_tools_all_wait(make_pool: Any, gate: Any) -> None:
+    """One of them was left, past its time, while it waited; the other waits for children that need the slot."""
+    begun = threading.Event()
+
+    class Child(Agent[Any]):
+        def run(self, query: Any) -> Any:
+            if query == 1:
+                begun.set()
+                gate.hold()
+            return query
+
+    @tool(timeout=0.05)
+    def listens(*, agent: Agent[Any]) -> str:
+        """Listen."""
+        try:
+            return str(agent.receive(10))
+        finally:
+            gate.open()
+
+    @tool(timeout=None)
+    def asks(*, agent: Agent[Any]) -> str:
+        """Ask two, one after the other."""
+        manifest = AgentManifest(name="child")
+        first, second = [agent.spawn(SpawnConfig(manifest, number, agent=Child)) for number in (1, 2)]
+        return str(second.result(10) + first.result(10))
+
+    calls = (ToolCall("1", "listens", {}), ToolCall("2", "asks", {}))
+    driver = ScriptedDriver([CompletionResponse("", StopReason.TOOL_USE, calls), "done"])
+    pool = make_pool(driver, max_concurrent=1, max_queued=None, tools=ToolRegistry([listens, asks]))
+    manifest = AgentManifest(name="top", capabilities=(Spawn(max_depth=2),))
+    assert pool.spawn(SpawnConfig(manifest, "go")).result(10).text == "done"
+    assert begun.is_set()

@@ -44,13 +44,14 @@ class SignalsHeldOff:
     because of a fork, puts the real one back and calls it.
     """
 
-    __slots__ = ("_depth", "_found", "_generation", "_handled", "_main", "_real", "_seen")
+    __slots__ = ("_depth", "_found", "_generation", "_handled", "_main", "_noting", "_real", "_seen")
 
     def __init__(self) -> None:
         self._main = threading.main_thread().ident
         self._generation = fork.generation()
         self._depth = 0
         self._real: dict[int, Handler] = {}
+        self._noting = self._note  # one object, to be told from the handlers of others
         self._found: tuple[Handler | int | None, ...] = (None,) * len(SIGNALS)
         self._handled: list[tuple[int, Handler]] = []
         self._seen: list[tuple[int, FrameType | None]] = []
@@ -111,7 +112,7 @@ class SignalsHeldOff:
         for number, handler in self._handled:
             self._real.setdefault(number, handler)
             try:
-                before = _signal.signal(number, self._note)
+                before = _signal.signal(number, self._noting)
             except ValueError as error:
                 traceback = error.__traceback__
                 if traceback is not None and traceback.tb_next is not None:  # from somebody's handler
@@ -141,8 +142,10 @@ class SignalsHeldOff:
     def _put_back(self, number: int) -> Handler | None:
         handler = self._real.get(number)
         if handler is not None:
-            _signal.signal(number, handler)
+            before = _signal.signal(number, handler)
             self._real.pop(number, None)
+            if before is not self._noting and before is not None:  # set meanwhile, by the handler of another signal
+                _signal.signal(number, before)
         return handler
 
     def _put_all_back(self) -> None:

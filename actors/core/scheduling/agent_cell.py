@@ -427,8 +427,9 @@ class ToolThread(WaitMember):
         return self._cell
 
     def expect_slot(self, waiter: Waiter) -> None:
-        """It is being woken from *waiter*: its agent stands in line for a slot now."""
-        self._cell.expect_slot(waiter)
+        """It is being woken from *waiter*: its agent stands in line for a slot now, unless it was left."""
+        if not self.abandoned:
+            self._cell.expect_slot(waiter)
 
     def is_here(self) -> bool:
         """Is this its own thread?"""

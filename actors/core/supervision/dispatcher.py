@@ -135,13 +135,17 @@ class Dispatcher:
                 self._complained = True
                 report("the event sink failed; further failures of it are not logged")
 
-    def close(self, timeout: float) -> bool:
-        """Deliver what is queued, and end; False when the sink takes longer than *timeout* seconds for one event."""
+    def tell_end(self) -> None:
+        """Take nothing new, and end once what is queued is delivered; returns at once."""
         with self._lock:
             self._closing = True
             sleeper, self._sleeper = self._sleeper, None
         if sleeper is not None:
             sleeper.wake()
+
+    def close(self, timeout: float) -> bool:
+        """Deliver what is queued, and end; False when the sink takes longer than *timeout* seconds for one event."""
+        self.tell_end()
         if self._thread is threading.current_thread():
             return True
         patience = min(max(timeout, LEAST_PATIENCE), threading.TIMEOUT_MAX)

@@ -43,6 +43,15 @@ class _Gatherer:
         self.waiter = Waiter()
 
 
+class Strictness:
+    """While it holds, who fails takes the rest (of *group*) along; None is everybody."""
+
+    __slots__ = ("group",)
+
+    def __init__(self, group: Hashable) -> None:
+        self.group = group
+
+
 class JoinSet:
     """The agents whose outcomes are owed, and those who wait for them.
 
@@ -61,7 +70,7 @@ class JoinSet:
 
     def __init__(self, turn: Turn, *, cancels_rest: bool = False) -> None:
         self._turn = turn
-        self._strict: list[Hashable] = [None] if cancels_rest else []  # groups; None is everybody
+        self._strict: list[Strictness] = [Strictness(None)] if cancels_rest else []
         self._broken = False
         self._pending: dict[AgentId, AgentCell] = {}
         self._ready: dict[AgentId, AgentCell] = {}  # in order of completion
@@ -103,11 +112,11 @@ class JoinSet:
         assert cell.outcome is not None
         if not has_failed(cell.outcome):
             return []
-        if None in self._strict:
+        if any(one.group is None for one in self._strict):
             self._broken = True
             return list(self._pending.values())
         group = cell.spec.group
-        return self._pending_of(group) if group in self._strict else []
+        return self._pending_of(group) if any(one.group == group for one in self._strict) else []
 
     def _pending_of(self, group: Hashable) -> list[AgentCell]:
         return [cell for cell in self._pending.values() if group is None or cell.spec.group == group]
@@ -116,15 +125,22 @@ class JoinSet:
         """Has somebody failed, and taken everybody along?"""
         return self._broken
 
-    def be_strict(self, group: Hashable) -> list[AgentCell]:
-        """From now on, who fails takes the rest (of *group*) along; those whom one that failed already takes along."""
-        self._strict.append(group)
+    def be_strict(self, strictness: Strictness) -> list[AgentCell]:
+        """*strictness* holds from now on; those whom one that failed already takes along. Under the turn."""
+        self._strict.append(strictness)
+        group = strictness.group
         failed = any(cell.outcome is not None and has_failed(cell.outcome) for cell in self._of(group).values())
         return self._pending_of(group) if failed else []
 
-    def be_lenient(self, group: Hashable) -> None:
-        """The end of :meth:`be_strict`."""
-        self._strict.remove(group)
+    def be_lenient(self, strictness: Strictness) -> None:
+        """The end of :meth:`be_strict`, if the taking was not. Whatever comes in between, it is done."""
+        try:
+            with self._turn:
+                if strictness in self._strict:
+                    self._strict.remove(strictness)
+        finally:
+            if strictness in self._strict:
+                self.be_lenient(strictness)
 
     def _left_pending(self, cell: AgentCell) -> None:
         group = cell.spec.group
@@ -157,18 +173,18 @@ class JoinSet:
     def remove(self, cell: AgentCell) -> None:
         """*cell* is not owed (any more): it was taken through its handle, or detached."""
         wakes: list[Waiter] = []
-        with self._turn:  # the end of the agent looks at the owner, too
-            if cell.owner is not self:
-                return
-            cell.owner = None
-            if self._pending.pop(cell.id, None) is not None:
-                self._left_pending(cell)
-                self._wake_all(wakes)
-            elif self._ready.pop(cell.id, None) is None:
-                return
-            self._hand_out(wakes)
-        for waiter in wakes:
-            waiter.wake()
+        with self._turn.signals_held_off:  # an interrupt must leave nobody asleep
+            with self._turn:  # the end of the agent looks at the owner, too
+                if cell.owner is not self:
+                    return
+                cell.owner = None
+                if self._pending.pop(cell.id, None) is not None:
+                    self._left_pending(cell)
+                    self._wake_all(wakes)
+                elif self._ready.pop(cell.id, None) is None:
+                    return
+                self._hand_out(wakes)
+            _wake(wakes)
 
     def next(self, timeout: float | None = None) -> AgentOutcome[Any] | None:
         """Take the next outcome; None when nothing is owed.
@@ -192,9 +208,7 @@ class JoinSet:
                 self._collect(taker.cell)
                 return taker.cell.outcome
         except BaseException:  # also what a signal's handler has raised anywhere in between
-            self._withdraw(taker)
-            if taker.cell is not None:
-                self._give_back({taker.cell.id: taker.cell})
+            self._undo(taker)
             raise
         if late:
             raise TimeoutError(f"no agent ended within {timeout} s; nothing is lost")
@@ -205,11 +219,11 @@ class JoinSet:
         self._handed.pop(cell.id, None)
         if self._next or self._all:
             wakes: list[Waiter] = []
-            with self._turn:
-                self._hand_out(wakes)
-                self._wake_all(wakes)
-            for waiter in wakes:
-                waiter.wake()
+            with self._turn.signals_held_off:  # an interrupt must leave nobody asleep
+                with self._turn:
+                    self._hand_out(wakes)
+                    self._wake_all(wakes)
+                _wake(wakes)
 
     def _withdraw(self, taker: _Taker) -> bool:
         """Stop waiting; False when it stands in line no more: it was served just now."""
@@ -220,21 +234,41 @@ class JoinSet:
                 return False
             return True
 
+    def _undo(self, taker: _Taker) -> None:
+        """*taker* was interrupted: it waits no longer, and takes nothing. Whatever comes in between, this is done."""
+        if taker.cell is None and taker not in self._next:
+            return
+        try:
+            with self._turn.signals_held_off:
+                with self._turn:
+                    if taker in self._next:
+                        self._next.remove(taker)
+                if taker.cell is not None:
+                    self._give_back({taker.cell.id: taker.cell})
+                    taker.cell = None
+        finally:
+            self._undo(taker)
+
     def _give_back(self, taken: dict[AgentId, AgentCell]) -> None:
         """What was taken reached nobody: it is owed as before, but for what was taken through its handle meanwhile."""
         wakes: list[Waiter] = []
-        with self._turn:
-            for id_ in taken:
-                self._handed.pop(id_, None)
-            self._ready = {**{id_: cell for id_, cell in taken.items() if cell.owner is self}, **self._ready}
-            self._hand_out(wakes)
-            self._wake_all(wakes)
-        for waiter in wakes:
-            waiter.wake()
+        with self._turn.signals_held_off:
+            with self._turn:
+                for id_ in taken:
+                    self._handed.pop(id_, None)
+                self._ready = {**{id_: cell for id_, cell in taken.items() if cell.owner is self}, **self._ready}
+                taken.clear()
+                self._hand_out(wakes)
+                self._wake_all(wakes)
+            _wake(wakes)
 
-    def all(self, timeout: float | None = None, group: Hashable = None) -> Outcomes:
+    def all(
+        self, timeout: float | None = None, group: Hashable = None, strictness: Strictness | None = None
+    ) -> Outcomes:
         """Take everything (of *group*), once all of it has ended.
 
+        Args:
+            strictness: What ends with the taking.
         Raises:
             JoinTimeout: Not all ended in time; nothing was taken, ``partial`` shows what is there.
         """
@@ -255,11 +289,19 @@ class JoinSet:
                     raise JoinTimeout(late, self.partial(group))
                 continue
             try:
-                if self._take_all(group, taken):
+                if self._take_all(group, taken, strictness):
                     return _outcomes(taken)
             except BaseException:  # a signal's handler has raised
-                self._give_back(taken)
+                self._undo_all(taken)
                 raise
+
+    def _undo_all(self, taken: dict[AgentId, AgentCell]) -> None:
+        """An interrupt came after the taking. Whatever comes in between, what was taken is owed again."""
+        try:
+            self._give_back(taken)
+        finally:
+            if taken:
+                self._undo_all(taken)
 
     def _leave(self, gatherer: _Gatherer) -> None:
         try:
@@ -277,27 +319,34 @@ class JoinSet:
             return self._ready
         return {id_: cell for id_, cell in self._ready.items() if cell.spec.group == group}
 
-    def _take_all(self, group: Hashable, taken: dict[AgentId, AgentCell]) -> bool:
+    def _take_all(self, group: Hashable, taken: dict[AgentId, AgentCell], strictness: Strictness | None) -> bool:
         """Move all that is ready (of *group*) to *taken*; False when somebody was started just now."""
         wakes: list[Waiter] = []
-        with self._turn:
-            if self._busy(group):
-                return False
-            taken.update(self._of(group))
-            if group is None:
-                self._ready = {}
-            else:
-                for id_ in taken:
-                    del self._ready[id_]
-            self._hand_out(wakes)
-        for waiter in wakes:
-            waiter.wake()
+        with self._turn.signals_held_off:
+            with self._turn:
+                if self._busy(group):
+                    return False
+                taken.update(self._of(group))
+                if group is None:
+                    self._ready = {}
+                else:
+                    for id_ in taken:
+                        del self._ready[id_]
+                if strictness in self._strict:
+                    self._strict.remove(strictness)
+                self._hand_out(wakes)
+            _wake(wakes)
         return True
 
     def pending(self) -> list[AgentCell]:
         """Those that have not ended yet."""
         with self._turn:
             return list(self._pending.values())
+
+
+def _wake(waiters: list[Waiter]) -> None:
+    for waiter in waiters:
+        waiter.wake()
 
 
 def _outcomes(cells: dict[AgentId, AgentCell]) -> Outcomes:

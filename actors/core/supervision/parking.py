@@ -125,7 +125,9 @@ class ToolLot:
         with Step(self._pool) as effects:
             member.parks -= 1
             cell.steps += 1
-            if member.abandoned:
+            if member.abandoned:  # a slot that came with its wake goes on to others, if nobody else of its agent works
+                if any(cell.running_tools()) and not cell.works():
+                    self.lay_out(cell, effects)
                 return
             if member.parks:  # still inside parked(): a slot that came with the wake goes on to others
                 if not cell.works():
@@ -142,6 +144,8 @@ class ToolLot:
     def lay_out(self, cell: AgentCell, effects: Effects) -> None:
         """All tool calls of *cell* wait, and so does the agent. Under the turn."""
         cell.transition(PARKED, next(tool.parked_on or "" for tool in cell.running_tools()))
+        # One that stood in line for a slot, and was left meanwhile, needs none; any other asks again when it runs.
+        effects.wakes.extend(self._pool.slots.woken.pop(cell, ()))
         if cell.has_slot:
             self._pool.slots.idle[cell] = None
-            self._pool.roster.balance(effects)
+        self._pool.roster.balance(effects)

@@ -140,21 +140,32 @@ class Shutdown:
         """Nobody waits for the end any more: the last agent that ends, ends the threads."""
         with Step(self._pool, calls_here=False) as effects:
             roster = self._pool.roster
-            if self._pool.phase >= PoolPhase.ENDING:
-                return  # they were told already
+            if self._pool.phase >= PoolPhase.ENDING:  # they were told already, unless this came just before
+                effects.calls.append(self._tell_threads)
+                return
             if roster.is_idle():
                 effects.calls.append(self._end_threads)
             else:
                 roster.when_idle = self._end_threads
 
+    def _tell_threads(self) -> None:
+        """Let all threads end; returns at once. Twice does nothing twice."""
+        pool = self._pool
+        with pool.turn.signals_held_off:  # an interrupt must leave none that was not told
+            with pool.turn:
+                pool.enter_phase(PoolPhase.ENDING)
+            pool.crew.close()
+            if pool.dispatcher is not None:
+                pool.dispatcher.tell_end()
+            pool.router.seal()
+            pool.timer_thread.tell_end()
+
     def _end_threads(self) -> None:
-        with self._pool.turn:
-            self._pool.enter_phase(PoolPhase.ENDING)
-        self._pool.crew.close()
-        if self._pool.dispatcher is not None and not self._pool.dispatcher.close(self._pool.abort_timeout):
-            logger.warning("the event sink of {} is stuck: its thread is left behind", self._pool.name)
-        self._pool.router.seal()
-        self._pool.timer_thread.end(min(self._pool.abort_timeout, threading.TIMEOUT_MAX))
+        self._tell_threads()
+        pool = self._pool
+        if pool.dispatcher is not None and not pool.dispatcher.close(pool.abort_timeout):
+            logger.warning("the event sink of {} is stuck: its thread is left behind", pool.name)
+        pool.timer_thread.end(min(pool.abort_timeout, threading.TIMEOUT_MAX))
         with self._pool.turn:
             strays = list(self._pool.cancellation.abandoned)
         # A tool that was left at its agent's cancel may still clean up: it has its abort_timeout, too.

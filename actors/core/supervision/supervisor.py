@@ -13,7 +13,7 @@ from ..scheduling.agent_cell import WAITERS
 from ..waiting.wait_graph import wait_for
 from ..waiting.waiter import Waiter
 from .admission import Admission
-from .join_set import JoinSet
+from .join_set import JoinSet, Strictness
 from .parking import Parking
 from .pool_state import KEPT_WORKERS, PoolState, Step
 from .runner import Runner
@@ -142,18 +142,16 @@ class Supervisor(Actor):
         """Take all outcomes that are owed to the caller (of *group*)."""
         if failure is FailurePolicy.COLLECT:
             return self.owed.all(timeout, group)
-        strict = False
+        strictness = Strictness(group)
         try:
             with Step(self.pool, calls_here=False) as effects:
-                victims = self.owed.be_strict(group)
-                strict = True
+                victims = self.owed.be_strict(strictness)
                 self.pool.cancellation.cancel(victims, "another one failed", effects)
                 self.pool.roster.balance(effects)
-            return self.owed.all(timeout, group)
-        finally:
-            if strict:
-                with self.turn:
-                    self.owed.be_lenient(group)
+            return self.owed.all(timeout, group, strictness)
+        except BaseException:
+            self.owed.be_lenient(strictness)
+            raise
 
     def when_ended(self, cell: AgentCell, call: Callable[[], object]) -> None:
         """Call *call* once when the outcome of *cell* is there; at once if it is."""

@@ -125,6 +125,13 @@ class TimerThread(ActorCell):
         """Its thread ends: from here on, whoever closes the pool minds the timers."""
         self.has_thread = False
 
+    def tell_end(self) -> None:
+        """End the thread, if there is one; returns at once."""
+        with self._starting:
+            has_thread = self.has_thread
+        if has_thread:
+            self.mailbox.seal()
+
     def end(self, timeout: float) -> None:
         """End the thread, and wait for it; also when another thread is just starting it."""
         with self._starting:

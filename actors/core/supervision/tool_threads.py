@@ -116,10 +116,10 @@ class ToolThreads:
     def ended(self, tool: ToolThread) -> None:
         """*tool* has done its work."""
         with Step(self._pool) as effects:
+            tool.done = True
             if tool.abandoned:
                 self._pool.cancellation.abandoned.discard(tool)
                 return
-            tool.done = True
             self._leave(tool, effects)
 
     def _leave(self, tool: ToolThread, effects: Effects) -> None:
