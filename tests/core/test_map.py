@@ -164,6 +164,22 @@ def test_an_interrupt_in_the_source_is_raised_at_once(supervise: Any, mapped: An
     assert [outcome.result for outcome in outcomes] == [1, 2]
 
 
+@pytest.mark.parametrize("ordered", [True, False])
+def test_an_interrupt_after_the_source_loses_no_item(supervise: Any, spec: Any, ordered: bool) -> None:
+    """It was read, and is not admitted yet: the next step goes on with it."""
+    interrupts = [KeyboardInterrupt]
+
+    def make(item: int) -> Any:
+        if item == 2 and interrupts:
+            raise interrupts.pop()
+        return spec(lambda _: item)
+
+    outcomes = MapIterator(supervise(), range(5), make, ordered=ordered, timeout=10.0)
+    with pytest.raises(KeyboardInterrupt):
+        next(outcomes)
+    assert sorted(outcome.result for outcome in outcomes) == [0, 1, 2, 3, 4]
+
+
 def test_a_pool_that_takes_nobody_ends_the_map_with_its_error(supervise: Any, mapped: Any) -> None:
     """No slots, or closed."""
     with pytest.raises(CapacityError):

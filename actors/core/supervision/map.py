@@ -47,6 +47,7 @@ class MapIterator:
         self._owed = JoinSet(supervisor.turn, cancels_rest=failure is FailurePolicy.CANCEL_REST)
         self._line: deque[AgentCell] = deque()  # if ordered: the agents in the order of the source
         self._error: BaseException | None = None
+        self._pulled: list[Any] = []  # what was read and is not admitted yet: an interrupt may come in between
 
     def __iter__(self) -> MapIterator:
         return self
@@ -89,9 +90,12 @@ class MapIterator:
                     self._error = error
                 return
             try:
-                spec = self._spec(next(self._source))
+                if not self._pulled:
+                    self._pulled.append(next(self._source))
+                spec = self._spec(self._pulled[0])
                 with self._supervisor.turn.signals_held_off:  # an agent that is admitted stands in the line
                     (cell,) = self._supervisor.admission.admit([spec], owner=self._owed, bounded=False)
+                    self._pulled.clear()
                     if self._ordered:
                         self._line.append(cell)
                 if self._owed.is_broken():  # just now: it goes with the others
