@@ -295,12 +295,17 @@ def test_what_threads_share_says_how(name: str) -> None:
     assert KNOWN[name].locks
 
 
+NAMES = {
+    *KNOWN,
+    *(attribute for described in KNOWN.values() for attribute in described.attributes),
+    *(node.name for tree in HOUSE.trees.values() for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)),
+    "len",
+}
+"""What a ``Locks:`` block may speak of: classes, attributes, functions."""
+
+
 @pytest.mark.parametrize("name", sorted(KNOWN))
 def test_a_locks_block_names_what_is_there(name: str) -> None:
     """Each attribute that a ``Locks:`` block names is one, of the class or of what it speaks of."""
     named = re.findall(r"``(\w+)``", KNOWN[name].locks)
-    everywhere = {attribute for described in KNOWN.values() for attribute in described.attributes}
-    methods = {
-        node.name for tree in HOUSE.trees.values() for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)
-    }
-    assert [one for one in named if one not in everywhere | methods | set(KNOWN) | {"len"}] == []
+    assert [one for one in named if one not in NAMES] == []
