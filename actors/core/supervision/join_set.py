@@ -240,9 +240,7 @@ class JoinSet:
             return
         try:
             with self._turn.signals_held_off:
-                with self._turn:
-                    if taker in self._next:
-                        self._next.remove(taker)
+                self._withdraw(taker)
                 if taker.cell is not None:
                     self._give_back({taker.cell.id: taker.cell})
                     taker.cell = None

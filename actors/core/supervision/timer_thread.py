@@ -125,20 +125,17 @@ class TimerThread(ActorCell):
         """Its thread ends: from here on, whoever closes the pool minds the timers."""
         self.has_thread = False
 
-    def tell_end(self) -> None:
-        """End the thread, if there is one; returns at once."""
+    def tell_end(self) -> bool:
+        """Let the thread end, also when another one is just starting it; False when there is none. Returns at once."""
         with self._starting:
             has_thread = self.has_thread
         if has_thread:
             self.mailbox.seal()
+        return has_thread
 
     def end(self, timeout: float) -> None:
-        """End the thread, and wait for it; also when another thread is just starting it."""
-        with self._starting:
-            has_thread = self.has_thread
-        if has_thread:
-            self.mailbox.seal()
-            if self._thread is not None and not self.is_here():
-                self._thread.join(timeout)
-        else:
+        """End the thread, and wait for it."""
+        if not self.tell_end():
             self.finish(ActorEnd.STOPPED)
+        elif self._thread is not None and not self.is_here():
+            self._thread.join(timeout)
