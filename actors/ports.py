@@ -6,6 +6,7 @@ from typing import Any
 
 from .agent.ports import (
     AssistantMessage,
+    Attachment,
     CompletionRequest,
     CompletionResponse,
     LlmDriver,
@@ -29,6 +30,7 @@ from .public import publish
 
 __all__ = [
     "AssistantMessage",
+    "Attachment",
     "CompletionRequest",
     "CompletionResponse",
     "LlmDriver",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import gc
 import os
+import platform
 import signal
 import threading
 from typing import TYPE_CHECKING, Any
@@ -76,6 +77,7 @@ def _nothing_left_behind() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def _processes() -> Processes:
     """What hears of each process that a test starts."""
+    platform.processor()  # starts one, once; the providers' packages ask for it
     return Processes()
 
 

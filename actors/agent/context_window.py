@@ -11,7 +11,7 @@ from .ports import AssistantMessage, ToolResultMessage
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .ports import CompletionRequest, Message, ToolDefinition
+    from .ports import Attachment, CompletionRequest, Message, ToolDefinition
 
 T = TypeVar("T")
 _Known: TypeAlias = dict[int, tuple[object, int]]
@@ -42,8 +42,14 @@ def estimate(message: Message) -> int:
     if isinstance(message, AssistantMessage):
         for call in message.tool_calls:
             tokens += TOKENS_PER_MESSAGE + estimate_text(call.name)
-            tokens += estimate_text(_as_json(call.input))
+            tokens += estimate_text(_as_json(call.input)) + _estimate_attachment(call.attachment)
+        tokens += _estimate_attachment(message.attachment)
     return tokens
+
+
+def _estimate_attachment(attachment: Attachment | None) -> int:
+    """Only the driver that made it sends it: it may be less, never more."""
+    return 0 if attachment is None else estimate_text(_as_json(attachment.data))
 
 
 def estimate_request(request: CompletionRequest) -> int:

@@ -44,6 +44,8 @@ class AgentLoopResult:
         usage: Tokens of all completions together.
         tool_calls: How many were asked for and counted.
         messages: The whole conversation.
+        reasoning: What the model thought aloud before the answer, where the driver tells.
+        is_empty: The model ended its turn without a word.
     """
 
     text: str
@@ -52,6 +54,8 @@ class AgentLoopResult:
     tool_calls: int
     cost_usd: float
     messages: tuple[Message, ...]
+    reasoning: str = ""
+    is_empty: bool = False
 
 
 class LlmAgent(Agent[Any]):
@@ -74,6 +78,10 @@ class LlmAgent(Agent[Any]):
         return _Loop(self, as_text(query)).run()
 
 
+def _has_whole_call(response: CompletionResponse) -> bool:
+    return any(not call.problem for call in response.tool_calls)
+
+
 class _Loop:
     """One conversation, from the query to the answer."""
 
@@ -93,6 +101,9 @@ class _Loop:
         self._messages: list[Message] = [*agent.config.messages, self._query]
         self._usage = TokenUsage(0, 0)
         self._parts: list[str] = []
+        self._thoughts: list[str] = []
+        self._acted = False
+        self._asked_again = False
         self._first_call: tuple[str, str] | None = None
         self._repeats = 0
         self._shape = None if agent.config.output_type is None else shape_of(agent.config.output_type)
@@ -132,30 +143,54 @@ class _Loop:
         self._misfits += 1
         if self._misfits > RETRIES:
             raise InvalidOutput(f"the answer does not fit the output_type, also after {RETRIES} corrections: {error}")
-        self._parts.clear()
+        self._start_over()
         self._messages.append(UserMessage(f"Your answer does not fit the JSON Schema: {error}. {ONLY_JSON}"))
 
     def _act_on(self, response: CompletionResponse) -> bool:
         """Take the answer in; False when it was the last."""
-        self._messages.append(AssistantMessage(response.text, tuple(response.tool_calls)))
-        if response.tool_calls:
+        said = AssistantMessage(response.text, tuple(response.tool_calls), response.reasoning, response.attachment)
+        self._messages.append(said)
+        is_cut = response.stop_reason is StopReason.MAX_TOKENS and not _has_whole_call(response)
+        if is_cut:
+            self._guard.record_max_tokens().enforce()
+        else:
             self._guard.reset_max_tokens()
-            self._parts.clear()
+        if response.tool_calls:
+            self._start_over()
             if self._goes_in_circles(response.tool_calls[0]):
                 self._messages[-1] = AssistantMessage(response.text)
                 self._parts.append(response.text)
                 return False
             self._enter(Phase.ACT)
+            self._acted = True
             self._messages.extend(self._caller.call(response.tool_calls))
             self._enter(Phase.PERCEIVE)
             return True
         self._parts.append(response.text)
-        if response.stop_reason is StopReason.MAX_TOKENS:
-            self._guard.record_max_tokens().enforce()
+        self._thoughts.append(response.reasoning)
+        if is_cut:
             self._messages.append(UserMessage(CONTINUE))
             return True
-        self._guard.reset_max_tokens()
-        return False
+        return self._is_empty() and self._asks_again()
+
+    def _start_over(self) -> None:
+        self._parts.clear()
+        self._thoughts.clear()
+
+    def _is_empty(self) -> bool:
+        return not any(part.strip() for part in self._parts)
+
+    def _asks_again(self) -> bool:
+        """The model ended its turn without a word. Where no tool has acted, asking once more does nothing twice."""
+        name = self._agent.manifest.name
+        if self._acted or self._asked_again:
+            logger.warning("{}: the model's answer is empty", name)
+            return False
+        logger.warning("{}: the model's answer is empty: it is asked once more", name)
+        self._asked_again = True
+        self._messages.pop()
+        self._start_over()
+        return True
 
     def _goes_in_circles(self, first: ToolCall) -> bool:
         if is_repeatable(self._agent.tools.get(first.name)):
@@ -200,7 +235,8 @@ class _Loop:
     def _finish(self) -> AgentLoopResult:
         text = "".join(self._parts)
         memory = self._agent.memory
-        if memory is not None:
+        is_empty = self._is_empty()
+        if memory is not None and not is_empty:
             try:
                 memory.remember(self._agent.manifest.name, f"Q: {self._query.content}\nA: {text}")
             except BaseException:  # noqa: BLE001 - the answer stands, whatever the memory does
@@ -212,4 +248,6 @@ class _Loop:
             tool_calls=self._guard.tool_calls,
             cost_usd=self._guard.cost_usd,
             messages=tuple(self._messages),
+            reasoning="\n\n".join(filter(None, self._thoughts)),
+            is_empty=is_empty,
         )

@@ -70,6 +70,20 @@ class TokenUsage:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """What a server said beside an answer and wants to have back with it: signatures of thoughts, for instance.
+
+    Nobody looks inside but the driver that made it; any other leaves it out. ``data`` holds what JSON can hold.
+
+    Args:
+        owner: Which driver made it: provider, server and model.
+    """
+
+    owner: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCall:
     """A call that the model asks for; ``input`` holds the arguments by name.
 
@@ -81,6 +95,7 @@ class ToolCall:
     name: str
     input: Mapping[str, Any]
     problem: str = ""
+    attachment: Attachment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +131,12 @@ class UserMessage:
 
 @dataclass(frozen=True, slots=True)
 class AssistantMessage:
-    """What the model said, and the calls it asked for."""
+    """What the model said, and the calls it asked for. ``reasoning``, what it thought aloud, is told to no model."""
 
     content: str
     tool_calls: Sequence[ToolCall] = ()
+    reasoning: str = ""
+    attachment: Attachment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +170,14 @@ class CompletionRequest:
 
 @dataclass(frozen=True, slots=True)
 class CompletionResponse:
-    """One answer of a driver."""
+    """One answer of a driver. ``reasoning`` is what the model thought aloud, where its server tells."""
 
     text: str = ""
     stop_reason: StopReason = StopReason.END_TURN
     tool_calls: Sequence[ToolCall] = ()
     usage: TokenUsage = field(default=TokenUsage(0, 0))
+    reasoning: str = ""
+    attachment: Attachment | None = None
 
 
 class LlmDriver(Protocol):

@@ -4,40 +4,50 @@ from __future__ import annotations
 
 import abc
 import asyncio
-import re
 import weakref
 from dataclasses import dataclass
 from functools import partial
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from loguru import logger
 
+from ..agent.context_window import estimate_request
 from ..agent.events import TextDelta
 from ..agent.ports import PrivacyTier
+from ..core.clock import SYSTEM_CLOCK
 from ..core.process import event_loop
 from ..core.records.spec import Backoff, no_sooner_than
-from ..errors import Cancelled, DriverError, ManifestError, NetworkError, RateLimited
+from ..errors import Cancelled, ContextOverflow, DriverError, ManifestError, NetworkError, RateLimited
 from ..network.endpoint import Endpoint
 from . import sdk
 from .base import Driver
+from .edge.answer import Asked
+from .edge.attachments import TELLING
+from .edge.error_body import ErrorBody
+from .edge.names import ToolNames
+from .edge.profiles import learn
+from .edge.reading import Reading
+from .edge.refused_fields import replaced_field, unknown_fields
+from .edge.schemas import acceptable
+from .edge.text import body_of
 from .prices import price_of
 from .provider_errors import has_worked, is_overload, translate
 from .session import Sessions, retire
 from .shared_limiters import limiter_of
-from .wording import sendable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 
     from ..agent.manifest import AgentManifest
-    from ..agent.ports import CompletionRequest, CompletionResponse, TokenUsage
+    from ..agent.ports import CompletionRequest, CompletionResponse, TokenUsage, ToolDefinition
     from ..core.records.event import Event
     from ..core.waiting.cancel import CancelToken
     from ..errors import AgentError
+    from .edge.answer import Answer
+    from .edge.profiles import ServerProfile
+    from .edge.schemas import SchemaRules
     from .limiter import Permit, RateLimiter
     from .prices import Price
-    from .wording import Answer, ToolNames
 
 REFUSALS = 8
 """How often one call is refused (429) and asked again before that counts as a failure."""
@@ -46,21 +56,26 @@ REFUSED = Backoff(base=0.5, factor=2.0, maximum=4.0, jitter=0.5)
 ANSWER_BYTES = 32 * 1024 * 1024
 GOODBYE = 2.0
 """Seconds that the closing of idle connections may take."""
+LESSONS = 6
+"""So often one call is asked again at once because its server said what it wants otherwise."""
+GRACE = 2.0
+"""Seconds beyond its time after which a call is given up, whatever became of the loop that works for it."""
+KEPT_SCHEMAS = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """A request in the provider's words.
+@dataclass(slots=True)
+class Sent:
+    """A request as it is sent.
 
     Args:
-        fields: What is sent.
-        names: How its tools are called there.
-        tokens: Estimated, of all that is sent.
+        asked: What its answer has to know of it.
+        fields: In the provider's words.
+        body: The same as JSON.
     """
 
+    asked: Asked
     fields: dict[str, Any]
-    names: ToolNames
-    tokens: int
+    body: bytes
 
 
 class RemoteDriver(Driver):
@@ -83,7 +98,8 @@ class RemoteDriver(Driver):
         socket: Path of a local socket, in place of the network.
         proxy: URL of a proxy, for a server that is ``standard``; None uses none, whatever the environment says.
         headers: Sent with each request.
-        options: Further fields of each request (``{"reasoning_effort": "low"}``).
+        options: Further fields of each request (``{"reasoning_effort": "low"}``). They win over the driver's own; None
+            leaves a field out.
 
     Raises:
         ImportError: The package is not installed; the message names the command that installs it.
@@ -96,9 +112,11 @@ class RemoteDriver(Driver):
     package: ClassVar[str]
     client_class: ClassVar[str]
     provider: ClassVar[str]
+    path: ClassVar[str]
     key_variable: ClassVar[str]
     usual_window: ClassVar[int]
-    optional: ClassVar[tuple[str, ...]]
+    optional: ClassVar[frozenset[str]]
+    profile: ServerProfile
 
     def __init__(
         self,
@@ -138,8 +156,9 @@ class RemoteDriver(Driver):
             raise ValueError(f"no API key for {url}: pass api_key, or set it in the environment ({self.key_variable})")
         self.limiter = limiter if limiter is not None else limiter_of(self.endpoint.server, key or "")
         self._options = dict(options or {})
-        self._left_out: frozenset[str] = frozenset()
         self._timeout = timeout
+        self._owner = f"{self.provider} {self.endpoint.server}"
+        self._schemas: dict[int, tuple[Mapping[str, Any], Any]] = {}  # by identity, with the object itself
         self._prices: dict[str, Price | None] = {}
         make = partial(
             sdk.make_client,
@@ -178,18 +197,17 @@ class RemoteDriver(Driver):
     # The provider's part ----------------------------------------------------------------------------------------
 
     @abc.abstractmethod
-    def _wording(self, request: CompletionRequest) -> Wording:
-        """*request* in the provider's words."""
+    def _fields(self, request: CompletionRequest, names: ToolNames, owner: str, limit: int) -> dict[str, Any]:
+        """*request* in the provider's words.
+
+        Args:
+            owner: Whose attachments go back.
+            limit: Tokens that the answer may have.
+        """
 
     @abc.abstractmethod
-    def _answer(self, wording: Wording) -> Answer:
-        """What collects the answer to *wording*."""
-
-    @abc.abstractmethod
-    async def _ask(
-        self, client: Any, wording: Wording, answer: Answer, put: Callable[[str], None] | None
-    ) -> CompletionResponse:
-        """Send it, and read the answer; each piece of text goes to *put*, if it is given, as it arrives."""
+    def _answer(self, asked: Asked) -> Answer:
+        """What collects the answer."""
 
     # The port ---------------------------------------------------------------------------------------------------
 
@@ -229,26 +247,96 @@ class RemoteDriver(Driver):
         """Close the connections that no call uses. The driver goes on: later calls open their own."""
         retire(self._sessions, GOODBYE)
 
+    # What is sent -----------------------------------------------------------------------------------------------
+
+    def _sent(self, request: CompletionRequest, *, streams: bool, spare: int) -> Sent:
+        """*request* as it is sent now; what was learned of the server is in it.
+
+        Args:
+            spare: Tokens that the server's own count found too many.
+        """
+        names = ToolNames.of(request)
+        owner = f"{self._owner} {request.model or self.model}"
+        asked = Asked(names, estimate_request(request), owner)
+        # What the estimate may be wrong by: else a window that is just full refuses everything.
+        room = self.context_window - asked.tokens - asked.tokens // 16 - 16
+        limit = max(1, min(request.max_tokens, max(room, 1)) - spare)
+        fields = self._fields(request, names, owner, limit)
+        if streams:
+            fields["stream"] = True
+        profile = self.profile
+        fields = {profile.renames.get(name, name): value for name, value in fields.items() if name not in profile.lacks}
+        fields.update(self._options)
+        for name in [name for name, value in self._options.items() if value is None]:
+            del fields[name]
+        return Sent(asked, fields, body_of(fields))
+
+    def _tools(
+        self, request: CompletionRequest, rules: SchemaRules
+    ) -> Iterator[tuple[ToolDefinition, Mapping[str, Any]]]:
+        """The tools of *request* whose schemas the server takes, or can be made to take."""
+        for tool in request.tools:
+            schema = self._acceptable(tool.input_schema, rules, f"the tool {tool.name!r}")
+            if schema is not None:
+                yield tool, schema
+
+    def _acceptable(self, schema: Mapping[str, Any], rules: SchemaRules, what: str) -> Mapping[str, Any] | None:
+        """*schema* as the server takes it; None when it cannot be made so, which is said once."""
+        known = self._schemas.get(id(schema))
+        if known is not None and known[0] is schema:
+            return known[1]
+        made = acceptable(schema, rules)
+        if made.schema is None:
+            logger.warning("{} is left out: {} does not take its schema: {}", what, self.endpoint.url, made.refusal)
+        if len(self._schemas) >= KEPT_SCHEMAS:
+            self._schemas.clear()
+        self._schemas[id(schema)] = schema, made.schema
+        return made.schema
+
+    def _learn(self, error: Exception, sent: Sent) -> bool:
+        """Does the server say what it wants otherwise? Then every further request has it so."""
+        status = getattr(error, "status_code", None) or getattr(error, "status", None)
+        if not isinstance(status, int) or status in (401, 403, 408, 429) or status < 400:
+            return False
+        words = ErrorBody.of(_body_of(error)).text
+        turns = sent.fields.get("messages", ())
+        extra = {name for turn in turns for name in turn if TELLING.search(name)}
+        unknown = unknown_fields(words, {*sent.fields, *extra}) & {*self.optional, *extra} if status < 500 else set()
+        null_sent = any(turn.get("content", "") is None for turn in turns)
+        before = self.profile
+        learned = learn(before, words, unknown=frozenset(unknown), renamed=replaced_field(words), null_sent=null_sent)
+        if learned is not None:
+            self.profile = learned
+            logger.info("{} wants its requests otherwise: {}", self.endpoint.url, words)
+        # Another call may have found out at the same time: then this one was sent before, and is asked again, too.
+        return learned is not None or bool(unknown & set(sent.fields) & before.lacks)
+
     # A call -----------------------------------------------------------------------------------------------------
 
     def _call(
         self, request: CompletionRequest, on_event: Callable[[Event], None] | None, cancel: CancelToken
     ) -> CompletionResponse:
-        refused = 0
+        refused = lessons = spare = 0
         while True:
-            wording = self._wording(request)
-            with self._turn(wording.tokens + request.max_tokens, cancel) as permit:
-                answer = self._answer(wording)
+            sent = self._sent(request, streams=on_event is not None, spare=spare)
+            with self._turn(sent.asked.tokens + request.max_tokens, cancel) as permit:
+                answer = self._answer(sent.asked)
                 try:
-                    response = self._attempt(wording, answer, on_event, cancel, permit)
+                    response = self._attempt(sent, answer, on_event, cancel, permit)
                 except Cancelled as cancelled:
                     if answer.has_begun():
                         cancelled.tokens = answer.used()
                     raise
                 except _NoAnswer as failure:
-                    if self._leave_out(failure.error, wording):
-                        continue
-                    error = self._translated(failure.error, request, wording, answer)
+                    error = self._translated(failure.error, request, sent, answer)
+                    if lessons < LESSONS and not answer.has_begun():
+                        lessons += 1
+                        if self._learn(failure.error, sent):
+                            continue
+                        too_many = self._too_many(error, request, spare)
+                        if too_many:
+                            spare += too_many
+                            continue
                     if isinstance(error, RateLimited) or is_overload(failure.error):
                         permit.refused(getattr(error, "retry_after", None))
                     refused += 1
@@ -265,6 +353,16 @@ class RemoteDriver(Driver):
             if cancel.wait(REFUSED.delay(refused) if error.retry_after is None else no_sooner_than(error.retry_after)):
                 raise self._unasked(Cancelled(cancel.reason, timed_out=cancel.timed_out))
 
+    def _too_many(self, error: AgentError, request: CompletionRequest, spare: int) -> int:
+        """Tokens that the answer has to be shorter by, where question and answer together are too long, by the server's
+        own count; 0 when the question alone is.
+        """
+        if spare or not isinstance(error, ContextOverflow) or error.required <= error.available:
+            return 0
+        over = error.required - error.available
+        limit = min(request.max_tokens, self.context_window) - spare
+        return over if over < limit else 0
+
     def _turn(self, tokens: int, cancel: CancelToken) -> Permit:
         try:
             return self.limiter.acquire(tokens, cancel=cancel)
@@ -276,67 +374,109 @@ class RemoteDriver(Driver):
         cancelled.asked = False
         return cancelled
 
-    def _translated(self, error: Exception, request: CompletionRequest, wording: Wording, answer: Answer) -> AgentError:
+    def _translated(self, error: Exception, request: CompletionRequest, sent: Sent, answer: Answer) -> AgentError:
         model = request.model or self.model
-        ours = translate(error, model=model, url=self.endpoint.url, window=self.context_window, tokens=wording.tokens)
+        ours = translate(
+            error, model=model, url=self.endpoint.url, window=self.context_window, tokens=sent.asked.tokens
+        )
         if isinstance(ours, DriverError) and ours.tokens is None and (answer.has_begun() or has_worked(error, ours)):
             ours.tokens = answer.used()
         return ours
 
     def _attempt(
         self,
-        wording: Wording,
+        sent: Sent,
         answer: Answer,
         on_event: Callable[[Event], None] | None,
         cancel: CancelToken,
         permit: Permit,
     ) -> CompletionResponse:
-        def hand_over(text: str) -> None:
-            assert on_event is not None
-            on_event(TextDelta(text=text))
+        """Ask once. What arrives is read here, in the agent's thread: its size and shape are the server's choice."""
+        reading = Reading(answer)
+        begin = SYSTEM_CLOCK.monotonic()
+        told = False
 
-        def ask(put: Callable[[str], None]) -> Coroutine[Any, Any, CompletionResponse]:
-            piece = None if on_event is None else put
-            return self._sessions.use(lambda client: self._in_time(client, wording, answer, piece))
+        def read(take: Callable[[], str]) -> None:
+            nonlocal told
+            try:
+                text = take()
+            except Exception as error:
+                raise _NoAnswer(error) from error
+            if text and on_event is not None:
+                told = True
+                on_event(TextDelta(text=text))
+
+        def take(piece: bytes | Mapping[str, str]) -> None:
+            if isinstance(piece, bytes):
+                read(lambda: reading.take(piece))
+            else:
+                reading.begin(piece)
+
+        def patience() -> float:
+            left = max(0.0, self._timeout + GRACE - (SYSTEM_CLOCK.monotonic() - begin))
+            rest = reading.patience()
+            return left if rest is None else min(left, rest)
+
+        def ask(put: Callable[[bytes | Mapping[str, str]], None]) -> Coroutine[Any, Any, bool]:
+            return self._sessions.use(lambda client: self._in_time(client, sent, put))
 
         permit.share()  # one that is cancelled is under way until its connection is closed
-        return event_loop.relay(ask, hand_over, cancel, permit.let_go)
+        broke: _NoAnswer | None = None
+        try:
+            over = event_loop.relay(ask, take, cancel, permit.let_go, patience=patience)
+        except _NoAnswer as failure:
+            if isinstance(failure.error, DriverError) or not failure.on_the_way:
+                raise
+            broke = failure
+        if broke is None and not over and reading.patience() is None:
+            broke = _NoAnswer(NetworkError(f"no whole answer within {self._timeout} s (timeout)"))
+        try:
+            if broke is None:
+                read(reading.end)
+            response = answer.response(ended=broke is None)
+        except _NoAnswer:
+            raise
+        except Exception as error:
+            # What broke the connection says more than that the answer is not whole.
+            raise broke or _NoAnswer(error) from error
+        if response.text and on_event is not None and not told:
+            on_event(TextDelta(text=response.text))
+        return response
 
-    async def _in_time(
-        self, client: Any, wording: Wording, answer: Answer, put: Callable[[str], None] | None
-    ) -> CompletionResponse:
-        """Ask, within ``timeout``. What the package raises is kept apart from what a reader of the pieces may raise."""
+    async def _in_time(self, client: Any, sent: Sent, put: Callable[[bytes | Mapping[str, str]], None]) -> bool:
+        """Ask, within ``timeout``, and hand over the bytes of the answer."""
+        head = False
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._ask(client, wording, answer, put)
+                response = await sdk.post(client, self.path, sent.body)
+                try:
+                    put(response.headers)
+                    head = True
+                    await sdk.hand_over(response, put)
+                finally:
+                    await response.aclose()
         except TimeoutError:
-            raise _NoAnswer(NetworkError(f"no whole answer within {self._timeout} s (timeout)")) from None
+            timed_out = NetworkError(f"no whole answer within {self._timeout} s (timeout)")
+            raise _NoAnswer(timed_out, on_the_way=head) from None
         except Exception as error:
-            raise _NoAnswer(error) from error
+            raise _NoAnswer(error, on_the_way=head) from error
+        return True
 
-    def _leave_out(self, error: Exception, wording: Wording) -> bool:
-        """Does the server not know a field that it can do without? Then no further request has it."""
-        if getattr(error, "status_code", None) not in (400, 422):
-            return False
-        words = str(error)
-        sent = {*wording.fields, *wording.fields.get("extra_body", ())}
-        unknown = {name for name in self.optional if name in sent and re.search(rf"\b{name}\b", words)}
-        self._left_out |= unknown  # another call may have found out at the same time: this one is asked again, too
-        return bool(unknown)
 
-    def _kept(self, fields: Mapping[str, Any], past: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
-        """*fields*, but for what the server does not know; those of *past*, and the driver's ``options``, go past the
-        package, which knows only what its provider has today.
-        """
-        kept = {name: sendable(value) for name, value in fields.items() if name not in self._left_out}
-        extra = {name: sendable(value) for name, value in past.items() if name not in self._left_out}
-        extra.update((name, value) for name, value in self._options.items() if name not in self._left_out)
-        return {**kept, "extra_body": extra} if extra else kept
+def _body_of(error: Exception) -> object:
+    """What a server sent in place of an answer."""
+    response = getattr(error, "response", None)
+    return getattr(error, "body", None) if response is None else response.content
 
 
 class _NoAnswer(Exception):
-    """A call ended without an answer."""
+    """A call ended without an answer.
 
-    def __init__(self, error: Exception) -> None:
+    Args:
+        on_the_way: The answer had begun to arrive.
+    """
+
+    def __init__(self, error: Exception, *, on_the_way: bool = False) -> None:
         super().__init__(type(error).__name__)
         self.error = error
+        self.on_the_way = on_the_way

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..extras import need
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ..network.endpoint import Endpoint
     from .limiter import RateLimiter
@@ -83,6 +83,28 @@ def make_client(
     return client(
         base_url=endpoint.url, api_key=key, default_headers=headers, max_retries=0, timeout=timeout, http_client=http
     )
+
+
+async def post(client: Any, path: str, body: bytes) -> Any:
+    """Send *body*, as it is, to *path*; the response, whose body is still to be read and which is to be closed.
+
+    Raises:
+        Exception: What the package raises: the server answered with an error, or could not be reached.
+    """
+    import httpx2
+
+    head = {"Content-Type": "application/json"}
+    return await client.post(path, cast_to=httpx2.Response, content=body, options={"headers": head}, stream=True)
+
+
+async def hand_over(response: Any, put: Callable[[bytes], None]) -> None:
+    """Hand over the body as it arrives."""
+    pieces = response.aiter_raw()
+    try:
+        async for piece in pieces:
+            put(piece)
+    finally:
+        await pieces.aclose()  # before the stream below it
 
 
 async def close(client: Any) -> None:

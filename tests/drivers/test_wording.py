@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from actors import AssistantMessage, CompletionRequest, TokenUsage, ToolCall, ToolDefinition, UserMessage
-from actors.drivers.wording import Calls, ToolNames, usage_of
+from actors.drivers.edge.answer import usage_of
+from actors.drivers.edge.names import ToolNames
 
 
 def test_names_go_and_come_back() -> None:
@@ -29,49 +30,6 @@ def test_names_of_a_conversation() -> None:
     )
     names = ToolNames.of(request)
     assert (names.said("old.tool"), names.said("new.tool")) == ("old_tool", "new_tool")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "values", "problem"),
-    [
-        ('{"a": 1}', {"a": 1}, ""),
-        ({"a": 1}, {"a": 1}, ""),
-        ("", {}, ""),
-        (None, {}, ""),
-        ("{", {}, "not valid JSON"),
-        ("[1]", {}, "must be a JSON object, got list"),
-        ('"x"', {}, "must be a JSON object, got str"),
-        (3, {}, "must be a JSON object, got int"),
-        ("[" * 100_000, {}, "not valid JSON"),
-    ],
-)
-def test_arguments(arguments: Any, values: Any, problem: str) -> None:
-    """What is no JSON object is told, and not guessed."""
-    calls = Calls(ToolNames(["t"]))
-    calls.add("1", "t", arguments)
-    (call,) = calls.all()
-    assert dict(call.input) == values
-    assert problem in call.problem
-    assert bool(call.problem) == bool(problem)
-
-
-def test_ids_are_made_unique() -> None:
-    """Doubles, empty ones and what is no text."""
-    calls = Calls(ToolNames(["t"]))
-    for id_ in ("a", "a", "", None, 7, "a"):
-        calls.add(id_, "t", "{}")
-    ids = [call.id for call in calls.all()]
-    assert ids[0] == "a"
-    assert len(set(ids)) == 6
-    assert all(isinstance(id_, str) and id_ for id_ in ids)
-
-
-@pytest.mark.parametrize("name", [None, 3, ["x"]])
-def test_a_name_that_is_none(name: Any) -> None:
-    """Is the name of an unknown tool: the model is told so."""
-    calls = Calls(ToolNames(["t"]))
-    calls.add("1", name, "{}")
-    assert calls.all()[0].name == ""
 
 
 @pytest.mark.parametrize("bad", [None, -1, "12", 1.5, True, {}])

@@ -295,7 +295,8 @@ def relay(
     on_item: Callable[[ItemT], object],
     cancel: CancelToken,
     when_over: Callable[[], object] = _nothing,
-) -> T:
+    patience: Callable[[], float | None] = lambda: None,
+) -> Any:
     """Run ``make(put)`` on the private loop, and hand what it puts to *on_item* in this thread, in order.
 
     So a slow *on_item* holds up nobody but its own caller. A cancel of the token cancels the coroutine, and the caller
@@ -334,7 +335,14 @@ def relay(
             if over:
                 break
             # A plain wait: the thread works for its agent, so its slot is kept.
-            bell.wait(None if cancel.deadline is None else cancel.deadline.remaining())
+            waits = [
+                wait
+                for wait in (patience(), None if cancel.deadline is None else cancel.deadline.remaining())
+                if wait is not None
+            ]
+            bell.wait(min(waits) if waits else None)
+            if not line and not call.over and not cancel.cancelled and (left := patience()) is not None and left <= 0:
+                return None
     finally:
         cancel.forget(ring)
         if not call.over:

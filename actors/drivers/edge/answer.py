@@ -1,0 +1,200 @@
+"""One answer of a server, as it comes in."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ...agent.context_window import estimate_text
+from ...agent.ports import Attachment, CompletionResponse, StopReason, TokenUsage, ToolCall
+from .call_parts import CallParts, OpenCall
+from .text import sendable
+from .thoughts import ThoughtFilter, split_thoughts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .names import ToolNames
+
+MOST_TOKENS = 10**9
+"""Of one call; a server that counts more talks nonsense."""
+LAST_WORDS = 0.5
+"""Seconds in which a server that has said everything should end its stream."""
+AFTERWORDS = 5.0
+"""Seconds for what usually comes after the end of an answer: the tokens that it took."""
+CUT = (
+    "the answer reached its limit of tokens in the middle of this call, so it was not run; "
+    "send the call again, whole, in fewer words"
+)
+
+
+class Asked(NamedTuple):
+    """What an answer has to know of its request: how the tools were called, estimated tokens, who keeps attachments."""
+
+    names: ToolNames
+    tokens: int
+    owner: str
+
+
+class Answer(ABC):
+    """One answer. Nothing of what a server sent is believed to have a type.
+
+    Guarantees: each call has an id of its own, whatever the server said; a call whose arguments are no JSON object, or
+    were cut off, has an empty ``input`` and a ``problem``, so that the model hears of it. The work is linear in what
+    comes.
+
+    Args:
+        asked: The request.
+    """
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._text: list[str] = []
+        self._thoughts: list[str] = []
+        self._filter = ThoughtFilter()
+        self._parts = CallParts()
+        self._read: Any = None
+        self._written: Any = None
+
+    @abstractmethod
+    def take_whole(self, body: Any) -> None:
+        """The answer in one piece, parsed."""
+
+    @abstractmethod
+    def take_event(self, name: str, data: Any) -> str:
+        """An event of a streamed answer, parsed.
+
+        Returns:
+            The text that it adds to the answer, and that may be told.
+        """
+
+    @abstractmethod
+    def done(self) -> None:
+        """The server says that no more comes."""
+
+    @abstractmethod
+    def patience(self) -> float | None:
+        """Seconds that the rest may take; None while nobody knows whether the answer is over.
+
+        The clock begins anew with each piece, and ends nothing after a piece that said something.
+        """
+
+    @abstractmethod
+    def response(self, *, ended: bool = True) -> CompletionResponse:
+        """All of it.
+
+        Args:
+            ended: The server ended its answer in order; False when the connection broke, or the time was over.
+        Raises:
+            InferenceFailed: The model refused, or the provider filtered its answer.
+            ContextOverflow: The window was full.
+            MalformedAnswer: It broke off, or is none.
+        """
+
+    def text(self) -> str:
+        """What has come so far, thoughts included where they stand in the text."""
+        if len(self._text) > 1:
+            self._text = ["".join(self._text)]
+        return str(sendable(self._text[0])) if self._text else ""
+
+    def has_begun(self) -> bool:
+        """Has the model begun to answer?"""
+        return bool(
+            self._text or self._thoughts or self._parts.calls or self._read is not None or self._written is not None
+        )
+
+    def calls(self, *, cut: bool = False) -> tuple[ToolCall, ...]:
+        """The tool calls that have come so far.
+
+        Args:
+            cut: The answer was cut off: the last call may lack something.
+        """
+        parts = [call for call in self._parts.calls if call.name or call.has_begun]
+        ids = _Ids()
+        return tuple(self._call(call, ids, cut=cut and call is parts[-1]) for call in parts)
+
+    def _call(self, call: OpenCall, ids: _Ids, *, cut: bool) -> ToolCall:
+        values, problem = arguments_of(call.arguments)
+        if cut and (problem or not call.has_begun):
+            values, problem = {}, CUT
+        name = self._asked.names.meant(call.name or "")
+        attachment = Attachment(self._asked.owner, call.extra) if call.extra else None
+        return ToolCall(sendable(ids.unique(call.id)), sendable(name), sendable(dict(values)), problem, attachment)
+
+    def usage(self) -> TokenUsage:
+        """The tokens of what has come so far: counted by the server, or else estimated."""
+        return usage_of(self._read, self._written, self._asked.tokens, self._said(), self.calls())
+
+    def used(self) -> tuple[int, int]:
+        """The same of half an answer, read and written, as errors tell it. A server counts what it wrote at the end."""
+        usage, estimated = self.usage(), usage_of(None, None, 0, self._said(), self.calls())
+        return usage.input_tokens, max(usage.output_tokens, estimated.output_tokens)
+
+    def _said(self) -> str:
+        return "".join((self.text(), *self._thoughts))
+
+    def _whole(self, stop: StopReason, attachment: Mapping[str, Any] | None = None) -> CompletionResponse:
+        """All of it. Calls that came are meant to be made, whatever reason the server gives; but for a cut one."""
+        calls = self.calls(cut=stop is StopReason.MAX_TOKENS)
+        thoughts, text = split_thoughts(self.text())
+        if calls and not any(call.problem == CUT for call in calls):
+            stop = StopReason.TOOL_USE
+        elif not calls and stop is StopReason.TOOL_USE:
+            stop = StopReason.END_TURN
+        reasoning = str(sendable("".join(self._thoughts))) or thoughts
+        kept = Attachment(self._asked.owner, attachment) if attachment else None
+        return CompletionResponse(text, stop, calls, self.usage(), reasoning, kept)
+
+
+class _Ids:
+    """Makes ids that no other call of the answer has."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._numbers: dict[str, int] = {}
+
+    def unique(self, id_: str | None) -> str:
+        text = id_ or "call"
+        unique = text
+        while unique in self._taken or unique == "call":
+            self._numbers[text] = self._numbers.get(text, 1) + 1
+            unique = f"{text}_{self._numbers[text]}"
+        self._taken.add(unique)
+        return unique
+
+
+def arguments_of(given: object) -> tuple[Mapping[str, Any], str]:
+    """The arguments of a call, and the problem with them ("" when there is none)."""
+    if isinstance(given, str):
+        if not given.strip():
+            return {}, ""
+        try:
+            given = json.loads(given)
+            if isinstance(given, str) and given.lstrip().startswith("{"):
+                given = json.loads(given)  # some models encode them twice
+        except (ValueError, RecursionError) as error:
+            return {}, f"its arguments are not valid JSON ({error}); send the call again with a JSON object"
+    if given is None:
+        return {}, ""
+    if not isinstance(given, Mapping):
+        return {}, f"its arguments must be a JSON object, got {type(given).__name__}; send the call again"
+    return given, ""
+
+
+def usage_of(
+    given_input: object, given_output: object, request_tokens: int, text: str, calls: Sequence[ToolCall]
+) -> TokenUsage:
+    """The tokens that the server counted; estimated where it did not say, so that limits hold all the same."""
+    counted = [
+        isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= MOST_TOKENS
+        for count in (given_input, given_output)
+    ]
+    if not counted[1]:
+        written = estimate_text(text) + sum(estimate_text(json.dumps(dict(call.input), default=str)) for call in calls)
+        given_output = max(1, written)
+    return TokenUsage(
+        int(given_input) if counted[0] else request_tokens,  # type: ignore[call-overload]
+        int(given_output),  # type: ignore[call-overload]
+    )

@@ -1,0 +1,86 @@
+"""A request in the words of Chat Completions."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from ...agent.ports import AssistantMessage, SystemMessage, ToolResultMessage
+from .names import CallIds
+from .turns import arranged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ...agent.ports import Attachment, CompletionRequest, Message, ToolCall, ToolDefinition
+    from .names import ToolNames
+    from .profiles import ServerProfile
+
+SAME = {"reasoning_details": ("reasoning", "reasoning_content"), "reasoning_content": ("reasoning",)}
+"""Fields that hold the thoughts of the others, and more."""
+
+
+def chat_turns(
+    request: CompletionRequest, names: ToolNames, profile: ServerProfile, owner: str
+) -> list[dict[str, Any]]:
+    """The conversation.
+
+    Args:
+        owner: Whose attachments go back with it.
+    """
+    ids = CallIds(re.compile(profile.call_id), profile.call_id_length)
+    turns = [{"role": "system", "content": request.system}] if request.system else []
+    turns += [_turn(message, names, ids, profile, owner) for message in request.messages]
+    return arranged(turns, profile)
+
+
+def chat_tool(tool: ToolDefinition, name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """What the model is told of *tool*."""
+    function = {"name": name, "description": tool.description, "parameters": schema}
+    return {"type": "function", "function": function}
+
+
+def _turn(message: Message, names: ToolNames, ids: CallIds, profile: ServerProfile, owner: str) -> dict[str, Any]:
+    if isinstance(message, ToolResultMessage):
+        return {"role": "tool", "tool_call_id": ids.of_result(message.tool_call_id), "content": message.content}
+    if not isinstance(message, AssistantMessage):
+        return {"role": "system" if isinstance(message, SystemMessage) else "user", "content": message.content}
+    said: dict[str, Any] = {"role": "assistant", "content": message.content}
+    calls = list(_calls(message.tool_calls, names, ids, profile, owner))
+    if calls:
+        said["tool_calls"] = calls
+        if not message.content and profile.null_content:
+            said["content"] = None
+        said.update(profile.needs)
+    if calls or profile.returns_without_calls:
+        said.update(_returned(message.attachment, profile, owner))
+    for name in profile.lacks:
+        said.pop(name, None)
+    return said
+
+
+def _calls(calls: Any, names: ToolNames, ids: CallIds, profile: ServerProfile, owner: str) -> Iterator[dict[str, Any]]:
+    returned = [_returned(call.attachment, profile, owner) for call in calls]
+    needs = profile.call_needs if not any(returned) else {}
+    call: ToolCall
+    for call, extra in zip(calls, returned, strict=True):
+        arguments = json.dumps(dict(call.input), default=str, ensure_ascii=False)
+        function = {"name": names.said(call.name), "arguments": arguments}
+        yield {"id": ids.of_call(call.id), "type": "function", "function": function, **needs, **extra}
+        needs = {}
+
+
+def _returned(attachment: Attachment | None, profile: ServerProfile, owner: str) -> Mapping[str, Any]:
+    """What goes back of *attachment*, if it is this driver's own."""
+    if attachment is None or attachment.owner != owner:
+        return {}
+    # The same thoughts in several fields: the one that says most.
+    data = attachment.data
+    double = {name for first, others in SAME.items() if first in data for name in others}
+    left = data.keys() - profile.lacks - double
+    return {
+        name: value
+        for name, value in data.items()
+        if name in left and (profile.returns == "all" or name in profile.returns)
+    }

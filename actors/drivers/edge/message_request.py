@@ -1,0 +1,76 @@
+"""A request in the words of Anthropic's Messages."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from ...agent.ports import AssistantMessage, SystemMessage, ToolResultMessage
+from .names import CallIds
+from .turns import LEFT_OUT
+
+if TYPE_CHECKING:
+    from ...agent.ports import CompletionRequest, Message
+    from .names import ToolNames
+
+CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+BLOCKS = "blocks"
+"""Under this name an attachment has the blocks of an answer, in their order; those of calls are empty places."""
+
+Block = dict[str, Any]
+
+
+def message_turns(request: CompletionRequest, names: ToolNames, owner: str) -> list[dict[str, Any]]:
+    """The conversation, in turns: results stand in a turn of the user, and neighbours of one side are one turn.
+
+    Args:
+        owner: Whose attachments go back with it.
+    """
+    ids = CallIds(CALL_ID, 24)
+    turns: list[dict[str, Any]] = []
+    for message in request.messages:
+        role = "assistant" if isinstance(message, AssistantMessage) else "user"
+        blocks = _blocks(message, names, ids, owner)
+        if not blocks:
+            continue
+        if turns and turns[-1]["role"] == role:
+            turns[-1]["content"] += blocks
+        else:
+            turns.append({"role": role, "content": blocks})
+    if turns and turns[0]["role"] == "assistant":
+        turns.insert(0, {"role": "user", "content": [{"type": "text", "text": LEFT_OUT}]})
+    return turns
+
+
+def _blocks(message: Message, names: ToolNames, ids: CallIds, owner: str) -> list[Block]:
+    if isinstance(message, ToolResultMessage):
+        result = {"type": "tool_result", "tool_use_id": ids.of_result(message.tool_call_id), "content": message.content}
+        return [{**result, "is_error": True} if message.is_error else result]
+    if not isinstance(message, AssistantMessage):
+        text = f"[system] {message.content}" if isinstance(message, SystemMessage) else message.content
+        return [{"type": "text", "text": text}] if text.strip() else []
+    calls = [
+        {"type": "tool_use", "id": ids.of_call(call.id), "name": names.said(call.name), "input": dict(call.input)}
+        for call in message.tool_calls
+    ]
+    said = _as_it_was(message, calls, owner)
+    if said is not None:
+        return said
+    texts: list[Block] = [{"type": "text", "text": message.content}] if message.content.strip() else []
+    return texts + calls
+
+
+def _as_it_was(message: AssistantMessage, calls: list[Block], owner: str) -> list[Block] | None:
+    """The blocks as this driver's server sent them, thoughts and all; None where there are none, or no longer."""
+    attachment = message.attachment
+    if attachment is None or attachment.owner != owner:
+        return None
+    blocks = attachment.data.get(BLOCKS)
+    if not isinstance(blocks, list | tuple):
+        return None
+    places = sum(block.get("type") == "tool_use" for block in blocks)
+    text = "".join(block.get("text", "") for block in blocks if block.get("type") == "text")
+    if places != len(calls) or text != message.content:
+        return None
+    left = iter(calls)
+    return [next(left) if block.get("type") == "tool_use" else dict(block) for block in blocks]

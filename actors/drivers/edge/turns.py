@@ -1,0 +1,50 @@
+"""The order of roles in a conversation, as a server takes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .profiles import ServerProfile
+
+Turn = dict[str, Any]
+
+LEFT_OUT = "[What was said before is left out.]"
+"""The first words of a user, where a conversation would begin with the assistant's and a server does not take that."""
+
+
+def arranged(turns: Iterable[Turn], profile: ServerProfile) -> list[Turn]:
+    """*turns* of Chat Completions in an order that the server takes: neighbours of one role are one turn."""
+    done: list[Turn] = []
+    for turn in _placed(turns, profile):
+        last = done[-1] if done else {"role": ""}
+        if turn["role"] == "assistant" and last["role"] in ("", "system") and profile.bridge:
+            last = {"role": "user", "content": LEFT_OUT}
+            done.append(last)
+        if last["role"] == "tool" and turn["role"] == "user" and profile.bridge:
+            done.append({"role": "assistant", "content": profile.bridge})
+        elif last["role"] == turn["role"] != "tool" and "tool_calls" not in last:
+            done[-1] = _merged(last, turn)
+            continue
+        done.append(turn)
+    return done
+
+
+def _placed(turns: Iterable[Turn], profile: ServerProfile) -> Iterable[Turn]:
+    """Instructions where they may stand; elsewhere they are words of the user that say what they are."""
+    begun = False
+    for turn in turns:
+        if turn["role"] != "system":
+            begun = True
+            yield turn
+        elif profile.system == "none" or (begun and profile.system == "first"):
+            yield {"role": "user", "content": f"[system] {turn['content']}" if begun else turn["content"]}
+        else:
+            yield turn
+
+
+def _merged(one: Turn, other: Turn) -> Turn:
+    texts = [text for text in (one.get("content"), other.get("content")) if text]
+    return {**one, **other, "content": "\n\n".join(texts) if texts else other.get("content")}
