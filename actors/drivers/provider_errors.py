@@ -1,16 +1,16 @@
-"""Turns what a provider's package raises into the library's errors."""
+"""Turns what a provider's package raises, and what its server said, into the library's errors."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from ..core.crash import text_of
 from ..errors import (
     AgentError,
     ContextOverflow,
-    DriverError,
     InferenceFailed,
     MalformedAnswer,
     ModelNotFound,
@@ -18,27 +18,40 @@ from ..errors import (
     Overloaded,
     RateLimited,
 )
-from .rate_headers import retry_after
+from .error_body import LONGEST_WORDS, ErrorBody
+from .error_text import harmless
+from .refusals import (
+    NOT_FOUND,
+    OVERLOADED,
+    PAYMENT,
+    REQUEST_TIMEOUT,
+    SERVER_ERROR,
+    TOO_LARGE,
+    TOO_MANY,
+    UNAVAILABLE,
+    Refusal,
+    ServerError,
+    error_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-REDIRECT, BAD_REQUEST, NOT_FOUND, REQUEST_TIMEOUT, CONFLICT, TOO_LARGE = 300, 400, 404, 408, 409, 413
-TOO_MANY, SERVER_ERROR, UNAVAILABLE, OVERLOADED = 429, 500, 503, 529
-OVERFLOW = re.compile(
-    r"context[_ ]length|context window|maximum context|prompt is too long|too many tokens|exceed[a-z]* context",
-    re.IGNORECASE,
+    from .overflow import Overflow
+
+REDIRECT, BAD_REQUEST, CONFLICT, TOO_EARLY = 300, 400, 409, 425
+NO_MODEL = re.compile(
+    r"model.{0,80}(not (found|exist)|does ?n.t exist|unknown|is not a valid)|unknown model|no such model", re.IGNORECASE
 )
-NO_MONEY = ("insufficient_quota", "billing", "credit balance")
-NO_MODEL = re.compile(r"model.{0,80}(not (found|exist)|does ?n.t exist|unknown)|unknown model", re.IGNORECASE)
-LONGEST_TEXT = 500
-"""Characters of a provider's own words that an error keeps."""
+SLOW_DOWN = re.compile(r"rate_?limit|too_?many_?requests|throttl|resource_?exhausted")
+LONGEST_MODEL = 100
 
 
 def translate(error: Exception, *, model: str, url: str, window: int, tokens: int) -> AgentError:
     """What *error* means. Its cause is to be *error*.
 
     Args:
+        error: A ``ServerError``, or whatever the package raised.
         model, url: What was asked, and where; for people.
         window: Tokens of the context window, for an overflow that tells no numbers.
         tokens: Estimated tokens of the request, likewise.
@@ -46,27 +59,34 @@ def translate(error: Exception, *, model: str, url: str, window: int, tokens: in
     for cause in _chain(error):
         if isinstance(cause, AgentError):  # one of ours, raised inside the package and wrapped by it
             return cause
-    status = getattr(error, "status_code", None)
-    if isinstance(status, int) and status >= REDIRECT:
-        return _of_status(status, error, what=f"model {model!r} at {url}", window=window, tokens=tokens)
+    where = _place(url)
+    raw = _raw(error)
+    if raw is not None:
+        refusal = Refusal.of(*raw, tokens)
+        frame = "the answer was an error" if isinstance(error, ServerError) else "the stream ended with an error"
+        if hasattr(error, "status_code"):
+            frame = f"HTTP {refusal.status}"
+        elif refusal.status is not None:
+            frame = f"{frame} ({refusal.status})"
+        text = f"{frame}: {refusal.words} (model {model[:LONGEST_MODEL]!r} at {where})"
+        return _of_refusal(refusal, text, window=window, tokens=tokens)
     if _is(error, "APITimeoutError") or isinstance(error, TimeoutError):
-        return NetworkError(f"no answer in time: {_words(error)}")
+        return NetworkError(f"no answer of {where} in time: {_words(error)}")
     if _is(error, "APIConnectionError") or isinstance(error, OSError):
-        return NetworkError(f"the connection to {url} failed or broke: {_words(_first(error))}")
+        return NetworkError(f"the connection to {where} failed or broke: {_words(_first(error))}")
     if "authentication method" in _words(error) or _is(error, "CredentialsError"):
         return InferenceFailed(f"no API key: {_words(error)}")
-    if _is(error, "APIResponseValidationError"):
-        return MalformedAnswer(f"the answer cannot be read: {_words(error)}")
-    if _is(error, "APIError"):  # an error in the middle of a stream
-        return _of_stream(error)
     if type(error).__module__.startswith(("httpx", "httpcore", "anyio", "h11")):
-        return NetworkError(f"the connection to {url} broke: {_words(error)}")
-    return MalformedAnswer(f"the answer cannot be read: {type(error).__name__}: {_words(error)}")
+        return NetworkError(f"the connection to {where} broke: {_words(error)}")
+    if _is(error, "APIResponseValidationError"):
+        return MalformedAnswer(f"the answer of {where} cannot be read: {_words(error)}")
+    return MalformedAnswer(f"the answer of {where} cannot be read: {type(error).__name__}: {_words(error)}")
 
 
 def is_overload(error: Exception) -> bool:
     """Does the server say that it has too much to do?"""
-    return getattr(error, "status_code", None) in (UNAVAILABLE, OVERLOADED) or "overloaded" in _kind(error)
+    raw = _raw(error)
+    return raw is not None and (raw[0] in (UNAVAILABLE, OVERLOADED) or "overloaded" in ErrorBody.of(raw[2]).kind)
 
 
 def has_worked(error: Exception, ours: AgentError) -> bool:
@@ -75,48 +95,98 @@ def has_worked(error: Exception, ours: AgentError) -> bool:
         return True
     never_sent = {"ConnectError", "ConnectTimeout", "PoolTimeout", "CapabilityDenied"}
     causes = {type(cause).__name__ for cause in _chain(error)}
-    return isinstance(ours, NetworkError) and not getattr(error, "status_code", 0) and not causes & never_sent
+    return isinstance(ours, NetworkError) and _raw(error) is None and not causes & never_sent
 
 
-def _of_status(status: int, error: Exception, *, what: str, window: int, tokens: int) -> AgentError:
-    words = _words(error)
-    text = f"HTTP {status}: {words}"
-    wait = _wait_of(error)
-    if status < BAD_REQUEST:
-        return InferenceFailed(f"{text} (no redirect is followed: where should base_url lead?)")
-    if status == TOO_MANY and any(mark in f"{words} {_kind(error)}".lower() for mark in NO_MONEY):
-        return InferenceFailed(f"{text} (the account has no quota left: asking again does not help)")
-    if status == TOO_MANY:
+def refusal_words(error: Exception) -> str:
+    """What the server said, up to 4,000 characters: for deciding what to do about it; "" when it is no refusal."""
+    raw = _raw(error)
+    return "" if raw is None else ErrorBody.of(raw[2], str(raw[1].get("content-type") or "")).text
+
+
+def refusal_status(error: Exception) -> int | None:
+    """The status that the server refused with, or would have; None when it did not say, or did not refuse."""
+    raw = _raw(error)
+    return None if raw is None else raw[0]
+
+
+def _of_refusal(refusal: Refusal, text: str, *, window: int, tokens: int) -> AgentError:
+    status, wait = refusal.status, refusal.wait
+    if status is not None and status < BAD_REQUEST:
+        return InferenceFailed(f"{text}: no redirect is followed; where should base_url lead?")
+    slow_down = status == TOO_MANY or (status in (400, 403, TOO_LARGE) and SLOW_DOWN.search(refusal.kind))
+    if slow_down and refusal.hopeless is not None:
+        return InferenceFailed(f"{text}: {refusal.hopeless}")
+    if refusal.overflow is not None:
+        return _overflow(refusal.overflow, window=window, tokens=tokens)
+    if slow_down:
         return RateLimited(text, retry_after=wait)
+    if status == TOO_LARGE:
+        return _overflow(None, window=window, tokens=tokens)
     if status == REQUEST_TIMEOUT:
         return NetworkError(text, retry_after=wait)
-    if status == CONFLICT or status >= SERVER_ERROR:
+    if status is None or status in (CONFLICT, TOO_EARLY) or status >= SERVER_ERROR:
         return Overloaded(text, retry_after=wait)
-    if OVERFLOW.search(f"{words} {_kind(error)}") or status == TOO_LARGE:
-        return _overflow(words, window=window, tokens=tokens)
-    if status == NOT_FOUND or NO_MODEL.search(words):
-        return ModelNotFound(f"{text} ({what}; does base_url have the path that it needs, such as /v1?)")
+    if status == PAYMENT:
+        return InferenceFailed(
+            f"{text}: {refusal.hopeless or 'the account has to be paid; asking again does not help'}"
+        )
+    if status == NOT_FOUND or NO_MODEL.search(refusal.text):
+        return ModelNotFound(f"{text}: does base_url have the path that it needs, such as /v1?")
     if status in (401, 403):
-        return InferenceFailed(f"{text} (check the API key, and what it may do)")
+        return InferenceFailed(f"{text}: check the API key, and what it may do")
     return InferenceFailed(text)
 
 
-def _of_stream(error: Exception) -> DriverError:
-    kind = _kind(error)
-    text = f"the stream ended with an error: {_words(error)}"
-    if "rate_limit" in kind:
-        return RateLimited(text, retry_after=_wait_of(error))
-    if "invalid_request" in kind or "authentication" in kind or "permission" in kind:
-        return InferenceFailed(text)
-    return Overloaded(text, retry_after=_wait_of(error))
+def _overflow(said: Overflow | None, *, window: int, tokens: int) -> ContextOverflow:
+    """With the server's numbers, as far as it tells them."""
+    needed, available = (None, None) if said is None else (said.needed, said.available)
+    if available is None:
+        available = window if needed is None else min(window, needed - 1)
+    return ContextOverflow(max(tokens if needed is None else needed, available + 1), available)
 
 
-def _overflow(words: str, *, window: int, tokens: int) -> ContextOverflow:
-    """With the provider's numbers, where it tells both."""
-    numbers = sorted(int(number) for number in re.findall(r"\d{3,9}", words.replace(",", "")))
-    if len(numbers) > 1:
-        return ContextOverflow(numbers[-1], numbers[0])
-    return ContextOverflow(max(tokens, window + 1), window)
+def _raw(error: Exception) -> tuple[int | None, Mapping[str, str], object] | None:
+    """Status, headers and body of what the server sent; None when it sent no error."""
+    if isinstance(error, ServerError):
+        return error.status, error.headers, error.body
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int) and status >= REDIRECT:
+        response: Any = getattr(error, "response", None)
+        headers = getattr(response, "headers", None)
+        # Not ``error.body``: for the package there is but one shape.
+        return (
+            status,
+            headers if isinstance(headers, Mapping) else {},
+            _content(response) or getattr(error, "body", None),
+        )
+    if _is(error, "APIError") and not _is(error, "APIConnectionError") and not _is(error, "APIResponseValidationError"):
+        return _of_event(error)  # an error in the middle of a stream
+    return None
+
+
+def _of_event(error: Exception) -> tuple[int | None, Mapping[str, str], object]:
+    body = getattr(error, "body", None) or {"message": text_of(error)}
+    found = error_in({"error": body}, {})
+    return None if found is None else found.status, {}, body
+
+
+def _content(response: Any) -> bytes:
+    try:
+        content = response.content
+    except Exception:  # noqa: BLE001 - it was closed before it was read
+        return b""
+    return content if isinstance(content, bytes) else b""
+
+
+def _place(url: str) -> str:
+    """*url* without a password, and without what may be a key."""
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return "its URL"
+    return harmless(f"{parts.scheme}://{host}{parts.path}")[:200] if host else harmless(url.partition("?")[0])[:200]
 
 
 def _is(error: Exception, name: str) -> bool:
@@ -143,28 +213,7 @@ def _first(error: BaseException) -> BaseException:
     return error
 
 
-def _wait_of(error: Exception) -> float | None:
-    response: Any = getattr(error, "response", None)
-    headers = getattr(response, "headers", None)
-    return None if headers is None else retry_after(headers)
-
-
-def _body(error: BaseException) -> Mapping[str, Any]:
-    """What the provider sent of the error; empty when that is no object."""
-    body: Any = getattr(error, "body", None)
-    if isinstance(body, Mapping) and isinstance(body.get("error"), Mapping):
-        body = body["error"]
-    return body if isinstance(body, Mapping) else {}
-
-
-def _kind(error: Exception) -> str:
-    """The provider's own words for the kind of error."""
-    body = _body(error)
-    return " ".join(str(part) for part in (body.get("type"), body.get("code")) if part)
-
-
 def _words(error: BaseException) -> str:
-    """What the provider said; else what the package says."""
-    said = _body(error).get("message")
-    text = said if isinstance(said, str) and said else text_of(error) or type(error).__name__
-    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
+    """What the package says."""
+    text = harmless(text_of(error)[: 4 * LONGEST_WORDS]) or type(error).__name__
+    return text if len(text) <= LONGEST_WORDS else f"{text[: LONGEST_WORDS - 1]}…"
