@@ -18,9 +18,9 @@ from ..errors import (
     Overloaded,
     RateLimited,
 )
-from .error_body import LONGEST_WORDS, ErrorBody
-from .error_text import harmless
-from .refusals import (
+from .edge.error_body import LONGEST_WORDS, ErrorBody
+from .edge.error_text import harmless
+from .edge.refusals import (
     NOT_FOUND,
     OVERLOADED,
     PAYMENT,
@@ -37,7 +37,7 @@ from .refusals import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .overflow import Overflow
+    from .edge.overflow import Overflow
 
 REDIRECT, BAD_REQUEST, CONFLICT, TOO_EARLY = 300, 400, 409, 425
 NO_MODEL = re.compile(
@@ -59,7 +59,7 @@ def translate(error: Exception, *, model: str, url: str, window: int, tokens: in
     for cause in _chain(error):
         if isinstance(cause, AgentError):  # one of ours, raised inside the package and wrapped by it
             return cause
-    where = _place(url)
+    where = place_of(url)
     raw = _raw(error)
     if raw is not None:
         refusal = Refusal.of(*raw, tokens)
@@ -108,6 +108,15 @@ def refusal_status(error: Exception) -> int | None:
     """The status that the server refused with, or would have; None when it did not say, or did not refuse."""
     raw = _raw(error)
     return None if raw is None else raw[0]
+
+
+def too_many_tokens(error: Exception) -> int:
+    """By how many tokens question and answer together are too long, by the server's own count; 0: it does not say so."""
+    raw = _raw(error)
+    overflow = None if raw is None else Refusal.of(*raw).overflow
+    if overflow is None or overflow.needed is None or overflow.available is None:
+        return 0
+    return max(0, overflow.needed - overflow.available)
 
 
 def _of_refusal(refusal: Refusal, text: str, *, window: int, tokens: int) -> AgentError:
@@ -179,7 +188,7 @@ def _content(response: Any) -> bytes:
     return content if isinstance(content, bytes) else b""
 
 
-def _place(url: str) -> str:
+def place_of(url: str) -> str:
     """*url* without a password, and without what may be a key."""
     try:
         parts = urlsplit(url)

@@ -17,13 +17,12 @@ from ..agent.ports import PrivacyTier
 from ..core.clock import SYSTEM_CLOCK
 from ..core.process import event_loop
 from ..core.records.spec import Backoff, no_sooner_than
-from ..errors import Cancelled, ContextOverflow, DriverError, ManifestError, NetworkError, RateLimited
+from ..errors import Cancelled, DriverError, InferenceFailed, MalformedAnswer, ManifestError, NetworkError, RateLimited
 from ..network.endpoint import Endpoint
 from . import sdk
 from .base import Driver
 from .edge.answer import Asked
 from .edge.attachments import TELLING
-from .edge.error_body import ErrorBody
 from .edge.names import ToolNames
 from .edge.profiles import learn
 from .edge.reading import Reading
@@ -31,7 +30,15 @@ from .edge.refused_fields import replaced_field, unknown_fields
 from .edge.schemas import acceptable
 from .edge.text import body_of
 from .prices import price_of
-from .provider_errors import has_worked, is_overload, translate
+from .provider_errors import (
+    has_worked,
+    is_overload,
+    place_of,
+    refusal_status,
+    refusal_words,
+    too_many_tokens,
+    translate,
+)
 from .session import Sessions, retire
 from .shared_limiters import limiter_of
 
@@ -49,6 +56,8 @@ if TYPE_CHECKING:
     from .limiter import Permit, RateLimiter
     from .prices import Price
 
+BAD_REQUEST = 400
+NOTHING_TO_LEARN = (401, 403, 408, 429)
 REFUSALS = 8
 """How often one call is refused (429) and asked again before that counts as a failure."""
 REFUSED = Backoff(base=0.5, factor=2.0, maximum=4.0, jitter=0.5)
@@ -69,11 +78,13 @@ class Sent:
 
     Args:
         asked: What its answer has to know of it.
+        limit: Tokens that the answer may have.
         fields: In the provider's words.
         body: The same as JSON.
     """
 
     asked: Asked
+    limit: int
     fields: dict[str, Any]
     body: bytes
 
@@ -269,7 +280,7 @@ class RemoteDriver(Driver):
         fields.update(self._options)
         for name in [name for name, value in self._options.items() if value is None]:
             del fields[name]
-        return Sent(asked, fields, body_of(fields))
+        return Sent(asked, limit, fields, body_of(fields))
 
     def _tools(
         self, request: CompletionRequest, rules: SchemaRules
@@ -295,13 +306,13 @@ class RemoteDriver(Driver):
 
     def _learn(self, error: Exception, sent: Sent) -> bool:
         """Does the server say what it wants otherwise? Then every further request has it so."""
-        status = getattr(error, "status_code", None) or getattr(error, "status", None)
-        if not isinstance(status, int) or status in (401, 403, 408, 429) or status < 400:
+        status = refusal_status(error)
+        if status is None or status < BAD_REQUEST or status in NOTHING_TO_LEARN:
             return False
-        words = ErrorBody.of(_body_of(error)).text
+        words = refusal_words(error)
         turns = sent.fields.get("messages", ())
         extra = {name for turn in turns for name in turn if TELLING.search(name)}
-        unknown = unknown_fields(words, {*sent.fields, *extra}) & {*self.optional, *extra} if status < 500 else set()
+        unknown = unknown_fields(words, {*sent.fields, *extra}) & {*self.optional, *extra}
         null_sent = any(turn.get("content", "") is None for turn in turns)
         before = self.profile
         learned = learn(before, words, unknown=frozenset(unknown), renamed=replaced_field(words), null_sent=null_sent)
@@ -333,8 +344,8 @@ class RemoteDriver(Driver):
                         lessons += 1
                         if self._learn(failure.error, sent):
                             continue
-                        too_many = self._too_many(error, request, spare)
-                        if too_many:
+                        too_many = too_many_tokens(failure.error)
+                        if 0 < too_many < sent.limit:
                             spare += too_many
                             continue
                     if isinstance(error, RateLimited) or is_overload(failure.error):
@@ -353,16 +364,6 @@ class RemoteDriver(Driver):
             if cancel.wait(REFUSED.delay(refused) if error.retry_after is None else no_sooner_than(error.retry_after)):
                 raise self._unasked(Cancelled(cancel.reason, timed_out=cancel.timed_out))
 
-    def _too_many(self, error: AgentError, request: CompletionRequest, spare: int) -> int:
-        """Tokens that the answer has to be shorter by, where question and answer together are too long, by the server's
-        own count; 0 when the question alone is.
-        """
-        if spare or not isinstance(error, ContextOverflow) or error.required <= error.available:
-            return 0
-        over = error.required - error.available
-        limit = min(request.max_tokens, self.context_window) - spare
-        return over if over < limit else 0
-
     def _turn(self, tokens: int, cancel: CancelToken) -> Permit:
         try:
             return self.limiter.acquire(tokens, cancel=cancel)
@@ -379,6 +380,8 @@ class RemoteDriver(Driver):
         ours = translate(
             error, model=model, url=self.endpoint.url, window=self.context_window, tokens=sent.asked.tokens
         )
+        if ours is error and type(ours) in (MalformedAnswer, InferenceFailed):  # found while reading the answer
+            ours = type(ours)(f"{ours} (model {model!r} at {place_of(self.endpoint.url)})")
         if isinstance(ours, DriverError) and ours.tokens is None and (answer.has_begun() or has_worked(error, ours)):
             ours.tokens = answer.used()
         return ours
@@ -461,12 +464,6 @@ class RemoteDriver(Driver):
         except Exception as error:
             raise _NoAnswer(error, on_the_way=head) from error
         return True
-
-
-def _body_of(error: Exception) -> object:
-    """What a server sent in place of an answer."""
-    response = getattr(error, "response", None)
-    return getattr(error, "body", None) if response is None else response.content
 
 
 class _NoAnswer(Exception):

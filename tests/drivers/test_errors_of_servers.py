@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from actors import AgentError, ContextOverflow, errors
+from actors.drivers.edge.refusals import error_in
 from actors.drivers.provider_errors import translate
-from actors.drivers.refusals import error_in
 
 FILES = sorted((Path(__file__).parent / "errors").glob("*.json"))
 WINDOW, ESTIMATED = 1_000_000, 500

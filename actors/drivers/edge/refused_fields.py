@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-QUOTES = "\"'`‘’“”"
+QUOTES = "\"'`\u2018\u2019\u201c\u201d"
 Q = rf"[{QUOTES}]?"
 NAME = rf"{Q}(?<![\w.])([A-Za-z_][\w.\[\]]{{0,99}}){Q}"
 NAMES = (
@@ -16,7 +16,8 @@ NAMES = (
 )
 THING = r"(?:parameter|argument|field|propert(?:y|ie)|key|name|option|attribute|param|kwarg|value|input)(?:s|\(s\))?"
 NOT = (
-    r"(?:not (?:yet |currently )?(?:supported|allowed|permitted|recogni[sz]ed|accepted|available|known|implemented|enabled)"
+    r"(?:not (?:yet |currently )?"
+    r"(?:supported|allowed|permitted|recogni[sz]ed|accepted|available|known|implemented|enabled)"
     r"|unsupported|unknown|unrecogni[sz]ed|unexpected|deprecated|forbidden|disallowed|no longer (?:supported|accepted))"
 )
 REFUSED = tuple(
@@ -24,8 +25,9 @@ REFUSED = tuple(
     for words in (
         # Unsupported parameter: 'x'; Unrecognized request arguments supplied: x, y; unknown field "x"
         rf"(?:unsupported|unrecogni[sz]ed|unknown|unexpected|additional|extra|undefined|disallowed|not supported)"
-        rf" (?:request |keyword |input |body |json |model )?{THING}(?: (?:supplied|provided|found|passed|included|specified"
-        rf"|in request|in body|present))?(?: ?[:=] ?| )[(\[{{]?{NAMES}",
+        rf" (?:request |keyword |input |body |json |model )?{THING}"
+        r"(?: (?:supplied|provided|found|passed|included|specified|in request|in body|present))?"
+        rf"(?: ?[:=] ?| )[(\[{{]?{NAMES}",
         # Argument not supported on this model: x
         rf"{THING} {NOT}(?: (?:on|by|with|for) this model)?(?: ?[:=] ?| )[(\[{{]?{NAMES}",
         # 'x' is not supported; property 'x' is unsupported; x and y are not allowed
@@ -36,8 +38,9 @@ REFUSED = tuple(
         rf"{NAMES}(?: {THING})? (?:(?:cannot|can not|can't|may not|must not|should not)"
         rf" (?:both |also )?be (?:used|set|specified|provided|sent|given|passed|present|changed|combined))",
         # This model does not support x; does not accept the parameter 'x'
-        rf"(?:does not|doesn't|do not|don't|cannot|can't) (?:yet |currently )?(?:support|accept|recogni[sz]e|allow|know|take)"
-        rf" (?:the |setting |a |any |custom )*(?:{THING})?(?: ?: ?| )?[(\[{{]?{NAMES}",
+        rf"(?:does not|doesn't|do not|don't|cannot|can't) (?:yet |currently )?"
+        rf"(?:support|accept|recogni[sz]e|allow|know|take) (?:the |setting |a |any |custom )*"
+        rf"(?:{THING})?(?: ?: ?| )?[(\[{{]?{NAMES}",
         # x: Extra inputs are not permitted
         rf"{NAME}: (?:extra (?:inputs|fields) (?:are )?not permitted|unexpected (?:field|key|property)|unknown field)",
         # Extra inputs are not permitted, field: 'x'
@@ -68,8 +71,9 @@ REPLACED = tuple(
         rf"(?:unsupported|unrecogni[sz]ed|unknown|unexpected)[\w ()]{{0,40}}: ?{NAME}[.;,]? (?:please |instead,? )*"
         rf"(?:use|try|set|specify|send|pass)(?: the)?(?: {THING})? {NAME}",
         # 'x' has been replaced by 'y'; renamed to 'y'; deprecated in favor of 'y'
-        rf"{NAME}(?: {THING})? (?:has been |have been |is |was |are |must be |should be )?(?:now )?(?:replaced (?:by|with)|renamed"
-        rf" (?:to|as)|superseded by|deprecated in favou?r of)(?: the)?(?: {THING})? {NAME}",
+        rf"{NAME}(?: {THING})? (?:has been |have been |is |was |are |must be |should be )?(?:now )?"
+        rf"(?:replaced (?:by|with)|renamed (?:to|as)|superseded by|deprecated in favou?r of)"
+        rf"(?: the)?(?: {THING})? {NAME}",
     )
 )
 INSTEAD_OF = re.compile(
