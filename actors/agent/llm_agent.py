@@ -157,7 +157,7 @@ class _Loop:
             self._guard.reset_max_tokens()
         if response.tool_calls:
             self._start_over()
-            if self._goes_in_circles(response.tool_calls[0]):
+            if not is_cut and self._goes_in_circles(response.tool_calls[0]):
                 self._messages[-1] = AssistantMessage(response.text)
                 self._parts.append(response.text)
                 return False

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from ..extras import need
 from .edge.message_answer import MessageAnswer
 from .edge.message_request import message_turns
 from .edge.profiles import ANTHROPIC
-from .remote import RemoteDriver
+from .remote import RemoteDriver, RemoteSettings
 
 if TYPE_CHECKING:
     from ..agent.ports import CompletionRequest
@@ -34,7 +34,7 @@ class AnthropicDriver(RemoteDriver):
     usual_window: ClassVar[int] = 200_000
     optional: ClassVar[frozenset[str]] = frozenset({"temperature", "output_config"})
 
-    def __init__(self, model: str, **settings: Any) -> None:
+    def __init__(self, model: str, **settings: Unpack[RemoteSettings]) -> None:
         super().__init__(model, **settings)
         self.profile = ANTHROPIC
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from .edge.chat_answer import ChatAnswer
 from .edge.chat_request import chat_tool, chat_turns
-from .edge.profiles import ServerProfile, profile_named
-from .remote import RemoteDriver
+from .edge.profiles import ProfileName, ServerProfile, profile_named
+from .remote import RemoteDriver, RemoteSettings
 
 if TYPE_CHECKING:
     from ..agent.ports import CompletionRequest
@@ -36,7 +36,9 @@ class OpenAIDriver(RemoteDriver):
     usual_window: ClassVar[int] = 128_000
     optional: ClassVar[frozenset[str]] = frozenset({"temperature", "stream_options", "response_format"})
 
-    def __init__(self, model: str, *, profile: ServerProfile | str | None = None, **settings: Any) -> None:
+    def __init__(
+        self, model: str, *, profile: ServerProfile | ProfileName | None = None, **settings: Unpack[RemoteSettings]
+    ) -> None:
         super().__init__(model, **settings)
         self.profile = profile_named(profile, self.endpoint.url)
 

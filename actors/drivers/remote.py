@@ -7,7 +7,7 @@ import asyncio
 import weakref
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict
 
 from loguru import logger
 
@@ -87,6 +87,23 @@ class Sent:
     limit: int
     fields: dict[str, Any]
     body: bytes
+
+
+class RemoteSettings(TypedDict, total=False):
+    """What every :class:`RemoteDriver` takes beside its model."""
+
+    base_url: str | None
+    api_key: str | None
+    limiter: RateLimiter | None
+    privacy: PrivacyTier | str | None
+    private_hosts: Iterable[str]
+    context_window: int | None
+    timeout: float
+    max_answer_bytes: int
+    socket: str | None
+    proxy: str | None
+    headers: Mapping[str, str] | None
+    options: Mapping[str, Any] | None
 
 
 class RemoteDriver(Driver):
@@ -275,6 +292,8 @@ class RemoteDriver(Driver):
         fields = self._fields(request, names, owner, limit)
         if streams:
             fields["stream"] = True
+        else:
+            fields.pop("stream_options", None)
         profile = self.profile
         fields = {profile.renames.get(name, name): value for name, value in fields.items() if name not in profile.lacks}
         fields.update(self._options)
@@ -320,7 +339,7 @@ class RemoteDriver(Driver):
             self.profile = learned
             logger.info("{} wants its requests otherwise: {}", self.endpoint.url, words)
         # Another call may have found out at the same time: then this one was sent before, and is asked again, too.
-        return learned is not None or bool(unknown & set(sent.fields) & before.lacks)
+        return learned is not None or bool(unknown & before.lacks - self._options.keys())
 
     # A call -----------------------------------------------------------------------------------------------------
 
@@ -330,7 +349,7 @@ class RemoteDriver(Driver):
         refused = lessons = spare = 0
         while True:
             sent = self._sent(request, streams=on_event is not None, spare=spare)
-            with self._turn(sent.asked.tokens + request.max_tokens, cancel) as permit:
+            with self._turn(sent.asked.tokens + sent.limit, cancel) as permit:
                 answer = self._answer(sent.asked)
                 try:
                     response = self._attempt(sent, answer, on_event, cancel, permit)
@@ -409,26 +428,23 @@ class RemoteDriver(Driver):
                 told = True
                 on_event(TextDelta(text=text))
 
-        def take(piece: bytes | Mapping[str, str]) -> None:
-            if isinstance(piece, bytes):
-                read(lambda: reading.take(piece))
-            else:
-                reading.begin(piece)
+        def take(piece: bytes) -> None:
+            read(lambda: reading.take(piece))
 
         def patience() -> float:
             left = max(0.0, self._timeout + GRACE - (SYSTEM_CLOCK.monotonic() - begin))
             rest = reading.patience()
             return left if rest is None else min(left, rest)
 
-        def ask(put: Callable[[bytes | Mapping[str, str]], None]) -> Coroutine[Any, Any, bool]:
-            return self._sessions.use(lambda client: self._in_time(client, sent, put))
+        def ask(put: Callable[[bytes], None]) -> Coroutine[Any, Any, bool]:
+            return self._sessions.use(lambda client: self._in_time(client, sent, reading, put))
 
         permit.share()  # one that is cancelled is under way until its connection is closed
         broke: _NoAnswer | None = None
         try:
             over = event_loop.relay(ask, take, cancel, permit.let_go, patience=patience)
         except _NoAnswer as failure:
-            if isinstance(failure.error, DriverError) or not failure.on_the_way:
+            if not failure.on_the_way:
                 raise
             broke = failure
         if broke is None and not over and reading.patience() is None:
@@ -446,16 +462,18 @@ class RemoteDriver(Driver):
             on_event(TextDelta(text=response.text))
         return response
 
-    async def _in_time(self, client: Any, sent: Sent, put: Callable[[bytes | Mapping[str, str]], None]) -> bool:
-        """Ask, within ``timeout``, and hand over the bytes of the answer."""
+    async def _in_time(self, client: Any, sent: Sent, reading: Reading, put: Callable[[bytes], None]) -> bool:
+        """Ask, within ``timeout``, and hand over the bytes of the answer: as they arrive, or all at once where nobody
+        is to be told of them before.
+        """
         head = False
         try:
             async with asyncio.timeout(self._timeout):
                 response = await sdk.post(client, self.path, sent.body)
                 try:
-                    put(response.headers)
                     head = True
-                    await sdk.hand_over(response, put)
+                    reading.begin(response.headers)
+                    await sdk.hand_over(response, put, at_once="stream" not in sent.fields)
                 finally:
                     await response.aclose()
         except TimeoutError:

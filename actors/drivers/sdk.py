@@ -97,14 +97,18 @@ async def post(client: Any, path: str, body: bytes) -> Any:
     return await client.post(path, cast_to=httpx2.Response, content=body, options={"headers": head}, stream=True)
 
 
-async def hand_over(response: Any, put: Callable[[bytes], None]) -> None:
-    """Hand over the body as it arrives."""
+async def hand_over(response: Any, put: Callable[[bytes], None], *, at_once: bool) -> None:
+    """Hand over the body, piece by piece as it arrives, or *at_once* when all is there."""
+    whole: list[bytes] = []
+    take = whole.append if at_once else put
     pieces = response.aiter_raw()
     try:
         async for piece in pieces:
-            put(piece)
+            take(piece)
     finally:
         await pieces.aclose()  # before the stream below it
+        if whole:
+            put(b"".join(whole))
 
 
 async def close(client: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from .schemas import SchemaRules
@@ -13,6 +13,19 @@ from .schemas import SchemaRules
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+ProfileName: TypeAlias = Literal[
+    "openai",
+    "azure",
+    "gemini",
+    "deepseek",
+    "mistral",
+    "openrouter",
+    "ollama",
+    "vllm",
+    "llama.cpp",
+    "kimi",
+    "careful",
+]
 PLAIN_ID = r"[A-Za-z0-9_-]{1,40}"
 BRIDGE = "I have the results."
 """What the model is made to say between a tool's result and the next words of a user, where a server insists on it."""
