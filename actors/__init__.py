@@ -48,6 +48,7 @@ from .drivers import (
     RoutingMetrics as RoutingMetrics,
     RoutingStrategy as RoutingStrategy,
     ScriptedDriver,
+    ServerProfile as ServerProfile,
 )
 from .errors import (
     ActorDead,
@@ -147,6 +148,7 @@ from .monitoring import (
 )
 from .ports import (
     AssistantMessage as AssistantMessage,
+    Attachment as Attachment,
     CompletionRequest as CompletionRequest,
     CompletionResponse as CompletionResponse,
     LlmDriver as LlmDriver,

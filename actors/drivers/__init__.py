@@ -1,6 +1,7 @@
 """What answers completion requests. Those of providers have modules, and extras, of their own."""
 
 from ..public import publish
+from .edge.profiles import ServerProfile
 from .function import FunctionDriver
 from .routing import RoutingDriver, RoutingMetrics, RoutingStrategy
 from .scripted import ScriptedDriver
@@ -11,6 +12,7 @@ __all__ = [
     "RoutingMetrics",
     "RoutingStrategy",
     "ScriptedDriver",
+    "ServerProfile",
 ]
 
 publish(__name__, globals())

@@ -91,10 +91,10 @@ async def post(client: Any, path: str, body: bytes) -> Any:
     Raises:
         Exception: What the package raises: the server answered with an error, or could not be reached.
     """
-    import httpx2
+    from ..network.transport import Response
 
     head = {"Content-Type": "application/json"}
-    return await client.post(path, cast_to=httpx2.Response, content=body, options={"headers": head}, stream=True)
+    return await client.post(path, cast_to=Response, content=body, options={"headers": head}, stream=True)
 
 
 async def hand_over(response: Any, put: Callable[[bytes], None], *, at_once: bool) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     Refuse = Callable[[str, int, str], str | None]
     Server = tuple[str, int]
 
+Response = httpx2.Response
+"""What a client answers with."""
 CONNECT_TIMEOUT = 10.0
 """Seconds for a connection; a server that is there takes milliseconds."""
 

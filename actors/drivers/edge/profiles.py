@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from .schemas import SchemaRules
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 ProfileName: TypeAlias = Literal[
     "openai",
