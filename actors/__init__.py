@@ -47,6 +47,7 @@ from .drivers import (
     RoutingDriver,
     RoutingMetrics as RoutingMetrics,
     RoutingStrategy as RoutingStrategy,
+    SchemaRules as SchemaRules,
     ScriptedDriver,
     ServerProfile as ServerProfile,
 )

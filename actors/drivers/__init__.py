@@ -1,7 +1,11 @@
 """What answers completion requests. Those of providers have modules, and extras, of their own."""
 
+from collections.abc import Mapping
+from typing import Any, Literal
+
 from ..public import publish
 from .edge.profiles import ServerProfile
+from .edge.schemas import SchemaRules
 from .function import FunctionDriver
 from .routing import RoutingDriver, RoutingMetrics, RoutingStrategy
 from .scripted import ScriptedDriver
@@ -11,6 +15,7 @@ __all__ = [
     "RoutingDriver",
     "RoutingMetrics",
     "RoutingStrategy",
+    "SchemaRules",
     "ScriptedDriver",
     "ServerProfile",
 ]

@@ -111,7 +111,7 @@ def refusal_status(error: Exception) -> int | None:
 
 
 def too_many_tokens(error: Exception) -> int:
-    """By how many tokens question and answer together are too long, by the server's own count; 0: it does not say so."""
+    """By how many tokens question and answer together are too long, as the server counts; 0: it does not say so."""
     raw = _raw(error)
     overflow = None if raw is None else Refusal.of(*raw).overflow
     if overflow is None or overflow.needed is None or overflow.available is None:
