@@ -182,12 +182,19 @@ class InvalidOutput(AgentError):
 
 
 class ContextOverflow(AgentError):
-    """The conversation does not fit the context window, and nothing more may be trimmed."""
+    """The conversation does not fit the context window, and nothing more may be trimmed.
 
-    def __init__(self, required: int, available: int) -> None:
+    Args:
+        required: Tokens.
+        available: Tokens.
+        largest: What takes most of them, in words.
+    """
+
+    def __init__(self, required: int, available: int, largest: str = "") -> None:
+        what = f"{largest}; shorten that" if largest else "shorten the query"
         super().__init__(
-            f"context overflow: {required} tokens required, {available} available; "
-            "shorten the query or use a model with a larger context window"
+            f"context overflow: {required} tokens required, {available} available; {what} "
+            "or use a model with a larger context window"
         )
         self.required = required
         self.available = available

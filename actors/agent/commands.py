@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from .message_text import shortened
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 OPTION = ("-", "@")
 HARMLESS = ("-", "--")
 """Standard input (there is none), and the end of the options."""
+LONGEST_SHOWN = 300
+"""Characters of a refused command, or option, that its refusal repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,8 @@ def refusal(items: Sequence[str], command: Sequence[str]) -> str | None:
     options = [one.refused_option(command) for one in allowed]
     if None in options:
         return None
-    what = f"the option {options[0]!r} in {shlex.join(command)!r}" if options else repr(shlex.join(command))
+    said = repr(shortened(shlex.join(command), LONGEST_SHOWN))
+    what = f"the option {shortened(options[0] or '', LONGEST_SHOWN)!r} in {said}" if options else said
     return f"{what} is not in allowed_commands ({', '.join(items) or 'none'})"
 
 

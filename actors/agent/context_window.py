@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from ..errors import ContextOverflow
-from .ports import AssistantMessage, ToolResultMessage
+from .message_text import left_out
+from .ports import AssistantMessage, SystemMessage, ToolResultMessage, UserMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from .ports import Attachment, CompletionRequest, Message, ToolDefinition
+    from .ports import Attachment, CompletionRequest, Message, ToolCall, ToolDefinition
 
 T = TypeVar("T")
+_KINDS = {UserMessage: "a message", AssistantMessage: "an answer", SystemMessage: "an instruction"}
 _Known: TypeAlias = dict[int, tuple[object, int]]
 
 CHARACTERS_PER_TOKEN = 4
@@ -22,6 +25,10 @@ TOKENS_PER_MESSAGE = 4
 """What a message costs beside its text."""
 KEEP = 2
 """How many messages stay at least."""
+LEAST = 48
+"""Tokens to which a message is cut at most: less of it would say nothing beside the note that it was cut."""
+CUT_FROM = 256
+"""Tokens of an answer with its results below which it is not cut to a share of the window."""
 
 
 _as_json = json.JSONEncoder(default=repr).encode
@@ -30,21 +37,61 @@ _as_json = json.JSONEncoder(default=repr).encode
 
 def estimate_text(text: str) -> int:
     """Estimated tokens of *text*: a token for every four ASCII characters, one for each other character."""
-    if text.isascii():
-        return -(-len(text) // CHARACTERS_PER_TOKEN)
-    plain = sum(character.isascii() for character in text)
+    plain = len(text) if text.isascii() else len(text.encode("ascii", "ignore"))
     return -(-plain // CHARACTERS_PER_TOKEN) + len(text) - plain
+
+
+def fitted(text: str, tokens: int) -> str:
+    """*text* in at most so many estimated tokens: what is left out stands in the middle, and is said."""
+    if estimate_text(text) <= tokens:
+        return text
+    quarters = max(0, tokens - estimate_text(left_out(len(text))) - 2) * CHARACTERS_PER_TOKEN
+    tail = _prefix(reversed(text[-quarters:]), quarters // 4) if quarters else 0
+    head = _prefix(text[:quarters], quarters - quarters // 4)
+    return text[:head] + left_out(len(text) - head - tail) + text[len(text) - tail :]
+
+
+def fitted_all(texts: Sequence[str], tokens: int) -> list[str]:
+    """*texts* in so many estimated tokens together: the longest are cut."""
+    longest = _level([estimate_text(text) for text in texts], tokens)
+    return [fitted(text, longest) for text in texts]
+
+
+def _prefix(characters: Iterable[str], quarters: int) -> int:
+    """How many of the first *characters* fit, counted in quarters of a token."""
+    count = 0
+    for character in characters:
+        quarters -= 1 if character.isascii() else CHARACTERS_PER_TOKEN
+        if quarters < 0:
+            break
+        count += 1
+    return count
+
+
+def _level(sizes: Iterable[int], room: int) -> int:
+    """The size to which the largest have to be cut so that all together fit into *room*; 0 when there is none."""
+    level, left = 0, max(0, room)
+    ascending = sorted(sizes)
+    for place, size in enumerate(ascending):
+        others = len(ascending) - place
+        if (size - level) * others > left:
+            return level + left // others
+        left -= (size - level) * others
+        level = size
+    return level
 
 
 def estimate(message: Message) -> int:
     """Estimated tokens of *message*, its tool calls included."""
     tokens = TOKENS_PER_MESSAGE + estimate_text(message.content)
     if isinstance(message, AssistantMessage):
-        for call in message.tool_calls:
-            tokens += TOKENS_PER_MESSAGE + estimate_text(call.name)
-            tokens += estimate_text(_as_json(call.input)) + _estimate_attachment(call.attachment)
-        tokens += _estimate_attachment(message.attachment)
+        tokens += sum(map(_estimate_call, message.tool_calls)) + _estimate_attachment(message.attachment)
     return tokens
+
+
+def _estimate_call(call: ToolCall) -> int:
+    said = estimate_text(call.name) + estimate_text(_as_json(call.input))
+    return TOKENS_PER_MESSAGE + said + _estimate_attachment(call.attachment)
 
 
 def _estimate_attachment(attachment: Attachment | None) -> int:
@@ -69,8 +116,9 @@ class ContextWindow:
     def __init__(self, window: int, max_tokens: int) -> None:
         self.available = window - min(max_tokens, window // 4)
         # What was estimated for the last conversation, by identity, with the object itself so that its id stays its
-        # own: the next one is mostly the same, longer by a message or two.
+        # own: the next one is mostly the same, longer by a message or two. So with what was cut.
         self._known: _Known = {}
+        self._cut: _Cut = {}
 
     def fit(
         self,
@@ -80,9 +128,12 @@ class ContextWindow:
         system: str | None = None,
         tools: Sequence[ToolDefinition] = (),
     ) -> list[Message]:
-        """Leave out the oldest messages until the rest fits.
+        """Make the conversation fit; *messages* themselves stay as they are.
 
-        The query always stays, at least two messages stay, and a tool result never stays without its call.
+        An answer that takes, with its results, more than half of the room is cut to that half. Then the oldest messages
+        are left out until the rest fits. The last answer, and what came since, is cut before it is left out: the model
+        has not seen it. The query always stays, whole; at least two messages stay, and a tool result never stays
+        without its call. What is cut says so.
 
         Args:
             query: One of *messages* (the object itself).
@@ -95,19 +146,151 @@ class ContextWindow:
         fixed = estimate_text(system or "") + sum(estimates.of(tool, _estimate_tool) for tool in tools)
         units = _units(messages, estimates)
         self._known = estimates.used
-        required = fixed + sum(tokens for _, tokens in units)
-        count = len(messages)
-        kept: list[list[Message]] = []
-        for unit, tokens in units:
-            droppable = not any(message is query for message in unit)
-            if required > self.available and droppable and count - len(unit) >= KEEP:
-                required -= tokens
-                count -= len(unit)
+        room = self.available - fixed
+        if _total(units) <= room:
+            self._cut = {}
+            return [one.message for unit in units for one in unit]
+        cutter = _Cutter(query, self._cut)
+        kept = self._fitting(units, query, room, cutter)
+        self._cut = cutter.used
+        if (required := _total(kept)) > room:
+            largest = _largest(kept, query, fixed, estimate_text(system or ""))
+            raise ContextOverflow(fixed + required, self.available, largest)
+        return [one.message for unit in kept for one in unit]
+
+    @staticmethod
+    def _fitting(units: list[_Unit], query: Message, room: int, cutter: _Cutter) -> list[_Unit]:
+        query_tokens = sum(one.tokens for unit in units for one in unit if one.message is query)
+        share = max((room - query_tokens) // 2, CUT_FROM)
+        units = [cutter.to_share(unit, share) for unit in units]
+        news = next((place for place in range(len(units) - 1, -1, -1) if _is_answer(units[place])), len(units))
+        units, news = _without_oldest(units, room, query, news, lambda one: one.tokens)
+        units, _ = _without_oldest(units, room, query, len(units), cutter.least)
+        flat = cutter.within([one for unit in units for one in unit], room)
+        pieces = iter(flat)
+        return [[next(pieces) for _ in unit] for unit in units]
+
+
+class _Sized(NamedTuple):
+    """A message, and its estimated tokens."""
+
+    message: Message
+    tokens: int
+
+
+_Unit: TypeAlias = list[_Sized]
+"""What stays or goes together: an assistant's calls with their results, any other message alone."""
+_Cut: TypeAlias = dict[int, tuple["Message", int, _Sized]]
+"""What was cut, by identity, to how many tokens, and what it became."""
+
+
+def _total(units: Iterable[_Unit]) -> int:
+    return sum(one.tokens for unit in units for one in unit)
+
+
+def _is_answer(unit: _Unit) -> bool:
+    return isinstance(unit[0].message, AssistantMessage)
+
+
+def _without_oldest(
+    units: list[_Unit], room: int, query: Message, end: int, size: Callable[[_Sized], int]
+) -> tuple[list[_Unit], int]:
+    """*units* without the oldest of those before *end*, as many as it takes; and where *end* is then."""
+    required = sum(size(one) for unit in units for one in unit)
+    count = sum(len(unit) for unit in units)
+    kept: list[_Unit] = []
+    gone = 0
+    for place, unit in enumerate(units):
+        droppable = place < end and not any(one.message is query for one in unit)
+        if required > room and droppable and count - len(unit) >= KEEP:
+            required -= sum(size(one) for one in unit)
+            count -= len(unit)
+            gone += 1
+        else:
+            kept.append(unit)
+    return kept, end - gone
+
+
+class _Cutter:
+    """Cuts messages for one request; *used* holds what was cut, so that the next request finds it again."""
+
+    def __init__(self, query: Message, known: _Cut) -> None:
+        self._query = query
+        self._known = known
+        self.used: _Cut = {}
+
+    def least(self, one: _Sized) -> int:
+        """Tokens to which *one* can be cut."""
+        return one.tokens if one.message is self._query else min(one.tokens, LEAST)
+
+    def to_share(self, unit: _Unit, share: int) -> _Unit:
+        """*unit* in at most *share* tokens, as far as that goes."""
+        return self.within(unit, share) if sum(one.tokens for one in unit) > share else unit
+
+    def within(self, all_: _Unit, room: int) -> _Unit:
+        """*all_* in at most *room* tokens, as far as that goes: the longest are cut."""
+        if sum(one.tokens for one in all_) <= room:
+            return all_
+        whole = sum(one.tokens for one in all_ if one.message is self._query)
+        level = _level([one.tokens for one in all_ if one.message is not self._query], room - whole)
+        return [self._cut(one, max(level, LEAST)) for one in all_]
+
+    def _cut(self, one: _Sized, tokens: int) -> _Sized:
+        if one.tokens <= tokens or one.message is self._query:
+            return one
+        known = self._known.get(id(one.message))
+        if known is None or known[1] != tokens:
+            made = _cut_message(one.message, tokens)
+            known = one.message, tokens, _Sized(made, estimate(made))
+        self.used[id(one.message)] = known
+        return known[2]
+
+
+def _cut_message(message: Message, tokens: int) -> Message:
+    """*message* in about so many tokens."""
+    room = tokens - TOKENS_PER_MESSAGE
+    if not isinstance(message, AssistantMessage) or not message.tool_calls:
+        return replace(message, content=fitted(message.content, room))
+    sizes = [estimate_text(message.content), *(_estimate_call(call) for call in message.tool_calls)]
+    level = _level(sizes, room)
+    calls = tuple(
+        call if size <= level else _cut_call(call, level)
+        for call, size in zip(message.tool_calls, sizes[1:], strict=True)
+    )
+    return replace(message, content=fitted(message.content, level), tool_calls=calls)
+
+
+def _cut_call(call: ToolCall, tokens: int) -> ToolCall:
+    """*call* with arguments of about so many tokens: the longest values are cut, as texts."""
+    room = tokens - TOKENS_PER_MESSAGE - estimate_text(call.name)
+    texts = {key: value if isinstance(value, str) else _as_json(value) for key, value in call.input.items()}
+    names = sum(estimate_text(key) + 2 for key in texts)
+    level = _level([estimate_text(text) for text in texts.values()], (room - names) * 3 // 4)  # JSON escapes some
+    if level < LEAST // 2:
+        return replace(call, input={"arguments": fitted(_as_json(call.input), max(1, room * 3 // 4))})
+    return replace(
+        call,
+        input={
+            key: value if estimate_text(texts[key]) <= level else fitted(texts[key], level)
+            for key, value in call.input.items()
+        },
+    )
+
+
+def _largest(units: Iterable[_Unit], query: Message, fixed: int, system: int) -> str:
+    """What takes most of the room, in words."""
+    asked = {call.id: call.name for unit in units for one in unit for call in getattr(one.message, "tool_calls", ())}
+    found = [("the system prompt", system), ("what is told of the tools", fixed - system)]
+    for unit in units:
+        for message, tokens in unit:
+            if message is query:
+                found.append(("the query", tokens))
+            elif isinstance(message, ToolResultMessage):
+                found.append((f"the result of {asked.get(message.tool_call_id, 'a tool')!r}", tokens))
             else:
-                kept.append(unit)
-        if required > self.available:
-            raise ContextOverflow(required, self.available)
-        return [message for unit in kept for message in unit]
+                found.append((_KINDS[type(message)], tokens))
+    name, tokens = max(found, key=lambda one: one[1])
+    return f"most of it is {name}, with {tokens}"
 
 
 class _Estimates:
@@ -130,18 +313,17 @@ def _estimate_tool(tool: ToolDefinition) -> int:
     return TOKENS_PER_MESSAGE + estimate_text(text)
 
 
-def _units(messages: Sequence[Message], estimates: _Estimates) -> list[tuple[list[Message], int]]:
-    """What stays or goes together: an assistant's calls with their results, any other message alone."""
-    units: list[tuple[list[Message], int]] = []
+def _units(messages: Sequence[Message], estimates: _Estimates) -> list[_Unit]:
+    units: list[_Unit] = []
     open_calls: set[str] = set()
     for message in messages:
-        tokens = estimates.of(message, estimate)
+        sized = _Sized(message, estimates.of(message, estimate))
         if isinstance(message, ToolResultMessage):
             if message.tool_call_id in open_calls and units:
-                units[-1] = ([*units[-1][0], message], units[-1][1] + tokens)
+                units[-1].append(sized)
             continue  # a result without its call never stays
         open_calls = set()
         if isinstance(message, AssistantMessage):
             open_calls = {call.id for call in message.tool_calls}
-        units.append(([message], tokens))
+        units.append([sized])
     return units

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,6 @@ from ..errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from .ports import TokenUsage
 
 WARN_FROM = 0.8
@@ -165,5 +164,18 @@ _as_json = json.JSONEncoder(sort_keys=True, default=repr, ensure_ascii=False).en
 
 
 def canonical(input: Mapping[str, Any]) -> str:  # noqa: A002 - as above
-    """*input* as text, the same for equal inputs."""
-    return _as_json(input)
+    """*input* as text, the same for equal inputs.
+
+    The order of the keys does not count, and equal numbers are one (``1`` and ``1.0``: JSON knows no whole numbers
+    apart). A text is no number (``"1"``), nor is a truth value: to a tool that takes text, ``"1"`` and ``"1.0"`` are
+    two things.
+    """
+    return _as_json(_alike(input))
+
+
+def _alike(value: Any) -> Any:
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    if isinstance(value, Mapping):
+        return {str(key): _alike(entry) for key, entry in value.items()}
+    return [_alike(entry) for entry in value] if isinstance(value, list | tuple) else value

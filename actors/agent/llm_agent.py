@@ -13,7 +13,7 @@ from .budget import Spending
 from .driver_call import warn
 from .events import Phase, PhaseChanged
 from .guard import LoopGuard, VerdictKind, canonical
-from .message_text import as_text, heard
+from .message_text import as_text, heard, told
 from .ports import (
     AssistantMessage,
     StopReason,
@@ -217,14 +217,15 @@ class _Loop:
             return prompt
         if not fragments:
             return prompt
-        return prompt + "\n\nWhat you remember:\n" + "\n".join(f"- {fragment.content}" for fragment in fragments)
+        texts = [told(fragment.content) for fragment in fragments]
+        return prompt + "\n\nWhat you remember:\n" + "\n".join(f"- {text}" for text in self._reasoner.share(texts))
 
     def _hear(self) -> None:
         """Take new messages into the conversation."""
         self._agent.checkpoint()
         inbox = self._agent.inbox
         while (message := inbox.receive_nowait()) is not None:
-            self._messages.append(UserMessage(heard(message)))
+            self._messages.append(UserMessage(told(heard(message))))
 
     def _enter(self, phase: Phase) -> None:
         if self._agent._context.listening:

@@ -1,4 +1,4 @@
-"""Queries and messages as a model reads them."""
+"""Queries, messages and results as a model reads them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,32 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ..core.crash import safe_repr
+from .sanitize import sanitize
 
 if TYPE_CHECKING:
     from ..core.records.message import AgentMessage
+
+LONGEST = 100_000
+"""Characters of each text that a model is told, but for the query: a result, an error, a message, a memory."""
+
+
+def told(text: str, longest: int = LONGEST) -> str:
+    """*text* that others wrote, as a model is told it: shortened to *longest* characters, and without known markers."""
+    return sanitize(shortened(text, longest))
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """*text* in at most *longest* characters: what is left out stands in the middle, and is said."""
+    if len(text) <= longest:
+        return text
+    room = max(0, longest - len(left_out(len(text))))
+    tail = room // 4
+    return text[: room - tail] + left_out(len(text) - room) + text[len(text) - tail :]
+
+
+def left_out(characters: int) -> str:
+    """What stands where so many characters were taken out."""
+    return f"\n[... {characters:,} characters left out ...]\n"
 
 
 def heard(message: AgentMessage) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from loguru import logger
 
 from ..core.records.state import AgentState
-from .context_window import ContextWindow
+from .bounds import within_bounds
+from .context_window import ContextWindow, fitted_all
 from .driver_call import DriverCalls
 from .events import CompletionFinished, TextDelta
 from .guard import VerdictKind
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from .ports import CompletionResponse, LlmDriver, Message, ToolDefinition
 
 T = TypeVar("T")
+
+SHARE = 4
+"""What is recalled takes at most this part of the room for input: no memory may keep an agent from working."""
 
 
 class Reasoner:
@@ -68,7 +72,11 @@ class Reasoner:
         )
         response, cost = self._calls.complete(request, self._ask, self._back_off)
         self._count(response, cost)
-        return response
+        return within_bounds(response)
+
+    def share(self, texts: Sequence[str]) -> list[str]:
+        """*texts* for the system prompt, within their share of the window: the longest are cut."""
+        return fitted_all(texts, self._window.available // SHARE)
 
     def _back_off(self, delay: float) -> None:
         self._doing(AgentState.IN_BACKOFF, partial(self._agent.sleep, delay))

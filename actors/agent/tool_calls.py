@@ -13,8 +13,8 @@ from .capability import Browser, Network, capability_matches
 from .driver_call import warn
 from .events import ToolEnded, ToolStarted
 from .guard import VerdictKind
+from .message_text import shortened, told
 from .ports import PrivacyTier, ToolResult, ToolResultMessage
-from .sanitize import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     Job = tuple[Callable[[CancelToken], ToolResult], float | None]
 
 ONE_CALL = Spending(tool_calls=1)
+LONGEST_LIST = 2_000
+"""Characters of the names of all tools, where the model named one that is not there."""
+LONGEST_SHOWN = 200
+"""Characters of a name that the model made up."""
 
 
 class ToolCaller:
@@ -50,13 +54,20 @@ class ToolCaller:
         """
         refusals: dict[int, ToolResult] = {}
         accepted: dict[int, Tool] = {}
+        known = ""
         for index, call in enumerate(calls):
             tool = self._agent.tools.get(call.name)
-            refusal = self._refusal(call, tool)
-            if refusal is not None or tool is None:
-                refusals[index] = ToolResult(refusal or "", is_error=True)
+            if tool is None:
+                refusal: str | None = f"unknown tool {shortened(call.name, LONGEST_SHOWN)!r}; {known or self._known()}"
+                known = "the tools are named above"
             else:
+                refusal = self._refusal(call, tool)
+            if refusal is None and tool is not None:
                 accepted[index] = tool
+                continue
+            # What is wrong with the call itself is told beside whatever else is.
+            more = f"; {call.problem}" if call.problem and call.problem not in (refusal or "") else ""
+            refusals[index] = ToolResult(f"{refusal}{more}", is_error=True)
         refusals |= self._approval_gate.refusals({index: (calls[index], tool) for index, tool in accepted.items()})
         jobs = {
             index: (self._job(calls[index], tool), tool.timeout)
@@ -69,8 +80,12 @@ class ToolCaller:
         results = []
         for index, call in enumerate(calls):
             result = refusals.get(index) or _result(call, ends[index], jobs[index][1])
-            results.append(ToolResultMessage(call.id, sanitize(result.content), result.is_error))
+            results.append(ToolResultMessage(call.id, told(result.content), result.is_error))
         return results
+
+    def _known(self) -> str:
+        """Which tools there are, for a model that named another one."""
+        return f"the tools are: {shortened(', '.join(self._agent.tools.names()), LONGEST_LIST) or 'none'}"
 
     def _charge(self, count: int) -> None:
         """Charge *count* calls; when a budget has not enough for all of them, none is charged, and none is made."""
@@ -85,12 +100,9 @@ class ToolCaller:
         for reservation in reservations:
             warn(self._agent, reservation.settle(ONE_CALL))
 
-    def _refusal(self, call: ToolCall, tool: Tool | None) -> str | None:
+    def _refusal(self, call: ToolCall, tool: Tool) -> str | None:
         """Why *call* is not run; None when it may be."""
         manifest = self._agent.manifest
-        if tool is None:
-            known = ", ".join(self._agent.tools.names()) or "none"
-            return f"unknown tool {call.name!r}; the tools are: {known}"
         required = tool.required_capability
         if required is not None and not capability_matches(manifest.capabilities, required):
             return f"capability denied: {call.name} needs the capability {required.type!r}, which is not granted"

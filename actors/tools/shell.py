@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from ..agent.capability import EVERYTHING, FileRead, Shell
-from ..agent.commands import refusal
+from ..agent.commands import LONGEST_SHOWN, refusal
+from ..agent.message_text import shortened
 from ..agent.ports import ToolResult
 from ..errors import ToolFailed
 from .environment import handed_on
@@ -118,12 +119,12 @@ def _program(name: str, path: str) -> str:
     """
     if os.sep in name:
         if not os.path.isabs(name):
-            raise ToolFailed(f"{name!r} must be a name or an absolute path")
+            raise ToolFailed(f"{shortened(name, LONGEST_SHOWN)!r} must be a name or an absolute path")
         return name
     folders = [folder for folder in path.split(os.pathsep) if os.path.isabs(folder)]
     found = shutil.which(name, path=os.pathsep.join(folders))
     if found is None:
-        raise ToolFailed(f"there is no program {name!r} on this machine")
+        raise ToolFailed(f"there is no program {shortened(name, LONGEST_SHOWN)!r} on this machine")
     return found
 
 
@@ -141,7 +142,7 @@ def _working_folder(agent: Agent[Any], folder: str) -> Iterator[str | None]:
     descriptor = guard.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         if not os.access(f"{own}/{descriptor}", os.X_OK):
-            raise ToolFailed(f"the folder {folder!r} may not be entered")
+            raise ToolFailed(f"the folder {shortened(folder, LONGEST_SHOWN)!r} may not be entered")
         high = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)  # the standard streams are the child's own
     finally:
         os.close(descriptor)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -17,9 +18,11 @@ from actors import (
     ToolResultMessage,
     UserMessage,
 )
-from actors.agent.context_window import TOKENS_PER_MESSAGE, estimate, estimate_text
+from actors.agent.context_window import TOKENS_PER_MESSAGE, estimate, estimate_text, fitted, fitted_all
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from actors import Message
 
 
@@ -204,3 +207,204 @@ def test_it_keeps_nothing_of_an_earlier_conversation() -> None:
     window.fit(first, first[0])
     window.fit(second, second[0])
     assert [thing for thing, _ in window._known.values()] == second
+
+
+# What is cut ----------------------------------------------------------------------------------------------------
+
+
+ROOM = 12_000  # of a window of 16,000 tokens
+NOTE = "characters left out"
+
+
+def result_of(kept: Sequence[Message], id_: str = "a") -> ToolResultMessage:
+    """The result of that call."""
+    (found,) = [one for one in kept if isinstance(one, ToolResultMessage) and one.tool_call_id == id_]
+    return found
+
+
+TEXTS = {
+    "words": "word " * 20_000,
+    "no spaces": "x" * 100_000,
+    "no ASCII": "日本" * 50_000,
+    "mixed": "日b" * 50_000,
+    "lines": "line\n" * 20_000,
+}
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_a_result_that_is_larger_than_the_window(kind: str) -> None:
+    """It is cut to about half of the room, head and tail stay, and the note says how much was left out."""
+    query, text = user(100), f"BEGIN{TEXTS[kind]}END"
+    messages: list[Message] = [query, call("a"), ToolResultMessage("a", text)]
+    kept = ContextWindow(16_000, 4_096).fit(messages, query)
+    assert kept[:2] == messages[:2]
+    cut = result_of(kept)
+    assert cut.content.startswith("BEGIN")
+    assert cut.content.endswith("END")
+    head, _, rest = cut.content.partition("\n[... ")
+    number, _, tail = rest.partition(f" {NOTE} ...]\n")
+    assert int(number.replace(",", "")) == len(text) - len(head) - len(tail)
+    assert text.startswith(head)
+    assert text.endswith(tail)
+    assert ROOM // 3 < estimate(cut) <= ROOM // 2
+    assert messages[2] == ToolResultMessage("a", text)  # the conversation itself stays whole
+
+
+def test_several_large_results_at_once() -> None:
+    """Each gets its part, and a small one stays whole."""
+    query = user(100)
+    big = [ToolResultMessage(id_, "x" * size) for id_, size in (("a", 100_000), ("b", 90_000), ("c", 300_000))]
+    messages = [query, call("a", "b", "c", "d"), *big, ToolResultMessage("d", "small")]
+    kept = ContextWindow(16_000, 4_096).fit(messages, query)
+    assert [result_of(kept, id_).content.count(NOTE) for id_ in "abcd"] == [1, 1, 1, 0]
+    sizes = [estimate(result_of(kept, id_)) for id_ in "abc"]
+    assert max(sizes) - min(sizes) <= 4
+    assert sum(map(estimate, kept)) <= ROOM
+
+
+def test_an_error_result_stays_one() -> None:
+    """However much of it is left."""
+    query = user(10)
+    messages = [query, call("a"), ToolResultMessage("a", "x" * 100_000, is_error=True)]
+    assert result_of(ContextWindow(4_000, 1_000).fit(messages, query)).is_error
+
+
+def test_a_large_result_goes_on_fitting() -> None:
+    """In the following turns it is the same message, until it is the oldest."""
+    query, window = user(100), ContextWindow(16_000, 4_096)
+    messages: list[Message] = [query, call("a"), ToolResultMessage("a", "x" * 100_000)]
+    first = result_of(window.fit(messages, query))
+    for number in range(5):
+        messages += [call(f"b{number}"), ToolResultMessage(f"b{number}", "fine")]
+        assert result_of(window.fit(messages, query)) is first
+    for number in range(6):
+        messages += [call(f"c{number}"), ToolResultMessage(f"c{number}", "y" * 8_000)]
+        kept = window.fit(messages, query)
+        assert result_of(kept, f"c{number}").content == "y" * 8_000
+        assert sum(map(estimate, kept)) <= ROOM
+    assert not any(isinstance(one, ToolResultMessage) and one.tool_call_id == "a" for one in kept)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [UserMessage("m" * 100_000), AssistantMessage("m" * 100_000), SystemMessage("m" * 100_000)],
+    ids=lambda message: type(message).__name__,
+)
+@pytest.mark.parametrize("before", [True, False])
+def test_any_other_message_that_is_too_long(message: Message, before: bool) -> None:
+    """An inbox message, an answer, an instruction: before the query and after it."""
+    query = user(100)
+    messages = [message, query] if before else [query, message]
+    kept = ContextWindow(16_000, 4_096).fit(messages, query)
+    assert len(kept) == 2
+    cut = kept[0 if before else 1]
+    assert type(cut) is type(message)
+    assert NOTE in cut.content
+    assert sum(map(estimate, kept)) <= ROOM
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"content": "y" * 200_000, "path": "/tmp/x"},
+        {"content": "\n" * 100_000, "path": "/tmp/x"},
+        {"content": ["日本"] * 30_000, "path": "/tmp/x"},
+        {f"key{number}": "y" * 10 for number in range(20_000)},
+        {"k" * 200_000: 1},
+    ],
+    ids=["text", "escapes", "list", "many keys", "a long key"],
+)
+def test_arguments_that_are_too_long(given: dict[str, Any]) -> None:
+    """A file that the model has written: its call is shortened in later requests, and stays the call that it was."""
+    query = user(100)
+    asked = AssistantMessage("", (ToolCall("a", "write", given), ToolCall("b", "write", {"path": "/tmp/y"})))
+    messages = [query, asked, ToolResultMessage("a", "ok"), ToolResultMessage("b", "ok")]
+    kept = ContextWindow(16_000, 4_096).fit(messages, query)
+    cut = kept[1]
+    assert isinstance(cut, AssistantMessage)
+    assert [(one.id, one.name) for one in cut.tool_calls] == [("a", "write"), ("b", "write")]
+    assert NOTE in json.dumps(dict(cut.tool_calls[0].input))
+    assert cut.tool_calls[1] is asked.tool_calls[1]
+    if "path" in given:
+        assert cut.tool_calls[0].input["path"] == "/tmp/x"
+    assert sum(map(estimate, kept)) <= ROOM
+    assert kept[2:] == messages[2:]
+
+
+def test_what_the_model_has_not_seen_is_cut_and_not_left_out() -> None:
+    """Results and messages since its last answer; older turns go before."""
+    query = user(100)
+    old: list[Message] = [user(3_000), call("old"), ToolResultMessage("old", "o" * 12_000)]
+    news = [call("a"), ToolResultMessage("a", "x" * 40_000), UserMessage("m" * 40_000)]
+    kept = ContextWindow(16_000, 4_096).fit([*old, query, *news], query)
+    assert [type(one) for one in kept] == [UserMessage, AssistantMessage, ToolResultMessage, UserMessage]
+    assert kept[0] is query
+
+
+def test_more_news_than_can_be_cut() -> None:
+    """Then the oldest of it goes, and the rest is cut."""
+    query = user(100)
+    messages = [query, call("a"), ToolResultMessage("a", "r"), *(UserMessage("m" * 100_000) for _ in range(1_000))]
+    kept = ContextWindow(16_000, 4_096).fit(messages, query)
+    assert kept[0] is query
+    assert len(kept) > 100
+    assert sum(map(estimate, kept)) <= ROOM
+
+
+def test_the_query_is_never_cut() -> None:
+    """It is named, with what it takes."""
+    query = user(20_000)
+    with pytest.raises(ContextOverflow, match=r"20000 tokens required, 12000 available.* the query, with 20000"):
+        ContextWindow(16_000, 4_096).fit([query], query)
+
+
+def test_what_does_not_fit_is_named() -> None:
+    """A result, the system prompt, the tools."""
+    query, window = user(10), ContextWindow(120, 30)
+    messages = [query, call("a"), ToolResultMessage("a", "x" * 100_000)]
+    with pytest.raises(ContextOverflow, match="most of it is the result of 't', with 4"):
+        window.fit(messages, query, system="s" * 120)
+    with pytest.raises(ContextOverflow, match="most of it is the system prompt, with 100"):
+        window.fit(messages, query, system="s" * 400)
+    with pytest.raises(ContextOverflow, match="most of it is what is told of the tools, with 10"):
+        window.fit(messages, query, tools=[ToolDefinition("t", "d" * 400, {})])
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(alphabet="ab 日\ud800😀\n", max_size=2_000), st.integers(0, 600))
+def test_a_text_is_fitted(text: str, tokens: int) -> None:
+    """Into any room that has room for the note."""
+    made = fitted(text, tokens)
+    assert made == text or NOTE in made
+    assert estimate_text(made) <= max(tokens, 12)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(0, 5_000), max_size=20), st.integers(0, 20_000))
+def test_texts_share_their_room(sizes: list[int], tokens: int) -> None:
+    """Together they fit, but for the notes; those that are smaller than the others stay whole."""
+    texts = ["x" * size for size in sizes]
+    made = fitted_all(texts, tokens)
+    assert sum(map(estimate_text, made)) <= tokens + 12 * len(texts)
+    cut = [len(text) for text, one in zip(texts, made, strict=True) if text != one]
+    assert all(len(text) <= min(cut) for text, one in zip(texts, made, strict=True) if text == one) if cut else True
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("umar"), st.integers(0, 9_000)), max_size=12), st.integers(300, 4_000))
+def test_whatever_is_cut_the_rest_is_sound(pieces: list[tuple[str, int]], window: int) -> None:
+    """It fits and calls have their results, in a conversation of long messages; the last answer is there."""
+    query = user(20)
+    messages: list[Message] = [query]
+    for number, (kind, size) in enumerate(pieces):
+        if kind == "r":
+            messages += [call(f"c{number}"), ToolResultMessage(f"c{number}", "x" * size)]
+        else:
+            messages.append({"u": UserMessage, "m": SystemMessage, "a": AssistantMessage}[kind]("日" * size))
+    room = ContextWindow(window, window)
+    kept = room.fit(messages, query)
+    assert sum(map(estimate, kept)) <= room.available
+    assert query in kept
+    asked = [one.id for message in kept if isinstance(message, AssistantMessage) for one in message.tool_calls]
+    assert asked == [message.tool_call_id for message in kept if isinstance(message, ToolResultMessage)]
+    assert room.fit(messages, query) == kept
