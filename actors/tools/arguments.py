@@ -15,6 +15,9 @@ from pydantic.errors import PydanticUndefinedAnnotation
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 
+from ..agent.bounds import object_in
+from .mending import Mending
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -32,7 +35,13 @@ else:
 
 _NO_SCHEMA = (PydanticUserError, PydanticUndefinedAnnotation)
 
+WRAPPERS = frozenset({"arguments", "args", "input", "kwargs", "parameters", "params"})
+"""Names under which models put all arguments of a call, unless a parameter is called so."""
+MAX_PROBLEMS = 10
+"""So many problems are told; of more, their number."""
+_ROUNDS = 4  # of mending: a list as text of objects as text, encoded twice
 _SHOWN_VALUE = 80  # characters of a wrong value in a problem
+_SHOWN = 300  # characters of anything else in it
 
 
 class BadArguments(ValueError):
@@ -89,16 +98,42 @@ class Arguments:
     def bind(self, given: Any) -> dict[str, Any]:
         """Check and convert what the model sent.
 
+        What does not fit is looked at once more, as models often write it: a list, an object or a number as JSON text,
+        null for a parameter that has a default, all of it in an object under one name (``{"arguments": {...}}``). A
+        parameter that takes the text, or null, gets that.
+
         Raises:
-            BadArguments: With every problem, by argument name.
+            BadArguments: With the first problems, by argument name.
         """
-        if not isinstance(given, Mapping):
+        values = object_in(given)
+        if values is None:
             raise BadArguments([f"expected an object with arguments by name, got {type(given).__name__}"])
         try:
-            model = self._model.model_validate(dict(given))
+            return self._bound(values)
+        except BadArguments:
+            inner = self._unwrapped(values)
+            if inner is None:
+                raise
+            try:
+                return self._bound(inner)
+            except BadArguments:
+                pass  # then it was none: what is wrong with the whole is told
+            raise
+
+    def _unwrapped(self, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The arguments inside the one that is not a parameter, if that can be."""
+        if len(values) != 1:
+            return None
+        ((name, inner),) = values.items()
+        if name not in WRAPPERS or name in self._names.values():
+            return None
+        return object_in(inner)
+
+    def _bound(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            model = self._validated(dict(given))
         except ValidationError as error:
-            details = error.errors(include_url=False, include_context=False)
-            raise BadArguments([_problem(detail) for detail in details]) from error
+            raise BadArguments(_problems(error)) from error
         except RecursionError as error:
             raise BadArguments(["the arguments are nested too deep"]) from error
         return {
@@ -106,6 +141,22 @@ class Arguments:
             for key, name in self._names.items()
             if name in self._always or key in model.model_fields_set
         }
+
+    def _validated(self, values: dict[str, Any]) -> BaseModel:
+        """*values* as the model, mended where they do not fit and can be."""
+        try:
+            return self._model.model_validate(values)
+        except ValidationError as error:
+            problems = error
+        mending = Mending(values)
+        for _ in range(_ROUNDS):
+            if not mending.mend(problems.errors(include_url=False, include_context=False)):
+                break
+            try:
+                return self._model.model_validate(mending.values)
+            except ValidationError as error:
+                problems = error
+        raise problems
 
     def summary(self) -> str:
         """The arguments in one line, for a model that got them wrong."""
@@ -184,16 +235,30 @@ def _has_schema(key: str, field: Any) -> bool:
     return True
 
 
+def _problems(error: ValidationError) -> list[str]:
+    details = error.errors(include_url=False, include_context=False)
+    problems = [_problem(detail) for detail in details[:MAX_PROBLEMS]]
+    if len(details) > MAX_PROBLEMS:
+        problems.append(f"and {len(details) - MAX_PROBLEMS:,} more")
+    return problems
+
+
 def _problem(detail: ErrorDetails) -> str:
-    """One line: which argument, what is wrong, what was given."""
+    """One line: which argument, what is wrong, what was given. All of it is short: it repeats what a model sent."""
     place = ""
     for step in detail["loc"]:
         place += f"[{step}]" if isinstance(step, int) else f".{step}" if place else str(step)
+    place = _short(place, _SHOWN)
     if detail["type"] == "missing":
         return f"{place}: missing"
     if detail["type"] == "extra_forbidden":
         return f"{place}: unknown argument"
-    shown = reprlib.repr(detail["input"])  # not all of it: it may be nested too deep for that
-    if len(shown) > _SHOWN_VALUE:
-        shown = shown[:_SHOWN_VALUE] + "…"
-    return f"{place}: {detail['msg']} (got {shown})"
+    try:
+        shown = reprlib.repr(detail["input"])  # not all of it: it may be nested too deep for that
+    except ValueError:  # a number of too many digits
+        shown = type(detail["input"]).__name__
+    return f"{place}: {_short(detail['msg'], _SHOWN)} (got {_short(shown, _SHOWN_VALUE)})"
+
+
+def _short(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[:longest] + "…"
