@@ -44,7 +44,7 @@ CORE_NEEDS = {
 CORE = list(CORE_NEEDS)
 
 EVERYWHERE = {"loguru", "pydantic", "pydantic_core"}
-ONLY_IN = {"pykka": ("core",), "typer": ("cli",), "rich": ("cli",), "click": ("cli",)}
+ONLY_IN = {"pykka": ("core",), "typer": ("cli",), "rich": ("cli",), "click": ("cli",), "docstring_parser": ("tools",)}
 
 ONCE = {
     "actors.core.checks",

@@ -7,7 +7,6 @@ import inspect
 import reprlib
 import sys
 import typing
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
@@ -19,7 +18,7 @@ from ..agent.bounds import object_in
 from .mending import Mending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pydantic_core import ErrorDetails
 

@@ -21,8 +21,8 @@ _BY_VALIDATORS = ("value_error", "assertion_error")
 class Mending:
     """Arguments, mended round by round where validation says that they do not fit.
 
-    A text where none is wanted is read as JSON, once in a round. Null is left out, so that the default holds; where there
-    is none it is put back. Nothing else is touched, and *values* stay as they are.
+    A text where none is wanted is read as JSON, once in a round. Null is left out, so that the default holds; where
+    there is none it is put back. Nothing else is touched, and *values* stay as they are.
 
     Args:
         values: What the model sent.
