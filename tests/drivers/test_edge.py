@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from actors import AssistantMessage, CompletionRequest, SystemMessage, ToolCall, ToolResultMessage, UserMessage
-from actors.drivers.edge.answer import Asked, arguments_of
+from actors.core.clock import Clock
+from actors.drivers.edge.answer import AFTERWORDS, LAST_WORDS, Asked, arguments_of
 from actors.drivers.edge.attachments import keep
 from actors.drivers.edge.call_parts import CallParts
 from actors.drivers.edge.chat_answer import ChatAnswer
@@ -19,10 +20,12 @@ from actors.drivers.edge.chat_request import chat_turns
 from actors.drivers.edge.message_request import message_turns
 from actors.drivers.edge.names import CallIds, ToolNames
 from actors.drivers.edge.profiles import CAREFUL, PROFILES, ServerProfile, learn, profile_named, profile_of
+from actors.drivers.edge.reading import Reading
 from actors.drivers.edge.sse import EventStream
 from actors.drivers.edge.stops import NoEnd, end_of
 from actors.drivers.edge.text import body_of
 from actors.drivers.edge.thoughts import MARKS, ThoughtFilter, split_thoughts
+from actors.errors import MalformedAnswer
 from actors.ports import Attachment, StopReason
 
 # Pieces of calls --------------------------------------------------------------------------------------------------
@@ -382,3 +385,118 @@ def test_stop_words_of_the_protocols() -> None:
         StopReason.MAX_TOKENS,
         StopReason.END_TURN,
     ]
+
+
+# How long the rest may take ---------------------------------------------------------------------------------------
+
+
+def said(*pieces: tuple[dict[str, Any], str | None], usage: bool = False) -> ChatAnswer:
+    """An answer of which these pieces have come."""
+    answer = ChatAnswer(Asked(ToolNames([]), 1, "o"))
+    for delta, finish in pieces:
+        answer.take_event("", {"choices": [{"delta": delta, "finish_reason": finish}]})
+    if usage:
+        answer.take_event("", {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 1}})
+    return answer
+
+
+WORD, NOTHING = {"content": "x"}, {"content": ""}
+
+
+@pytest.mark.parametrize(
+    ("answer", "patience"),
+    [
+        (said((WORD, None)), None),
+        (said((WORD, "stop")), None),
+        (said((WORD, "stop"), (NOTHING, "stop")), AFTERWORDS),
+        (said((WORD, None), (NOTHING, "stop")), AFTERWORDS),
+        (said((WORD, None), (NOTHING, "stop"), usage=True), LAST_WORDS),
+        (said((WORD, "stop"), (WORD, "stop"), (NOTHING, "stop"), usage=True), None),
+        (said((NOTHING, "stop"), usage=True), None),
+    ],
+)
+def test_when_a_clock_may_end_a_stream(answer: ChatAnswer, patience: float | None) -> None:
+    """After a piece that says nothing; not where each piece says that it is the last, nor before a word."""
+    assert answer.patience() == patience
+    answer.done()
+    assert answer.patience() == LAST_WORDS
+
+
+def test_what_says_nothing_keeps_no_stream_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock goes on from the end of the answer; a word sets it back."""
+    now = 0.0
+    monkeypatch.setattr(Clock, "monotonic", lambda _: now)
+    reading = Reading(ChatAnswer(Asked(ToolNames([]), 1, "o")))
+
+    def take(delta: dict[str, Any], finish: str | None) -> None:
+        reading.take(b"data: %s\n\n" % json.dumps({"choices": [{"delta": delta, "finish_reason": finish}]}).encode())
+
+    take(WORD, None)
+    assert reading.patience() is None
+    take(NOTHING, "stop")
+    now = 3.0
+    reading.take(b": still here\n\n")
+    take(NOTHING, None)
+    assert reading.patience() == AFTERWORDS - 3.0
+    take(WORD, None)
+    assert reading.patience() is None
+
+
+# Bounds -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ('{"a":' * 500 + "1" + "}" * 500, "nested more than 100 levels"),
+        ('{"a":' * 20_000 + "1" + "}" * 20_000, "nested more than 100 levels"),
+        ('{"a": NaN}', "no number"),
+        ('{"a": -Infinity}', "no number"),
+        ('{"a": 1e400}', "no number"),
+        ({"a": float("inf")}, "no number"),
+        ('{"a": "' + "x" * 1_000_001 + '"}', "characters"),
+        ('{"a": ' + "9" * 5000 + "}", "valid JSON"),
+    ],
+)
+def test_arguments_that_could_not_be_written_again(arguments: Any, problem: str) -> None:
+    """Are told to the model; the next request is the same as if they had been empty."""
+    answer = ChatAnswer(Asked(ToolNames([]), 1, "o"))
+    function = {"name": "t", "arguments": arguments}
+    answer.take_event("", {"choices": [{"delta": {"tool_calls": [{"id": "1", "function": function}]}}]})
+    (call,) = answer.calls()
+    assert problem in call.problem
+    assert call.input == {}
+
+
+def with_extra(value: str) -> Attachment | None:
+    """What of it goes back."""
+    reading = Reading(answer := ChatAnswer(Asked(ToolNames([]), 1, "o")))
+    message = f'{{"role": "assistant", "content": "x", "extra_content": {value}}}'
+    reading.take(f'{{"choices": [{{"message": {message}, "finish_reason": "stop"}}]}}'.encode())
+    reading.end()
+    return answer.response().attachment
+
+
+def test_what_could_not_be_written_is_not_attached() -> None:
+    """Else no further request could be sent."""
+    assert with_extra('"x"') == Attachment("o", {"extra_content": "x"})
+    assert with_extra("[1e400]") is None
+    for depth in (200, 20_000):
+        with pytest.raises(MalformedAnswer, match="100 levels"):
+            with_extra("[" * depth + "]" * depth)
+
+
+def test_more_values_than_an_answer_has() -> None:
+    """Are refused before objects are made of them."""
+    reading = Reading(ChatAnswer(Asked(ToolNames([]), 1, "o")))
+    reading.take(b'{"choices": [' + b"{}," * 1_000_001 + b"{}]}")
+    with pytest.raises(MalformedAnswer, match="more than 1,000,000 values"):
+        reading.end()
+
+
+def test_numbers_that_json_has_not() -> None:
+    """Some servers write them beside an answer: that spoils nothing."""
+    reading = Reading(answer := ChatAnswer(Asked(ToolNames([]), 1, "o")))
+    reading.take(b'{"choices": [{"message": {"content": "x"}, "logprobs": [-Infinity, NaN], "finish_reason": "stop"}]}')
+    reading.end()
+    assert answer.response().text == "x"

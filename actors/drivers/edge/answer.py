@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ...agent.bounds import MAX_DECODED, MAX_DEPTH, object_in, problem_in
 from ...agent.context_window import estimate_text
 from ...agent.ports import Attachment, CompletionResponse, StopReason, TokenUsage, ToolCall
 from .call_parts import CallParts, OpenCall
@@ -120,7 +121,7 @@ class Answer(ABC):
         if cut and (problem or not call.has_begun):
             values, problem = {}, CUT
         name = self._asked.names.meant(call.name or "")
-        attachment = Attachment(self._asked.owner, call.extra) if call.extra else None
+        attachment = self._attached(call.extra)
         return ToolCall(sendable(ids.unique(call.id)), sendable(name), sendable(dict(values)), problem, attachment)
 
     def usage(self) -> TokenUsage:
@@ -144,8 +145,11 @@ class Answer(ABC):
         elif not calls and stop is StopReason.TOOL_USE:
             stop = StopReason.END_TURN
         reasoning = str(sendable("".join(self._thoughts))) or thoughts
-        kept = Attachment(self._asked.owner, attachment) if attachment else None
-        return CompletionResponse(text, stop, calls, self.usage(), reasoning, kept)
+        return CompletionResponse(text, stop, calls, self.usage(), reasoning, self._attached(attachment))
+
+    def _attached(self, data: Mapping[str, Any] | None) -> Attachment | None:
+        """What goes back; but for what could not be written."""
+        return Attachment(self._asked.owner, data) if data and not problem_in(data) else None
 
 
 class _Ids:
@@ -170,17 +174,22 @@ def arguments_of(given: object) -> tuple[Mapping[str, Any], str]:
     if isinstance(given, str):
         if not given.strip():
             return {}, ""
+        if len(given) > MAX_DECODED:
+            return {}, f"its arguments have {len(given):,} characters, {MAX_DECODED:,} are allowed; send less"
         try:
             given = json.loads(given)
-            if isinstance(given, str) and given.lstrip().startswith("{"):
-                given = json.loads(given)  # some models encode them twice
-        except (ValueError, RecursionError) as error:
+            if isinstance(given, str):  # some models encode them twice
+                given = object_in(given) or given
+        except RecursionError:
+            return {}, f"its arguments are nested more than {MAX_DEPTH} levels deep; send the call again with less"
+        except ValueError as error:
             return {}, f"its arguments are not valid JSON ({error}); send the call again with a JSON object"
     if given is None:
         return {}, ""
     if not isinstance(given, Mapping):
         return {}, f"its arguments must be a JSON object, got {type(given).__name__}; send the call again"
-    return given, ""
+    problem = problem_in(given)
+    return ({}, f"its arguments cannot be taken: {problem}; send the call again") if problem else (given, "")
 
 
 def usage_of(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from ...agent.bounds import problem_in
 from ...core.clock import SYSTEM_CLOCK
 from ...errors import MalformedAnswer
 from .refusals import ServerError, error_in
@@ -21,6 +22,11 @@ FIELDS = (b"data", b"event", b":", b"id", b"retry")
 ENOUGH = 6
 """Bytes that tell."""
 DONE = "[DONE]"
+MOST_VALUES = 1_000_000
+"""Of one JSON: objects take many times the room of their text."""
+DEEPEST = 100
+_DECODER = json.JSONDecoder(parse_constant=lambda _: None)
+"""What is no number of JSON (NaN, Infinity) is nothing: it could not be sent back."""
 
 
 class Reading:
@@ -123,16 +129,24 @@ def _values(event: ServerEvent) -> list[Any]:
         return []
     if len(event.lines) > 1:
         try:
-            return [json.loads(text)]
-        except (ValueError, RecursionError):
+            return [_parsed(text)]
+        except MalformedAnswer:
             return [value for line in event.lines if line.strip() for value in _values(ServerEvent(event.name, [line]))]
     return [text if event.name == "error" and not text.startswith(("{", "[")) else _parsed(text)]
 
 
 def _parsed(text: str) -> Any:
+    """The value of *text*, bounded before objects are made of it and before anything else looks inside."""
+    opened = text.count("{") + text.count("[")
+    if opened + text.count(",") > MOST_VALUES:
+        raise MalformedAnswer(f"the answer has more than {MOST_VALUES:,} values: {short(text)}")
     try:
-        return json.loads(text)
+        value = _DECODER.decode(text)
     except RecursionError:
-        raise MalformedAnswer(f"the answer is JSON of too many levels: {short(text)}") from None
+        value = None
+        opened = DEEPEST + 1
     except ValueError as error:
         raise MalformedAnswer(f"the answer is no JSON ({error}): {short(text)}") from None
+    if opened > DEEPEST and (value is None or problem_in(value, depth=DEEPEST, nodes=2 * MOST_VALUES, numbers=False)):
+        raise MalformedAnswer(f"the answer is nested more than {DEEPEST} levels deep: {short(text)}")
+    return value
