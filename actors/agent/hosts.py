@@ -5,6 +5,9 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from ..core.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,17 +35,21 @@ class AllowedHost:
         Raises:
             ValueError: It is no host, perhaps a URL.
         """
+        if "://" in item:
+            inside = _host_in(item)
+            hint = f"write {inside!r}" if inside else "give a name like 'example.com', without http:// and a path"
+            raise ValueError(f"{item!r} is no host but a URL: {hint}")
         name, colon, port = item.rpartition(":")
         if (item.startswith("[") and item.endswith("]")) or not colon or _is_address(item):
             name, colon, port = item, "", ""
         name = plain(name.removeprefix("[").removesuffix("]"))
         rest = name.removeprefix(SUBDOMAINS)
-        if not rest or any(sign in rest for sign in "@*?# \t\n") or (":" in rest and not _is_address(rest)):
+        if not rest or any(sign in rest for sign in "@*?#/ \t\n") or (":" in rest and not _is_address(rest)):
             raise ValueError(f"{item!r} is no host: give a name like 'example.com' or '*.example.com:8443'")
         if name.startswith(SUBDOMAINS) and rest.rpartition(".")[2].isdigit():
             raise ValueError(f"{item!r} is no host: there is nothing below an address")
         if colon and not (port.isascii() and port.isdigit() and int(port) < 65_536):
-            raise ValueError(f"{item!r} has no port after its colon")
+            raise ValueError(f"{item!r} has no port after its colon: give a number below 65,536, or no colon")
         return cls(name, int(port) if colon else None)
 
     def allows(self, host: str, port: int) -> bool:
@@ -73,7 +80,20 @@ def refusal(items: Sequence[str], host: str, port: int) -> str | None:
     """Why none of *items* allows *host* at *port*; None when one does."""
     if any(AllowedHost.parse(item).allows(plain(host), port) for item in items):
         return None
-    return f"{host}:{port} is not in allowed_hosts ({', '.join(items) or 'none'})"
+    return f"{shown(f'{host}:{port}', 300)} is not in allowed_hosts ({', '.join(items) or 'none'})"
+
+
+def _host_in(url: str) -> str:
+    """The host of *url*, with its port if it names one, as an item; empty when there is none."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        host = f"[{host}]" if ":" in host else host
+        item = host if parts.port is None else f"{host}:{parts.port}"
+        AllowedHost.parse(item)
+    except ValueError:
+        return ""
+    return item
 
 
 def _is_address(text: str) -> bool:

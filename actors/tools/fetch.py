@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import codecs
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -13,14 +10,19 @@ from pydantic import Field
 from ..agent.capability import EVERYTHING, Network
 from ..agent.hosts import AllowedHost, plain, refusal
 from ..agent.ports import ToolResult
-from ..core.process import event_loop
+from ..core.shown import shown
+from ..core.waiting.cancel import Deadline
 from ..errors import CapabilityDenied, MalformedAnswer, ToolFailed
 from ..extras import need
 from ..network.address import is_loopback, is_public
+from .encoding import known_encoding
 from .tool import FunctionTool, tool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Sequence
+
+    import httpcore2
+    import httpx2
 
     from ..agent.agent import Agent
     from ..core.waiting.cancel import CancelToken
@@ -29,14 +31,20 @@ MAX_BYTES = 2_000_000
 """So much of a page is read."""
 MAX_CHARACTERS = 50_000
 """So much of its text is shown at once."""
+MAX_ERROR = 400
+"""So many characters of a server's own words stand in an error, of a URL half of it."""
+MAX_URL = 8_000
 MAX_REDIRECTS = 5
 TIMEOUT = 60.0
 CLIENT = "actors (fetch_url)"
+HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close"}
 
 REDIRECTS = (301, 302, 303, 307, 308)
 PORTS = {"http": 80, "https": 443}
-NO_TEXT = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "utf_7"})
-"""Encodings of Python that no server means; some take quadratic time."""
+WIRE = 2
+"""So many times what is read of a page may come, with what stands between its pieces."""
+HEADS = 1_000_000
+"""So many bytes may come besides, for the heads of all answers."""
 
 
 def fetch_tool(
@@ -61,7 +69,7 @@ def fetch_tool(
     private = frozenset(plain(host) for host in private_hosts)
 
     def fetch_url(
-        url: Annotated[str, Field(max_length=8_000)],
+        url: Annotated[str, Field(max_length=MAX_URL)],
         raw: bool = False,
         offset: Annotated[int, Field(ge=0)] = 0,
         *,
@@ -72,22 +80,18 @@ def fetch_tool(
 
         Args:
             url: Beginning with http:// or https://.
-            raw: ApprovalGate HTML as it is.
+            raw: Give HTML as it is.
             offset: How many characters to skip: for what did not fit the answer before.
         """
         need("httpx2", "http", "fetch_url")
-        from ..network.transport import make_client
-
         grants = [grant for grant in agent.manifest.capabilities if isinstance(grant, Network)]
         gate = _Gate([item for grant in grants for item in grant.allowed_hosts], private)
+        seconds = timeout if cancel.deadline is None else min(timeout, cancel.deadline.remaining())
+        fetching = _Fetching(gate, Deadline.after(seconds), cancel, max_bytes)
         try:
-            client = make_client(
-                gate.refuse_address, timeout=timeout, max_answer_bytes=None, headers={"User-Agent": CLIENT}
-            )
-        except OSError as error:  # no file descriptor is left for the certificates
-            raise ToolFailed(f"nothing can be fetched now: {error.strerror or error}") from error
-        page = event_loop.run(_bounded(partial(_get, client, gate, url, max_bytes), timeout), cancel)
-        return _answer(page, raw=raw, offset=offset)
+            return _answer(fetching.page(url), fetching, raw=raw, offset=offset)
+        except TimeoutError:
+            raise ToolFailed(f"the page did not come within {timeout:g} s") from None
 
     # The call's own bound comes first: it can say what was waited for.
     return tool(fetch_url, capability=Network(), timeout=timeout + 5, name=name)
@@ -108,13 +112,13 @@ class _Gate:
     def check(self, url: Any) -> None:
         """Refuse what is no URL of an allowed host."""
         if url.scheme not in PORTS:
-            raise ToolFailed(f"{str(url)!r} does not begin with http:// or https://")
+            raise ToolFailed(f"{shown(str(url), MAX_ERROR // 2)} does not begin with http:// or https://")
         if url.userinfo:
             raise ToolFailed("a user name or a password in a URL is not allowed")
         if not 0 < (url.port or PORTS[url.scheme]) < 65_536:
             raise ToolFailed(f"{url.port} is no port")
         if not url.host or any(not (sign.isalnum() or sign in ".-_:") for sign in url.host):
-            raise ToolFailed(f"{str(url)!r} has no host that can be looked up")
+            raise ToolFailed(f"{shown(str(url), MAX_ERROR // 2)} has no host that can be looked up")
         if EVERYTHING in self._items:
             return
         port = url.port or PORTS[url.scheme]
@@ -144,73 +148,136 @@ class _Page:
     cut: bool
 
 
-async def _bounded(get: Callable[[], Any], timeout: float) -> _Page:
-    httpx2 = need("httpx2", "http", "fetch_url")
-    try:
-        async with asyncio.timeout(timeout):
-            page: _Page = await get()
-            return page
-    except TimeoutError:
-        raise ToolFailed(f"the page did not come within {timeout:g} s") from None
-    except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
-        raise ToolFailed(f"the page cannot be fetched: {type(error).__name__}: {error}") from error
-    except (CapabilityDenied, MalformedAnswer) as error:
-        raise ToolFailed(str(error)) from error
-    except (OSError, OverflowError, ExceptionGroup) as error:
-        raise ToolFailed(f"the page cannot be fetched: {type(error).__name__}: {error}") from error
+class _Fetching:
+    """One page on its way. All of it happens in the thread of the call: neither a server's pieces nor a slow name cost
+    anybody else's time.
+    """
 
+    def __init__(self, gate: _Gate, deadline: Deadline, cancel: CancelToken, limit: int) -> None:
+        self._gate = gate
+        self._deadline = deadline
+        self._cancel = cancel
+        self._limit = limit
 
-async def _get(client: Any, gate: _Gate, text: str, limit: int) -> _Page:
-    httpx2 = need("httpx2", "http", "fetch_url")
-    url = httpx2.URL(text)
-    async with client:
+    def check(self) -> None:
+        """Go on only while there is time.
+
+        Raises:
+            Cancelled: By the token.
+            TimeoutError: There is none.
+        """
+        self._cancel.check()
+        if self._deadline.expired:
+            raise TimeoutError
+
+    def page(self, url: str) -> _Page:
+        """Get it.
+
+        Raises:
+            ToolFailed: It may not be fetched, or cannot be.
+        """
+        import httpcore2
+        import httpx2
+
+        from ..network.direct import connections
+
+        most_bytes = WIRE * self._limit + HEADS
+        try:
+            pool = connections(
+                self._gate.refuse_address, deadline=self._deadline, cancel=self._cancel, most_bytes=most_bytes
+            )
+        except OSError as error:  # no file descriptor is left for the certificates
+            raise ToolFailed(f"nothing can be fetched now: {error.strerror or error}") from error
+        try:
+            with pool:
+                return self._follow(pool, httpx2.URL(url))
+        except (CapabilityDenied, MalformedAnswer) as error:
+            raise ToolFailed(shown(str(error), MAX_ERROR)) from None
+        except (
+            httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException, httpcore2.UnsupportedProtocol,
+            httpx2.InvalidURL, OSError, ValueError, OverflowError,
+        ) as error:  # fmt: skip
+            self.check()  # what breaks off because its time is over is no error of the server
+            words = shown(f"{type(error).__name__}: {error}", MAX_ERROR)
+            raise ToolFailed(f"the page cannot be fetched: {words}") from None
+
+    def _follow(self, pool: httpcore2.ConnectionPool, url: httpx2.URL) -> _Page:
         for _ in range(MAX_REDIRECTS + 1):
-            gate.check(url)
-            async with client.stream("GET", url) as response:
-                target = response.headers.get("location")
-                if response.status_code not in REDIRECTS or target is None:
-                    return await _read(response, limit)
-            following = url.join(target)
-            if url.scheme == "https" and following.scheme == "http":
-                raise ToolFailed(f"{url} redirects to {following}, which is not encrypted")
-            url = following
-    raise ToolFailed(f"more than {MAX_REDIRECTS} redirects, the last one to {url}")
+            self._gate.check(url)
+            answer = self._ask(pool, url)
+            if isinstance(answer, _Page):
+                return answer
+            url = answer
+        raise ToolFailed(f"more than {MAX_REDIRECTS} redirects, the last one to {shown(str(url), MAX_ERROR // 2)}")
+
+    def _ask(self, pool: httpcore2.ConnectionPool, url: httpx2.URL) -> _Page | httpx2.URL:
+        """The page, or where it redirects to."""
+        import httpcore2
+        import httpx2
+
+        # A packed page could unpack to any size.
+        headers = httpx2.Request("GET", url, headers={**HEADERS, "User-Agent": CLIENT}).headers.raw
+        where = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        with pool.stream("GET", where, headers=headers) as response:
+            answered = httpx2.Headers(response.headers)
+            location = answered.get("location")
+            if response.status in REDIRECTS and location is not None:
+                return _redirected(url, location)
+            packed = answered.get("content-encoding", "identity").strip().lower()
+            if packed not in ("", "identity"):
+                raise MalformedAnswer(f"the server packed its answer ({packed}), which it was asked not to do")
+            data, cut = self._body(response)
+        reason = response.extensions.get("reason_phrase", b"").decode("ascii", errors="replace")
+        kind = answered.get("content-type", "")
+        return _Page(str(url), response.status, reason, kind, data, cut)
+
+    def _body(self, response: httpcore2.Response) -> tuple[bytes, bool]:
+        """What is read of it, and whether more follows."""
+        data = bytearray()
+        try:
+            for chunk in response.iter_stream():
+                self.check()
+                data += chunk
+                if len(data) > self._limit:
+                    break
+            else:
+                return bytes(data), False
+        except MalformedAnswer:  # its pieces are small, and what stands between them is not
+            if not data:
+                raise
+        return bytes(data[: self._limit]), True
 
 
-async def _read(response: Any, limit: int) -> _Page:
-    data = bytearray()
-    async for chunk in response.aiter_raw():
-        data += chunk
-        if len(data) > limit:
-            break
-    return _Page(
-        str(response.url),
-        response.status_code,
-        response.reason_phrase,
-        response.headers.get("content-type", ""),
-        bytes(data[:limit]),
-        len(data) > limit,
-    )
+def _redirected(url: httpx2.URL, location: str) -> httpx2.URL:
+    if len(location) > MAX_URL:
+        raise ToolFailed(f"{shown(str(url), MAX_ERROR // 2)} redirects to a URL of {len(location):,} characters")
+    following = url.join(location)
+    if url.scheme == "https" and following.scheme == "http":
+        raise ToolFailed(
+            f"{shown(str(url), MAX_ERROR // 2)} redirects to {shown(str(following), MAX_ERROR // 2)}, which is not encrypted"
+        )
+    return following
 
 
-def _answer(page: _Page, *, raw: bool, offset: int) -> ToolResult:
-    text = _text(page, raw=raw)
+def _answer(page: _Page, fetching: _Fetching, *, raw: bool, offset: int) -> ToolResult:
+    text = _text(page, fetching, raw=raw)
     if offset and offset >= len(text):
         raise ToolFailed(f"the text has {len(text)} characters; offset {offset} is past the end")
-    shown = text[offset : offset + MAX_CHARACTERS]
-    notes = [page.url]
-    if page.status >= 400:
-        notes.append(f"the server answered {page.status} {page.reason}")
+    failed = page.status >= 400
+    piece = text[offset : offset + (MAX_ERROR if failed and not offset else MAX_CHARACTERS)]
+    notes = [shown(page.url, MAX_URL)]
+    if failed:
+        notes.append(f"the server answered {page.status} {shown(page.reason)}".rstrip())
     if page.cut:
         notes.append(f"only its first {len(page.data):,} bytes were read")
-    if offset + len(shown) < len(text):
+    if offset + len(piece) < len(text):
         notes.append(
-            f"{len(text) - offset - len(shown):,} characters follow: read on with offset={offset + len(shown)}"
+            f"{len(text) - offset - len(piece):,} characters follow: read on with offset={offset + len(piece)}"
         )
-    return ToolResult("\n".join(notes) + f"\n\n{shown}", is_error=page.status >= 400)
+    return ToolResult("\n".join(notes) + f"\n\n{piece}", is_error=failed)
 
 
-def _text(page: _Page, *, raw: bool) -> str:
+def _text(page: _Page, fetching: _Fetching, *, raw: bool) -> str:
     kind, _, parameters = page.content_type.partition(";")
     kind = kind.strip().lower()
     encoding = _encoding(parameters)
@@ -218,9 +285,10 @@ def _text(page: _Page, *, raw: bool) -> str:
         need("lxml", "http", "the text of a page in fetch_url")
         from .html_text import text_of
 
-        return text_of(page.data, encoding)
+        return text_of(page.data, encoding, fetching.check)
     if b"\0" in page.data[:1000] or not _is_text(kind):
-        raise ToolFailed(f"{page.url} is no text but {kind or 'of an unknown kind'} ({len(page.data):,} bytes)")
+        what = shown(kind) or "of an unknown kind"
+        raise ToolFailed(f"{shown(page.url, MAX_ERROR // 2)} is no text but {what} ({len(page.data):,} bytes)")
     text = page.data.decode(encoding or "utf-8", errors="replace")
     return text.encode("utf-8", errors="replace").decode()  # without halves of characters, whatever was decoded
 
@@ -234,10 +302,5 @@ def _encoding(parameters: str) -> str | None:
     for parameter in parameters.split(";"):
         key, _, value = parameter.partition("=")
         if key.strip().lower() == "charset":
-            try:
-                name = codecs.lookup(value.strip().strip("\"'")).name
-                b" ".decode(name)
-            except (LookupError, ValueError):
-                return None
-            return None if name.replace("-", "_") in NO_TEXT else name
+            return known_encoding(value.strip().strip("\"'"))
     return None

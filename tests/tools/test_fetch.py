@@ -36,18 +36,17 @@ def web() -> Iterator[Web]:
 def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
     """What names resolve to, one answer after another (the last one stays); what is not in it, as ever."""
     known: dict[str, list[str]] = {}
-    loop_class = type(private_loop())
-    real = loop_class.getaddrinfo
+    real = socket.getaddrinfo
 
-    async def getaddrinfo(self: Any, host: Any, port: Any, **options: Any) -> Any:
+    def getaddrinfo(host: Any, port: Any, *args: Any, **options: Any) -> Any:
         answers = known.get(host)
         if answers is None:
-            return await real(self, host, port, **options)
+            return real(host, port, *args, **options)
         address = answers.pop(0) if len(answers) > 1 else answers[0]
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         return [(family, socket.SOCK_STREAM, 6, "", (address, port))]
 
-    monkeypatch.setattr(loop_class, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     return known
 
 
