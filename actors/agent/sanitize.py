@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from ..core.shown import INVISIBLE
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
 SANITIZED = "[SANITIZED]"
-"""What stands in the place of a marker."""
+"""What stands in the place of a marker, and of hidden text."""
 
 # As the text is folded: in capitals, I for L, 1 and | as well, O for 0, and nothing that does not show. So no white
 # space is asked for between words: what stands there may be a blank that does not show. No end of one is the beginning
@@ -31,10 +34,13 @@ _MARKER = re.compile(
     )
 )
 
-# What does not show, though Unicode does not say so by its category: fillers and blanks of no width.
-_UNSEEN = "\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U0001d159"
+# What does not show, though Unicode does not say so by its category: fillers, blanks of no width, places kept for more
+# of the kind.
+_UNSEEN = re.compile(f"[{INVISIBLE}\u2800\U0001d159]")
 # Marks (an I under a heap of accents is still that letter for a model), and signs of format or control.
 _NOT_SHOWN = frozenset({"Mn", "Me", "Cf", "Cc"})
+_OTHER_SPACE = re.compile(r"[^\S\x00-\x7f]")
+_OTHER = re.compile(r"[^\x00-\x7f]+")
 _SPACES = "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85"
 # The name of a letter that Unicode does not take apart: O WITH STROKE, SMALL CAPITAL I.
 _LATIN = re.compile(r"LATIN (?:CAPITAL LETTER|SMALL LETTER|LETTER SMALL CAPITAL) (?P<letter>[A-Z])(?: WITH .*)?")
@@ -73,6 +79,21 @@ _LIKE = {
 # Letters in brackets, in black circles, in black squares, and those that flags are made of.
 _ENCLOSED = (0x249C, 0x1F110, 0x1F150, 0x1F170, 0x1F1E6)
 
+# Text that only a model reads: signs that do not show have room for any letters. The tags of Unicode are letters by
+# themselves, the selectors of variants are numbers, and so is the order in a crowd of others. What people write is left:
+# the flags of England, Scotland and Wales, a variant of an ideograph, and a few of the others, which emoji and many
+# scripts need.
+_REGIONS = "\U000e0067\U000e0062(?:\U000e0065\U000e006e\U000e0067|\U000e0073\U000e0063\U000e0074|\U000e0077\U000e006c\U000e0073)"
+_HIDING = "\U000e0000-\U000e0fff"
+_MANY = 9
+_HIDDEN = re.compile(
+    f"(?P<flag>\U0001f3f4{_REGIONS}\U000e007f)"
+    "|(?P<variant>(?<=[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])[\U000e0100-\U000e01ef])"
+    f"|[{_HIDING}][{INVISIBLE}]*|[{INVISIBLE}]{{{_MANY},}}"
+)
+_PIECE = 1_024
+_BATCH = 1_000
+
 _ENCLOSED_LETTERS = {first + place: chr(ord("A") + place) for first in _ENCLOSED for place in range(26)}
 _LOOKALIKES = {
     **{ord(sign): letter for letter, signs in _LIKE.items() for sign in signs},
@@ -82,24 +103,35 @@ _LOOKALIKES = {
 
 
 def sanitize(text: str) -> str:
-    """Replace each known injection marker in *text* by ``[SANITIZED]``.
+    """Replace each known injection marker in *text*, and what is hidden in signs that do not show, by ``[SANITIZED]``.
 
     A marker is found in any case, in full-width and other compatibility forms, in letters of other scripts that look
     alike, with any white space between its words, and with invisible signs between its letters. The result holds no
-    marker, and a text without one comes back as the same object. Time is linear in the length of the text.
+    marker, and a text without one comes back as the same object. Time and memory are linear in the length of the text.
     """
     table = _Folds(_ASCII)
     folded = text.translate(table)
-    if _MARKER.search(folded) is None:
-        return text
-    places = _places(text, table)
-    pieces = []
+    if _MARKER.search(folded) is not None:
+        places = _Places(text, table)
+        found = ((places.of(match.start()), places.of(match.end() - 1) + 1) for match in _MARKER.finditer(folded))
+        text = _without(text, found)
+    if any(not table[code] and _UNSEEN.match(chr(code)) for code in islice(table, len(_ASCII), None)):
+        text = _without(text, (match.span() for match in _HIDDEN.finditer(text) if match.lastgroup is None))
+    return text
+
+
+def _without(text: str, ranges: Iterator[tuple[int, int]]) -> str:
+    """*text* with each of *ranges*, which are in order, replaced; itself when there are none."""
     done = 0
-    for match in _MARKER.finditer(folded):
-        start, end = places[match.start()], places[match.end() - 1] + 1
+    pieces: list[str] = []
+    joined: list[str] = []
+    for start, end in ranges:
         pieces += [text[done:start], SANITIZED]
         done = end
-    return "".join([*pieces, text[done:]])
+        if len(pieces) > _BATCH:  # a list of all would be larger than the text
+            joined.append("".join(pieces))
+            pieces.clear()
+    return "".join([*joined, *pieces, text[done:]]) if done else text
 
 
 class _Folds(dict[int, str]):
@@ -115,17 +147,25 @@ class _Folds(dict[int, str]):
 
 
 def _folded(sign: str) -> str:
-    """*sign* in Latin capitals, without its compatibility form; empty when it does not show."""
+    """*sign* in Latin capitals, without its compatibility form; empty when it does not show.
+
+    Always ASCII: what is in no marker is one question mark, however many signs it is made of.
+    """
     enclosed = _ENCLOSED_LETTERS.get(ord(sign))
     if enclosed is not None:
         sign = enclosed
     whole = unicodedata.normalize("NFKD", sign)
     whole = unicodedata.normalize("NFKD", "".join(map(_letter, whole)).upper())
-    return "".join(filter(_shows, whole)).translate(_LOOKALIKES)
+    plain = "".join(filter(_shows, whole)).translate(_LOOKALIKES)
+    if plain.isascii():
+        return plain
+    if len(plain) == 1:
+        return " " if plain.isspace() else "?"
+    return _OTHER.sub("?", _OTHER_SPACE.sub(" ", plain))
 
 
 def _shows(sign: str) -> bool:
-    return sign in _SPACES or (unicodedata.category(sign) not in _NOT_SHOWN and sign not in _UNSEEN)
+    return sign in _SPACES or (unicodedata.category(sign) not in _NOT_SHOWN and _UNSEEN.match(sign) is None)
 
 
 def _letter(sign: str) -> str:
@@ -139,9 +179,31 @@ def _letter(sign: str) -> str:
 _ASCII = {code: _folded(chr(code)) for code in range(128)}
 
 
-def _places(text: str, folds: dict[int, str]) -> Sequence[int]:
-    """For each sign of the folded text, the place in *text* of the sign that it comes from."""
-    places: list[int] = []
-    for place, sign in enumerate(text):
-        places.extend([place] * len(folds[ord(sign)]))
-    return places
+class _Places:
+    """Says from where in *text* a sign of the folded text comes. It is asked in order, and keeps no place for each sign."""
+
+    def __init__(self, text: str, folds: dict[int, str]) -> None:
+        self._text = text
+        self._folds = folds
+        self._start = 0
+        self._before = 0
+        self._look()
+
+    def of(self, place: int) -> int:
+        """The place of the sign that *place* of the folded text comes from."""
+        while place >= self._before + self._length:
+            self._before += self._length
+            self._start += _PIECE
+            self._look()
+        if self._is_even:
+            return self._start + place - self._before
+        if not self._places:
+            for at, sign in enumerate(self._piece, self._start):
+                self._places.extend([at] * len(self._folds[ord(sign)]))
+        return self._places[place - self._before]
+
+    def _look(self) -> None:
+        self._piece = self._text[self._start : self._start + _PIECE]
+        self._length = len(self._piece.translate(self._folds))
+        self._is_even = self._piece.isascii() and self._length == len(self._piece)  # ASCII folds to one sign, or none
+        self._places: list[int] = []

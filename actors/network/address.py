@@ -7,12 +7,32 @@ import ipaddress
 # The last four bytes are an IPv4 address: RFC 6052, RFC 2765, and as RFC 4291 once had it.
 _CARRIERS = tuple(ipaddress.IPv6Network(network) for network in ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96"))
 _ISATAP = 0x5EFE  # RFC 5214: so is what follows this word, with the third bit of the byte before set or not
-# Not of the internet, whatever the Python at hand says: site-local, local NAT64, documentation, segment routing,
-# relays of 6to4, protocol assignments.
+# Not of the internet, whatever the Python at hand says. Source: the special-purpose registries of IANA; RFC 3879.
 _NOT_PUBLIC = tuple(
     ipaddress.ip_network(network)
-    for network in ("fec0::/10", "64:ff9b:1::/48", "3fff::/20", "5f00::/16", "192.88.99.0/24", "192.0.0.0/24")
+    for network in (
+        "0.0.0.0/8",  # this network
+        "100.64.0.0/10",  # behind a provider's NAT: a cloud's own services among it, as 100.100.100.200 of Alibaba
+        "192.0.0.0/24",  # protocol assignments; 192.0.0.192 are the services of Oracle's cloud
+        "192.88.99.0/24",  # relays of 6to4
+        "198.18.0.0/15",  # benchmarks
+        "240.0.0.0/4",  # reserved, and broadcast
+        "2001::/23",  # protocol assignments, Teredo and ORCHID among them
+        "2001:db8::/32",  # documentation
+        "3fff::/20",  # documentation
+    )
 )
+# Public by their number, but they lead to the services of the cloud that a machine stands in: keys, settings, agents.
+# Those that others use (169.254.169.254, 169.254.170.2, 169.254.42.42, fd00:ec2::254, fd20:ce::254) are local by their
+# number.
+_OF_THE_CLOUD = frozenset(
+    {
+        # Microsoft Azure: https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
+        ipaddress.ip_address("168.63.129.16"),
+    }
+)
+# Of IPv6 nothing else has been given out: what stands elsewhere is local, a carrier, or of nobody.
+_UNICAST = ipaddress.IPv6Network("2000::/3")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -41,14 +61,22 @@ def is_public(text: str) -> bool:
 
 
 def _is_global(address: Address) -> bool:
-    return address.is_global and not address.is_multicast and not any(address in network for network in _NOT_PUBLIC)
+    if not address.is_global or address.is_multicast or address in _OF_THE_CLOUD:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address not in _UNICAST and not _carried(address):
+        return False
+    return not any(address in network for network in _NOT_PUBLIC)
+
+
+def _carried(address: ipaddress.IPv6Address) -> bool:
+    return address.ipv4_mapped is not None or any(address in carrier for carrier in _CARRIERS)
 
 
 def _inside(address: Address) -> list[Address]:
     """The IPv4 addresses that an IPv6 address carries: what it is sent to may be sent on to them."""
     if isinstance(address, ipaddress.IPv4Address):
         return []
-    found: list[Address | None] = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-    if any(address in carrier for carrier in _CARRIERS) or (int(address) >> 32) & 0xFFFF == _ISATAP:
+    found: list[Address | None] = [address.sixtofour, *(address.teredo or ())]
+    if _carried(address) or (int(address) >> 32) & 0xFFFF == _ISATAP:
         found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
     return [one for one in found if one is not None]
