@@ -52,10 +52,13 @@ ONCE = {
     "actors.core.process.fork",
     "actors.core.process.event_loop",
     "actors.drivers.shared_limiters",
+    "actors.network.tls",
 }
 """The files of what a process has once, made on first use."""
-ENVIRONMENT = {"actors.tools.environment", "actors.core.checks"}
-"""The files that read the environment: for child processes, and for the switch of our own checks."""
+ENVIRONMENT = {"actors.tools.environment", "actors.core.checks", "actors.network.tls"}
+"""The files that read the environment: for child processes, for the switch of our own checks, for which certificates
+are trusted.
+"""
 
 MUTABLE_CALLS = {
     "list", "dict", "set", "bytearray", "deque", "defaultdict", "Counter", "OrderedDict", "count", "cycle",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from loguru import logger
 
 from ..core.records.spec import Backoff, no_sooner_than
+from ..core.shown import shown
 from ..errors import Cancelled, DriverError
 from .budget import Spending
 from .context_window import estimate_request
@@ -66,7 +67,7 @@ class DriverCalls:
                 if not error.retryable or attempt > RETRIES:
                     raise
                 delay = BACKOFF.delay(attempt) if error.retry_after is None else no_sooner_than(error.retry_after)
-                logger.debug("retry {} of {} in {:.1f} s: {}", attempt, RETRIES, delay, error)
+                logger.debug("retry {} of {} in {:.1f} s: {}", attempt, RETRIES, delay, shown(str(error), 500))
                 back_off(delay)
                 attempt += 1
 
@@ -109,6 +110,6 @@ class DriverCalls:
 def warn(agent: Agent[Any], warnings: Sequence[str]) -> None:
     """Tell that most of a budget is spent: in the log, and as an event."""
     for message in warnings:
-        logger.warning("{}", message)
+        logger.warning("{}", shown(message, 500))
         if agent._context.listening:
             agent.emit(BudgetWarned(message=message))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 from ..core.crash import report
 from ..core.process import event_loop
 from ..core.records.spec import AgentSpec
+from ..core.shown import shown
 from ..errors import CapabilityDenied
 from . import resolve
 from .budget import Account, Budget, FamilyBudget
@@ -212,7 +213,7 @@ class AgentFactory:
                 FamilyBudget(
                     max_tokens=limits.max_tokens_budget,
                     max_cost_usd=limits.max_cost_usd or None,
-                    name=f"the budget of {manifest.name} and all below it",
+                    name=f"the budget of {shown(manifest.name)} and all below it",
                 )
             )
         return Account(budgets) if budgets else NO_ACCOUNT

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from ..core.shown import shown
 from ..errors import (
     CircuitBreak,
     CostExceeded,
@@ -112,7 +113,7 @@ class LoopGuard:
         if self._calls[key] >= REPEATS_BLOCKED:
             return Verdict(
                 VerdictKind.BLOCK,
-                f"ping-pong: {name} was called {self._calls[key]} times with the same input; "
+                f"ping-pong: {shown(name)} was called {self._calls[key]} times with the same input; "
                 "use the earlier result, or do something else",
             )
         return ALLOW

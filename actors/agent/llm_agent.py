@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from loguru import logger
 
+from ..core.shown import shown
 from ..errors import Cancelled, InvalidOutput
 from .agent import Agent
 from .budget import Spending
@@ -120,7 +121,7 @@ class _Loop:
             verdict = self._guard.check_iteration()
             verdict.enforce()
             if verdict.kind is VerdictKind.WARN:
-                logger.warning("{}: {}", agent.manifest.name, verdict.message)
+                logger.warning("{}: {}", shown(agent.manifest.name), shown(verdict.message, 500))
             warn(agent, agent._parts.account.spend(Spending(iterations=1)))
             self._hear()
             self._enter(Phase.REASON)

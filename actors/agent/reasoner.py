@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from loguru import logger
 
 from ..core.records.state import AgentState
+from ..core.shown import shown
 from .bounds import within_bounds
 from .context_window import ContextWindow, fitted_all
 from .driver_call import DriverCalls
@@ -115,4 +116,4 @@ class Reasoner:
         for verdict in (self._guard.record_usage(usage), self._guard.record_cost(cost)):
             verdict.enforce()
             if verdict.kind is VerdictKind.WARN:
-                logger.warning("{}: {}", self._agent.manifest.name, verdict.message)
+                logger.warning("{}: {}", shown(self._agent.manifest.name), shown(verdict.message, 500))

@@ -80,14 +80,14 @@ _LIKE = {
 _ENCLOSED = (0x249C, 0x1F110, 0x1F150, 0x1F170, 0x1F1E6)
 
 # Text that only a model reads: signs that do not show have room for any letters. The tags of Unicode are letters by
-# themselves, the selectors of variants are numbers, and so is the order in a crowd of others. What people write is left:
-# the flags of England, Scotland and Wales, a variant of an ideograph, and a few of the others, which emoji and many
-# scripts need.
-_REGIONS = "\U000e0067\U000e0062(?:\U000e0065\U000e006e\U000e0067|\U000e0073\U000e0063\U000e0074|\U000e0077\U000e006c\U000e0073)"
+# themselves, the selectors of variants are numbers, and so is the order in a crowd of others. What people write is left
+# as it is: the flags of England, Scotland and Wales, a variant of an ideograph, and a few of the others in a row, which
+# emoji and many scripts need.
+_REGIONS = "|".join("".join(chr(0xE0000 + ord(letter)) for letter in region) for region in ("gbeng", "gbsct", "gbwls"))
 _HIDING = "\U000e0000-\U000e0fff"
 _MANY = 9
 _HIDDEN = re.compile(
-    f"(?P<flag>\U0001f3f4{_REGIONS}\U000e007f)"
+    f"(?P<flag>\U0001f3f4(?:{_REGIONS})\U000e007f)"
     "|(?P<variant>(?<=[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])[\U000e0100-\U000e01ef])"
     f"|[{_HIDING}][{INVISIBLE}]*|[{INVISIBLE}]{{{_MANY},}}"
 )
@@ -180,7 +180,7 @@ _ASCII = {code: _folded(chr(code)) for code in range(128)}
 
 
 class _Places:
-    """Says from where in *text* a sign of the folded text comes. It is asked in order, and keeps no place for each sign."""
+    """Says from where in *text* a sign of the folded text comes: asked in order, it keeps no place for each of them."""
 
     def __init__(self, text: str, folds: dict[int, str]) -> None:
         self._text = text

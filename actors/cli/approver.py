@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ..agent.events import ApprovalDecided, ApprovalRequested
 from ..core.records.event import AgentEnded
+from ..core.shown import shown
 from .terminal import say
 from .wording import printable
 
@@ -103,7 +104,7 @@ class Approver:
                     self._thread = threading.Thread(target=self._ask_all, name="actors-approver", daemon=True)
                     self._thread.start()
         elif event.timeout is None:
-            say(f"{_who(event)} may not call {event.tool}: {NOBODY} (--approve {event.tool})")
+            say(f"{_who(event)} may not call {shown(event.tool)}: {NOBODY} (--approve {shown(event.tool)})")
             self._answer(event, NOBODY)
 
     def _is_approved(self, tool: str) -> bool:
@@ -152,7 +153,7 @@ class Approver:
 
     def _ask(self, event: ApprovalRequested) -> None:
         _forget_what_was_typed()
-        say(f"{_who(event)} asks to call {event.tool}:\n{_shown(event.input)}")
+        say(f"{_who(event)} asks to call {shown(event.tool)}:\n{_shown(event.input)}")
         while True:
             _prompt(CHOICES)
             line = self._read_line(event)
@@ -184,7 +185,7 @@ class Approver:
 
 
 def _who(event: ApprovalRequested) -> str:
-    return f"#{event.agent_id} {event.agent}"
+    return f"#{event.agent_id} {shown(event.agent)}"
 
 
 def _shown(arguments: Any) -> str:

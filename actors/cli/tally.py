@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..core.records.outcome import AgentStatus
+from ..core.shown import shown
 from .results import text_of
 from .wording import first_line, one_line, shortened
 
@@ -102,7 +103,7 @@ def row_of(outcome: AgentOutcome[Any]) -> Row:
     """The row of one outcome, with texts cut short."""
     return Row(
         agent_id=outcome.agent_id,
-        name=one_line(outcome.name, 40),
+        name=shown(outcome.name, 40),
         status=outcome.status,
         duration=outcome.duration,
         query=one_line(shortened(str(outcome.query), 200)),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..agent.capability import Browser, Network
 from ..agent.ports import PrivacyTier
+from ..core.shown import shown
 from ..core.waiting.cancel import CancelToken
 from ..errors import ActorsError
 from ..tools.mcp import McpServers, is_granted
@@ -21,7 +22,7 @@ def tool_line(manifest: AgentManifest, tool: Tool) -> str:
     """One tool: its name, what it does, what its capability allows, and whether somebody is asked first."""
     asks = getattr(tool, "approval", None) is not None or manifest.approval.rule_for(tool.name) is not None
     description = one_line(tool.definition.description)
-    return f"{tool.name}: {description} [{_permission(manifest, tool)}{'; asks first' * asks}]"
+    return f"{shown(tool.name)}: {description} [{_permission(manifest, tool)}{'; asks first' * asks}]"
 
 
 def _permission(manifest: AgentManifest, tool: Tool) -> str:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import re
 
-# A result may hold what moves the cursor, or text that reads backwards; a lone surrogate cannot be printed.
-_HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+# A result may hold what moves the cursor, text that reads backwards, or letters that only a model sees; and a lone
+# surrogate cannot be printed.
+_HARMFUL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\U000e0000-\U000e007f]"
+)
 
 
 def printable(text: str) -> str:

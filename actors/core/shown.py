@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # The property Default_Ignorable_Code_Point, in the order of its code points. Source: DerivedCoreProperties.txt of the
 # Unicode Character Database 16. What is not assigned in these ranges is kept for more of the kind.
@@ -40,3 +44,9 @@ def shown(text: str, most: int = 100) -> str:
     while pieces and size > most - len(MORE):
         size -= len(pieces.pop())
     return "".join([*pieces, MORE])
+
+
+def listed(texts: Sequence[str], most: int = 10) -> str:
+    """Each of *texts* as it is shown, with commas between; of more than *most* the first ones, and how many follow."""
+    line = ", ".join(map(shown, texts[:most]))
+    return f"{line} and {len(texts) - most:,} more" if len(texts) > most else line

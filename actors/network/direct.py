@@ -7,10 +7,9 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import httpcore2
-
 from ..core.waiting.waiter import Waiter
 from ..errors import CapabilityDenied, MalformedAnswer
+from ..extras import need
 from .address import parse
 from .tls import ssl_context
 
@@ -26,10 +25,14 @@ CONNECT_TIMEOUT = 10.0
 """Seconds for a name, and for each connection; a server that is there takes milliseconds."""
 
 
-def connections(
-    refuse: Refuse, *, deadline: Deadline, cancel: CancelToken, most_bytes: int
-) -> httpcore2.ConnectionPool:
+class ConnectError(OSError):
+    """No connection was made; nothing was sent."""
+
+
+def connections(refuse: Refuse, *, deadline: Deadline, cancel: CancelToken, most_bytes: int) -> Any:
     """Connections for one piece of work, which its own thread does: what a stranger sends costs nobody else's time.
+
+    They are a ``ConnectionPool`` of httpcore, to be used as a context.
 
     Args:
         refuse: Called as ``refuse(host, port, address)`` before a connection to *address*, which *host* resolved to:
@@ -42,11 +45,14 @@ def connections(
     """
     network = _Network(refuse, deadline, cancel, most_bytes)
     # None is kept open: what a server says after its answer is not listened to.
-    return httpcore2.ConnectionPool(ssl_context=ssl_context(), max_keepalive_connections=0, network_backend=network)
+    pool = need("httpcore2", "http", "fetch_url").ConnectionPool
+    return pool(ssl_context=ssl_context(), max_keepalive_connections=0, network_backend=network)
 
 
-class _Network(httpcore2.NetworkBackend):
-    """Connects to what is allowed: the very address that was looked at, not the name once more."""
+class _Network:
+    """Connects to what is allowed: the very address that was looked at, not the name once more. What httpcore calls a
+    network backend.
+    """
 
     def __init__(self, refuse: Refuse, deadline: Deadline, cancel: CancelToken, most_bytes: int) -> None:
         self._refuse = refuse
@@ -61,7 +67,7 @@ class _Network(httpcore2.NetworkBackend):
         timeout: float | None = None,  # noqa: ARG002 - the deadline is for all of it
         local_address: str | None = None,  # noqa: ARG002 - any
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - none are set
-    ) -> httpcore2.NetworkStream:
+    ) -> _Stream:
         addresses = _addresses(host, port, min(self.remaining(), CONNECT_TIMEOUT), self._cancel)
         for address in addresses:
             if (refusal := self._refuse(host, port, address)) is not None:
@@ -72,7 +78,7 @@ class _Network(httpcore2.NetworkBackend):
                 return self._connect(address, port)
             except OSError as error:
                 failure = error
-        raise httpcore2.ConnectError(f"{host} cannot be reached: {failure or 'it has no address'}")
+        raise ConnectError(f"{host} cannot be reached: {failure or 'it has no address'}")
 
     def _connect(self, address: str, port: int) -> _Stream:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -85,14 +91,6 @@ class _Network(httpcore2.NetworkBackend):
             line.close()
             raise
         return _Stream(line, self)
-
-    def connect_unix_socket(
-        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
-    ) -> httpcore2.NetworkStream:
-        raise NotImplementedError
-
-    def sleep(self, seconds: float) -> None:
-        raise NotImplementedError
 
     def remaining(self) -> float:
         """Seconds until the deadline.
@@ -150,8 +148,8 @@ class _End:
             pass
 
 
-class _Stream(httpcore2.NetworkStream):
-    """One connection. Its timeouts are those of the network: what httpcore gives for each read begins anew with each."""
+class _Stream:
+    """One connection. Its time is the network's: what httpcore gives for a read begins anew with each."""
 
     def __init__(self, line: socket.socket, network: _Network) -> None:
         self._line = line
@@ -175,7 +173,7 @@ class _Stream(httpcore2.NetworkStream):
         ssl_context: ssl.SSLContext,
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ARG002
-    ) -> httpcore2.NetworkStream:
+    ) -> _Stream:
         # The handshake is done on a socket that nobody has yet: a second descriptor of the connection can end it.
         line: ssl.SSLSocket | None = None
         with self._line, self._line.dup() as held:
@@ -201,13 +199,13 @@ def _addresses(host: str, port: int, timeout: float, cancel: CancelToken) -> lis
     """
     if parse(host) is not None:
         return [host]
-    found: list[list[Any] | BaseException] = []
+    found: list[list[Any] | Exception] = []
     waiter = Waiter()
 
     def look_up() -> None:
         try:
             found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except BaseException as error:  # noqa: BLE001 - it is told to whoever waits
+        except Exception as error:  # noqa: BLE001 - it is told to whoever waits
             found.append(error)
         waiter.wake()
 
@@ -220,7 +218,7 @@ def _addresses(host: str, port: int, timeout: float, cancel: CancelToken) -> lis
         cancel.forget(wake)
     cancel.check()
     if not found:
-        raise httpcore2.ConnectTimeout(f"the name {host} was not resolved within {timeout:g} s")
-    if isinstance(found[0], BaseException):
-        raise httpcore2.ConnectError(f"the name {host} cannot be resolved: {found[0]}")
+        raise ConnectError(f"the name {host} was not resolved within {timeout:g} s")
+    if isinstance(found[0], Exception):
+        raise ConnectError(f"the name {host} cannot be resolved: {found[0]}")
     return list(dict.fromkeys(str(entry[4][0]) for entry in found[0]))

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ..core.process import fork
+from ..extras import need
 
 if TYPE_CHECKING:
     import ssl
@@ -37,12 +38,10 @@ def ssl_context() -> ssl.SSLContext:
 
 
 def _make() -> ssl.SSLContext:
-    import httpx2
-
-    context = httpx2.create_ssl_context()
+    context: ssl.SSLContext = need("httpx2", "http", "a connection to a server").create_ssl_context()
     context.set_alpn_protocols(["http/1.1"])
     # Each connection sets it again, to the same: OpenSSL would change it under the feet of those that begin just then.
-    context.set_alpn_protocols = _stay  # type: ignore[method-assign]
+    context.set_alpn_protocols = _stay  # type: ignore[assignment, method-assign]
     return context
 
 

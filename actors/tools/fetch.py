@@ -21,9 +21,6 @@ from .tool import FunctionTool, tool
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    import httpcore2
-    import httpx2
-
     from ..agent.agent import Agent
     from ..core.waiting.cancel import CancelToken
 
@@ -112,13 +109,13 @@ class _Gate:
     def check(self, url: Any) -> None:
         """Refuse what is no URL of an allowed host."""
         if url.scheme not in PORTS:
-            raise ToolFailed(f"{shown(str(url), MAX_ERROR // 2)} does not begin with http:// or https://")
+            raise ToolFailed(f"{_named(url)} does not begin with http:// or https://")
         if url.userinfo:
             raise ToolFailed("a user name or a password in a URL is not allowed")
         if not 0 < (url.port or PORTS[url.scheme]) < 65_536:
             raise ToolFailed(f"{url.port} is no port")
         if not url.host or any(not (sign.isalnum() or sign in ".-_:") for sign in url.host):
-            raise ToolFailed(f"{shown(str(url), MAX_ERROR // 2)} has no host that can be looked up")
+            raise ToolFailed(f"{_named(url)} has no host that can be looked up")
         if EVERYTHING in self._items:
             return
         port = url.port or PORTS[url.scheme]
@@ -176,9 +173,7 @@ class _Fetching:
         Raises:
             ToolFailed: It may not be fetched, or cannot be.
         """
-        import httpcore2
-        import httpx2
-
+        httpcore2, httpx2 = need("httpcore2", "http", "fetch_url"), need("httpx2", "http", "fetch_url")
         from ..network.direct import connections
 
         most_bytes = WIRE * self._limit + HEADS
@@ -194,27 +189,25 @@ class _Fetching:
         except (CapabilityDenied, MalformedAnswer) as error:
             raise ToolFailed(shown(str(error), MAX_ERROR)) from None
         except (
-            httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException, httpcore2.UnsupportedProtocol,
-            httpx2.InvalidURL, OSError, ValueError, OverflowError,
+            httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.UnsupportedProtocol, httpx2.InvalidURL, OSError,
+            ValueError, OverflowError,
         ) as error:  # fmt: skip
             self.check()  # what breaks off because its time is over is no error of the server
             words = shown(f"{type(error).__name__}: {error}", MAX_ERROR)
             raise ToolFailed(f"the page cannot be fetched: {words}") from None
 
-    def _follow(self, pool: httpcore2.ConnectionPool, url: httpx2.URL) -> _Page:
+    def _follow(self, pool: Any, url: Any) -> _Page:
         for _ in range(MAX_REDIRECTS + 1):
             self._gate.check(url)
             answer = self._ask(pool, url)
             if isinstance(answer, _Page):
                 return answer
             url = answer
-        raise ToolFailed(f"more than {MAX_REDIRECTS} redirects, the last one to {shown(str(url), MAX_ERROR // 2)}")
+        raise ToolFailed(f"more than {MAX_REDIRECTS} redirects, the last one to {_named(url)}")
 
-    def _ask(self, pool: httpcore2.ConnectionPool, url: httpx2.URL) -> _Page | httpx2.URL:
+    def _ask(self, pool: Any, url: Any) -> Any:
         """The page, or where it redirects to."""
-        import httpcore2
-        import httpx2
-
+        httpcore2, httpx2 = need("httpcore2", "http", "fetch_url"), need("httpx2", "http", "fetch_url")
         # A packed page could unpack to any size.
         headers = httpx2.Request("GET", url, headers={**HEADERS, "User-Agent": CLIENT}).headers.raw
         where = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
@@ -231,7 +224,7 @@ class _Fetching:
         kind = answered.get("content-type", "")
         return _Page(str(url), response.status, reason, kind, data, cut)
 
-    def _body(self, response: httpcore2.Response) -> tuple[bytes, bool]:
+    def _body(self, response: Any) -> tuple[bytes, bool]:
         """What is read of it, and whether more follows."""
         data = bytearray()
         try:
@@ -248,14 +241,12 @@ class _Fetching:
         return bytes(data[: self._limit]), True
 
 
-def _redirected(url: httpx2.URL, location: str) -> httpx2.URL:
+def _redirected(url: Any, location: str) -> Any:
     if len(location) > MAX_URL:
-        raise ToolFailed(f"{shown(str(url), MAX_ERROR // 2)} redirects to a URL of {len(location):,} characters")
+        raise ToolFailed(f"{_named(url)} redirects to a URL of {len(location):,} characters")
     following = url.join(location)
     if url.scheme == "https" and following.scheme == "http":
-        raise ToolFailed(
-            f"{shown(str(url), MAX_ERROR // 2)} redirects to {shown(str(following), MAX_ERROR // 2)}, which is not encrypted"
-        )
+        raise ToolFailed(f"{_named(url)} redirects to {_named(following)}, which is not encrypted")
     return following
 
 
@@ -288,9 +279,13 @@ def _text(page: _Page, fetching: _Fetching, *, raw: bool) -> str:
         return text_of(page.data, encoding, fetching.check)
     if b"\0" in page.data[:1000] or not _is_text(kind):
         what = shown(kind) or "of an unknown kind"
-        raise ToolFailed(f"{shown(page.url, MAX_ERROR // 2)} is no text but {what} ({len(page.data):,} bytes)")
+        raise ToolFailed(f"{_named(page.url)} is no text but {what} ({len(page.data):,} bytes)")
     text = page.data.decode(encoding or "utf-8", errors="replace")
     return text.encode("utf-8", errors="replace").decode()  # without halves of characters, whatever was decoded
+
+
+def _named(url: Any) -> str:
+    return shown(str(url), MAX_ERROR // 2)
 
 
 def _is_text(kind: str) -> bool:

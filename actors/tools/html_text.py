@@ -43,7 +43,9 @@ _SPACES = re.compile(r"[ \t\r\f\v\xa0]+")
 _BREAKS = re.compile(r" ?\n[ \n]*")
 _MARKS = ((codecs.BOM_UTF8, "utf_8"), (codecs.BOM_UTF16_LE, "utf_16_le"), (codecs.BOM_UTF16_BE, "utf_16_be"))
 # Where browsers look for it, too: at the very beginning of the page.
-_DECLARED = re.compile(rb"""<(?:meta|\?xml)\b[^<>]{0,500}?(?:charset|encoding)\s*=\s*["']?\s*([\w.:-]{1,40})""", re.I)
+_DECLARED = re.compile(
+    rb"""<(?:meta|\?xml)\b[^<>]{0,500}?(?:charset|encoding)\s*=\s*["']?\s*([\w.:-]{1,40})""", re.IGNORECASE
+)
 _BEGINNING = 1_024
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from loguru import _logger, logger
 
+from ..shown import shown
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -42,6 +44,7 @@ def labelled(agent_id: int, agent: str, fn: Callable[..., ResultT], *args: Any) 
     context that ends with *fn* needs no reset, so the variable behind it is set; where it is not what it was, the long
     way is taken.
     """
+    agent = shown(agent)
     if not isinstance(_extra, ContextVar):
         with logger.contextualize(agent_id=agent_id, agent=agent):
             return fn(*args)

@@ -15,6 +15,7 @@ from ..process.log import labelled
 from ..records.ending import Ending, stopped
 from ..records.outcome import AgentOutcome, AgentStatus
 from ..records.state import IN_TOOL, NEXT, PARKED, QUEUED, RESTARTING, RUNNING, AgentState
+from ..shown import listed, shown
 from ..waiting.cancel import CancelToken
 from ..waiting.wait_graph import Lot, WaitMember, enter
 from ..waiting.waiter import Waiter
@@ -218,7 +219,7 @@ class AgentCell(Endpoint, WaitMember):
         """What it is at, and what it is parked on or which tools run."""
         state = self.state
         if state is IN_TOOL:
-            return state, ", ".join(tool.name for tool in self.tool_threads if not tool.done)
+            return state, listed([tool.name for tool in self.tool_threads if not tool.done])
         return state, self._on if state is PARKED else None
 
     def running_tools(self) -> Iterator[ToolThread]:
@@ -318,7 +319,7 @@ class AgentCell(Endpoint, WaitMember):
     @property
     def label(self) -> str:
         """How messages name it."""
-        return f"agent {self.id} ({self.spec.name})"
+        return f"agent {self.id} ({shown(self.spec.name)})"
 
     def is_here(self) -> bool:
         """Is this the agent's own thread?"""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..clock import SYSTEM_CLOCK
+from ..shown import listed
 from ..waiting.wait_graph import wait_for
 from ..waiting.waiter import Waiter
 
@@ -127,7 +128,7 @@ class Approvals:
             while waiting := [question for question in questions if question.decision is None]:
                 ends = [question.end for question in waiting if question.end is not None]
                 left = max(0.0, min(ends) - SYSTEM_CLOCK.monotonic()) if ends else None
-                on = ", ".join(f"{question.asked.tool} ({question.asked.call_id})" for question in waiting)
+                on = listed([f"{question.asked.tool} ({question.asked.call_id})" for question in waiting])
                 if not wait_for(self._waiter, left, f"approval of {on}"):
                     self._let_expire(waiting)
         finally:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..records.state import AgentState
 from ..scheduling.agent_cell import AgentCell
+from ..shown import shown
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -74,7 +75,7 @@ class AgentDump:
     @property
     def label(self) -> str:
         """How messages name it."""
-        return f"agent {self.id} ({self.name})"
+        return f"agent {self.id} ({shown(self.name)})"
 
     def __str__(self) -> str:
         link = " " if self.state is AgentState.IN_TOOL else " on "
@@ -110,7 +111,7 @@ class PoolDump:
         return tuple((agent.label, other) for agent in self.agents for other in agent.waits_for)
 
     def __str__(self) -> str:
-        lines = [f"pool {self.name}: {len(self.agents)} agents, {self.max_concurrent} slots"]
+        lines = [f"pool {shown(self.name)}: {len(self.agents)} agents, {self.max_concurrent} slots"]
         if self.waits:
             lines.append("who waits for whom: " + "; ".join(f"{one} -> {other}" for one, other in self.waits))
         lines += [str(agent) for agent in self.agents]
@@ -159,7 +160,7 @@ class _Look:
         return self._at_tool(stray, f" of {stray.label}")
 
     def _at_tool(self, tool: ToolThread, whose: str = "") -> ThreadDump:
-        label = f"tool {tool.name}{whose}"
+        label = f"tool {shown(tool.name)}{whose}"
         return ThreadDump(label, tool.parked_on, self._seconds(tool.since), self._stack(tool.thread))
 
     def _seconds(self, since: float) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from loguru import logger
 
-from ..crash import crashed
+from ..crash import crashed, text_of
 from ..process import fork
 from ..process.threads import Crew
 from ..records.ending import Ending
@@ -18,6 +18,7 @@ from ..scheduling.cancellation import Cancellation
 from ..scheduling.effects import Effects
 from ..scheduling.roster import Roster
 from ..scheduling.turn import Turn
+from ..shown import shown
 from .dispatcher import Dispatcher, posted
 
 if TYPE_CHECKING:
@@ -219,7 +220,7 @@ class Step:
             try:
                 pool.crew.start(pool.make_runner(pool, cell).work)
             except RuntimeError as error:  # "can't start new thread": a clear outcome instead of a hang
-                logger.error("{} could not be started: {}", cell.label, error)
+                logger.error("{} could not be started: {}", cell.label, shown(text_of(error), 500))
                 with pool.turn:
                     ending = Ending(AgentStatus.CRASHED, error=crashed(error))
                     pool.cancellation.settle(cell, cell.make_outcome(ending), effects)
