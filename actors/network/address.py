@@ -31,8 +31,9 @@ _OF_THE_CLOUD = frozenset(
         ipaddress.ip_address("168.63.129.16"),
     }
 )
-# Of IPv6 nothing else has been given out: what stands elsewhere is local, a carrier, or of nobody.
-_UNICAST = ipaddress.IPv6Network("2000::/3")
+# Of IPv6 these alone may be public: what was given out, and an IPv4 address, mapped or behind a translator that is
+# everybody's.
+_MAY_BE_PUBLIC = tuple(ipaddress.IPv6Network(network) for network in ("2000::/3", "::ffff:0:0/96", "64:ff9b::/96"))
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -63,20 +64,16 @@ def is_public(text: str) -> bool:
 def _is_global(address: Address) -> bool:
     if not address.is_global or address.is_multicast or address in _OF_THE_CLOUD:
         return False
-    if isinstance(address, ipaddress.IPv6Address) and address not in _UNICAST and not _carried(address):
+    if isinstance(address, ipaddress.IPv6Address) and not any(address in network for network in _MAY_BE_PUBLIC):
         return False
     return not any(address in network for network in _NOT_PUBLIC)
-
-
-def _carried(address: ipaddress.IPv6Address) -> bool:
-    return address.ipv4_mapped is not None or any(address in carrier for carrier in _CARRIERS)
 
 
 def _inside(address: Address) -> list[Address]:
     """The IPv4 addresses that an IPv6 address carries: what it is sent to may be sent on to them."""
     if isinstance(address, ipaddress.IPv4Address):
         return []
-    found: list[Address | None] = [address.sixtofour, *(address.teredo or ())]
-    if _carried(address) or (int(address) >> 32) & 0xFFFF == _ISATAP:
+    found: list[Address | None] = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+    if any(address in carrier for carrier in _CARRIERS) or (int(address) >> 32) & 0xFFFF == _ISATAP:
         found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
     return [one for one in found if one is not None]
