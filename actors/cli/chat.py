@@ -211,7 +211,7 @@ class Conversation:
         """What the person types, line by line; without a terminal, the lines of standard input."""
         on_terminal = sys.stdin.isatty()
         if on_terminal:
-            say(f"{self._recipe.manifest.name}: {WELCOME}")
+            say(f"{one_line(self._recipe.manifest.name)}: {WELCOME}")
             with contextlib.suppress(ImportError):  # not on every platform: then without its editing
                 importlib.import_module("readline")
         while True:

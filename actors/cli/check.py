@@ -44,7 +44,7 @@ def validate(paths: Sequence[str]) -> int:
             for problem in error.problems:
                 say(f"error: {problem}")
         else:
-            answer(f"{path}: ok ({manifest.name} {manifest.version})")
+            answer(f"{path}: ok ({one_line(manifest.name)} {one_line(manifest.version)})")
     return EXIT_BAD_MANIFEST if bad else EXIT_OK
 
 
@@ -72,7 +72,7 @@ def answer(text: str) -> None:
 
 def rows_of(manifest: AgentManifest, path: str) -> Iterator[tuple[str, str]]:
     """Label and text of each line of ``actors status``."""
-    yield "agent", f"{manifest.name} {manifest.version}"
+    yield "agent", f"{one_line(manifest.name)} {one_line(manifest.version)}"
     if manifest.description:
         yield "", manifest.description
     yield "manifest", path

@@ -95,4 +95,5 @@ def test_shortened() -> None:
 def test_printable() -> None:
     """What would disturb a terminal is replaced, all other text stays."""
     assert printable("ä\tb\nc 👩‍🚀") == "ä\tb\nc 👩‍🚀"
+    assert printable("a\u2028b\u200fc\U000e0041") == "a\ufffdb\ufffdc\ufffd"
     assert printable("\x1b[2J\r\x07\ud800\u202e") == "\ufffd[2J\ufffd\ufffd\ufffd\ufffd"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from contextvars import ContextVar, copy_context
@@ -92,3 +93,12 @@ def test_a_labelled_call_names_its_agent(
 def test_the_variable_behind_the_log_is_where_we_know_it() -> None:
     """Else every agent takes the long way, and nobody would notice."""
     assert isinstance(log_module._extra, ContextVar)
+
+
+def test_the_name_of_an_agent_forges_no_line(log_lines: list[str]) -> None:
+    """A format may show it as it is bound."""
+    copy_context().run(labelled, 7, "x\nERROR \x1b[31m" + "y" * 500, logger.info, "hello")
+    (line,) = (line for line in log_lines if "hello" in line)
+    name = ast.literal_eval(line.partition("hello ")[2])["agent"]
+    assert name.startswith(r"x\nERROR \x1b[31myyy")
+    assert len(name) == 100
