@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import codecs
+import encodings
+from encodings.aliases import aliases
 
 NO_TEXT = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "utf_7"})
 """Encodings of Python that no server means; some take quadratic time."""
+# Python remembers each name that it was asked for in vain, however long: so it is asked for none that it does not know.
+_KNOWN = frozenset({*aliases, *aliases.values(), "koi8_u"}) - NO_TEXT
+_LONGEST = 40
 
 
 def known_encoding(name: str) -> str | None:
     """What Python calls the encoding *name*; None for one that it does not know, or that is none of text."""
+    if len(name) > _LONGEST or encodings.normalize_encoding(name).lower() not in _KNOWN:
+        return None
     try:
         found = codecs.lookup(name).name
-        b" ".decode(found)
+        b"    ".decode(found)
     except (LookupError, ValueError):
         return None
     return None if found.replace("-", "_") in NO_TEXT else found

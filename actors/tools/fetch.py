@@ -277,7 +277,8 @@ def _text(page: _Page, fetching: _Fetching, *, raw: bool) -> str:
         from .html_text import text_of
 
         return text_of(page.data, encoding, fetching.check)
-    if b"\0" in page.data[:1000] or not _is_text(kind):
+    is_wide = (encoding or "").startswith("utf-16")
+    if (b"\0" in page.data[:1000] and not is_wide) or not _is_text(kind):
         what = shown(kind) or "of an unknown kind"
         raise ToolFailed(f"{_named(page.url)} is no text but {what} ({len(page.data):,} bytes)")
     text = page.data.decode(encoding or "utf-8", errors="replace")

@@ -182,6 +182,19 @@ def test_a_message_that_cannot_be_shown_is_logged_all_the_same(log_lines: list[s
     assert line.endswith(f": <Evil, whose repr raised {error.__name__}>")
 
 
+def test_the_repr_of_a_message_forges_no_line(log_lines: list[str]) -> None:
+    """It may be a user's own, and show what a model said."""
+
+    class Loud:
+        def __repr__(self) -> str:
+            return "x\nERROR \x1b[31m"
+
+    letters = DeadLetters()
+    letters.announce(letters.add(Loud(), DeadLetterReason.UNREGISTERED))
+    (line,) = warnings(log_lines)
+    assert line.endswith(r"x\nERROR \x1b[31m")
+
+
 def test_a_huge_message_is_cut(log_lines: list[str]) -> None:
     """With its length."""
     letters = DeadLetters()

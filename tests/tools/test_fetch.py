@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import encodings
 import gc
 import gzip
 import socket
@@ -91,6 +92,10 @@ def test_other_text_is_read_as_it_is(web: Web) -> None:
     web.page("/json", '{"a":  1}', "application/json")
     web.page("/latin", "é".encode("latin-1"), "text/plain; charset=iso-8859-1")
     web.page("/html", "<p>x</p>")
+    web.page("/wide", "é".encode("utf-16"), "text/plain; charset=UTF-16")
+    web.page("/wide.html", "<p>é".encode("utf-16-le"), "text/html; charset=utf-16le")
+    assert fetch(f"{web.url}/wide").content.endswith("\n\né")
+    assert fetch(f"{web.url}/wide.html").content.endswith("\n\né")
     assert fetch(f"{web.url}/json").content.endswith('\n\n{"a":  1}')
     assert fetch(f"{web.url}/latin").content.endswith("\n\né")
     assert fetch(f"{web.url}/html", raw=True).content.endswith("\n\n<p>x</p>")
@@ -103,6 +108,15 @@ def test_an_odd_encoding_does_no_harm(web: Web, charset: str) -> None:
     web.page("/plain", "a\\u0041", f"text/plain; charset={charset}".replace("\0", ""))
     assert fetch(f"{web.url}/").content.endswith("a\\u0041")
     assert fetch(f"{web.url}/plain").content.endswith("a\\u0041")
+
+
+def test_names_of_encodings_are_not_remembered(web: Web) -> None:
+    """Python keeps each that it was asked for in vain."""
+    before = len(encodings._cache)
+    for number in range(5):
+        web.page("/", "<p>a", f"text/html; charset=none-such-{number}{'x' * 1_000 * number}")
+        assert fetch(f"{web.url}/").content.endswith("\n\na")
+    assert len(encodings._cache) == before
 
 
 def test_what_is_no_text_is_refused(web: Web) -> None:

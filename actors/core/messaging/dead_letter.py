@@ -14,6 +14,7 @@ from loguru import logger
 from ..checks import leaf_lock
 from ..clock import SYSTEM_CLOCK
 from ..crash import fenced, safe_repr
+from ..shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -152,6 +153,8 @@ class DeadLetters(Sequence[DeadLetter]):
 
 def _line(letter: DeadLetter) -> str:
     text = safe_repr(letter.message)
+    if not text[:SHOWN].isprintable():  # a repr of a user's own
+        text = shown(text, SHOWN)
     if len(text) > SHOWN:
         text = f"{text[:SHOWN]}... ({len(text)} characters)"
     return f"dead letter for {letter.receiver or 'nobody'} ({letter.reason}): {text}"
