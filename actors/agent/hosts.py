@@ -44,7 +44,9 @@ class AllowedHost:
             name, colon, port = item, "", ""
         name = plain(name.removeprefix("[").removesuffix("]"))
         rest = name.removeprefix(SUBDOMAINS)
-        if not rest or any(sign in rest for sign in "@*?#/ \t\n") or (":" in rest and not _is_address(rest)):
+        # What follows a slash is a path.
+        is_odd = any(sign in rest for sign in "@*?# \t\n") or "/" in rest[1:]
+        if not rest or is_odd or (":" in rest and not _is_address(rest)):
             raise ValueError(f"{item!r} is no host: give a name like 'example.com' or '*.example.com:8443'")
         if name.startswith(SUBDOMAINS) and rest.rpartition(".")[2].isdigit():
             raise ValueError(f"{item!r} is no host: there is nothing below an address")
