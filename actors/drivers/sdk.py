@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..extras import need
+from .edge.error_text import MOST_BYTES as ERROR_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,7 +46,8 @@ def client_class(package: str, name: str, what: str) -> Any:
 
 def settings(client: Any, base_url: str | None, api_key: str | None) -> Settings:
     """The URL and the key that the package would use."""
-    from ..network.transport import no_client  # with the first driver: it needs the packages of the extra
+    from ..network.certificates import ssl_context  # with the first driver: they need the packages of the extra
+    from ..network.transport import no_client
 
     http = no_client()
     try:
@@ -56,7 +58,10 @@ def settings(client: Any, base_url: str | None, api_key: str | None) -> Settings
     except Exception:  # noqa: BLE001 - it has no key, and says so by an error of its own
         probe, key = client(base_url=base_url, api_key=NO_KEY, http_client=http), None
     other = getattr(probe, "auth_token", None) or getattr(probe, "credentials", None)
-    return Settings(base_url or str(probe.base_url).rstrip("/"), key or None, key is None and other is not None)
+    url = base_url or str(probe.base_url).rstrip("/")
+    if url.lower().startswith("https:"):
+        ssl_context()  # read here, in the thread of who makes the driver: on the loop it would hold up everybody
+    return Settings(url, key or None, key is None and other is not None)
 
 
 def make_client(
@@ -77,7 +82,13 @@ def make_client(
         limiter.feed(response.headers)
 
     http = make_http(
-        endpoint.refuse, timeout=timeout, max_answer_bytes=max_answer_bytes, proxy=proxy, socket=endpoint.socket
+        endpoint.refuse,
+        timeout=timeout,
+        max_answer_bytes=max_answer_bytes,
+        max_error_bytes=ERROR_BYTES,
+        keeps_cookies=False,  # else a server could mark its callers, and let the heads of their requests grow
+        proxy=proxy,
+        socket=endpoint.socket,
     )
     http.event_hooks = {"response": [hear]}
     return client(

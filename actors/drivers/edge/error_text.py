@@ -6,11 +6,10 @@ import codecs
 import html
 import re
 
+from ...network.charset import encoding_of
+
 MOST_BYTES = 64 * 1024
 """So much of an error is looked at."""
-NO_TEXT = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape", "utf-7"})
-"""Encodings of Python that no server means; some take quadratic time."""
-CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF8, "utf-8-sig"))
 MARKS_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 ESCAPE = re.compile(r"\x1b(?:\[[0-?]{0,32}[ -/]{0,8}[@-~]?|[\]PX^_][^\x07\x1b]{0,400}(?:\x07|\x1b\\)?|[ -~]?)")
@@ -34,14 +33,9 @@ def _encoding(data: bytes, content_type: str) -> str:
             return name
     if data.startswith(MARKS_16):
         return "utf-16"
-    named = CHARSET.search(content_type)
+    named = encoding_of(content_type)
     if named is not None:
-        try:
-            name = codecs.lookup(named[1]).name
-            b" ".decode(name)
-        except (LookupError, ValueError, TypeError):
-            return "utf-8"
-        return "utf-8" if name.replace("_", "-") in NO_TEXT else name
+        return named
     if data[1:2] == b"\0" and data[:1] != b"\0":  # as JSON may come: its first sign is ASCII
         return "utf-16-le" if data[2:4] != b"\0\0" else "utf-32-le"
     return "utf-16-be" if data[:1] == b"\0" and data[1:2] != b"\0" else "utf-8"
