@@ -10,8 +10,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-import httpcore2
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -54,8 +52,8 @@ class Lookups:
         """What *host* resolves to, within *timeout* seconds.
 
         Raises:
-            httpcore2.ConnectError: There is no such name, or no way to ask.
-            httpcore2.ConnectTimeout: No answer in time.
+            TimeoutError: No answer in time.
+            OSError: There is no such name, or no way to ask.
         """
         if ":" in host or host[-1:].isdigit():  # an address: nobody is asked
             try:
@@ -71,11 +69,11 @@ class Lookups:
         except TimeoutError:
             if self._current.get(name) is answer and self._pending[name] < MOST_OF_ONE:
                 del self._current[name]
-            raise httpcore2.ConnectTimeout(f"the name {host} was not resolved within {timeout} s") from None
+            raise TimeoutError(f"the name {host} was not resolved within {timeout} s") from None
 
     def _begin(self, name: _Name) -> Answer:
         if len(self._line) >= LONGEST_LINE:
-            raise httpcore2.ConnectError(f"too many names are being looked up: {name.host} is not")
+            raise OSError(f"too many names are being looked up: {name.host} is not")
         answer: Answer = asyncio.get_running_loop().create_future()
         answer.add_done_callback(_seen)
         self._current[name] = answer
@@ -98,7 +96,7 @@ class Lookups:
             try:
                 thread.start()
             except RuntimeError as error:
-                ended(httpcore2.ConnectError(f"no thread can be started to look up {name.host}: {error}"))
+                ended(OSError(f"no thread can be started to look up {name.host}: {error}"))
 
     def _ended(self, name: _Name, answer: Answer, found: Any) -> None:
         self._busy -= 1
@@ -119,7 +117,7 @@ def _look_up(loop: asyncio.AbstractEventLoop, name: _Name, ended: Callable[[Any]
     try:
         found = _found(*name)
     except (OSError, UnicodeError) as error:
-        found = httpcore2.ConnectError(f"the name {name.host} cannot be resolved: {error}")
+        found = OSError(f"the name {name.host} cannot be resolved: {error}")
         found.__cause__ = error
     except BaseException as error:  # noqa: BLE001 - it is the awaiter's
         found = error

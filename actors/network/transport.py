@@ -7,13 +7,14 @@ between two handfuls of pieces everybody else has a turn.
 from __future__ import annotations
 
 import asyncio
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 import httpcore2
 import httpx2
 
+from ..core.process.fork import ProcessLock
 from ..errors import CapabilityDenied, MalformedAnswer
-from .certificates import ssl_context
 from .charset import encoding_of
 from .lookup import lookups
 
@@ -38,6 +39,8 @@ SPARE_PIECES = 100_000
 HANDFUL = 32
 """Pieces between two turns of everybody else."""
 COOKIES = ("set-cookie", "set-cookie2")
+Response = httpx2.Response
+"""What a client answers with."""
 
 
 def make_client(
@@ -72,6 +75,42 @@ def make_client(
         follow_redirects=False,  # a key is for the server that it was given to
         headers={**(headers or {}), "Accept-Encoding": "identity"},  # a packed answer could unpack to any size
     )
+
+
+class _Certificates:
+    """Those that the process trusts.
+
+    Locks: ``_reading`` guards ``_context``.
+    """
+
+    def __init__(self) -> None:
+        self._reading = ProcessLock()
+        self._context: ssl.SSLContext | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """Read on first use."""
+        with self._reading:
+            if self._context is None:
+                self._context = httpx2.create_ssl_context()
+            return self._context
+
+
+@cache
+def _certificates() -> _Certificates:
+    return _Certificates()
+
+
+def ssl_context() -> ssl.SSLContext:
+    """What every client of the process verifies servers with; nobody is to change it.
+
+    The certificates are read once, those that ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name then: reading them takes a
+    tenth of a second.
+
+    Raises:
+        OSError: They cannot be read, now.
+    Threads: any.
+    """
+    return _certificates().context()
 
 
 def no_client() -> httpx2.AsyncClient:
@@ -212,7 +251,12 @@ class _Network(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        addresses = await lookups().addresses(host, port, timeout)
+        try:
+            addresses = await lookups().addresses(host, port, timeout)
+        except TimeoutError as error:
+            raise httpcore2.ConnectTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore2.ConnectError(str(error)) from error
         refusals = [self._refuse(host, port, address) for address in addresses]
         for refusal in refusals:
             if refusal is not None:
