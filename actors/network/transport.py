@@ -7,16 +7,15 @@ between two handfuls of pieces everybody else has a turn.
 from __future__ import annotations
 
 import asyncio
-from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 import httpcore2
 import httpx2
 
-from ..core.process.fork import ProcessLock
 from ..errors import CapabilityDenied, MalformedAnswer
 from .charset import encoding_of
 from .lookup import lookups
+from .tls import ssl_context
 
 if TYPE_CHECKING:
     import ssl
@@ -75,42 +74,6 @@ def make_client(
         follow_redirects=False,  # a key is for the server that it was given to
         headers={**(headers or {}), "Accept-Encoding": "identity"},  # a packed answer could unpack to any size
     )
-
-
-class _Certificates:
-    """Those that the process trusts.
-
-    Locks: ``_reading`` guards ``_context``.
-    """
-
-    def __init__(self) -> None:
-        self._reading = ProcessLock()
-        self._context: ssl.SSLContext | None = None
-
-    def context(self) -> ssl.SSLContext:
-        """Read on first use."""
-        with self._reading:
-            if self._context is None:
-                self._context = httpx2.create_ssl_context()
-            return self._context
-
-
-@cache
-def _certificates() -> _Certificates:
-    return _Certificates()
-
-
-def ssl_context() -> ssl.SSLContext:
-    """What every client of the process verifies servers with; nobody is to change it.
-
-    The certificates are read once, those that ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name then: reading them takes a
-    tenth of a second.
-
-    Raises:
-        OSError: They cannot be read, now.
-    Threads: any.
-    """
-    return _certificates().context()
 
 
 def no_client() -> httpx2.AsyncClient:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -17,7 +16,7 @@ from actors import MalformedAnswer
 from actors.network import transport
 from actors.network.charset import encoding_of
 from actors.network.lookup import MOST_OF_ONE, MOST_THREADS, Lookups
-from actors.network.transport import HANDFUL, HEAD_BYTES, SPARE_PIECES, make_client, ssl_context
+from actors.network.transport import HANDFUL, HEAD_BYTES, SPARE_PIECES, make_client
 from tests.tools.web import Web, web_server
 
 BOUND = 60.0
@@ -428,39 +427,3 @@ def test_no_thread_can_be_started(resolver: Resolver, monkeypatch: pytest.Monkey
         assert lookups.busy == 0
 
     asyncio.run(main())
-
-
-# Certificates ---------------------------------------------------------------------------------------------------------
-
-
-def test_certificates_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For all clients, from all threads."""
-    transport._certificates.cache_clear()
-    read: list[ssl.SSLContext] = []
-    real = httpx2.create_ssl_context
-    monkeypatch.setattr(httpx2, "create_ssl_context", lambda: read.append(real()) or read[-1])
-    meet = threading.Barrier(8)
-
-    def make() -> None:
-        meet.wait(BOUND)
-        client(proxy="https://127.0.0.1:1")
-        client()
-
-    threads = [threading.Thread(target=make) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(BOUND)
-    assert len(read) == 1
-    assert ssl_context() is read[0]
-    assert read[0].verify_mode is ssl.CERT_REQUIRED
-
-
-def test_certificates_that_cannot_be_read_now_are_read_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No descriptor is left, for a moment."""
-    transport._certificates.cache_clear()
-    with monkeypatch.context() as patched:
-        patched.setattr(httpx2, "create_ssl_context", lambda: (_ for _ in ()).throw(OSError(24, "Too many open files")))
-        with pytest.raises(OSError, match="Too many open files"):
-            client()
-    assert isinstance(ssl_context(), ssl.SSLContext)
