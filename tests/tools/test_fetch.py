@@ -668,7 +668,9 @@ def test_nothing_of_a_page_is_kept(web: Web) -> None:
     web.page("/plain", "x" * much, "text/plain")
     web.page("/html", "<p>" + "y" * much)
     web.answers["/after"] = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok" + b"z" * much
-    fetch(f"{web.url}/after")
+    web.page("/first", "<p>imports stay</p>")
+    for path in ("/first", "/after"):
+        fetch(f"{web.url}{path}")
     gc.collect()
     gc.disable()
     tracemalloc.start()
