@@ -1,34 +1,34 @@
-"""Runs a tool's function in a process of its own, which can be killed. Needs the extra ``process``."""
+"""Runs a tool's function in a process of its own, which can be killed. POSIX only."""
 
 from __future__ import annotations
 
-import asyncio
-import importlib
-import inspect
-import multiprocessing
+import json
 import os
-import secrets
-import signal
+import pickle
+import subprocess
 import sys
-import threading
+from multiprocessing import spawn
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pebble
-from pebble import concurrent
-
 from ..agent.ports import ToolResult
-from ..core.crash import text_of
-from ..core.waiting.waiter import Waiter
 from ..errors import ToolFailed
-from .result import result_of
+from .isolated_call import MAX_ANSWER_BYTES, READY
+from .watched_process import WatchedProcess, kill_group, reap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from multiprocessing.connection import Connection
-    from multiprocessing.process import BaseProcess
 
     from ..core.waiting.cancel import CancelToken
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]  # refused there before its use
+
+START_SECONDS = 60.0
+"""A process may take so long until it has imported the function's module. It is no part of the tool's own time: on a
+busy machine it takes seconds, whatever the tool does."""
 
 
 def run_isolated(
@@ -36,56 +36,122 @@ def run_isolated(
 ) -> ToolResult:
     """Call *function* with *arguments* in a new process, and wait for its end.
 
-    The process is started afresh (``spawn``): it imports the function's module. It has a process group of its own,
-    which is killed as a whole when the call has ended, however: by its answer, a cancel, the timeout, the death of this
-    program. (What has left the group by ``setsid`` lives on.)
+    The process is started afresh: it imports the function's module. It has a process group of its own, which is killed
+    as a whole when the call has ended, however: by its answer, a cancel, the timeout, the death of this program. (What
+    has left the group by ``setsid`` lives on.) Nothing is shared with other calls: neither a pipe nor a thread, so none
+    of them waits for another. What comes back is JSON, which runs no code here, and a bounded amount of it.
 
     Args:
         function: One at the top of a module.
         name: The tool's, for errors.
-        timeout: Seconds, then it is killed.
+        timeout: Seconds from when the function is called, then it is killed; until then it has ``START_SECONDS``.
     Raises:
         ToolFailed: It raised, ran longer than *timeout*, or its process died.
         Cancelled: The call was cancelled; the process is dead.
     """
+    if os.name != "posix":
+        raise ToolFailed(f"{name} needs a POSIX system: its process must be killed with all that it starts")
     cancel.check()
-    context = multiprocessing.get_context("spawn")
-    # The process reads from it what never comes: when it can be read to its end, this program has died.
-    theirs, ours = context.Pipe(duplex=False)
-    label = f"actors-tool-{name}-{secrets.token_hex(8)}"
-    spawn: Any = concurrent.process  # its annotations do not know its own "context"
-    start = spawn(name=label, context=context)(_call)
     try:
-        future = start(theirs, *_place_of(function), dict(arguments))
-    except Exception as error:  # no process can be started, or the arguments cannot be sent to it
-        ours.close()
+        job = _job(function, arguments)
+    except Exception as error:  # the arguments cannot be sent to it, or this program is just being started
         raise ToolFailed(f"{name} could not be given a process: {error}") from error
-    finally:
-        theirs.close()
-    process = next((child for child in multiprocessing.active_children() if child.name == label), None)
-    ended = Waiter()
-    future.add_done_callback(lambda _: ended.wake())
-    forget = cancel.on_cancel(ended.wake)
-    left = None if cancel.deadline is None else cancel.deadline.remaining()
+    pipes: list[int] = []
     try:
-        # Its time is kept here: the package would end the process alone, and not what it has started.
-        ended.wait(min((bound for bound in (timeout, left) if bound is not None), default=None))
-    finally:
-        forget()
-        is_late = not future.done()
-        if process is not None:
-            _kill_group(process, is_late=is_late)
-        ours.close()
-    if is_late:
-        cancel.check()
-        raise ToolFailed(f"{name} ran longer than {timeout} s, and its process was killed")
+        theirs, ours = _pipe(pipes)
+        answers, answer = _pipe(pipes)
+        process = subprocess.Popen(  # noqa: S603 - this very Python
+            [
+                *spawn.get_command_line()[:-2],
+                _PROGRAM,
+                json.dumps([str(entry) for entry in sys.path]),
+                str(theirs),
+                str(answer),
+            ],
+            stdin=subprocess.DEVNULL,
+            pass_fds=(theirs, answer),
+            start_new_session=True,
+        )
+    except OSError as error:  # no process or no descriptor is left
+        _close(pipes, *pipes)
+        raise ToolFailed(f"{name} could not be given a process: {error}") from error
     try:
-        text, is_error, problem = future.result()
-    except pebble.ProcessExpired as error:
-        raise ToolFailed(f"the process of {name} died: {error} (exit code {error.exitcode})") from error
-    if problem is not None:
-        raise ToolFailed(problem)
-    return ToolResult(text, is_error)
+        _close(pipes, theirs, answer)
+        heard = _Heard(timeout)
+        try:
+            watched = WatchedProcess(process, cancel, START_SECONDS, {answers: heard.hear}, feed=(ours, job))
+        except OSError as error:
+            kill_group(process.pid)
+            raise ToolFailed(f"{name} could not be watched: {error}") from error
+        with watched:
+            heard.on_ready = watched.allow
+            watched.to_the_end(heard.is_whole)
+    finally:
+        _close(pipes, *pipes)
+        is_dead = reap(process)
+    if not is_dead:
+        raise ToolFailed(f"the process of {name} could not be killed: it runs as another user")
+    if heard.is_whole():
+        return heard.answer(name)
+    cancel.check()
+    if watched.is_late:
+        raise ToolFailed(heard.too_late(name))
+    code = "not known" if watched.is_lost else process.returncode
+    raise ToolFailed(f"the process of {name} died: it gave no answer (exit code {code})")
+
+
+# Its path comes first: without it the package itself may not be found.
+_PROGRAM = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from actors.tools.isolated_call import main; main(*map(int, sys.argv[2:]))"
+)
+
+
+class _Heard:
+    """What has come from the process of a call."""
+
+    def __init__(self, timeout: float | None) -> None:
+        self._timeout = timeout
+        self._heard = bytearray()
+        self.on_ready: Callable[[float | None], object] = _nothing
+
+    def hear(self, data: bytes) -> None:
+        is_first = data and not self._heard
+        self._heard += data
+        if is_first:
+            self.on_ready(self._timeout)
+
+    def is_whole(self) -> bool:
+        return self._heard.endswith(b"\n") or len(self._heard) > MAX_ANSWER_BYTES
+
+    def answer(self, name: str) -> ToolResult:
+        try:
+            told = json.loads(self._heard.removeprefix(READY).decode("utf-8", "surrogatepass"))
+            text, is_error, problem = told
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ToolFailed(f"the process of {name} gave an answer that cannot be read: {error}") from error
+        if problem is not None:
+            raise ToolFailed(str(problem))
+        return ToolResult(str(text), bool(is_error))
+
+    def too_late(self, name: str) -> str:
+        if not self._heard:
+            return f"{name} was not called: its process had not imported it within {START_SECONDS:g} s, and was killed"
+        return f"{name} ran longer than {self._timeout} s, and its process was killed"
+
+
+def _nothing(_: float | None) -> None:
+    pass
+
+
+def _job(function: Callable[..., Any], arguments: Mapping[str, Any]) -> bytes:
+    """What the process is told: where it finds *function*, and what to give it."""
+    module, name, root = _place_of(function)
+    preparation = spawn.get_preparation_data(name)
+    preparation["authkey"] = bytes(preparation["authkey"])
+    if module != "__main__":  # then the program itself is none of the tool's business, and takes time to import
+        preparation = {key: value for key, value in preparation.items() if not key.startswith("init_main")}
+    return pickle.dumps((module, name, root, preparation, pickle.dumps(dict(arguments))))
 
 
 def _place_of(function: Callable[..., Any]) -> tuple[str, str, str | None]:
@@ -101,61 +167,19 @@ def _root(file: Path, module: str) -> Path:
     return file.absolute().parents[depth]
 
 
-def _kill_group(process: BaseProcess, *, is_late: bool) -> None:
-    """Kill what is left of the group of *process*, also when it has answered; itself only if it has not."""
-    pid = process.pid
+def _pipe(pipes: list[int]) -> tuple[int, int]:
+    ends = os.pipe()
     try:
-        if hasattr(os, "killpg") and pid is not None:
-            os.killpg(pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):  # nobody is left, or it has not come so far yet
-        pass
-    if is_late:
-        process.kill()
-
-
-# In the new process -------------------------------------------------------------------------------------------------
-
-
-def _call(
-    host: Connection, module: str, name: str, root: str | None, arguments: dict[str, Any]
-) -> tuple[str, bool, str | None]:
-    """What the tool answered: text, whether it is an error, and what it raised."""
-    if hasattr(os, "setsid"):
-        os.setsid()
-    pid = os.getpid()
-    threading.Thread(target=_end_with, args=(host,), daemon=True).start()
-    try:
-        answer = _answer(module, name, root, arguments)
+        # Not in the place of a standard stream that this program has closed: the process gets its own there.
+        high = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in ends]
     finally:
-        if os.getpid() != pid:  # the tool has forked, and this is the child: it must not answer, too
-            os._exit(0)
-    return answer
+        for end in ends:
+            os.close(end)
+    pipes += high
+    return high[0], high[1]
 
 
-def _answer(module: str, name: str, root: str | None, arguments: dict[str, Any]) -> tuple[str, bool, str | None]:
-    if root is not None and root not in sys.path:
-        sys.path.insert(0, root)  # a module that stands beside a manifest
-    try:
-        found: Any = importlib.import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-        function = found.function if hasattr(found, "execute") else found  # what stands there is the tool
-        value = function(**arguments)
-        result = result_of(asyncio.run(value) if inspect.iscoroutine(value) else value)
-    except ToolFailed as error:
-        return "", True, text_of(error)
-    except BaseException as error:  # noqa: BLE001 - told to the model
-        return "", True, f"{name} failed: {type(error).__name__}: {text_of(error)}"
-    return result.content, result.is_error, None
-
-
-def _end_with(host: Connection) -> None:
-    """End with the program that wants the answer, however that ends."""
-    try:
-        host.recv()
-    except (EOFError, OSError):
-        pass  # it has closed its end: it has the answer, or it is dead
-    if hasattr(os, "killpg"):
-        os.killpg(os.getpid(), signal.SIGKILL)
-    else:
-        os._exit(1)
+def _close(pipes: list[int], *ends: int) -> None:
+    for end in ends:
+        os.close(end)
+        pipes.remove(end)

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import os
-import selectors
-import signal
 import subprocess
-import threading
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
-from ..core.clock import SYSTEM_CLOCK
 from ..errors import ToolFailed
+from .watched_process import WatchedProcess, kill_group, reap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..core.waiting.cancel import CancelToken
 
-CHUNK = 65_536
-GLANCE = 0.05
-"""Seconds between looks at a process whose end cannot be waited for together with its output (no ``pidfd``)."""
 LAST_CHARACTERS = 1_000
 """So much of what it wrote last stands in the error of a process that was killed at its timeout."""
-LAST_WORDS = 1.0
-"""Seconds that the output may stay open after the process was killed: who left its group may still hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,123 +79,36 @@ def run_process(
         )
     except (OSError, ValueError) as error:
         raise ToolFailed(f"{argv[0]} could not be started: {error}") from error
+    assert process.stdout is not None
+    assert process.stderr is not None
+    outputs = {process.stdout: _Kept(max_output_bytes), process.stderr: _Kept(max_output_bytes)}
+    sinks = {pipe.fileno(): kept.add for pipe, kept in outputs.items()}
+    out, errors = outputs.values()
     try:
         try:
-            watched = _Run(process, cancel, timeout, max_output_bytes)
+            watched = WatchedProcess(process, cancel, timeout, sinks)
         except OSError as error:  # no file descriptor is left
-            _kill_group(process.pid)
+            kill_group(process.pid)
             raise ToolFailed(f"{argv[0]} could not be watched: {error}") from error
-        with watched as run:
-            run.to_the_end()
+        with watched:
+            watched.to_the_end()
     finally:
-        is_dead = _reap(process)
+        for pipe in outputs:
+            pipe.close()
+        is_dead = reap(process)
     cancel.check()
     if not is_dead:
         raise ToolFailed(f"{argv[0]} could not be killed: it runs as another user")
-    if run.is_late:
-        raise ToolFailed(f"{argv[0]} ran longer than {timeout} s and was killed{run.last_words()}")
-    code = None if run.is_lost else process.returncode
-    return ProcessResult(code, run.text_of(process.stdout), run.text_of(process.stderr), run.truncated)
+    if watched.is_late:
+        raise ToolFailed(f"{argv[0]} ran longer than {timeout} s and was killed{_last_words(out, errors)}")
+    code = None if watched.is_lost else process.returncode
+    return ProcessResult(code, out.text(), errors.text(), bool(out.left_out or errors.left_out))
 
 
-class _Run:
-    """A process that runs, its output so far, and what wakes the thread that waits for it."""
-
-    def __init__(
-        self, process: subprocess.Popen[bytes], cancel: CancelToken, timeout: float | None, limit: int
-    ) -> None:
-        self._process = process
-        self._end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
-        self._kept = {process.stdout: _Kept(limit), process.stderr: _Kept(limit)}
-        self._killed = False
-        self.is_late = False
-        self.is_lost = False
-        self._lock = threading.Lock()
-        self._selector = selectors.DefaultSelector()
-        self._bell, self._rope = self._fds = list(os.pipe())
-        self._selector.register(self._bell, selectors.EVENT_READ)
-        for pipe in self._kept:
-            assert pipe is not None
-            self._selector.register(pipe, selectors.EVENT_READ, pipe)
-        self._pidfd = _pidfd(process.pid)
-        if self._pidfd is not None:
-            self._fds.append(self._pidfd)
-            self._selector.register(self._pidfd, selectors.EVENT_READ)
-        self._cancel = cancel
-        self._forget = cancel.on_cancel(self._ring)
-
-    def __enter__(self) -> _Run:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._kill()
-        self._forget()
-        self._selector.close()
-        with self._lock:  # the number of a closed descriptor is soon another's
-            fds, self._fds = self._fds, []
-            for fd in fds:
-                os.close(fd)
-
-    def _ring(self) -> None:
-        with self._lock:
-            if self._fds:
-                os.write(self._rope, b"!")
-
-    def text_of(self, pipe: IO[bytes] | None) -> str:
-        return self._kept[pipe].text()
-
-    @property
-    def truncated(self) -> bool:
-        return any(kept.left_out for kept in self._kept.values())
-
-    def last_words(self) -> str:
-        """What it wrote last, for an error."""
-        texts = [kept.text()[-LAST_CHARACTERS:] for kept in self._kept.values()]
-        return "".join(f"; its {name}: …{text}" for name, text in zip(("output", "errors"), texts, strict=True) if text)
-
-    def to_the_end(self) -> None:
-        """Read until both outputs are closed and the process has ended; kill what is left when that takes too long."""
-        open_pipes = 2
-        while open_pipes or not self._has_ended():
-            if not self._killed and (self._cancel.cancelled or self._has_ended() or self._is_over_time()):
-                self._kill()
-                self._end = SYSTEM_CLOCK.monotonic() + LAST_WORDS
-            elif self._killed and self._is_over_time():
-                return
-            for key, _ in self._selector.select(self._patience()):
-                if key.data is not None and not self._read(key.data):
-                    self._selector.unregister(key.data)
-                    open_pipes -= 1
-                elif key.data is None:
-                    self._selector.unregister(key.fd)  # the bell, or the end of the process: it would stay readable
-
-    def _is_over_time(self) -> bool:
-        over = self._end is not None and SYSTEM_CLOCK.monotonic() >= self._end
-        self.is_late = self.is_late or (over and not self._killed)
-        return over
-
-    def _patience(self) -> float | None:
-        if self._cancel.cancelled or self._pidfd is None:
-            return GLANCE
-        return None if self._end is None else max(0.0, self._end - SYSTEM_CLOCK.monotonic())
-
-    def _has_ended(self) -> bool:
-        # Looked at, not reaped: its group cannot be given to somebody else before it is killed.
-        try:
-            return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-        except ChildProcessError:  # the program ignores SIGCHLD: the system has reaped it
-            self.is_lost = True
-            return True
-
-    def _kill(self) -> None:
-        self._killed = True
-        if self._process.returncode is None:
-            _kill_group(self._process.pid)
-
-    def _read(self, pipe: IO[bytes]) -> bool:
-        data = os.read(pipe.fileno(), CHUNK)
-        self._kept[pipe].add(data)
-        return bool(data)
+def _last_words(out: _Kept, errors: _Kept) -> str:
+    """What it wrote last, for an error."""
+    texts = {"output": out.text()[-LAST_CHARACTERS:], "errors": errors.text()[-LAST_CHARACTERS:]}
+    return "".join(f"; its {name}: …{text}" for name, text in texts.items() if text)
 
 
 class _Kept:
@@ -227,31 +132,3 @@ class _Kept:
     def text(self) -> str:
         gap = f"\n[{self.left_out:,} bytes left out]\n".encode() if self.left_out else b""
         return (self._head + gap + self._tail).decode(errors="replace")
-
-
-def _reap(process: subprocess.Popen[bytes]) -> bool:
-    """Close its outputs and take its exit code; False when it lives on: one that has changed its user is not ours to
-    kill.
-    """
-    for pipe in (process.stdout, process.stderr):
-        if pipe is not None:
-            pipe.close()
-    try:
-        process.wait(LAST_WORDS)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
-
-
-def _kill_group(pid: int) -> None:
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):  # nobody is left (macOS says it the second way)
-        pass
-
-
-def _pidfd(pid: int) -> int | None:
-    try:
-        return os.pidfd_open(pid)
-    except (AttributeError, OSError):  # not every system has one, or allows it
-        return None

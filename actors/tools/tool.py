@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overlo
 
 from ..agent.ports import ToolDefinition, ToolResult
 from ..core.process import event_loop
-from ..extras import need
 from .arguments import Arguments, BadArguments
 from .docstring import Docstring
 from .result import result_of
@@ -26,6 +25,8 @@ R = TypeVar("R")
 
 DEFAULT_TIMEOUT = 120.0
 """Seconds that a call may take."""
+ISOLATION_SECONDS = 65.0
+"""Seconds for a process of its own to start and to be killed: on a busy machine, that is not the tool's doing."""
 
 # What the model providers accept as a name.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -109,7 +110,9 @@ class FunctionTool(Generic[P, R]):
 
     @property
     def timeout(self) -> float | None:
-        """Seconds that a call may take."""
+        """Seconds that a call may take. One in a process of its own ends by itself: this is when it is given up."""
+        if self._isolation is Isolation.PROCESS and self._timeout is not None:
+            return self._timeout + ISOLATION_SECONDS
         return self._timeout
 
     def check(self, input: Mapping[str, Any]) -> ToolResult | None:  # noqa: A002 - the port's name
@@ -134,7 +137,6 @@ class FunctionTool(Generic[P, R]):
         except BadArguments as error:
             return self._refusal(error)
         if self._isolation is Isolation.PROCESS:
-            need("pebble", "process", f"the tool {self.name} (isolation='process')")
             from .isolation import run_isolated
 
             return run_isolated(self._function, arguments, name=self.name, cancel=cancel, timeout=self._timeout)
@@ -196,13 +198,14 @@ def tool(
     Args:
         function: A function, ``async def`` or not, or a bound method.
         capability: What the manifest must grant; None: everyone may call it.
-        timeout: Seconds that a call may take; None: as long as it wants.
+        timeout: Seconds that a call may take; None: as long as it wants. In a process of its own they count from when
+            the function is called; the process has 60 s to start.
         name: The name for the model; the function's own if None.
         isolation: ``process`` calls it in a new process, which is killed at the timeout and at a cancel, with all that
             it started: for code that cannot be stopped otherwise, or may crash. The function stands at the top of a
             module, what it takes and returns is data, and it gets neither ``cancel`` nor ``agent``. The module is
-            imported anew there, also a main program, which so needs its ``if __name__ == "__main__":``. Needs the
-            extra ``process``; a call takes some tenths of a second more.
+            imported anew there; a main program that has such tools so needs its ``if __name__ == "__main__":``. A call
+            takes some tenths of a second more. POSIX only.
         repeatable: A call with the same arguments as before is no sign of a loop: it waits, or looks at what changes.
     Raises:
         TypeError: The signature cannot be shown to a model (``*args``, a type that JSON cannot hold), or the function

@@ -69,3 +69,15 @@ def careful(text: str) -> str:
 
 
 careful = needs_approval(careful)  # type: ignore[assignment]
+
+
+@tool(isolation="process", timeout=60)
+def size(text: str) -> int:
+    """Count characters."""
+    return len(text)
+
+
+@tool(isolation="process", timeout=60)
+def surrogate() -> str:
+    """Answer with half a character."""
+    return "a\ud800b"

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import functools
-import multiprocessing
 import os
+import re
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from actors import AgentManifest, AgentPool, Cancelled, CancelToken, SpawnConfig, ToolFailed, ToolRegistry, tool
 from actors.agent.resolve import tool as tool_of
+from actors.core.clock import SYSTEM_CLOCK
 from actors.core.waiting.cancel import Deadline
+from actors.tools import isolation, watched_process
 from tests.agent.doubles import asks, results_of
 from tests.cli.conftest import environment
 from tests.waiting import BOUND, eventually
 
-from . import isolated
+from . import isolated, rogues
 from .test_shell import has_ended
 
 pytestmark = pytest.mark.process
@@ -32,10 +35,20 @@ def call(made: Any, cancel: CancelToken | None = None, **arguments: Any) -> Any:
 
 @pytest.fixture(autouse=True)
 def _no_process_is_left() -> Any:
-    """Each test ends its processes, and the threads that watched them."""
+    """Each test ends its processes, and leaves no descriptor open."""
+    before = len(os.listdir("/proc/self/fd"))
     yield
-    eventually(lambda: not multiprocessing.active_children())
-    eventually(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("actors-tool")])
+    assert not has_children()
+    assert len(os.listdir("/proc/self/fd")) <= before
+
+
+def has_children() -> bool:
+    """Has this program a child, be it a dead one?"""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def test_it_runs_elsewhere() -> None:
@@ -217,8 +230,102 @@ def test_what_stays_in_this_process_is_refused() -> None:
         tool(with_agent, isolation="planet")
 
 
-def test_without_the_package_the_error_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The extra is ``process``."""
-    monkeypatch.setitem(sys.modules, "pebble", None)
-    with pytest.raises(ImportError, match=r"pip install 'actors\[process\]'"):
+class Calls:
+    """Calls of several tools at the same time, each in a thread of its own."""
+
+    def __init__(self, *tools: Any) -> None:
+        self.ends: list[tuple[Any, str]] = []
+        threads = [threading.Thread(target=self._call, args=(made,)) for made in tools]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _call(self, made: Any) -> None:
+        try:
+            end = call(made, **({"number": 21} if made is rogues.good else {})).content
+        except ToolFailed as error:
+            end = str(error)
+        self.ends.append((made, end))
+
+
+def test_a_good_one_answers_beside_all_that_misbehave() -> None:
+    """Three at a time, with a good one for each; every one of them ends as it has to, and nothing is left."""
+    rest = list(rogues.ENDS)
+    while rest:
+        three, rest = rest[:3], rest[3:]
+        for made, end in Calls(*three, *[rogues.good] * len(three)).ends:
+            assert re.search("^42$" if made is rogues.good else rogues.ENDS[made], end), (made, end)
+        assert not has_children()
+
+
+def test_a_pool_with_such_tools_ends(tmp_path: Path) -> None:
+    """All in one answer of a model: the good one's result is there."""
+    from actors import ScriptedDriver
+
+    mixed = [
+        rogues.deaf,
+        rogues.closes_and_hangs,
+        rogues.dies_in_the_middle,
+        rogues.stops_itself,
+        rogues.answers_a_trap,
+    ]
+    asked = asks(*((made.name, {}) for made in mixed), ("good", {"number": 21}))
+    with AgentPool(ScriptedDriver([asked, "done"]), tools=ToolRegistry([*mixed, rogues.good])) as pool:
+        outcome = pool.spawn(SpawnConfig(AgentManifest(), "q")).outcome(BOUND)
+        assert pool.stats().abandoned_threads == 0
+    *bad, good = results_of(outcome)
+    assert all(result.is_error for result in bad)
+    assert good.content == "42"
+
+
+def test_the_start_of_a_process_is_no_part_of_the_tools_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine it takes longer than a call may; it has a bound of its own."""
+    late = [0.0]
+    real = isolation._Heard.hear
+
+    def hear(self: Any, data: bytes) -> None:
+        late[0] = 30.0
+        real(self, data)
+
+    clock = SimpleNamespace(monotonic=lambda: SYSTEM_CLOCK.monotonic() + late[0])
+    monkeypatch.setattr(watched_process, "SYSTEM_CLOCK", clock)
+    monkeypatch.setattr(isolation._Heard, "hear", hear)
+    assert call(rogues.good, number=1).content == "2"
+    monkeypatch.setattr(isolation, "START_SECONDS", 0.0)
+    with pytest.raises(ToolFailed, match="good was not called: its process had not imported it within 0 s"):
+        call(rogues.good, number=1)
+    assert rogues.good.timeout is not None
+    assert rogues.good.timeout > isolation.START_SECONDS + 7  # it ends by itself before it is given up
+
+
+def test_large_arguments_and_what_is_no_text_travel() -> None:
+    """More than a pipe holds at once; half a character."""
+    assert call(isolated.size, text="é" * 3_000_000).content == "3000000"
+    assert call(isolated.surrogate).content == "a\ud800b"
+
+
+def test_a_program_without_a_main_guard_is_told(tmp_path: Path) -> None:
+    """It would start itself again and again."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from actors import CancelToken, tool\n"
+        "@tool(isolation='process')\ndef shout(text: str) -> str:\n    'Say it loud.'\n    return text.upper()\n"
+        "print(shout.execute({'text': 'hi'}, cancel=CancelToken(), agent=None).content)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=60, env=environment(), check=False
+    )
+    assert done.stdout == ""
+    assert "freeze_support" in done.stderr
+
+
+def test_no_descriptor_is_left_to_give_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error, and nothing is left open."""
+
+    def refuse() -> tuple[int, int]:
+        raise OSError("too many open files")
+
+    with monkeypatch.context() as patch, pytest.raises(ToolFailed, match="could not be given a process: too many"):
+        patch.setattr(isolation.os, "pipe", refuse)
         call(isolated.who)

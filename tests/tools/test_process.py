@@ -27,7 +27,7 @@ from actors import (
     ToolRegistry,
     tool,
 )
-from actors.tools import process as room
+from actors.tools import process as room, watched_process
 from actors.tools.process import run_process
 
 pytestmark = pytest.mark.process
@@ -56,18 +56,15 @@ def family(monkeypatch: pytest.MonkeyPatch) -> Any:
     """``pids()`` waits until a FAMILY has told its ids."""
     told = threading.Event()
     seen: list[int] = []
-    real = room._Run._read
+    real = room._Kept.add
 
-    def read(self: Any, pipe: Any) -> bool:
-        before = len(self._kept[pipe].text())
-        more = real(self, pipe)
-        line = self._kept[pipe].text()
-        if len(line) > before and line.endswith("\n"):
-            seen.extend(int(word) for word in line.split())
+    def add(self: Any, data: bytes) -> None:
+        real(self, data)
+        if data and self.text().endswith("\n"):
+            seen.extend(int(word) for word in self.text().split())
             told.set()
-        return more
 
-    monkeypatch.setattr(room._Run, "_read", read)
+    monkeypatch.setattr(room._Kept, "add", add)
 
     def pids() -> list[int]:
         assert told.wait(10)
@@ -140,14 +137,15 @@ def test_a_cancel_kills_the_whole_family(family: Any, eventually: Any) -> None:
 
 def test_a_timeout_kills_the_whole_family(family: Any, eventually: Any, monkeypatch: Any) -> None:
     """And is an error that says so; here the time is over as soon as it has spoken."""
-    real = room._Run._is_over_time
+    real = watched_process.WatchedProcess._read
 
-    def over(run: Any) -> bool:
-        if any("\n" in kept.text() for kept in run._kept.values()) and not run._killed:
-            run._end = 0.0
-        return real(run)
+    def read(run: Any, output: int) -> bool:
+        more = real(run, output)
+        if not run._killed:
+            run.allow(0)
+        return more
 
-    monkeypatch.setattr(room._Run, "_is_over_time", over)
+    monkeypatch.setattr(watched_process.WatchedProcess, "_read", read)
     with pytest.raises(ToolFailed, match="longer than 600 s and was killed"):
         run_process([PYTHON, "-c", FAMILY], cancel=CancelToken(), timeout=600)
     eventually(lambda: not any(is_alive(pid) for pid in family()))
@@ -163,7 +161,9 @@ def test_what_it_left_in_the_background_ends_with_it(eventually: Any) -> None:
 def test_without_a_pidfd_it_is_the_same(monkeypatch: Any) -> None:
     """Not every system has one."""
     without = {name: value for name, value in vars(os).items() if name != "pidfd_open"}
-    monkeypatch.setattr(room, "os", SimpleNamespace(**without))  # here alone: subprocess has its own use for it
+    monkeypatch.setattr(
+        watched_process, "os", SimpleNamespace(**without)
+    )  # here alone: subprocess has its own use for it
     assert run_process([PYTHON, "-c", "print(1)"], cancel=CancelToken()).stdout == "1\n"
 
 
@@ -179,7 +179,7 @@ def test_a_pidfd_that_is_refused_is_done_without(monkeypatch: Any) -> None:
     def refuse(_: int) -> int:
         raise OSError("not implemented")
 
-    monkeypatch.setattr(room, "os", SimpleNamespace(**{**vars(os), "pidfd_open": refuse}))
+    monkeypatch.setattr(watched_process, "os", SimpleNamespace(**{**vars(os), "pidfd_open": refuse}))
     assert run_process([PYTHON, "-c", "print(1)"], cancel=CancelToken()).stdout == "1\n"
 
 
@@ -189,9 +189,9 @@ def test_a_process_that_cannot_be_watched_is_killed(monkeypatch: Any, tmp_path: 
     def refuse() -> tuple[int, int]:
         raise OSError("too many open files")
 
-    monkeypatch.setattr(room.os, "pipe", refuse)
+    monkeypatch.setattr(watched_process.os, "pipe", refuse)
     killed: list[int] = []
-    monkeypatch.setattr(room, "_kill_group", killed.append)
+    monkeypatch.setattr(room, "kill_group", killed.append)
     monkeypatch.setattr(room.subprocess, "Popen", lambda *args, **kwargs: Started(killed))
     with pytest.raises(ToolFailed, match="could not be watched"):
         run_process(["sleep", "600"], cancel=CancelToken())
@@ -205,7 +205,7 @@ class Started:
 
     def __init__(self, killed: list[int]) -> None:
         self.killed = killed
-        self.stdout = self.stderr = None
+        self.stdout, self.stderr = (os.fdopen(os.open(os.devnull, os.O_RDONLY)) for _ in "oe")
 
     def wait(self, timeout: float | None = None) -> int:
         assert self.killed, "its end would be waited for"
@@ -226,8 +226,8 @@ def test_an_ignored_sigchld_is_no_obstacle() -> None:
 def test_one_that_cannot_be_killed_is_not_waited_for(monkeypatch: Any, tmp_path: Any) -> None:
     """It runs as another user, say: an error that says so, after a bound."""
     kills: list[int] = []
-    monkeypatch.setattr(room, "_kill_group", kills.append)
-    monkeypatch.setattr(room, "LAST_WORDS", 0.1)
+    monkeypatch.setattr(watched_process, "kill_group", kills.append)
+    monkeypatch.setattr(watched_process, "LAST_WORDS", 0.1)
     waits = "import threading; threading.Event().wait(5)"
     with pytest.raises(ToolFailed, match="could not be killed"):
         run_process([PYTHON, "-c", waits], cancel=CancelToken(), timeout=0.2)
