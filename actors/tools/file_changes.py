@@ -13,8 +13,11 @@ from pydantic import Field
 from ..agent.capability import FileRead, FileWrite
 from ..core.clock import SYSTEM_CLOCK
 from ..errors import ToolFailed
+from .file_attributes import FileAttributes
 from .files import MAX_FILE_BYTES, text_at
 from .path_guard import PathGuard, shown
+from .regular_file import open_regular
+from .shown_path import meant_path, shown_path
 from .tool import tool
 
 if TYPE_CHECKING:
@@ -50,7 +53,7 @@ def write_file(path: str, content: str, *, agent: Agent[Any], cancel: CancelToke
     _refuse_odd_name(path)
     with guard.place(path, create=True) as place, _told(path), _alone(place, cancel):
         there = _replace(place, path, data, _status(place))
-    return f"{'replaced' if there else 'wrote'} {path} ({len(data):,} bytes)"
+    return f"{'replaced' if there else 'wrote'} {shown_path(path)} ({len(data):,} bytes)"
 
 
 # It tells whether a text stands in a file: that takes the right to read it, too.
@@ -79,7 +82,7 @@ def edit_file(
         before = _status(place)
         if before is None:
             raise ToolFailed(f"there is no file {shown(path)}; write_file makes one")
-        text = text_at(os.open(place.name, os.O_RDONLY | _NO_WAIT_NO_LINK, dir_fd=place.folder), path)
+        text = text_at(open_regular(place.name, place.folder), path)
         count = text.count(old)
         if count == 0:
             raise ToolFailed(f"old does not stand in {shown(path)}; read the file and copy the piece exactly")
@@ -89,13 +92,11 @@ def edit_file(
             )
         _refuse_long(len(text) + count * (len(new) - len(old)))  # before it is made
         _replace(place, path, _encoded(text.replace(old, new)), before)
-    return f"replaced {count} place{'s' * (count > 1)} in {path}"
+    return f"replaced {count} place{'s' * (count > 1)} in {shown_path(meant_path(path))}"
 
 
 CHANGE_TOOLS = (write_file, edit_file)
 """All of them, for a ``ToolRegistry``."""
-
-_NO_WAIT_NO_LINK = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 def _encoded(text: str) -> bytes:
@@ -114,7 +115,7 @@ def _refuse_long(size: int) -> None:
 
 def _refuse_odd_name(path: str) -> None:
     """A name that breaks its line, or does not show, deceives whoever reads a listing."""
-    if not path.isprintable():
+    if not meant_path(path).isprintable():
         raise ToolFailed(f"{shown(path)} has signs that cannot be printed: choose another name")
 
 
@@ -175,16 +176,18 @@ def _replace(place: Place, path: str, data: bytes, before: os.stat_result | None
     wrote since *before* is not overwritten, but for what comes in the last instant between a look and the step: no
     system offers both in one.
     """
+    kept = None
     if before is not None:
         _refuse_protected(place, path, before)
+        kept = FileAttributes.of(place.name, place.folder, before)
     spare = place.beside(f".{secrets.token_hex(8)}.tmp")
     descriptor = os.open(spare, _NEW, 0o666 if before is None else 0o600, dir_fd=place.folder)
     try:
         with open(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            if before is not None and hasattr(os, "fchmod"):
-                _take_over(file.fileno(), before)
+            if kept is not None:
+                kept.apply_to(file.fileno())
             os.fsync(file.fileno())
         if _mark(_status(place)) != _mark(before):
             raise ToolFailed(f"{shown(path)} was changed by somebody else just now; look at it and try again")
@@ -210,14 +213,6 @@ def _refuse_protected(place: Place, path: str, before: os.stat_result) -> None:
         place.name, os.W_OK, dir_fd=place.folder, effective_ids=own_id, follow_symlinks=os.name != "posix"
     ):
         raise ToolFailed(f"{shown(path)} is write-protected")
-
-
-def _take_over(descriptor: int, before: os.stat_result) -> None:
-    """Owner and permissions of the file that was there; without setuid, for it is another content."""
-    status = os.fstat(descriptor)
-    if (status.st_uid, status.st_gid) != (before.st_uid, before.st_gid):
-        os.fchown(descriptor, before.st_uid, before.st_gid)
-    os.fchmod(descriptor, before.st_mode & 0o777)
 
 
 def _add(place: Place, spare: str, path: str) -> None:

@@ -12,11 +12,12 @@ from pydantic import Field
 from ..agent.capability import FileRead
 from ..errors import ToolFailed
 from .path_guard import PathGuard, shown
+from .shown_path import shown_path
 from .tool import tool
-from .walk import Glob, Pattern, files_below, open_folder, told
+from .walk import LOOK_EVERY, Glob, Pattern, Walk, is_folder, open_folder, told
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ..agent.agent import Agent
     from ..core.waiting.cancel import CancelToken
@@ -25,14 +26,11 @@ MAX_FILE_BYTES = 2_000_000
 """A larger file is neither searched nor edited."""
 MAX_SHOWN = 50_000
 """So much of a file is shown at once."""
-LOOK_EVERY = 1_000
-"""Lines between two looks at the cancel."""
+LOOK_AFTER = 1_000_000
+"""Bytes between two looks at the cancel."""
 
 MAX_ENTRIES = 1_000
 """More names are not listed at once."""
-
-NO_WAIT = getattr(os, "O_NONBLOCK", 0)
-"""Opening a pipe must not wait for its writer; on a regular file it changes nothing."""
 
 
 @tool(capability=FileRead())
@@ -51,7 +49,7 @@ def read_file(
         offset: How many lines to skip.
         limit: How many lines to read at most; null reads to the end.
     """
-    descriptor = PathGuard.of(agent).open(path, os.O_RDONLY | NO_WAIT)
+    descriptor = PathGuard.of(agent).open(path)
     try:
         refuse_irregular(descriptor, path)
         with open(descriptor, "rb", closefd=False) as file:
@@ -65,11 +63,13 @@ def read_file(
 def _lines_of(file: BinaryIO, path: str, offset: int, limit: int | None, cancel: CancelToken | None) -> str:
     """The lines that were asked for, as far as they can be shown at once."""
     parts: list[str] = []
-    number = size = 0
+    number = size = looked = 0
     # A piece of a line at a time, so that memory is bounded, however long a line is.
     ends_line = True
     while piece := file.readline(MAX_SHOWN):
-        if cancel is not None and number % LOOK_EVERY == 0:
+        looked -= len(piece)
+        if cancel is not None and looked <= 0:
+            looked = LOOK_AFTER
             cancel.check()
         if offset <= number and (limit is None or number < offset + limit):
             if size + len(piece) > MAX_SHOWN and parts:
@@ -100,18 +100,23 @@ def _decoded(piece: bytes, path: str, at: int) -> str:
 
 
 @tool(capability=FileRead())
-def list_files(path: str = ".", *, agent: Agent[Any]) -> str:
-    """List a folder: one name a line, sorted; folders end with a slash.
+def list_files(path: str = ".", *, agent: Agent[Any], cancel: CancelToken | None = None) -> str:
+    """List a folder: one name a line, sorted; folders end with a slash. An odd name stands in quotes, with escapes.
 
     Args:
         path: The folder; a relative path starts at the working directory.
     """
     with open_folder(PathGuard.of(agent), path) as where, told(path), os.scandir(where) as entries:
         # The first ones, without keeping all: a folder may hold millions.
-        names = heapq.nsmallest(
-            MAX_ENTRIES + 1, (entry.name + "/" * entry.is_dir(follow_symlinks=False) for entry in entries)
-        )
+        names = heapq.nsmallest(MAX_ENTRIES + 1, _names(entries, cancel))
     return listing(names, "the folder is empty")
+
+
+def _names(entries: Iterable[os.DirEntry[str]], cancel: CancelToken | None) -> Iterator[str]:
+    for number, entry in enumerate(entries):
+        if cancel is not None and number % LOOK_EVERY == 0:
+            cancel.check()
+        yield entry.name + "/" * is_folder(entry)
 
 
 @tool(capability=FileRead())
@@ -125,11 +130,12 @@ def find_files(pattern: Glob, path: str = ".", *, agent: Agent[Any], cancel: Can
     wanted = Pattern.parse(pattern)
     found: list[str] = []
     with open_folder(PathGuard.of(agent), path) as where:
-        for parts in files_below(where, wanted, cancel):
-            found.append("/".join(parts))
+        walk = Walk(where, wanted, cancel)
+        for name in walk:
+            found.append(name)
             if len(found) > MAX_ENTRIES:
                 break
-    return listing(sorted(found), "no file fits")
+    return listing(sorted(found), "no file fits") + walk.notes()
 
 
 FILE_TOOLS = (read_file, list_files, find_files)
@@ -142,7 +148,7 @@ def read_text(path: str, *, agent: Agent[Any]) -> str:
     Raises:
         ToolFailed: It may not be read, is no regular file, larger than 2 MB, or no UTF-8 text.
     """
-    return text_at(PathGuard.of(agent).open(path, os.O_RDONLY | NO_WAIT), path)
+    return text_at(PathGuard.of(agent).open(path), path)
 
 
 def text_at(descriptor: int, path: str) -> str:
@@ -190,8 +196,14 @@ def bytes_at(descriptor: int, path: str) -> bytes:
 
 
 def listing(names: Sequence[str], nothing: str) -> str:
-    """One name a line; one that would break its line, or is no text at all, as its ``repr``."""
-    shown = [name if name.isprintable() else repr(name) for name in names[:MAX_ENTRIES]]
-    if len(names) > MAX_ENTRIES:
-        shown.append(f"... only the first {MAX_ENTRIES} are shown; ask for less")
-    return "\n".join(shown) or nothing
+    """One name a line, so many as can be shown at once; odd ones as :func:`shown_path` writes them."""
+    lines, size = [], 0
+    for name in names[:MAX_ENTRIES]:
+        line = shown_path(name)
+        size += len(line) + 1
+        if size > MAX_SHOWN:
+            break
+        lines.append(line)
+    if len(lines) < len(names):
+        lines.append(f"... only the first {len(lines)} are shown; ask for less")
+    return "\n".join(lines) or nothing

@@ -12,10 +12,12 @@ from pydantic import Field
 from ..agent.capability import FileRead
 from ..errors import ToolFailed
 from ..extras import need
-from .files import MAX_FILE_BYTES, NO_WAIT, bytes_at
+from .files import MAX_FILE_BYTES, MAX_SHOWN, bytes_at
 from .path_guard import PathGuard, shown
+from .regular_file import IrregularFile
+from .shown_path import meant_path, shown_path
 from .tool import tool
-from .walk import Glob, Pattern, files_below, open_below, open_folder
+from .walk import Glob, Pattern, Walk, counted, open_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,7 +38,6 @@ LOOK_EVERY = 20_000
 MAX_PROGRAM_BYTES = 1 << 18
 """What a regular expression may need in memory: the less, the faster is the slowest of them."""
 
-_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _BINARY = b"\0"
 
 
@@ -64,21 +65,24 @@ def grep_files(
     search = _search_for(pattern, regex=regex, ignore_case=ignore_case)
     guard = PathGuard.of(agent)
     hits: list[str] = []
-    passed_over = 0
-    for name, content in _texts(guard, path, glob, cancel):
+    notes: list[str] = []
+    passed_over = size = 0
+    for name, content in _texts(guard, path, glob, cancel, notes):
         if content is None:
             passed_over += 1
             continue
         for number, line in _lines(content, cancel):
             if search(line):
-                hits.append(f"{_shown(name)}:{number}:{_cut(line)}")
-                if len(hits) > MAX_HITS:
-                    return "\n".join([*hits[:MAX_HITS], f"... only the first {MAX_HITS} are shown; ask for less"])
+                hit = f"{shown_path(name)}:{number}:{_cut(line)}"
+                size += len(hit) + 1
+                if len(hits) == MAX_HITS or size > MAX_SHOWN:
+                    return "\n".join([*hits, f"... only the first {len(hits)} are shown; ask for less"])
+                hits.append(hit)
     told = "\n".join(hits) or "no line holds it"
     if passed_over:
         bound = f"larger than {MAX_FILE_BYTES:,} bytes, no text, or not readable"
-        told += f"\n[passed over: {passed_over:,} files that are {bound}]"
-    return told
+        notes.append(f"\n[passed over: {counted(passed_over, 'file')} that are {bound}]")
+    return told + "".join(notes)
 
 
 def _lines(content: str, cancel: CancelToken) -> Iterator[tuple[int, str]]:
@@ -120,31 +124,32 @@ def _expression(pattern: str, *, ignore_case: bool) -> Search:
     return lambda line: compiled.search(line) is not None
 
 
-def _texts(guard: PathGuard, path: str, glob: str, cancel: CancelToken) -> Iterator[tuple[str, str | None]]:
-    """Name and content of each file; None for what is too large, no text, or cannot be opened."""
+def _texts(
+    guard: PathGuard, path: str, glob: str, cancel: CancelToken, notes: list[str]
+) -> Iterator[tuple[str, str | None]]:
+    """Name and content of each file; None for what is too large, no text, or cannot be opened. What else was passed
+    over is put into *notes*.
+    """
     wanted = Pattern.parse(glob)
     if os.path.isfile(guard.resolve(path)):
-        content = _text_of(guard.open(path, os.O_RDONLY | NO_WAIT), path)
+        content = _text_of(guard.open(path), path)
         if content is None:
             raise ToolFailed(f"{shown(path)} is no text, or too large")
-        yield path, content
+        yield meant_path(path), content
         return
     with open_folder(guard, path) as where:
-        for parts in files_below(where, wanted, cancel):
-            yield "/".join(parts), _content_below(where, parts)
+        walk = Walk(where, wanted, cancel)
+        for name in walk:
+            cancel.check()
+            yield name, _content(walk, name)
+        notes.append(walk.notes())
 
 
-def _content_below(where: int | str, parts: list[str]) -> str | None:
-    """The text of a file that was found below *where*; a link that took the place of a folder is not followed."""
+def _content(walk: Walk, name: str) -> str | None:
     try:
-        if isinstance(where, str):
-            return _text_of(os.open(os.path.join(where, *parts), os.O_RDONLY | NO_WAIT), parts[-1])
-        folder = open_below(where, parts[:-1])
-        try:
-            opened = os.open(parts[-1], os.O_RDONLY | NO_WAIT | _NO_LINK, dir_fd=folder)
-        finally:
-            os.close(folder)
-        return _text_of(opened, parts[-1])
+        return _text_of(walk.open(), name)
+    except IrregularFile:
+        return ""
     except OSError as error:
         if error.errno in (errno.EMFILE, errno.ENFILE):
             raise ToolFailed(f"files cannot be searched now: {error.strerror}") from error
@@ -154,16 +159,12 @@ def _content_below(where: int | str, parts: list[str]) -> str | None:
 def _text_of(descriptor: int, name: str) -> str | None:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        return ""  # no file: a pipe, a device
+        return ""  # a folder by now
     try:
         data = bytes_at(descriptor, name)
     except ToolFailed:
         return None
     return None if _BINARY in data else data.decode(errors="replace")
-
-
-def _shown(name: str) -> str:
-    return name if name.isprintable() else repr(name)
 
 
 def _cut(line: str) -> str:

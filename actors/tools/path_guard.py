@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..agent.capability import EVERYTHING, FileRead, FileWrite
 from ..errors import ToolFailed
+from .regular_file import open_regular
+from .shown_path import meant_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +28,8 @@ REPOSITORIES = frozenset({".git", ".hg"})
 LONGEST = 4096
 """Characters of a path; what is longer only takes time."""
 LONGEST_SHOWN = 200
+DEEPEST = 64
+"""Folders below an allowed path; deeper ones are not made: what goes through them by name or by recursion cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +88,10 @@ class PathGuard:
         """
         return self._resolve(path)[1]
 
-    def open(self, path: str, flags: int = os.O_RDONLY) -> int:
-        """Open *path* and return its file descriptor; the caller closes it.
+    def open(self, path: str, flags: int = os.O_RDONLY, *, doing: str = "open") -> int:
+        """Open *path*, a file or a folder, and return its file descriptor; the caller closes it.
+
+        A pipe, a socket or a device is not opened: its writer would take that for a reader.
 
         A link that somebody puts in the way between the check and the opening is not followed: each folder on
         the way is opened in the one before. (On Windows, which cannot, the check alone must do.)
@@ -95,11 +101,9 @@ class PathGuard:
         """
         root, resolved = self._resolve(path)
         try:
-            if not _WALKS:
-                return os.open(resolved, flags | _ALWAYS)
-            return _open_below(root, resolved, flags | _ALWAYS)
+            return _open_below(root, resolved, flags) if _WALKS else open_regular(resolved, None, flags)
         except OSError as error:
-            raise ToolFailed(f"cannot open {shown(path)}: {error.strerror or error}") from error
+            raise ToolFailed(f"cannot {doing} {shown(path)}: {error.strerror or error}") from error
 
     @contextmanager
     def place(self, path: str, *, create: bool = False) -> Iterator[Place]:
@@ -114,18 +118,23 @@ class PathGuard:
         """
         root, resolved = self._resolve(path)
         folder, name = os.path.split(resolved)
+        path = meant_path(path)
         if not name or path.endswith(("/", os.sep)):
             raise ToolFailed(f"{shown(path)} is a folder")
         if any(part.casefold().rstrip(". ") in REPOSITORIES for part in PurePath(resolved).parts):
             raise ToolFailed(f"{shown(path)} belongs to a git repository's own files, which are not written to")
+        is_deep = len(PurePath(resolved).parts) - len(PurePath(root).parts) - 1 > DEEPEST
         opened = None
         try:
             if _WALKS:
                 # What is allowed may be a single file: then its folder is opened, and nothing else in it is touched.
                 top = folder if resolved == root else root
-                opened = _open_below(top, folder, os.O_RDONLY | _FOLDER | _ALWAYS, create=create)
-            elif create:
+                opened = _open_below(top, folder, os.O_RDONLY | _FOLDER | _ALWAYS, create=create and not is_deep)
+            elif create and not is_deep:
                 os.makedirs(folder, exist_ok=True)
+        except FileNotFoundError as error:
+            why = f"folders are made down to {DEEPEST} below an allowed path" if is_deep else error.strerror
+            raise ToolFailed(f"cannot open the folder of {shown(path)}: {why}") from error
         except OSError as error:
             raise ToolFailed(f"cannot open the folder of {shown(path)}: {error.strerror or error}") from error
         try:
@@ -141,7 +150,7 @@ class PathGuard:
         if len(path) > LONGEST:
             raise ToolFailed(f"the path is longer than {LONGEST:,} characters")
         try:
-            resolved = os.path.realpath(path)
+            resolved = os.path.realpath(meant_path(path))
             root = self._root_of(resolved)
         except ValueError as error:  # a NUL, or what the file system cannot encode
             raise ToolFailed(f"{shown(path)} is not a path: {error}") from error
@@ -190,16 +199,22 @@ def _open_below(root: str, resolved: str, flags: int, *, create: bool = False) -
     top = PurePath(resolved).anchor if hasattr(os, "O_PATH") else root
     parts = PurePath(resolved).relative_to(top).parts
     own = len(parts) - len(PurePath(resolved).relative_to(root).parts)  # so many of them are above root, or root itself
-    opened = os.open(top, (_FOLDER if parts else flags) | _NO_LINK)
+    opened = _open(top, None, _FOLDER if parts else flags)
     for place, part in enumerate(parts, start=1):
         try:
             if create and place >= own:
                 _make_folder(part, opened)
-            inner = os.open(part, (flags if place == len(parts) else _FOLDER) | _NO_LINK, dir_fd=opened)
+            inner = _open(part, opened, flags if place == len(parts) else _FOLDER)
         finally:
             os.close(opened)
         opened = inner
     return opened
+
+
+def _open(name: str, folder: int | None, flags: int) -> int:
+    if flags & getattr(os, "O_DIRECTORY", 0):  # nothing else is opened then
+        return os.open(name, flags | _NO_LINK | _ALWAYS, dir_fd=folder)
+    return open_regular(name, folder, flags)
 
 
 def _make_folder(name: str, parent: int) -> None:

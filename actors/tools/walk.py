@@ -14,6 +14,7 @@ from pydantic import Field
 
 from ..errors import ToolFailed
 from .path_guard import shown
+from .regular_file import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ..core.waiting.cancel import CancelToken
     from .path_guard import PathGuard
 
-MAX_DEPTH = 200
+MAX_DEPTH = 2_000
 """Folders below the first one; what lies deeper is not looked at."""
 LOOK_EVERY = 500
 """Names between two looks at the cancel."""
@@ -30,9 +31,8 @@ Glob = Annotated[str, Field(max_length=500)]
 
 ANY_FOLDERS = "**"
 _NO_MORE = (errno.EMFILE, errno.ENFILE)  # what is passed over for them would look as if it were not there
-# Opening must not wait for the writer of a pipe that has taken a folder's place, nor follow a link.
-_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-_CLOSES = getattr(os, "O_CLOEXEC", 0)
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # or another thing by now
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def open_folder(guard: PathGuard, path: str) -> Iterator[int | str]:
     if os.scandir not in os.supports_fd:
         yield guard.resolve(path)
         return
-    opened = guard.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    opened = guard.open(path, _FOLDER, doing="list")
     try:
         yield opened
     finally:
@@ -114,58 +114,141 @@ def told(path: str) -> Iterator[None]:
         raise ToolFailed(f"cannot list {shown(path)}: {error.strerror or error}") from error
 
 
-def files_below(where: int | str, wanted: Pattern, cancel: CancelToken) -> Iterator[list[str]]:
-    """The files below *where* that fit, each by the parts of its path from there, folder by folder in order.
+class Walk:
+    """The files below a folder that fit a pattern, folder by folder in order.
 
     Links are not followed, also when one takes a folder's place meanwhile. A folder that cannot be opened or listed is
-    passed over. Two descriptors are open at a time, however deep it goes.
+    passed over, and counted. Two descriptors are open at a time, however deep it goes.
 
-    Raises:
-        ToolFailed: *where* itself cannot be listed, or no descriptor is left.
-        Cancelled: The call was cancelled.
+    Args:
+        where: The folder; its path where folders cannot be opened.
+        wanted: Which files.
+        cancel: The token of the call, looked at now and then.
     """
-    seen = 0
-    waiting: list[tuple[list[str], frozenset[int]]] = [([], wanted.start())]
-    while waiting:
-        folder, reached = waiting.pop()
-        cancel.check()
-        names, folders = [], []
+
+    def __init__(self, where: int | str, wanted: Pattern, cancel: CancelToken) -> None:
+        self._where = where
+        self._wanted = wanted
+        self._cancel = cancel
+        self._seen = 0
+        self._path = ""
+        self._folder: int | None = None
+        self._name = ""
+        self.unlisted = 0
+        self.too_deep = 0
+
+    def __iter__(self) -> Iterator[str]:
+        """The path of each file, from the folder on.
+
+        Raises:
+            ToolFailed: The folder itself cannot be listed, or no descriptor is left.
+            Cancelled: The call was cancelled.
+        """
+        waiting: list[tuple[str, frozenset[int]]] = [("", self._wanted.start())]
         try:
-            for name, is_folder in _entries(where, folder):  # None: a link to a folder
-                seen += 1
-                if seen % LOOK_EVERY == 0:
-                    cancel.check()
-                following = wanted.step(reached, name)
-                if is_folder and following and len(folder) < MAX_DEPTH:
-                    folders.append((name, following))
-                elif is_folder is False and wanted.fits(following):
-                    names.append(name)
-        except OSError as error:
-            if not folder or error.errno in _NO_MORE:
-                raise ToolFailed(f"the folder cannot be listed: {error.strerror or error}") from error
-        yield from ([*folder, name] for name in sorted(names))
-        waiting += [([*folder, name], following) for name, following in sorted(folders, reverse=True)]
+            while waiting:
+                path, reached = waiting.pop()
+                self._cancel.check()
+                try:
+                    names, folders = self._listed(path, reached)
+                except OSError as error:
+                    if not path or error.errno in _NO_MORE:
+                        raise ToolFailed(f"the folder cannot be listed: {error.strerror or error}") from error
+                    self.unlisted += error.errno not in _GONE
+                    continue
+                for self._name in sorted(names):
+                    yield _joined(path, self._name)
+                if path.count("/") + bool(path) < MAX_DEPTH:
+                    waiting += [(_joined(path, name), following) for name, following in sorted(folders, reverse=True)]
+                else:
+                    self.too_deep += len(folders)
+        finally:
+            self._leave()
 
+    def open(self) -> int:
+        """Open the file whose path came last, if it is a regular one; the caller closes it.
 
-def _entries(where: int | str, folder: Sequence[str]) -> Iterator[tuple[str, bool | None]]:
-    """The names in a folder, and which of them are folders; None for a link to one."""
-    descriptor = None if isinstance(where, str) else open_below(where, folder)
-    try:
-        with os.scandir(os.path.join(where, *folder) if isinstance(where, str) else descriptor) as entries:
+        Raises:
+            OSError: It cannot be opened.
+        """
+        if isinstance(self._where, str):
+            return open_regular(os.path.join(self._where, self._path, self._name), None)
+        return open_regular(self._name, self._folder)
+
+    def notes(self) -> str:
+        """What was not looked at, for the end of an answer; empty when all was."""
+        notes = ""
+        if self.unlisted:
+            notes += f"\n[passed over: {counted(self.unlisted, 'folder')} that cannot be listed]"
+        if self.too_deep:
+            notes += f"\n[passed over: {counted(self.too_deep, 'folder')} deeper than {MAX_DEPTH:,} folders]"
+        return notes
+
+    def _listed(self, path: str, reached: frozenset[int]) -> tuple[list[str], list[tuple[str, frozenset[int]]]]:
+        """The files of a folder that fit, and the folders in it that may hold some."""
+        self._enter(path)
+        names, folders = [], []
+        with os.scandir(os.path.join(self._where, path) if isinstance(self._where, str) else self._folder) as entries:
             for entry in entries:
-                is_folder = entry.is_dir(follow_symlinks=False)
-                yield entry.name, None if not is_folder and entry.is_dir() else is_folder
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)
+                self._seen += 1
+                if self._seen % LOOK_EVERY == 0:
+                    self._cancel.check()
+                following = self._wanted.step(reached, entry.name)
+                if is_folder(entry):
+                    if following:
+                        folders.append((entry.name, following))
+                elif self._wanted.fits(following) and not _is_folder_elsewhere(entry):
+                    names.append(entry.name)
+        return names, folders
+
+    def _enter(self, path: str) -> None:
+        if isinstance(self._where, str):
+            self._path = path
+            return
+        parent, _, name = path.rpartition("/")
+        if name and self._folder is not None and self._path == parent:  # most often: one step down
+            inner = os.open(name, _FOLDER, dir_fd=self._folder)
+        else:
+            inner = open_below(self._where, path.split("/") if path else [])
+        self._leave()
+        self._folder, self._path = inner, path
+
+    def _leave(self) -> None:
+        if self._folder is not None:
+            os.close(self._folder)
+        self._folder = None
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Is it a folder, and no link to one? What cannot be looked at is taken for none."""
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def _is_folder_elsewhere(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_symlink() and entry.is_dir()
+    except OSError:  # it leads in a circle, or to where nobody may look
+        return False
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}/{name}" if path else name
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 folder``, ``2,000 folders``."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def open_below(where: int, folder: Sequence[str]) -> int:
     """Open a folder below *where*, step by step, following no link; the caller closes it."""
-    opened = os.open(".", _FOLDER | _CLOSES, dir_fd=where)
+    opened = os.open(".", _FOLDER, dir_fd=where)
     for part in folder:
         try:
-            inner = os.open(part, _FOLDER | _CLOSES, dir_fd=opened)
+            inner = os.open(part, _FOLDER, dir_fd=opened)
         finally:
             os.close(opened)
         opened = inner

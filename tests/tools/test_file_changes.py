@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
+import struct
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,9 +17,11 @@ import pytest
 from actors.agent.capability import FileRead, FileWrite
 from actors.core.waiting.cancel import CancelToken
 from actors.errors import Cancelled, ToolFailed
-from actors.tools import file_changes
+from actors.tools import file_attributes, file_changes
+from actors.tools.file_attributes import FileAttributes
 from actors.tools.file_changes import CHANGE_TOOLS, edit_file, write_file
 from actors.tools.files import MAX_FILE_BYTES
+from actors.tools.path_guard import DEEPEST
 from actors.tools.registry import ToolRegistry
 
 
@@ -384,3 +388,186 @@ def test_an_edit_without_the_right_to_read_says_which_is_missing(home: Path) -> 
     """Both are named."""
     with pytest.raises(ToolFailed, match=r"not in allowed_paths \(file_write: in; and file_read: none\)"):
         use(edit_file, agent(read=()), path="in/note.txt", old="one", new="1")
+
+
+def test_folders_are_made_down_to_a_depth(home: Path) -> None:
+    """What is deeper could be neither searched nor removed by most programs; nothing of it is made."""
+    deepest = "/".join("d" * DEEPEST)
+    use(write_file, path=f"in/{deepest}/f.txt", content="x")
+    for path in ("in/" + "x/" * 2000 + "f", f"in/{deepest}/d/f.txt", "in/x/" + deepest + "/f.txt"):
+        with pytest.raises(ToolFailed, match="folders are made down to 64 below an allowed path"):
+            use(write_file, path=path, content="x")
+    assert not (home / "in/x").exists()
+    assert os.listdir(home / "in" / deepest) == ["f.txt"]
+    (home / "in" / deepest / "d").mkdir()
+    use(write_file, path=f"in/{deepest}/d/f.txt", content="x")  # into one that is there
+
+
+# Who may do what ----------------------------------------------------------------------------------------------------
+
+ANYBODY = 0xFFFFFFFF
+OWNER, USER, GROUP, MASK, OTHER = 1, 2, 4, 16, 32
+ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
+
+
+def access_list(*entries: tuple[int, int, int]) -> bytes:
+    """As the kernel keeps it: a version, then kind, rights and id of each."""
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+
+
+NARROW = access_list((OWNER, 6, ANYBODY), (USER, 6, 1234), (GROUP, 0, ANYBODY), (MASK, 6, ANYBODY), (OTHER, 0, ANYBODY))
+WIDE = access_list((OWNER, 7, ANYBODY), (USER, 7, 77), (GROUP, 7, ANYBODY), (MASK, 7, ANYBODY), (OTHER, 7, ANYBODY))
+
+
+def attributes(file: Path) -> dict[str, bytes]:
+    return {name: os.getxattr(file, name) for name in os.listxattr(file)}
+
+
+@pytest.fixture
+def lists(home: Path) -> Path:
+    """A file with an access list that gives a user more than the owning group, and attributes."""
+    note = home / "in/note.txt"
+    try:
+        os.setxattr(note, ACCESS, NARROW)
+        os.setxattr(note, "user.origin", b"here\0")
+    except (OSError, AttributeError):
+        pytest.skip("a system without access lists")
+    return note
+
+
+@pytest.mark.parametrize("change", [{"content": "new"}, {"old": "one", "new": "1"}])
+def test_access_list_and_attributes_stay(lists: Path, change: dict[str, str]) -> None:
+    """Its mode shows the mask where the group's rights stand: the group gets none of them."""
+    before = attributes(lists), lists.stat().st_mode
+    use(write_file if "content" in change else edit_file, path="in/note.txt", **change)
+    assert (attributes(lists), lists.stat().st_mode) == before
+    assert lists.read_text() != "one two two\n"
+
+
+def test_what_the_folder_gives_to_new_files_does_not_come_to_an_old_one(lists: Path) -> None:
+    """Its list for new files is for those; an old one with no list gets none."""
+    os.setxattr(lists.parent, DEFAULT, WIDE)
+    use(write_file, path="in/note.txt", content="new")
+    assert attributes(lists)[ACCESS] == NARROW
+    os.removexattr(lists, ACCESS)
+    lists.chmod(0o640)
+    use(write_file, path="in/note.txt", content="newer")
+    assert attributes(lists) == {"user.origin": b"here\0"}
+    assert stat.S_IMODE(lists.stat().st_mode) == 0o640
+    use(write_file, path="in/other.txt", content="x")
+    assert ACCESS in attributes(lists.parent / "other.txt")
+
+
+def test_nobody_has_more_rights_while_it_is_written(lists: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new file is its owner's alone until all else is as it was; at each step nobody has more than in the end."""
+    os.setxattr(lists.parent, DEFAULT, WIDE)
+    seen: list[tuple[str, int]] = []
+
+    def watch(name: str) -> None:
+        real = getattr(os, name)
+
+        def step(*args: Any, **kwargs: Any) -> Any:
+            for file in lists.parent.glob(".*.tmp"):
+                seen.append((name, file.stat().st_mode & 0o077))
+            return real(*args, **kwargs)
+
+        monkeypatch.setattr(file_attributes.os, name, step)
+
+    lists.chmod(0o604)
+    for name in ("fsync", "fchmod", "setxattr", "removexattr", "replace"):
+        watch(name)
+    use(write_file, path="in/note.txt", content="new")
+    assert {name for name, _ in seen} >= {"fsync", "fchmod", "setxattr", "replace"}
+    assert all(rights & ~0o004 == 0 for _, rights in seen)
+    assert seen[0][1] == 0
+
+
+@pytest.mark.parametrize("refused", ["fchown", "setxattr", "fchmod"])
+def test_what_cannot_be_kept_is_an_error(lists: Path, monkeypatch: pytest.MonkeyPatch, refused: str) -> None:
+    """The file stays as it was, and nothing is left beside it."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    if refused == "fchown":
+        monkeypatch.setattr(FileAttributes, "of", lambda *_: FileAttributes(12345, 12345, 0o600, {}))
+    monkeypatch.setattr(file_attributes.os, refused, refuse)
+    with pytest.raises(ToolFailed, match=r"cannot write 'in/note.txt': Operation not permitted"):
+        use(write_file, path="in/note.txt", content="new")
+    assert (lists.read_text(), os.listdir(lists.parent)) == ("one two two\n", ["note.txt"])
+
+
+def test_a_label_of_the_system_may_be_its_own(lists: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system gives one to each new file, and does not let everybody change it."""
+    real = os.setxattr
+
+    def label(file: Any, name: str, value: bytes) -> None:
+        if name.startswith("security."):
+            raise PermissionError(1, "Operation not permitted")
+        real(file, name, value)
+
+    monkeypatch.setattr(file_attributes.os, "setxattr", label)
+    monkeypatch.setattr(FileAttributes, "of", _with_label(FileAttributes.of))
+    use(write_file, path="in/note.txt", content="new")
+    assert attributes(lists)[ACCESS] == NARROW
+
+
+def _with_label(real: Any) -> Any:
+    def of(*args: Any) -> FileAttributes:
+        found = real(*args)
+        return FileAttributes(found.uid, found.gid, found.mode, {"security.label": b"x", **found.extended})
+
+    return of
+
+
+def test_rights_of_a_program_do_not_stay(home: Path) -> None:
+    """Neither setuid nor the capabilities of the file: another content has no claim to them."""
+    note = home / "in/note.txt"
+    capabilities = struct.pack("<IIIII", 0x02000001, 1 << 10, 0, 0, 0)
+    try:
+        os.setxattr(note, "security.capability", capabilities)
+    except (OSError, AttributeError):
+        pytest.skip("only root may give them")
+    use(write_file, path="in/note.txt", content="new")
+    assert attributes(note) == {}
+
+
+def test_a_file_system_without_attributes(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a system without them: the mode stays."""
+    (home / "in/note.txt").chmod(0o640)
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr(file_attributes.os, "listxattr", refuse)
+    use(write_file, path="in/note.txt", content="new")
+    monkeypatch.delattr(file_attributes.os, "listxattr")
+    use(write_file, path="in/note.txt", content="newer")
+    assert stat.S_IMODE((home / "in/note.txt").stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize(
+    ("step", "error"), [("replace", errno.EXDEV), ("replace", errno.EBUSY), ("fsync", errno.EDQUOT)]
+)
+def test_a_step_that_fails_leaves_the_old_file(
+    home: Path, monkeypatch: pytest.MonkeyPatch, step: str, error: int
+) -> None:
+    """A mount point, another file system, no room: it is said, and nothing is left beside it."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(file_changes.os, step, fail)
+    with pytest.raises(ToolFailed, match=r"cannot write 'in/note\.txt': "):
+        use(write_file, path="in/note.txt", content="new")
+    assert everything(home / "in") == {"note.txt": "one two two\n"}
+    assert os.listdir(home / "in") == ["note.txt"]
+
+
+def test_the_longest_name_can_be_written(home: Path) -> None:
+    """And replaced: the file that is written first has a short one."""
+    name = "x" * 255
+    use(write_file, path=f"in/{name}", content="1")
+    assert use(edit_file, path=f"in/{name}", old="1", new="2") == f"replaced 1 place in in/{name}"
+    with pytest.raises(ToolFailed, match="File name too long"):
+        use(write_file, path=f"in/{name}x", content="1")

@@ -6,18 +6,26 @@ import gc
 import os
 import socket
 import subprocess
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actors.agent.capability import FileRead
+from actors.agent.capability import FileRead, FileWrite
 from actors.core.waiting.cancel import CancelToken
 from actors.errors import Cancelled, ToolFailed
-from actors.tools import files, walk
+from actors.tools import files, regular_file, walk
+from actors.tools.file_changes import edit_file, write_file
 from actors.tools.files import FILE_TOOLS, find_files, list_files, read_file
+from actors.tools.grep import grep_files
 from actors.tools.registry import ToolRegistry
+from actors.tools.shown_path import meant_path, shown_path
+from tests.waiting import BOUND, eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture
@@ -32,7 +40,9 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _agent(*allowed: str) -> Any:
-    return SimpleNamespace(manifest=SimpleNamespace(capabilities=(FileRead(allowed_paths=allowed or (".",)),)))
+    paths = allowed or (".",)
+    grants = FileRead(allowed_paths=paths), FileWrite(allowed_paths=paths)
+    return SimpleNamespace(manifest=SimpleNamespace(capabilities=grants))
 
 
 def _use(tool: Any, *allowed: str, **arguments: Any) -> str:
@@ -307,34 +317,286 @@ def remove_deep(folder: Path) -> None:
 
 
 def test_a_folder_that_becomes_a_pipe_is_passed_over(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After it was listed: it is not waited for."""
-    real = walk.open_below
+    """After it was listed: it is not waited for, and not opened."""
+    real = walk.Walk._enter
 
-    def swap(where: int, folder: Any) -> int:
-        if list(folder) == ["sub"] and (tree / "sub").is_dir():
+    def swap(self: Any, path: str) -> None:
+        if path == "sub" and (tree / "sub").is_dir():
             os.rename(tree / "sub", tree / "was")
             os.mkfifo(tree / "sub")
-        return real(where, folder)
+        real(self, path)
 
-    monkeypatch.setattr(walk, "open_below", swap)
-    assert _use(find_files, pattern="**/*.py").splitlines() == ["a.py", "was/c.py", "was/deep/d.py"][:1]
+    monkeypatch.setattr(walk.Walk, "_enter", swap)
+    assert _use(find_files, pattern="**/*.py").splitlines() == ["a.py"]
 
 
 def test_a_folder_that_may_not_be_listed_is_passed_over(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The others are found; but no descriptor left is an error."""
-    real = walk.open_below
+    """The others are found, and it is said; but no descriptor left is an error."""
+    real = walk.Walk._enter
     error = PermissionError(13, "Permission denied")
 
-    def refuse(where: int, folder: Any) -> int:
-        if list(folder) == ["sub", "deep"]:
+    def refuse(self: Any, path: str) -> None:
+        if path == "sub/deep":
             raise error
-        return real(where, folder)
+        real(self, path)
 
-    monkeypatch.setattr(walk, "open_below", refuse)
-    assert _use(find_files, pattern="**/*.py").splitlines() == ["a.py", "sub/c.py"]
+    monkeypatch.setattr(walk.Walk, "_enter", refuse)
+    said = "[passed over: 1 folder that cannot be listed]"
+    assert _use(find_files, pattern="**/*.py").splitlines() == ["a.py", "sub/c.py", said]
+    assert _use(grep_files, pattern="in ").splitlines()[-1] == said
     error = OSError(24, "Too many open files")  # type: ignore[assignment]
     with pytest.raises(ToolFailed, match="Too many open files"):
         _use(find_files, pattern="**/*.py")
+
+
+LEADS_NOWHERE = {
+    "gone": "nothing",
+    "circle": "circle",
+    "ping": "pong",
+    "below_a_file": "a.py/x",
+    "too_long": "x" * 300,
+    "closed": "closed.d/inner",
+}
+
+
+@pytest.mark.parametrize("name", LEADS_NOWHERE)
+@pytest.mark.parametrize("by_path", [False, True])
+def test_a_link_that_leads_nowhere_hides_nothing(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, name: str, by_path: bool
+) -> None:
+    """Broken, in a circle, below a file, too long, or where nobody may look: its neighbours are listed and searched."""
+    if by_path:
+        monkeypatch.setattr(os, "supports_fd", set())
+    (tree / "pong").symlink_to("ping")
+    (tree / "closed.d").mkdir(0)
+    (tree / name).symlink_to(LEADS_NOWHERE[name])
+    try:
+        listed = _use(list_files).splitlines()
+        assert {"a.py", "b.txt", "sub/", name} <= set(listed)
+        found = _use(find_files, pattern="**").splitlines()
+        assert {"a.py", "b.txt", "sub/c.py", "sub/deep/d.py", name} <= set(found)
+        assert _use(grep_files, pattern="in sub").splitlines()[:3] == [
+            "sub/c.py:1:in sub/c.py",
+            "sub/deep/d.py:1:in sub/deep/d.py",
+            "sub/deep/e.md:1:in sub/deep/e.md",
+        ]
+    finally:
+        (tree / "closed.d").chmod(0o700)
+
+
+class NoWord:
+    """An entry of which nothing can be told."""
+
+    def __init__(self, entry: Any) -> None:
+        self.name = entry.name
+
+    def is_dir(self, *, follow_symlinks: bool = True) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    def is_symlink(self) -> bool:
+        raise OSError(5, "Input/output error")
+
+
+def test_an_entry_that_cannot_be_looked_at_is_listed_by_its_name(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system does not tell with the name what it is, and nobody may look."""
+    real = os.scandir
+
+    @contextmanager
+    def scandir(where: Any) -> Iterator[Any]:
+        with real(where) as entries:
+            yield (NoWord(entry) if entry.name == "b.txt" else entry for entry in entries)
+
+    monkeypatch.setattr(files.os, "scandir", scandir)
+    monkeypatch.setattr(os, "supports_fd", {scandir})
+    assert _use(list_files) == "a.py\nb.txt\nsub/"
+    assert _use(find_files, pattern="*") == "a.py\nb.txt"
+
+
+@pytest.mark.process
+def test_looking_at_a_pipe_does_not_end_its_writer(tree: Path) -> None:
+    """By no tool: it waits on, and what it writes later reaches its reader."""
+    os.mkfifo(tree / "pipe")
+    writer = subprocess.Popen(["sh", "-c", "echo ready; echo hello > pipe"], stdout=subprocess.PIPE)  # noqa: S607
+    try:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"ready\n"
+        eventually(lambda: _waits_in_open(writer.pid))
+        for tool, arguments in (
+            (read_file, {}),
+            (list_files, {}),
+            (find_files, {"pattern": "*"}),
+            (grep_files, {"pattern": "x"}),
+            (grep_files, {"pattern": "x", "path": "."}),
+            (edit_file, {"old": "a", "new": "b"}),
+            (write_file, {"content": "x"}),
+        ):
+            with suppress(ToolFailed):
+                tool.execute({"path": "pipe", **arguments}, cancel=CancelToken(), agent=_agent())
+            assert writer.poll() is None
+            assert _waits_in_open(writer.pid)
+        assert (tree / "pipe").read_bytes() == b"hello\n"
+        assert writer.wait(BOUND) == 0
+    finally:
+        writer.kill()
+        writer.wait()
+        if writer.stdout is not None:
+            writer.stdout.close()
+
+
+def _waits_in_open(pid: int) -> bool:
+    """Does it stand in the opening of a pipe, for a reader?"""
+    return "pipe" not in " ".join(os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")[3:]) and (
+        Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+    )
+
+
+@pytest.mark.parametrize("looks", [True, False])
+@pytest.mark.parametrize("swapped", ["before", "after"])
+def test_a_file_that_becomes_a_pipe(tree: Path, monkeypatch: pytest.MonkeyPatch, swapped: str, looks: bool) -> None:
+    """Swapped before the look it is refused; after it, the file that was looked at is read, where a system can do so.
+    Nothing waits.
+    """
+    if not looks:
+        monkeypatch.setattr(regular_file, "_LOOKS", 0)
+    (tree / "x").write_text("the file\n")
+    os.mkfifo(tree / "pipe")
+    real = regular_file._refuse_irregular
+
+    def swap(status: Any) -> None:
+        monkeypatch.setattr(regular_file, "_refuse_irregular", real)
+        real(status)
+        os.rename(tree / "pipe", tree / "x")
+
+    if swapped == "before":
+        os.rename(tree / "pipe", tree / "x")
+    else:
+        monkeypatch.setattr(regular_file, "_refuse_irregular", swap)
+    if swapped == "after" and looks:
+        assert _use(read_file, path="x") == "the file\n"
+    else:
+        with pytest.raises(ToolFailed, match="cannot open 'x': it is not a regular file"):
+            _use(read_file, path="x")
+
+
+def test_devices_and_sockets_are_not_opened(tree: Path) -> None:
+    """Not by a link, either; nor searched."""
+    (tree / "zero").symlink_to("/dev/zero")
+    (tree / "dev").symlink_to("/dev")
+    for path in ("zero", "dev/zero", "/dev/zero"):
+        with pytest.raises(ToolFailed, match="it is not a regular file"):
+            _use(read_file, "*", path=path)
+        with pytest.raises(ToolFailed, match="cannot list"):
+            _use(grep_files, "*", path=path, pattern="x")
+    assert _use(grep_files, "*", pattern="zero") == "no line holds it"
+
+
+@pytest.mark.parametrize("arguments", [{"offset": 1}, {"offset": 10**6}, {"offset": 1, "limit": 10**9}])
+def test_a_line_without_an_end_ends_at_a_cancel(tree: Path, monkeypatch: pytest.MonkeyPatch, arguments: Any) -> None:
+    """Also in the middle of the second one, which is skipped or too long to be shown."""
+    with open(tree / "long", "wb") as file:
+        file.write(b"first\n")
+        file.truncate(1 << 40)
+
+    class Token(CancelToken):
+        looks = 0
+
+        def check(self) -> None:
+            self.looks += 1
+            if self.looks == 3:
+                self.cancel("enough")
+            super().check()
+
+    monkeypatch.setattr(files, "MAX_SHOWN", 1 << 16)
+    token = Token()
+    if arguments["offset"] > 1:
+        with pytest.raises(Cancelled):
+            read_file.execute({"path": "long", **arguments}, cancel=token, agent=_agent())
+    else:  # it is cut long before that
+        assert "too long" in str(read_file.execute({"path": "long", **arguments}, cancel=token, agent=_agent()).content)
+    assert token.looks <= 3
+
+
+ODD_NAMES = [
+    "new\nline",
+    "a\x1b[2Jb",
+    "right\u202eto-left",
+    "tag\U000e0041",
+    "\udcff",
+    "it's",
+    "'quoted'",
+    '"quoted"',
+    "'new\\nline'",
+    "new\\nline",
+    "back\\slash",
+    " space",
+    "space ",
+    "a:1:b",
+    "é\u0301",
+    "nbsp\u00a0x",
+]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_an_odd_name_is_shown_so_that_it_can_be_opened(tree: Path, name: str) -> None:
+    """On one printable line, in each answer and each error; as it is shown it is read, searched and edited."""
+    folder = tree / "odd" / name
+    folder.mkdir(parents=True)
+    (folder / name).write_text("look here\n")
+    shown = _use(list_files, path="odd").removesuffix("/")
+    assert shown.isprintable()
+    assert _use(list_files, path=f"odd/{shown}") == shown
+    found = _use(find_files, pattern="**", path="odd")
+    assert found == f"{shown}/{shown}"
+    assert _use(read_file, path=f"odd/{found}") == "look here\n"
+    hit = _use(grep_files, pattern="look", path="odd")
+    assert hit == f"{found}:1:look here"
+    assert hit.isprintable()
+    assert _use(grep_files, pattern="look", path=f"odd/{found}") == f"odd/{hit}"
+    told = _use(edit_file, path=f"odd/{found}", old="look", new="see")
+    assert told == f"replaced 1 place in odd/{found}"
+    assert (folder / name).read_text() == "see here\n"
+    with pytest.raises(ToolFailed) as info:
+        _use(read_file, path=f"odd/{name}/nothing")
+    assert str(info.value).isprintable()
+
+
+def test_no_two_names_are_shown_alike() -> None:
+    """However odd they are; and each is taken back."""
+    parts = ["a", "'", '"', "\\", "n", "x0a", "\n", " ", ":1:", "\udcff", "\u202e"]
+    names = {a + b + c for a in parts for b in parts for c in parts}
+    assert len({shown_path(name) for name in names}) == len(names)
+    assert all(meant_path(shown_path(f"x/{name}/y")) == f"x/{name}/y" for name in names)
+    assert all(shown_path(name).isprintable() for name in names)
+
+
+def test_a_plain_name_in_quotes_is_no_other_name(tree: Path) -> None:
+    """What needs no quotes is meant as it stands."""
+    with pytest.raises(ToolFailed, match="No such file"):
+        _use(read_file, path="'a.py'")
+    (tree / "'a.py'").write_text("quotes\n")
+    assert _use(read_file, path="'a.py'") == "quotes\n"
+    with pytest.raises(ToolFailed, match="not in allowed_paths"):
+        _use(read_file, path="'..\\x2f..\\x2fetc'/../../../etc/passwd")
+
+
+@pytest.mark.parametrize("tool", [list_files, find_files])
+def test_a_listing_is_bounded_in_characters(tree: Path, tool: Any) -> None:
+    """Names may be long, and escapes make them longer."""
+    for number in range(400):
+        (tree / "sub" / ("\x01" * 240 + f"{number:03}")).touch()
+    arguments = {"pattern": "*"} if tool is find_files else {}
+    lines = _use(tool, path="sub", **arguments)
+    assert len(lines) <= files.MAX_SHOWN + 100
+    *names, last = lines.splitlines()
+    assert 0 < len(names) < 400
+    assert last == f"... only the first {len(names)} are shown; ask for less"
+
+
+def test_what_is_too_deep_is_said(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was not looked at."""
+    monkeypatch.setattr(walk, "MAX_DEPTH", 1)
+    found = _use(find_files, pattern="**/*.py").splitlines()
+    assert found == ["a.py", "sub/c.py", "[passed over: 1 folder deeper than 1 folders]"]
 
 
 @pytest.mark.parametrize("pattern", ["[" * 501, "**/" * 300])

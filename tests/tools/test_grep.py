@@ -111,16 +111,16 @@ def test_links_and_pipes_are_passed_over(tree: Path) -> None:
 
 def test_a_link_swapped_in_while_it_looks_is_not_followed(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The folder was listed as one, and is a link when its files are opened."""
-    real = grep._content_below
+    real = grep._content
+    (tree / "out/b.py").write_text("hello outside\n")
 
-    def swap(where: Any, parts: list[str]) -> str | None:
-        if parts[0] == "sub" and not (tree / "in/sub").is_symlink():
+    def swap(walk: Any, name: str) -> str | None:
+        if name.startswith("sub") and not (tree / "in/sub").is_symlink():
             os.rename(tree / "in/sub", tree / "in/was")
             (tree / "in/sub").symlink_to(tree / "out")
-            (tree / "out/b.py").write_text("hello outside\n")
-        return real(where, parts)
+        return real(walk, name)
 
-    monkeypatch.setattr(grep, "_content_below", swap)
+    monkeypatch.setattr(grep, "_content", swap)
     assert "outside" not in look("hello")
 
 
@@ -159,3 +159,32 @@ def test_a_bad_glob_is_refused(tree: Path, glob: str) -> None:
     """It leads up, or nowhere."""
     with pytest.raises(ToolFailed, match="is not a pattern"):
         look("x", glob=glob)
+
+
+def test_the_answer_is_bounded_in_characters(tree: Path) -> None:
+    """Names may be long, and escapes make them longer."""
+    for number in range(100):
+        (tree / f"in/{chr(1) * 240}{number}").write_text("hello\n")
+    lines = look("hello", glob="*").splitlines()
+    assert len("\n".join(lines)) <= grep.MAX_SHOWN + 100
+    assert lines[-1] == f"... only the first {len(lines) - 1} are shown; ask for less"
+
+
+def test_a_cancel_ends_it_between_files_that_are_passed_over(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many of them stand in a folder."""
+    token = CancelToken()
+    opened: list[str] = []
+    for number in range(10):
+        (tree / f"in/binary{number}").write_bytes(b"\0")
+    real = grep._content
+
+    def content(walk: Any, name: str) -> str | None:
+        opened.append(name)
+        token.cancel("enough")
+        return real(walk, name)
+
+    monkeypatch.setattr(grep, "_content", content)
+    by: Any = SimpleNamespace(manifest=SimpleNamespace(capabilities=(FileRead(allowed_paths=("in",)),)))
+    with pytest.raises(Cancelled):
+        grep_files.execute({"pattern": "x", "path": "in", "glob": "binary*"}, cancel=token, agent=by)
+    assert len(opened) == 1
