@@ -15,9 +15,9 @@ from ..core.clock import SYSTEM_CLOCK
 from ..errors import ToolFailed
 from .file_attributes import FileAttributes
 from .files import MAX_FILE_BYTES, text_at
-from .path_guard import PathGuard, shown
+from .path_guard import PathGuard
 from .regular_file import open_regular
-from .shown_path import meant_path, shown_path
+from .shown_path import meant_path, shown, shown_path
 from .tool import tool
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from pydantic import Field
 
 from ..agent.capability import FileRead
 from ..errors import ToolFailed
-from .path_guard import PathGuard, shown
-from .shown_path import shown_path
+from .path_guard import PathGuard
+from .shown_path import shown, shown_path
 from .tool import tool
 from .walk import LOOK_EVERY, Glob, Pattern, Walk, is_folder, open_folder, told
 

@@ -13,11 +13,11 @@ from ..agent.capability import FileRead
 from ..errors import ToolFailed
 from ..extras import need
 from .files import MAX_FILE_BYTES, MAX_SHOWN, bytes_at
-from .path_guard import PathGuard, shown
+from .path_guard import PathGuard
 from .regular_file import IrregularFile
-from .shown_path import meant_path, shown_path
+from .shown_path import meant_path, shown, shown_path
 from .tool import tool
-from .walk import Glob, Pattern, Walk, counted, open_folder
+from .walk import Glob, Pattern, Walk, open_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,7 +81,7 @@ def grep_files(
     told = "\n".join(hits) or "no line holds it"
     if passed_over:
         bound = f"larger than {MAX_FILE_BYTES:,} bytes, no text, or not readable"
-        notes.append(f"\n[passed over: {counted(passed_over, 'file')} that are {bound}]")
+        notes.append(f"\n[passed over: {passed_over:,} file{'s' * (passed_over > 1)} that are {bound}]")
     return told + "".join(notes)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..agent.capability import EVERYTHING, FileRead, FileWrite
 from ..errors import ToolFailed
 from .regular_file import open_regular
-from .shown_path import meant_path
+from .shown_path import meant_path, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,6 @@ _WALKS = os.open in os.supports_dir_fd
 REPOSITORIES = frozenset({".git", ".hg"})
 LONGEST = 4096
 """Characters of a path; what is longer only takes time."""
-LONGEST_SHOWN = 200
 DEEPEST = 64
 """Folders below an allowed path; deeper ones are not made: what goes through them by name or by recursion cannot."""
 
@@ -177,11 +176,6 @@ class PathGuard:
         if any(guard._root_of(resolved) is None for guard in self.also):  # noqa: SLF001 - one of its own kind
             return None
         return min(roots, key=len, default=None)
-
-
-def shown(name: str) -> str:
-    """*name* as an error shows it, however long it is."""
-    return repr(name) if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]!r}…"
 
 
 def _root(allowed: str, resolved: str) -> str | None:

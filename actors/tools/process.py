@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import ToolFailed
+from .shown_path import LONGEST_SHOWN, shown_path
 from .watched_process import WatchedProcess, kill_group, reap
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def run_process(
     cancel.check()
     if not argv:
         raise ToolFailed("nothing could be started: argv is empty")
+    program = shown_path(os.fsdecode(argv[0]))[:LONGEST_SHOWN]
     try:
         process = subprocess.Popen(  # noqa: S603 - which commands are allowed is the tool's to decide
             list(argv),
@@ -78,7 +80,7 @@ def run_process(
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
-        raise ToolFailed(f"{argv[0]} could not be started: {error}") from error
+        raise ToolFailed(f"{program} could not be started: {getattr(error, 'strerror', None) or error}") from error
     assert process.stdout is not None
     assert process.stderr is not None
     outputs = {process.stdout: _Kept(max_output_bytes), process.stderr: _Kept(max_output_bytes)}
@@ -89,7 +91,7 @@ def run_process(
             watched = WatchedProcess(process, cancel, timeout, sinks)
         except OSError as error:  # no file descriptor is left
             kill_group(process.pid)
-            raise ToolFailed(f"{argv[0]} could not be watched: {error}") from error
+            raise ToolFailed(f"{program} could not be watched: {error}") from error
         with watched:
             watched.to_the_end()
     finally:
@@ -98,9 +100,9 @@ def run_process(
         is_dead = reap(process)
     cancel.check()
     if not is_dead:
-        raise ToolFailed(f"{argv[0]} could not be killed: it runs as another user")
+        raise ToolFailed(f"{program} could not be killed: it runs as another user")
     if watched.is_late:
-        raise ToolFailed(f"{argv[0]} ran longer than {timeout} s and was killed{_last_words(out, errors)}")
+        raise ToolFailed(f"{program} ran longer than {timeout} s and was killed{_last_words(out, errors)}")
     code = None if watched.is_lost else process.returncode
     return ProcessResult(code, out.text(), errors.text(), bool(out.left_out or errors.left_out))
 

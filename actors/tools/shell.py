@@ -17,6 +17,7 @@ from ..errors import ToolFailed
 from .environment import handed_on
 from .path_guard import PathGuard
 from .process import run_process
+from .shown_path import shown
 from .tool import FunctionTool, tool
 
 if TYPE_CHECKING:
@@ -119,12 +120,12 @@ def _program(name: str, path: str) -> str:
     """
     if os.sep in name:
         if not os.path.isabs(name):
-            raise ToolFailed(f"{shortened(name, LONGEST_SHOWN)!r} must be a name or an absolute path")
+            raise ToolFailed(f"{shown(name)} must be a name or an absolute path")
         return name
     folders = [folder for folder in path.split(os.pathsep) if os.path.isabs(folder)]
     found = shutil.which(name, path=os.pathsep.join(folders))
     if found is None:
-        raise ToolFailed(f"there is no program {shortened(name, LONGEST_SHOWN)!r} on this machine")
+        raise ToolFailed(f"there is no program {shown(name)} on this machine")
     return found
 
 
@@ -142,7 +143,7 @@ def _working_folder(agent: Agent[Any], folder: str) -> Iterator[str | None]:
     descriptor = guard.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         if not os.access(f"{own}/{descriptor}", os.X_OK):
-            raise ToolFailed(f"the folder {shortened(folder, LONGEST_SHOWN)!r} may not be entered")
+            raise ToolFailed(f"the folder {shown(folder)} may not be entered")
         high = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)  # the standard streams are the child's own
     finally:
         os.close(descriptor)

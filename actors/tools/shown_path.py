@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import re
 
+LONGEST_SHOWN = 200
+"""Characters of a name in an error."""
+
 # What names and line numbers of a search are told apart by.
 _LIKE_A_LINE = re.compile(r":\d+(:|$)")
 _QUOTED = re.compile(r"""(['"])((?:[^\\]|\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|[\\'"ntr]))*)\1""")
 _ESCAPE = re.compile(r"""\\(x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|[\\'"ntr])""")
 _SHORT = {"n": "\n", "t": "\t", "r": "\r"}
+
+
+def shown(name: str) -> str:
+    """*name* as an error shows it, however long it is."""
+    return repr(name) if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]!r}…"
 
 
 def shown_path(path: str) -> str:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from ..errors import ToolFailed
-from .path_guard import shown
 from .regular_file import open_regular
+from .shown_path import LONGEST_SHOWN, shown, shown_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 2_000
 """Folders below the first one; what lies deeper is not looked at."""
+MAX_NAMED = 5
+"""So many folders that were passed over are named."""
 LOOK_EVERY = 500
 """Names between two looks at the cancel."""
 
@@ -134,8 +136,8 @@ class Walk:
         self._path = ""
         self._folder: int | None = None
         self._name = ""
-        self.unlisted = 0
-        self.too_deep = 0
+        self._unlisted: list[str] = []
+        self._too_deep: list[str] = []
 
     def __iter__(self) -> Iterator[str]:
         """The path of each file, from the folder on.
@@ -154,14 +156,15 @@ class Walk:
                 except OSError as error:
                     if not path or error.errno in _NO_MORE:
                         raise ToolFailed(f"the folder cannot be listed: {error.strerror or error}") from error
-                    self.unlisted += error.errno not in _GONE
+                    if error.errno not in _GONE:
+                        self._unlisted.append(path)
                     continue
                 for self._name in sorted(names):
                     yield _joined(path, self._name)
                 if path.count("/") + bool(path) < MAX_DEPTH:
                     waiting += [(_joined(path, name), following) for name, following in sorted(folders, reverse=True)]
                 else:
-                    self.too_deep += len(folders)
+                    self._too_deep += [_joined(path, name) for name, _ in folders]
         finally:
             self._leave()
 
@@ -177,12 +180,14 @@ class Walk:
 
     def notes(self) -> str:
         """What was not looked at, for the end of an answer; empty when all was."""
-        notes = ""
-        if self.unlisted:
-            notes += f"\n[passed over: {counted(self.unlisted, 'folder')} that cannot be listed]"
-        if self.too_deep:
-            notes += f"\n[passed over: {counted(self.too_deep, 'folder')} deeper than {MAX_DEPTH:,} folders]"
-        return notes
+        return "".join(
+            f"\n[passed over, {why}: {_some(paths)}]"
+            for paths, why in (
+                (self._unlisted, "as it cannot be listed"),
+                (self._too_deep, f"as it is deeper than {MAX_DEPTH:,} folders"),
+            )
+            if paths
+        )
 
     def _listed(self, path: str, reached: frozenset[int]) -> tuple[list[str], list[tuple[str, frozenset[int]]]]:
         """The files of a folder that fit, and the folders in it that may hold some."""
@@ -238,9 +243,9 @@ def _joined(path: str, name: str) -> str:
     return f"{path}/{name}" if path else name
 
 
-def counted(number: int, noun: str) -> str:
-    """``1 folder``, ``2,000 folders``."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
+def _some(paths: Sequence[str]) -> str:
+    named = [shown_path(path)[:LONGEST_SHOWN] for path in paths[:MAX_NAMED]]
+    return ", ".join(named) + f" and {len(paths) - MAX_NAMED:,} more" * (len(paths) > MAX_NAMED)
 
 
 def open_below(where: int, folder: Sequence[str]) -> int:

@@ -341,7 +341,7 @@ def test_a_folder_that_may_not_be_listed_is_passed_over(tree: Path, monkeypatch:
         real(self, path)
 
     monkeypatch.setattr(walk.Walk, "_enter", refuse)
-    said = "[passed over: 1 folder that cannot be listed]"
+    said = "[passed over, as it cannot be listed: sub/deep]"
     assert _use(find_files, pattern="**/*.py").splitlines() == ["a.py", "sub/c.py", said]
     assert _use(grep_files, pattern="in ").splitlines()[-1] == said
     error = OSError(24, "Too many open files")  # type: ignore[assignment]
@@ -596,7 +596,7 @@ def test_what_is_too_deep_is_said(tree: Path, monkeypatch: pytest.MonkeyPatch) -
     """It was not looked at."""
     monkeypatch.setattr(walk, "MAX_DEPTH", 1)
     found = _use(find_files, pattern="**/*.py").splitlines()
-    assert found == ["a.py", "sub/c.py", "[passed over: 1 folder deeper than 1 folders]"]
+    assert found == ["a.py", "sub/c.py", "[passed over, as it is deeper than 1 folders: sub/deep]"]
 
 
 @pytest.mark.parametrize("pattern", ["[" * 501, "**/" * 300])
