@@ -13,7 +13,7 @@ from .manifest import McpTransport
 from .ports import PricesModels, PrivacyTier, Tool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from .manifest import AgentManifest
     from .ports import LlmDriver
@@ -148,7 +148,7 @@ def problems(manifest: AgentManifest, find_built_in: FindBuiltIn) -> list[str]:
     a model.
     """
     found: list[str] = []
-    found += _server_problems(manifest)
+    found += server_problems(manifest)
     looks: list[Callable[[], object]] = [
         lambda: agent_class(manifest),
         lambda: driver_factory(manifest, find_built_in),
@@ -159,20 +159,20 @@ def problems(manifest: AgentManifest, find_built_in: FindBuiltIn) -> list[str]:
             look()
         except ManifestError as error:
             found.extend(error.problems)
-    return found or list(_approval_problems(manifest))
+    if found or manifest.agent is not None:  # code of its own may start children with other tools
+        return found
+    return list(approval_problems(manifest, [tool(manifest, index).name for index in range(len(manifest.tools))]))
 
 
-def _server_problems(manifest: AgentManifest) -> Iterator[str]:
+def server_problems(manifest: AgentManifest) -> Iterator[str]:
+    """The MCP servers that cannot be had, each with its place."""
     for index, server in enumerate(manifest.mcp_servers):
         if server.transport not in (McpTransport.STDIO, McpTransport.HTTP):
             yield f"mcp_servers.{index}.transport: {server.transport} is not supported; use http or stdio"
 
 
-def _approval_problems(manifest: AgentManifest) -> Iterator[str]:
-    """A name that fits no tool would switch approval off without a word."""
-    if manifest.agent is not None:  # code of its own may start children with other tools
-        return
-    names = [tool(manifest, index).name for index in range(len(manifest.tools))]
+def approval_problems(manifest: AgentManifest, names: Sequence[str]) -> Iterator[str]:
+    """A name that fits no tool would switch approval off without a word; *names* are those of the tools."""
     servers = tuple(f"{server.name}." for server in manifest.mcp_servers)
     for index, wanted in enumerate(manifest.approval.tools):
         is_pattern = any(sign in wanted for sign in "*?[")

@@ -1,4 +1,4 @@
-"""``actors validate`` and ``actors status``: what a manifest says, without running it."""
+"""``actors validate`` and ``actors status``: what a manifest says, without running its agents."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..agent import resolve
 from ..drivers.builtin import find_driver
 from ..errors import ManifestError
+from . import named
 from .permissions import in_words
 from .recipe import load_manifest
 from .refusal import RefusedError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 EXIT_OK = 0
 EXIT_BAD_MANIFEST = 2
+NO_CODE = "the loop of LlmAgent"
 
 PRIVACY = {
     "sovereign": "its data stays on this machine",
@@ -30,13 +32,18 @@ PRIVACY = {
 }
 
 
-def validate(paths: Sequence[str]) -> int:
-    """Check manifests and all that they name; tell each that is good, and every problem of the others."""
+def validate(paths: Sequence[str], *, imports: bool = False) -> int:
+    """Check manifests and all that they name; tell each that is good, and every problem of the others.
+
+    Args:
+        paths: Of the manifests.
+        imports: Import what they name, which runs it; else the texts of the modules are looked at, and nothing runs.
+    """
     bad = 0
     for path in paths:
         try:
             manifest = load_manifest(path)
-            found = resolve.problems(manifest, find_driver)
+            found = resolve.problems(manifest, find_driver) if imports else named.problems(manifest)
             if found:
                 raise RefusedError(*(f"{path}: {problem}" for problem in found))
         except RefusedError as error:
@@ -48,8 +55,15 @@ def validate(paths: Sequence[str]) -> int:
     return EXIT_BAD_MANIFEST if bad else EXIT_OK
 
 
-def status(path: str) -> int:
-    """Tell what the agents of a manifest are, and what they may do. Its MCP servers are started for their tools."""
+def status(path: str, *, run: bool | None = None) -> int:
+    """Tell what the agents of a manifest are, and what they may do.
+
+    For that its code is imported and its MCP servers are started; which, is said before.
+
+    Args:
+        path: Of the manifest.
+        run: False: none of it; None: whoever sits at the terminal is asked, without one it is done.
+    """
     from rich.table import Table
     from rich.text import Text
 
@@ -57,11 +71,27 @@ def status(path: str) -> int:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
-    for label, value in rows_of(manifest, path):
+    for label, value in rows_of(manifest, path, run=_may_run(manifest, path, run)):
         table.add_row(label, Text(printable(value)))
     with answering():
         console(sys.stdout).print(table)
     return EXIT_OK
+
+
+def _may_run(manifest: AgentManifest, path: str, run: bool | None) -> bool:
+    """Say what is imported and started to look at it; may it be?"""
+    deeds = [
+        f"{deed} {one_line(', '.join(things), 2_000)}"
+        for deed, things in (("imports", named.code_of(manifest)), ("starts", named.commands_of(manifest)))
+        if things
+    ]
+    if not deeds or run is False:
+        return run is not False
+    say(f"{path}: to show all, this {' and '.join(deeds)}")
+    if run is None and sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
+        say("May it? [y/N] (--run and --no-run answer beforehand)")
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return True
 
 
 def answer(text: str) -> None:
@@ -70,20 +100,20 @@ def answer(text: str) -> None:
         print(printable(text))  # noqa: T201 - the command line may print
 
 
-def rows_of(manifest: AgentManifest, path: str) -> Iterator[tuple[str, str]]:
-    """Label and text of each line of ``actors status``."""
+def rows_of(manifest: AgentManifest, path: str, *, run: bool) -> Iterator[tuple[str, str]]:
+    """Label and text of each line of ``actors status``; without *run* nothing is imported or started for them."""
     yield "agent", f"{one_line(manifest.name)} {one_line(manifest.version)}"
     if manifest.description:
         yield "", manifest.description
     yield "manifest", path
-    yield "code", _code(manifest)
-    yield "model", _model(manifest)
+    yield "code", _code(manifest) if run else manifest.agent or NO_CODE
+    yield "model", _model(manifest, run=run)
     yield "privacy", f"{manifest.privacy}: {PRIVACY[manifest.privacy]}"
     yield from _listed("limits", _limits(manifest))
     yield from _listed("may", [in_words(capability) for capability in manifest.capabilities])
-    yield from _listed("tools", [_tool(manifest, index) for index in range(len(manifest.tools))])
+    yield from _listed("tools", [_tool(manifest, index) if run else name for index, name in enumerate(manifest.tools)])
     for server in manifest.mcp_servers:
-        yield from _listed(f"server {server.name}", server_lines(manifest, server))
+        yield from _listed(f"server {server.name}", server_lines(manifest, server, run=run))
 
 
 def _listed(label: str, lines: list[str]) -> Iterator[tuple[str, str]]:
@@ -96,14 +126,15 @@ def _code(manifest: AgentManifest) -> str:
         agent = resolve.agent_class(manifest)
     except ManifestError as error:
         return "; ".join(error.problems)
-    return f"{manifest.agent}: {_first_line(agent)}" if manifest.agent else "the loop of LlmAgent"
+    return f"{manifest.agent}: {_first_line(agent)}" if manifest.agent else NO_CODE
 
 
-def _model(manifest: AgentManifest) -> str:
+def _model(manifest: AgentManifest, *, run: bool) -> str:
     model = manifest.model
     source = model.remote_model or model.model_path or model.model_repo
     place = f"at {model.base_url}" if model.base_url else None
-    parts = [part for part in (source, _driver(manifest), place) if part]
+    driver = _driver(manifest) if run else model.driver and f"driver {model.driver}"
+    parts = [part for part in (source, driver, place) if part]
     window = f", context window {model.context_window:,} tokens" if model.context_window else ""
     settings = f"at most {model.max_tokens:,} tokens an answer, temperature {model.temperature:g}{window}"
     return "; ".join([*(parts or ["no driver named; --driver can give one"]), settings])

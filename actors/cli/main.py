@@ -67,6 +67,13 @@ Approve = Annotated[
     list[str] | None,
     typer.Option(metavar="TOOL", help="A tool (or pattern) whose calls need no approval by you; may be repeated."),
 ]
+Imports = Annotated[
+    bool, typer.Option("--import", help="Import what they name, too: that runs the code of its modules.")
+]
+Run = Annotated[
+    bool | None,
+    typer.Option("--run/--no-run", help="Import its code and start its servers without a question; or show the rest."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")]
 Verbose = Annotated[
     int,
@@ -169,25 +176,28 @@ def chat(
 
 
 @app.command()
-def validate(manifests: Manifests) -> None:
-    """Check manifests, and that all they name can be imported."""
+def validate(manifests: Manifests, imports: Imports = False) -> None:
+    """Check manifests, and that all they name is there. Nothing that they name is run."""
 
     def command() -> int:
         from .check import validate as validate_all
 
-        return validate_all(manifests)
+        return validate_all(manifests, imports=imports)
 
     carry_out(command)
 
 
 @app.command()
-def status(manifest: Manifest) -> None:
-    """Tell what the agents of a manifest are, what they may do, and their limits."""
+def status(manifest: Manifest, run: Run = None) -> None:
+    """Tell what the agents of a manifest are, what they may do, and their limits.
+
+    For that its code is imported and its MCP servers are started. What, is said before, and asked on a terminal.
+    """
 
     def command() -> int:
         from .check import status as show_status
 
-        return show_status(manifest)
+        return show_status(manifest, run=run)
 
     carry_out(command)
 

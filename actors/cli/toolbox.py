@@ -37,12 +37,14 @@ def _permission(manifest: AgentManifest, tool: Tool) -> str:
     return "may " + "; ".join(in_words(grant) for grant in granted)
 
 
-def server_lines(manifest: AgentManifest, server: McpServer) -> list[str]:
-    """What an MCP server is, and its tools; it is started for that, if its tools are granted."""
+def server_lines(manifest: AgentManifest, server: McpServer, *, run: bool) -> list[str]:
+    """What an MCP server is, and its tools; it is started for that, if its tools are granted and it may *run*."""
     place = server.url if server.command == () else " ".join(server.command)
     first = f"{server.transport}: {place}"
     if not is_granted(manifest, server):
         return [first, "not granted: needs mcp"]
+    if not run:
+        return [first, "not started: --run shows its tools"]
     servers = McpServers()
     try:
         alone = manifest.model_copy(update={"mcp_servers": (server,)})

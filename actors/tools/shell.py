@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from ..agent.capability import EVERYTHING, FileRead, Shell
-from ..agent.commands import LONGEST_SHOWN, refusal
-from ..agent.message_text import shortened
+from ..agent.commands import refusal
 from ..agent.ports import ToolResult
 from ..errors import ToolFailed
 from .environment import handed_on

@@ -13,6 +13,7 @@ from actors import (
     CompletionRequest,
     CompletionResponse,
     FunctionDriver,
+    InferenceFailed,
     StopReason,
     ToolCall,
     ToolResultMessage,
@@ -21,6 +22,7 @@ from actors import (
 
 MESSAGE = re.compile(r"\[message from [^\]]*\] (?P<text>.*)", re.DOTALL)
 TODOS_SHOWN = 20
+LEFT_OUT = ("[passed over", "... only the first ")
 
 
 def analyst(manifest: AgentManifest) -> FunctionDriver:
@@ -60,7 +62,10 @@ def analyse(request: CompletionRequest) -> CompletionResponse | str:
 
 
 def finding(folder: str, results: dict[str, ToolResultMessage]) -> dict[str, Any]:
-    """What the analyst tells of its folder."""
+    """What the analyst tells of its folder. Without these three there is nothing to tell."""
+    for name in ("find_files", "grep_files", "run_command"):
+        if results[name].is_error:
+            raise InferenceFailed(f"{folder} could not be looked at: {results[name].content}")
     files = lines_of(results["find_files"], but="no file fits")
     todos = lines_of(results["grep_files"], but="no line holds it")
     log = lines_of(results["run_command"])[2:]  # after the exit code and the heading
@@ -179,8 +184,8 @@ def heard_in(request: CompletionRequest) -> list[str]:
 
 
 def lines_of(result: ToolResultMessage, *, but: str = "") -> list[str]:
-    """The lines of a result; none of one that failed or says that there is nothing."""
-    return [] if result.is_error or result.content == but else result.content.splitlines()
+    """The lines of a result, without those that say that there is nothing, or what was left out."""
+    return [line for line in result.content.splitlines() if line != but and not line.startswith(LEFT_OUT)]
 
 
 def calls(request: CompletionRequest, **inputs: dict[str, Any]) -> CompletionResponse:

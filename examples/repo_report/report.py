@@ -6,7 +6,7 @@ The agents read and search files, run ``git log``, ask an MCP server, keep notes
 the writer asks before it writes the file. Everything happens on this machine. Needs git, and the extras ``grep`` and
 ``mcp``.
 
-Exit codes: 0 the report was written, 1 it was not, 2 bad usage.
+Exit codes: 0 the report was written, 1 it was not, or a folder could not be looked at, 2 bad usage.
 """
 
 import argparse
@@ -72,8 +72,9 @@ def run(folders: list[str], out: Path, *, approved: bool, max_concurrent: int) -
     ) as pool:
         writer = pool.spawn(writer_config(len(folders), out))
         writer.add_done_callback(lambda _: questions.put(None))
+        analysts = []
         for folder in folders:
-            analyst = pool.spawn(analyst_config(folder, writer.id))
+            analysts.append(analyst := pool.spawn(analyst_config(folder, writer.id)))
             analyst.add_done_callback(lambda handle, folder=folder: tell_of_failure(pool, writer, handle, folder))
         while (question := questions.get()) is not None:
             if approved or ask(question):
@@ -82,7 +83,10 @@ def run(folders: list[str], out: Path, *, approved: bool, max_concurrent: int) -
                 pool.deny(question.agent_id, question.call_id, "the user said no")
         outcome = writer.outcome()
         print(outcome.result.text if outcome.ok else f"the writer {outcome.status}: {outcome.error}")
-    return 0 if outcome.ok and outcome.result.text.startswith(("wrote", "replaced")) else 1
+        failed = [analyst.outcome() for analyst in analysts if not analyst.outcome().ok]
+    for one in failed:
+        print(f"{one.tag}: {one.status}: {one.error}", file=sys.stderr)
+    return 0 if outcome.ok and not failed and outcome.result.text.startswith(("wrote", "replaced")) else 1
 
 
 def writer_config(analysts: int, out: Path) -> SpawnConfig:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from actors import Browser, FileRead, FileWrite, Mcp, Memory, Network, Shell, Spawn
+from actors.cli import check
 from actors.cli.permissions import in_words
 from tests.tools.test_mcp import ROGUE
 
@@ -92,6 +97,160 @@ def test_status_shows_every_tool_with_what_it_may_do(
         "not granted: needs mcp",
     ):
         assert text in result.stdout, text
+
+
+LOUD = "import pathlib; pathlib.Path('ran').touch()\n"
+
+
+@pytest.fixture
+def loud(folder: Path) -> Path:
+    """Code beside a manifest that leaves a trace when it runs, in a module and in packages above one."""
+    (folder / "loud.py").write_text(LOUD + (folder / "bot.py").read_text())
+    (folder / "pack" / "inner").mkdir(parents=True)
+    (folder / "pack" / "__init__.py").write_text(LOUD)
+    (folder / "pack" / "inner" / "__init__.py").write_text(LOUD)
+    (folder / "pack" / "inner" / "tools.py").write_text(LOUD + (folder / "bot.py").read_text())
+    (folder / "openai.py").write_text(LOUD)
+    (folder / "loud.toml").write_text(
+        'name = "loud"\nagent = "loud:Wait"\ntools = ["loud:shout", "pack.inner.tools:shout"]\n'
+        '[model]\ndriver = "loud:make"\n'
+    )
+    (folder / "openai.toml").write_text('[model]\ndriver = "openai"\n')
+    return folder
+
+
+def test_validate_runs_nothing_unless_it_is_asked(cli: Callable[..., Any], loud: Path) -> None:
+    """It looks at the texts of the modules that are named, and not even at the packages above them."""
+    result = cli("validate", "loud.toml", "openai.toml")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("loud.toml: ok (loud 0.1.0)\nopenai.toml: ok")
+    assert not (loud / "ran").exists()
+    assert cli("validate", "--import", "loud.toml").exit_code == 0
+    assert (loud / "ran").exists()
+
+
+NAMED: dict[str, str | None] = {
+    "from os import *\n": None,
+    "def __getattr__(name): return 1\n": None,
+    "globals()['it'] = 1\n": None,
+    "import sys; sys.modules[__name__].it = 1\n": None,
+    "if 1:\n    def it(): pass\nelse:\n    it = 2\n": None,
+    "try:\n    import it\nexcept ImportError:\n    it = None\n": None,
+    "for it in []: pass\n": None,
+    "(it := 1)\n": None,
+    "from os import path as it\n": None,
+    "import it.other\n": None,
+    "def f():\n    global it\n    it = 1\n": None,
+    "a, (it, *b) = 1, (2, 3)\n": None,
+    "x = '\\d'\nit = x\n": None,
+    "it = make_it()\n": None,
+    "it = 3\nit = f()\n": None,
+    "@tool\ndef it(): pass\n": None,
+    "it = 3\n": "'text:it' is no tool",
+    "class it: pass\n": "'text:it' is no tool",
+    "def it(): pass\n": "'text:it' is no tool",
+    "": "module 'text' has no 'it'",
+    "def f():\n    it = 1\n": "module 'text' has no 'it'",
+    "class A:\n    it = 1\n": "module 'text' has no 'it'",
+    "def it(:\n": "module 'text' cannot be read: SyntaxError",
+    "x = " + "(" * 5_000 + ")" * 5_000 + "\n": "module 'text' cannot be read",
+    "x = '\0'\n": "module 'text' cannot be read",
+}
+
+
+@pytest.mark.parametrize(("text", "problem"), NAMED.items(), ids=range(len(NAMED)))
+def test_validate_believes_a_text_as_far_as_it_goes(
+    cli: Callable[..., Any], folder: Path, text: str, problem: str | None
+) -> None:
+    """What cannot be told from the text is no problem; what can, is told as an import would."""
+    (folder / "text.py").write_text(text)
+    (folder / "text.toml").write_text('tools = ["text:it"]\n')
+    result = cli("validate", "text.toml")
+    assert result.exit_code == (0 if problem is None else 2)
+    assert result.stderr.startswith("" if problem is None else f"error: text.toml: tools.0: {problem}")
+    assert "Traceback" not in result.output
+
+
+def test_validate_does_not_wait_for_a_pipe(cli: Callable[..., Any], folder: Path) -> None:
+    """That stands in a module's place; nor reads without a bound."""
+    os.mkfifo(folder / "pipe.py")
+    (folder / "zero.py").symlink_to("/dev/zero")
+    (folder / "pipe.toml").write_text('tools = ["pipe:it", "zero:it", "bot.more:it"]\n')
+    result = cli("validate", "pipe.toml")
+    assert result.exit_code == 2
+    for index, module in enumerate(("pipe", "zero", "bot.more")):
+        assert f"tools.{index}: no module {module!r}" in result.stderr
+
+
+def test_validate_knows_the_names_of_tools_that_need_approval(cli: Callable[..., Any], folder: Path) -> None:
+    """By the function, or by the name that stands above it; a name that is not to be seen could be any."""
+    (folder / "named.py").write_text(
+        "@tool\ndef one(): pass\n@tool(name='second', timeout=3)\ndef two(): pass\n"
+        "@tool(name=NAME)\ndef three(): pass\n"
+    )
+    (folder / "good.toml").write_text('tools = ["named:one", "named:two"]\napproval = { tools = ["one", "second"] }\n')
+    (folder / "bad.toml").write_text('tools = ["named:one", "named:two"]\napproval = { tools = ["two"] }\n')
+    (folder / "open.toml").write_text('tools = ["named:one", "named:three"]\napproval = { tools = ["x"] }\n')
+    result = cli("validate", "good.toml", "bad.toml", "open.toml")
+    assert result.stderr == "error: bad.toml: approval.tools.0: 'two' is none of the tools (one, second)\n"
+
+
+@pytest.fixture
+def started(loud: Path) -> Path:
+    """A manifest with a server that leaves a trace when it is started."""
+    (loud / "server.py").write_text(f"{LOUD}import sys; sys.exit('no server')")
+    (loud / "full.toml").write_text(
+        f'name = "full"\ntools = ["loud:shout"]\n[[mcp_servers]]\nname = "own"\n'
+        f'command = ["{sys.executable}", "server.py"]\n[[capabilities]]\ntype = "mcp"\nserver = "own"\n'
+    )
+    return loud
+
+
+@pytest.mark.process
+def test_status_says_what_it_will_run_before_it_does(cli: Callable[..., Any], started: Path, monkeypatch: Any) -> None:
+    """Its code and its servers; with --no-run it runs none of it, and shows the rest."""
+    order: list[str] = []
+    monkeypatch.setattr(check, "say", lambda text: order.append(f"{text} {(started / 'ran').exists()}"))
+    result = cli("status", "full.toml", "--no-run")
+    assert (result.exit_code, order) == (0, [])
+    assert "loud:shout" in result.stdout
+    assert "not started: --run shows its tools" in result.stdout
+    assert not (started / "ran").exists()
+    for flags in ([], ["--run"]):
+        order.clear()
+        (started / "ran").unlink(missing_ok=True)
+        assert "Say it loud." in cli("status", "full.toml", *flags).stdout
+        said = f"full.toml: to show all, this imports loud:shout and starts own ({sys.executable} server.py)"
+        assert order == [f"{said} False"]
+        assert (started / "ran").exists()
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("answer", "runs"), [("y\n", True), ("Yes\n", True), ("n\n", False), ("\n", False), ("", False)]
+)
+def test_status_asks_on_a_terminal(
+    cli: Callable[..., Any], started: Path, monkeypatch: Any, answer: str, runs: bool
+) -> None:
+    """And takes anything but a yes for a no."""
+    terminal = io.StringIO(answer)
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(check, "sys", SimpleNamespace(stdin=terminal, stderr=terminal, stdout=sys.stdout))
+    said: list[str] = []
+    monkeypatch.setattr(check, "say", said.append)
+    monkeypatch.setattr(check, "answering", contextlib.nullcontext)
+    monkeypatch.setattr(check, "console", lambda _: SimpleNamespace(print=lambda _: None))
+    assert cli("status", "full.toml").exit_code == 0
+    assert "May it? [y/N]" in said[1]
+    assert (started / "ran").exists() is runs
+
+
+def test_status_of_a_manifest_that_runs_nothing_says_nothing(cli: Callable[..., Any], folder: Path) -> None:
+    """Its tools are of this package."""
+    (folder / "plain.toml").write_text('tools = ["actors.tools.files:read_file"]\n[model]\ndriver = "echo"\n')
+    result = cli("status", "plain.toml")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "read_file: Read a text file" in result.stdout
 
 
 def test_status_of_a_bad_manifest(cli: Callable[..., Any], folder: Path) -> None:

@@ -28,13 +28,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def run() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run Python with these arguments in the project's folder, or in *cwd*."""
+    """Run Python with these arguments in the project's folder, or in *cwd*; *first* comes first on its path."""
 
-    def run_python(*args: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    def run_python(*args: object, cwd: Path = ROOT, first: Path = ROOT) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, *map(str, args)],
             cwd=cwd,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "COLUMNS": "120"},
+            env={**os.environ, "PYTHONPATH": f"{first}{os.pathsep}{ROOT}", "PYTHONUTF8": "1", "COLUMNS": "120"},
             capture_output=True,
             encoding="utf-8",
             timeout=SECONDS,

@@ -84,6 +84,19 @@ def test_without_approval_nothing_is_written(run, repository, tmp_path):
     assert not out.exists()
 
 
+def test_a_folder_that_cannot_be_searched_is_a_failure(run, repository, tmp_path):
+    """Without the package that searches, nothing is known of open points: not that there are none."""
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "re2.py").write_text("raise ImportError('not here')\n")
+    out = tmp_path / "REPORT.md"
+    done = run(REPORT, repository, "--out", out, "--yes", first=tmp_path / "without")
+    assert done.returncode == 1
+    assert "pip install 'actors[grep]'" in done.stderr
+    text = out.read_text()
+    assert "0 of 3 folders were looked at" in text
+    assert "- src could not be looked at: " in text
+
+
 def test_what_is_no_repository_is_refused(run, tmp_path):
     """With git's own words; exit code 2."""
     done = run(REPORT, tmp_path)

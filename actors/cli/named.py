@@ -1,0 +1,89 @@
+"""What a manifest names, as far as it can be checked while nothing of it runs."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ..agent import resolve
+from ..drivers.builtin import BUILT_IN, find_driver
+from ..errors import ManifestError
+from .source import definition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..agent.manifest import AgentManifest
+    from .source import Definition
+
+
+def problems(manifest: AgentManifest) -> list[str]:
+    """Everything that *manifest* names and that cannot be had, each with its place, by the texts of the modules."""
+    found = list(resolve.server_problems(manifest))
+    tools: list[Definition] = []
+    looks: list[Callable[[], object]] = [
+        lambda: _look_at_agent(manifest),
+        lambda: _look_at_driver(manifest),
+        *(partial(_look_at_tool, manifest, index, tools) for index in range(len(manifest.tools))),
+    ]
+    for look in looks:
+        try:
+            look()
+        except ManifestError as error:
+            found.extend(error.problems)
+    if found or manifest.agent is not None:
+        return found
+    names = [tool.tool_name() for tool in tools]
+    return list(resolve.approval_problems(manifest, [name for name in names if name])) if all(names) else []
+
+
+def code_of(manifest: AgentManifest) -> list[str]:
+    """What *manifest* names that is no part of this package: to look at it runs it."""
+    named = [manifest.agent, manifest.model.driver, *manifest.tools]
+    return list(
+        dict.fromkeys(path for path in named if path is not None and ":" in path and not _is_ours(manifest, path))
+    )
+
+
+def commands_of(manifest: AgentManifest) -> list[str]:
+    """The MCP servers of *manifest* that are started, or connected to, for their tools."""
+    from ..tools.mcp import is_granted
+
+    return [
+        f"{server.name} ({server.url if server.command == () else ' '.join(server.command)})"
+        for server in manifest.mcp_servers
+        if is_granted(manifest, server)
+    ]
+
+
+def _is_ours(manifest: AgentManifest, path: str) -> bool:
+    """Is it of this package, and not of a namesake beside the manifest?"""
+    if not path.startswith("actors."):
+        return False
+    folder = manifest.folder
+    return folder is None or not any((folder / name).exists() for name in ("actors", "actors.py"))
+
+
+def _look_at_agent(manifest: AgentManifest) -> None:
+    if manifest.agent is not None:
+        found = definition(manifest.agent, beside=manifest.folder, place="agent")
+        if found.is_plain or (found.is_function and not found.is_decorated):
+            raise ManifestError([f"agent: {manifest.agent!r} is no subclass of actors.Agent"])
+
+
+def _look_at_driver(manifest: AgentManifest) -> None:
+    path, place = manifest.model.driver, resolve.DRIVER
+    if path is None or path in BUILT_IN:
+        return
+    if ":" not in path:
+        find_driver(path, place)  # says which there are
+    elif definition(path, beside=manifest.folder, place=place).is_plain:
+        raise ManifestError([f"{place}: {path!r} cannot be called: it must take the manifest and return a driver"])
+
+
+def _look_at_tool(manifest: AgentManifest, index: int, tools: list[Definition]) -> None:
+    path = manifest.tools[index]
+    found = definition(path, beside=manifest.folder, place=f"tools.{index}")
+    if found.is_plain or found.is_class or (found.is_function and not found.is_decorated):
+        raise ManifestError([f"tools.{index}: {path!r} is no tool; put @actors.tool above the function"])
+    tools.append(found)
