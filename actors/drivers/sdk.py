@@ -46,7 +46,8 @@ def client_class(package: str, name: str, what: str) -> Any:
 
 def settings(client: Any, base_url: str | None, api_key: str | None) -> Settings:
     """The URL and the key that the package would use."""
-    from ..network.transport import no_client, ssl_context  # with the first driver: it needs the packages of the extra
+    from ..network.tls import ssl_context
+    from ..network.transport import no_client  # with the first driver: it needs the packages of the extra
 
     http = no_client()
     try:

@@ -6,8 +6,8 @@ import asyncio
 import socket
 import threading
 from collections import Counter, deque
-from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import cache, partial
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
@@ -87,18 +87,19 @@ class Lookups:
         loop = asyncio.get_running_loop()
         while self._line and self._busy < MOST_THREADS:
             name, answer = self._line.popleft()
-
-            def ended(found: Any, name: _Name = name, answer: Answer = answer) -> None:
-                self._ended(name, answer, found)
-
-            self._busy += 1
+            ended = partial(self._ended, name, answer)
             thread = threading.Thread(target=_look_up, args=(loop, name, ended), name="actors-lookup", daemon=True)
+            self._busy += 1
             try:
                 thread.start()
             except RuntimeError as error:
-                ended(OSError(f"no thread can be started to look up {name.host}: {error}"))
+                self._settle(name, answer, OSError(f"no thread can be started to look up {name.host}: {error}"))
 
-    def _ended(self, name: _Name, answer: Answer, found: Any) -> None:
+    def _ended(self, name: _Name, answer: Answer, found: list[str] | BaseException) -> None:
+        self._settle(name, answer, found)
+        self._start()
+
+    def _settle(self, name: _Name, answer: Answer, found: list[str] | BaseException) -> None:
         self._busy -= 1
         self._pending[name] -= 1
         if not self._pending[name]:
@@ -109,11 +110,10 @@ class Lookups:
             answer.set_exception(found)
         else:
             answer.set_result(found)
-        self._start()
 
 
-def _look_up(loop: asyncio.AbstractEventLoop, name: _Name, ended: Callable[[Any], None]) -> None:
-    found: Any
+def _look_up(loop: asyncio.AbstractEventLoop, name: _Name, ended: Callable[[list[str] | BaseException], None]) -> None:
+    found: list[str] | BaseException
     try:
         found = _found(*name)
     except (OSError, UnicodeError) as error:

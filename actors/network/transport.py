@@ -13,7 +13,7 @@ import httpcore2
 import httpx2
 
 from ..errors import CapabilityDenied, MalformedAnswer
-from .charset import encoding_of
+from .encoding import encoding_of
 from .lookup import lookups
 from .tls import ssl_context
 
@@ -38,8 +38,6 @@ SPARE_PIECES = 100_000
 HANDFUL = 32
 """Pieces between two turns of everybody else."""
 COOKIES = ("set-cookie", "set-cookie2")
-Response = httpx2.Response
-"""What a client answers with."""
 
 
 def make_client(

@@ -15,7 +15,7 @@ from ..core.waiting.cancel import Deadline
 from ..errors import CapabilityDenied, MalformedAnswer, ToolFailed
 from ..extras import need
 from ..network.address import is_loopback, is_public
-from .encoding import known_encoding
+from ..network.encoding import known_encoding
 from .tool import FunctionTool, tool
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
-from .encoding import known_encoding
+from ..network.encoding import known_encoding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

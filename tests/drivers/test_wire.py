@@ -56,7 +56,17 @@ def asks(driver: RemoteDriver) -> list[Ask]:
 
 
 def answer(web: Web, kind: type[RemoteDriver], sent: bytes | Callable[[socket.socket], object]) -> None:
-    web.answers["/v1/chat/completions" if kind is OpenAIDriver else "/v1/messages"] = sent
+    """Answer both ways to ask. Bytes are followed by what is left of the request: else the connection would break."""
+
+    def send(connection: socket.socket) -> None:
+        assert isinstance(sent, bytes)
+        connection.sendall(sent)
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(65_536):
+            pass
+
+    path = "/v1/chat/completions" if kind is OpenAIDriver else "/v1/messages"
+    web.answers[path] = send if isinstance(sent, bytes) else sent
 
 
 BODIES = [
@@ -77,7 +87,7 @@ def test_the_reason_of_an_error(
     web: Web, kind: type[RemoteDriver], connect: Callable[..., RemoteDriver], body: bytes, chunked: bool
 ) -> None:
     """Whatever the shape of the body, also where it comes byte by byte; with the place."""
-    head = b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json; charset=punycode\r\n"
+    head = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json; charset=punycode\r\n"
     if chunked:
         pieces = b"".join(b"1\r\n%c\r\n" % byte for byte in body)
         answer(web, kind, head + b"Transfer-Encoding: chunked\r\n\r\n" + pieces + b"0\r\n\r\n")

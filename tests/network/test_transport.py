@@ -14,7 +14,7 @@ import pytest
 
 from actors import MalformedAnswer
 from actors.network import transport
-from actors.network.charset import encoding_of
+from actors.network.encoding import encoding_of
 from actors.network.lookup import MOST_OF_ONE, MOST_THREADS, Lookups
 from actors.network.transport import HANDFUL, HEAD_BYTES, SPARE_PIECES, make_client
 from tests.tools.web import Web, web_server
@@ -423,6 +423,9 @@ def test_no_thread_can_be_started(resolver: Resolver, monkeypatch: pytest.Monkey
             patched.setattr(threading.Thread, "start", start)
             with pytest.raises(OSError, match="no thread can be started to look up quick"):
                 await lookups.addresses("quick.example", 80, BOUND)
+            many = [lookups.addresses(f"quick{n}.example", 80, BOUND) for n in range(3_000)]
+            failed = await asyncio.gather(*many, return_exceptions=True)
+            assert all(isinstance(one, OSError) for one in failed)
         assert await lookups.addresses("quick.example", 80, BOUND) == ["192.0.2.7"]
         assert lookups.busy == 0
 

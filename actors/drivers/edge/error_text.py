@@ -6,7 +6,7 @@ import codecs
 import html
 import re
 
-from ...network.charset import encoding_of
+from ...network.encoding import encoding_of
 
 MOST_BYTES = 64 * 1024
 """So much of an error is looked at."""
