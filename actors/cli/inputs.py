@@ -8,6 +8,7 @@ import stat
 import sys
 from typing import IO, TYPE_CHECKING, Protocol
 
+from ..tools.shown_path import shown_path
 from .job import KNOWN_KEYS, BadInput, Job, is_unicode, job_of, parse_json
 from .options import STANDARD_STREAM
 from .refusal import RefusedError, why
@@ -156,12 +157,15 @@ class GlobSource:
             if is_unicode(path):
                 yield Job(self._prompt.replace("{path}", path), file=path)
             else:
-                yield BadInput(path, "the file's name is not UTF-8: rename it")
+                yield BadInput(shown_path(path), "the file's name is not UTF-8: rename it")
 
     def _paths(self) -> Iterator[str]:
-        for path in glob.iglob(self._pattern, recursive=True):
-            if os.path.isfile(path) and not (self._skip and os.path.realpath(path) in self._skip):
-                yield path
+        try:
+            for path in glob.iglob(self._pattern, recursive=True):
+                if os.path.isfile(path) and not (self._skip and os.path.realpath(path) in self._skip):
+                    yield path
+        except RecursionError:
+            raise RefusedError(f"--glob {self._pattern!r}: the folders are nested too deep; name one of them") from None
 
     def measure(self) -> None:
         """Walk through the folders once and count."""

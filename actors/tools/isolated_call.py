@@ -57,10 +57,10 @@ def _answer(
         os.write(answer, READY)
         value = function(**given)
         result = result_of(asyncio.run(value) if inspect.iscoroutine(value) else value)
-        text, is_error = result.content, result.is_error
+        text: Any = result.content
         if not isinstance(text, str):
             return "", True, f"{name} failed: it gave no result with a text"
-        return _cut(str.__str__(text)), bool(is_error), None
+        return _cut(str.__str__(text)), bool(result.is_error), None
     except ToolFailed as error:
         return "", True, _cut(text_of(error))
     except BaseException as error:  # noqa: BLE001 - told to the model

@@ -223,12 +223,25 @@ def test_a_lost_events_file_is_told(cli: Callable[..., Any], folder: Path) -> No
 
 def test_names_that_are_not_utf8(cli: Callable[..., Any], folder: Path) -> None:
     """A file whose name is not UTF-8 is bad input; the others still run."""
-    (folder / os.fsdecode(b"bad\xff.txt")).touch()
+    (folder / os.fsdecode(b"bad\nerror: forged\xff.txt")).touch()
     (folder / "bad.txt").touch()
     result = cli("run", "grants.toml", "--glob", "bad*", "--out", "out.jsonl")
     assert result.exit_code == 1
-    assert "name is not UTF-8: rename it" in result.stderr
+    assert "error: 'bad\\nerror: forged\\udcff.txt': the file's name is not UTF-8: rename it\n" in result.stderr
     assert [record["query"] for record in lines_of(folder / "out.jsonl")] == ["bad.txt"]
+
+
+def test_folders_that_are_too_deep_for_a_pattern(cli: Callable[..., Any], folder: Path, monkeypatch: Any) -> None:
+    """Are an error that says so."""
+
+    def walk(*_: Any, **__: Any) -> Any:
+        yield "ask.toml"
+        raise RecursionError
+
+    monkeypatch.setattr("actors.cli.inputs.glob.iglob", walk)
+    result = cli("run", "ask.toml", "--glob", "**/x", "--out", "out.jsonl")
+    assert result.exit_code == 2
+    assert "--glob '**/x': the folders are nested too deep; name one of them" in result.stderr
 
 
 def test_unknown_option(cli: Callable[..., Any]) -> None:
