@@ -253,6 +253,7 @@ print("actors", len(pykka.ActorRegistry.get_all()))
 
 OPTIONAL = [
     "typer",
+    "docstring_parser",
     "rich",
     "click",
     "openai",

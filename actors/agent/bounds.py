@@ -30,8 +30,13 @@ LONGEST_ID = 16_384
 _LARGEST_BITS = 1024  # of a whole number that is as finite as a float: beyond it JSON parsers disagree
 
 
-def problem_in(value: object, *, depth: int = MAX_DEPTH, nodes: int = MAX_NODES) -> str:
+def problem_in(value: object, *, depth: int = MAX_DEPTH, nodes: int = MAX_NODES, numbers: bool = True) -> str:
     """Why *value* is not taken in; "" when it is plain data (what JSON can hold), finite and within the bounds.
+
+    Args:
+        depth: How deep lists and objects may stand in each other.
+        nodes: How many values there may be.
+        numbers: Are they looked at? Else any may be in it.
 
     Time is linear in the size of *value*, up to *nodes*; a value that holds itself is too deep, or too much.
     """
@@ -47,7 +52,7 @@ def problem_in(value: object, *, depth: int = MAX_DEPTH, nodes: int = MAX_NODES)
                 below.extend(one.values())
             elif isinstance(one, list | tuple):
                 below.extend(one)
-            elif problem := _problem_in_leaf(one):
+            elif not (isinstance(one, int | float) and not numbers) and (problem := _problem_in_leaf(one)):
                 return problem
             if seen + len(below) > nodes:
                 return f"it has more than {nodes:,} values"
