@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from actors import AssistantMessage, CompletionRequest, SystemMessage, ToolCall, ToolResultMessage, UserMessage
 from actors.core.clock import Clock
@@ -116,7 +116,11 @@ def test_many_calls_of_one_id() -> None:
 # Events -----------------------------------------------------------------------------------------------------------
 
 
-@given(st.binary(max_size=200), st.lists(st.integers(0, 200), max_size=8))
+LINES = st.lists(st.sampled_from([b"data: x", b"event: e", b"a", b"\r", b"\n", b"\r\n"]), max_size=30).map(b"".join)
+
+
+@example(b"data: x\rd\ndata: y\n", [9])  # the end of a piece is not the end of its last line
+@given(st.binary(max_size=200) | LINES, st.lists(st.integers(0, 200), max_size=8))
 def test_any_bytes_in_any_pieces_are_the_same_events(data: bytes, places: list[int]) -> None:
     """Whatever they are."""
 

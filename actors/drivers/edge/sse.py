@@ -40,6 +40,7 @@ class EventStream:
         for line in data.splitlines(keepends=True):
             text = line.rstrip(b"\r\n")
             if text == line:
+                self._after_return = False  # it was not the end of the piece
                 self._rest.append(line)
                 return
             self._after_return = line.endswith(b"\r")
