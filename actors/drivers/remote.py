@@ -27,7 +27,7 @@ from .edge.names import ToolNames
 from .edge.profiles import learn
 from .edge.reading import Reading
 from .edge.refused_fields import replaced_field, unknown_fields
-from .edge.schemas import acceptable
+from .edge.schemas import Accepted, Refused, acceptable
 from .edge.text import body_of
 from .prices import price_of
 from .provider_errors import (
@@ -186,7 +186,9 @@ class RemoteDriver(Driver):
         self._options = dict(options or {})
         self._timeout = timeout
         self._owner = f"{self.provider} {self.endpoint.server}"
-        self._schemas: dict[int, tuple[Mapping[str, Any], Any]] = {}  # by identity, with the object itself
+        self._schemas: dict[
+            int, tuple[Mapping[str, Any], dict[str, Any] | None]
+        ] = {}  # by identity, with the object itself
         self._prices: dict[str, Price | None] = {}
         make = partial(
             sdk.make_client,
@@ -310,18 +312,21 @@ class RemoteDriver(Driver):
             if schema is not None:
                 yield tool, schema
 
-    def _acceptable(self, schema: Mapping[str, Any], rules: SchemaRules, what: str) -> Mapping[str, Any] | None:
+    def _acceptable(self, schema: Mapping[str, Any], rules: SchemaRules, what: str) -> dict[str, Any] | None:
         """*schema* as the server takes it; None when it cannot be made so, which is said once."""
         known = self._schemas.get(id(schema))
         if known is not None and known[0] is schema:
             return known[1]
-        made = acceptable(schema, rules)
-        if made.schema is None:
-            logger.warning("{} is left out: {} does not take its schema: {}", what, self.endpoint.url, made.refusal)
+        answer = acceptable(schema, rules)
+        made = answer.schema if isinstance(answer, Accepted) else None
+        if isinstance(answer, Refused):
+            logger.warning("{} is left out: {} takes no such schema: {}", what, self.endpoint.url, answer.reason)
+        elif answer.notes:
+            logger.debug("{} is told with another schema: {}", what, "; ".join(answer.notes))
         if len(self._schemas) >= KEPT_SCHEMAS:
             self._schemas.clear()
-        self._schemas[id(schema)] = schema, made.schema
-        return made.schema
+        self._schemas[id(schema)] = schema, made
+        return made
 
     def _learn(self, error: Exception, sent: Sent) -> bool:
         """Does the server say what it wants otherwise? Then every further request has it so."""

@@ -152,7 +152,8 @@ def test_an_answer_of_a_schema_is_asked_for(serve: Any, connect: Connect) -> Non
     if provider.asked[0].is_anthropic:
         assert body["output_config"] == {"format": {"type": "json_schema", "schema": schema}}
     else:
-        assert body["response_format"]["json_schema"]["schema"] == schema
+        # Not every server takes what forbids more.
+        assert body["response_format"]["json_schema"]["schema"] == {"type": "object", "properties": {}}
 
 
 def test_what_a_server_does_not_know_is_left_out_from_then_on(serve: Any, connect: Connect) -> None:

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from jsonschema import Draft202012Validator
 
 from actors.agent.bounds import problem_in
-from actors.drivers.schema_rules import CAREFUL_KEYWORDS
-from actors.drivers.schemas import CAREFUL, OPENAI, RULES, Accepted, Refused, SchemaRules, acceptable
+from actors.drivers.edge.schemas import CAREFUL, OPENAI, RULES, Accepted, Refused, SchemaRules, acceptable
+from actors.drivers.edge.schemas.rules import CAREFUL_KEYWORDS
 from actors.tools import fetch, file_changes, files, memory_tools, shell
 from actors.tools.tool import FunctionTool
 

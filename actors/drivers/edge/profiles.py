@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from .schemas import SchemaRules
+from .schemas import ANTHROPIC as ANTHROPIC_SCHEMAS, GEMINI, MOONSHOT, OPENAI, SchemaRules
 
 ProfileName: TypeAlias = Literal[
     "openai",
@@ -78,7 +78,7 @@ class ServerProfile:
 CAREFUL = ServerProfile("careful")
 """Of a server that is not known: what most take, and what it says is learned."""
 
-ANTHROPIC = ServerProfile("anthropic")
+ANTHROPIC = ServerProfile("anthropic", schemas=ANTHROPIC_SCHEMAS)
 """Of servers that speak Messages: they differ less."""
 
 NO_SIGNATURE = MappingProxyType(
@@ -93,13 +93,20 @@ PROFILES = {
         CAREFUL,
         # https://platform.openai.com/docs/api-reference/chat/create: max_tokens is deprecated, and the reasoning models
         # refuse it; it sends nothing that would have to come back.
-        ServerProfile("openai", ("api.openai.com",), limit_field="max_completion_tokens", returns=frozenset()),
+        ServerProfile(
+            "openai",
+            ("api.openai.com",),
+            limit_field="max_completion_tokens",
+            returns=frozenset(),
+            schemas=OPENAI,
+        ),
         # https://learn.microsoft.com/azure/ai-foundry/openai/reference: as OpenAI's.
         ServerProfile(
             "azure",
             ("openai.azure.com", "services.ai.azure.com", "cognitiveservices.azure.com"),
             limit_field="max_completion_tokens",
             returns=frozenset(),
+            schemas=OPENAI,
         ),
         # https://ai.google.dev/gemini-api/docs/openai and .../thought-signatures: a call that comes back without its
         # signature is refused.
@@ -109,6 +116,7 @@ PROFILES = {
             returns=frozenset({"extra_content"}),
             returns_without_calls=True,
             call_needs=NO_SIGNATURE,
+            schemas=GEMINI,
         ),
         # https://api-docs.deepseek.com/guides/thinking_mode: messages with calls must have their thoughts, empty ones
         # too; others need none.
@@ -125,6 +133,7 @@ PROFILES = {
             call_id_length=9,
             null_content=False,
             returns=frozenset(),
+            schemas=OPENAI,
         ),
         # https://openrouter.ai/docs/use-cases/reasoning-tokens#preserving-reasoning-blocks
         ServerProfile(
@@ -147,6 +156,7 @@ PROFILES = {
             returns=frozenset({"reasoning_content"}),
             returns_without_calls=True,
             needs=THOUGHTS,
+            schemas=MOONSHOT,
         ),
     )
 }

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..agent.bounds import problem_in
-from .schema_maker import SchemaMaker
-from .schema_parts import said_as
-from .schema_references import RefusedError
-from .schema_rules import ANTHROPIC, CAREFUL, GEMINI, MOONSHOT, OPENAI, RULES, SchemaRules
+from ....agent.bounds import problem_in
+from .maker import SchemaMaker
+from .parts import said_as
+from .references import RefusedError
+from .rules import ANTHROPIC, CAREFUL, GEMINI, MOONSHOT, OPENAI, RULES, SchemaRules
 
 __all__ = [
     "ANTHROPIC",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ..agent.bounds import problem_in
-from ..agent.message_text import shortened
-from .schema_parts import (
+from ....agent.bounds import problem_in
+from ....agent.message_text import shortened
+from .parts import (
     LEAVES,
     Schema,
     bare,
@@ -22,13 +22,13 @@ from .schema_parts import (
     said_as,
     without,
 )
-from .schema_references import References, RefusedError
+from .references import References, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .schema_references import Stack
-    from .schema_rules import SchemaRules
+    from .references import Stack
+    from .rules import SchemaRules
 
 LONGEST_SAID = 200
 """Characters of a keyword and its value that the description says in its place."""

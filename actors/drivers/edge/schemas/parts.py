@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..agent.bounds import problem_in
-from ..agent.message_text import shortened
+from ....agent.bounds import problem_in
+from ....agent.message_text import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

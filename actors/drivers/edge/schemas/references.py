@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import unquote
 
-from .schema_parts import Schema, merged, said_as, without
+from .parts import Schema, merged, said_as, without
 
 if TYPE_CHECKING:
-    from .schema_rules import SchemaRules
+    from .rules import SchemaRules
 
 Stack: TypeAlias = tuple[str, ...]
 """The places that were followed to where one is."""
