@@ -186,9 +186,8 @@ class RemoteDriver(Driver):
         self._options = dict(options or {})
         self._timeout = timeout
         self._owner = f"{self.provider} {self.endpoint.server}"
-        self._schemas: dict[
-            int, tuple[Mapping[str, Any], dict[str, Any] | None]
-        ] = {}  # by identity, with the object itself
+        # By identity, with the object itself.
+        self._schemas: dict[int, tuple[Mapping[str, Any], dict[str, Any] | None]] = {}
         self._prices: dict[str, Price | None] = {}
         make = partial(
             sdk.make_client,

@@ -53,7 +53,8 @@ class SchemaMaker:
         kinds = kinds_in(schema.get("type"))
         if kinds and "object" not in kinds:
             raise RefusedError(f"it is of type {', '.join(kinds)}, and an object is needed")
-        said = {key: schema.pop(key) for key in ("enum", "const", "not", "if", "then", "else") if key in schema}
+        said: dict[str, Any] = {}
+        said |= {key: schema.pop(key) for key in ("enum", "const", "not", "if", "then", "else") if key in schema}
         made = self._of_kind({**schema, "type": "object"}, "object", stack, 0)
         self._say(made, said)
         if self._rules.names:
