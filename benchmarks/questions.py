@@ -15,7 +15,7 @@ NAMES = (
     "scaling",
     *("http_throughput", "import_time"),
     *("ping_pong", "counting", "fork_join", "banking", "bounded_buffer", "skynet"),
-    *("abort_latency", "stop_overshoot", "nesting", "ask_stop", "soak"),
+    *("abort_latency", "mass_wake", "stop_overshoot", "nesting", "ask_stop", "soak"),
 )
 
 

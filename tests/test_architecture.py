@@ -51,6 +51,7 @@ ONCE = {
     "actors.core.process.at_exit",
     "actors.core.process.fork",
     "actors.core.process.event_loop",
+    "actors.core.waiting.crowd",
     "actors.drivers.shared_limiters",
     "actors.network.tls",
 }

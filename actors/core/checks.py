@@ -35,7 +35,7 @@ class Rank(IntEnum):
     SIGNALS = 0
     """No lock: signals held off, in the main thread."""
     STARTING = 1
-    """The start of a supervisor's own thread."""
+    """The start of a supervisor's own thread, or of the alarm's."""
     TURN = 2
     """The turn of a pool."""
     LEAF = 3
@@ -49,7 +49,12 @@ def leaf_lock() -> threading.Lock:
 
 def leaf_rlock() -> Any:
     """As :func:`leaf_lock`; the thread that has it may take it again."""
-    return CheckedLock(Rank.LEAF, threading.RLock()) if checking() else threading.RLock()
+    return ranked_rlock(Rank.LEAF)
+
+
+def ranked_rlock(rank: Rank) -> Any:
+    """A lock of that *rank* that the thread that has it may take again; a bare one unless the checks are on."""
+    return CheckedLock(rank, threading.RLock()) if checking() else threading.RLock()
 
 
 def ranked_lock(rank: Rank) -> threading.Lock:
@@ -106,6 +111,10 @@ class CheckedLock:
     def locked(self) -> bool:
         """Is it held?"""
         return bool(self._lock.locked())
+
+    def _is_owned(self) -> bool:
+        """Does the calling thread hold it? (As of a bare one that can be taken again.)"""
+        return bool(self._lock._is_owned())  # noqa: SLF001 - as ``threading.Condition`` asks it
 
     def __enter__(self) -> bool:
         return self.acquire()

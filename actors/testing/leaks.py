@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 PATIENCE = 5.0
 """Seconds for a thread that is just ending."""
-KEPT = frozenset({"actors-loop"})
-"""What a process has once, for good."""
+KEPT = frozenset({"actors-alarm", "actors-loop"})
+"""What a process has once: for good, or for as long as many wait with a timeout."""
 
 
 def running() -> set[tuple[str, threading.Thread]]:
-    """The threads that count: not the private event loop of the process, and no stand-ins for foreign threads.
+    """The threads that count: not those that a process has once, and no stand-ins for foreign threads.
 
     With their names: the thread of an actor that ended may be the next one's, under another name.
     """

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from actors import AgentPool
+from actors.core.clock import Clock
 from actors.core.process.at_exit import at_exit
 from actors.core.supervision.pool_state import PoolPhase
 from actors.core.waiting.wait_graph import wait_for
@@ -353,6 +354,74 @@ def test_a_close_waits_for_a_tool_that_cleans_up(supervise: Any, start: Any, gat
     closing = in_thread(lambda: (supervisor.shutdown.close(), done.is_set()))
     gate.open()
     assert closing.result(10)[1]
+
+
+class Hand(Clock):
+    """A clock that the test moves."""
+
+    ahead = 0.0
+
+    def monotonic(self) -> float:  # type: ignore[override]
+        """As ever, but so far ahead."""
+        return time.monotonic() + self.ahead
+
+
+@pytest.mark.parametrize("left", ["at its own timeout", "at its agent's cancel", "as its agent was abandoned"])
+def test_a_close_waits_no_longer_than_what_is_left_of_the_time(
+    supervise: Any, start: Any, gates: Any, in_thread: Any, left: str
+) -> None:
+    """For tools that were left long ago it does not wait at all; nor for an agent that had its time."""
+    clock, gate, stuck = Hand(), gates(), gates()
+    supervisor = supervise(abort_timeout=600.0, clock=clock)
+    timeout = 0.01 if left == "at its own timeout" else None
+    jobs = [(gate.hold, timeout)] * 3
+
+    def run(cell: Any) -> Any:
+        if left == "as its agent was abandoned":
+            stuck.hold()
+        return supervisor.tool_threads.run(cell, jobs)
+
+    handle = start(supervisor, run)
+    if left == "as its agent was abandoned":
+        stuck.await_reached()
+        handle.cancel("enough")
+        clock.ahead = 700.0
+        supervisor.tick()
+        assert handle.outcome(10).status == "abandoned"
+    else:
+        for _ in jobs:
+            gate.next()
+        if timeout is None:
+            handle.cancel("enough")
+        handle.outcome(10)
+        assert supervisor.figures()["abandoned_threads"] == 3
+        clock.ahead = 700.0
+    in_thread(supervisor.shutdown.close).result(10)
+    assert supervisor.figures()["abandoned_threads"] > 0
+    gate.open()
+    stuck.open()
+
+
+def test_of_the_time_that_a_tool_has_to_clean_up_the_rest_is_waited(
+    supervise: Any, start: Any, gate: Any, in_thread: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each tool has its own."""
+    clock = Hand()
+    supervisor = supervise(abort_timeout=600.0, clock=clock)
+    joined: list[Any] = []
+    monkeypatch.setattr(supervisor.pool.crew, "join", lambda timeout, spent: joined.append((timeout, spent)))
+    handle = start(supervisor, lambda cell: supervisor.tool_threads.run(cell, [(gate.hold, 0.01)]))
+    handle.outcome(10)
+    clock.ahead = 200.0
+    later = start(supervisor, lambda cell: supervisor.tool_threads.run(cell, [(gate.hold, 0.01)]))
+    later.outcome(10)
+    clock.ahead = 300.0
+    supervisor.shutdown.close()
+    ((timeout, spent),) = joined
+    assert timeout == 600.0
+    assert sorted(round(seconds, -2) for seconds in spent.values()) == [100.0, 300.0]
+    gate.open()
+    eventually(lambda: supervisor.figures()["abandoned_threads"] == 0)
 
 
 def test_a_callback_that_closes_the_pool_keeps_no_close_waiting(supervise: Any, start: Any, gate: Any) -> None:

@@ -364,7 +364,7 @@ def test_a_join_waits_also_for_a_thread_that_is_just_starting(
     starting = in_thread(crew.start, job(done.set))
     gate.await_reached()
     crew.close()
-    joining = in_thread(lambda: (crew.join(10, ()), done.is_set()))
+    joining = in_thread(lambda: (crew.join(10, {}), done.is_set()))
     eventually(lambda: joining.thread.is_alive())
     assert not joining.done()
     gate.open()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -37,6 +38,64 @@ def test_who_finds_it_taken_gets_it_when_it_is_free(
     waiting.result(10)
     assert order == ["asked", "first", "second"]
     assert not turn.locked()
+
+
+def test_of_many_that_find_it_taken_one_looks_for_its_end(
+    in_thread: Any, gate: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others sleep until that one has it: they would only keep the holder from running."""
+    looking: set[int] = set()
+    monkeypatch.setattr(turn_module, "PATIENCE", 10**9)
+    monkeypatch.setattr(turn_module.time, "sleep", lambda _: looking.add(threading.get_ident()))
+    turn, asked, done = Turn(), [], []
+
+    def hold() -> None:
+        with turn:
+            gate.hold()
+
+    def step() -> None:
+        asked.append(None)
+        with turn:
+            done.append(None)
+
+    holding = in_thread(hold)
+    gate.await_reached()
+    waiting = [in_thread(step) for _ in range(10)]
+    eventually(lambda: len(asked) == 10 and looking)
+    assert len(looking) == 1
+    gate.open()
+    for one in [holding, *waiting]:
+        one.result(10)
+    assert len(done) == 10
+
+
+def test_a_finalizer_that_comes_while_its_thread_looks_may_take_a_step(
+    in_thread: Any, gate: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would wait for itself otherwise."""
+    turn, order = Turn(), []
+
+    def finalize(_: float) -> None:
+        if not order:
+            order.append("finalizer comes")
+            with turn:
+                order.append("finalizer")
+
+    monkeypatch.setattr(turn_module.time, "sleep", lambda _: (finalize(0.0), gate.open()))
+
+    def hold() -> None:
+        with turn:
+            gate.hold()
+
+    def step() -> None:
+        with turn:
+            order.append("step")
+
+    holding = in_thread(hold)
+    gate.await_reached()
+    in_thread(step).result(10)
+    holding.result(10)
+    assert order == ["finalizer comes", "finalizer", "step"]
 
 
 def test_steps_of_many_threads_do_not_overlap(in_thread: Any) -> None:

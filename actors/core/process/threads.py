@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING
 from ..checks import leaf_lock
 from ..clock import SYSTEM_CLOCK
 from ..crash import report
+from ..waiting.crowd import LOOK_UP
 from ..waiting.waiter import Waiter
 from . import fork
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Mapping
 
     Job = Callable[["Worker"], bool]
+
+
+ENDING = 8
+"""How many idle workers end at once; a thousand would keep one another from it."""
 
 
 def start_from_collector(fn: Callable[[], object], name: str) -> None:
@@ -238,35 +243,51 @@ class Crew:
             while self._leaving and not self._leaving[0].thread.is_alive():
                 self._leaving.popleft()
             self._leaving.append(worker)
+        if self._closing:
+            self._end_one()
 
     def close(self) -> None:
         """End idle workers now and the others after their job; returns at once."""
         with self._lock:
             self._closing = True
-        while True:
-            try:
-                worker = self._idle.pop()
-            except IndexError:
-                return
-            worker.assign(None)
+        for _ in range(ENDING):
+            self._end_one()
+
+    def _end_one(self) -> None:
+        """End an idle worker. Not all at once: each that has ended ends the next one."""
+        try:
+            worker = self._idle.pop()
+        except IndexError:
+            return
+        worker.assign(None)
 
     def threads(self) -> list[threading.Thread]:
         """The threads of all workers."""
         with self._lock:
             return [worker.thread for worker in self._workers]
 
-    def join(self, timeout: float, stuck: Collection[int]) -> None:
-        """After a close: wait for the ends of all threads but this one and the *stuck* ones, given by their idents."""
-        end = SYSTEM_CLOCK.monotonic() + timeout
+    def join(self, timeout: float, spent: Mapping[int, float]) -> None:
+        """After a close: wait for the ends of all threads but this one.
+
+        Args:
+            timeout: Seconds for each, all at the same time.
+            spent: So much of it is over already for the threads of these idents.
+        """
+        begin = SYSTEM_CLOCK.monotonic()
         with self._lock:
             workers = [*self._workers, *self._leaving]
         for worker in workers:
-            left = max(0.0, end - SYSTEM_CLOCK.monotonic())
             thread, begun = worker.thread, worker.begun
+            end = begin + timeout - spent.get(thread.ident or 0, 0.0)
             if begun is not None:
-                if not begun.wait(left):
+                if not begun.wait(max(0.0, end - SYSTEM_CLOCK.monotonic())):
                     continue
                 begun.wake()  # for whoever asks again
-            if thread.ident is None or thread.ident in stuck or thread is threading.current_thread():
-                continue
-            thread.join(min(left, threading.TIMEOUT_MAX))
+            if thread.ident is not None and thread is not threading.current_thread():
+                join(thread, end)
+
+
+def join(thread: threading.Thread, end: float) -> None:
+    """Wait for the end of *thread*, until *end* on the monotonic clock; and look up now and then."""
+    while thread.is_alive() and (left := end - SYSTEM_CLOCK.monotonic()) > 0:
+        thread.join(min(left, LOOK_UP))

@@ -6,7 +6,7 @@ import threading
 import time
 
 from ...errors import DeadlockError
-from ..checks import Rank, ranked_lock
+from ..checks import Rank, ranked_rlock
 from ..process.signals import SignalsHeldOff
 
 PATIENCE = 8
@@ -19,15 +19,18 @@ class Turn:
     Who finds it taken does not stand in line at once. A thread that does is handed the lock before it can run, and then
     the one that had it must stand in line for its next step, which lets the first one run, and so on: every step of
     every thread costs a change of threads. Letting the holder run on instead, till it has had its time, costs one
-    change in thousands of steps.
+    change in thousands of steps. Only one thread at a time does so: of a thousand that did, each would keep the holder
+    from running.
 
-    Locks: itself. ``_owner`` and ``holds_signals`` are written by the thread that has it.
+    Locks: itself, and ``_line`` before it, which only those take who find it taken. The thread that has it writes
+    ``_owner`` and ``holds_signals``.
     """
 
-    __slots__ = ("_lock", "_owner", "holds_signals", "signals_held_off")
+    __slots__ = ("_line", "_lock", "_owner", "holds_signals", "signals_held_off")
 
     def __init__(self) -> None:
-        self._lock = ranked_lock(Rank.TURN)
+        self._lock = ranked_rlock(Rank.TURN)  # of these alone a thread can tell whether it has it
+        self._line = threading.RLock()  # a finalizer may come to it again
         self._owner = 0
         self.signals_held_off = SignalsHeldOff()
         self.holds_signals = False
@@ -43,12 +46,15 @@ class Turn:
         try:
             if not self._lock.acquire(blocking=False):
                 self._wait()
-        except BaseException:  # only a lock that is checked refuses to be taken
+            self._owner = me
+            self.holds_signals = holds_signals
+        except BaseException:  # a lock that is checked refuses; or another thread has set an exception in this one
+            if self._lock._is_owned():  # noqa: SLF001 - as ``threading.Condition`` asks it
+                self._owner = 0
+                self._lock.release()
             if holds_signals:
                 self.signals_held_off.__exit__()
             raise
-        self._owner = me
-        self.holds_signals = holds_signals
 
     def refuse_inside(self) -> None:
         """Raise in a thread that is just taking a step: a collection may come anywhere, and run a finalizer there that
@@ -60,11 +66,12 @@ class Turn:
     def _wait(self) -> None:
         """Get the lock that another thread has."""
         lock = self._lock
-        for _ in range(PATIENCE):
-            time.sleep(0)
-            if lock.acquire(blocking=False):
-                return
-        lock.acquire()
+        with self._line:
+            for _ in range(PATIENCE):
+                time.sleep(0)
+                if lock.acquire(blocking=False):
+                    return
+            lock.acquire()
 
     def __exit__(self, *_: object) -> None:
         holds_signals = self.holds_signals
@@ -75,4 +82,4 @@ class Turn:
 
     def locked(self) -> bool:
         """Is a step being taken?"""
-        return self._lock.locked()
+        return self._owner != 0

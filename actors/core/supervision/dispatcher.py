@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from ..checks import leaf_lock
 from ..clock import SYSTEM_CLOCK
 from ..crash import report
+from ..process.threads import join
 from ..waiting.waiter import Waiter
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ class Dispatcher:
         patience = min(max(timeout, LEAST_PATIENCE), threading.TIMEOUT_MAX)
         while self._thread.is_alive():
             before = self._seq
-            self._thread.join(patience)
+            join(self._thread, SYSTEM_CLOCK.monotonic() + patience)
             if self._thread.is_alive() and self._seq == before:
                 return False
         return True

@@ -46,7 +46,12 @@ class Runner:
             outcome = self.run(following)
             if self._pool.is_forked:
                 return False  # the agent has forked, and this is the child: nobody is left to be told
-            following, rested = self._end(following, outcome, worker)
+            try:
+                next_one, rested = self._end(following, outcome, worker)
+            except BaseException:  # noqa: BLE001 - whatever another thread has set in this one, it has an outcome
+                report("the end of agent {} was interrupted", following.id)
+                next_one, rested = self._end(following, outcome, worker)
+            following = next_one
         return rested
 
     def run(self, cell: AgentCell) -> AgentOutcome[Any]:

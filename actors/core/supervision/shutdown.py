@@ -11,7 +11,7 @@ from ...errors import DeadlockError
 from ..process.at_exit import at_exit
 from ..scheduling.agent_cell import AgentCell, ToolThread
 from ..waiting.wait_graph import checkpoint, current, wait_for
-from ..waiting.waiter import LOOK_UP, Waiter
+from ..waiting.waiter import LOOK_OUT, Waiter
 from .pool_state import PoolPhase, Step
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Shutdown:
                     self._finished.set()
                     at_exit().forget(self)
         if not mine and not self._waits_for_this_thread():
-            while not self._finished.wait(LOOK_UP):  # and look whether this agent is cancelled, or a signal has come
+            while not self._finished.wait(LOOK_OUT):  # and look whether this agent is cancelled, or a signal has come
                 checkpoint()
 
     def _waits_for_this_thread(self) -> bool:
@@ -166,12 +166,13 @@ class Shutdown:
         if pool.dispatcher is not None and not pool.dispatcher.close(pool.abort_timeout):
             logger.warning("the event sink of {} is stuck: its thread is left behind", pool.name)
         pool.timer_thread.end(min(pool.abort_timeout, threading.TIMEOUT_MAX))
-        with self._pool.turn:
-            strays = list(self._pool.cancellation.abandoned)
-        # A tool that was left at its agent's cancel may still clean up: it has its abort_timeout, too.
-        since = self._pool.clock.monotonic() - self._pool.abort_timeout
-        stuck = {stray.thread for stray in strays if not isinstance(stray, ToolThread) or stray.abandoned_at <= since}
-        self._pool.crew.join(self._pool.abort_timeout, stuck)
+        with pool.turn:
+            strays = list(pool.cancellation.abandoned)
+        # A tool that was left may still clean up: it has its abort_timeout from then on, as its agent has had.
+        since = {stray.thread: stray.abandoned_at if isinstance(stray, ToolThread) else 0.0 for stray in strays}
+        now = pool.clock.monotonic()
+        spent = {thread: max(0.0, now - at) for thread, at in since.items()}
+        pool.crew.join(pool.abort_timeout, spent)
 
 
 def _nothing() -> None:

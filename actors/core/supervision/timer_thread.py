@@ -12,8 +12,10 @@ from loguru import logger
 from ..actors.actor_cell import ActorCell, ActorEnd, Handler
 from ..actors.envelope import Question
 from ..checks import Rank, ranked_lock
+from ..clock import SYSTEM_CLOCK
 from ..crash import report
 from ..process.at_exit import at_exit
+from ..process.threads import join
 from ..scheduling.timers import Timers
 
 if TYPE_CHECKING:
@@ -138,4 +140,4 @@ class TimerThread(ActorCell):
         if not self.tell_end():
             self.finish(ActorEnd.STOPPED)
         elif self._thread is not None and not self.is_here():
-            self._thread.join(timeout)
+            join(self._thread, SYSTEM_CLOCK.monotonic() + timeout)

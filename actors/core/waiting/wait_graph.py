@@ -167,7 +167,7 @@ def wait_for(waiter: Waiter, timeout: float | None, on: str, target: WaitNode | 
     """
     member = current()
     if member is None:
-        return waiter.wait(timeout)
+        return waiter.wait(timeout, looks_up=True)  # a caller's, for which others may have set a time
     return member.wait(waiter, timeout, on, target)
 
 

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any, Protocol
+from threading import get_ident
+from typing import TYPE_CHECKING, Any, Protocol
 
-LOOK_UP = 0.1
+from .crowd import LOOK_UP, MANY, UNDER_WAY, crowd
+
+if TYPE_CHECKING:
+    from .crowd import Crowd
+
+LOOK_OUT = 0.1
 """Seconds after which a waiting main thread looks whether a signal has come."""
 
 
@@ -37,11 +43,12 @@ class Waiter:
     true, by whoever wakes.
     """
 
-    __slots__ = ("_gate", "owner", "woken")
+    __slots__ = ("_crowd", "_gate", "owner", "woken")
 
     def __init__(self) -> None:
         self.owner: Parked | None = None
         self.woken = False
+        self._crowd: Crowd | None = None
         self._gate = threading.Lock()
         self._gate.acquire()
 
@@ -51,25 +58,79 @@ class Waiter:
         owner = self.owner
         if owner is not None:
             owner.expect_slot(self)
-        self.open()
+        others = self._crowd
+        if others is None or len(others.waiting) <= UNDER_WAY:  # as ``open``: a call costs as much as all of this
+            try:
+                self._gate.release()
+            except RuntimeError:  # it is open
+                pass
+        else:
+            others.let_go(self)
 
     def open(self) -> None:
         """Open the gate, and nothing else: for who was interrupted in :meth:`wake` and must leave nobody asleep."""
         self.woken = True
+        self.ring()
+
+    def ring(self) -> None:
+        """Let whoever waits look whether it was woken, or its time is over: soon, if many are to be let go."""
+        others = self._crowd
+        if others is None:
+            self.unlock()
+        else:
+            others.let_go(self)
+
+    def unlock(self) -> None:
+        """Let whoever waits look, now: for the crowd, which says when."""
         try:
             self._gate.release()
         except RuntimeError:  # it is open
             pass
 
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until somebody opens the gate, at most *timeout* seconds; False when the time ran out."""
+    def is_waiting(self) -> bool:
+        """Does its thread wait now?"""
+        return self._crowd is not None
+
+    def wait(self, timeout: float | None = None, *, looks_up: bool = False) -> bool:
+        """Wait until somebody opens the gate, at most *timeout* seconds; False when the time ran out.
+
+        The thread looks up now and then: an exception that another one has set in it is raised then.
+
+        Args:
+            looks_up: Often, however many wait.
+        """
+        gate = self._gate
         if timeout is not None and timeout <= 0:
-            return self._gate.acquire(blocking=False)
-        if threading.get_ident() == threading.main_thread().ident:
+            return gate.acquire(blocking=False)
+        others = crowd()
+        if get_ident() == others.main:
             return self._wait_for_signals_too(timeout)
-        if timeout is None:
-            return self._gate.acquire()
-        return self._gate.acquire(timeout=min(timeout, threading.TIMEOUT_MAX))
+        waiting = others.waiting
+        end = None
+        try:  # all in one function: of each agent that is parked the frames take memory
+            waiting[self] = None
+            self._crowd = others  # from here on it is let go by the crowd
+            pause = LOOK_UP if looks_up or len(waiting) <= MANY else others.pause()
+            if timeout is None:
+                while not (gate.acquire(True, pause) or self.woken):
+                    pass
+                return True
+            end = time.monotonic() + timeout
+            minds_itself = others.mind(self, end)
+            while True:
+                left = end - time.monotonic()
+                gate.acquire(timeout=max(0.0, min(left, pause) if minds_itself else pause))
+                if self.woken:
+                    return True
+                if time.monotonic() >= end:
+                    return False
+        finally:
+            self._crowd = None
+            waiting.pop(self, None)
+            if end is not None:
+                others.forget(self)
+            if others.under_way:
+                others.left(self)
 
     def _wait_for_signals_too(self, timeout: float | None) -> bool:
         """Wait in the main thread, where signals are handled.
@@ -78,11 +139,11 @@ class Waiter:
         only when the gate opens: CPython looks before, and is not woken after. So it looks up now and then.
         """
         if timeout is None:
-            while not self._gate.acquire(timeout=LOOK_UP):
+            while not self._gate.acquire(timeout=LOOK_OUT):
                 pass
             return True
         end = time.monotonic() + timeout
-        while (left := end - time.monotonic()) > LOOK_UP:
-            if self._gate.acquire(timeout=LOOK_UP):
+        while (left := end - time.monotonic()) > LOOK_OUT:
+            if self._gate.acquire(timeout=LOOK_OUT):
                 return True
         return self._gate.acquire(timeout=max(0.0, left))

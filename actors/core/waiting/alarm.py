@@ -1,0 +1,107 @@
+"""Ends timed waits when many threads are in one: the system would end them all in the same moment."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+from collections import deque
+from typing import Protocol
+
+from ..checks import Rank, ranked_rlock
+from ..clock import SYSTEM_CLOCK
+
+LOOK_AROUND = 0.5
+"""Seconds after which the thread looks whether anybody is still minded; if not, it ends."""
+PRUNE_ABOVE = 1024
+"""So many entries are kept of waits that are over before their moment, however few are minded."""
+
+
+class Timed(Protocol):
+    """Somebody who wants to be told of a moment."""
+
+    def ring(self) -> None:
+        """The moment has come. It may have been forgotten just now."""
+
+
+class Alarm:
+    """Tells others that their moment has come, by one thread for all; it is started when it is first needed.
+
+    Guarantees: who is minded is told once, soon after its moment, unless it is forgotten before; the thread ends when
+    nobody is minded.
+
+    Locks: ``_starting`` guards the start and the end of the thread, and ``_runs``; it may be taken again by the thread
+    that has it: a finalizer may wait. ``minded`` and ``_new`` change by single operations: who comes enters itself,
+    then looks at ``_wakes_at``; the thread writes that, then looks who has come. The heap is the thread's own.
+    """
+
+    def __init__(self) -> None:
+        self.minded: dict[Timed, float] = {}
+        self._new: deque[tuple[float, int, Timed]] = deque()
+        self._order = itertools.count()
+        self._starting = ranked_rlock(Rank.STARTING)
+        self._runs = False
+        self._wakes_at = float("inf")
+        self._gate = threading.Lock()
+        self._gate.acquire()
+
+    def mind(self, whom: Timed, at: float) -> bool:
+        """Let *whom* ring at *at*, monotonic seconds; False when no thread can be started: it must mind itself."""
+        self.minded[whom] = at
+        self._new.append((at, next(self._order), whom))
+        return (at >= self._wakes_at and len(self._new) < PRUNE_ABOVE) or self._wake()
+
+    def forget(self, whom: Timed) -> None:
+        """It wants to be told no more."""
+        self.minded.pop(whom, None)
+
+    def _wake(self) -> bool:
+        with self._starting:
+            if not self._runs:
+                try:
+                    self._runs = True
+                    threading.Thread(target=self._run, name="actors-alarm", daemon=True).start()
+                except BaseException as error:
+                    self._runs = False
+                    if not isinstance(error, RuntimeError):
+                        raise
+                return self._runs
+        try:
+            self._gate.release()
+        except RuntimeError:  # it is being woken
+            pass
+        return True
+
+    def _run(self) -> None:
+        heap: list[tuple[float, int, Timed]] = []
+        while True:
+            self._take_new(heap)
+            now = SYSTEM_CLOCK.monotonic()
+            while heap and heap[0][0] <= now:
+                at, _, whom = heapq.heappop(heap)
+                if self.minded.get(whom) == at:
+                    self.minded.pop(whom, None)
+                    whom.ring()
+            until = min(heap[0][0], now + LOOK_AROUND) if heap else now + LOOK_AROUND
+            self._wakes_at = until
+            if self._new:  # they came before they could see that
+                continue
+            if not self._gate.acquire(timeout=until - now) and self._has_ended(heap):
+                return
+
+    def _take_new(self, heap: list[tuple[float, int, Timed]]) -> None:
+        while self._new:
+            heapq.heappush(heap, self._new.popleft())
+        if len(heap) > PRUNE_ABOVE + 2 * len(self.minded):
+            heap[:] = [entry for entry in heap if self.minded.get(entry[2]) == entry[0]]
+            heapq.heapify(heap)
+
+    def _has_ended(self, heap: list[tuple[float, int, Timed]]) -> bool:
+        """Is nobody left? Who comes from now on starts another thread."""
+        if self.minded:
+            return False
+        heap.clear()  # what is left was forgotten
+        with self._starting:
+            self._wakes_at = float("inf")
+            self._runs = bool(self._new or self.minded)
+        return not self._runs
