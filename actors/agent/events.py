@@ -29,7 +29,7 @@ class TextDelta(Event):
     attempt: int = 1
 
     @staticmethod
-    def merge(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any] | None:
+    def _merge(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any] | None:
         """The fields of one delta in place of two; None when they belong to different attempts."""
         if earlier.get("attempt", 1) != later.get("attempt", 1):
             return None

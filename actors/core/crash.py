@@ -84,6 +84,16 @@ def text_of(error: BaseException) -> str:
         return f"<no text: its __str__ raised {type(broken).__name__}>"
 
 
+def plain_text(value: object) -> str:
+    """The text of *value* without anything of a user's: for what is kept, and formatted under a lock."""
+    if type(value) is str:
+        return value
+    try:
+        return str.__str__(str(value))
+    except BaseException as broken:  # noqa: BLE001 - as above
+        return f"<no text: its __str__ raised {type(broken).__name__}>"
+
+
 def safe_repr(value: object) -> str:
     """The ``repr`` of *value*, whatever its own does."""
     try:

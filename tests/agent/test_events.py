@@ -32,7 +32,7 @@ def test_events_are_frozen_values(event: Event) -> None:
 
 def test_deltas_are_merged() -> None:
     """The text of both, and the later one's other fields; only within one attempt."""
-    assert TextDelta.merge({"text": "Hel"}, {"text": "lo"}) == {"text": "Hello"}
-    assert TextDelta.merge({"text": "a", "attempt": 2}, {"text": "b", "attempt": 2}) == {"text": "ab", "attempt": 2}
-    assert TextDelta.merge({"text": "a"}, {"text": "b", "attempt": 1}) == {"text": "ab", "attempt": 1}
-    assert TextDelta.merge({"text": "a"}, {"text": "b", "attempt": 2}) is None
+    assert TextDelta._merge({"text": "Hel"}, {"text": "lo"}) == {"text": "Hello"}
+    assert TextDelta._merge({"text": "a", "attempt": 2}, {"text": "b", "attempt": 2}) == {"text": "ab", "attempt": 2}
+    assert TextDelta._merge({"text": "a"}, {"text": "b", "attempt": 1}) == {"text": "ab", "attempt": 1}
+    assert TextDelta._merge({"text": "a"}, {"text": "b", "attempt": 2}) is None

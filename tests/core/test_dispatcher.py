@@ -17,7 +17,7 @@ class Delta(Event):
     text: str
 
     @staticmethod
-    def merge(last: dict[str, Any], new: dict[str, Any]) -> dict[str, Any] | None:
+    def _merge(last: dict[str, Any], new: dict[str, Any]) -> dict[str, Any] | None:
         """Join the texts, unless the last one says stop."""
         return None if last["text"].endswith("!") else {"text": last["text"] + new["text"]}
 

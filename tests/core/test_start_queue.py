@@ -19,7 +19,8 @@ def cell(name: Any, *, priority: int = 0, group: Any = None, depth: int = 1) -> 
         depth=depth,
         state=AgentState.QUEUED,
         outcome=None,
-        spec=SimpleNamespace(priority=priority, group=group),
+        group=group,
+        spec=SimpleNamespace(priority=priority),
     )
 
 

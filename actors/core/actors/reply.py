@@ -86,9 +86,10 @@ class ReplyFuture(pykka.Future[T]):
                 return False
             self._value, self._error = value, error
             self._done = True
-            self._target = None
+            target, self._target = self._target, None  # held until the lock is free: it may be the last of an agent
             waiters, self._waiters = self._waiters, None
             callbacks, self._callbacks = self._callbacks, None
+        del target
         for waiter in waiters or ():
             waiter.wake()
         for fn in callbacks or ():

@@ -63,7 +63,7 @@ class DeadLetters(Sequence[DeadLetter]):
     """The latest dead letters, oldest first, and counters of all.
 
     Locks: ``_lock`` guards what changes; ``total`` and ``len`` are single reads. Log and listener are called outside
-    it, by :meth:`announce`.
+    it, by :meth:`announce`, which also lets go of those that are no longer kept.
 
     Source: Akka's dead letters, and the limit of their log.
     """
@@ -74,7 +74,9 @@ class DeadLetters(Sequence[DeadLetter]):
         self._listener = listener
         self._inside = threading.local()
         self._lock = leaf_lock()
-        self._letters: deque[DeadLetter] = deque(maxlen=keep)
+        self._keep = keep
+        self._letters: deque[DeadLetter] = deque()
+        self._gone: list[DeadLetter] = []
         self._counts: Counter[DeadLetterReason] = Counter()
         self._period_ends = 0.0
         self._logged = 0
@@ -85,6 +87,8 @@ class DeadLetters(Sequence[DeadLetter]):
         letter = DeadLetter(message, reason, SYSTEM_CLOCK.now(), receiver)
         with self._lock:
             self._letters.append(letter)
+            if len(self._letters) > self._keep:
+                self._gone.append(self._letters.popleft())  # not let go of here: it may be the last of a message
             self._counts[reason] += 1
         return letter
 
@@ -93,6 +97,8 @@ class DeadLetters(Sequence[DeadLetter]):
 
         A listener that makes a dead letter itself is not called for that one: it would never end.
         """
+        if self._gone:
+            self._let_go()
         for letter in letters:
             self._log(letter)
             if self._listener is not None and not getattr(self._inside, "listener", False):
@@ -101,6 +107,11 @@ class DeadLetters(Sequence[DeadLetter]):
                     fenced(self._listener, letter, what="on_undelivered")
                 finally:
                     self._inside.listener = False
+
+    def _let_go(self) -> None:
+        with self._lock:
+            gone, self._gone = self._gone, []
+        gone.clear()
 
     def _log(self, letter: DeadLetter) -> None:
         missed = 0

@@ -325,8 +325,11 @@ class Mailbox:
         with self._lock:
             self._open = False
             left = list(self._items or ())
+            system = self._system
             self._items = self._system = None
-            return left, self._dismiss()
+            wakes = self._dismiss()
+        del system  # what it holds is let go of without the lock
+        return left, wakes
 
     def _dismiss(self) -> list[Waiter]:
         wakes: list[Waiter] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InboxClosed, InboxFull, NotRegistered
@@ -154,6 +155,7 @@ class MessageRouter:
                 the supervisor (take a negative one).
         """
         fork.refuse_after_fork(self.generation)
+        agent_id = index(agent_id)  # a plain one: nothing of a user's is compared under the lock
         if self._supervised and agent_id > PROGRAM:
             raise ValueError(f"positive ids are given out by the pool; register {-agent_id} instead")
         with self._lock:
@@ -168,6 +170,7 @@ class MessageRouter:
     def unregister(self, agent_id: AgentId) -> None:
         """Forget *agent_id*: its mailbox closes, its unread messages become dead letters. Unknown ids are ignored."""
         fork.refuse_after_fork(self.generation)
+        agent_id = index(agent_id)
         if agent_id == PROGRAM or (self._supervised and agent_id > PROGRAM):
             raise ValueError(f"id {agent_id} belongs to the {'program' if agent_id == PROGRAM else 'pool'}")
         endpoint = self._endpoints.get(agent_id)

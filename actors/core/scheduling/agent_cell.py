@@ -21,7 +21,7 @@ from ..waiting.wait_graph import Lot, WaitMember, enter
 from ..waiting.waiter import Waiter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
     from contextvars import Context
     from datetime import datetime
 
@@ -107,6 +107,7 @@ class AgentCell(Endpoint, WaitMember):
         "context",
         "depth",
         "family_waiter",
+        "group",
         "has_slot",
         "host",
         "lazies",
@@ -142,11 +143,13 @@ class AgentCell(Endpoint, WaitMember):
         owner: Creditor | None,
         *,
         bounded: bool,
+        group: Hashable = None,
     ) -> None:
         super().__init__(PROGRAM)  # the id comes with the admission
         self.host: Host = host
         self.spec = spec
         self.parent = parent
+        self.group = group
         self.depth: int = 0 if parent is None else parent.depth + 1
         self.owner = owner
         self.bounded = bounded
@@ -247,7 +250,7 @@ class AgentCell(Endpoint, WaitMember):
         Returns:
             What was let go, to be dropped without the turn: its finalizers may be a user's.
         """
-        released = (self.survives_restart, self.context, self.spec.build)
+        released = (self, self.survives_restart, self.context, self.spec.build)
         self.survives_restart = self.context = None
         self.spec.build = _gone
         if self.tied is not None:

@@ -89,8 +89,9 @@ class Roster:
         self._note = note
         self._ids = itertools.count(1)
         self._bounded_queued = 0
-        self._queue = StartQueue()
-        self._children = ChildQueue()
+        self._dropped: list[AgentCell] = []
+        self._queue = StartQueue(self._dropped)
+        self._children = ChildQueue(self._dropped)
         self._stalls = None if stalled_after is None else Stalls(stalled_after)
 
     def is_idle(self) -> bool:
@@ -171,12 +172,19 @@ class Roster:
         """Hand out what is free: to woken agents, then to children, then to the queue; then let new ones in."""
         while True:
             self._grant(effects)
+            if self._dropped:
+                self._hand_out_dropped(effects)
             if not self.waiting_spawns or not self.has_room(len(self.waiting_spawns[0].cells)):
                 return
             waiting: WaitingSpawn = self.waiting_spawns.popleft()
             waiting.admitted = True
             effects.wakes.append(waiting.waiter)
             self.enter(waiting.cells, effects)
+
+    def _hand_out_dropped(self, effects: Effects) -> None:
+        """Those who ended while they were queued have left the queue: what they hold is let go of after the turn."""
+        effects.dropped.append(self._dropped.copy())
+        self._dropped.clear()
 
     def _grant(self, effects: Effects) -> None:
         slots, children, queue = self.slots, self._children, self._queue
@@ -217,7 +225,7 @@ class Roster:
         """Tell of every agent that makes no progress; look again later, while somebody lives."""
         stalls = self._stalls
         assert stalls is not None
-        for cell, seconds in stalls.look(self.live.values(), now):
+        for cell, seconds in stalls.look(self.live.values(), now, effects.dropped):
             state, on = cell.state_and_place()
             if self._note is not None:
                 self._note(cell, AgentStalled, seconds=seconds, state=state, on=on)
@@ -251,6 +259,8 @@ class Roster:
         cell.outcome = outcome
         if was_queued:  # the queues pass over it from here on
             (self._queue if cell.parent is None else self._children).ended()
+            if self._dropped:
+                self._hand_out_dropped(effects)
         victims = self._tell_who_waits(cell, effects)
         for waiter in effects.wakes[before:]:
             self.expect(waiter)

@@ -43,8 +43,14 @@ class Stalls:
         self._after = after
         self._marks: dict[AgentCell, _Mark] = {}
 
-    def look(self, live: Collection[AgentCell], now: float) -> list[tuple[AgentCell, float]]:
-        """Who has stalled since the last look, and for how many seconds. Each standstill is told once."""
+    def look(
+        self, live: Collection[AgentCell], now: float, dropped: list[object] | None = None
+    ) -> list[tuple[AgentCell, float]]:
+        """Who has stalled since the last look, and for how many seconds. Each standstill is told once.
+
+        Args:
+            dropped: Gets what is kept no longer, to be let go of after the turn: the last of an agent may be among it.
+        """
         stalled: list[tuple[AgentCell, float]] = []
         marks: dict[AgentCell, _Mark] = {}
         for cell in live:
@@ -55,6 +61,8 @@ class Stalls:
                 stalled.append((cell, now - mark.at))
                 mark = _Mark(mark.steps, mark.at, told=True)
             marks[cell] = mark
+        if dropped is not None:
+            dropped.append(self._marks)
         self._marks = marks  # nothing is kept of those who ended
         return stalled
 

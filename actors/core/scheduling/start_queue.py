@@ -25,10 +25,14 @@ class StartQueue:
 
     An agent that ends while it is queued stays where it is until it is popped, or until such dead entries outnumber
     the living. Locks: none, the pool's turn guards it.
+
+    Args:
+        dropped: Gets the dead entries: whoever has the turn lets go of them after it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dropped: list[AgentCell] | None = None) -> None:
         self.living = 0
+        self._dropped = [] if dropped is None else dropped
         self._levels: dict[int, Level] = {}
         self._priorities: list[int] = []
         self._dead = 0
@@ -40,9 +44,9 @@ class StartQueue:
         if level is None:
             level = self._levels[priority] = OrderedDict()
             heapq.heappush(self._priorities, -priority)
-        group = level.get(cell.spec.group)
+        group = level.get(cell.group)
         if group is None:
-            group = level[cell.spec.group] = deque()
+            group = level[cell.group] = deque()
         group.append(cell)
         self.living += 1
 
@@ -71,6 +75,7 @@ class StartQueue:
             if _waits(cell):
                 return cell
             self._dead -= 1
+            self._dropped.append(cell)
         return None
 
     def ended(self) -> None:
@@ -82,6 +87,7 @@ class StartQueue:
 
     def _prune(self) -> None:
         living = list(self)
+        self._dropped.extend(cell for level in self._levels.values() for group in level.values() for cell in group)
         self._levels.clear()
         self._priorities.clear()
         self.living = self._dead = 0
@@ -100,10 +106,14 @@ class ChildQueue:
     """Children that wait for their first slot: the deepest first, then by age.
 
     Locks: none, the pool's turn guards it.
+
+    Args:
+        dropped: Gets the dead entries, as above.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dropped: list[AgentCell] | None = None) -> None:
         self.living = 0
+        self._dropped = [] if dropped is None else dropped
         self._heap: list[tuple[int, int, AgentCell]] = []
 
     def push(self, cell: AgentCell) -> None:
@@ -118,12 +128,14 @@ class ChildQueue:
             if _waits(cell):
                 self.living -= 1
                 return cell
+            self._dropped.append(cell)
         return None
 
     def ended(self) -> None:
         """One of the queued children has ended without a start."""
         self.living -= 1
         if not self.living:
+            self._dropped.extend(cell for _, _, cell in self._heap)
             self._heap.clear()
 
     def __iter__(self) -> Iterator[AgentCell]:

@@ -95,7 +95,7 @@ class Dispatcher:
 
     def _merge(self, posted: Posted) -> bool:
         last = self._queue[-1]
-        merge = getattr(posted.make, "merge", None)
+        merge = getattr(posted.make, "_merge", None)  # ours alone: it is called under the lock
         if merge is None or last.make is not posted.make or last.agent_id != posted.agent_id:
             return False
         merged = merge(last.fields, posted.fields)
@@ -113,9 +113,9 @@ class Dispatcher:
                         return
                     self._sleeper = sleeper = Waiter()
             if batch:
-                for posted in batch:
+                while batch:  # each is let go of here, and not with the next batch under the lock
                     self._seq += 1
-                    self._deliver(posted, self._seq)
+                    self._deliver(batch.popleft(), self._seq)
             else:
                 sleeper.wait()
 

@@ -34,7 +34,7 @@ class _Taker:
 
 
 class _Gatherer:
-    """One who waits for all outcomes (of *group*)."""
+    """One who waits for all outcomes (of *group*, which is the key of one)."""
 
     __slots__ = ("group", "waiter")
 
@@ -88,7 +88,7 @@ class JoinSet:
     def add(self, cell: AgentCell) -> None:
         """*cell* was admitted."""
         self._pending[cell.id] = cell
-        group = cell.spec.group
+        group = cell.group
         if group is not None:
             self._groups[group] = self._groups.get(group, 0) + 1
 
@@ -115,11 +115,11 @@ class JoinSet:
         if any(one.group is None for one in self._strict):
             self._broken = True
             return list(self._pending.values())
-        group = cell.spec.group
+        group = cell.group
         return self._pending_of(group) if any(one.group == group for one in self._strict) else []
 
     def _pending_of(self, group: Hashable) -> list[AgentCell]:
-        return [cell for cell in self._pending.values() if group is None or cell.spec.group == group]
+        return [cell for cell in self._pending.values() if group is None or cell.group == group]
 
     def is_broken(self) -> bool:
         """Has somebody failed, and taken everybody along?"""
@@ -143,7 +143,7 @@ class JoinSet:
                 self.be_lenient(strictness)
 
     def _left_pending(self, cell: AgentCell) -> None:
-        group = cell.spec.group
+        group = cell.group
         if group is not None:
             left = self._groups[group] = self._groups[group] - 1
             if not left:
@@ -157,7 +157,7 @@ class JoinSet:
         """Has somebody (of *group*) not ended, or may be given back?"""
         if group is None:
             return bool(self._pending or self._handed)
-        return group in self._groups or any(cell.spec.group == group for cell in list(self._handed.values()))
+        return group in self._groups or any(cell.group == group for cell in list(self._handed.values()))
 
     def _hand_out(self, wakes: list[Waiter]) -> None:
         """Give what is ready to those who wait for a next one; when nothing is owed any more, they wait in vain."""
@@ -252,12 +252,14 @@ class JoinSet:
         wakes: list[Waiter] = []
         with self._turn.signals_held_off:
             with self._turn:
+                kept = dict(taken), self._ready  # until the turn is over: whose owner is another may be let go of here
                 for id_ in taken:
                     self._handed.pop(id_, None)
                 self._ready = {**{id_: cell for id_, cell in taken.items() if cell.owner is self}, **self._ready}
                 taken.clear()
                 self._hand_out(wakes)
                 self._wake_all(wakes)
+            del kept
             _wake(wakes)
 
     def all(
@@ -266,6 +268,7 @@ class JoinSet:
         """Take everything (of *group*), once all of it has ended.
 
         Args:
+            group: The key of one.
             strictness: What ends with the taking.
         Raises:
             JoinTimeout: Not all ended in time; nothing was taken, ``partial`` shows what is there.
@@ -315,7 +318,7 @@ class JoinSet:
     def _of(self, group: Hashable) -> dict[AgentId, AgentCell]:
         if group is None:
             return self._ready
-        return {id_: cell for id_, cell in self._ready.items() if cell.spec.group == group}
+        return {id_: cell for id_, cell in self._ready.items() if cell.group == group}
 
     def _take_all(self, group: Hashable, taken: dict[AgentId, AgentCell], strictness: Strictness | None) -> bool:
         """Move all that is ready (of *group*) to *taken*; False when somebody was started just now."""

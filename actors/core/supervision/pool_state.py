@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from loguru import logger
 
-from ..crash import crashed, text_of
+from ..crash import crashed, plain_text, text_of
 from ..process import fork
 from ..process.threads import Crew
 from ..records.ending import Ending
@@ -16,6 +16,7 @@ from ..records.event import AgentEnded
 from ..records.outcome import AgentStatus
 from ..scheduling.cancellation import Cancellation
 from ..scheduling.effects import Effects
+from ..scheduling.groups import Groups
 from ..scheduling.roster import Roster
 from ..scheduling.turn import Turn
 from ..shown import shown
@@ -89,6 +90,7 @@ class PoolState:
         self.clock = clock
         self.turn = Turn()
         self.phase = PoolPhase.OPEN
+        self.groups = Groups()
         self.abort_timeout = abort_timeout
         self.timer_thread = timer_thread
         self.make_runner = make_runner
@@ -165,10 +167,11 @@ class PoolState:
     ) -> int:
         """Cancel *cells*, or everybody (of *group*); returns at once how many had not ended."""
         self.refuse_after_fork()
+        reason, group = plain_text(reason), self.groups.key(group)
         with Step(self, calls_here=False) as effects:
             running = [cell for cell in (self.roster.everybody() if cells is None else cells) if cell.outcome is None]
             if group is not None:
-                running = [cell for cell in running if cell.spec.group == group]
+                running = [cell for cell in running if cell.group == group]
             self.cancellation.cancel(running, reason, effects)
             self.roster.balance(effects)
         return len(running)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..actors.actor import Actor
 from ..clock import SYSTEM_CLOCK, Clock
+from ..crash import plain_text
 from ..process.at_exit import at_exit
 from ..records.outcome import AgentStatus
 from ..records.outcomes import FailurePolicy, Outcomes
@@ -108,6 +109,7 @@ class Supervisor(Actor):
     def cancel_id(self, agent_id: AgentId, reason: str) -> bool:
         """Cancel the agent of that id; False when there is none."""
         self.pool.refuse_after_fork()
+        reason = plain_text(reason)
         with Step(self.pool, calls_here=False) as effects:
             cell = self.pool.roster.find(agent_id)
             if cell is None:
@@ -140,6 +142,7 @@ class Supervisor(Actor):
 
     def join_all(self, timeout: float | None, group: Hashable, failure: FailurePolicy) -> Outcomes:
         """Take all outcomes that are owed to the caller (of *group*)."""
+        group = self.pool.groups.key(group)
         if failure is FailurePolicy.COLLECT:
             return self.owed.all(timeout, group)
         strictness = Strictness(group)
