@@ -419,7 +419,6 @@ class RemoteDriver(Driver):
     ) -> CompletionResponse:
         """Ask once. What arrives is read here, in the agent's thread: its size and shape are the server's choice."""
         reading = Reading(answer)
-        begin = SYSTEM_CLOCK.monotonic()
         told = False
 
         def read(take: Callable[[], str]) -> None:
@@ -435,24 +434,21 @@ class RemoteDriver(Driver):
         def take(piece: bytes) -> None:
             read(lambda: reading.take(piece))
 
-        def patience() -> float:
-            left = max(0.0, self._timeout + GRACE - (SYSTEM_CLOCK.monotonic() - begin))
-            rest = reading.patience()
-            return left if rest is None else min(left, rest)
-
         def ask(put: Callable[[bytes], None]) -> Coroutine[Any, Any, bool]:
             return self._sessions.use(lambda client: self._in_time(client, sent, reading, put))
 
         permit.share()  # one that is cancelled is under way until its connection is closed
         broke: _NoAnswer | None = None
         try:
-            over = event_loop.relay(ask, take, cancel, permit.let_go, patience=patience)
+            event_loop.relay(
+                ask, take, cancel, permit.let_go, patience=reading.patience, within=self._timeout + GRACE
+            )
+        except event_loop.LoopLost as lost:  # it has ended, or something holds it: its own clock stands still there
+            broke = _NoAnswer(NetworkError(f"no whole answer within {self._timeout} s: {lost}"))
         except _NoAnswer as failure:
             if not failure.on_the_way:
                 raise
             broke = failure
-        if broke is None and not over and reading.patience() is None:
-            broke = _NoAnswer(NetworkError(f"no whole answer within {self._timeout} s (timeout)"))
         try:
             if broke is None:
                 read(reading.end)

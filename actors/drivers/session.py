@@ -70,8 +70,11 @@ class Sessions(Generic[ClientT]):
     def retire_soon(self) -> None:
         """Retire without waiting for it; from any thread, also from a collection."""
         session = self._current
-        if session is not None and not session.loop.is_closed():
-            session.loop.call_soon_threadsafe(lambda: session.loop.create_task(self.retire()))
+        if session is not None:
+            try:
+                session.loop.call_soon_threadsafe(lambda: session.loop.create_task(self.retire()))
+            except RuntimeError:  # the loop has ended, and all its connections with it
+                pass
 
     def is_open(self) -> bool:
         """Is there a client to be closed?"""
@@ -82,8 +85,7 @@ def retire(sessions: Sessions[Any], timeout: float) -> None:
     """Retire, and wait for it at most *timeout* seconds."""
     if not sessions.is_open():
         return
-    future = asyncio.run_coroutine_threadsafe(sessions.retire(), event_loop.private_loop())
     try:
-        future.result(timeout)
-    except TimeoutError:
+        event_loop.finish(sessions.retire(), timeout)
+    except (TimeoutError, event_loop.LoopLost):
         pass  # it goes on by itself; nobody needs to wait longer for a connection to say goodbye

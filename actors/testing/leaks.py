@@ -9,12 +9,14 @@ import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from ..core.process.event_loop import Room
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PATIENCE = 5.0
 """Seconds for a thread that is just ending."""
-KEPT = frozenset({"actors-alarm", "actors-loop"})
+KEPT = frozenset({"actors-alarm", *(room.value for room in Room)})
 """What a process has once: for good, or for as long as many wait with a timeout."""
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overlo
 
 from ..agent.ports import ToolDefinition, ToolResult
 from ..core.process import event_loop
+from ..errors import ToolFailed
 from .arguments import Arguments, BadArguments
 from .docstring import Docstring
 from .result import result_of
@@ -131,6 +132,7 @@ class FunctionTool(Generic[P, R]):
             the arguments do not fit, an error that names each problem, and the function is not called.
         Raises:
             Exception: What the function raises, ``ToolFailed`` included: the loop makes an error of it.
+            ToolFailed: The event loop of async tools has ended, or is held by another tool that blocks.
         """
         try:
             arguments = self._arguments.bind(input)
@@ -144,8 +146,14 @@ class FunctionTool(Generic[P, R]):
         arguments.update((name, available[name]) for name in self._arguments.injected)
         value = cast("Callable[..., Any]", self._function)(**arguments)
         if inspect.iscoroutine(value):
-            value = event_loop.run(value, cancel)
+            value = self._awaited(value, cancel)
         return result_of(value)
+
+    def _awaited(self, coroutine: Any, cancel: CancelToken) -> Any:
+        try:
+            return event_loop.run(coroutine, cancel, event_loop.Room.USERS)
+        except event_loop.LoopLost as error:
+            raise ToolFailed(f"{self.name}: {error}") from error
 
     def _refusal(self, error: BadArguments) -> ToolResult:
         problems = "\n".join(f"- {problem}" for problem in error.problems)
@@ -193,7 +201,9 @@ def tool(
 
     The first paragraph of the docstring tells the model what it does, the ``Args:`` what each parameter is.
     The parameters ``cancel`` (a ``CancelToken``) and ``agent`` (the calling agent) are filled in and not
-    shown to the model. An ``async def`` runs on the private event loop. For a method: ``tool(obj.method)``.
+    shown to the model. An ``async def`` runs on an event loop that all async tools share, and that nothing else uses; one
+    that blocks it past its timeout is left behind with it, and those that ran beside it fail. For a method:
+    ``tool(obj.method)``.
 
     Args:
         function: A function, ``async def`` or not, or a bound method.

@@ -20,7 +20,7 @@ BOUND = 60.0
 SOON = 5.0
 """Seconds for what needs no more than a moment of a busy machine."""
 PRIVATE_LOOP = "actors-loop"
-"""The thread that the process keeps, for code that is async."""
+"""How the names begin of the threads that the process keeps, for code that is async."""
 
 
 def holds_soon(predicate: Callable[[], bool], timeout: float | None = None) -> bool:
@@ -149,7 +149,7 @@ def threads(field: Field, before: set[threading.Thread]) -> set[threading.Thread
     pool, ledger = field.pool, field.ledger
 
     def left() -> set[threading.Thread]:
-        return {one for one in threading.enumerate() if one not in before and one.name != PRIVATE_LOOP}
+        return {one for one in threading.enumerate() if one not in before and not one.name.startswith(PRIVATE_LOOP)}
 
     if not holds_soon(lambda: len(left()) <= pool.stats().abandoned_threads, SOON):
         names = sorted(one.name for one in left())

@@ -299,7 +299,7 @@ import actors
 from actors.core.process import fork
 from actors.core.process import at_exit
 from actors.core.process import event_loop as loop
-print(threading.active_count(), at_exit._at_exit, fork._mark, loop._private)
+print(threading.active_count(), at_exit._at_exit, fork._mark, loop._threads)
 """
     )
-    assert done.stdout.split() == ["1", "None", "None", "None"], done.stderr
+    assert done.stdout.split() == ["1", "None", "None", "{}"], done.stderr

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from actors.core.process import event_loop as loop_module, fork
-from actors.core.process.event_loop import private_loop, relay, run
+from actors.core.process import event_loop as loop_module, fork, given_up
+from actors.core.process.event_loop import LoopLost, Room, finish, private_loop, relay, run
+from actors.core.process.fleeting_threads import FleetingThreads
 from actors.core.waiting.cancel import CancelToken, Deadline
 from actors.errors import Cancelled
 
@@ -105,7 +106,7 @@ def test_nothing_is_left_registered_on_the_token() -> None:
 def test_another_process_makes_its_own_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a forked child the parent's thread is not there: a new loop is made, once."""
     mine = private_loop()
-    old = loop_module._private
+    old = loop_module._threads[Room.MODELS]
     generation = fork.generation()
     monkeypatch.setattr(loop_module.fork, "generation", lambda: generation + 1)
     other = private_loop()
@@ -114,9 +115,8 @@ def test_another_process_makes_its_own_loop(monkeypatch: pytest.MonkeyPatch) -> 
         assert private_loop() is other
         assert run(where(), CancelToken()) == "actors-loop"
     finally:
-        made = loop_module._private
-        loop_module._private = old
-        assert made is not None
+        made = loop_module._threads[Room.MODELS]
+        loop_module._threads[Room.MODELS] = old
         other.call_soon_threadsafe(other.stop)
         made.thread.join(10)
         other.close()
@@ -185,9 +185,9 @@ def test_blocking_jobs_of_the_loop_leave_no_thread(eventually: Any) -> None:
         return [thread.name for thread in threading.enumerate() if thread.name == "actors-loop-job"]
 
     future = asyncio.run_coroutine_threadsafe(work(), private_loop())
-    for _ in range(loop_module._FleetingThreads.MOST):
+    for _ in range(FleetingThreads.MOST):
         assert most.acquire(timeout=10)
-    assert len(names()) == loop_module._FleetingThreads.MOST
+    assert len(names()) == FleetingThreads.MOST
     gate.set()
     results = future.result(10)
     assert isinstance(results.pop(7), KeyError)
@@ -240,7 +240,7 @@ class Noted:
         self._done.append(self._number)
 
 
-class GivenUp(loop_module._GivenUp):
+class GivenUp(given_up.GivenUp):
     """On a loop that is turned by hand."""
 
     def __init__(self, hand: HandLoop, done: list[int]) -> None:
@@ -379,8 +379,7 @@ def test_who_settles_waits_for_the_cleanup_of_what_was_given_up(eventually: Any)
         thread.join(10)
     loop_module.settle(0.05)
     eventually(lambda: sorted(cleaned) == list(range(20)))
-    private = loop_module._private
-    assert private is not None
+    private = loop_module._threads[Room.MODELS]
     assert not private.given_up.settled()
     release.set()
     loop_module.settle(10)
@@ -477,3 +476,276 @@ def test_a_coroutine_that_cancels_itself_is_an_error() -> None:
 
     with pytest.raises(CancelledError):
         run(work(), CancelToken())
+
+
+# Loops that end, or are held ------------------------------------------------------------------------------------
+
+
+def _stop() -> None:
+    asyncio.get_running_loop().stop()
+
+
+async def _stop_in_a_task() -> None:
+    _stop()
+
+
+async def _exit_in_a_task() -> None:
+    raise SystemExit("a task left")
+
+
+def _exit() -> None:
+    raise SystemExit("a callback left")
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def _break() -> None:
+    selector: Any = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]
+    real = selector.select
+
+    def broken(*_: Any) -> Any:
+        selector.select = real
+        raise OSError("no such descriptor")
+
+    selector.select = broken  # it raises through run_forever
+
+
+ENDS = {
+    "stop": _stop,
+    "stop in a task": lambda: asyncio.ensure_future(_stop_in_a_task()),
+    "exit": _exit,
+    "exit in a task": lambda: asyncio.ensure_future(_exit_in_a_task()).add_done_callback(lambda done: done.exception()),
+    "interrupt": _interrupt,
+    "broken": _break,
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+@pytest.mark.parametrize("room", Room)
+def test_a_loop_that_ends_is_replaced(how: str, room: Room, in_thread: Any, eventually: Any) -> None:
+    """Whatever ended it: what was in flight there ends with an error, cleans up, and the next call is answered."""
+    begun, cleaned, over = threading.Event(), threading.Event(), threading.Event()
+    old = private_loop(room)
+
+    async def long() -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(600)
+        finally:
+            cleaned.set()
+
+    waiting = in_thread(lambda: relay(lambda _: long(), print, CancelToken(), over.set, room=room))
+    assert begun.wait(10)
+    old.call_soon_threadsafe(ENDS[how])
+    with pytest.raises(LoopLost, match=r"the event loop of .* was (stopped|ended by)"):
+        waiting.result(10)
+    assert run(where(), CancelToken(), room) == room.value
+    assert private_loop(room) is not old
+    assert over.wait(10)
+    assert cleaned.wait(10)
+    eventually(old.is_closed)
+
+
+def test_a_loop_that_was_closed_is_replaced(in_thread: Any) -> None:
+    """By whoever has stopped it first."""
+    thread = loop_module._thread_of(Room.USERS)
+    begun = threading.Event()
+
+    async def close() -> None:
+        begun.set()
+        loop: Any = asyncio.get_running_loop()
+        loop._thread_id = None  # as if it did not run: nobody else gets past this check
+        loop.close()
+
+    with pytest.raises(LoopLost):
+        run(close(), CancelToken(), Room.USERS)
+    assert begun.is_set()
+    thread.thread.join(10)
+    assert run(where(), CancelToken(), Room.USERS) == Room.USERS.value
+
+
+def test_each_room_has_a_loop_of_its_own() -> None:
+    """A coroutine that blocks in one holds up none in the others."""
+    held, begun = threading.Event(), threading.Event()
+
+    async def block() -> None:
+        begun.set()
+        held.wait(10)
+
+    blocked = threading.Thread(target=lambda: run(block(), CancelToken(), Room.USERS))
+    blocked.start()
+    assert begun.wait(10)
+    assert [run(where(), CancelToken(), room) for room in (Room.MODELS, Room.TOOLS)] == [
+        Room.MODELS.value,
+        Room.TOOLS.value,
+    ]
+    held.set()
+    blocked.join(10)
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loop is taken for held at once."""
+    monkeypatch.setattr(loop_module, "HELD", 0.05)
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_loop_that_is_held_past_a_time_is_left_behind(in_thread: Any, eventually: Any) -> None:
+    """By a coroutine that blocks: its caller is free, others that ran there are told, those that had not begun begin
+    on a new one; and the old one ends when it is free.
+    """
+    held, blocks, waits, token = threading.Event(), threading.Event(), threading.Event(), CancelToken()
+    old = loop_module._thread_of(Room.USERS)
+
+    async def wait() -> None:
+        waits.set()
+        await asyncio.sleep(600)
+
+    async def block() -> None:
+        blocks.set()
+        held.wait(30)
+
+    beside = in_thread(run, wait(), CancelToken(), Room.USERS)
+    assert waits.wait(10)
+    blocking = in_thread(run, block(), token, Room.USERS)
+    assert blocks.wait(10)
+    late = in_thread(run, where(), CancelToken(), Room.USERS)
+    eventually(lambda: len(old._calls) == 3)
+    token.cancel("its time is over")
+    with pytest.raises(Cancelled, match="its time is over"):
+        blocking.result(10)
+    with pytest.raises(LoopLost, match=r"was held by the coroutine .*block, which blocks"):
+        beside.result(10)
+    assert late.result(10) == Room.USERS.value
+    assert loop_module._thread_of(Room.USERS) is not old
+    assert old.thread.is_alive()
+    held.set()
+    old.thread.join(10)
+    assert old.loop.is_closed()
+
+
+@pytest.mark.usefixtures("soon")
+def test_one_that_was_not_begun_and_is_cancelled_is_closed() -> None:
+    """On a loop that was left behind, too: it is told that it is over."""
+    held, blocks, over = threading.Event(), threading.Event(), threading.Event()
+
+    async def block() -> None:
+        blocks.set()
+        held.wait(30)
+
+    blocking = threading.Thread(target=lambda: catch_lost(lambda: run(block(), CancelToken(), Room.USERS)))
+    blocking.start()
+    assert blocks.wait(10)
+    old = loop_module._thread_of(Room.USERS)
+    with pytest.raises(Cancelled):
+        relay(lambda _: where(), print, CancelToken(Deadline.after(0.05)), over.set, room=Room.USERS)
+    assert over.is_set()  # it was left behind for its sake
+    held.set()
+    blocking.join(10)
+    old.thread.join(10)
+
+
+def catch_lost(call: Any) -> None:
+    with pytest.raises(LoopLost):
+        call()
+
+
+def test_who_waits_has_an_end_of_its_own(in_thread: Any) -> None:
+    """Whatever has become of the loop."""
+    held = threading.Event()
+    private_loop().call_soon_threadsafe(held.wait, 30)
+    try:
+        with pytest.raises(LoopLost, match=r"did not end a call within 0\.05 s"):
+            run(where(), CancelToken(), within=0.05)
+        with pytest.raises(TimeoutError):
+            finish(where(), 0.05)
+    finally:
+        held.set()
+    assert run(where(), CancelToken(), within=30) == "actors-loop"
+    assert finish(where(), 30) == "actors-loop"
+
+
+def test_a_task_factory_that_fails_is_an_error() -> None:
+    """And no wait for ever."""
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise KeyError("no task")
+
+    async def break_it() -> None:
+        asyncio.get_running_loop().set_task_factory(refuse)
+
+    run(break_it(), CancelToken(), Room.USERS)
+    try:
+        with pytest.raises(KeyError, match="no task"):
+            run(where(), CancelToken(), Room.USERS)
+    finally:
+        private_loop(Room.USERS).set_task_factory(None)
+
+
+# Patience -------------------------------------------------------------------------------------------------------
+
+
+def test_patience_ends_a_call() -> None:
+    """Nothing came in time: None, and the coroutine is cancelled. It is asked anew before each wait."""
+    cleaned, asked, heard = threading.Event(), list[int](), list[int]()
+
+    async def slow(put: Any) -> str:
+        try:
+            put(1)
+            await asyncio.sleep(600)
+        finally:
+            cleaned.set()
+        return "done"
+
+    def patience() -> float | None:
+        asked.append(len(heard))
+        return 600.0 if not heard else 0.01
+
+    assert relay(slow, heard.append, CancelToken(), patience=patience) is None
+    assert heard == [1]
+    assert asked[-1] == 1
+    assert cleaned.wait(10)
+
+
+def test_patience_begins_anew_with_each_item() -> None:
+    """Items that come one by one, all within it, though together they take longer; and without end it waits on."""
+    heard, now = list[int](), [0.0]
+
+    async def drip(put: Any) -> str:
+        for number in range(5):
+            await turns.get()
+            put(number)
+        return "done"
+
+    turns: asyncio.Queue[int] = asyncio.Queue()
+    asked = threading.Semaphore(0)
+
+    def patience() -> float | None:
+        asked.release()
+        private_loop().call_soon_threadsafe(turns.put_nowait, 1)  # the next item comes because it is waited for
+        return 30.0
+
+    assert relay(drip, heard.append, CancelToken(), patience=patience) == "done"
+    assert heard == [0, 1, 2, 3, 4]
+    assert relay(drip_once, heard.append, CancelToken(), patience=lambda: None) == "done"
+    assert now == [0.0]
+
+
+async def drip_once(put: Any) -> str:
+    await asyncio.sleep(0)
+    put(5)
+    return "done"
+
+
+def test_what_has_come_wins_over_patience() -> None:
+    """An item, and the end, that are there when the time is over."""
+    heard = list[int]()
+
+    async def quick(put: Any) -> str:
+        put(1)
+        return "done"
+
+    assert relay(quick, heard.append, CancelToken(), patience=lambda: 30.0 if not heard else 0.0) in ("done", None)
+    assert heard == [1]

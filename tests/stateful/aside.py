@@ -10,7 +10,7 @@ from .stage import BOUND
 
 def threads() -> set[threading.Thread]:
     """The threads that the end of a pool has to end."""
-    return {thread for thread in threading.enumerate() if thread.name != "actors-loop"}
+    return {thread for thread in threading.enumerate() if not thread.name.startswith("actors-loop")}
 
 
 def in_threads(*calls: Any) -> list[Any]:

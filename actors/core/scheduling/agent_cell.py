@@ -378,7 +378,8 @@ class ToolThread(WaitMember):
     its threads works. One that runs past its time is abandoned: its token is cancelled, its thread counted.
 
     Locks: the pool's turn guards ``done``, ``parks``, ``parked_on``, ``since``, ``abandoned`` and ``abandoned_at``.
-    Its own thread writes ``thread``, ``waiter`` and ``result``, and ``error`` if it ever runs. Nothing else changes.
+    Its own thread writes ``thread``, ``waiter``, ``result`` and ``when_free``, and ``error`` if it ever runs. Nothing
+    else changes.
     """
 
     def __init__(self, cell: AgentCell, name: str, job: Callable[[CancelToken], Any], timeout: float | None) -> None:
@@ -400,6 +401,7 @@ class ToolThread(WaitMember):
         self.parks = 0
         self.abandoned = False
         self.abandoned_at = 0.0
+        self.when_free: Callable[[Callable[[], object]], object] | None = None
 
     def work(self) -> None:
         """Do the work, on a worker's thread."""
@@ -413,6 +415,11 @@ class ToolThread(WaitMember):
             self.result = self._job(self.token)
         except BaseException as error:  # noqa: BLE001 - handed to the agent's thread
             self.error = error
+
+    def leave_behind(self, thread: int, when_ended: Callable[[Callable[[], object]], object]) -> None:
+        """It holds the thread of an event loop: it has ended when that is free, and a dump shows that thread."""
+        self.thread = thread
+        self.when_free = when_ended
 
     @property
     def cell(self) -> AgentCell:

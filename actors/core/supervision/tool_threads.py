@@ -97,7 +97,10 @@ class ToolThreads:
             if not self._pool.is_forked:
                 cell.steps += 1
                 tool.token.untie()
-                self.ended(tool)
+                if tool.when_free is None:
+                    self.ended(tool)
+                else:  # a loop that it holds was left behind: it counts until that is free
+                    tool.when_free(lambda: self.ended(tool))
             return False
 
         return work

@@ -105,6 +105,14 @@ class WaitMember(WaitNode):
         """Who waits when this one does: a tool call waits as its agent."""
         return self
 
+    def leave_behind(self, thread: int, when_ended: Callable[[Callable[[], object]], object]) -> None:  # noqa: B027
+        """Something that it began holds another thread for ever, perhaps: only tool calls count those.
+
+        Args:
+            thread: Its ident.
+            when_ended: Registers a function to be called when that thread is free.
+        """
+
     def targets(self) -> Sequence[WaitNode]:
         """Whom it waits for right now. A wait that is over counts no more, even if its thread has not run yet."""
         return tuple(node for node, waiter in list(self.waits) if not waiter.woken)

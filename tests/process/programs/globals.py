@@ -101,7 +101,8 @@ pause = threading.Event()
 
 def strangers() -> set[str]:
     """The threads that were not there before."""
-    return {thread.name for thread in set(threading.enumerate()) - threads} - {"actors-loop"}
+    names = {thread.name for thread in set(threading.enumerate()) - threads}
+    return {name for name in names if not name.startswith("actors-loop")}
 
 
 for _ in range(1000):  # the thread of an actor waits a moment for another

@@ -1,0 +1,76 @@
+"""Threads and selectors of the system, also where gevent has put its own in their place.
+
+Under gevent a patched thread is a greenlet of its host: an event loop that ran there would be the running loop of every
+other greenlet. And a patched selector ends the loop at its first wait, for it finds nobody else in its thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """An event loop of asyncio itself, whatever policy the host has installed."""
+    if sys.platform == "win32":
+        return asyncio.ProactorEventLoop()
+    return asyncio.SelectorEventLoop(_original("selectors", "DefaultSelector", selectors.DefaultSelector)())
+
+
+def new_thread(target: Callable[[], object], name: str) -> threading.Thread:
+    """A daemon thread that is not started yet; a thread of the system in any case."""
+    if _is_patched("threading"):
+        return cast("threading.Thread", _NativeThread(target, name))
+    return threading.Thread(target=target, name=name, daemon=True)
+
+
+class _NativeThread:
+    """What is used here of a ``threading.Thread``, on a thread that gevent does not know.
+
+    Locks: none; each field is written once.
+    """
+
+    daemon = True
+
+    def __init__(self, target: Callable[[], object], name: str) -> None:
+        self._target = target
+        self.name = name
+        self.ident: int | None = None
+        self._ended = False
+
+    def start(self) -> None:
+        _original("_thread", "start_new_thread", None)(self._run, ())
+
+    def _run(self) -> None:
+        try:
+            self.ident = _original("_thread", "get_ident", None)()
+            self._target()
+        finally:
+            self._ended = True
+
+    def is_alive(self) -> bool:
+        return not self._ended
+
+    def join(self, timeout: float | None = None) -> None:
+        """Not waited for: only tests want it."""
+
+
+def _monkey() -> Any:
+    return sys.modules.get("gevent.monkey")
+
+
+def _is_patched(module: str) -> bool:
+    monkey = _monkey()
+    return monkey is not None and bool(monkey.is_module_patched(module))
+
+
+def _original(module: str, name: str, without: Any) -> Any:
+    """*name* of *module* as it was before gevent; *without* where there is no gevent."""
+    monkey = _monkey()
+    return without if monkey is None else monkey.get_original(module, name)
