@@ -8,6 +8,8 @@ import signal
 from collections import deque
 from typing import TYPE_CHECKING, cast
 
+from ..core.process import native
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -27,6 +29,8 @@ LAST_WORDS = 1_000
 """Characters of what it wrote to its standard error last."""
 
 INPUT, OUTPUT, ERRORS = 0, 1, 2
+PATCHED = {"subprocess": "subprocess", "thread": "threading"}
+"""What gevent must leave alone: how its ``patch_all`` calls it, and the module."""
 
 
 class LineProcess(asyncio.SubprocessProtocol):
@@ -55,8 +59,12 @@ class LineProcess(asyncio.SubprocessProtocol):
         """Start *command*.
 
         Raises:
-            OSError: It cannot be started.
+            OSError: It cannot be started; under gevent, when it has put its own into what asyncio starts processes with.
         """
+        patched = [name for name, module in PATCHED.items() if native.is_patched(module)]
+        if patched:
+            without = ", ".join(f"{name}=False" for name in patched)
+            raise OSError(f"asyncio cannot start a process under gevent's monkey.patch_all(): use patch_all({without})")
         _, protocol = await asyncio.get_running_loop().subprocess_exec(
             cls, *command, env=dict(env), start_new_session=os.name == "posix"
         )

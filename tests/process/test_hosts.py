@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pykka
@@ -17,7 +18,6 @@ from .program import PROGRAMS, ROOT, STRICT, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     MakePool = Callable[..., AgentPool]
 
@@ -338,3 +338,66 @@ def test_left_open():
     done = run(XDIST, *options, options=(), cwd=tmp_path)
     assert done.code == 0, done.lines
     assert any("5 passed" in line for line in done.lines)
+
+
+# gevent -----------------------------------------------------------------------------------------------------------
+
+GREEN = """
+import sys
+from gevent import monkey
+monkey.patch_all(**{options})
+import asyncio, gevent
+from actors import AgentManifest, AgentPool, CompletionResponse, ScriptedDriver, SpawnConfig, StopReason, ToolCall
+from actors import CancelToken, Mcp, TokenUsage, tool
+
+ticks, held = [], []
+
+async def nap():
+    while len(ticks) < 3:  # the greenlets of the host go on meanwhile
+        await asyncio.sleep(0.001)
+    return "napped"
+
+def tick():
+    while len(ticks) < 3:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            ticks.append("no loop")
+        gevent.sleep(0.001)
+
+ticking = gevent.spawn(tick)
+calls = (ToolCall("c1", "nap", {{}}),)
+driver = ScriptedDriver([CompletionResponse("", StopReason.TOOL_USE, calls, TokenUsage(0, 0)), "done"])
+with AgentPool(driver, tools=[tool(nap)]) as pool:
+    handle = pool.spawn(SpawnConfig(AgentManifest(), "q"))
+    if not {greenlets}:
+        ticking.join()
+    result = handle.result(20)
+    print([message.content for message in result.messages if hasattr(message, "tool_call_id")], ticks, flush=True)
+    server = {{"name": "rogue", "command": [sys.executable, "-S", "-E", {rogue!r}]}}
+    manifest = AgentManifest(capabilities=[Mcp(server="rogue")], mcp_servers=[server])
+    outcome = pool.spawn(SpawnConfig(manifest, "q", driver=ScriptedDriver(["done"]))).outcome(20)
+    print(outcome.error or outcome.result.text, flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "use patch_all(subprocess=False, thread=False)"),
+        ({"thread": False}, "use patch_all(subprocess=False)"),
+        ({"thread": False, "subprocess": False}, "done"),
+    ],
+    ids=str,
+)
+def test_under_gevent(options: dict[str, bool], said: str) -> None:
+    """Event loops run on threads of the system: async tools work, and no greenlet of the host finds a running loop. A
+    process for an MCP server is refused, with what to do, where gevent's own cannot be started by asyncio.
+    """
+    pytest.importorskip("gevent")
+    rogue = str(Path(__file__).parents[1] / "tools" / "mcp_rogue.py")
+    source = GREEN.format(options=options, greenlets="thread" not in options, rogue=rogue)
+    done = run(source, options=())
+    tools, server = done.lines
+    assert (done.code, tools) == (0, "['napped'] ['no loop', 'no loop', 'no loop']"), done.err
+    assert said in server

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
-    """An event loop of asyncio itself, whatever policy the host has installed."""
-    if sys.platform == "win32":
-        return asyncio.ProactorEventLoop()
-    return asyncio.SelectorEventLoop(_original("selectors", "DefaultSelector", selectors.DefaultSelector)())
+    """An event loop; of the kind that the host's policy makes (uvloop), for how a process is started is the policy's."""
+    if is_patched("select"):
+        return asyncio.SelectorEventLoop(_original("selectors", "DefaultSelector", selectors.DefaultSelector)())
+    return asyncio.new_event_loop()
 
 
 def new_thread(target: Callable[[], object], name: str) -> threading.Thread:
     """A daemon thread that is not started yet; a thread of the system in any case."""
-    if _is_patched("threading"):
+    if is_patched("threading"):
         return cast("threading.Thread", _NativeThread(target, name))
     return threading.Thread(target=target, name=name, daemon=True)
 
@@ -65,7 +65,8 @@ def _monkey() -> Any:
     return sys.modules.get("gevent.monkey")
 
 
-def _is_patched(module: str) -> bool:
+def is_patched(module: str) -> bool:
+    """Has gevent put its own into *module*?"""
     monkey = _monkey()
     return monkey is not None and bool(monkey.is_module_patched(module))
 
