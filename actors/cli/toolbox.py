@@ -48,7 +48,8 @@ def server_lines(manifest: AgentManifest, server: McpServer, *, run: bool) -> li
     servers = McpServers()
     try:
         alone = manifest.model_copy(update={"mcp_servers": (server,)})
-        return [first, *(tool_line(manifest, tool) for tool in servers.tools_for(alone, CancelToken()))]
+        lines = [tool_line(manifest, tool) for tool in servers.tools_for(alone, CancelToken())]
+        return [first, *lines, *(f"left out: {one_line(left, 300)}" for left in servers.left_out())]
     except (ActorsError, ImportError) as error:
         return [first, one_line(str(error), 500)]
     finally:

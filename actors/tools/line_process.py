@@ -9,16 +9,25 @@ from collections import deque
 from typing import TYPE_CHECKING, cast
 
 from ..core.process import native
+from .pace import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-MAX_LINE = 16_000_000
-"""Bytes; a longer line ends the process."""
+MAX_LINE = 8_000_000
+"""Bytes; a longer line is dropped while it is read."""
+ENDLESS = 16_000_000
+"""Bytes of one line that end the process, if nobody knows what it answers."""
 MAX_UNSENT = 16_000_000
 """Bytes that wait for a process that does not read; more of them end it."""
+ENDS = 1_000
+"""Bytes of either end of a line that is dropped."""
 LINES_AHEAD = 1_000
 """Lines that are read before anybody asks for them."""
+UNWANTED = 1_000
+"""Lines of no use, one after another, after which it is read slowly."""
+REST = 0.02
+"""Seconds between two reads then."""
 LAST_LINES = 0.2
 """Seconds for what it wrote to arrive, after it ended: a child of its own may hold its output open."""
 LEAVE = 1.0
@@ -42,12 +51,17 @@ class LineProcess(asyncio.SubprocessProtocol):
     Threads: the private loop's.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: bytes, on_long: Callable[[bytes], bool]) -> None:
         self._loop = asyncio.get_running_loop()
+        self._wanted = wanted
+        self._on_long = on_long
+        self._unwanted = 0
+        self._dropped = 0
+        self._is_known = False
         self._transport: asyncio.SubprocessTransport | None = None
         self._buffer = bytearray()
-        self._searched = 0
-        self._lines: deque[str] = deque()
+        self._lines: deque[bytes] = deque()
+        self._pace = Pace()
         self._errors = b""
         self._is_over = False
         self._news = asyncio.Event()
@@ -55,18 +69,28 @@ class LineProcess(asyncio.SubprocessProtocol):
         self.problem = ""
 
     @classmethod
-    async def start(cls, command: Sequence[str], env: Mapping[str, str]) -> LineProcess:
+    async def start(
+        cls,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        wanted: bytes = b"",
+        on_long: Callable[[bytes], bool] = lambda _: False,
+    ) -> LineProcess:
         """Start *command*.
 
+        Args:
+            wanted: Lines without it are dropped as they are read. Who writes nothing else is read slowly.
+            on_long: Called with the beginning of a line that is dropped, and perhaps with its end: is it known now?
         Raises:
-            OSError: It cannot be started; under gevent, when it has put its own into what asyncio starts processes with.
+            OSError: It cannot be started; or gevent has put its own into what asyncio starts processes with.
         """
         patched = [name for name, module in PATCHED.items() if native.is_patched(module)]
         if patched:
             without = ", ".join(f"{name}=False" for name in patched)
             raise OSError(f"asyncio cannot start a process under gevent's monkey.patch_all(): use patch_all({without})")
         _, protocol = await asyncio.get_running_loop().subprocess_exec(
-            cls, *command, env=dict(env), start_new_session=os.name == "posix"
+            lambda: cls(wanted, on_long), *command, env=dict(env), start_new_session=os.name == "posix"
         )
         return protocol
 
@@ -76,8 +100,11 @@ class LineProcess(asyncio.SubprocessProtocol):
         lines = self._errors.decode(errors="replace").strip().splitlines()
         return self.problem or (lines[-1][-LAST_WORDS:] if lines else "")
 
-    async def line(self) -> str | None:
-        """The next line that it writes; None when there will be none any more."""
+    async def line(self) -> bytes | None:
+        """The next line that it writes; None when there will be none any more. An empty one stands for one that was
+        dropped, and known.
+        """
+        await self._pace.step()
         while not self._lines:
             if self._is_over:
                 return None
@@ -86,6 +113,15 @@ class LineProcess(asyncio.SubprocessProtocol):
         if len(self._lines) == LINES_AHEAD:
             self._reading(goes_on=True)
         return self._lines.popleft()
+
+    def useful(self) -> None:
+        """The line was waited for: it may be followed at once by others."""
+        self._pace.useful()
+
+    def is_behind(self) -> bool:
+        """Does it not read what it is sent?"""
+        pipe = self._transport.get_pipe_transport(INPUT) if self._transport is not None else None
+        return pipe is None or cast("asyncio.WriteTransport", pipe).get_write_buffer_size() > 0
 
     def write(self, line: str) -> None:
         """Send it a line.
@@ -130,17 +166,48 @@ class LineProcess(asyncio.SubprocessProtocol):
         if fd == ERRORS:
             self._errors = (self._errors + data)[-4 * LAST_WORDS :]
             return
-        self._buffer += data
-        while (end := self._buffer.find(b"\n", self._searched)) >= 0:
-            self._lines.append(self._buffer[:end].decode(errors="replace"))
-            del self._buffer[: end + 1]
-            self._searched = 0
-        self._searched = len(self._buffer)
-        if len(self._buffer) > MAX_LINE:
-            self._end(f"it wrote a line of more than {MAX_LINE:,} bytes")
+        first, *others = data.split(b"\n")
+        self._go_on(first)
+        for following in others:
+            self._take()
+            self._go_on(following)
+        if self._dropped > ENDLESS and not self._is_known:
+            self._end(f"it wrote a line of more than {ENDLESS:,} bytes")
         elif len(self._lines) >= LINES_AHEAD:
             self._reading(goes_on=False)
+        elif self._unwanted > UNWANTED:
+            self._reading(goes_on=False)
+            self._loop.call_later(REST, self._rested)
         self._news.set()
+
+    def _go_on(self, piece: bytes) -> None:
+        """More of the line."""
+        self._buffer += piece
+        if self._dropped:
+            self._dropped += len(piece)
+            del self._buffer[:-ENDS]  # its end may tell what it answers
+        elif len(self._buffer) > MAX_LINE:
+            self._dropped = len(self._buffer)
+            self._tell_long(bytes(self._buffer[:ENDS]))
+            del self._buffer[:-ENDS]
+
+    def _take(self) -> None:
+        """The line has ended."""
+        if not self._dropped:
+            if self._wanted in self._buffer:
+                self._lines.append(bytes(self._buffer))
+                self._unwanted = 0
+            else:
+                self._unwanted += 1
+        elif not self._is_known:
+            self._tell_long(bytes(self._buffer))
+        self._buffer.clear()
+        self._dropped, self._is_known = 0, False
+
+    def _tell_long(self, part: bytes) -> None:
+        self._is_known = self._on_long(part)
+        if self._is_known:
+            self._lines.append(b"")
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """It closed one of its streams."""
@@ -164,6 +231,10 @@ class LineProcess(asyncio.SubprocessProtocol):
         if problem:
             self._buffer.clear()
             self._kill_group()
+
+    def _rested(self) -> None:
+        if len(self._lines) < LINES_AHEAD:
+            self._reading(goes_on=True)
 
     def _reading(self, *, goes_on: bool) -> None:
         pipe = None if self._transport is None else self._transport.get_pipe_transport(OUTPUT)

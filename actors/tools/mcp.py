@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..agent.capability import Mcp
 from ..agent.manifest import McpTransport
@@ -16,13 +16,19 @@ from ..extras import need
 from ..network.endpoint import Endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
 
     from ..agent.manifest import AgentManifest, McpServer
     from ..agent.ports import Tool
     from ..core.waiting.cancel import CancelToken
     from .mcp_server import SharedServer
 
+T = TypeVar("T")
+
+GRACE = 60.0
+"""Seconds beyond a call's time, and beyond those to open a server, after which the loop is not waited for any more: a
+server may have to be started again first.
+"""
 CLOSE_TIMEOUT = 15.0
 """Seconds for all servers to end."""
 
@@ -34,6 +40,7 @@ class McpTool:
         self._shared = shared
         self._own_name = definition.name
         self._timeout = server.timeout
+        self._start_timeout = server.start_timeout
         self._capability = Mcp(server=server.name, tool=definition.name)
         name = f"{server.name}.{definition.name}"
         self._definition = ToolDefinition(name, definition.description, definition.input_schema)
@@ -68,7 +75,8 @@ class McpTool:
             ToolFailed: Its server failed, ended, or answered nonsense.
             Cancelled: The call was cancelled; the server is told.
         """
-        return event_loop.run(self._shared.call(self._own_name, input), cancel)
+        call = self._shared.call(self._own_name, input, self._timeout)
+        return _run(call, cancel, self._timeout + self._start_timeout)
 
 
 class McpServers:
@@ -97,7 +105,8 @@ class McpServers:
         opened = [(server, self._server(server, manifest)) for server in granted]
         if not opened:
             return []
-        listed = event_loop.run(_tools_of_all([shared for _, shared in opened]), cancel)
+        slowest = max(server.start_timeout for server, _ in opened)
+        listed = _run(_tools_of_all([shared for _, shared in opened]), cancel, slowest)
         return [
             McpTool(server, shared, definition)
             for (server, shared), definitions in zip(opened, listed, strict=True)
@@ -127,6 +136,12 @@ class McpServers:
                 self._shared[key] = SharedServer(server, endpoint)
             return self._shared[key]
 
+    def left_out(self) -> list[str]:
+        """The tools of the servers that are open and that cannot be used, ``server.tool``, each with the reason."""
+        with self._lock:
+            shared = list(self._shared.values())
+        return [f"{server.name}.{tool}: {why}" for server in shared for tool, why in server.left_out.items()]
+
     def close(self) -> None:
         """End all servers, and start none any more."""
         with self._lock:
@@ -134,11 +149,17 @@ class McpServers:
             shared, self._shared = list(self._shared.values()), {}
         if not shared:
             return
-        closing = asyncio.run_coroutine_threadsafe(_close_all(shared), event_loop.private_loop())
         try:
-            closing.result(CLOSE_TIMEOUT)
+            event_loop.finish(_close_all(shared), CLOSE_TIMEOUT, event_loop.Room.TOOLS)
         except Exception:  # noqa: BLE001 - a server that will not end must not keep a pool open
             report("closing the MCP servers failed")
+
+
+def _run(coroutine: Coroutine[Any, Any, T], cancel: CancelToken, seconds: float) -> T:
+    try:
+        return event_loop.run(coroutine, cancel, event_loop.Room.TOOLS, within=seconds + GRACE)
+    except event_loop.LoopLost as error:
+        raise ToolFailed(str(error)) from error
 
 
 async def _tools_of_all(shared: list[SharedServer]) -> list[dict[str, ToolDefinition]]:

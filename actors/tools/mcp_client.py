@@ -3,46 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import re
+from collections import deque
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from mcp import Client, MCPError
-from mcp.client.streamable_http import streamable_http_client
-from mcp.shared.message import SessionMessage
-from mcp_types import CONNECTION_CLOSED, jsonrpc_message_adapter
+from mcp_types import CONNECTION_CLOSED
 from pydantic import ValidationError
 
 from ..agent.manifest import McpTransport
 from ..agent.ports import ToolDefinition, ToolResult
-from ..agent.sanitize import sanitize
 from ..errors import CapabilityDenied, ToolFailed
 from ..network.transport import make_client
 from .environment import handed_on
-from .line_process import LineProcess
+from .line_process import MAX_LINE, LineProcess
+from .mcp_http import http_streams
+from .mcp_messages import ANSWERS, Asked, Messages, refused
+from .mcp_schema import MAX_TOOLS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
+    from mcp.shared.message import SessionMessage
+
     from ..agent.manifest import McpServer
     from ..network.endpoint import Endpoint
 
-MAX_TOOLS = 500
 MAX_PAGES = 50
-MAX_SCHEMA = 50_000
-"""Characters of a tool's schema; a tool with a longer one is left out."""
-MAX_DESCRIPTION = 4_000
 MAX_RESULT = 100_000
 """Characters of a result that reach the model."""
-SESSION_GONE = re.compile(r"session (?:not found|terminated|expired)", re.IGNORECASE)
-"""What a server by HTTP answers that was started anew; the package has no code for it."""
 MAX_ANSWER_BYTES = 16_000_000
+"""Of one answer by HTTP, with all that comes before it."""
 LONGEST_PROBLEM = 1_000
 """Characters of an error that are told."""
-NAME = re.compile(r"[A-Za-z0-9_./-]{1,100}")
-"""A tool with another name is left out: ``*`` would be a pattern where tools are approved."""
 
 logging.getLogger("mcp").addHandler(logging.NullHandler())  # else its warnings reach the terminal of every host
 
@@ -52,11 +46,17 @@ class ServerEnded(Exception):
 
 
 class Session:
-    """An open connection to a server. Belongs to one task of the private loop."""
+    """An open connection to a server. Belongs to one task of the loop."""
 
-    def __init__(self, client: Client, process: LineProcess | None) -> None:
+    def __init__(self, client: Client, process: LineProcess | None, messages: Messages) -> None:
         self._client = client
         self._process = process
+        self._messages = messages
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """The tools of its list that cannot be used, with the reasons."""
+        return self._messages.left_out
 
     async def tools(self) -> dict[str, ToolDefinition]:
         """The server's tools by their own names."""
@@ -64,13 +64,10 @@ class Session:
         cursor = None
         for _ in range(MAX_PAGES):
             page = await self._client.list_tools(cursor=cursor)
-            for tool in page.tools[: MAX_TOOLS - len(found)]:
-                schema = _schema_of(tool) if NAME.fullmatch(tool.name) else None
-                if schema is not None and tool.name not in found:
-                    description = sanitize((tool.description or "")[:MAX_DESCRIPTION])
-                    found[tool.name] = ToolDefinition(tool.name, description, schema)
+            for tool in page.tools:  # those that can be used: the others never come here
+                found[tool.name] = ToolDefinition(tool.name, tool.description or "", tool.input_schema)
             cursor = page.next_cursor
-            if cursor is None:
+            if cursor is None or len(found) == MAX_TOOLS:
                 break
         return found
 
@@ -84,13 +81,10 @@ class Session:
         try:
             result = await self._client.call_tool(tool, dict(arguments))
         except MCPError as error:
-            if error.code == CONNECTION_CLOSED or SESSION_GONE.search(str(error)):
+            if error.code == CONNECTION_CLOSED:
                 raise ServerEnded from error
             raise ToolFailed(str(error)) from error
         except ValidationError as error:
-            raise ToolFailed(f"its server answered nonsense: {_first_line(error)}") from error
-        except RuntimeError as error:
-            # The package checks a structured result against the schema that the tool declares.
             raise ToolFailed(f"its server answered nonsense: {_first_line(error)}") from error
         return ToolResult(_text_of(result), bool(result.is_error))
 
@@ -107,47 +101,49 @@ async def open_session(
 
     Args:
         endpoint: Where a server of the network may be; None starts its command.
-        on_end: Called when the connection ends by itself.
+        on_end: Called when the connection ends by itself, or the server has forgotten it.
     Raises:
         ServerEnded: It ended at once, or does not speak the protocol.
         OSError: It cannot be started.
     """
     process: LineProcess | None = None
+    messages = Messages()
     async with AsyncExitStack() as stack:
         if server.transport is McpTransport.STDIO:
-            process = await LineProcess.start(server.command, handed_on(server.env))
+            incoming = _Incoming(messages, on_end)
+            process = await LineProcess.start(
+                server.command, handed_on(server.env), wanted=ANSWERS, on_long=incoming.refuse
+            )
             stack.push_async_callback(process.close)
-            streams: Any = _stdio(process, on_end)
+            streams: Any = _stdio(process, incoming, messages)
         else:
             assert endpoint is not None
             http = make_client(
                 endpoint.refuse,
-                timeout=server.timeout,
+                timeout=server.start_timeout,  # each request brings its own
                 max_answer_bytes=MAX_ANSWER_BYTES,
                 headers=server.headers,
             )
             await stack.enter_async_context(http)
-            streams = streamable_http_client(endpoint.url, http_client=http)
+            streams = http_streams(http, endpoint.url, messages, on_end)
         client = Client(streams, cache=None)
         try:
             await stack.enter_async_context(client)
         except (MCPError, ValidationError, ExceptionGroup) as error:
             last = "" if process is None else process.last_words
             raise ServerEnded(last or why(error)) from error
-        yield Session(client, process)
+        yield Session(client, process, messages)
 
 
 @asynccontextmanager
-async def _stdio(process: LineProcess, on_end: Callable[[], object]) -> AsyncIterator[tuple[Any, Any]]:
+async def _stdio(process: LineProcess, incoming: _Incoming, messages: Messages) -> AsyncIterator[tuple[Any, Any]]:
     """The two streams that the package wants, over the lines of a process."""
-    yield _Incoming(process, on_end), _Outgoing(process)
+    incoming.process = process
+    yield incoming, _Outgoing(process, messages)
 
 
 class _Stream:
     """What both have in common: the process is closed by who started it."""
-
-    def __init__(self, process: LineProcess) -> None:
-        self._process = process
 
     async def __aenter__(self) -> Self:
         return self
@@ -160,26 +156,51 @@ class _Stream:
 
 
 class _Incoming(_Stream):
-    """Each line as a message; one that is none, as the error that it is."""
+    """The lines that are answers; what else the server says is dropped, or answered here.
 
-    def __init__(self, process: LineProcess, on_end: Callable[[], object]) -> None:
-        super().__init__(process)
+    Locks: none. ``process`` is set once, before anything is read.
+    """
+
+    def __init__(self, messages: Messages, on_end: Callable[[], object]) -> None:
+        self.process: LineProcess | None = None
+        self._messages = messages
         self._on_end = on_end
+        self._refused: deque[SessionMessage] = deque()
+
+    def refuse(self, part: bytes) -> bool:
+        """A line that is dropped begins, or ends, with *part*: whoever waits for it is told."""
+        error = refused(part, f"its answer is longer than {MAX_LINE:,} bytes")
+        if error is not None:
+            self._refused.append(error)
+        return error is not None
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> SessionMessage | Exception:
-        line = await self._process.line()
-        if line is None:
-            self._on_end()
-            raise StopAsyncIteration
-        try:
-            return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
-        except ValueError as error:
-            return error
+    async def __anext__(self) -> SessionMessage:
+        process = self.process
+        assert process is not None
+        while True:
+            line = await process.line()
+            if line is None:
+                self._on_end()
+                raise StopAsyncIteration
+            message = await self._messages.read(line) if line else self._refused.popleft()
+            if isinstance(message, Asked):
+                self._answer(process, message)
+            elif message is not None and self._messages.is_waited_for(message):
+                process.useful()
+                return message
 
-    async def receive(self) -> SessionMessage | Exception:
+    @staticmethod
+    def _answer(process: LineProcess, asked: Asked) -> None:
+        if not process.is_behind():  # who asks and does not listen gets no answer
+            try:
+                process.write(asked.answer)
+            except ConnectionError:
+                pass  # its end is seen where it is read
+
+    async def receive(self) -> SessionMessage:
         """The next one."""
         return await self.__anext__()
 
@@ -187,8 +208,13 @@ class _Incoming(_Stream):
 class _Outgoing(_Stream):
     """Each message as a line."""
 
+    def __init__(self, process: LineProcess, messages: Messages) -> None:
+        self._process = process
+        self._messages = messages
+
     async def send(self, message: SessionMessage) -> None:
         """Send it."""
+        self._messages.is_sent(message.message)
         try:
             self._process.write(message.message.model_dump_json(by_alias=True, exclude_unset=True))
         except ConnectionError as error:
@@ -196,29 +222,8 @@ class _Outgoing(_Stream):
         await asyncio.sleep(0)
 
 
-def _schema_of(tool: Any) -> dict[str, Any] | None:
-    """What *tool* takes; None when that is too long, or nested too deep, for a model."""
-    try:
-        schema: dict[str, Any] = _cleaned(tool.input_schema)
-        return schema if len(json.dumps(schema)) <= MAX_SCHEMA else None
-    except RecursionError:
-        return None
-
-
-def _cleaned(value: Any) -> Any:
-    """A schema without markers in its texts: a model reads them."""
-    if isinstance(value, str):
-        return sanitize(value)
-    if isinstance(value, dict):
-        return {key: _cleaned(item) for key, item in value.items()}
-    return [_cleaned(item) for item in value] if isinstance(value, list) else value
-
-
 def _text_of(result: Any) -> str:
-    parts = [_shown(block) for block in result.content]
-    if not any(part.strip() for part in parts) and result.structured_content is not None:
-        parts = [json.dumps(result.structured_content, ensure_ascii=False, default=repr)]
-    text = "\n".join(parts)
+    text = "\n".join(_shown(block) for block in result.content).encode(errors="replace").decode()
     if len(text) <= MAX_RESULT:
         return text
     return f"{text[:MAX_RESULT]}\n[{len(text) - MAX_RESULT:,} more characters were cut]"

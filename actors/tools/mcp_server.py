@@ -1,4 +1,4 @@
-"""One MCP server: opened, used and closed by one task on the private loop."""
+"""One MCP server: opened, used and closed by one task on the loop of tools."""
 
 from __future__ import annotations
 
@@ -23,10 +23,14 @@ if TYPE_CHECKING:
     from ..network.endpoint import Endpoint
     from .mcp_client import Session
 
-    Call = tuple[str, Mapping[str, Any], asyncio.Future[ToolResult]]
+    Call = tuple[str, Mapping[str, Any], float, asyncio.Future[ToolResult]]
 
 RESTARTS = RestartPolicy(max_restarts=3, window=60.0, backoff=Backoff(base=0.2, factor=2.0, maximum=2.0))
 """How often a server that ended is started again."""
+GRACE = 5.0
+"""Seconds that a call has beyond its time; who waits for it is to say first that it is over."""
+MAX_TOLD = 20
+"""Tools that are left out, in the log."""
 CLOSE_TIMEOUT = 10.0
 """Seconds for a server to end by itself, and then to be killed."""
 
@@ -43,16 +47,18 @@ class _Life:
         self._endpoint = endpoint
         self._calls: asyncio.Queue[Call | None] = asyncio.Queue()
         self.tools: asyncio.Future[dict[str, ToolDefinition]] = asyncio.get_running_loop().create_future()
+        self.left_out: dict[str, str] = {}
         self.is_over = False
+        self.loop = asyncio.get_running_loop()
         self.task = asyncio.create_task(self._lead(), name=f"actors-mcp-{server.name}")
 
-    def put(self, tool: str, arguments: Mapping[str, Any]) -> asyncio.Future[ToolResult]:
+    def put(self, tool: str, arguments: Mapping[str, Any], timeout: float) -> asyncio.Future[ToolResult]:
         """Have a call made; cancelling the future ends it."""
         future: asyncio.Future[ToolResult] = asyncio.get_running_loop().create_future()
         if self.is_over:
             future.set_exception(NotSentError())
         else:
-            self._calls.put_nowait((tool, arguments, future))
+            self._calls.put_nowait((tool, arguments, timeout, future))
         return future
 
     def end(self) -> None:
@@ -69,6 +75,8 @@ class _Life:
                     opening = open_session(self._server, self._endpoint, self.end)
                     session = await stack.enter_async_context(opening)
                     tools = await session.tools()
+                self.left_out = session.left_out
+                self._tell_left_out()
                 self.tools.set_result(tools)
                 logger.debug("MCP server {} is open", name)
                 await self._serve(session)
@@ -84,8 +92,8 @@ class _Life:
                 self.tools.exception()  # seen, also when nobody waits any more
             while not self._calls.empty():
                 call = self._calls.get_nowait()
-                if call is not None and not call[2].done():
-                    call[2].set_exception(NotSentError())
+                if call is not None and not call[3].done():
+                    call[3].set_exception(NotSentError())
 
     async def _serve(self, session: Session) -> None:
         running: set[asyncio.Task[None]] = set()
@@ -97,19 +105,28 @@ class _Life:
                     task.add_done_callback(running.discard)
                     # Not in the task: one that is cancelled before its first step never runs.
                     task.add_done_callback(partial(self._settle, session, call))
-                    call[2].add_done_callback(partial(_cancel, task))
+                    call[3].add_done_callback(partial(_cancel, task))
                 for task in running:
                     task.cancel()
         finally:
             self.is_over = True
 
     async def _do(
-        self, session: Session, tool: str, arguments: Mapping[str, Any], future: asyncio.Future[ToolResult]
+        self,
+        session: Session,
+        tool: str,
+        arguments: Mapping[str, Any],
+        timeout: float,
+        future: asyncio.Future[ToolResult],
     ) -> None:
         try:
-            result = await session.call(tool, arguments)
+            async with asyncio.timeout(timeout + GRACE):
+                result = await session.call(tool, arguments)
         except ServerEnded:
             self.end()
+        except TimeoutError:
+            if not future.done():
+                future.set_exception(ToolFailed(f"{self._server.name}.{tool}: no answer within {timeout:g} s"))
         except Exception as error:  # noqa: BLE001 - whatever the package raises is an answer for the model
             if not future.done():
                 future.set_exception(ToolFailed(f"{self._server.name}.{tool}: {why(error)}"))
@@ -119,11 +136,18 @@ class _Life:
 
     def _settle(self, session: Session, call: Call, _: object) -> None:
         """A call that is over without an answer, and that its caller has not cancelled: the server has ended."""
-        tool, _arguments, future = call
+        tool, _arguments, _timeout, future = call
         if not future.done():
             words = session.last_words()
             text = f"MCP server {self._server.name!r} ended during the call of {tool}{': ' * bool(words)}{words}"
             future.set_exception(ToolFailed(text))
+
+    def _tell_left_out(self) -> None:
+        for number, (tool, reason) in enumerate(self.left_out.items()):
+            if number == MAX_TOLD:
+                logger.warning("MCP server {}: more tools are left out; actors status names them", self._server.name)
+                return
+            logger.warning("MCP server {}: the tool {} is left out: {}", self._server.name, tool, reason)
 
 
 def _cancel(task: asyncio.Task[None], _: object) -> None:
@@ -141,7 +165,8 @@ class SharedServer:
     """One server for all the agents that name it. A server that ended is started again when it is needed, within
     :data:`RESTARTS`.
 
-    Threads: none; everything happens on the private loop.
+    Threads: everything happens on the loop of tools, but :attr:`left_out`. Where that loop was replaced, whatever has
+    ended it, the server is started anew.
     """
 
     def __init__(self, server: McpServer, endpoint: Endpoint | None) -> None:
@@ -152,7 +177,19 @@ class SharedServer:
         self._counted: _Life | None = None
         self._due = 0.0
         self._is_closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._opening = asyncio.Lock()
+
+    @property
+    def name(self) -> str:
+        """The server's."""
+        return self._server.name
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """The tools of its list that cannot be used, with the reasons."""
+        life = self._life
+        return {} if life is None else life.left_out
 
     async def tools(self) -> dict[str, ToolDefinition]:
         """Its tools by their own names; it is opened if it is not.
@@ -162,9 +199,11 @@ class SharedServer:
         """
         return await self._tools_of(await self._open())
 
-    async def call(self, tool: str, arguments: Mapping[str, Any]) -> ToolResult:
+    async def call(self, tool: str, arguments: Mapping[str, Any], timeout: float) -> ToolResult:
         """Call a tool; a cancel of the caller ends the call.
 
+        Args:
+            timeout: Seconds for the answer.
         Raises:
             ToolFailed: The call failed, or the server cannot be opened (again).
         """
@@ -172,7 +211,7 @@ class SharedServer:
             life = await self._open()
             await self._tools_of(life)
             try:
-                return await life.put(tool, arguments)
+                return await life.put(tool, arguments, timeout)
             except NotSentError:
                 logger.debug("MCP server {} ended before a call of {} was sent", self._server.name, tool)
 
@@ -180,7 +219,7 @@ class SharedServer:
         """End it."""
         self._is_closed = True
         life = self._life
-        if life is None or life.task.done():
+        if life is None or life.task.done() or life.loop is not asyncio.get_running_loop():
             return
         life.end()
         if not life.tools.done():  # still being opened
@@ -194,6 +233,8 @@ class SharedServer:
             raise ToolFailed(str(error)) from error  # one for each who waits: it carries a traceback
 
     async def _open(self) -> _Life:
+        if self._loop is not asyncio.get_running_loop():  # what was on another one has ended with it
+            self._loop, self._life, self._opening = asyncio.get_running_loop(), None, asyncio.Lock()
         async with self._opening:
             life = self._life
             if life is not None and not life.is_over and not self._is_closed:

@@ -201,9 +201,9 @@ def tool(
 
     The first paragraph of the docstring tells the model what it does, the ``Args:`` what each parameter is.
     The parameters ``cancel`` (a ``CancelToken``) and ``agent`` (the calling agent) are filled in and not
-    shown to the model. An ``async def`` runs on an event loop that all async tools share, and that nothing else uses; one
-    that blocks it past its timeout is left behind with it, and those that ran beside it fail. For a method:
-    ``tool(obj.method)``.
+    shown to the model. An ``async def`` runs on an event loop that all async tools share, and that nothing else
+    uses; one that blocks it past its timeout is left behind with it, and those that ran beside it fail. For a
+    method: ``tool(obj.method)``.
 
     Args:
         function: A function, ``async def`` or not, or a bound method.

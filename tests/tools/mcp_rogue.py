@@ -3,7 +3,8 @@
     mcp_rogue.py MODE [FILE]
 
 FILE gets a line for each life. Tools: ``echo`` answers; ``die`` ends the server; ``hang`` never answers; ``nonsense``
-answers what is no answer; ``flood`` writes much; ``env`` tells its environment; ``seen`` tells what it was told.
+answers what is no answer; ``flood`` writes much; ``env`` tells its environment; ``seen`` tells what it was told;
+``say`` answers with its argument ``result``; ``spout`` writes lines like its argument ``text`` until ``hush`` comes.
 """
 
 from __future__ import annotations
@@ -30,13 +31,25 @@ NAMES = (
     "bad_bytes",
     "orphan",
     "long_line",
+    "say",
+    "big",
+    "spout",
+    "hush",
 )
+quiet = threading.Event()
+writing = threading.Lock()
 told: list[str] = []
 
 
 def write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    with writing:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def spout(line: str) -> None:
+    while not quiet.is_set():
+        write((line + "\n") * 1_000)
 
 
 def say(message: dict[str, Any]) -> None:
@@ -84,6 +97,19 @@ def call(request: dict[str, Any]) -> None:
         for _ in range(40):
             sys.stdout.write(block)
         sys.stdout.flush()
+    elif name == "say":
+        write(json.dumps({"jsonrpc": "2.0", "id": request["id"]})[:-1] + f', "result": {arguments["result"]}}}\n')
+    elif name == "big":
+        piece, count, last = arguments["piece"], arguments["count"], arguments.get("id_is_last")
+        result_ = f'{{"content": [{{"type": "text", "text": "so"}}], "x": [{piece * count}0]}}'
+        id_ = f'"id": {request["id"]}'
+        write(f'{{"result": {result_}, {id_}}}\n' if last else f'{{"jsonrpc": "2.0", {id_}, "result": {result_}}}\n')
+    elif name == "spout":
+        threading.Thread(target=spout, args=(arguments["text"],), daemon=True).start()
+        text(request, "it spouts")
+    elif name == "hush":
+        quiet.set()
+        text(request, f"hush: {len(told)}")
     elif name == "late":
         threading.Timer(0.2, text, (request, "late")).start()
     elif name == "fail":
@@ -111,13 +137,16 @@ def handle(request: dict[str, Any]) -> None:
             )
         elif MODE == "patterns":
             result(request, {"tools": [tool("echo"), tool("*"), tool("a b"), tool("x\ny"), tool("")]})
+        elif MODE == "listed":
+            with open(sys.argv[3], encoding="utf-8") as listed:
+                write(json.dumps({"jsonrpc": "2.0", "id": request["id"]})[:-1] + f', "result": {listed.read()}}}\n')
         elif MODE == "many":
             result(request, {"tools": [tool(f"t{number}") for number in range(2_000)]})
         else:
             result(request, {"tools": [tool(name) for name in NAMES]})
     elif method == "tools/call":
         call(request)
-    elif "id" in request:
+    elif "id" in request and method is not None:
         say({"id": request["id"], "error": {"code": -32601, "message": "Method not found"}})
 
 

@@ -45,20 +45,6 @@ pytestmark = pytest.mark.process
 ROGUE = str(Path(__file__).with_name("mcp_rogue.py"))
 
 
-@pytest.fixture
-def servers() -> Iterator[McpServers]:
-    """The servers of a pool that closes."""
-    made = McpServers()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def lives(tmp_path: Path) -> Path:
-    """Where a rogue notes each of its lives."""
-    return tmp_path / "lives"
-
-
 def rogue(mode: str = "good", lives: Path | None = None, **fields: Any) -> dict[str, Any]:
     command = [sys.executable, "-S", "-E", ROGUE, mode, *([] if lives is None else [str(lives)])]
     return {"name": "rogue", "command": command, **fields}
@@ -606,7 +592,7 @@ def test_agents_that_open_at_the_same_time_open_once(lives: Path, servers: McpSe
         thread.start()
     for thread in threads:
         thread.join(BOUND)
-    assert found == [13] * 30
+    assert found == [17] * 30
     assert len(pids(lives)) == 1
 
 

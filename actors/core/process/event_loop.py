@@ -40,6 +40,7 @@ class Room(Enum):
 
 WHOSE = {Room.MODELS: "model drivers", Room.TOOLS: "servers of tools", Room.USERS: "async tools"}
 
+
 def _drop(_: object) -> None:
     """Nothing is put."""
 

@@ -167,8 +167,8 @@ class LoopThread:
         name: Of the thread.
         what: Whose loop it is, in words.
 
-    Locks: ``_lock`` guards ``_calls``, ``_lost``, ``_ended``, ``_when_ended`` and ``is_over``, which may be read without
-    it; and of its calls ``begun`` and ``given_up``.
+    Locks: ``_lock`` guards ``_calls``, ``_lost``, ``_ended``, ``_when_ended`` and ``is_over``, which may be read
+    without it; and of its calls ``begun`` and ``given_up``.
     """
 
     def __init__(self, name: str, what: str) -> None:
@@ -281,7 +281,7 @@ class LoopThread:
             task = asyncio.current_task(self.loop)
             for call in tuple(self._calls):
                 if call._task is task and task is not None:  # noqa: SLF001 - a call's task is the loop's
-                    return f"the coroutine {call.coroutine.__qualname__}"
+                    return f"the coroutine {getattr(call.coroutine, '__qualname__', 'of a user')}"
             return "a callback" if task is None else f"the task {task.get_name()}"
         except (AttributeError, RuntimeError):  # it changes while it is looked at
             return "a coroutine"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
-    """An event loop; of the kind that the host's policy makes (uvloop), for how a process is started is the policy's."""
+    """An event loop, of the kind that the host's policy makes (uvloop): how a process is started is the policy's."""
     if is_patched("select"):
         return asyncio.SelectorEventLoop(_original("selectors", "DefaultSelector", selectors.DefaultSelector)())
     return asyncio.new_event_loop()

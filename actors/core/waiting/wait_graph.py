@@ -105,7 +105,7 @@ class WaitMember(WaitNode):
         """Who waits when this one does: a tool call waits as its agent."""
         return self
 
-    def leave_behind(self, thread: int, when_ended: Callable[[Callable[[], object]], object]) -> None:  # noqa: B027
+    def leave_behind(self, thread: int, when_ended: Callable[[Callable[[], object]], object]) -> None:
         """Something that it began holds another thread for ever, perhaps: only tool calls count those.
 
         Args:
