@@ -14,7 +14,6 @@ from loguru import logger
 from ..agent.context_window import estimate_request
 from ..agent.events import TextDelta
 from ..agent.ports import PrivacyTier
-from ..core.clock import SYSTEM_CLOCK
 from ..core.process import event_loop
 from ..core.records.spec import Backoff, no_sooner_than
 from ..errors import Cancelled, DriverError, InferenceFailed, MalformedAnswer, ManifestError, NetworkError, RateLimited
@@ -440,9 +439,7 @@ class RemoteDriver(Driver):
         permit.share()  # one that is cancelled is under way until its connection is closed
         broke: _NoAnswer | None = None
         try:
-            event_loop.relay(
-                ask, take, cancel, permit.let_go, patience=reading.patience, within=self._timeout + GRACE
-            )
+            event_loop.relay(ask, take, cancel, permit.let_go, patience=reading.patience, within=self._timeout + GRACE)
         except event_loop.LoopLost as lost:  # it has ended, or something holds it: its own clock stands still there
             broke = _NoAnswer(NetworkError(f"no whole answer within {self._timeout} s: {lost}"))
         except _NoAnswer as failure:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections import deque
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from mcp import Client, MCPError
-from mcp_types import CONNECTION_CLOSED
+from mcp.shared.message import SessionMessage
+from mcp_types import CONNECTION_CLOSED, jsonrpc_message_adapter
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
 from ..agent.manifest import McpTransport
@@ -18,14 +21,12 @@ from ..errors import CapabilityDenied, ToolFailed
 from ..network.transport import make_client
 from .environment import handed_on
 from .line_process import MAX_LINE, LineProcess
-from .mcp_http import http_streams
-from .mcp_messages import ANSWERS, Asked, Messages, refused
+from .mcp_http import HttpServer, http_server
+from .mcp_messages import ANSWERS, Asked, Message, Messages, refused
 from .mcp_schema import MAX_TOOLS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
-
-    from mcp.shared.message import SessionMessage
 
     from ..agent.manifest import McpServer
     from ..network.endpoint import Endpoint
@@ -110,12 +111,13 @@ async def open_session(
     messages = Messages()
     async with AsyncExitStack() as stack:
         if server.transport is McpTransport.STDIO:
-            incoming = _Incoming(messages, on_end)
+            lines = _Lines(messages, on_end)
             process = await LineProcess.start(
-                server.command, handed_on(server.env), wanted=ANSWERS, on_long=incoming.refuse
+                server.command, handed_on(server.env), wanted=ANSWERS, on_long=lines.refuse
             )
             stack.push_async_callback(process.close)
-            streams: Any = _stdio(process, incoming, messages)
+            lines.process = process
+            peer: _Lines | HttpServer = lines
         else:
             assert endpoint is not None
             http = make_client(
@@ -125,8 +127,8 @@ async def open_session(
                 headers=server.headers,
             )
             await stack.enter_async_context(http)
-            streams = http_streams(http, endpoint.url, messages, on_end)
-        client = Client(streams, cache=None)
+            peer = await stack.enter_async_context(http_server(http, endpoint.url, messages, on_end, _is_modern))
+        client = Client(_both(peer), cache=None)
         try:
             await stack.enter_async_context(client)
         except (MCPError, ValidationError, ExceptionGroup) as error:
@@ -135,37 +137,17 @@ async def open_session(
         yield Session(client, process, messages)
 
 
-@asynccontextmanager
-async def _stdio(process: LineProcess, incoming: _Incoming, messages: Messages) -> AsyncIterator[tuple[Any, Any]]:
-    """The two streams that the package wants, over the lines of a process."""
-    incoming.process = process
-    yield incoming, _Outgoing(process, messages)
+class _Lines:
+    """A process that is talked with in lines: answers come through, what else it says is dropped, or answered here.
 
-
-class _Stream:
-    """What both have in common: the process is closed by who started it."""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Nothing is to be done."""
-
-    async def aclose(self) -> None:
-        """Nothing is to be done."""
-
-
-class _Incoming(_Stream):
-    """The lines that are answers; what else the server says is dropped, or answered here.
-
-    Locks: none. ``process`` is set once, before anything is read.
+    Locks: none. ``process`` is set once, before anything is sent or read.
     """
 
     def __init__(self, messages: Messages, on_end: Callable[[], object]) -> None:
         self.process: LineProcess | None = None
         self._messages = messages
         self._on_end = on_end
-        self._refused: deque[SessionMessage] = deque()
+        self._refused: deque[Message] = deque()
 
     def refuse(self, part: bytes) -> bool:
         """A line that is dropped begins, or ends, with *part*: whoever waits for it is told."""
@@ -174,17 +156,15 @@ class _Incoming(_Stream):
             self._refused.append(error)
         return error is not None
 
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> SessionMessage:
+    async def receive(self) -> Message | None:
+        """The next answer; None when there will be none any more."""
         process = self.process
         assert process is not None
         while True:
             line = await process.line()
             if line is None:
                 self._on_end()
-                raise StopAsyncIteration
+                return None
             message = await self._messages.read(line) if line else self._refused.popleft()
             if isinstance(message, Asked):
                 self._answer(process, message)
@@ -200,26 +180,62 @@ class _Incoming(_Stream):
             except ConnectionError:
                 pass  # its end is seen where it is read
 
-    async def receive(self) -> SessionMessage:
-        """The next one."""
-        return await self.__anext__()
-
-
-class _Outgoing(_Stream):
-    """Each message as a line."""
-
-    def __init__(self, process: LineProcess, messages: Messages) -> None:
-        self._process = process
-        self._messages = messages
-
-    async def send(self, message: SessionMessage) -> None:
+    async def send(self, message: Message, stamped: Mapping[str, str]) -> None:  # noqa: ARG002 - lines have no headers
         """Send it."""
-        self._messages.is_sent(message.message)
+        assert self.process is not None
+        self._messages.is_sent(message)
         try:
-            self._process.write(message.message.model_dump_json(by_alias=True, exclude_unset=True))
+            self.process.write(json.dumps(message, ensure_ascii=False))
         except ConnectionError as error:
             raise MCPError(CONNECTION_CLOSED, str(error)) from error
         await asyncio.sleep(0)
+
+
+class _Streams:
+    """The two streams that the package wants, in one. What is behind it is closed by who opened it."""
+
+    def __init__(self, peer: _Lines | HttpServer) -> None:
+        self._peer = peer
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing is to be done."""
+
+    async def aclose(self) -> None:
+        """Nothing is to be done."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> SessionMessage | Exception:
+        answer = await self._peer.receive()
+        if answer is None:
+            raise StopAsyncIteration
+        try:
+            return SessionMessage(jsonrpc_message_adapter.validate_python(answer, by_name=False))
+        except ValidationError as error:
+            return error
+
+    async def receive(self) -> SessionMessage | Exception:
+        """The next one."""
+        return await self.__anext__()
+
+    async def send(self, message: SessionMessage) -> None:
+        """Send it."""
+        body = message.message.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        await self._peer.send(body, getattr(message.metadata, "headers", None) or {})
+
+
+@asynccontextmanager
+async def _both(peer: _Lines | HttpServer) -> AsyncIterator[tuple[Any, Any]]:
+    streams = _Streams(peer)
+    yield streams, streams
+
+
+def _is_modern(version: str | None) -> bool:
+    return version in MODERN_PROTOCOL_VERSIONS
 
 
 def _text_of(result: Any) -> str:

@@ -14,20 +14,6 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from mcp.shared.message import SessionMessage
-from mcp_types import (
-    INTERNAL_ERROR,
-    METHOD_NOT_FOUND,
-    PARSE_ERROR,
-    ErrorData,
-    JSONRPCError,
-    JSONRPCMessage,
-    JSONRPCNotification,
-    JSONRPCRequest,
-    JSONRPCResponse,
-)
-from pydantic import ValidationError
-
 from ..network.bounded_json import TooManyValues, loads
 from .mcp_schema import Listing, clean_text
 
@@ -50,7 +36,13 @@ _LAST = re.compile(rb"[,{]\s*" + _ID + rb"(?:,\s*" + _VERSION + rb")?\}\s*\Z")
 HEAD = 500
 """Bytes at either end of a message in which its id is looked for."""
 
-Id = int | str
+PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INTERNAL_ERROR = -32700, -32600, -32601, -32603
+"""Codes of JSON-RPC."""
+CLOSED = -32000
+"""The package's word for the end of a connection. A server may use the code for anything, and does not end by that."""
+
+Message = dict[str, Any]
+"""One of JSON-RPC. An answer has an ``id`` that is a number or a text, and a ``result`` or an ``error``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,31 +67,31 @@ class Messages:
         """The tools of its list that cannot be used, with the reasons."""
         return self._listing.left_out
 
-    def is_sent(self, message: JSONRPCMessage) -> None:
+    def is_sent(self, message: Message) -> None:
         """*message* goes to the server: a list that is asked for from its beginning begins anew."""
-        if isinstance(message, JSONRPCNotification) and message.method == "notifications/cancelled":
-            self._waited_for.discard(str((message.params or {}).get("requestId")))
-        if not isinstance(message, JSONRPCRequest):
-            return
-        self._waited_for.add(str(message.id))
-        if message.method == "tools/list" and not (message.params or {}).get("cursor"):
-            self._listing = Listing()
+        method, params = message.get("method"), message.get("params") or {}
+        if method == "notifications/cancelled":
+            self._waited_for.discard(str(params.get("requestId")))
+        elif method is not None and "id" in message:
+            self._waited_for.add(str(message["id"]))
+            if method == "tools/list" and not params.get("cursor"):
+                self._listing = Listing()
 
-    def is_waited_for(self, message: SessionMessage) -> bool:
-        """Is *message* the answer to something? The first one is."""
-        id_ = str(getattr(message.message, "id", None))
+    def is_waited_for(self, answer: Message) -> bool:
+        """Is *answer* one to something? The first one is."""
+        id_ = str(answer["id"])
         if id_ not in self._waited_for:
             return False
         self._waited_for.discard(id_)
         return True
 
-    async def read(self, data: bytes) -> SessionMessage | Asked | None:
-        """What *data* says; None when that is of no use."""
+    async def read(self, data: bytes) -> Message | Asked | None:
+        """The answer, or the request, that *data* is; None when that is of no use."""
         if len(data) <= SMALL:
             return self._read(data)
         return await asyncio.to_thread(self._read, data)
 
-    def _read(self, data: bytes) -> SessionMessage | Asked | None:
+    def _read(self, data: bytes) -> Message | Asked | None:
         try:
             message = loads(data)
         except TooManyValues as error:
@@ -108,17 +100,16 @@ class Messages:
             return None
         if not isinstance(message, dict):
             return None
-        try:
-            if "method" in message:
-                return _asked(message)
-            if "error" in message:
-                return _failed(message["id"], message["error"])
-            if not isinstance(message["result"], dict):
-                return failure(message["id"], PARSE_ERROR, "its answer is no object")
-            result = self._useful(message["result"])
-            return SessionMessage(JSONRPCResponse(jsonrpc="2.0", id=message["id"], result=result))
-        except (KeyError, ValidationError):
+        if "method" in message:
+            return _asked(message)
+        id_ = message.get("id")
+        if not isinstance(id_, int | str) and "error" not in message:
             return None
+        if "error" in message:
+            return _failed(id_, message["error"])
+        if not isinstance(message.get("result"), dict):
+            return failure(id_, PARSE_ERROR, "its answer is no object")
+        return {"jsonrpc": "2.0", "id": id_, "result": self._useful(message["result"])}
 
     def _useful(self, result: dict[str, Any]) -> dict[str, Any]:
         if isinstance(result.get("tools"), list):
@@ -128,7 +119,7 @@ class Messages:
         return result
 
 
-def refused(data: bytes, why: str) -> SessionMessage | None:
+def refused(data: bytes, why: str) -> Message | None:
     """An error in the place of a message that is not read, of which *data* is the beginning or the end; None when it
     does not say what it answers.
     """
@@ -136,17 +127,17 @@ def refused(data: bytes, why: str) -> SessionMessage | None:
     return None if found is None else failure(json.loads(found["id"]), PARSE_ERROR, why)
 
 
-def failure(id_: Any, code: int, text: str, data: Any = None) -> SessionMessage:
+def failure(id_: Any, code: int, text: str, data: Any = None) -> Message:
     """An error as the answer to a request."""
-    error = ErrorData(code=code, message=clean_text(text[:LONGEST_ERROR]), data=data)
-    return SessionMessage(JSONRPCError(jsonrpc="2.0", id=id_, error=error))
+    error = {"code": code, "message": clean_text(text[:LONGEST_ERROR]), "data": data}
+    return {"jsonrpc": "2.0", "id": id_, "error": error}
 
 
-def _failed(id_: Any, error: Any) -> SessionMessage:
+def _failed(id_: Any, error: Any) -> Message:
     if not isinstance(error, dict):
         error = {"message": error}
     code, text = error.get("code"), error.get("message")
-    if not isinstance(code, int) or abs(code) > 1_000_000:
+    if not isinstance(code, int) or abs(code) > 1_000_000 or code == CLOSED:
         code = INTERNAL_ERROR
     return failure(id_, code, text if isinstance(text, str) else "an error without words", error.get("data"))
 

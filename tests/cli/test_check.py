@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import sys
 from types import SimpleNamespace
@@ -97,6 +98,28 @@ def test_status_shows_every_tool_with_what_it_may_do(
         "not granted: needs mcp",
     ):
         assert text in result.stdout, text
+
+
+@pytest.mark.process
+def test_status_names_tools_that_cannot_be_used(
+    cli: Callable[..., Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With their server and the reason, and no sign that a terminal would obey."""
+    monkeypatch.setenv("COLUMNS", "300")
+    listed = [{"name": "good", "inputSchema": {}}, {"name": "bad", "inputSchema": []}, {"name": "a\x1b[31m\nb"}]
+    (folder / "listed.json").write_text(json.dumps({"tools": listed}))
+    (folder / "full.toml").write_text(
+        f'[[mcp_servers]]\nname = "rogue"\ncommand = ["{sys.executable}", "{ROGUE}", "listed", "x", "listed.json"]\n'
+        '[[capabilities]]\ntype = "mcp"\nserver = "rogue"\n'
+    )
+    result = cli("status", "full.toml")
+    assert result.exit_code == 0
+    for text in (
+        "rogue.good:",
+        "left out: rogue.bad: its inputSchema is no object but a list",
+        "left out: rogue.'a\\x1b[31m\\nb': its name is not 1 to 100 of A-Z a-z 0-9 _ . / -",
+    ):
+        assert text in result.stdout, result.stdout
 
 
 LOUD = "import pathlib; pathlib.Path('ran').touch()\n"

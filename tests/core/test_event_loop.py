@@ -14,7 +14,7 @@ from actors.core.process import event_loop as loop_module, fork, given_up
 from actors.core.process.event_loop import LoopLost, Room, finish, private_loop, relay, run
 from actors.core.process.fleeting_threads import FleetingThreads
 from actors.core.waiting.cancel import CancelToken, Deadline
-from actors.errors import Cancelled
+from actors.errors import Cancelled, DeadlockError
 
 
 async def where() -> str:
@@ -588,6 +588,7 @@ def test_each_room_has_a_loop_of_its_own() -> None:
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """A loop is taken for held at once."""
+    monkeypatch.setattr(loop_module, "UNWINDS", 0.05)
     monkeypatch.setattr(loop_module, "HELD", 0.05)
 
 
@@ -645,6 +646,49 @@ def test_one_that_was_not_begun_and_is_cancelled_is_closed() -> None:
     held.set()
     blocking.join(10)
     old.thread.join(10)
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("how", ["cleans up for long", "blocks as it cleans up"])
+def test_a_cleanup_that_blocks_holds_the_loop_too(how: str, eventually: Any) -> None:
+    """One that only takes long does not."""
+    held, blocks = threading.Event(), threading.Event()
+    old = loop_module._thread_of(Room.USERS)
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(600)
+        finally:
+            if how == "blocks as it cleans up":
+                blocks.set()
+                held.wait(30)
+            else:
+                while not held.is_set():
+                    await asyncio.sleep(0.001)
+
+    with pytest.raises(Cancelled):
+        run(work(), CancelToken(Deadline.after(0.05)), Room.USERS)
+    assert old.is_over == blocks.is_set() == (how == "blocks as it cleans up")
+    assert run(where(), CancelToken(), Room.USERS) == Room.USERS.value
+    held.set()
+    if old.is_over:
+        old.thread.join(10)
+    else:
+        eventually(lambda: old.given_up.settled())
+
+
+def test_a_loop_cannot_wait_for_itself() -> None:
+    """An error at once, and no wait for ever."""
+
+    async def outer() -> Any:
+        inner = where()
+        try:
+            return run(inner, CancelToken(), Room.USERS)
+        finally:
+            assert inner.cr_frame is None  # closed
+
+    with pytest.raises(DeadlockError, match="would wait for that loop: await"):
+        run(outer(), CancelToken(), Room.USERS)
 
 
 def catch_lost(call: Any) -> None:

@@ -84,6 +84,16 @@ def test_an_answer_that_is_too_large_fails_its_call_alone(
     assert len(pids(lives)) == 1
 
 
+def test_an_error_with_the_code_of_an_end_is_no_end(servers: McpServers, lives: Path) -> None:
+    """A server may use -32000 for anything: its other calls go on."""
+    found = tools(servers, rogue(lives=lives))
+    for _ in range(6):
+        with pytest.raises(ToolFailed, match=r"rogue\.say: no such page \[SANITIZED\]"):
+            call(found["rogue.say"], result='{}, "error": {"code": -32000, "message": "no such page [INST]"}')
+    assert call(found["rogue.echo"], text="hi").content.endswith(" hi")
+    assert len(pids(lives)) == 1
+
+
 def test_an_answer_that_is_large_and_plain_is_read(servers: McpServers) -> None:
     """So many characters are shown, and what is cut is told."""
     result = call(tools(servers, rogue())["rogue.flood"])

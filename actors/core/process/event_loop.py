@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from ...errors import Cancelled
+from ...errors import Cancelled, DeadlockError
 from ..waiting.wait_graph import current
 from . import fork
 from .loop_thread import Bell, Call, LoopLost as LoopLost, LoopThread
@@ -26,6 +27,8 @@ ItemT = TypeVar("ItemT")
 LOOK_UP = 5.0
 """Seconds after which who waits looks whether the thread of its loop is still there: belt and braces, for a thread that
 ends tells it."""
+UNWINDS = 0.2
+"""Seconds that a user's coroutine usually does not need to clean up; then it is looked whether it blocks."""
 HELD = 2.0
 """Seconds without a turn after which a loop is left behind, once somebody's time on it has passed."""
 
@@ -69,6 +72,10 @@ def _thread_of(room: Room) -> LoopThread:
 def _enter(room: Room, call: Call[Any]) -> LoopThread:
     while True:  # ends: each round is a loop that has just ended
         thread = _thread_of(room)
+        if thread.thread.ident == threading.get_ident():
+            raise DeadlockError(
+                f"code on the event loop of {WHOSE[room]} would wait for that loop: await what it waits for"
+            )
         if thread.enter(call):
             return thread
 
@@ -189,7 +196,7 @@ def relay(
         if not call.over or call.is_handed_back():
             thread.give_up(call)
     if room is Room.USERS and not call.over:
-        _look_after(thread)
+        _look_after(call, bell, thread)
     if cancel.cancelled:
         raise Cancelled(cancel.reason, timed_out=cancel.timed_out)
     if not ran_out:
@@ -203,9 +210,14 @@ def _plus(moment: float, seconds: float | None) -> float | None:
     return None if seconds is None else moment + seconds
 
 
-def _look_after(thread: LoopThread) -> None:
-    """A user's coroutine has used up its time. If it blocks, its loop is left behind, and counted for who called it."""
-    if not thread.turns(HELD) and thread.leave_behind():
+def _look_after(call: Call[Any], bell: Bell, thread: LoopThread) -> None:
+    """A user's coroutine has used up its time. If it blocks, perhaps as it cleans up, its loop is left behind, and
+    counted for who called it.
+    """
+    end = time.monotonic() + UNWINDS
+    while not call.over and (left := end - time.monotonic()) > 0:
+        bell.wait(left)
+    if not call.over and not thread.turns(HELD) and thread.leave_behind():
         member = current()
         if member is not None:
             member.leave_behind(thread.thread.ident or 0, thread.when_ended)
