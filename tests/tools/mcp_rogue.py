@@ -72,6 +72,10 @@ def call(request: dict[str, Any]) -> None:
         sys.stderr.write("Traceback ...\nout of memory\n")
         sys.stderr.flush()
         os._exit(3)
+    elif name == "hang":
+        if len(sys.argv) > 2:
+            with open(sys.argv[2] + ".hangs", "a", encoding="utf-8") as hangs:
+                hangs.write(f"{os.getpid()}\n")
     elif name == "nonsense":
         write("this is no JSON\n[1, 2\n\x00\xff\n" if arguments.get("text") == "lines" else "")
         result(request, {"content": "no list", "isError": "maybe"})
