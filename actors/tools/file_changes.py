@@ -17,7 +17,7 @@ from .file_attributes import FileAttributes
 from .files import MAX_FILE_BYTES, text_at
 from .path_guard import PathGuard
 from .regular_file import open_regular
-from .shown_path import meant_path, shown, shown_path
+from .shown_path import is_visible, meant_path, shown, shown_path
 from .tool import tool
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _refuse_long(size: int) -> None:
 
 def _refuse_odd_name(path: str) -> None:
     """A name that breaks its line, or does not show, deceives whoever reads a listing."""
-    if not meant_path(path).isprintable():
+    if not is_visible(meant_path(path)):
         raise ToolFailed(f"{shown(path)} has signs that cannot be printed: choose another name")
 
 

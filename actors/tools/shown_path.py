@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from ..core.shown import INVISIBLE
+
 LONGEST_SHOWN = 200
 """Characters of a name in an error."""
 
@@ -11,19 +13,20 @@ LONGEST_SHOWN = 200
 _LIKE_A_LINE = re.compile(r":\d+(:|$)")
 _QUOTED = re.compile(r"""(['"])((?:[^\\]|\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|[\\'"ntr]))*)\1""")
 _ESCAPE = re.compile(r"""\\(x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|[\\'"ntr])""")
+_HIDDEN = re.compile(f"[{INVISIBLE}]")
 _SHORT = {"n": "\n", "t": "\t", "r": "\r"}
 
 
 def shown(name: str) -> str:
     """*name* as an error shows it, however long it is."""
-    return repr(name) if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]!r}…"
+    return _quoted(name) if len(name) <= LONGEST_SHOWN else f"{_quoted(name[:LONGEST_SHOWN])}…"
 
 
 def shown_path(path: str) -> str:
     """*path* on one printable line: a name in it that would break its line, does not show as it is, or could be taken
     for another one stands in quotes, with escapes. :func:`meant_path` takes it back.
     """
-    return "/".join(name if _is_plain(name) else repr(name) for name in path.split("/"))
+    return "/".join(name if _is_plain(name) else _quoted(name) for name in path.split("/"))
 
 
 def meant_path(path: str) -> str:
@@ -34,13 +37,23 @@ def meant_path(path: str) -> str:
     return "/".join(map(_meant, path.split("/"))) if "'" in path or '"' in path else path
 
 
+def is_visible(name: str) -> bool:
+    """Does each sign of it print, and show?"""
+    return name.isprintable() and _HIDDEN.search(name) is None
+
+
 def _is_plain(name: str) -> bool:
     return (
-        name.isprintable()
+        is_visible(name)
         and name == name.strip()
         and not name.startswith(("'", '"'))
         and _LIKE_A_LINE.search(name) is None
     )
+
+
+def _quoted(name: str) -> str:
+    """As a Python literal, with escapes also for what prints and does not show."""
+    return _HIDDEN.sub(lambda sign: sign[0].encode("unicode_escape").decode("ascii"), repr(name))
 
 
 def _meant(name: str) -> str:

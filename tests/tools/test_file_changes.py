@@ -101,6 +101,7 @@ def test_a_single_file_may_be_what_is_allowed(home: Path) -> None:
         "in/line\nbreak.txt",
         "in/bell\a.txt",
         "in/right\u202eto-left.txt",
+        "in/filler\u3164.txt",
     ],
 )
 def test_no_way_leads_out(home: Path, path: str) -> None:

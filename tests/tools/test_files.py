@@ -533,6 +533,9 @@ ODD_NAMES = [
     "a:1:b",
     "é\u0301",
     "nbsp\u00a0x",
+    "filler\u3164",
+    "selector\ufe0fx",
+    "joined\u200dx",
 ]
 
 
@@ -562,7 +565,7 @@ def test_an_odd_name_is_shown_so_that_it_can_be_opened(tree: Path, name: str) ->
 
 def test_no_two_names_are_shown_alike() -> None:
     """However odd they are; and each is taken back."""
-    parts = ["a", "'", '"', "\\", "n", "x0a", "\n", " ", ":1:", "\udcff", "\u202e"]
+    parts = ["a", "'", '"', "\\", "n", "x0a", "\n", " ", ":1:", "\udcff", "\u202e", "\u3164"]
     names = {a + b + c for a in parts for b in parts for c in parts}
     assert len({shown_path(name) for name in names}) == len(names)
     assert all(meant_path(shown_path(f"x/{name}/y")) == f"x/{name}/y" for name in names)
