@@ -6,17 +6,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from ..extras import need
 from .edge.message_answer import MessageAnswer
-from .edge.message_request import message_turns
+from .edge.message_request import message_fields
 from .edge.profiles import ANTHROPIC
 from .remote import RemoteDriver, RemoteSettings
 
 if TYPE_CHECKING:
-    from ..agent.ports import CompletionRequest
     from .edge.answer import Asked
-    from .edge.names import ToolNames
-
-HOTTEST = 1.0
-"""The highest temperature that the protocol takes."""
+    from .edge.draft import Draft
+    from .edge.profiles import ServerProfile
 
 
 class AnthropicDriver(RemoteDriver):
@@ -36,26 +33,16 @@ class AnthropicDriver(RemoteDriver):
 
     def __init__(self, model: str, **settings: Unpack[RemoteSettings]) -> None:
         super().__init__(model, **settings)
-        self.profile = ANTHROPIC
 
-    def _fields(self, request: CompletionRequest, names: ToolNames, owner: str, limit: int) -> dict[str, Any]:
-        profile = self.profile
-        fields: dict[str, Any] = {
-            "model": request.model or self.model,
-            "messages": message_turns(request, names, owner),
-            profile.limit_field: limit,
-            "temperature": min(request.temperature, HOTTEST),
-        }
-        if request.system:
-            fields["system"] = request.system
-        tools = [
-            {"name": names.said(tool.name), "description": tool.description, "input_schema": schema}
-            for tool, schema in self._tools(request, profile.schemas)
-        ]
-        if tools:
-            fields["tools"] = tools
-        if request.output_schema is not None:
-            schema = need(self.package, self.package, type(self).__name__).transform_schema(dict(request.output_schema))
+    def _profile_of(self, url: str) -> ServerProfile:  # noqa: ARG002 - servers of Messages differ less
+        return ANTHROPIC
+
+    @classmethod
+    def _fields(cls, draft: Draft) -> dict[str, Any]:
+        fields = message_fields(draft)
+        if draft.request.output_schema is not None:
+            package = need(cls.package, cls.package, cls.__name__)
+            schema = package.transform_schema(dict(draft.request.output_schema))
             fields["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
         return fields
 

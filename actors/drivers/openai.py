@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from .edge.chat_answer import ChatAnswer
-from .edge.chat_request import chat_tool, chat_turns
+from .edge.chat_request import chat_fields
 from .edge.profiles import ProfileName, ServerProfile, profile_named
 from .remote import RemoteDriver, RemoteSettings
 
 if TYPE_CHECKING:
-    from ..agent.ports import CompletionRequest
     from .edge.answer import Asked
-    from .edge.names import ToolNames
+    from .edge.draft import Draft
 
 
 class OpenAIDriver(RemoteDriver):
@@ -39,28 +38,15 @@ class OpenAIDriver(RemoteDriver):
     def __init__(
         self, model: str, *, profile: ServerProfile | ProfileName | None = None, **settings: Unpack[RemoteSettings]
     ) -> None:
+        self._given = profile
         super().__init__(model, **settings)
-        self.profile = profile_named(profile, self.endpoint.url)
 
-    def _fields(self, request: CompletionRequest, names: ToolNames, owner: str, limit: int) -> dict[str, Any]:
-        profile = self.profile
-        fields: dict[str, Any] = {
-            "model": request.model or self.model,
-            "messages": chat_turns(request, names, profile, owner),
-            "temperature": request.temperature,
-            profile.limit_field: limit,
-            "stream_options": {"include_usage": True},
-        }
-        given = self._tools(request, profile.schemas)
-        tools = [chat_tool(tool, names.said(tool.name), schema) for tool, schema in given]
-        if tools:
-            fields["tools"] = tools
-        if request.output_schema is not None:
-            schema = self._acceptable(request.output_schema, profile.schemas, "the answer's type")
-            if schema is not None:
-                answer = {"name": "answer", "schema": schema}
-                fields["response_format"] = {"type": "json_schema", "json_schema": answer}
-        return fields
+    def _profile_of(self, url: str) -> ServerProfile:
+        return profile_named(self._given, url)
+
+    @classmethod
+    def _fields(cls, draft: Draft) -> dict[str, Any]:
+        return chat_fields(draft)
 
     def _answer(self, asked: Asked) -> ChatAnswer:
         return ChatAnswer(asked)

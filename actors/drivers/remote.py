@@ -5,13 +5,11 @@ from __future__ import annotations
 import abc
 import asyncio
 import weakref
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict
 
 from loguru import logger
 
-from ..agent.context_window import estimate_request
 from ..agent.events import TextDelta
 from ..agent.ports import PrivacyTier
 from ..core.process import event_loop
@@ -20,43 +18,34 @@ from ..errors import Cancelled, DriverError, InferenceFailed, MalformedAnswer, M
 from ..network.endpoint import Endpoint
 from . import sdk
 from .base import Driver
-from .edge.answer import Asked
-from .edge.attachments import TELLING
-from .edge.names import ToolNames
-from .edge.profiles import learn
 from .edge.reading import Reading
-from .edge.refused_fields import replaced_field, unknown_fields
-from .edge.schemas import Accepted, Refused, acceptable
-from .edge.text import body_of
 from .prices import price_of
 from .provider_errors import (
     has_worked,
     is_overload,
     place_of,
-    refusal_status,
-    refusal_words,
     too_many_tokens,
     translate,
 )
 from .session import Sessions, retire
 from .shared_limiters import limiter_of
+from .writer import RequestWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
 
     from ..agent.manifest import AgentManifest
-    from ..agent.ports import CompletionRequest, CompletionResponse, TokenUsage, ToolDefinition
+    from ..agent.ports import CompletionRequest, CompletionResponse, TokenUsage
     from ..core.records.event import Event
     from ..core.waiting.cancel import CancelToken
     from ..errors import AgentError
-    from .edge.answer import Answer
+    from .edge.answer import Answer, Asked
+    from .edge.draft import Draft
     from .edge.profiles import ServerProfile
-    from .edge.schemas import SchemaRules
     from .limiter import Permit, RateLimiter
     from .prices import Price
+    from .writer import Sent
 
-BAD_REQUEST = 400
-NOTHING_TO_LEARN = (401, 403, 408, 429)
 REFUSALS = 8
 """How often one call is refused (429) and asked again before that counts as a failure."""
 REFUSED = Backoff(base=0.5, factor=2.0, maximum=4.0, jitter=0.5)
@@ -68,24 +57,6 @@ LESSONS = 6
 """So often one call is asked again at once because its server said what it wants otherwise."""
 GRACE = 2.0
 """Seconds beyond its time after which a call is given up, whatever became of the loop that works for it."""
-KEPT_SCHEMAS = 1024
-
-
-@dataclass(slots=True)
-class Sent:
-    """A request as it is sent.
-
-    Args:
-        asked: What its answer has to know of it.
-        limit: Tokens that the answer may have.
-        fields: In the provider's words.
-        body: The same as JSON.
-    """
-
-    asked: Asked
-    limit: int
-    fields: dict[str, Any]
-    body: bytes
 
 
 class RemoteSettings(TypedDict, total=False):
@@ -143,7 +114,6 @@ class RemoteDriver(Driver):
     key_variable: ClassVar[str]
     usual_window: ClassVar[int]
     optional: ClassVar[frozenset[str]]
-    profile: ServerProfile
 
     def __init__(
         self,
@@ -182,11 +152,17 @@ class RemoteDriver(Driver):
         if key is None and not settings.signs_in:
             raise ValueError(f"no API key for {url}: pass api_key, or set it in the environment ({self.key_variable})")
         self.limiter = limiter if limiter is not None else limiter_of(self.endpoint.server, key or "")
-        self._options = dict(options or {})
         self._timeout = timeout
-        self._owner = f"{self.provider} {self.endpoint.server}"
-        # By identity, with the object itself.
-        self._schemas: dict[int, tuple[Mapping[str, Any], dict[str, Any] | None]] = {}
+        self._writer = RequestWriter(
+            self._profile_of(url),
+            self._fields,  # of the class: nothing below holds the driver
+            optional=self.optional,
+            options=options or {},
+            model=model,
+            window=self.context_window,
+            owner=f"{self.provider} {self.endpoint.server}",
+            place=place_of(url),
+        )
         self._prices: dict[str, Price | None] = {}
         make = partial(
             sdk.make_client,
@@ -202,6 +178,11 @@ class RemoteDriver(Driver):
         # They do not hold the driver: one that nobody holds any more closes its connections.
         self._sessions: Sessions[Any] = Sessions(make, sdk.close)
         weakref.finalize(self, self._sessions.retire_soon).atexit = False
+
+    @property
+    def profile(self) -> ServerProfile:
+        """What is known of the server by now."""
+        return self._writer.profile
 
     @classmethod
     def from_manifest(cls, manifest: AgentManifest) -> Self:
@@ -225,13 +206,13 @@ class RemoteDriver(Driver):
     # The provider's part ----------------------------------------------------------------------------------------
 
     @abc.abstractmethod
-    def _fields(self, request: CompletionRequest, names: ToolNames, owner: str, limit: int) -> dict[str, Any]:
-        """*request* in the provider's words.
+    def _profile_of(self, url: str) -> ServerProfile:
+        """What is known of the server at *url*."""
 
-        Args:
-            owner: Whose attachments go back.
-            limit: Tokens that the answer may have.
-        """
+    @classmethod
+    @abc.abstractmethod
+    def _fields(cls, draft: Draft) -> dict[str, Any]:
+        """A request in the provider's words."""
 
     @abc.abstractmethod
     def _answer(self, asked: Asked) -> Answer:
@@ -275,75 +256,6 @@ class RemoteDriver(Driver):
         """Close the connections that no call uses. The driver goes on: later calls open their own."""
         retire(self._sessions, GOODBYE)
 
-    # What is sent -----------------------------------------------------------------------------------------------
-
-    def _sent(self, request: CompletionRequest, *, streams: bool, spare: int) -> Sent:
-        """*request* as it is sent now; what was learned of the server is in it.
-
-        Args:
-            spare: Tokens that the server's own count found too many.
-        """
-        names = ToolNames.of(request)
-        owner = f"{self._owner} {request.model or self.model}"
-        asked = Asked(names, estimate_request(request), owner)
-        # What the estimate may be wrong by: else a window that is just full refuses everything.
-        room = self.context_window - asked.tokens - asked.tokens // 16 - 16
-        limit = max(1, min(request.max_tokens, max(room, 1)) - spare)
-        fields = self._fields(request, names, owner, limit)
-        if streams:
-            fields["stream"] = True
-        else:
-            fields.pop("stream_options", None)
-        profile = self.profile
-        fields = {profile.renames.get(name, name): value for name, value in fields.items() if name not in profile.lacks}
-        fields.update(self._options)
-        for name in [name for name, value in self._options.items() if value is None]:
-            del fields[name]
-        return Sent(asked, limit, fields, body_of(fields))
-
-    def _tools(
-        self, request: CompletionRequest, rules: SchemaRules
-    ) -> Iterator[tuple[ToolDefinition, Mapping[str, Any]]]:
-        """The tools of *request* whose schemas the server takes, or can be made to take."""
-        for tool in request.tools:
-            schema = self._acceptable(tool.input_schema, rules, f"the tool {tool.name!r}")
-            if schema is not None:
-                yield tool, schema
-
-    def _acceptable(self, schema: Mapping[str, Any], rules: SchemaRules, what: str) -> dict[str, Any] | None:
-        """*schema* as the server takes it; None when it cannot be made so, which is said once."""
-        known = self._schemas.get(id(schema))
-        if known is not None and known[0] is schema:
-            return known[1]
-        answer = acceptable(schema, rules)
-        made = answer.schema if isinstance(answer, Accepted) else None
-        if isinstance(answer, Refused):
-            logger.warning("{} is left out: {} takes no such schema: {}", what, self.endpoint.url, answer.reason)
-        elif answer.notes:
-            logger.debug("{} is told with another schema: {}", what, "; ".join(answer.notes))
-        if len(self._schemas) >= KEPT_SCHEMAS:
-            self._schemas.clear()
-        self._schemas[id(schema)] = schema, made
-        return made
-
-    def _learn(self, error: Exception, sent: Sent) -> bool:
-        """Does the server say what it wants otherwise? Then every further request has it so."""
-        status = refusal_status(error)
-        if status is None or status < BAD_REQUEST or status in NOTHING_TO_LEARN:
-            return False
-        words = refusal_words(error)
-        turns = sent.fields.get("messages", ())
-        extra = {name for turn in turns for name in turn if TELLING.search(name)}
-        unknown = unknown_fields(words, {*sent.fields, *extra}) & {*self.optional, *extra}
-        null_sent = any(turn.get("content", "") is None for turn in turns)
-        before = self.profile
-        learned = learn(before, words, unknown=frozenset(unknown), renamed=replaced_field(words), null_sent=null_sent)
-        if learned is not None:
-            self.profile = learned
-            logger.info("{} wants its requests otherwise: {}", self.endpoint.url, words)
-        # Another call may have found out at the same time: then this one was sent before, and is asked again, too.
-        return learned is not None or bool(unknown & before.lacks - self._options.keys())
-
     # A call -----------------------------------------------------------------------------------------------------
 
     def _call(
@@ -351,7 +263,7 @@ class RemoteDriver(Driver):
     ) -> CompletionResponse:
         refused = lessons = spare = 0
         while True:
-            sent = self._sent(request, streams=on_event is not None, spare=spare)
+            sent = self._writer.write(request, streams=on_event is not None, spare=spare)
             with self._turn(sent.asked.tokens + sent.limit, cancel) as permit:
                 answer = self._answer(sent.asked)
                 try:
@@ -364,7 +276,7 @@ class RemoteDriver(Driver):
                     error = self._translated(failure.error, request, sent, answer)
                     if lessons < LESSONS and not answer.has_begun():
                         lessons += 1
-                        if self._learn(failure.error, sent):
+                        if self._writer.learn(failure.error, sent):
                             continue
                         too_many = too_many_tokens(failure.error)
                         if 0 < too_many < sent.limit:

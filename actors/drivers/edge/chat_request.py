@@ -13,12 +13,34 @@ from .turns import arranged
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ...agent.ports import Attachment, CompletionRequest, Message, ToolCall, ToolDefinition
+    from ...agent.ports import Attachment, CompletionRequest, Message, ToolCall
+    from .draft import Draft
     from .names import ToolNames
     from .profiles import ServerProfile
 
 SAME = {"reasoning_details": ("reasoning", "reasoning_content"), "reasoning_content": ("reasoning",)}
 """Fields that hold the thoughts of the others, and more."""
+
+
+def chat_fields(draft: Draft) -> dict[str, Any]:
+    """The fields of a request."""
+    fields: dict[str, Any] = {
+        "model": draft.model,
+        "messages": chat_turns(draft.request, draft.names, draft.profile, draft.owner),
+        "temperature": draft.request.temperature,
+        draft.profile.limit_field: draft.limit,
+        "stream_options": {"include_usage": True},
+    }
+    tools = [
+        {"name": draft.names.said(tool.name), "description": tool.description, "parameters": schema}
+        for tool, schema in draft.tools
+    ]
+    if tools:
+        fields["tools"] = [{"type": "function", "function": tool} for tool in tools]
+    if draft.answer_schema is not None:
+        answer = {"name": "answer", "schema": draft.answer_schema}
+        fields["response_format"] = {"type": "json_schema", "json_schema": answer}
+    return fields
 
 
 def chat_turns(
@@ -33,12 +55,6 @@ def chat_turns(
     turns = [{"role": "system", "content": request.system}] if request.system else []
     turns += [_turn(message, names, ids, profile, owner) for message in request.messages]
     return arranged(turns, profile)
-
-
-def chat_tool(tool: ToolDefinition, name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
-    """What the model is told of *tool*."""
-    function = {"name": name, "description": tool.description, "parameters": schema}
-    return {"type": "function", "function": function}
 
 
 def _turn(message: Message, names: ToolNames, ids: CallIds, profile: ServerProfile, owner: str) -> dict[str, Any]:

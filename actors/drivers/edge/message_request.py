@@ -11,13 +11,35 @@ from .turns import LEFT_OUT
 
 if TYPE_CHECKING:
     from ...agent.ports import CompletionRequest, Message
+    from .draft import Draft
     from .names import ToolNames
 
+HOTTEST = 1.0
+"""The highest temperature that the protocol takes."""
 CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 BLOCKS = "blocks"
 """Under this name an attachment has the blocks of an answer, in their order; those of calls are empty places."""
 
 Block = dict[str, Any]
+
+
+def message_fields(draft: Draft) -> dict[str, Any]:
+    """The fields of a request."""
+    fields: dict[str, Any] = {
+        "model": draft.model,
+        "messages": message_turns(draft.request, draft.names, draft.owner),
+        draft.profile.limit_field: draft.limit,
+        "temperature": min(draft.request.temperature, HOTTEST),
+    }
+    if draft.request.system:
+        fields["system"] = draft.request.system
+    tools = [
+        {"name": draft.names.said(tool.name), "description": tool.description, "input_schema": schema}
+        for tool, schema in draft.tools
+    ]
+    if tools:
+        fields["tools"] = tools
+    return fields
 
 
 def message_turns(request: CompletionRequest, names: ToolNames, owner: str) -> list[dict[str, Any]]:
