@@ -353,7 +353,7 @@ class RemoteDriver(Driver):
         try:
             event_loop.relay(ask, take, cancel, permit.let_go, patience=reading.patience, within=self._timeout + GRACE)
         except event_loop.LoopLost as lost:  # it has ended, or something holds it: its own clock stands still there
-            broke = _NoAnswer(NetworkError(f"no whole answer within {self._timeout} s: {lost}"))
+            broke = _NoAnswer(NetworkError(f"no whole answer: {lost}"))
         except _NoAnswer as failure:
             if not failure.on_the_way:
                 raise

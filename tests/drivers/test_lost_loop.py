@@ -35,7 +35,7 @@ def test_a_loop_that_ends_is_a_failure_that_may_be_tried_again(provider: Any, in
         assert provider.arrived.acquire(timeout=BOUND)
         loop = private_loop()
         loop.call_soon_threadsafe(loop.stop)
-        with pytest.raises(NetworkError, match=r"no answer: the event loop of model drivers was stopped"):
+        with pytest.raises(NetworkError, match=r"no whole answer: the event loop of model drivers was stopped"):
             asking.result(BOUND)
     assert driver.limiter.stats().in_flight == 0
     driver.close_idle()
