@@ -463,7 +463,7 @@ def no_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("a page is none of the loop's business")
 
-    monkeypatch.setattr(event_loop, "_make", refuse)
+    monkeypatch.setattr(event_loop, "_thread_of", refuse)
 
 
 @pytest.mark.usefixtures("no_loop")
