@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 NAMES = (
     *("spawn_join", "llm_overhead", "actor_calls", "messages", "latency_hidden", "map_growth", "parked"),
     "scaling",
-    *("http_throughput", "import_time"),
+    *("http_throughput", "mixed_faults", "import_time"),
     *("ping_pong", "counting", "fork_join", "banking", "bounded_buffer", "skynet"),
     *("abort_latency", "mass_wake", "stop_overshoot", "nesting", "ask_stop", "soak"),
 )

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import deque
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .used_limits import UsedLimits
+from .window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .rate_headers import UsedUp
+    from .window import Lot
 
 MINUTE = 60.0
 IN_A_ROW = 4
-"""So many refusals without an answer between them mean all: then its word on when to come back holds for everybody. A
-server that refuses three calls of ten at random must not bring all to a halt.
+"""So many calls one after another, all refused, are the least that can mean: everybody is."""
+CHANCE = 1e-5
+"""They mean it when they are less likely than this, by the share that is refused anyway: a server that refuses three
+calls of ten at random must not bring all to a halt.
 """
-HALVE_EVERY = 1.0
-"""Seconds that a new window has to show whether it is small enough."""
+REMEMBERED = 128
+"""Calls that are looked at for that."""
+SUPPOSED = 10
+"""So many more calls, refused as usual, are supposed to have been before them."""
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 LONGEST_WORD = 120.0
@@ -23,11 +38,23 @@ SPREAD = 0.5
 
 @dataclass(slots=True, eq=False)
 class Started:
-    """One call, and what it counts for in its minute."""
+    """One call: what it counts for in its minute, and what became of it.
+
+    Args:
+        lot: Where the window counts it.
+        requests, tokens_so_far: Of all calls until then, with this one.
+        told: Seconds that the headers of its refusal name; None when they do not.
+    """
 
     at: float
     tokens: int
+    lot: Lot | None = None
+    requests: int = 0
+    tokens_so_far: int = 0
+    told: float | None = None
     counts: bool = False
+    refused: bool = False
+    known: bool = False
 
 
 class Allowance:
@@ -37,8 +64,9 @@ class Allowance:
         requests_per_minute, tokens_per_minute, max_concurrent: None sets no bound.
 
     Guarantees: in any 60 seconds no more calls and tokens begin than allowed (a call that alone needs more tokens than
-    a minute has waits until nothing else counts). ``window``, how many calls may be in flight, is halved at most once a
-    second, by a refusal, and grows by one for each ``window`` answers.
+    a minute has waits until nothing else counts). Nobody is stopped while calls are taken: only a row of refusals that
+    chance does not explain pauses everybody, for as long as the provider says, or else, once it is known, for about as
+    long as the last time. An answer ends a pause: then calls begin singly until one that began after it was taken.
 
     Locks: none; its limiter's lock guards it. All times are monotonic seconds.
     """
@@ -58,23 +86,40 @@ class Allowance:
                 raise ValueError(f"{name} must be a whole number of at least 1, or None; got {value!r}")
         self._requests = requests_per_minute
         self._tokens = tokens_per_minute
-        self._most = float("inf") if max_concurrent is None else float(max_concurrent)
-        self.window = self._most
+        self._window = Window(math.inf if max_concurrent is None else float(max_concurrent))
+        self._used_limits = UsedLimits()
         self.in_flight = 0
         self.refusals = 0
-        self.paused_until = float("-inf")
+        self.pauses = 0
+        self.paused_until = -math.inf
         self._past: deque[Started] = deque()
         self._past_tokens = 0
-        self._in_a_row = 0
-        self._halved_at = -HALVE_EVERY
-        self._pauses = 0
-        self._next_at = float("-inf")
+        self._all_requests = 0
+        self._all_tokens = 0
+        self._lately: deque[Started] = deque(maxlen=REMEMBERED)
+        self._next_at = -math.inf
+        # A blockade: from the first refusal of a row to the next call that is taken, with pauses in it.
+        self._blocked_since: float | None = None
+        self._blocked_for = 0.0
+        self._paused_at = -math.inf
+        self._tried_at = -math.inf
+
+    @property
+    def window(self) -> float:
+        """Calls that may be in flight; below 1 there is time between them."""
+        return self._window.size
+
+    def paused_for(self, now: float) -> float:
+        """Seconds until anybody may call."""
+        told = self._used_limits.wait(1, self._all_requests, self._all_tokens, now)
+        return max(0.0, self.paused_until - now, told)
 
     def wait(self, tokens: int, now: float) -> float | None:
         """Seconds until a call of *tokens* may begin; 0: now; None: not before another call ends."""
-        if self.in_flight + 1 > max(1.0, self.window):
+        if self.in_flight >= self._window.places:
             return None
-        return max(0.0, self.paused_until - now, self._next_at - now, self._minute(tokens, now))
+        told = self._used_limits.wait(tokens, self._all_requests, self._all_tokens, now)
+        return max(0.0, self.paused_until - now, self._next_at - now, told, self._minute(tokens, now))
 
     def _minute(self, tokens: int, now: float) -> float:
         """Seconds until the last minute has room."""
@@ -97,49 +142,110 @@ class Allowance:
 
     def begin(self, tokens: int, now: float, waiting: int = 0) -> Started:
         """A call begins; *waiting* others stand behind it."""
-        started = Started(now, tokens)
         self.in_flight += 1
+        self._all_requests += 1
+        self._all_tokens += tokens
+        lot = self._window.begin(now, self.in_flight)
+        started = Started(now, tokens, lot, self._all_requests, self._all_tokens)
+        self._lately.append(started)
         if self._requests is not None or self._tokens is not None:
             started.counts = True
             self._past.append(started)
             self._past_tokens += tokens
-        if now < self.paused_until + SPREAD:  # after a pause they come back one by one
-            self._next_at = now + random.uniform(0.0, 2 * SPREAD / (waiting + 1))  # noqa: S311 - no secret
+        self._next_at = self._window.next_start(self._next_at, now)
+        if self._blocked_since is not None:  # singly: the next one when this one would have been refused
+            self._next_at = max(self._next_at, now + 2 * min(SPREAD, self._window.refusal_takes))
+        elif now < self.paused_until + SPREAD:  # after a pause they come back one by one
+            self._next_at = max(self._next_at, now + random.uniform(0.0, 2 * SPREAD / (waiting + 1)))  # noqa: S311
         return started
 
     def end(self, started: Started, tokens: int) -> None:
         """It ended, and used *tokens*."""
         self.in_flight -= 1
+        started.known = True
         if started.counts:
             self._past_tokens += tokens - started.tokens
         started.tokens = tokens
 
-    def answered(self) -> None:
-        """The provider took the call."""
-        self._in_a_row = self._pauses = 0
-        if self.window < self._most:
-            self.window = min(self._most, self.window + 1 / self.window)
+    def hear(self, limits: Sequence[UsedUp], now: float, started: Started | None, *, refused: bool = False) -> None:
+        """Headers have come which say that nothing is left of *limits*.
 
-    def refused(self, now: float, retry_after: float | None) -> None:
+        Args:
+            started: Whose they are; None when that is not known.
+            refused: They are of no answer: they tell how long to wait if everybody is refused, and stop nobody.
+        """
+        if not refused:
+            requests, tokens = self._all_requests, self._all_tokens
+            if started is not None:
+                requests, tokens = started.requests, started.tokens_so_far
+            self._used_limits.hear(limits, now, started, requests, tokens)
+        elif started is not None and limits:
+            started.told = max(limit.share(started.tokens) for limit in limits)
+
+    def answered(self, started: Started, now: float) -> None:
+        """The provider took the call."""
+        started.known = True
+        self._window.answered(started.at, now, self.in_flight)
+        self._used_limits.answered(started)
+        if self._blocked_since is not None and started.at > self._tried_at:
+            self.paused_until = min(self.paused_until, now)
+            if started.at >= self._paused_at:
+                self._blocked_for = started.at - self._blocked_since
+                self._blocked_since, self._tried_at = None, -math.inf
+
+    def refused(self, started: Started, now: float, retry_after: float | None) -> float | None:
         """The provider refused the call (429), or had no capacity for it.
 
         Args:
             retry_after: Seconds that it asked to wait; None: it did not say.
+        Returns:
+            Seconds that this call is to wait; None when nothing tells.
         """
         self.refusals += 1
-        self._in_a_row += 1
-        halved = now - self._halved_at >= HALVE_EVERY
-        if halved:
-            self._halved_at = now
-            self.window = max(1.0, min(self.window, float(self.in_flight)) / 2)
-        if self._in_a_row < IN_A_ROW:
-            return
-        if retry_after is not None:
-            self.pause(now, min(LONGEST_WORD, retry_after))
-        elif halved:
-            self.pause(now, min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**self._pauses))
-            self._pauses += 1
+        started.refused = started.known = True
+        word = started.told if retry_after is None else retry_after
+        singly = self._blocked_since is not None and started.at >= self._paused_at
+        self._window.refused(None if singly else started.lot, now - started.at)
+        if self._all_are(now):
+            if singly:
+                self._tried_at = started.at  # answers to calls before this one prove nothing any more
+            self._pause(now, word)
+        return word
 
-    def pause(self, now: float, seconds: float) -> None:
-        """Nobody calls for *seconds*."""
-        self.paused_until = max(self.paused_until, now + seconds)
+    def _all_are(self, now: float) -> bool:
+        """Are all refused, of the newest calls of which it is known?"""
+        row = before = refused = 0
+        first = math.inf
+        young = now - 2 * self._window.refusal_takes  # refusals come fast: who is older and has none was taken
+        for started in self._lately:
+            if started.refused:
+                first = min(first, started.at)
+                row += 1
+            elif not started.known and started.at > young:
+                break
+            else:
+                before += row + 1
+                refused += row
+                row, first = 0, math.inf
+        if self._blocked_since is not None:
+            return first <= self._blocked_since
+        usual = (refused + 0.5 + SUPPOSED * self._window.usual) / (before + 0.5 + SUPPOSED)
+        return row >= IN_A_ROW and row * math.log(usual) < math.log(CHANCE)
+
+    def _pause(self, now: float, word: float | None) -> None:
+        """Nobody calls for a while: for what the provider says, or as long as the last time, or longer and longer."""
+        if now < self.paused_until:
+            return
+        self._window.stopped()
+        self.pauses += 1
+        if self._blocked_since is None:
+            seconds = self._blocked_for / 2
+            self._blocked_since = now
+        else:
+            seconds = (now - self._blocked_since) / 2
+        self._paused_at = now
+        if word:
+            seconds = min(LONGEST_WORD, word)
+        else:
+            seconds = min(LONGEST_PAUSE, max(FIRST_PAUSE, seconds))
+        self.paused_until = now + seconds

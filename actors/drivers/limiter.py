@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ..core.clock import SYSTEM_CLOCK
 from ..core.process import fork
 from ..core.waiting.waiter import Waiter
 from .allowance import Allowance, Started
-from .rate_headers import exhausted_for
+from .rate_headers import used_up
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Mapping
 
     from ..core.waiting.cancel import CancelToken
+
+T = TypeVar("T")
+_asking: ContextVar[Permit | None] = ContextVar("asking", default=None)
+"""The permit of the call whose task this is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +31,10 @@ class LimiterStats:
     Args:
         in_flight: Calls that were let through and have not ended.
         waiting: Calls that wait for their turn.
-        window: Calls that may be in flight; infinity without a bound.
+        window: Calls that may be in flight; infinity without a bound, below 1 when there is time between them.
         refused: Calls that the provider refused, so far.
         paused_for: Seconds until anybody may call; 0 when nobody has to wait for that.
+        pauses: How often everybody was stopped because all were refused, so far.
     """
 
     in_flight: int
@@ -36,6 +42,7 @@ class LimiterStats:
     window: float
     refused: int
     paused_for: float
+    pauses: int = 0
 
 
 class _Ticket:
@@ -76,9 +83,11 @@ class _State:
 class RateLimiter:
     """What the provider of one key allows, for all agents, drivers and pools that use the key.
 
-    First come, first served. Fed by ``Retry-After`` and rate-limit headers; a refusal slows everybody down and fails
-    nobody: the calls at once are halved when most are refused (at most once a second), and grow again by one for each
-    round of answers; those who waited come back spread out. A wait ends at a cancel.
+    First come, first served. Fed by ``Retry-After`` and rate-limit headers. A refusal fails nobody, and makes only the
+    refused call wait. When too many are refused, fewer are let through at once, as many as are answered; unless the
+    server refuses as large a share of fewer calls: then it does not come of how many call. When all are refused,
+    everybody waits for as long as the server says; an answer that comes meanwhile ends that. Those who waited come back
+    spread out. A wait ends at a cancel.
 
     Args:
         requests_per_minute: Calls that begin in any 60 seconds; None sets no bound.
@@ -133,13 +142,18 @@ class RateLimiter:
         finally:
             state.leave(ticket)
 
-    def feed(self, headers: Mapping[str, str]) -> None:
-        """Take in what the headers of an answer say about the limits."""
-        seconds = exhausted_for(headers)
-        if seconds > 0:
-            state = self._here()
-            with state.lock:
-                state.allowance.pause(SYSTEM_CLOCK.monotonic(), seconds)
+    def feed(self, headers: Mapping[str, str], *, refused: bool = False) -> None:
+        """Take in what headers say about the limits.
+
+        Args:
+            refused: They are those of an error: they stop nobody, as others are answered perhaps.
+        """
+        limits = used_up(headers)
+        permit = _asking.get()
+        state = self._here()
+        started = permit._started if permit is not None and permit._state is state else None
+        with state.lock:
+            state.allowance.hear(limits, SYSTEM_CLOCK.monotonic(), started, refused=refused)
 
     def stats(self) -> LimiterStats:
         """What it does right now."""
@@ -151,7 +165,8 @@ class RateLimiter:
                 waiting=len(state.line),
                 window=allowance.window,
                 refused=allowance.refusals,
-                paused_for=max(0.0, allowance.paused_until - SYSTEM_CLOCK.monotonic()),
+                paused_for=allowance.paused_for(SYSTEM_CLOCK.monotonic()),
+                pauses=allowance.pauses,
             )
 
 
@@ -170,12 +185,24 @@ class Permit:
         """The provider answered; the call used *tokens*."""
         self._tokens = tokens
         with self._state.lock:
-            self._state.allowance.answered()
+            self._state.allowance.answered(self._started, SYSTEM_CLOCK.monotonic())
 
-    def refused(self, retry_after: float | None) -> None:
-        """The provider refused the call, and asked to wait *retry_after* seconds (None: it did not say)."""
+    def refused(self, retry_after: float | None) -> float | None:
+        """The provider refused the call, and asked to wait *retry_after* seconds (None: it did not say).
+
+        Returns:
+            Seconds that this call is to wait before it is asked again; None when neither that nor the headers tell.
+        """
         with self._state.lock:
-            self._state.allowance.refused(SYSTEM_CLOCK.monotonic(), retry_after)
+            return self._state.allowance.refused(self._started, SYSTEM_CLOCK.monotonic(), retry_after)
+
+    async def during(self, work: Awaitable[T]) -> T:
+        """Do *work* for the call: headers that the limiter is fed with meanwhile are those of its answer."""
+        before = _asking.set(self)
+        try:
+            return await work
+        finally:
+            _asking.reset(before)
 
     def share(self) -> None:
         """Somebody else works with it, too: it is free once both have let go of it."""

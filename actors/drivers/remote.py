@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 REFUSALS = 8
 """How often one call is refused (429) and asked again before that counts as a failure."""
-REFUSED = Backoff(base=0.5, factor=2.0, maximum=4.0, jitter=0.5)
+REFUSED = Backoff(base=0.25, factor=2.0, maximum=4.0, jitter=0.5)
 """The wait of one that was refused, where the server does not say."""
 ANSWER_BYTES = 32 * 1024 * 1024
 GOODBYE = 2.0
@@ -283,7 +283,7 @@ class RemoteDriver(Driver):
                             spare += too_many
                             continue
                     if isinstance(error, RateLimited) or is_overload(failure.error):
-                        permit.refused(getattr(error, "retry_after", None))
+                        wait = permit.refused(getattr(error, "retry_after", None))
                     refused += 1
                     # Once half an answer has come, whoever asks decides: it has to be paid, and its reader to be told.
                     if not isinstance(error, RateLimited) or refused > REFUSALS or answer.has_begun():
@@ -295,7 +295,7 @@ class RemoteDriver(Driver):
                     return response
             logger.debug("refused {} times, waiting: {}", refused, error)
             # Without the permit, so that it is in nobody's way.
-            if cancel.wait(REFUSED.delay(refused) if error.retry_after is None else no_sooner_than(error.retry_after)):
+            if cancel.wait(no_sooner_than(wait) if wait else REFUSED.delay(refused)):
                 raise self._unasked(Cancelled(cancel.reason, timed_out=cancel.timed_out))
 
     def _turn(self, tokens: int, cancel: CancelToken) -> Permit:
@@ -346,7 +346,7 @@ class RemoteDriver(Driver):
             read(lambda: reading.take(piece))
 
         def ask(put: Callable[[bytes], None]) -> Coroutine[Any, Any, bool]:
-            return self._sessions.use(lambda client: self._in_time(client, sent, reading, put))
+            return self._sessions.use(lambda client: permit.during(self._in_time(client, sent, reading, put)))
 
         permit.share()  # one that is cancelled is under way until its connection is closed
         broke: _NoAnswer | None = None

@@ -79,7 +79,7 @@ def make_client(
     from ..network.transport import make_client as make_http
 
     async def hear(response: Any) -> None:
-        limiter.feed(response.headers)
+        limiter.feed(response.headers, refused=response.is_error)
 
     http = make_http(
         endpoint.refuse,
