@@ -32,6 +32,8 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 LONGEST_WORD = 120.0
 """Seconds: a server that asks for more is believed by the one that it told, not by everybody."""
+LONGEST_HINT = 4.0
+"""Seconds that a refused call waits at most for what is not ``Retry-After``."""
 SPREAD = 0.5
 """Seconds over which those who waited for the end of a pause come back."""
 
@@ -179,14 +181,14 @@ class Allowance:
             if started is not None:
                 requests, tokens = started.requests, started.tokens_so_far
             self._used_limits.hear(limits, now, started, requests, tokens)
-        elif started is not None and limits:
-            started.told = max(limit.share(started.tokens) for limit in limits)
+        elif started is not None:
+            started.told = self._used_limits.hear_refusal(limits, now, started)
 
     def answered(self, started: Started, now: float) -> None:
         """The provider took the call."""
         started.known = True
         self._window.answered(started.at, now, self.in_flight)
-        self._used_limits.answered(started)
+        self._used_limits.answered(started, now)
         if self._blocked_since is not None and started.at > self._tried_at:
             self.paused_until = min(self.paused_until, now)
             if started.at >= self._paused_at:
@@ -210,7 +212,7 @@ class Allowance:
             if singly:
                 self._tried_at = started.at  # answers to calls before this one prove nothing any more
             self._pause(now, word)
-        return word
+        return min(word, LONGEST_HINT) if retry_after is None and word is not None else word
 
     def _all_are(self, now: float) -> bool:
         """Are all refused, of the newest calls of which it is known?"""

@@ -34,6 +34,7 @@ class UsedLimits:
         self._since = -math.inf
         self._requests = 0
         self._tokens = 0
+        self._refused_at = self._refused_until = -math.inf
         self._lies = 0
         self._deaf_until = -math.inf
 
@@ -48,10 +49,7 @@ class UsedLimits:
         if since < self._since:
             return  # a call that began later knows better
         if limits and call is not None and self.wait(call.tokens, requests - 1, tokens - call.tokens, since) > 0:
-            self._lies += 1
-            if self._lies >= LIES:
-                self._lies = 0
-                self._deaf_until = now + DEAF
+            self._lie(now)
         self._limits = limits if now >= self._deaf_until else ()
         self._since, self._requests, self._tokens = since, requests, tokens
 
@@ -67,7 +65,25 @@ class UsedLimits:
             longest = max(longest, share)
         return max(0.0, self._since + min(LONGEST, longest) - now) if longest else 0.0
 
-    def answered(self, call: Started) -> None:
+    def hear_refusal(self, limits: Sequence[UsedUp], now: float, call: Started) -> float | None:
+        """*call* was refused, and the headers say so of *limits*: seconds until it fits, if they are believed."""
+        if not limits or now < self._deaf_until:
+            return None
+        seconds = max(limit.share(call.tokens) for limit in limits)
+        self._refused_at, self._refused_until = call.at, call.at + seconds
+        return min(LONGEST, seconds)
+
+    def answered(self, call: Started, now: float) -> None:
         """*call* was answered."""
+        if self._refused_at < call.at < self._refused_until:
+            self._lie(now)
         if call.at != self._since:  # else it is the one that told
             self._limits = ()
+
+    def _lie(self, now: float) -> None:
+        """What was answered should not have been."""
+        self._lies += 1
+        if self._lies >= LIES:
+            self._lies = 0
+            self._deaf_until = now + DEAF
+            self._refused_until = -math.inf

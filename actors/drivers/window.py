@@ -9,8 +9,8 @@ LOT = 100
 """Calls after which a lot is looked at, if nothing is to be seen before."""
 ENOUGH = 10
 """So many refusals, where that share is refused as before, are enough to see whether a cut has helped."""
-SIGMAS = 3.0
-"""What differs by more standard deviations than that is no chance."""
+ALARM, SIGMAS = 4.0, 3.0
+"""What differs by more standard deviations is no chance: looked at with each call, and once."""
 HEALED = 0.4
 """A cut has helped when at most this part of the refusals is left."""
 BENEATH = 0.97
@@ -18,11 +18,13 @@ BENEATH = 0.97
 DEEPEST = 0.25
 CONTRAST = 0.8
 """Only when the window is cut to this part can be told whether the answers became fewer with it."""
-LIKELY = 0.75
+DOUBTS = 2
+"""So many lots that are as if it were chance mean that it is."""
+LIKELY = 0.6
 """Nobody refuses a larger share by chance."""
 STEP, LONGEST_STEP = 0.02, 0.5
 """Growth in one round of answers, and so much more with each lot of answers since the last cut."""
-REST, LONGEST_REST = 8, 256
+REST, LONGEST_REST = 16, 256
 """Lots for which a share of refusals counts as usual; twice as many each time that it is found again."""
 SLOWEST = 10.0
 """Seconds from one call to the next, at the smallest window."""
@@ -59,6 +61,9 @@ class _Trial:
     in_flight: float
     share: float
     rate: float
+    calls: int
+    refused: int
+    doubts: int = 0
 
 
 class Window:
@@ -152,7 +157,7 @@ class Window:
     def _by_chance(self, calls: int) -> float:
         """The most refusals of so many calls that chance explains."""
         expected = self.usual * calls
-        return expected + SIGMAS * math.sqrt(expected + 1) + 1
+        return expected + ALARM * math.sqrt(expected + 1)
 
     def _tells(self, lot: Lot) -> bool:
         """Are there enough calls in it to judge by?"""
@@ -166,17 +171,21 @@ class Window:
         trial = self._trial
         if trial is None:
             self._watch(lot, now)
-        elif lot.share - self.usual <= HEALED * (trial.share - self.usual):
+            return
+        trial.calls += lot.calls
+        trial.refused += lot.refused
+        if lot.share - self.usual <= HEALED * (trial.share - self.usual):
             self._trial = None
             self._step, self._grown = STEP, 0
             self.usual = min(self.usual, lot.share)
-        elif self._is_chance(lot, trial):
+        elif trial.doubts + self._is_chance(lot, trial) >= DOUBTS:
             self._trial = None
             self.size = trial.size
-            self.usual = lot.share
+            self.usual = trial.refused / trial.calls
             self._rested = 0
             self._rest = min(LONGEST_REST, 2 * self._rest)
         else:
+            trial.doubts += self._is_chance(lot, trial)
             if lot.rate < trial.rate * (self.size / trial.in_flight) ** 2:  # what was saved up there is used up now
                 trial.in_flight, trial.rate = self.size, lot.rate
             self._cut(self.size, lot.share, now)
@@ -185,7 +194,7 @@ class Window:
         self._rested += 1
         if lot.refused > self._by_chance(lot.calls):
             in_flight = min(self.size, float(lot.highest))
-            self._trial = _Trial(self.size, in_flight, lot.share, lot.rate)
+            self._trial = _Trial(self.size, in_flight, lot.share, lot.rate, lot.calls, lot.refused)
             self._cut(in_flight, lot.share, now)
         elif self.usual and self._rested > self._rest:
             self.usual = 0.0  # is it still so?
