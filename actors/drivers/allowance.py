@@ -244,7 +244,8 @@ class Allowance:
             seconds = self._blocked_for / 2
             self._blocked_since = now
         else:
-            seconds = (now - self._blocked_since) / 2
+            blocked = now - self._blocked_since
+            seconds = blocked / (4 if blocked < 2 * self._blocked_for else 2)
         self._paused_at = now
         if word:
             seconds = min(LONGEST_WORD, word)

@@ -112,7 +112,9 @@ def _structured(limits: str, policies: str) -> Iterator[tuple[str, dict[str, str
 
 
 def _pairs(text: str, between: str) -> dict[str, str]:
-    return {name.strip().lower(): value.strip() for name, _, value in (one.partition("=") for one in text.split(between))}
+    return {
+        name.strip().lower(): value.strip() for name, _, value in (one.partition("=") for one in text.split(between))
+    }
 
 
 def _span(text: str | None) -> float | None:

@@ -8,7 +8,18 @@ from typing import Any
 
 import pytest
 
-from actors.drivers.allowance import HALVE_EVERY, IN_A_ROW, LONGEST_WORD, MINUTE, SPREAD, Allowance, Started
+from actors.drivers.allowance import (
+    FIRST_PAUSE,
+    IN_A_ROW,
+    LONGEST_HINT,
+    LONGEST_PAUSE,
+    LONGEST_WORD,
+    MINUTE,
+    SPREAD,
+    Allowance,
+    Started,
+)
+from actors.drivers.rate_headers import UsedUp
 
 
 def test_without_limits_everything_may_begin() -> None:
@@ -95,84 +106,102 @@ def test_a_late_end_changes_nothing_of_a_minute_that_is_over() -> None:
     assert allowance.wait(90, MINUTE + 1) == 0
 
 
-def calls(allowance: Allowance, count: int) -> list[Started]:
-    return [allowance.begin(1, 0.0) for _ in range(count)]
+def refuse(allowance: Allowance, count: int, now: float, retry_after: float | None = None) -> list[Started]:
+    """So many calls, one after another, all refused at once."""
+    refused = []
+    for number in range(count):
+        started = allowance.begin(1, now + number / 1000)
+        allowance.refused(started, now + number / 1000, retry_after)
+        allowance.end(started, 0)
+        refused.append(started)
+    return refused
 
 
-def test_a_refusal_halves_the_window_once_a_second() -> None:
-    """The calls in flight are what is halved first; one at a time is the least."""
+def take(allowance: Allowance, count: int, now: float, seconds: float = 0.2) -> None:
+    """So many calls, one after another, all answered."""
+    for number in range(count):
+        at = now + number * seconds
+        started = allowance.begin(1, at)
+        allowance.answered(started, at + seconds)
+        allowance.end(started, 1)
+
+
+def test_single_refusals_stop_nobody() -> None:
+    """Fewer in a row than chance explains."""
     allowance = Allowance()
-    calls(allowance, 64)
-    for _ in range(40):
-        allowance.refused(100.0, None)
-    assert allowance.window == 32
-    allowance.refused(100.0 + HALVE_EVERY / 2, None)
-    assert allowance.window == 32
-    allowance.refused(100.0 + HALVE_EVERY, None)
-    assert allowance.window == 16
-    for step in range(2, 20):
-        allowance.refused(100.0 + step * HALVE_EVERY, None)
-    assert allowance.window == 1.0
-
-
-def test_the_window_grows_by_one_a_round() -> None:
-    """Up to its bound."""
-    allowance = Allowance(max_concurrent=10)
-    allowance.window = 4.0
-    for _ in range(4):
-        allowance.answered()
-    assert allowance.window == pytest.approx(5, abs=0.1)
-    for _ in range(200):
-        allowance.answered()
-    assert allowance.window == 10
-
-
-def test_single_refusals_bring_nobody_to_a_halt() -> None:
-    """A server that refuses three of ten at random is asked by fewer at once, but asked."""
-    rng = random.Random(1)
-    allowance = Allowance()
-    calls(allowance, 64)
-    for step in range(2000):
-        if rng.random() < 0.3:
-            allowance.refused(step / 50, 1.0)
-        else:
-            allowance.answered()
-    assert 2 < allowance.window < 64
-
-
-def test_without_a_time_all_pause_longer_and_longer() -> None:
-    """While nothing but refusals comes, once a second."""
-    allowance = Allowance()
-    pauses = []
-    for second in range(1, 9):
-        for _ in range(IN_A_ROW):
-            allowance.refused(100.0 * second, None)
-        pauses.append(allowance.paused_until - 100.0 * second)
-    assert pauses[1:] == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0]
-    allowance.answered()
-    for _ in range(IN_A_ROW):
-        allowance.refused(2000.0, 10**9)
-    assert allowance.paused_until == 2000.0 + LONGEST_WORD
+    take(allowance, 10, 0.0)
+    refuse(allowance, IN_A_ROW - 1, 10.0, 30.0)
+    take(allowance, 1, 10.1)
+    refuse(allowance, IN_A_ROW - 1, 10.5, 30.0)
+    assert allowance.wait(1, 10.6) == 0
+    assert (allowance.pauses, allowance.refusals) == (0, 2 * IN_A_ROW - 2)
 
 
 def test_the_servers_word_holds_for_all_when_it_refuses_all() -> None:
-    """A few refusals in a row with a time: nobody calls before; an answer in between, and nobody else waits."""
+    """A few refusals in a row with a time: nobody calls before."""
     allowance = Allowance(max_concurrent=8)
-    for _ in range(IN_A_ROW - 1):
-        allowance.refused(10.0, 3.0)
-    allowance.answered()
-    assert allowance.wait(1, 10.0) == 0
-    for _ in range(IN_A_ROW):
-        allowance.refused(10.0, 3.0)
-    assert allowance.wait(1, 10.0) == pytest.approx(3.0)
-    assert allowance.wait(1, 13.0) == 0
+    refuse(allowance, IN_A_ROW, 10.0, 3.0)
+    assert allowance.paused_for(10.0) == pytest.approx(3.0, abs=0.01)
+    assert allowance.wait(1, 13.1) == 0
+    assert allowance.pauses == 1
+    refuse(allowance, 1, 20.0, 10**9)
+    assert allowance.paused_until == pytest.approx(20.0 + LONGEST_WORD)
+
+
+def test_an_answer_ends_a_pause_and_then_calls_begin_singly() -> None:
+    """Of any call that is in flight; if the next one is refused, only one that began later does."""
+    allowance = Allowance()
+    early, late = allowance.begin(1, 9.0), allowance.begin(1, 9.0)
+    refuse(allowance, IN_A_ROW, 10.0, 30.0)
+    allowance.answered(early, 10.5)
+    assert allowance.paused_for(10.5) == 0
+    single = allowance.begin(1, 10.5)
+    allowance.refused(single, 10.6, 30.0)
+    allowance.answered(late, 10.7)
+    assert allowance.paused_for(10.7) > 25
+    trial = allowance.begin(1, 41.0)
+    assert allowance.wait(1, 41.0) != 0
+    allowance.answered(trial, 41.1)
+    assert allowance.wait(1, 43.0) == 0
+
+
+def test_without_a_time_all_pause_longer_and_longer() -> None:
+    """While nothing but refusals comes; the next time about as long as it took."""
+    allowance = Allowance()
+    refuse(allowance, IN_A_ROW, 100.0)
+    pauses = []
+    while len(pauses) < 13:
+        at = allowance.paused_until
+        refuse(allowance, 1, at)
+        pauses.append(allowance.paused_until - at)
+    assert pauses == sorted(pauses)
+    assert pauses[0] == FIRST_PAUSE
+    assert pauses[-1] == LONGEST_PAUSE
+    taken = allowance.begin(1, 300.0)
+    allowance.answered(taken, 300.2)
+    take(allowance, 100, 301.0)
+    refuse(allowance, 3 * IN_A_ROW, 400.0)
+    assert allowance.paused_until - 400.0 == pytest.approx(LONGEST_PAUSE, abs=0.1)
+
+
+def test_refusals_in_a_row_by_chance_stop_nobody() -> None:
+    """A server that refuses half of all: four in a row are nothing."""
+    allowance = Allowance()
+    for second in range(200):
+        now = float(second)
+        take(allowance, 1, now)
+        refuse(allowance, 1, now + 0.5)
+    refuse(allowance, 2 * IN_A_ROW, 300.0, 5.0)
+    assert allowance.pauses == 0
 
 
 def test_those_who_waited_come_back_one_by_one() -> None:
     """After a pause, spread over a while; later not any more."""
     allowance = Allowance()
-    allowance.pause(0.0, 5.0)
-    now, starts = 5.0, []
+    refuse(allowance, IN_A_ROW, 0.0, 5.0)
+    single = allowance.begin(1, 5.1)
+    allowance.answered(single, 5.1)
+    now, starts = 5.1, []
     for waiting in range(99, -1, -1):
         wait = allowance.wait(1, now)
         assert wait is not None
@@ -182,3 +211,80 @@ def test_those_who_waited_come_back_one_by_one() -> None:
     assert starts[-1] - starts[0] > SPREAD / 4
     assert len({round(start, 6) for start in starts}) > 20
     assert allowance.wait(1, now + 2 * SPREAD) == 0
+
+
+# What headers say -----------------------------------------------------------------------------------------------
+
+TOKENS = UsedUp(tokens=True, reset=360.0, limit=30_000.0)
+REQUESTS = UsedUp(tokens=False, reset=60.0, limit=100.0)
+
+
+def test_a_call_waits_for_its_share() -> None:
+    """Of the reset, by what it needs; from when the call began whose answer told, and after those that began since."""
+    allowance = Allowance()
+    allowance.hear([TOKENS], 10.0, None)
+    assert allowance.wait(1000, 10.0) == pytest.approx(12.0)
+    assert allowance.wait(100, 10.0) == pytest.approx(1.2)
+    allowance.hear([REQUESTS], 10.0, None)
+    assert allowance.wait(1000, 10.0) == pytest.approx(0.6)
+    teller, other = allowance.begin(1, 20.0), allowance.begin(1, 20.1)
+    allowance.hear([REQUESTS], 21.0, teller)
+    allowance.answered(teller, 21.0)
+    assert allowance.wait(1, 21.0) == pytest.approx(0.2)
+    allowance.answered(other, 21.1)
+    assert allowance.wait(1, 21.1) == 0
+
+
+@pytest.mark.parametrize("limits", [(), None], ids=["says so", "says nothing"])
+def test_an_answer_proves_that_something_is_left(limits: tuple[UsedUp, ...] | None) -> None:
+    """Whether its headers say so or not."""
+    allowance = Allowance()
+    started = allowance.begin(1, 9.0)
+    allowance.hear([TOKENS], 10.0, None)
+    assert allowance.paused_for(10.0) > 0
+    if limits is not None:
+        late = allowance.begin(1, 10.0)
+        allowance.hear(limits, 10.1, late)
+    else:
+        allowance.answered(started, 10.1)
+    assert allowance.wait(30_000, 10.1) == 0
+
+
+def test_headers_of_a_refusal_stop_nobody_else() -> None:
+    """The refused call waits for its share, for a while at most; all do when all are refused."""
+    allowance = Allowance()
+    for number in range(IN_A_ROW):
+        assert allowance.wait(100, 1.0 + number) == 0
+        started = allowance.begin(100, 1.0 + number)
+        allowance.hear([TOKENS], 1.0 + number, started, refused=True)
+        assert allowance.refused(started, 1.0 + number, None) == pytest.approx(1.2)
+        allowance.end(started, 0)
+    assert allowance.wait(1, 4.0) == pytest.approx(1.2)
+    large = allowance.begin(30_000, 10.0)
+    allowance.hear([TOKENS], 10.0, large, refused=True)
+    assert allowance.refused(large, 10.0, None) == LONGEST_HINT
+
+
+def test_headers_that_are_proved_wrong_are_not_listened_to() -> None:
+    """Nothing is left for long, they say with each answer."""
+    allowance = Allowance()
+    crowd = [allowance.begin(1000, 1.0 + number / 100) for number in range(4)]
+    for started in crowd:
+        allowance.hear([TOKENS], 2.0, started)
+        allowance.answered(started, 2.0)
+    assert allowance.wait(1000, 2.0) == 0
+    allowance.hear([TOKENS], 62.0, None)
+    assert allowance.wait(1000, 62.0) == pytest.approx(12.0)
+
+
+def test_headers_of_refusals_that_are_proved_wrong() -> None:
+    """Others are answered meanwhile: then not even the refused call waits for so long."""
+    allowance = Allowance()
+    for number in range(2):
+        at = 1.0 + number
+        refused = allowance.begin(1000, at)
+        allowance.hear([TOKENS], at, refused, refused=True)
+        take(allowance, 1, at + 0.1)
+    last = allowance.begin(1000, 5.0)
+    allowance.hear([TOKENS], 5.0, last, refused=True)
+    assert allowance.refused(last, 5.0, None) is None

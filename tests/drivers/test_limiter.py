@@ -104,14 +104,23 @@ def test_a_cancelled_caller_does_not_get_in_line() -> None:
         RateLimiter().acquire(1, cancel=token)
 
 
-def test_a_pause_holds_everybody_up() -> None:
-    """What the headers say is heard."""
+def test_headers_hold_everybody_up() -> None:
+    """What they say is heard; an answer ends it, and those of an error stop nobody."""
     limiter = RateLimiter()
-    limiter.feed({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "60s"})
-    assert limiter.stats().paused_for > 50
-    with pytest.raises(Cancelled):
-        limiter.acquire(1, cancel=CancelToken(Deadline.after(0.05)))
-    limiter.feed({"x-ratelimit-remaining-requests": "3"})
+    used_up = {
+        "x-ratelimit-limit-requests": "2",
+        "x-ratelimit-remaining-requests": "0",
+        "x-ratelimit-reset-requests": "60s",
+    }
+    with limiter.acquire(1, cancel=CancelToken()) as permit:
+        limiter.feed(used_up, refused=True)
+        assert limiter.stats().paused_for == 0
+        limiter.feed(used_up)
+        assert 25 < limiter.stats().paused_for <= 30
+        with pytest.raises(Cancelled):
+            limiter.acquire(1, cancel=CancelToken(Deadline.after(0.05)))
+        permit.answered(1)
+    limiter.acquire(1, cancel=CancelToken(Deadline.after(10))).__exit__()
 
 
 def test_refusals_are_counted() -> None:
@@ -122,6 +131,7 @@ def test_refusals_are_counted() -> None:
             permit.refused(30.0)
     assert limiter.stats().refused == 4
     assert limiter.stats().paused_for > 20
+    assert limiter.stats().pauses == 1
 
 
 def test_one_for_each_key() -> None:
