@@ -1,4 +1,4 @@
-"""How long do agents take at a model server that fails one request in ten in each of several ways, and do they finish?"""
+"""How long do agents take at a model server that fails one request in ten in each of several ways?"""
 
 from __future__ import annotations
 

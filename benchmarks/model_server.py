@@ -1,10 +1,10 @@
 """A model's server on loopback that thinks for a while and says one word.
 
-``python -m benchmarks.model_server SECONDS [tell] [rounds:N] [FAULT:SHARE]...`` speaks as much of Chat Completions as is
-needed, prints its port (and, if it is to tell, a line for each request), and ends when its input does. With ``rounds``,
-the first N - 1 answers of a conversation are calls of the tool ``note``. Faults, each with its share of the requests:
-``error`` (HTTP 500), ``refuse`` (HTTP 429, with headers that tell everybody to wait for minutes), ``cut`` (half an answer),
-``broken`` (an answer that is no JSON).
+``python -m benchmarks.model_server SECONDS [tell] [rounds:N] [FAULT:SHARE]...`` speaks as much of Chat Completions as
+is needed, prints its port (and, if it is to tell, a line for each request), and ends when its input does. With
+``rounds``, the first N - 1 answers of a conversation are calls of the tool ``note``. Faults, each with its share of the
+requests: ``error`` (HTTP 500), ``refuse`` (HTTP 429, with headers that tell everybody to wait for minutes), ``cut`` (half
+an answer), ``broken`` (an answer that is no JSON).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ FAULTS = {
 
 async def serve(latency: float, *, tells: bool, rounds: int, faults: dict[str, float]) -> None:
     """Answer until the input ends."""
-    lot = random.Random(1)  # noqa: S311 - no secret
+    lot = random.Random(1)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import random
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .started import Started
 from .used_limits import UsedLimits
 from .window import Window
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .rate_headers import UsedUp
-    from .window import Lot
 
 MINUTE = 60.0
 IN_A_ROW = 4
@@ -36,27 +35,6 @@ LONGEST_HINT = 4.0
 """Seconds that a refused call waits at most for what is not ``Retry-After``."""
 SPREAD = 0.5
 """Seconds over which those who waited for the end of a pause come back."""
-
-
-@dataclass(slots=True, eq=False)
-class Started:
-    """One call: what it counts for in its minute, and what became of it.
-
-    Args:
-        lot: Where the window counts it.
-        requests, tokens_so_far: Of all calls until then, with this one.
-        told: Seconds that the headers of its refusal name; None when they do not.
-    """
-
-    at: float
-    tokens: int
-    lot: Lot | None = None
-    requests: int = 0
-    tokens_so_far: int = 0
-    told: float | None = None
-    counts: bool = False
-    refused: bool = False
-    known: bool = False
 
 
 class Allowance:
@@ -247,8 +225,5 @@ class Allowance:
             blocked = now - self._blocked_since
             seconds = blocked / (4 if blocked < 2 * self._blocked_for else 2)
         self._paused_at = now
-        if word:
-            seconds = min(LONGEST_WORD, word)
-        else:
-            seconds = min(LONGEST_PAUSE, max(FIRST_PAUSE, seconds))
+        seconds = min(LONGEST_WORD, word) if word else min(LONGEST_PAUSE, max(FIRST_PAUSE, seconds))
         self.paused_until = now + seconds

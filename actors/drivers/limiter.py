@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, TypeVar
 from ..core.clock import SYSTEM_CLOCK
 from ..core.process import fork
 from ..core.waiting.waiter import Waiter
-from .allowance import Allowance, Started
+from .allowance import Allowance
 from .rate_headers import used_up
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
     from ..core.waiting.cancel import CancelToken
+    from .started import Started
 
 T = TypeVar("T")
-_asking: ContextVar[Permit | None] = ContextVar("asking", default=None)
-"""The permit of the call whose task this is."""
+_asking: ContextVar[tuple[_State, Started] | None] = ContextVar("asking", default=None)
+"""The call whose task this is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +150,9 @@ class RateLimiter:
             refused: They are those of an error: they stop nobody, as others are answered perhaps.
         """
         limits = used_up(headers)
-        permit = _asking.get()
+        asking = _asking.get()
         state = self._here()
-        started = permit._started if permit is not None and permit._state is state else None
+        started = asking[1] if asking is not None and asking[0] is state else None
         with state.lock:
             state.allowance.hear(limits, SYSTEM_CLOCK.monotonic(), started, refused=refused)
 
@@ -198,7 +199,7 @@ class Permit:
 
     async def during(self, work: Awaitable[T]) -> T:
         """Do *work* for the call: headers that the limiter is fed with meanwhile are those of its answer."""
-        before = _asking.set(self)
+        before = _asking.set((self._state, self._started))
         try:
             return await work
         finally:

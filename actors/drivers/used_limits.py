@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .allowance import Started
     from .rate_headers import UsedUp
+    from .started import Started
 
 LONGEST = 60.0
 """Seconds: a header must not stop everybody for longer."""

@@ -32,7 +32,7 @@ SLOWEST = 10.0
 
 @dataclass(slots=True, eq=False)
 class Lot:
-    """Calls that began one after another under one window, and are judged together when what became of them is known."""
+    """Calls that began one after another under one window, judged together when what became of them is known."""
 
     began: float = 0.0
     last: float = 0.0

@@ -8,8 +8,7 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from actors.drivers.allowance import Allowance
 from actors.drivers.rate_headers import CAREFUL, HOUR, LONGEST, UsedUp, retry_after, used_up
