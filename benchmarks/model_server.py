@@ -3,7 +3,7 @@
 ``python -m benchmarks.model_server SECONDS [tell] [rounds:N] [FAULT:SHARE]...`` speaks as much of Chat Completions as
 is needed, prints its port (and, if it is to tell, a line for each request), and ends when its input does. With
 ``rounds``, the first N - 1 answers of a conversation are calls of the tool ``note``. Faults, each with its share of the
-requests: ``error`` (HTTP 500), ``refuse`` (HTTP 429, with headers that tell everybody to wait for minutes), ``cut`` (half
+requests: ``error`` (HTTP 500), ``refuse`` (HTTP 429, with headers that tell all to wait for minutes), ``cut`` (half
 an answer), ``broken`` (an answer that is no JSON).
 """
 
