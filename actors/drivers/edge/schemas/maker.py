@@ -13,6 +13,7 @@ from .parts import (
     bare,
     children,
     equal_once,
+    exclusive_of,
     json_of,
     kind_of,
     kinds_in,
@@ -20,9 +21,10 @@ from .parts import (
     merged,
     names_in,
     said_as,
+    values_of,
     without,
 )
-from .references import References, RefusedError
+from .references import References, RefusedError, refuse_many
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -68,6 +70,7 @@ class SchemaMaker:
             if word not in schema:
                 continue
             found = schema[word] if isinstance(schema[word], list) else []
+            refuse_many(found)
             schema = without(schema, word)
             branches = []
             for branch in found:
@@ -153,6 +156,7 @@ class SchemaMaker:
         for word in ("anyOf", "oneOf"):
             options = schema.get(word)
             if isinstance(options, list) and options:
+                refuse_many(options)
                 rest = without(schema, word)
                 found = self._options(rest, options, stack, level)
                 if len(found) == 1:
@@ -203,7 +207,7 @@ class SchemaMaker:
         kinds = kinds_in(schema.get("type"))
         if "type" in schema and not kinds:
             self.notes.append(f"the type {said_as(schema['type'])} is none")
-        values = _values(schema)
+        values = values_of(schema)
         if values and self._rules.lists_texts_only:
             found = equal_once(kind_of(value) for value in values)
             kinds = [kind for kind in found if kind in kinds or (kind == "integer" and "number" in kinds)] or found
@@ -276,7 +280,7 @@ class SchemaMaker:
         if "const" in schema and "const" in self._rules.keywords and not problem_in(schema["const"]):
             made["const"] = schema["const"]
             return
-        values = _values(schema)
+        values = values_of(schema)
         if not values:
             return
         if not self._rules.lists_texts_only:
@@ -285,13 +289,15 @@ class SchemaMaker:
         texts = [value for value in values if isinstance(value, str) and value]
         if "string" in kinds and texts:
             made["enum"] = texts
-        others = [value for value in values if kind_of(value) in kinds and value not in texts and value is not None]
+        others = [
+            one for one in values if kind_of(one) in kinds and not (one is None or (isinstance(one, str) and one))
+        ]
         if others and not (kinds == ["boolean"] and len(others) > 1):
             said["one of"] = [*texts, *others] if "string" in kinds else others
 
     def _take_leaves(self, made: dict[str, Any], schema: Schema, kinds: Sequence[str], said: dict[str, Any]) -> None:
         """Keywords that hold no schemas."""
-        for word, value in {**schema, **_ranges(schema)}.items():
+        for word, value in {**schema, **exclusive_of(schema)}.items():
             of, check = LEAVES.get(word, ((), None))
             if check is None or value is None or not set(of) & set(kinds):
                 continue
@@ -469,27 +475,6 @@ _ONLY_SAID = (
     "contains", "dependentRequired", "dependentSchemas", "else", "if", "then", "unevaluatedProperties",
     "contentEncoding", "contentMediaType",
 )  # fmt: skip
-
-
-def _values(schema: Schema) -> list[Any]:
-    """What ``enum`` or ``const`` lists, each once."""
-    if "const" in schema:
-        values = [schema["const"]]
-    else:
-        found = schema.get("enum")
-        values = found if isinstance(found, list) else []
-    return equal_once(value for value in values if not problem_in(value))
-
-
-def _ranges(schema: Schema) -> dict[str, Any]:
-    """Exclusive bounds as numbers: before 2017 they were true beside ``minimum``."""
-    found: dict[str, Any] = {}
-    for word, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
-        if isinstance(schema.get(word), bool):
-            found[word] = schema.get(bound) if schema[word] else None
-            if schema[word]:
-                found[bound] = None
-    return found
 
 
 def _one_of(sets: Iterable[str]) -> str:

@@ -131,6 +131,27 @@ def equal_once(values: Iterable[Any]) -> list[Any]:
     return list(found.values())
 
 
+def values_of(schema: Schema) -> list[Any]:
+    """What ``enum`` or ``const`` lists, each once."""
+    if "const" in schema:
+        values = [schema["const"]]
+    else:
+        found = schema.get("enum")
+        values = found if isinstance(found, list) else []
+    return equal_once(value for value in values if not problem_in(value))
+
+
+def exclusive_of(schema: Schema) -> dict[str, Any]:
+    """Exclusive bounds as numbers: before 2017 they were true beside ``minimum``."""
+    found: dict[str, Any] = {}
+    for word, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+        if isinstance(schema.get(word), bool):
+            found[word] = schema.get(bound) if schema[word] else None
+            if schema[word]:
+                found[bound] = None
+    return found
+
+
 def merged(one: Schema, other: Schema, notes: list[str]) -> Schema:
     """What fits both, as near as one schema can say that; words are those of *one* first."""
     result = dict(one)

@@ -9,6 +9,8 @@ from urllib.parse import unquote
 from .parts import Schema, merged, said_as, without
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .rules import SchemaRules
 
 Stack: TypeAlias = tuple[str, ...]
@@ -20,9 +22,18 @@ MAX_NODES = 10_000
 MAX_FOLLOWED = 500
 """How many references, each of which says more, may lead to one place."""
 
+MAX_PARTS = 1_000
+"""Of ``anyOf``, ``oneOf`` and ``allOf``."""
+
 
 class RefusedError(Exception):
     """There is no acceptable schema."""
+
+
+def refuse_many(parts: Sequence[object]) -> None:
+    """Raise RefusedError where a union, or what is put together, has too many parts: each is compared with others."""
+    if len(parts) > MAX_PARTS:
+        raise RefusedError(f"a union in it has more than {MAX_PARTS:,} parts")
 
 
 class References:
@@ -138,6 +149,7 @@ class References:
             schema = merged(schema, self.at(place), self._notes)
         parts = schema.get("allOf")
         if isinstance(parts, list) and (follow or "allOf" not in self._rules.keywords):
+            refuse_many(parts)
             schema = without(schema, "allOf")
             for part in parts:
                 self.count()
