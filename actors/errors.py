@@ -198,6 +198,7 @@ class ContextOverflow(AgentError):
         )
         self.required = required
         self.available = available
+        self.largest = largest
 
 
 class CapabilityDenied(AgentError):

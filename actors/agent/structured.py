@@ -10,12 +10,15 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from ..core.crash import text_of
+from .message_text import shortened
 
 RETRIES = 3
 """How often an answer that does not fit is sent back to the model."""
 FENCE = re.compile(r"```(?:[a-zA-Z]+\b)?(?P<inside>.*)```", re.DOTALL)
 PROBLEMS = 10
 """So many of them are told."""
+LONGEST = 4_000
+"""Characters of what is wrong: it may repeat what the model said."""
 
 
 class OutputShape:
@@ -52,9 +55,9 @@ class OutputShape:
             return self._adapter.validate_json(_json_of(text))
         except ValidationError as error:
             details = error.errors(include_url=False, include_context=False, include_input=False)[:PROBLEMS]
-            raise ValueError("; ".join(_problem(detail) for detail in details)) from None
+            raise ValueError(shortened("; ".join(_problem(detail) for detail in details), LONGEST)) from None
         except Exception as error:  # of a validator of the type's own
-            raise ValueError(f"{type(error).__name__}: {text_of(error)}") from error
+            raise ValueError(shortened(f"{type(error).__name__}: {text_of(error)}", LONGEST)) from error
 
 
 @lru_cache(maxsize=64)

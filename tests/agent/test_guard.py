@@ -77,6 +77,14 @@ def test_the_order_of_arguments_does_not_matter() -> None:
     assert guard.check_tool_call("a", {"x": 1, "y": {"p": 1, "q": 2}}).kind is BLOCK
 
 
+def test_equal_numbers_are_one_input() -> None:
+    """JSON knows no whole numbers apart; a text is no number, and neither is a truth value."""
+    assert canonical({"x": [1, {"y": 2}]}) == canonical({"x": [1.0, {"y": 2.0}]})
+    assert len({canonical({"x": value}) for value in (1, 1.5, "1", "1.0", True, "true", None, "null", [1])}) == 9
+    guard = LoopGuard(10, 50)
+    assert [guard.check_tool_call("a", {"x": value}).kind for value in (1, 1.0, 1)] == [ALLOW, ALLOW, BLOCK]
+
+
 def test_canonical_takes_what_json_cannot_hold() -> None:
     """Any input has a text, and different ones have different texts."""
     assert canonical({"x": {1}}) != canonical({"x": {2}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -135,6 +136,26 @@ class Picky(BaseModel):
     @classmethod
     def _known(cls, kind: str) -> str:
         return {"a": "A"}[kind]
+
+
+def test_what_does_not_fit_is_told_in_few_words() -> None:
+    """Although it may repeat all of the answer: its keys, and what a validator says of it."""
+
+    class Refusing(BaseModel):
+        text: str
+
+        @field_validator("text")
+        @classmethod
+        def refuse(cls, text: str) -> str:
+            raise ValueError(text)
+
+    for kind, text in (
+        (Refusing, json.dumps({"text": "x" * 1_000_000})),
+        (dict[str, int], json.dumps({"k" * 1_000_000: "y"})),
+    ):
+        with pytest.raises(ValueError, match="characters left out") as caught:
+            OutputShape(kind).read(text)
+        assert len(str(caught.value)) <= 4_000
 
 
 def test_a_validator_that_breaks_is_a_misfit(make_pool: Any) -> None:
