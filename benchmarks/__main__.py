@@ -24,7 +24,8 @@ WIDTH = 140
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 Names = Annotated[
-    list[str], typer.Argument(metavar="NAME...", help="Benchmarks, in the order to run them; all = every one but soak.")
+    list[str],
+    typer.Argument(metavar="NAME...", help="Benchmarks, in the order to run them; all = every one but soak and fuzz."),
 ]
 Quick = Annotated[bool, typer.Option("--quick", help="A first look: fewer and smaller.")]
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there, too.")]
@@ -35,14 +36,22 @@ PeerNames = Annotated[
 Plots = Annotated[Path | None, typer.Option("--plots", metavar="FOLDER", help="Draw the figures there, as PNG.")]
 Old = Annotated[Path, typer.Argument(metavar="OLD.json")]
 New = Annotated[Path, typer.Argument(metavar="NEW.json")]
-Minutes = Annotated[float, typer.Option(metavar="N", min=0, help="How long; the era that runs then is finished.")]
+Minutes = Annotated[float, typer.Option(metavar="N", min=0, help="How long; what runs then is finished.")]
 Seed = Annotated[int | None, typer.Option(metavar="S", help="What is drawn; a violation names the one to repeat.")]
+Targets = Annotated[
+    list[str] | None,
+    typer.Option("--target", metavar="NAME", help="Only this one; may be repeated, or several with commas."),
+]
+Corpus = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="What is in its folders is tried first; what is worth it is added."),
+]
 
 
 def main(words: list[str] | None = None) -> None:
     """Run the command line. A benchmark's name needs no command before it."""
     words = sys.argv[1:] if words is None else words
-    commands = {"list", "run", "soak", "compare"}
+    commands = {"list", "run", "soak", "fuzz", "compare"}
     if not words:
         words = ["list"]
     elif words[0] not in commands and words[0] not in ("-h", "--help"):
@@ -69,7 +78,7 @@ def list_all() -> None:
 def run(names: Names, quick: Quick = False, json: Json = None, peers: PeerNames = None, plots: Plots = None) -> None:
     """Run benchmarks by name."""
     if names == ["all"]:
-        names = [name for name in questions.NAMES if name != "soak"]
+        names = [name for name in questions.NAMES if name not in questions.ENDLESS]
     unknown = [name for name in names if name not in questions.NAMES]
     if unknown:
         raise typer.BadParameter(f"no benchmark is named {', '.join(unknown)}; there are {', '.join(questions.NAMES)}")
@@ -106,6 +115,24 @@ def soak(minutes: Minutes = 1.0, seed: Seed = None, quick: Quick = False, json: 
     console = Console(stderr=True)
     size = Size.QUICK if quick else Size.FULL
     finish([endure(seconds=6.0 if quick else minutes * 60, seed=seed, watch=console)], json, size=size.value)
+
+
+@app.command()
+def fuzz(
+    minutes: Minutes = 1.0, target: Targets = None, seed: Seed = None, corpus: Corpus = None, json: Json = None
+) -> None:
+    """What a model or a server may send: does anything of it break what must hold?
+
+    --minutes 0 tries what is in the corpus alone.
+    """
+    from .fuzz import fuzz as run_fuzz, targets
+
+    names = [name for word in target or () for name in word.split(",") if name]
+    unknown = [name for name in names if name not in targets.NAMES]
+    if unknown:
+        raise typer.BadParameter(f"no target is named {', '.join(unknown)}; there are {', '.join(targets.NAMES)}")
+    console = Console(stderr=True)
+    finish([run_fuzz(minutes * 60, names=names, seed=seed, corpus=corpus, watch=console)], json)
 
 
 def finish(reports: Iterable[Report], json: Path | None, plots: Path | None = None, **how: str) -> None:

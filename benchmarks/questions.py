@@ -15,8 +15,10 @@ NAMES = (
     "scaling",
     *("http_throughput", "mixed_faults", "import_time"),
     *("ping_pong", "counting", "fork_join", "banking", "bounded_buffer", "skynet"),
-    *("abort_latency", "mass_wake", "stop_overshoot", "nesting", "ask_stop", "soak"),
+    *("abort_latency", "mass_wake", "stop_overshoot", "nesting", "ask_stop", "soak", "fuzz"),
 )
+ENDLESS = ("soak", "fuzz")
+"""They go on as long as they are told to, so they are run by a command of their own, and not with all others."""
 
 
 class Question(Protocol):

@@ -1,0 +1,116 @@
+"""Schemas of tools, as providers take them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from actors.drivers.schemas import RULES, Accepted, acceptable
+
+from ..target import TESTS, Target, hold, hold_message, hold_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+
+SEEDS: tuple[Any, ...] = (
+    {"type": "object"},
+    {"type": "object", "properties": {"path": {"type": "string", "minLength": 1}}, "required": ["path"]},
+    {
+        "type": "object",
+        "properties": {"pair": {"type": "array", "prefixItems": [{"type": "integer"}, {"type": "string"}]}},
+    },
+    {"anyOf": [{"type": "object", "properties": {"a": {"type": "number"}}}, {"type": "object", "required": ["b"]}]},
+    {"$defs": {"N": {"type": "object", "properties": {"next": {"$ref": "#/$defs/N"}}}}, "$ref": "#/$defs/N"},
+    {
+        "type": ["object", "null"],
+        "properties": {"x": {"type": ["string", "null"], "enum": ["a", None]}, "y": {"const": 1}},
+    },
+    {
+        "type": "object",
+        "properties": {"x": {"oneOf": [{"type": "string", "format": "date"}, {"$ref": "#/properties/y"}]}, "y": True},
+    },
+    {"type": "object", "additionalProperties": {"type": "integer", "exclusiveMinimum": 0, "multipleOf": 2}},
+    {"type": "object", "properties": {"x": {"allOf": [{"type": "string"}, {"pattern": "^a+$"}], "default": "a"}}},
+    {
+        "type": "object",
+        "properties": {"x": {"if": {"const": 1}, "then": False, "not": {}}},
+        "patternProperties": {".": {}},
+    },
+)
+WORDS = (
+    *(
+        "type",
+        "properties",
+        "items",
+        "prefixItems",
+        "anyOf",
+        "oneOf",
+        "allOf",
+        "$ref",
+        "$defs",
+        "enum",
+        "const",
+        "required",
+    ),
+    *("additionalProperties", "format", "pattern", "not", "default", "minItems", "description", "title", "definitions"),
+)
+
+
+class Schemas(Target):
+    """A schema as JSON."""
+
+    about = "schemas of tools, as providers take them"
+    words = (
+        *(f'"{word}": '.encode() for word in WORDS),
+        b'"#/$defs/N"',
+        b'"#"',
+        b'"object"',
+        b'"array"',
+        b'["string", "null"]',
+    )
+
+    def seeds(self) -> Iterable[bytes]:
+        """Usual ones, odd ones, and those that the tests know."""
+        known = sorted((TESTS / "drivers" / "schemas").glob("*.json"))
+        return [*(json.dumps(schema).encode() for schema in SEEDS), *(path.read_bytes() for path in known)]
+
+    def work(self, data: bytes) -> object:
+        """For the server that is not known."""
+        return acceptable(_schema(data))
+
+    def check(self, data: bytes, *, thorough: bool = False) -> Hashable:
+        """An object that every parser reads, and that is accepted again as it is; or a reason, in few words."""
+        schema = _schema(data)
+        shape: list[Any] = []
+        for name, rules in RULES.items() if thorough else [*RULES.items()][:1]:
+            before = repr(schema)
+            made = acceptable(schema, rules)
+            hold(repr(schema) == before, "a schema is left as it was")
+            if isinstance(made, Accepted):
+                hold(made.schema.get("type") == "object", "arguments are an object", (name, made.schema))
+                hold_plain(made.schema, "a schema is plain")
+                again = acceptable(made.schema, rules)
+                hold(
+                    isinstance(again, Accepted) and again.schema == made.schema,
+                    "what is accepted is accepted again as it is",
+                    f"{name}: {made.schema}\n{again}",
+                )
+                shape.append((len(made.notes) > 0, "$defs" in made.schema, bool(made.schema.get("properties"))))
+            else:
+                hold_message(made.reason)
+                shape.append(made.reason[:20])
+        return shape[0]
+
+    def grown(self, data: bytes, times: int) -> bytes | None:
+        """So many of it, as the properties of one."""
+        return json.dumps({"type": "object", "properties": {f"p{n}": _schema(data) for n in range(times)}}).encode()
+
+
+def _schema(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return data.decode(errors="replace")
+
+
+TARGET = Schemas()
