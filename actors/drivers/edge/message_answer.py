@@ -35,7 +35,7 @@ class MessageAnswer(Answer):
         self._spoke = False
         self._counts: dict[str, int] = {}
         self._blocks: list[_Block] = []
-        self._at: dict[Any, _Block] = {}
+        self._at: dict[int | str, _Block] = {}
 
     def take_whole(self, body: Any) -> None:
         """The answer in one piece."""
@@ -79,7 +79,8 @@ class MessageAnswer(Answer):
             raise MalformedAnswer(f"a block of the answer has no type: {short(value)}")
         block = _Block(dict(value))
         self._blocks.append(block)
-        self._at[place] = block
+        if isinstance(place, int | str):
+            self._at[place] = block
         if kind == "tool_use":
             # Empty arguments are none, or are still to come.
             id_, name = value.get("id"), value.get("name")
@@ -98,7 +99,8 @@ class MessageAnswer(Answer):
         return text
 
     def _go_on(self, place: Any, delta: Any) -> str:
-        block = self._at.get(place) or (self._blocks[-1] if self._blocks else None)
+        known = self._at.get(place) if isinstance(place, int | str) else None
+        block = known or (self._blocks[-1] if self._blocks else None)
         if not isinstance(delta, dict):
             return ""
         text = delta.get("text")
