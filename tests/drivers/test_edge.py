@@ -199,6 +199,26 @@ def test_ids_that_a_server_takes(ids: list[str], rule: tuple[str, int]) -> None:
     assert all(re.fullmatch(rule[0], id_) for id_ in seen)
 
 
+def test_an_id_that_is_used_in_each_answer() -> None:
+    """However often: for each of its calls some ids are tried, not all that came before."""
+    tried = []
+
+    class Allowed:
+        def fullmatch(self, id_: str) -> bool:
+            tried.append(id_)
+            return len(id_) == 9
+
+    said = CallIds(Allowed(), 9)  # type: ignore[arg-type]
+    assert len({said.of_call("functions.f:0") for _ in range(500)}) == 500
+    assert len(tried) <= 3 * 500
+
+
+@pytest.mark.parametrize(("length", "learned"), [("0", False), ("1", False), ("9", True), ("64", True), ("65", False)])
+def test_ids_of_so_many_characters(length: str, learned: bool) -> None:
+    """A server is believed as long as there are enough of them for a conversation."""
+    assert (learn(CAREFUL, f"Tool call id was x but must have a length of {length}.") is not None) is learned
+
+
 # The order of roles -----------------------------------------------------------------------------------------------
 
 CALL = ToolCall("functions.f:0", "f", {})

@@ -72,15 +72,17 @@ class CallIds:
         self._allowed = allowed
         self._length = length
         self._said: dict[str, str] = {}
+        self._numbers: dict[str, int] = {}
         self._taken: set[str] = set()
 
     def of_call(self, id_: str) -> str:
         """How the server is told *id_* of a call. Some use an id again in each answer: then it is another one."""
-        said, number = id_, 0
+        said, number = id_, self._numbers.get(id_, 0)
         while said in self._taken or not self._allowed.fullmatch(said):
             said = hashlib.sha256(f"{number}:{id_}".encode("utf-8", "surrogatepass")).hexdigest()[: self._length]
             number += 1
         self._said[id_] = said
+        self._numbers[id_] = number  # these are taken: the next one of that id need not be tried by them
         self._taken.add(said)
         return said
 

@@ -25,6 +25,8 @@ ProfileName: TypeAlias = Literal[
     "careful",
 ]
 PLAIN_ID = r"[A-Za-z0-9_-]{1,40}"
+SHORTEST_ID, LONGEST_ID = 8, 64
+"""Characters of ids that a server may ask for: of shorter ones there are too few for a long conversation."""
 BRIDGE = "I have the results."
 """What the model is made to say between a tool's result and the next words of a user, where a server insists on it."""
 
@@ -249,7 +251,7 @@ def learn(
     elif learned.system == "anywhere" and _SYSTEM_FIRST.search(words):
         learned = replace(learned, system="first")
     letters = _LETTERS.search(words)
-    if letters and 1 <= int(letters[1]) <= 64:
+    if letters and SHORTEST_ID <= int(letters[1]) <= LONGEST_ID:
         learned = replace(learned, call_id=f"[A-Za-z0-9]{{{letters[1]}}}", call_id_length=int(letters[1]))
     if _THOUGHTS.search(words):
         learned = replace(
