@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ....agent.bounds import problem_in
-from ....agent.message_text import shortened
+from ..shown import short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -210,5 +210,5 @@ def json_of(value: Any) -> str:
 
 
 def said_as(value: Any) -> str:
-    """*value* as a note says it."""
-    return shortened(json_of(value), 100)
+    """*value* as a note says it: on one line, harmless to show."""
+    return short(json_of(value), 100)
