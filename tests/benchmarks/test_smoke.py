@@ -18,7 +18,7 @@ from benchmarks.size import Size
 if TYPE_CHECKING:
     from pathlib import Path
 
-MEASURES = [name for name in questions.NAMES if name != "soak"]  # that one has a file of its own
+MEASURES = [name for name in questions.NAMES if name not in questions.ENDLESS]  # these have files of their own
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_all_are_known() -> None:
     """Every module with a question is in the list, and each of the list has its sizes."""
     folder = command.Path(command.__file__).parent
     asking = {path.stem for path in folder.glob("*.py") if "\nQUESTION = " in path.read_text(encoding="utf-8")}
-    assert asking | {"soak"} == set(questions.NAMES)
+    assert asking | set(questions.ENDLESS) == set(questions.NAMES)
 
 
 def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,7 +94,7 @@ def test_unknown_name(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.process
-def test_all_runs_every_one_but_the_soak(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_runs_every_one_that_ends(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """In the order of the list."""
     monkeypatch.setattr(command, "measure_apart", lambda name, size, peers: Report(name, "Does it?", []))
     assert run("all") == 0

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import math
+import re
 import zlib
 from typing import TYPE_CHECKING, Any
 
 from actors.drivers.edge.error_body import ErrorBody
+from actors.drivers.edge.names import CallIds
 from actors.drivers.edge.profiles import CAREFUL, learn
 from actors.drivers.edge.refusals import HOUR, Refusal, error_in
 from actors.drivers.edge.refused_fields import replaced_field, unknown_fields
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
 SENT = ("model", "messages", "max_tokens", "temperature", "stream", "stream_options", "tools", "response_format")
-LESSONS = 4
+LESSONS, CALLS = 4, 100
 STATUSES = (400, 401, 403, 404, 408, 413, 422, 429, 500, 503, 529)
 
 
@@ -46,7 +48,15 @@ class Errors(Target):
     about = "errors of servers: status, headers, body"
     words = (
         *(b"tokens", b"maximum context length is ", b"limit: 5, requested: 7 ", b"try again in 5s", b"per day", b"%"),
-        *(b"<script>", b"</", b"<!--", b'Unknown name \\"x\\"', b"Use 'max_completion_tokens' instead", b"\\u001b]0;"),
+        *(
+            b"<script>",
+            b"</",
+            b"<!--",
+            b'Unknown name \\"x\\"',
+            b"Use 'max_completion_tokens' instead",
+            b"tool call id, length of 1 ",
+            b"\\u001b]0;",
+        ),
     )
 
     def seeds(self) -> Iterable[bytes]:
@@ -113,6 +123,8 @@ def _learned(words: str, fields: set[str], pair: tuple[str, str] | None) -> bool
         if learned is None:
             return times > 0
         profile = learned
+        ids = CallIds(re.compile(profile.call_id), profile.call_id_length)
+        hold(len({ids.of_call("") for _ in range(CALLS)}) == CALLS, "there are ids enough", profile)
     raise Violation("what was learned is not learned again and again", words)
 
 

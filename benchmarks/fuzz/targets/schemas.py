@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors.drivers.schemas import RULES, Accepted, acceptable
 
-from ..target import TESTS, Target, hold, hold_message, hold_plain
+from ..target import Target, files, hold, hold_message, hold_plain
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
@@ -71,8 +71,8 @@ class Schemas(Target):
 
     def seeds(self) -> Iterable[bytes]:
         """Usual ones, odd ones, and those that the tests know."""
-        known = sorted((TESTS / "drivers" / "schemas").glob("*.json"))
-        return [*(json.dumps(schema).encode() for schema in SEEDS), *(path.read_bytes() for path in known)]
+        known = [json.loads(row)["schema"] for row in files("drivers/schemas/*.json")]
+        return [json.dumps(schema).encode() for schema in (*SEEDS, *known)]
 
     def work(self, data: bytes) -> object:
         """For the server that is not known."""
