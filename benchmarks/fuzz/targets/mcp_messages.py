@@ -6,8 +6,9 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
-from actors.tools.mcp_messages import Asked, Messages
 from mcp.shared.message import SessionMessage
+
+from actors.tools.mcp_messages import Asked, Messages
 
 from ..target import Target, hold, hold_message, hold_plain, strict_json
 

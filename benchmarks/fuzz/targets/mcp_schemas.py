@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from actors.tools.mcp_schema import MAX_SCHEMA, BadTool, acceptable
-
 from actors.agent.sanitize import sanitize
+from actors.tools.mcp_schema import MAX_SCHEMA, BadTool, acceptable
 
 from ..target import Target, hold, hold_message, hold_plain
 
