@@ -504,17 +504,15 @@ def with_extra(value: str) -> Attachment | None:
 def test_what_could_not_be_written_is_not_attached() -> None:
     """Else no further request could be sent."""
     assert with_extra('"x"') == Attachment("o", {"extra_content": "x"})
-    assert with_extra("[1e400]") is None
-    for depth in (200, 20_000):
-        with pytest.raises(MalformedAnswer, match="100 levels"):
-            with_extra("[" * depth + "]" * depth)
+    for value in ("[1e400]", "[NaN]", "[" * 200 + "]" * 200, "[" * 20_000 + "]" * 20_000):
+        assert with_extra(value) is None
 
 
 def test_more_values_than_an_answer_has() -> None:
     """Are refused before objects are made of them."""
     reading = Reading(ChatAnswer(Asked(ToolNames([]), 1, "o")))
-    reading.take(b'{"choices": [' + b"{}," * 1_000_001 + b"{}]}")
-    with pytest.raises(MalformedAnswer, match="more than 1,000,000 values"):
+    reading.take(b'{"choices": [' + b"{}," * 600_000 + b"{}]}")
+    with pytest.raises(MalformedAnswer, match="more than 500,000 values"):
         reading.end()
 
 

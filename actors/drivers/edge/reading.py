@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from ...agent.bounds import problem_in
 from ...core.clock import SYSTEM_CLOCK
 from ...errors import MalformedAnswer
+from ...network import bounded_json
 from .refusals import ServerError, error_in
 from .shown import short
 from .sse import MARK, EventStream, ServerEvent
@@ -22,11 +22,8 @@ FIELDS = (b"data", b"event", b":", b"id", b"retry")
 ENOUGH = 6
 """Bytes that tell."""
 DONE = "[DONE]"
-MOST_VALUES = 1_000_000
-"""Of one JSON: objects take many times the room of their text."""
-DEEPEST = 100
-_DECODER = json.JSONDecoder(parse_constant=lambda _: None)
-"""What is no number of JSON (NaN, Infinity) is nothing: it could not be sent back."""
+FEW = 100
+"""Signs of values: with fewer, no text is too deep or too much."""
 
 
 class Reading:
@@ -136,17 +133,11 @@ def _values(event: ServerEvent) -> list[Any]:
 
 
 def _parsed(text: str) -> Any:
-    """The value of *text*, bounded before objects are made of it and before anything else looks inside."""
-    opened = text.count("{") + text.count("[")
-    if opened + text.count(",") > MOST_VALUES:
-        raise MalformedAnswer(f"the answer has more than {MOST_VALUES:,} values: {short(text)}")
+    """The value of *text*, bounded before objects are made of it."""
+    few = text.count("{") + text.count("[") + text.count(",") < FEW
     try:
-        value = _DECODER.decode(text)
-    except RecursionError:
-        value = None
-        opened = DEEPEST + 1
+        return json.loads(text) if few else bounded_json.loads(text.encode())
+    except bounded_json.TooManyValues as error:
+        raise MalformedAnswer(f"the answer {error}: {short(text)}") from None
     except ValueError as error:
         raise MalformedAnswer(f"the answer is no JSON ({error}): {short(text)}") from None
-    if opened > DEEPEST and (value is None or problem_in(value, depth=DEEPEST, nodes=2 * MOST_VALUES, numbers=False)):
-        raise MalformedAnswer(f"the answer is nested more than {DEEPEST} levels deep: {short(text)}")
-    return value
