@@ -48,7 +48,7 @@ class OpenCall:
     def put(self, arguments: Any) -> None:
         """A piece of the arguments."""
         if isinstance(arguments, str):
-            if arguments:
+            if arguments and self._value is None:
                 self._pieces.append(arguments)
                 self.length += len(arguments)
                 self.has_begun = self.has_begun or bool(arguments.strip())
