@@ -31,7 +31,6 @@ from .edge.refusals import (
     UNAVAILABLE,
     Refusal,
     ServerError,
-    error_in,
 )
 
 if TYPE_CHECKING:
@@ -63,11 +62,11 @@ def translate(error: Exception, *, model: str, url: str, window: int, tokens: in
     raw = _raw(error)
     if raw is not None:
         refusal = Refusal.of(*raw, tokens)
-        frame = "the answer was an error" if isinstance(error, ServerError) else "the stream ended with an error"
-        if hasattr(error, "status_code"):
-            frame = f"HTTP {refusal.status}"
-        elif refusal.status is not None:
-            frame = f"{frame} ({refusal.status})"
+        frame = f"HTTP {refusal.status}"
+        if isinstance(error, ServerError):
+            frame = (
+                "the answer was an error" if refusal.status is None else f"the answer was an error ({refusal.status})"
+            )
         text = f"{frame}: {refusal.words} (model {model[:LONGEST_MODEL]!r} at {where})"
         return _of_refusal(refusal, text, window=window, tokens=tokens)
     if _is(error, "APITimeoutError") or isinstance(error, TimeoutError):
@@ -78,8 +77,6 @@ def translate(error: Exception, *, model: str, url: str, window: int, tokens: in
         return InferenceFailed(f"no API key: {_words(error)}")
     if type(error).__module__.startswith(("httpx", "httpcore", "anyio", "h11")):
         return NetworkError(f"the connection to {where} broke: {_words(error)}")
-    if _is(error, "APIResponseValidationError"):
-        return MalformedAnswer(f"the answer of {where} cannot be read: {_words(error)}")
     return MalformedAnswer(f"the answer of {where} cannot be read: {type(error).__name__}: {_words(error)}")
 
 
@@ -169,15 +166,7 @@ def _raw(error: Exception) -> tuple[int | None, Mapping[str, str], object] | Non
             headers if isinstance(headers, Mapping) else {},
             _content(response) or getattr(error, "body", None),
         )
-    if _is(error, "APIError") and not _is(error, "APIConnectionError") and not _is(error, "APIResponseValidationError"):
-        return _of_event(error)  # an error in the middle of a stream
     return None
-
-
-def _of_event(error: Exception) -> tuple[int | None, Mapping[str, str], object]:
-    body = getattr(error, "body", None) or {"message": text_of(error)}
-    found = error_in({"error": body}, {})
-    return None if found is None else found.status, {}, body
 
 
 def _content(response: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""What the dialects share."""
+"""Names of tools, and tokens that a server did not count."""
 
 from __future__ import annotations
 
