@@ -64,9 +64,8 @@ def translate(error: Exception, *, model: str, url: str, window: int, tokens: in
         refusal = Refusal.of(*raw, tokens)
         frame = f"HTTP {refusal.status}"
         if isinstance(error, ServerError):
-            frame = (
-                "the answer was an error" if refusal.status is None else f"the answer was an error ({refusal.status})"
-            )
+            status = "" if refusal.status is None else f" ({refusal.status})"
+            frame = f"the answer was an error{status}"
         text = f"{frame}: {refusal.words} (model {model[:LONGEST_MODEL]!r} at {where})"
         return _of_refusal(refusal, text, window=window, tokens=tokens)
     if _is(error, "APITimeoutError") or isinstance(error, TimeoutError):
