@@ -217,6 +217,20 @@ def test_required_packages_stay_in_their_rooms() -> None:
     assert strays == []
 
 
+def test_the_edge_decides_from_plain_data() -> None:
+    """It knows no package, no thread, no loop and no socket: what it is given is all that it looks at."""
+    edge = "actors.drivers.edge"
+    strays = [entry.place for entry in FOREIGN if entry.source.startswith(edge)]
+    rooms = {"actors.agent.", "actors.errors", "actors.core.clock", "actors.network.bounded_json", f"{edge}."}
+    rooms |= {"actors.drivers.rate_headers", "actors.network.encoding", "actors.core.shown"}
+    strays += [
+        entry.place
+        for entry in OWN
+        if entry.source.startswith(edge) and not entry.target.startswith((*rooms, edge)) and entry.target != "actors"
+    ]
+    assert strays == []
+
+
 def test_each_optional_package_has_its_own_module() -> None:
     """What is not always installed is imported by one module, above the core, when that module is asked for."""
     homes: dict[str, set[str]] = {}
