@@ -124,13 +124,14 @@ class Answer(ABC):
         attachment = self._attached(call.extra)
         return ToolCall(sendable(ids.unique(call.id)), sendable(name), sendable(dict(values)), problem, attachment)
 
-    def usage(self) -> TokenUsage:
+    def _usage(self, calls: Sequence[ToolCall]) -> TokenUsage:
         """The tokens of what has come so far: counted by the server, or else estimated."""
-        return usage_of(self._read, self._written, self._asked.tokens, self._said(), self.calls())
+        return usage_of(self._read, self._written, self._asked.tokens, self._said(), calls)
 
     def used(self) -> tuple[int, int]:
-        """The same of half an answer, read and written, as errors tell it. A server counts what it wrote at the end."""
-        usage, estimated = self.usage(), usage_of(None, None, 0, self._said(), self.calls())
+        """Tokens of half an answer, read and written, as errors tell it. A server counts what it wrote at the end."""
+        calls = self.calls()
+        usage, estimated = self._usage(calls), usage_of(None, None, 0, self._said(), calls)
         return usage.input_tokens, max(usage.output_tokens, estimated.output_tokens)
 
     def _said(self) -> str:
@@ -145,7 +146,7 @@ class Answer(ABC):
         elif not calls and stop is StopReason.TOOL_USE:
             stop = StopReason.END_TURN
         reasoning = str(sendable("".join(self._thoughts))) or thoughts
-        return CompletionResponse(text, stop, calls, self.usage(), reasoning, self._attached(attachment))
+        return CompletionResponse(text, stop, calls, self._usage(calls), reasoning, self._attached(attachment))
 
     def _attached(self, data: Mapping[str, Any] | None) -> Attachment | None:
         """What goes back; but for what could not be written."""
