@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,22 +115,53 @@ class ToolResult:
     is_error: bool = False
 
 
+class _WithRole:
+    """In JSON a message says whose it is: else what a user said could not be told from an instruction."""
+
+    __slots__ = ()
+    _role: ClassVar[str]
+
+    def __init_subclass__(cls, role: str = "", **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if role:  # a class with slots is made twice
+            cls._role = role
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        def read(value: Any) -> Any:
+            if isinstance(value, Mapping) and "role" in value:
+                if value["role"] != cls._role:
+                    raise ValueError(f"its role is {value['role']!r}, not {cls._role!r}")
+                return {name: entry for name, entry in value.items() if name != "role"}
+            return value
+
+        def write(value: Any, write_fields: Any) -> Any:
+            written = write_fields(value)
+            return {"role": cls._role, **written} if isinstance(written, dict) else written
+
+        return core_schema.no_info_before_validator_function(
+            read, handler(source), serialization=core_schema.wrap_serializer_function_ser_schema(write)
+        )
+
+
 @dataclass(frozen=True, slots=True)
-class SystemMessage:
+class SystemMessage(_WithRole, role="system"):
     """An instruction inside the conversation."""
 
     content: str
 
 
 @dataclass(frozen=True, slots=True)
-class UserMessage:
+class UserMessage(_WithRole, role="user"):
     """What the user, the program or another agent says."""
 
     content: str
 
 
 @dataclass(frozen=True, slots=True)
-class AssistantMessage:
+class AssistantMessage(_WithRole, role="assistant"):
     """What the model said, and the calls it asked for. ``reasoning``, what it thought aloud, is told to no model."""
 
     content: str
@@ -140,7 +171,7 @@ class AssistantMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolResultMessage:
+class ToolResultMessage(_WithRole, role="tool"):
     """The result of one call."""
 
     tool_call_id: str
@@ -148,7 +179,7 @@ class ToolResultMessage:
     is_error: bool = False
 
 
-Message: TypeAlias = SystemMessage | UserMessage | AssistantMessage | ToolResultMessage
+Message: TypeAlias = UserMessage | SystemMessage | AssistantMessage | ToolResultMessage
 
 
 @dataclass(frozen=True, slots=True)
