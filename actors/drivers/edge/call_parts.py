@@ -10,6 +10,10 @@ _TELLING = re.compile(r'["\\{}\[\]]')
 """The characters that open or close something in JSON."""
 
 
+SHORT = 16
+"""Characters of an empty object, with some space around it."""
+
+
 class OpenCall:
     """One call whose pieces still come. ``id`` and ``name`` are None until a piece brought them.
 
@@ -37,10 +41,11 @@ class OpenCall:
         self.name: str | None = None
         self.placed = False
         self.extra: dict[str, Any] = {}
-        self._value: Any = None  # arguments that came as a value, not as text
+        self._value: Any  # arguments that came as a value, not as text
         self._clear()
 
     def _clear(self) -> None:
+        self._value = None
         self._pieces: list[str] = []
         self._depth = self.length = 0
         self._in_text = self._escaped = self.whole = self.has_begun = False
@@ -54,7 +59,8 @@ class OpenCall:
                 self.has_begun = self.has_begun or bool(arguments.strip())
                 self._scan(arguments)
         elif arguments is not None:
-            self._value, self.whole, self.has_begun = arguments, True, True
+            # As a value nothing may stand where all is still to come.
+            self._value, self.whole, self.has_begun = arguments, True, bool(arguments)
 
     def replace(self, arguments: str) -> None:
         """All of the arguments, once more from their beginning."""
@@ -82,6 +88,15 @@ class OpenCall:
             elif not self._in_text:
                 self._depth += 1 if mark in "{[" else -1
                 self.whole = self._depth == 0
+
+    @property
+    def is_placeholder(self) -> bool:
+        """Is all that came an empty object? Some gateways send one before the arguments.
+
+        Source: https://github.com/openai/openai-agents-js/pull/712
+        """
+        value = self._value if self._value is not None else self.arguments if self.length < SHORT else None
+        return value == {} or (isinstance(value, str) and "".join(value.split()) == "{}")
 
     @property
     def arguments(self) -> Any:
@@ -152,6 +167,8 @@ class CallParts:
         if id_ is not None:
             known = self._by_id.get(id_)
             if known is not None:
+                if known.is_placeholder and (index is None or not known.placed or here is known):
+                    return known
                 # An id that is used again, for other arguments, or at another place: another call.
                 anew = name is not None and bool(some)
                 if anew and known.whole:
@@ -180,10 +197,12 @@ class CallParts:
     @staticmethod
     def _go_on(call: OpenCall, arguments: Any, *, again: bool) -> None:
         if not isinstance(arguments, str):
-            if not call.whole:
+            if not call.whole or (call.is_placeholder and arguments):
                 call.put(arguments)
             return
-        if call.whole:
+        if call.is_placeholder and arguments.lstrip().startswith("{") and not _same(call, arguments):
+            call.replace(arguments)
+        elif call.whole:
             if arguments.strip() and not _same(call, arguments):
                 call.put(arguments)  # more than one value: the model is told that it is no JSON
         elif again and call.has_begun and _is_all(call, arguments):
