@@ -44,18 +44,26 @@ def _joined(before: Any, value: Any, *, spoken: bool) -> Any:
 
 
 def _join_entry(entries: list[Any], entry: Any) -> None:
-    """A piece of a list: those of one index and kind are one entry, whose texts go on."""
+    """A piece of a list: those of one index and kind are one entry, whose texts go on.
+
+    LiteLLM numbers none of its blocks of thoughts: the signature ends one. Source:
+    https://github.com/BerriAI/litellm/issues/29428
+    """
     last = entries[-1] if entries else None
     if (
         not isinstance(entry, Mapping)
         or not isinstance(last, dict)
-        or entry.get("index") is None
+        or (entry.get("index") is None and not (entry.get("type") == "thinking" and not last.get("signature")))
         or any(entry.get(name, last.get(name)) != last.get(name) for name in ("index", "type", "id"))
     ):
         entries.append(dict(entry) if isinstance(entry, Mapping) else entry)
         return
     for name, value in entry.items():
-        if name in ("text", "summary", "data") and isinstance(value, str) and isinstance(last.get(name), str):
+        if (
+            name in ("text", "summary", "data", "thinking")
+            and isinstance(value, str)
+            and isinstance(last.get(name), str)
+        ):
             last[name] += value
         elif value is not None:
             last[name] = value

@@ -59,7 +59,7 @@ class ChatAnswer(Answer):
             part = choice.get("message")  # some send the whole message once more, or instead
             if not isinstance(part, dict) or self.has_begun():
                 part = {"content": choice["text"]} if isinstance(choice.get("text"), str) else {}
-        told, self._spoke = self._take_message(part)
+        told, self._spoke = self._take_message(part, is_piece=True)
         self._early = self._early or (self._spoke and self._finish is not None)
         self._finish = _word(choice) or self._finish
         return told
@@ -68,9 +68,9 @@ class ChatAnswer(Answer):
         """The server says that no more comes."""
         self._done = True
 
-    def _take_message(self, message: Mapping[str, Any]) -> tuple[str, bool]:
+    def _take_message(self, message: Mapping[str, Any], *, is_piece: bool = False) -> tuple[str, bool]:
         """Take a message, or a piece of one; the text of it that may be told, and whether it said anything."""
-        texts = list(self._texts(message.get("content")))
+        texts = list(self._texts(message.get("content"), is_piece=is_piece or bool(message.get("tool_calls"))))
         self._text += texts
         thought = next((text for name in THOUGHTS if isinstance(text := message.get(name), str) and text), None)
         if thought is not None:
@@ -88,13 +88,13 @@ class ChatAnswer(Answer):
             keep(part.extra, function, frozenset({"name", "arguments"}))
         return "".join(map(self._filter.feed, texts)), bool(texts or calls or thought)
 
-    def _texts(self, content: Any) -> Iterator[str]:
-        """The texts of what is a text, nothing, or a list of parts."""
+    def _texts(self, content: Any, *, is_piece: bool) -> Iterator[str]:
+        """The texts of what is a text, nothing, or a list of parts; a piece of an answer may have none."""
         if isinstance(content, str | dict):
             content = [content]
         elif content is not None and not isinstance(content, list):
             raise MalformedAnswer(f"content must be a text, got {type(content).__name__}")
-        known = not content
+        known = is_piece or not content
         for part in content or ():
             if isinstance(part, str):
                 known = True
@@ -176,7 +176,7 @@ def _listed(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         raise MalformedAnswer(f"tool_calls must be a list, got {type(calls).__name__}")
     yield from (call for call in calls or () if isinstance(call, dict))
     old = message.get("function_call")
-    if isinstance(old, dict):  # what came before tool_calls
+    if isinstance(old, dict) and not calls:  # what came before tool_calls; some say both
         yield {"index": "function_call", "function": old}
 
 
