@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from ...core.clock import SYSTEM_CLOCK
@@ -24,6 +25,10 @@ ENOUGH = 6
 DONE = "[DONE]"
 FEW = 100
 """Signs of values: with fewer, no text is too deep or too much."""
+AWAKE = re.compile(
+    r"[\W_]*(ping|pong|heart[-_ ]?beat|keep[-_ ]?alive|connected|ok|processing|queued|waiting)[\W_]*", re.IGNORECASE
+)
+"""What gateways send for data, so that nobody takes the connection for dead."""
 
 
 class Reading:
@@ -122,7 +127,7 @@ def _values(event: ServerEvent) -> list[Any]:
     text = "\n".join(event.lines).strip()
     if text.upper() == DONE:
         return [DONE]
-    if event.name == "ping":
+    if event.name == "ping" or AWAKE.fullmatch(text):
         return []
     if len(event.lines) > 1:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 MARKS = (
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
@@ -15,7 +17,7 @@ MARKS = (
 beginning only: an answer may speak of them.
 """
 _LONGEST = max(len(begin) for begin, _ in MARKS)
-_LONE = tuple(end for _, end in MARKS[:2])
+_LONE = tuple(end for _, end in MARKS)
 """Some templates put the opening mark into the question: then the answer has the closing one alone."""
 
 
@@ -46,17 +48,35 @@ def _joined(thoughts: list[str]) -> str:
 
 def _lone_end(text: str) -> tuple[int, int] | None:
     """Where a closing mark that nothing opened begins and ends; None when *text* only speaks of it."""
-    if text.lstrip()[:1] in ("{", "["):
-        return None  # JSON, which may hold anything
+    if _is_json(text):
+        return None  # which may hold anything
     for end in _LONE:
         at = text.find(end)
         if at < 0 or end.replace("/", "") in text[:at]:
             continue
-        before = text[:at]
-        if before.count("`") % 2 or before.endswith(('"', "'")):
-            continue  # quoted
-        return at, at + len(end)
+        if not _is_quoted(text[:at], text[at + len(end) :]):
+            return at, at + len(end)
     return None
+
+
+def _is_json(text: str) -> bool:
+    if text.lstrip()[:1] not in ("{", "["):
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _is_quoted(before: str, after: str) -> bool:
+    """Does what stands between them stand in quotes, or in code?"""
+    line_before, line_after = before.rpartition("\n")[2], after.partition("\n")[0]
+    return (
+        (before[-1:] in ('"', "'") and after[:1] == before[-1:])
+        or bool(line_before.count("`") % 2 and "`" in line_after)
+        or bool(before.count("```") % 2 and after.count("```") % 2)
+    )
 
 
 class ThoughtFilter:
