@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 SAME = {"reasoning_details": ("reasoning", "reasoning_content"), "reasoning_content": ("reasoning",)}
 """Fields that hold the thoughts of the others, and more."""
 
+EMPTY = {"role": "assistant", "content": ""}
+"""Of an answer without a word, or cut while its model thought: some refuse it."""
+
 
 def chat_fields(draft: Draft) -> dict[str, Any]:
     """The fields of a request."""
@@ -53,7 +56,8 @@ def chat_turns(
     """
     ids = CallIds(re.compile(profile.call_id), profile.call_id_length)
     turns = [{"role": "system", "content": request.system}] if request.system else []
-    turns += [_turn(message, names, ids, profile, owner) for message in request.messages]
+    made = [_turn(message, names, ids, profile, owner) for message in request.messages]
+    turns += [turn for turn in made if turn != EMPTY]
     return arranged(turns, profile)
 
 

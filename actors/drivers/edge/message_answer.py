@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from ...agent.ports import StopReason
 from ...errors import ContextOverflow, InferenceFailed, MalformedAnswer
 from .answer import AFTERWORDS, LAST_WORDS, Answer
 from .message_request import BLOCKS
@@ -92,7 +93,7 @@ class MessageAnswer(Answer):
         thought = value.get("thinking") if kind == "thinking" else None
         if isinstance(thought, str):
             self._thoughts.append(thought)
-        text = value.get("text") if kind == "text" else ""
+        text = value.get("text", "") if kind == "text" else ""
         if not isinstance(text, str):
             raise MalformedAnswer(f"a block of text must have a text, got {type(text).__name__}")
         self._say(text)
@@ -155,6 +156,9 @@ class MessageAnswer(Answer):
     def _attachment(self) -> Mapping[str, Any]:
         """Where there is more than texts and calls, all blocks in their order."""
         blocks = [block.value() for block in self._blocks]
+        is_cut = end_of(self._stop or "") is StopReason.MAX_TOKENS
+        if is_cut and blocks and blocks[-1]["type"] == "thinking" and not blocks[-1].get("signature"):
+            blocks.pop()  # cut before its signature came: without one it is refused
         if all(block["type"] in OWN for block in blocks):
             return {}
         return {BLOCKS: sendable([block for block in blocks if block["type"] != "text" or block.get("text")])}
