@@ -137,7 +137,11 @@ def _of_refusal(refusal: Refusal, text: str, *, window: int, tokens: int) -> Age
             f"{text}: {refusal.hopeless or 'the account has to be paid; asking again does not help'}"
         )
     if status == NOT_FOUND or NO_MODEL.search(refusal.text):
-        return ModelNotFound(f"{text}: does base_url have the path that it needs, such as /v1?")
+        if NO_MODEL.search(refusal.text):
+            return ModelNotFound(f"{text}: is that what the server calls it?")
+        return ModelNotFound(
+            f"{text}: is base_url right? OpenAI's protocol wants it with its path, such as /v1, Anthropic's without"
+        )
     if status in (401, 403):
         return InferenceFailed(f"{text}: check the API key, and what it may do")
     return InferenceFailed(text)

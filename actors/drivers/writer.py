@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 BAD_REQUEST = 400
 NOTHING_TO_LEARN = (401, 403, 408, 429)
+LIMITS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens"})
+"""Names of one thing: a server that knows two of them refuses both together."""
 KEPT_SCHEMAS = 1024
 SPARE = 16
 """Tokens that an estimate may be wrong by, beside a sixteenth of it: a full window would refuse everything."""
@@ -107,6 +109,8 @@ class RequestWriter:
         else:
             fields.pop("stream_options", None)
         fields = {profile.renames.get(name, name): value for name, value in fields.items() if name not in profile.lacks}
+        if LIMITS & self._options.keys():  # the user's own bound, by whatever name
+            fields = {name: value for name, value in fields.items() if name not in LIMITS}
         fields.update(self._options)
         fields = {name: value for name, value in fields.items() if value is not None}
         return Sent(asked, limit, fields, body_of(fields))

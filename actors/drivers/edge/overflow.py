@@ -26,6 +26,12 @@ SURE = re.compile(
     r"|context (length|window|size) of (only )?\d"
     r"|inputs`? tokens \+ |`?inputs`? must have less than|range of input length should be"
     r"|input length and `?max_tokens"
+    r"|max(imum)? supported sequence length"
+    r"|input token count is [\d,]+ but model only supports"
+    r"|(length|sum) of prompt[_ ](tokens|length).{0,80}?(less than|exceeds?)"
+    r"|input[_ ]?tokens? ?\([\d,]+\) ?\+ ?max[_ ]?tokens"
+    r"|max(_tokens| input token).{0,12}? (must be at least 1, got -\d|[\d,]+ exceeded, got)"
+    r"|prompt 超长"
     r"|上下文.{0,12}超|超.{0,8}(上下文|最大长度)|输入.{0,8}(过长|太长|超)",
     re.IGNORECASE,
 )
@@ -58,6 +64,7 @@ NUMBER = re.compile(r"(?<![\w.-])\d{2,9}(?!\w|\.\d|-\d)")
 SUM = re.compile(r"(\d{1,9}) ?\+ ?(\d{1,9}) ?>=? ?(\d{2,9})")
 REST = re.compile(r"(\d{2,9}) ?>=? ?(\d{2,9}) ?[-\N{MINUS SIGN}] ?(\d{1,9})")
 GIVEN = re.compile(r"must be <= ?(\d{2,9})\. Given: (\d{1,9}) .{0,12}?tokens and (\d{1,9})")
+IN_BRACKETS = re.compile(r"\((\d{2,9})\)[^().]{0,20} exceeded [^().]{0,60}\((\d{2,9})\)")
 SHARE = re.compile(r"\b(\d{2,9}) ?/ ?(\d{2,9})\b")
 NEEDED = re.compile(
     r"request(ed|s)|required?s?\b|needs?\b|resulted in|contains?\b|\bhas\b|\bhave\b|received|\bgot\b|given|supplied"
@@ -119,6 +126,8 @@ def _numbers(text: str) -> Overflow:
         return Overflow(int(found[1]) + int(found[3]), int(found[2]))
     if found := GIVEN.search(text):
         return Overflow(int(found[2]) + int(found[3]), int(found[1]))
+    if found := IN_BRACKETS.search(text):
+        return Overflow(int(found[1]), int(found[2]))
     if (found := SHARE.search(text)) and int(found[1]) > int(found[2]):
         return Overflow(int(found[1]), int(found[2]))
     return _beside_words(text)

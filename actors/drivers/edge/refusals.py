@@ -93,6 +93,11 @@ TOO_LARGE_FOR_LIMIT = re.compile(
 )
 NO_LIMIT_AT_ALL = re.compile(r"\blimit: 0\b")
 LIMIT_AND_REQUEST = re.compile(r"\blimit:? ?([\d,]{1,15}).{0,60}?\brequested:? ?([\d,]{1,15})", re.IGNORECASE)
+REQUEST_AND_LIMIT = re.compile(
+    r"\b(?:request(?:ed|s)?|prompt tokens)\b[^.;\d]{0,40}?([\d,]{2,15})(?: tokens?)?[^.;\d]{0,40}?"
+    r"(?:limit|exceeds?|above|>)[^.;\d]{0,40}?([\d,]{2,15})",
+    re.IGNORECASE,
+)
 A_MINUTE = re.compile(r"([\d,]{1,15}) (?:input |output )?tokens per min", re.IGNORECASE)
 FAR_ABOVE = 2.0
 """So much of a limit a minute is asked for: the estimate may be wrong by a half, not by that."""
@@ -278,6 +283,10 @@ def _limit_below_request(text: str, tokens: int) -> int | None:
     """The limit that the request would not even fit if nobody else asked."""
     for found in LIMIT_AND_REQUEST.finditer(text):
         limit, requested = (int(number.replace(",", "") or 0) for number in found.groups())
+        if requested > limit > 0:
+            return limit
+    for found in REQUEST_AND_LIMIT.finditer(text) if "token" in text.lower() else ():
+        requested, limit = (int(number.replace(",", "") or 0) for number in found.groups())
         if requested > limit > 0:
             return limit
     for found in A_MINUTE.finditer(text):

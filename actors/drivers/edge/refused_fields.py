@@ -55,6 +55,26 @@ INVALID = re.compile(
 )
 """A field, or its value? The latter, where a bound or a type follows."""
 A_VALUE = re.compile(r"must|should|between|range|expected|at (?:least|most)|less|greater|got|\d", re.IGNORECASE)
+IN_OTHER_WORDS = tuple(
+    (frozenset(fields), re.compile(words, re.IGNORECASE))
+    for fields, words in (
+        # Claude with thinking; Kimi; LiteLLM
+        (
+            ("temperature",),
+            rf"{Q}temperature{Q} (?:may only be|can only be|must be (?:exactly )?1(?![\d.]))|invalid temperature\b"
+            rf"|{Q}temperature{Q}: (?:input should be 1(?![\d.])|deprecated)|only (?:supports? )?{Q}temperature{Q} ?=",
+        ),
+        # DeepSeek, Groq, Azure, LM Studio, Gemini, llama.cpp
+        (
+            ("response_format", "output_config"),
+            r"response[_ ]format\W{0,3}(?:type |value )?(?:\w+ ){0,4}(?:is )?(?:unavailable|enabled only|must be)"
+            r"|response[_ ]format\.type\W{0,2} must be|(?:does not|doesn't) support (?:the )?response[_ ]format"
+            r"|response mime ?type.{0,40}unsupported|json mode cannot be combined"
+            r"|cannot use custom grammar constraints",
+        ),
+    )
+)
+"""Of fields whose values are refused where they are named otherwise, or not at all."""
 ALONE = re.compile(r"[A-Za-z_][\w.\[\]]*")
 NEVER = frozenset({"model", "messages"})
 """Without these there is no request: no error means that they are to be left out."""
@@ -124,6 +144,9 @@ def unknown_fields(words: str, sent: Collection[str]) -> set[str]:
         for found in pattern.finditer(text):
             named.update(name.rstrip(".") for name in ALONE.findall(found[1]))
     named.update(found[1] for found in INVALID.finditer(text) if not A_VALUE.search(found[2]))
+    for fields, pattern in IN_OTHER_WORDS:
+        if pattern.search(text):
+            named |= fields
     paths = {name.removeprefix("body.") for name in named}
     roots = {re.split(r"[.\[]", path, maxsplit=1)[0] for path in paths if re.search(r"[.\[]", path)} - HOLDERS
     return {name for name in sent if name in paths or name in roots} - NEVER
