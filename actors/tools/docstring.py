@@ -21,7 +21,7 @@ _SECTION = re.compile(
 )
 # Perhaps in a list, perhaps as code, perhaps with a type in brackets, which may hold brackets and colons itself.
 _ENTRY = re.compile(
-    r"(?:[-*+]\s+)?`{0,2}\*{0,2}(?P<name>\w+)`{0,2}\s*(?:\((?:[^()]|\([^()]*\))*\))?`{0,2}\s*:(?!:)(?P<text>.*)"
+    r"(?:[-*+]\s+)?`{0,2}(?:\\?\*){0,2}(?P<name>\w+)`{0,2}\s*(?:\((?:[^()]|\([^()]*\))*\))?`{0,2}\s*:(?!:)(?P<text>.*)"
 )
 
 # What the other styles are known by: a field of Sphinx or Epydoc, a line under a heading of NumPy.

@@ -100,7 +100,9 @@ class Manner:
                 lines.append(f"event:{self.space}{name}")
             text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=self.ascii)
             # Values over several lines are allowed, and blanks between them.
-            parts = text.replace(', "', ',\n "').split("\n") if self.noise and self.random.random() < 0.2 else [text]
+            parts = [text]
+            if self.noise and not isinstance(data, str) and self.random.random() < 0.2:
+                parts = json.dumps(data, ensure_ascii=self.ascii, indent=1).split("\n")
             lines += [f"data:{self.space}{part}" for part in parts]
             lines.append("")
         data = "".join(line + self.end for line in lines).encode()
