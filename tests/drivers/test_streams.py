@@ -98,12 +98,10 @@ class Manner:
                 lines += self.random.choice(NOISE)
             if name:
                 lines.append(f"event:{self.space}{name}")
-            text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=self.ascii)
-            # Values over several lines are allowed, and blanks between them.
-            parts = [text]
-            if self.noise and not isinstance(data, str) and self.random.random() < 0.2:
-                parts = json.dumps(data, ensure_ascii=self.ascii, indent=1).split("\n")
-            lines += [f"data:{self.space}{part}" for part in parts]
+            # A value over several lines is allowed, too.
+            indent = 1 if self.noise and self.random.random() < 0.2 else None
+            text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=self.ascii, indent=indent)
+            lines += [f"data:{self.space}{part}" for part in text.split("\n")]
             lines.append("")
         data = "".join(line + self.end for line in lines).encode()
         return b"\xef\xbb\xbf" + data if self.mark else data
