@@ -55,13 +55,13 @@ class SeenLines:
             if self._tool is not None:
                 sys.monitoring.set_events(self._tool, 0)
                 sys.monitoring.free_tool_id(self._tool)
-        elif self.works:
+        elif sys.gettrace() == self._call:
             sys.settrace(None)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Look away: what runs meanwhile has run before."""
-        if not self.works or sys.version_info >= (3, 12):
+        if sys.version_info >= (3, 12) or sys.gettrace() != self._call:
             yield
             return
         sys.settrace(None)

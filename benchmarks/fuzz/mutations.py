@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from random import Random
 
-LONGEST = 64 * 1024
+LONGEST = 16 * 1024
 """Bytes of an input; larger ones are made of it where its cost is measured."""
 MOST_CHANGES = 4
 ENDS = (b"\r\n", b"\r", b"\n\n", b"\n \n", b"")
@@ -81,7 +81,7 @@ def _without(change: Change, data: bytes) -> bytes:
 
 def _again(change: Change, data: bytes) -> bytes:
     begin, end = change.part(len(data))
-    return data[:begin] + data[begin:end] * change.random.choice((2, 3, 50, 1_000)) + data[end:]
+    return data[:begin] + data[begin:end] * change.random.choice((2, 3, 20, 200)) + data[end:]
 
 
 def _put(change: Change, data: bytes) -> bytes:
@@ -130,7 +130,7 @@ def _rearranged(change: Change, parts_of_both: list[list[bytes]]) -> list[bytes]
     if what == "foreign":
         parts.insert(there, change.random.choice(others))
     elif what == "again":
-        parts[there:there] = [change.random.choice(parts)] * change.random.choice((1, 2, 100))
+        parts[there:there] = [change.random.choice(parts)] * change.random.choice((1, 2, 20))
     else:
         part = parts.pop(change.place(len(parts) - 1))
         if what == "moved":
@@ -163,7 +163,7 @@ def _changed(random: Random, document: Any, holders: list[tuple[Any, Any]]) -> s
     elif what == "gone":
         del holder[key]
     elif what == "again" and isinstance(holder, list):
-        holder[key:key] = [holder[key]] * random.choice((1, 2, 200))
+        holder[key:key] = [holder[key]] * random.choice((1, 2, 50))
     elif what == "renamed" and isinstance(holder, dict):
         holder[random.choice(("", "error", "type", "id", "index", "text", key * 2))] = holder.pop(key)
     elif what == "another":

@@ -66,6 +66,7 @@ class Run:
         self._watch = watch
         self._begin = self._told = time.monotonic()
         self._is_interrupted = False
+        self._shown: set[Path] = set()
         self._left_out: list[str] = []
         self._all: list[Campaign] = []
         for name in names:
@@ -92,16 +93,25 @@ class Run:
         return self._report()
 
     def _tell(self) -> None:
-        if self._watch is None or time.monotonic() - self._told < TELL:
+        if self._watch is None:
+            return
+        for one in self._all:
+            for find in one.finds.values():
+                if find.path not in self._shown:
+                    self._shown.add(find.path)
+                    self._watch.print(
+                        f"{one.name}: {find.rule}: {find.path}", style="red", highlight=False, markup=False
+                    )
+        if time.monotonic() - self._told < TELL:
             return
         self._told = time.monotonic()
         executions, new, finds = (
             sum(getter(one) for one in self._all)
             for getter in (lambda one: one.executions, lambda one: one.new, lambda one: len(one.finds))
         )
+        seconds = self._told - self._begin
         self._watch.print(
-            f"{self._told - self._begin:.0f} s, seed {self._seed}, {executions:,} inputs tried, {new:,} of them new in "
-            f"what they showed, {finds} violations",
+            f"{seconds:.0f} s, seed {self._seed}: {executions:,} inputs, {new:,} new, {finds} violations",
             highlight=False,
         )
 

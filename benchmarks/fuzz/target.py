@@ -38,7 +38,7 @@ class Target(ABC):
     A target is a module of ``targets`` with a ``TARGET``; it has the module's name. A new one needs no other line.
     """
 
-    about: ClassVar[str]
+    about: str
     """What it feeds, in a few words."""
     words: ClassVar[tuple[bytes, ...]] = ()
     """What is put in here and there."""

@@ -32,12 +32,13 @@ from actors.ports import (
     UserMessage,
 )
 
-from ..target import Target, files, hold, hold_message, hold_plain, strict_json
+from ..target import Target, Violation, files, hold, hold_message, hold_plain, strict_json
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
 
     from actors.drivers.edge.answer import Answer
+    from actors.drivers.edge.profiles import ServerProfile
 
 WIPE = ToolDefinition("wipe", "Wipes.", {"type": "object", "properties": {"path": {"type": "string"}}})
 OWNER = "fuzz"
@@ -91,7 +92,7 @@ class Answers(Target):
         random = Random(zlib.crc32(data))
         sizes = [size for size in SIZES if thorough and size * FEW >= len(data)]
         ways = [list(range(0, len(data), size)) for size in sizes]
-        ways += [sorted(random.choices(range(len(data) + 1), k=8)) for _ in range(RANDOM_CUTS)]
+        ways += [sorted(random.choices(range(len(data) + 1), k=8)) for _ in range(RANDOM_CUTS if thorough else 1)]
         for cuts in ways:
             other = self._read(data, cuts, looks=True)
             hold(
@@ -100,7 +101,8 @@ class Answers(Target):
         if seen.error is not None:
             return type(seen.error), _kind(str(seen.error))
         assert seen.response is not None
-        return self._hold_response(data, seen.response)
+        profiles = list(PROFILES.values())
+        return self._hold_response(data, seen.response, profiles if thorough else [random.choice(profiles)])
 
     def _read(self, data: bytes, cuts: Sequence[int], *, looks: bool = False) -> Seen:
         """What comes of *data*.
@@ -125,7 +127,7 @@ class Answers(Target):
             hold_message(str(ours))
             return Seen(None, ours, "")
 
-    def _hold_response(self, data: bytes, response: CompletionResponse) -> Hashable:
+    def _hold_response(self, data: bytes, response: CompletionResponse, profiles: Sequence[ServerProfile]) -> Hashable:
         hold_plain([response.text, response.reasoning], "texts can be sent and shown")
         usage = response.usage
         for count in (usage.input_tokens, usage.output_tokens):
@@ -146,7 +148,7 @@ class Answers(Target):
         bounded = within_bounds(response)
         for call in bounded.tool_calls:
             hold_plain(dict(call.input), "arguments are plain")
-        self._hold_next(bounded)
+        self._hold_next(bounded, profiles)
         kinds = sorted({(_kind(call.problem), bool(call.input), call.attachment is not None) for call in calls})
         return (
             response.stop_reason,
@@ -171,12 +173,12 @@ class Answers(Target):
                 last,
             )
 
-    def _hold_next(self, response: CompletionResponse) -> None:
-        """The request after it can be written, for every server."""
+    def _hold_next(self, response: CompletionResponse, profiles: Sequence[ServerProfile]) -> None:
+        """The request after it can be written, for each of these servers."""
         for owner in (OWNER, "another"):
             request = _next(response)
             names = ToolNames.of(request)
-            for profile in PROFILES.values():
+            for profile in profiles:
                 body = body_of({"messages": chat_turns(request, names, profile, owner)})
                 _hold_chat(_strict(body), re.compile(profile.call_id))
             _hold_blocks(_strict(body_of({"messages": message_turns(request, names, owner)})))
@@ -192,14 +194,7 @@ def _strict(body: bytes) -> Any:
     try:
         return strict_json(body.decode())
     except (ValueError, RecursionError) as error:
-        raise hold_error(error, body) from error
-
-
-def hold_error(error: Exception, body: bytes) -> Exception:
-    """The violation that *error* is."""
-    from ..target import Violation
-
-    return Violation("the next request is JSON that every server reads", f"{error}: {body[:500]!r}")
+        raise Violation("the next request is JSON that every server reads", f"{error}: {body[:500]!r}") from error
 
 
 def _hold_chat(fields: Any, id_: re.Pattern[str]) -> None:

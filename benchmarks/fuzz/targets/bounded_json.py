@@ -39,7 +39,7 @@ class BoundedJson(Target):
         few = self._few(data)
         hold(isinstance(few, TooManyValues) or _count(few) <= 2 * FEW_VALUES + 2, "values are counted before", few)
         if isinstance(read, ValueError):
-            return type(read)
+            return type(read).__name__
         depth = _depth(read)
         hold(depth <= MAX_DEPTH + 1, "nothing is deeper than the bound", depth)
         try:
@@ -53,7 +53,7 @@ class BoundedJson(Target):
             hold(depth >= MAX_DEPTH, "what is no JSON is refused", f"{error}: {data[:200]!r}")
             return "deep"
         hold(depth >= MAX_DEPTH or repr(plain) == repr(read), "it says what it says", (plain, read))
-        return type(read), min(depth, 3)
+        return type(read).__name__, min(depth, 3)
 
     @staticmethod
     def _few(data: bytes) -> object:

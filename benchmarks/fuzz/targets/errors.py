@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from actors.drivers.edge.error_body import ErrorBody
 from actors.drivers.edge.names import CallIds
 from actors.drivers.edge.profiles import CAREFUL, learn
-from actors.drivers.edge.refusals import HOUR, Refusal, error_in
+from actors.drivers.edge.refusals import Refusal, error_in
 from actors.drivers.edge.refused_fields import replaced_field, unknown_fields
 from actors.drivers.provider_errors import has_worked, is_overload, too_many_tokens, translate
+from actors.drivers.rate_headers import HOUR
 from actors.errors import ActorsError, ContextOverflow
 
 from ..target import Target, Violation, files, hold, hold_message

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from actors.drivers.schemas import RULES, Accepted, acceptable
+from actors.drivers.edge.schemas import RULES, Accepted, acceptable
+from actors.drivers.edge.text import sendable
 
 from ..target import Target, files, hold, hold_message, hold_plain
 
@@ -81,14 +82,14 @@ class Schemas(Target):
     def check(self, data: bytes, *, thorough: bool = False) -> Hashable:
         """An object that every parser reads, and that is accepted again as it is; or a reason, in few words."""
         schema = _schema(data)
-        shape: list[Any] = []
+        shape: list[Hashable] = []
         for name, rules in RULES.items() if thorough else [*RULES.items()][:1]:
             before = repr(schema)
             made = acceptable(schema, rules)
             hold(repr(schema) == before, "a schema is left as it was")
             if isinstance(made, Accepted):
                 hold(made.schema.get("type") == "object", "arguments are an object", (name, made.schema))
-                hold_plain(made.schema, "a schema is plain")
+                hold_plain(sendable(made.schema), "a schema is plain")
                 again = acceptable(made.schema, rules)
                 hold(
                     isinstance(again, Accepted) and again.schema == made.schema,
