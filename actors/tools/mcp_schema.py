@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..agent.sanitize import sanitize
+from ..core.shown import shown
 
 MAX_TOOLS = 500
 MAX_SCHEMA = 50_000
@@ -25,6 +26,7 @@ MAX_UNFOLDED = 100_000
 MAX_REFERENCES = 20
 """References that lead to references; a longer chain leads nowhere, as a circle does."""
 LONGEST_REFERENCE = 500
+LONGEST_REASON = 300
 MAX_LEFT_OUT = 50
 """So many are named; of the others the number is told."""
 NAME = re.compile(r"[A-Za-z0-9_./-]{1,100}")
@@ -45,7 +47,10 @@ NOT_AT_ROOT = ("enum", "const", "not", "if", "then", "else", "anyOf", "oneOf", "
 
 
 class BadTool(ValueError):
-    """Why a tool is left out."""
+    """Why a tool is left out, on one line: names of its own may stand in it."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(shown(why, LONGEST_REASON))
 
 
 @dataclass
@@ -92,11 +97,11 @@ class Listing:
 
     def _leave_out(self, tool: Any, why: str) -> None:
         name = tool.get("name") if isinstance(tool, dict) else None
-        shown = name if isinstance(name, str) and NAME.fullmatch(name) else repr(name)[:100]
-        if shown in self.left_out:
+        label = name if isinstance(name, str) and NAME.fullmatch(name) else repr(name)[:100]
+        if label in self.left_out:
             return
         if len(self.left_out) < MAX_LEFT_OUT:
-            self.left_out[shown] = why
+            self.left_out[label] = why
             return
         self._unnamed += 1
         self.left_out["others"] = f"{self._unnamed:,} more cannot be used either"
@@ -113,11 +118,20 @@ def acceptable(schema: Any) -> dict[str, Any]:
     if not isinstance(schema, dict):
         raise BadTool(f"its inputSchema is no object but {_kind(schema)}")
     _refuse_large(schema)
-    root = _of_object(_Cleaner(schema).schema(schema, "inputSchema"))
+    root = _closed(_of_object(_closed(_clean(schema))))
     if len(json.dumps(root)) > MAX_SCHEMA:
         raise BadTool(f"its inputSchema has more than {MAX_SCHEMA:,} characters")
     _refuse_unfolding(root)
     return root
+
+
+def _clean(schema: dict[str, Any]) -> dict[str, Any]:
+    return _Cleaner(schema).schema(schema, "inputSchema")
+
+
+def _closed(schema: dict[str, Any]) -> dict[str, Any]:
+    """*schema*, which was made anew, without references to what has no place in it any more, or another name."""
+    return _clean(schema) if '"$ref"' in json.dumps(schema) else schema
 
 
 def clean_text(text: str) -> str:

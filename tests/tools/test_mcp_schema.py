@@ -156,6 +156,39 @@ def listed(*tools: Any) -> tuple[list[str], dict[str, str]]:
     return [tool["name"] for tool in listing.accepted(list(tools))], listing.left_out
 
 
+@pytest.mark.parametrize(
+    ("reference", "there"),
+    [
+        ("#/definitions/x/items/0", {"definitions": {"x": {"items": [of(a=TEXT)]}}}),
+        ("#/definitions/OVERRIDE:/x", {"definitions": {"OVERRIDE:": {"x": of(a=TEXT)}}}),
+        ("#/required/0", {"required": [of(a=TEXT)]}),
+        ("#/type/0", {"type": [of(a=TEXT)]}),
+        ("#/$schema", {"$schema": of(a=TEXT)}),
+        ("#/properties/required/0", {"properties": {"required": [of(a=TEXT)]}}),
+        ("#/oneOf/0/properties/a", {"oneOf": [of(a=of(c=TEXT))]}),
+    ],
+)
+@pytest.mark.parametrize("place", ["root", "anyOf", "property"])
+def test_a_reference_to_what_gets_another_place(reference: str, there: dict[str, Any], place: str) -> None:
+    """Or is not taken: it leads nowhere, and that is no end of the server's other tools."""
+    at = {"$ref": reference}
+    schema = {"root": {**at, **there}, "anyOf": {"anyOf": [at], **there}, "property": {**of(b=at), **there}}[place]
+    if place == "property" and "properties" in there:
+        schema = {**there, "properties": {**there["properties"], "b": at}}
+    made = acceptable(schema)
+    assert reference not in json.dumps(made)
+    assert acceptable(made) == made
+
+
+def test_a_reason_is_one_short_line() -> None:
+    """Names that a server made up are shown escaped."""
+    for name in ("\x1b[31m", "a\nb", "x" * 5_000):
+        with pytest.raises(BadTool) as refused:
+            acceptable({"$defs": {name: 5}})
+        assert str(refused.value).isprintable()
+        assert len(str(refused.value)) <= 300
+
+
 def test_each_tool_is_looked_at_by_itself() -> None:
     """The good ones stay, and the bad ones are named, as they can be shown."""
     tools = [
