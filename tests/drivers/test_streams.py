@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from hypothesis import event, given, settings, strategies as st
+from hypothesis import event, example, given, settings, strategies as st
 
 from actors import CompletionResponse
 from actors.drivers.edge.answer import Answer, Asked
@@ -17,6 +17,7 @@ from actors.drivers.edge.message_request import BLOCKS
 from actors.drivers.edge.names import ToolNames
 from actors.drivers.edge.reading import Reading
 from actors.drivers.edge.refusals import ServerError
+from actors.drivers.edge.sse import MARK
 from actors.errors import MalformedAnswer
 from actors.ports import StopReason
 
@@ -306,6 +307,27 @@ def test_any_answer_in_one_piece(meant: Meant, as_text: bool, cuts: list[int]) -
     assert told == ""
     check(meant, response, response.text)
     assert (response.text, response.reasoning) == (meant.text, meant.thoughts)
+
+
+BLANKS = st.lists(st.sampled_from([MARK, b"\n", b"\r\n", b" ", b"\x0b"]), max_size=4).map(b"".join)
+
+
+@example(b"\x0b" + MARK, b'data: {"choices": [{"delta": {"content": "a"}, "finish_reason": "stop"}]}\n\n')
+@given(
+    BLANKS, st.sampled_from([b'{"choices": [{"text": "a", "finish_reason": "stop"}]}', b"data", b"dataid", b"x", b""])
+)
+def test_what_stands_before_an_answer(blanks: bytes, data: bytes) -> None:
+    """Says nothing, in one piece and letter by letter."""
+
+    def seen(data: bytes, cuts: list[int]) -> str:
+        try:
+            return repr(read(ChatAnswer(asked()), data, cuts))
+        except MalformedAnswer as error:
+            return str(error)
+
+    expected = seen(data, [])
+    assert seen(blanks + data, []) == expected
+    assert seen(blanks + data, list(range(99))) == expected
 
 
 @settings(deadline=None)

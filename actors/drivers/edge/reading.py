@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 FIELDS = (b"data", b"event", b":", b"id", b"retry")
 """A body that begins so is a stream of events."""
+BLANK = re.compile(rb"\A(?:\s|%b)*+" % MARK)
+"""What may stand before an answer, in any order, so that it does not matter where it is cut."""
 ENOUGH = 6
 """Bytes that tell."""
 DONE = "[DONE]"
@@ -64,7 +66,7 @@ class Reading:
         if self._is_whole:
             self._body.append(data)
             return ""
-        begin = b"".join((*self._body, data)).removeprefix(MARK).lstrip()
+        begin = BLANK.sub(b"", b"".join((*self._body, data)), count=1)
         self._body = [begin]
         if len(begin) < ENOUGH:
             return ""
@@ -79,7 +81,7 @@ class Reading:
         """No more comes."""
         if self._events is not None:
             return self._take_events(self._events.end())
-        text = b"".join(self._body).removeprefix(MARK).decode("utf-8", "replace").strip()
+        text = b"".join(self._body).decode("utf-8", "replace").strip()
         if not text:
             raise MalformedAnswer("the server's answer is empty")
         body = _parsed(text)
