@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from .ports import CompletionRequest, CompletionResponse, LlmDriver, PricesModels
 
 RETRIES = 3
-BACKOFF = Backoff(base=0.1, factor=4.0, maximum=30.0, jitter=0.5)
-"""Most of what fails once is a connection or an answer that broke: asked again soon, then less and less soon."""
+BACKOFF = Backoff(base=1.0, factor=2.0, maximum=30.0, jitter=0.1)
 
 
 class DriverCalls:

@@ -39,6 +39,7 @@ class StopReason(StrEnum):
     TOOL_USE = "tool_use"
     MAX_TOKENS = "max_tokens"
     STOP_SEQUENCE = "stop_sequence"
+    PAUSED = "paused"
 
 
 class MemorySource(StrEnum):

@@ -14,7 +14,16 @@ from ..agent.events import TextDelta
 from ..agent.ports import PrivacyTier
 from ..core.process import event_loop
 from ..core.records.spec import Backoff, no_sooner_than
-from ..errors import Cancelled, DriverError, InferenceFailed, MalformedAnswer, ManifestError, NetworkError, RateLimited
+from ..errors import (
+    Cancelled,
+    ContextOverflow,
+    DriverError,
+    InferenceFailed,
+    MalformedAnswer,
+    ManifestError,
+    NetworkError,
+    RateLimited,
+)
 from ..network.endpoint import Endpoint
 from . import sdk
 from .base import Driver
@@ -50,6 +59,10 @@ REFUSALS = 8
 """How often one call is refused (429) and asked again before that counts as a failure."""
 REFUSED = Backoff(base=0.25, factor=2.0, maximum=4.0, jitter=0.5)
 """The wait of one that was refused, where the server does not say."""
+SOON = Backoff(base=0.1, factor=2.0, maximum=4.0, jitter=0.5)
+"""The wait of one whose connection or answer broke, or that met an error of its server: most of that is chance."""
+FEW = 4
+"""So many failures, and no answer, are still chance."""
 ANSWER_BYTES = 32 * 1024 * 1024
 GOODBYE = 2.0
 """Seconds that the closing of idle connections may take."""
@@ -153,6 +166,7 @@ class RemoteDriver(Driver):
             raise ValueError(f"no API key for {url}: pass api_key, or set it in the environment ({self.key_variable})")
         self.limiter = limiter if limiter is not None else limiter_of(self.endpoint.server, key or "")
         self._timeout = timeout
+        self._failures = 0  # in a row, of all calls; a count that is lost between two threads does no harm
         self._writer = RequestWriter(
             self._profile_of(url),
             self._fields,  # of the class: nothing below holds the driver
@@ -284,6 +298,8 @@ class RemoteDriver(Driver):
                             continue
                     if isinstance(error, RateLimited) or is_overload(failure.error):
                         wait = permit.refused(getattr(error, "retry_after", None))
+                    elif isinstance(error, DriverError) and error.retryable and error.retry_after is None:
+                        error.retry_after = self._soon()
                     refused += 1
                     # Once half an answer has come, whoever asks decides: it has to be paid, and its reader to be told.
                     if not isinstance(error, RateLimited) or refused > REFUSALS or answer.has_begun():
@@ -292,11 +308,17 @@ class RemoteDriver(Driver):
                         raise error from failure.error
                 else:
                     permit.answered(response.usage.total)
+                    self._failures = 0
                     return response
             logger.debug("refused {} times, waiting: {}", refused, error)
             # Without the permit, so that it is in nobody's way.
             if cancel.wait(no_sooner_than(wait) if wait else REFUSED.delay(refused)):
                 raise self._unasked(Cancelled(cancel.reason, timed_out=cancel.timed_out))
+
+    def _soon(self) -> float:
+        """Seconds after which one that failed by chance, as it seems, is asked again: more when nothing else comes."""
+        self._failures += 1
+        return SOON.delay(1 + self._failures // FEW)
 
     def _turn(self, tokens: int, cancel: CancelToken) -> Permit:
         try:
@@ -316,6 +338,8 @@ class RemoteDriver(Driver):
         )
         if ours is error and type(ours) in (MalformedAnswer, InferenceFailed):  # found while reading the answer
             ours = type(ours)(f"{ours} (model {model!r} at {place_of(self.endpoint.url)})")
+        elif ours is error and isinstance(ours, ContextOverflow):  # the answer says so, and tells no numbers
+            ours = ContextOverflow(max(sent.asked.tokens, self.context_window + 1), self.context_window)
         if isinstance(ours, DriverError) and ours.tokens is None and (answer.has_begun() or has_worked(error, ours)):
             ours.tokens = answer.used()
         return ours

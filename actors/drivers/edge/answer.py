@@ -114,11 +114,12 @@ class Answer(ABC):
         """
         parts = [call for call in self._parts.calls if call.name or call.has_begun]
         ids = _Ids()
-        return tuple(self._call(call, ids, cut=cut and call is parts[-1]) for call in parts)
+        return tuple(self._call(call, ids, cut=cut, last=call is parts[-1]) for call in parts)
 
-    def _call(self, call: OpenCall, ids: _Ids, *, cut: bool) -> ToolCall:
+    def _call(self, call: OpenCall, ids: _Ids, *, cut: bool, last: bool) -> ToolCall:
         values, problem = arguments_of(call.arguments)
-        if cut and (problem or not call.has_begun):
+        # In a text the end of the arguments can be seen; a value may be what came of them.
+        if cut and (not call.has_begun or (last and (problem or not call.is_written))):
             values, problem = {}, CUT
         name = self._asked.names.meant(call.name or "")
         attachment = self._attached(call.extra)

@@ -99,6 +99,11 @@ class OpenCall:
         return value == {} or (isinstance(value, str) and "".join(value.split()) == "{}")
 
     @property
+    def is_written(self) -> bool:
+        """Are there arguments, in a text that shows where they end?"""
+        return self._value is None and not self.is_placeholder and self.arguments.strip() != "null"
+
+    @property
     def arguments(self) -> Any:
         """What came: text, or a value; "" for nothing."""
         if self._value is not None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 THOUGHTS = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
 """Where servers put what the model thinks aloud; the first that is there counts."""
 MESSAGE = frozenset({"role", "content", "refusal", "tool_calls", "function_call", "audio", "annotations", "name"})
-CALL = frozenset({"index", "id", "type", "function"})
+CALL = frozenset({"index", "id", "type", "function", "name", "arguments"})
 
 
 class ChatAnswer(Answer):
@@ -80,12 +80,13 @@ class ChatAnswer(Answer):
         keep(self._kept, message, MESSAGE)
         calls = list(_listed(message))
         for call in calls:
-            function = call.get("function")
+            function = call.get("function", call)  # some say it all in one object
             function = function if isinstance(function, dict) else {}
             arguments = function.get("arguments")
             part = self._parts.take(call.get("index"), call.get("id"), function.get("name"), arguments)
             keep(part.extra, call, CALL)
-            keep(part.extra, function, frozenset({"name", "arguments"}))
+            if function is not call:
+                keep(part.extra, function, CALL)
         return "".join(map(self._filter.feed, texts)), bool(texts or calls or thought)
 
     def _texts(self, content: Any, *, is_piece: bool) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...agent.ports import AssistantMessage, SystemMessage, ToolResultMessage
 from .names import CallIds
-from .turns import arranged
+from .turns import arranged, paired
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,7 +56,7 @@ def chat_turns(
     """
     ids = CallIds(re.compile(profile.call_id), profile.call_id_length)
     turns = [{"role": "system", "content": request.system}] if request.system else []
-    made = [_turn(message, names, ids, profile, owner) for message in request.messages]
+    made = [_turn(message, names, ids, profile, owner) for message in paired(request.messages)]
     turns += [turn for turn in made if turn != EMPTY]
     return arranged(turns, profile)
 

@@ -61,13 +61,16 @@ class MessageAnswer(Answer):
         elif kind == "content_block_delta":
             self._spoke = True
             return self._filter.feed(self._go_on(data.get("index"), data.get("delta")))
+        elif kind == "content_block_stop":
+            block = self._block_at(data.get("index"))
+            if block is not None:
+                block.is_open = False
         elif kind == "message_delta":
             delta = data.get("delta")
             self._stop = _word(delta.get("stop_reason") if isinstance(delta, dict) else None) or self._stop
             self._count(data.get("usage"))
         elif kind == "message_stop":  # some servers give no reason before it
             self._over = True
-            self._stop = self._stop or ("tool_use" if self._parts.calls else "end_turn")
         return ""
 
     def done(self) -> None:
@@ -100,8 +103,7 @@ class MessageAnswer(Answer):
         return text
 
     def _go_on(self, place: Any, delta: Any) -> str:
-        known = self._at.get(place) if isinstance(place, int | str) else None
-        block = known or (self._blocks[-1] if self._blocks else None)
+        block = self._block_at(place)
         if not isinstance(delta, dict):
             return ""
         text = delta.get("text")
@@ -116,6 +118,10 @@ class MessageAnswer(Answer):
             else:
                 block.put(delta)
         return text
+
+    def _block_at(self, place: Any) -> _Block | None:
+        known = self._at.get(place) if isinstance(place, int | str) else None
+        return known or (self._blocks[-1] if self._blocks else None)
 
     def _say(self, text: str) -> None:
         if text:
@@ -140,7 +146,7 @@ class MessageAnswer(Answer):
 
     def response(self, *, ended: bool = True) -> CompletionResponse:  # noqa: ARG002 - its end is always said
         """All of it."""
-        if self._stop is None and self._over and self.has_begun():
+        if self._stop is None and self._over and self.has_begun() and not self._is_within_call():
             self._stop = "end_turn"
         if self._stop is None:
             raise MalformedAnswer("the stream ended before the answer did")
@@ -152,6 +158,11 @@ class MessageAnswer(Answer):
         if isinstance(end, NoEnd):
             raise MalformedAnswer(f"the answer did not come to its end: the server says {short(self._stop, 80)!r}")
         return self._whole(end, self._attachment())
+
+    def _is_within_call(self) -> bool:
+        """Did the answer end before the arguments of its last call had come?"""
+        block = self._blocks[-1] if self._blocks else None
+        return block is not None and block.call is not None and block.is_open and not block.call.whole
 
     def _attachment(self) -> Mapping[str, Any]:
         """Where there is more than texts and calls, all blocks in their order."""
@@ -167,10 +178,11 @@ class MessageAnswer(Answer):
 class _Block:
     """One block of an answer."""
 
-    __slots__ = ("_citations", "_fields", "_json", "_texts", "call")
+    __slots__ = ("_citations", "_fields", "_json", "_texts", "call", "is_open")
 
     def __init__(self, fields: dict[str, Any]) -> None:
         self.call: OpenCall | None = None
+        self.is_open = True
         self._fields = fields
         self._texts: dict[str, list[str]] = {}
         self._json: list[str] = []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...agent.ports import AssistantMessage, SystemMessage, ToolResultMessage
 from .names import CallIds
-from .turns import LEFT_OUT
+from .turns import LEFT_OUT, paired
 
 if TYPE_CHECKING:
     from ...agent.ports import CompletionRequest, Message
@@ -50,7 +50,7 @@ def message_turns(request: CompletionRequest, names: ToolNames, owner: str) -> l
     """
     ids = CallIds(CALL_ID, 24)
     turns: list[dict[str, Any]] = []
-    for message in request.messages:
+    for message in paired(request.messages):
         role = "assistant" if isinstance(message, AssistantMessage) else "user"
         blocks = _blocks(message, names, ids, owner)
         if not blocks:

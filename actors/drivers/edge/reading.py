@@ -127,7 +127,7 @@ class Reading:
 def _values(event: ServerEvent) -> list[Any]:
     """The values of an event's data; usually one. Some servers forget the blank line between two."""
     text = "\n".join(event.lines).strip()
-    if text.upper() == DONE:
+    if text.upper().strip("[]") == DONE.strip("[]"):
         return [DONE]
     if event.name == "ping" or AWAKE.fullmatch(text):
         return []

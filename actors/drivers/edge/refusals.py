@@ -61,7 +61,7 @@ STATUS_OF_WORDS: tuple[tuple[int, re.Pattern[str]], ...] = tuple(
     (status, re.compile(words, re.IGNORECASE))
     for status, words in (
         (PAYMENT, r"insufficient (quota|balance|credit|fund)|out of credit|credit balance|payment required|余额不足"),
-        (TOO_MANY, r"rate[ -]?limit|too many requests|quota|限流|请求过于频繁"),
+        (TOO_MANY, r"rate[ -]?limit|too many requests|quota|\bqps\b|限流|频率|频繁"),
         (UNAVAILABLE, r"overloaded|at capacity|(temporarily|currently) unavailable|too busy|is loading"),
         (
             401,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum, auto
 
 from ...agent.ports import StopReason
@@ -25,9 +26,9 @@ _WORDS: dict[StopReason | NoEnd, str] = {
     ),
     StopReason.STOP_SEQUENCE: "stop_sequence stop_token stop_str",
     StopReason.MAX_TOKENS: (
-        "length max_tokens max_token max_output_tokens max_completion_tokens max_new_tokens token_limit model_length "
-        "pause_turn"  # the server's own tools took longer than one request: it is to go on
+        "length max_tokens max_token max_output_tokens max_completion_tokens max_new_tokens token_limit model_length"
     ),
+    StopReason.PAUSED: "pause_turn paused",
     StopReason.TOOL_USE: "tool_calls tool_call tool_use function_call function_calls",
     NoEnd.FILTERED: (
         "content_filter content_filtered content_filter_stop safety sensitive recitation blocklist prohibited_content "
@@ -35,9 +36,12 @@ _WORDS: dict[StopReason | NoEnd, str] = {
     ),
     NoEnd.FULL: "model_context_window_exceeded context_window_exceeded context_length_exceeded context_length",
 }
+_SEAM = re.compile(r"[ -]|(?<=[a-z])(?=[A-Z])")
+"""Between the words of a word: ``max-tokens``, ``toolUse``."""
 _ENDS = {word: end for end, words in _WORDS.items() for word in words.split()}
 
 
 def end_of(word: str) -> StopReason | NoEnd:
     """What *word* means; one that is not known, or that tells of a failure, says that the answer is none."""
-    return _ENDS.get(word.strip().lower().replace("-", "_").replace(" ", "_"), NoEnd.BROKEN)
+    plain = _SEAM.sub("_", word.strip().removeprefix("FinishReason.")).lower()
+    return _ENDS.get(plain, NoEnd.BROKEN)

@@ -12,9 +12,12 @@ MARKS = (
     ("<seed:think>", "</seed:think>"),
     ("[THINK]", "[/THINK]"),
     ("◁think▷", "◁/think▷"),
+    ("<|START_THINKING|>", "<|END_THINKING|>"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),
+    ("<|channel|>analysis<|message|>", "<|channel|>final<|message|>"),
 )
-"""Of DeepSeek, Qwen and most others; of Gemini, Seed, Magistral, Kimi. What opens them is looked for at the very
-beginning only: an answer may speak of them.
+"""Of DeepSeek, Qwen and most others; of Gemini, Seed, Magistral, Kimi, Cohere, and gpt-oss behind a server that does
+not know its marks. What opens them is looked for at the very beginning only: an answer may speak of them.
 """
 _LONGEST = max(len(begin) for begin, _ in MARKS)
 _LONE = tuple(end for _, end in MARKS)

@@ -4,15 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...agent.ports import ToolResultMessage
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ...agent.ports import Message
     from .profiles import ServerProfile
 
 Turn = dict[str, Any]
 
 LEFT_OUT = "[What was said before is left out.]"
 """The first words of a user, where a conversation would begin with the assistant's and a server does not take that."""
+
+
+NOT_RUN = "This call was not run."
+
+
+def paired(messages: Iterable[Message]) -> list[Message]:
+    """*messages* with a result for each call right behind it, and no result without one: servers refuse all else."""
+    done: list[Message] = []
+    waiting: dict[str, None] = {}
+    for message in messages:
+        if isinstance(message, ToolResultMessage):
+            if message.tool_call_id in waiting:
+                del waiting[message.tool_call_id]
+                done.append(message)
+            continue
+        done += [ToolResultMessage(id_, NOT_RUN, is_error=True) for id_ in waiting]
+        waiting = {call.id: None for call in getattr(message, "tool_calls", ())}
+        done.append(message)
+    return [*done, *(ToolResultMessage(id_, NOT_RUN, is_error=True) for id_ in waiting)]
 
 
 def arranged(turns: Iterable[Turn], profile: ServerProfile) -> list[Turn]:
