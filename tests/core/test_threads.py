@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import ctypes
 import sys
 import threading
 import weakref
@@ -69,6 +70,26 @@ def test_a_job_starts_at_once_while_others_work(crew: Crew, gates: Any) -> None:
     assert len(crew.threads()) == 2
     one.open()
     two.open()
+
+
+@pytest.mark.parametrize("linger", [None, 30.0])
+def test_what_is_raised_in_a_worker_that_idles_loses_no_job(linger: float | None, eventually: Any) -> None:
+    """A time limit that comes too late, after the job it was meant for: the thread and its next jobs go on."""
+    crew = Crew("crew", keep=4, linger=linger)
+    try:
+        idents: list[int] = []
+        crew.start(job(lambda: idents.append(threading.get_ident())))
+        eventually(lambda: idle(crew) == 1)
+        for _ in range(3):
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(idents[0]), ctypes.py_object(SystemExit))
+            done = [threading.Event() for _ in range(3)]
+            for event in done:
+                crew.start(job(event.set))
+            assert all(event.wait(10) for event in done)
+            eventually(lambda: idle(crew) == len(crew.threads()))
+        assert idents[0] in {thread.ident for thread in crew.threads()}
+    finally:
+        crew.close()
 
 
 def test_surplus_workers_end(crew: Crew, gates: Any, eventually: Any) -> None:

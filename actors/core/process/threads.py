@@ -49,24 +49,30 @@ class Worker:
 
     A job gets its worker and answers whether it has already put the worker to rest (see :meth:`Crew.rest`).
 
-    Locks: none. ``_job`` is handed over with ``_gate``; ``begun`` is taken out once, by the thread that starts it;
-    ``thread`` never changes, but its name says whose work it does.
+    Guarantees: what is raised in it while it idles (set by somebody in a thread that has ended its job meanwhile) ends
+    neither it nor the job that it is then given.
+
+    Locks: none. ``_job`` and ``_is_given`` are handed over with ``_gate``; ``begun`` is taken out once, by the thread
+    that starts it; ``thread`` never changes, but its name says whose work it does.
     """
 
-    __slots__ = ("_crew", "_gate", "_job", "begun", "thread")
+    __slots__ = ("_crew", "_gate", "_is_given", "_job", "begun", "thread")
 
     def __init__(self, crew: Crew, job: Job) -> None:
         self._crew = crew
         self._gate = threading.Lock()
         self._gate.acquire()
         self._job: Job | None = job
+        self._is_given = True
         self.begun: Waiter | None = Waiter()  # opened when the start of the thread is over, whatever came of it
         self.thread = threading.Thread(target=self._run, name=crew.next_name(), daemon=True)
 
     def assign(self, job: Job | None) -> None:
         """Run *job* next; None ends the thread. Only for a worker taken from rest."""
         self._job = job
-        self._gate.release()
+        self._is_given = True
+        if self._gate.locked():  # open: it was woken before, and looks once more
+            self._gate.release()
 
     def _run(self) -> None:
         crew, job = self._crew, self._fetch()
@@ -98,17 +104,20 @@ class Worker:
     def _await_job(self) -> bool:
         """Wait to be woken; False when it has idled for too long."""
         linger = self._crew.linger
-        if linger is None:
-            return self._gate.acquire()
-        # One that somebody took, and has not woken yet, is idle again if its job is taken over.
-        while not self._gate.acquire(timeout=linger):
-            if self._crew.dismiss(self):
-                return False
+        while not self._is_given:
+            try:
+                # One that somebody took, and has not woken yet, is idle again if its job is taken over.
+                if not self._gate.acquire(timeout=-1 if linger is None else linger) and self._crew.dismiss(self):
+                    return False
+            except BaseException:  # noqa: BLE001 - it was meant for a job that has ended
+                report("this came to a worker that idles, after its job: it was set in its thread by somebody")
+        self._gate.acquire(blocking=False)  # closed, also if what was raised came before the wait
         return True
 
     def _fetch(self) -> Job | None:
         """What it was given; it keeps nothing of it."""
         job, self._job = self._job, None
+        self._is_given = False
         return job
 
 
