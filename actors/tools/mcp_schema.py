@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..agent.sanitize import sanitize
+from ..core.crash import report
 from ..core.shown import shown
 
 MAX_TOOLS = 500
@@ -74,6 +75,9 @@ class Listing:
                 kept.append(self._accepted(tool))
             except BadTool as error:
                 self._leave_out(tool, str(error))
+            except Exception as error:  # noqa: BLE001 - whatever it is: it is of this tool alone
+                report("a tool of an MCP server could not be looked at")
+                self._leave_out(tool, f"it cannot be looked at: {type(error).__name__}")
         return kept
 
     def _accepted(self, tool: Any) -> dict[str, Any]:
@@ -118,20 +122,13 @@ def acceptable(schema: Any) -> dict[str, Any]:
     if not isinstance(schema, dict):
         raise BadTool(f"its inputSchema is no object but {_kind(schema)}")
     _refuse_large(schema)
-    root = _closed(_of_object(_closed(_clean(schema))))
+    cleaner = _Cleaner()
+    root = _of_object(cleaner.whole(schema))
+    cleaner.drop_references(root)
     if len(json.dumps(root)) > MAX_SCHEMA:
         raise BadTool(f"its inputSchema has more than {MAX_SCHEMA:,} characters")
     _refuse_unfolding(root)
     return root
-
-
-def _clean(schema: dict[str, Any]) -> dict[str, Any]:
-    return _Cleaner(schema).schema(schema, "inputSchema")
-
-
-def _closed(schema: dict[str, Any]) -> dict[str, Any]:
-    """*schema*, which was made anew, without references to what has no place in it any more, or another name."""
-    return _clean(schema) if '"$ref"' in json.dumps(schema) else schema
 
 
 def clean_text(text: str) -> str:
@@ -165,10 +162,24 @@ def _refuse_large(schema: Any) -> None:
 
 
 class _Cleaner:
-    """Makes a schema anew, part by part."""
+    """Makes a schema anew, part by part. What it has made is a schema wherever a reference of it leads."""
 
-    def __init__(self, root: dict[str, Any]) -> None:
-        self._root = root
+    def __init__(self) -> None:
+        self._made: dict[int, dict[str, Any]] = {}
+        self._referring: list[dict[str, Any]] = []
+
+    def whole(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """All of *schema*."""
+        root = self.schema(schema, "inputSchema")
+        self.drop_references(root)
+        return root
+
+    def drop_references(self, root: dict[str, Any]) -> None:
+        """Drop those that lead to no schema within *root*, or only to further references round a circle."""
+        lost = [one for one in self._referring if not self._leads_somewhere(root, one["$ref"])]
+        for one in lost:
+            del one["$ref"]
+        self._referring = [one for one in self._referring if "$ref" in one]
 
     def schema(self, value: Any, place: str) -> dict[str, Any]:
         if isinstance(value, bool):
@@ -180,6 +191,8 @@ class _Cleaner:
             there = f"{place}.{key}"[:200]
             if key in OF_SCHEMAS:
                 self._named(made, key, item, there)
+            elif key in ("items", "prefixItems") and item == []:  # it says nothing, and no model's server takes it
+                pass
             elif key in LIST_OF_SCHEMAS:
                 if not isinstance(item, list) or not item:
                     raise BadTool(f"{there} is no list of schemas but {_kind(item)}")
@@ -191,6 +204,9 @@ class _Cleaner:
             else:
                 self._other(made, key, item)
         self._require_what_is_there(value, made)
+        self._made[id(made)] = made
+        if "$ref" in made:
+            self._referring.append(made)
         return made
 
     def _named(self, made: dict[str, Any], key: str, item: Any, place: str) -> None:
@@ -207,7 +223,7 @@ class _Cleaner:
             if types:
                 made["type"] = types[0] if len(types) == 1 else types
         elif key in ("$ref", "$dynamicRef"):
-            if isinstance(item, str) and self._leads_somewhere(item):
+            if isinstance(item, str) and len(item) <= LONGEST_REFERENCE and sanitize(item) == item:
                 made["$ref"] = item
         elif key == "enum":
             if isinstance(item, list) and (values := _plain(item)):
@@ -215,15 +231,12 @@ class _Cleaner:
         elif key not in ("required", "$id", "$schema", "$anchor", "$dynamicAnchor") and _is_number(item):
             made[clean_text(key)] = _plain(item)
 
-    def _leads_somewhere(self, reference: str) -> bool:
-        """Within the schema, and not only to further references round a circle."""
+    def _leads_somewhere(self, root: dict[str, Any], reference: str) -> bool:
         for _ in range(MAX_REFERENCES):
-            if len(reference) > LONGEST_REFERENCE:
+            target = _at(root, reference)
+            if target is not root and id(target) not in self._made:  # plain data is no schema, whatever it looks like
                 return False
-            target = _at(self._root, reference)
-            if not isinstance(target, dict | bool) or sanitize(reference) != reference:
-                return False
-            if isinstance(target, bool) or not isinstance(target.get("$ref"), str):
+            if "$ref" not in target:
                 return True
             reference = target["$ref"]
         return False
@@ -259,7 +272,7 @@ def _plain(value: Any) -> Any:
 
 def _at(root: dict[str, Any], reference: str) -> Any:
     """What a reference within *root* leads to; None when there is nothing."""
-    if not reference.startswith("#"):
+    if reference != "#" and not reference.startswith("#/"):  # elsewhere, or an anchor
         return None
     found: Any = root
     for part in reference[1:].split("/")[1:]:

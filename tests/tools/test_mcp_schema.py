@@ -50,6 +50,7 @@ ACCEPTABLE: dict[str, tuple[Any, dict[str, Any]]] = {
     ),
     "truth values": (of(a=True, b=False), of(a={}, b={"not": {}})),
     "a tuple of old": (of(a={"items": [TEXT]}), of(a={"prefixItems": [TEXT]})),
+    "an empty tuple": (of(a={"items": []}, b={"prefixItems": []}), of(a={}, b={})),
     "numbers that are none": (
         of(a={"maximum": math.inf, "default": math.nan, "enum": [1, math.nan], "minimum": 0}),
         of(a={"enum": [1], "minimum": 0}),
@@ -61,6 +62,32 @@ ACCEPTABLE: dict[str, tuple[Any, dict[str, Any]]] = {
         {**of(a={}), "$defs": {"x": {}, "y": {}}},
     ),
     "itself": ({"$ref": "#"}, NONE),
+    "an anchor": ({**of(a={"$ref": "#b"}), "$defs": {"b": {"$anchor": "b"}}}, {**of(a={}), "$defs": {"b": {}}}),
+    "itself, in other words": ({"$dynamicRef": "#"}, NONE),
+    "itself, by an anchor": ({"$dynamicRef": "#node", "$dynamicAnchor": "node"}, NONE),
+    "both words for references": (
+        {**of(), "$ref": "#/$defs/T", "$dynamicRef": "#", "$defs": {"T": of()}},
+        {
+            **of(),
+            "$defs": {"T": of()},
+        },
+    ),
+    "a circle in two words": (
+        {"$ref": "#/$defs/x", "$defs": {"x": {"$ref": "#/$defs/y"}, "y": {"$dynamicRef": "#/$defs/x"}}},
+        {**NONE, "$defs": {"x": {}, "y": {}}},
+    ),
+    "a reference to what is dropped": ({"$ref": "#/$id", "$id": of(a=TEXT)}, NONE),
+    "a reference to what is renamed": ({"$ref": "#/items/0", "items": [of()]}, {**NONE, "prefixItems": [of()]}),
+    "a reference to what moves": ({"$ref": "#/enum/1", "enum": [math.nan, {"type": "object"}]}, NONE),
+    "a reference to a variant, which is gone": (
+        {"anyOf": [of(a={"$ref": "#/anyOf/1"}), of(b=TEXT)]},
+        of(a={}, b=TEXT),
+    ),
+    "a reference to data": ({"$ref": "#/const", "const": {"properties": [1], "required": 3}}, NONE),
+    "a variant that is data": (
+        {"anyOf": [{"$ref": "#/x"}, of(a=TEXT)], "x": {"required": 5}},
+        {**of(a=TEXT), "x": {"required": 5}},
+    ),
     "a reference at the root, to what holds itself": (
         {"$ref": "#/$defs/T", "$defs": {"T": TREE}},
         {**TREE, "$defs": {"T": TREE}},
@@ -122,11 +149,17 @@ def test_what_cannot_be_made_so_is_refused_with_a_reason(schema: Any, reason: st
 
 
 JSONS = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.integers() | st.text() | st.sampled_from(["object", "#", "#/$defs/a"]),
+    st.none()
+    | st.booleans()
+    | st.floats()
+    | st.integers()
+    | st.text()
+    | st.sampled_from(["object", "#", "#a", "#/$defs/a", "#/a", "#/items/0", "#/anyOf/1", "#/const", "#/properties/a"]),
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
             st.sampled_from(["type", "properties", "required", "$ref", "$defs", "anyOf", "allOf", "items", "enum", "a"])
+            | st.sampled_from(["$dynamicRef", "$anchor", "$id", "const", "default", "prefixItems", "oneOf"])
             | st.text(max_size=3),
             inner,
             max_size=4,
@@ -212,6 +245,17 @@ def test_each_tool_is_looked_at_by_itself() -> None:
         "IGNOREPREVIOUSINSTRUCTIONS": "its name is not 1 to 100 of A-Z a-z 0-9 _ . / -",
         "'a\\nb\\x1b[31m'": "its name is not 1 to 100 of A-Z a-z 0-9 _ . / -",
     }
+
+
+def test_one_that_breaks_what_looks_at_it_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is raised, its neighbours stay."""
+
+    def look(schema: Any) -> Any:
+        return schema["inside"]
+
+    monkeypatch.setattr(mcp_schema, "acceptable", look)
+    names, left_out = listed({"name": "a", "inputSchema": {}}, {"name": "b", "inputSchema": {"inside": of()}})
+    assert (names, left_out) == (["b"], {"a": "it cannot be looked at: KeyError"})
 
 
 def test_a_list_is_bounded() -> None:
