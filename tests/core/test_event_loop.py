@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from concurrent.futures import CancelledError
 from typing import Any
@@ -380,10 +381,41 @@ def test_who_settles_waits_for_the_cleanup_of_what_was_given_up(eventually: Any)
     loop_module.settle(0.05)
     eventually(lambda: sorted(cleaned) == list(range(20)))
     private = loop_module._threads[Room.MODELS]
-    assert not private.given_up.settled()
+    assert not private.given_up.settled(10)
     release.set()
     loop_module.settle(10)
-    assert private.given_up.settled()
+    assert private.given_up.settled(10)
+
+
+def test_one_that_does_not_unwind_costs_those_who_settle_once(in_thread: Any, eventually: Any) -> None:
+    """Its time counts from the cancel on: whoever comes later does not wait for it again."""
+    begun, release, token = threading.Event(), threading.Event(), CancelToken()
+
+    async def deaf() -> None:
+        begun.set()
+        while not release.is_set():
+            try:
+                await asyncio.sleep(0.01)
+            except asyncio.CancelledError:
+                continue
+
+    waiting = in_thread(lambda: catch(lambda: run(deaf(), token, Room.USERS)))
+    assert begun.wait(10)
+    token.cancel("enough")
+    waiting.result(10)
+    given_up = loop_module._threads[Room.USERS].given_up
+    eventually(lambda: given_up._leaving)
+    since = time.monotonic()
+    loop_module.settle(0.5)
+    assert time.monotonic() - since < 5
+    time.sleep(max(0.0, since + 0.5 - time.monotonic()))
+    since = time.monotonic()
+    for _ in range(20):
+        loop_module.settle(0.5)
+    assert time.monotonic() - since < 5
+    assert not given_up.settled(1_000)
+    release.set()
+    eventually(lambda: given_up.settled(1_000))
 
 
 def catch(call: Any) -> None:
@@ -566,6 +598,49 @@ def test_a_loop_that_was_closed_is_replaced(in_thread: Any) -> None:
     assert run(where(), CancelToken(), Room.USERS) == Room.USERS.value
 
 
+def test_a_loop_that_cannot_be_closed_is_over_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody has closed what it waits with, say: who called is told that it is over, and so is who counts threads."""
+    over, ended = threading.Event(), threading.Event()
+    thread = loop_module._thread_of(Room.USERS)
+    thread.when_ended(ended.set)
+    real = thread.loop.close
+
+    def close() -> None:
+        real()
+        raise RuntimeError("Selector is closed")
+
+    async def stop() -> None:
+        monkeypatch.setattr(thread.loop, "close", close)
+        thread.loop.stop()
+        await asyncio.sleep(600)
+
+    with pytest.raises(LoopLost):
+        relay(lambda _: stop(), print, CancelToken(), over.set, room=Room.USERS)
+    assert over.wait(10)
+    assert ended.wait(10)
+    assert run(where(), CancelToken(), Room.USERS) == Room.USERS.value
+
+
+def test_who_runs_another_loop_inside_harms_no_later_call() -> None:
+    """asyncio forgets which loop runs in the thread; the next call finds it again."""
+
+    async def nested() -> str:
+        asyncio._set_running_loop(None)
+        other = asyncio.new_event_loop()
+        try:
+            return other.run_until_complete(asyncio.sleep(0.001, "inner"))
+        finally:
+            other.close()
+
+    async def sleeps() -> str:
+        await asyncio.sleep(0.001)
+        return "slept"
+
+    for _ in range(3):
+        assert run(nested(), CancelToken(), Room.USERS) == "inner"
+        assert run(sleeps(), CancelToken(), Room.USERS) == "slept"
+
+
 def test_each_room_has_a_loop_of_its_own() -> None:
     """A coroutine that blocks in one holds up none in the others."""
     held, begun = threading.Event(), threading.Event()
@@ -674,7 +749,7 @@ def test_a_cleanup_that_blocks_holds_the_loop_too(how: str, eventually: Any) -> 
     if old.is_over:
         old.thread.join(10)
     else:
-        eventually(lambda: old.given_up.settled())
+        eventually(lambda: old.given_up.settled(10))
 
 
 def test_a_loop_cannot_wait_for_itself() -> None:

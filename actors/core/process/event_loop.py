@@ -250,14 +250,16 @@ def _await(call: Call[T], bell: Bell, thread: LoopThread, timeout: float) -> T:
 
 
 def settle(timeout: float) -> None:
-    """Wait until every call that was given up has unwound, at most *timeout* seconds."""
+    """Wait until every call that was given up has unwound, at most *timeout* seconds. One that does not end costs them
+    once: what it has taken since it was cancelled counts.
+    """
     end = time.monotonic() + timeout
     for thread in list(_threads.values()):
-        if thread.is_over or thread.generation != fork.generation() or thread.given_up.settled():
+        if thread.is_over or thread.generation != fork.generation() or thread.given_up.settled(timeout):
             continue
         left = end - time.monotonic()
         bell = Bell()
-        call = Call(thread.given_up.settle(left), bell, _nothing)
+        call = Call(thread.given_up.settle(timeout), bell, _nothing)
         try:
             if thread.enter(call):
                 _await(call, bell, thread, left)

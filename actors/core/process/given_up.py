@@ -38,7 +38,7 @@ class GivenUp:
         self._called = False
         self._since = float("-inf")
         self._taken = 0
-        self._leaving: set[asyncio.Task[Any]] = set()
+        self._leaving: dict[asyncio.Task[Any], float] = {}
 
     def add(self, call: Cancellable) -> None:
         """Have *call* cancelled."""
@@ -90,17 +90,24 @@ class GivenUp:
             report("a call on a private loop could not be cancelled")
             return
         if task is not None and not task.done():
-            self._leaving.add(task)
-            task.add_done_callback(self._leaving.discard)
+            self._leaving[task] = self._loop.time()
+            task.add_done_callback(lambda task: self._leaving.pop(task, None))
 
-    def settled(self) -> bool:
-        """Is there nobody who is still to unwind?"""
-        return not (self._line or self._leaving)
+    def settled(self, timeout: float) -> bool:
+        """Is there nobody who is still to unwind, but for those who have had *timeout* seconds for it?"""
+        return not (self._line or self._unwinding(timeout))
 
     async def settle(self, timeout: float) -> None:
-        """Cancel those who still wait for it, and wait until all have unwound, at most *timeout* seconds."""
+        """Cancel those who still wait for it, and wait until all have unwound, each for at most *timeout* seconds since
+        it was cancelled.
+        """
         while self._line:
             self._cancel_one()
             await asyncio.sleep(0)
-        if self._leaving:
-            await asyncio.wait(self._leaving, timeout=timeout)
+        unwinding = self._unwinding(timeout)
+        if unwinding:
+            await asyncio.wait(unwinding, timeout=max(unwinding.values()) + timeout - self._loop.time())
+
+    def _unwinding(self, timeout: float) -> dict[asyncio.Task[Any], float]:
+        begin = self._loop.time() - timeout
+        return {task: since for task, since in tuple(self._leaving.items()) if since > begin}

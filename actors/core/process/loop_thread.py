@@ -76,6 +76,7 @@ class Call(Generic[T]):
 
     def begin(self, thread: LoopThread) -> None:
         """Begin it, on the loop."""
+        thread.run_here()
         if not thread.claim(self):
             return
         if self.given_up:
@@ -100,6 +101,7 @@ class Call(Generic[T]):
             self._ended_by = error
 
     def _end(self, task: asyncio.Task[Any], thread: LoopThread) -> None:
+        thread.run_here()
         try:
             if task.cancelled():
                 self.coroutine.close()  # it may not have begun
@@ -213,6 +215,11 @@ class LoopThread:
                 return False
             call.begun = True
             return True
+
+    def run_here(self) -> None:
+        """On the loop: it is the one that runs in this thread. Who runs another loop inside it takes that away."""
+        if asyncio._get_running_loop() is not self.loop:  # noqa: SLF001 - what asyncio offers to those who make loops
+            asyncio._set_running_loop(self.loop)  # noqa: SLF001
 
     def forget(self, call: Call[Any]) -> None:
         """*call* is over."""
@@ -336,4 +343,4 @@ class LoopThread:
         except BaseException:  # noqa: BLE001 - it is over in any case
             report("what ran on the event loop of {} could not clean up", self.what)
         finally:
-            loop.close()
+            fenced(loop.close, what=f"the end of the event loop of {self.what}")
