@@ -185,6 +185,17 @@ def test_a_namespace_that_a_model_writes_before_a_name() -> None:
     names = ToolNames(["math.add"])
     assert [names.meant(f"{space}math_add") for space in ("", "functions.", "default_api:")] == ["math.add"] * 3
     assert names.meant("other.sub") == "other.sub"
+    odd = ToolNames(["a", ".", "a.", "b:"])
+    for said, meant in {"x.a": "a", "x:y.a": "a", ".a": "a", "a:": "a:", "": "", "x.a.": "x.a."}.items():
+        assert odd.meant(said) == meant
+
+
+def test_a_name_of_any_length_is_looked_at_once() -> None:
+    """With an expression a million letters would hold everybody for minutes."""
+    names = ToolNames(["add"])
+    for long in ("x" * 2_000_000, ":" * 2_000_000):
+        assert names.meant(long) == long
+    assert names.meant(f"{'x.' * 1_000_000}add") == "add"
 
 
 @given(st.lists(st.text(max_size=50)), st.sampled_from([(r"[A-Za-z0-9]{9}", 9), (r"[A-Za-z0-9_-]{1,64}", 24)]))

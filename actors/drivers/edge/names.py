@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 LONGEST_NAME = 64
 NOT_ALLOWED = re.compile(r"[^A-Za-z0-9_-]")
 """Characters that no provider accepts in the name of a tool."""
-NAMESPACE = re.compile(r".*[.:](?=.)", re.DOTALL)
 
 
 class ToolNames:
@@ -57,7 +56,13 @@ class ToolNames:
 
         Some models write a namespace before it, as in ``functions.search`` or ``default_api:search``.
         """
-        return self._meant.get(name) or self._meant.get(NAMESPACE.sub("", name), name)
+        return self._meant.get(name) or self._meant.get(_bare(name), name)
+
+
+def _bare(name: str) -> str:
+    """*name* without the namespace before it. Its length is a server's choice: an expression would look at it often."""
+    last = len(name) - 1
+    return name[max(name.rfind(".", 0, last), name.rfind(":", 0, last)) + 1 :]
 
 
 class CallIds:
