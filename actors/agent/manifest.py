@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
+from ..core.shown import shown
 from ..errors import ManifestError
 from .approval_rules import ApprovalDefault, ApprovalRule
 from .capability import Capability, Memory, Rag, narrow
@@ -29,6 +30,8 @@ ObjectPath = Annotated[str, Field(strict=True, pattern=r"^[\w.]+:[\w.]+$")]
 
 MAX_CHILD_ITERATIONS = 10
 """No child has more turns than this."""
+LONGEST_PROBLEM, LONGEST_GIVEN = 500, 200
+"""Characters of what is wrong, and of what stands there instead."""
 
 
 class McpTransport(StrEnum):
@@ -262,15 +265,16 @@ class AgentManifest(_Table):
 
 
 def _problem(detail: ErrorDetails) -> str:
-    place = ".".join(str(part) for part in detail["loc"])
-    message = detail["msg"].removeprefix("Value error, ")
+    place = ".".join(shown(str(part)) for part in detail["loc"])
+    message = shown(detail["msg"].removeprefix("Value error, "), LONGEST_PROBLEM)
     if detail["type"] == "extra_forbidden":
         message = "unknown key"
     elif detail["type"] == "string_pattern_mismatch":
         is_name = detail["loc"][-1] == "name"
         message = "must be 1 to 64 of A-Z a-z 0-9 _ -" if is_name else "must have the form 'package.module:name'"
     elif detail["type"] not in {"missing", "value_error"}:
-        message = f"{message}, got {detail['input']!r}"
+        given = repr(detail["input"])
+        message = f"{message}, got {given if len(given) <= LONGEST_GIVEN else f'{given[: LONGEST_GIVEN - 1]}…'}"
     return f"{place}: {message}" if place else message
 
 

@@ -446,3 +446,12 @@ def test_capabilities_are_cut_down() -> None:
     assert cut.capabilities == (FileRead(allowed_paths=("/data",)), Rag())
     assert (cut.name, cut.tools) == ("child", ("a.b:c",))
     assert child.capabilities[1] == Network(allowed_hosts=("*",))
+
+
+def test_problems_are_short_and_harmless() -> None:
+    """A file of somebody else's writes nothing onto a terminal but what it says."""
+    keys = {"\x1b[2J": 1, "privacy": "x" * 5_000, "capabilities": [{"type": "\ufeff\x1b]0;title\x07"}]}
+    with pytest.raises(ManifestError) as refused:
+        AgentManifest(**keys)
+    assert [problem.isprintable() and len(problem) < 1_000 for problem in refused.value.problems] == [True] * 3
+    assert "\\x1b[2J: unknown key" in refused.value.problems
