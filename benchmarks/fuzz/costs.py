@@ -23,7 +23,7 @@ FEW_CALLS = 20_000
 BYTES_OF_MEMORY = 600
 """For each byte of an input: an empty list takes about a hundred, and stands in several stages of the reading."""
 SOME_MEMORY = 4_000_000
-LONG = 1.0
+LONG = 0.25
 """Seconds of CPU below which nothing is said of time: it depends on the machine."""
 LARGEST = 512 * 1024
 """Bytes of a grown input."""

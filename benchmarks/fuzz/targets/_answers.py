@@ -47,6 +47,9 @@ SIZES = (1, 2, 3, 7, 64)
 FEW = 2_000
 """Bytes of an answer that is cut into single ones."""
 RANDOM_CUTS = 3
+LONG_TEXT = 40
+TEXT = re.compile(rb"(?<=\")[^\"\\\r\n]*(?=\")")
+"""The inside of a text in JSON, without escapes."""
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 
@@ -85,6 +88,12 @@ class Answers(Target):
     def work(self, data: bytes) -> object:
         """In one piece."""
         return self._read(data, ())
+
+    def grown(self, data: bytes, times: int) -> bytes | None:
+        """So many events, or each text in them so many times as long."""
+        if zlib.crc32(data) % 2:
+            return data * times
+        return TEXT.sub(lambda found: found[0] * times if len(found[0]) >= LONG_TEXT else found[0], data)
 
     def check(self, data: bytes, *, thorough: bool = False) -> Hashable:
         """However it is cut, it is the same; and an agent can go on with what it is."""
