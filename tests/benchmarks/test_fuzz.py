@@ -209,7 +209,7 @@ def test_lines_are_seen_once() -> None:
         again = seen.count
     end_of("stop")
     if seen.works:
-        assert first == again == seen.count == 1
+        assert 0 < first == again == seen.count
     if sys.version_info < (3, 12):
         before = sys.gettrace()
         sys.settrace(lambda *_: None)
