@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from actors.core.records.event import AgentStarted, Event, MessageSent
 from actors.core.supervision.dispatcher import Dispatcher, posted
+from tests.waiting import eventually
 
 
 class Delta(Event):
@@ -68,6 +70,19 @@ def test_the_sink_runs_on_one_thread_of_its_own(dispatch: Any) -> None:
         assert arrived.acquire(timeout=10)
     assert set(seen) == {dispatcher.thread}
     assert dispatcher.thread.daemon
+
+
+def test_what_is_raised_in_its_thread_while_it_idles_ends_it_not(dispatch: Any) -> None:
+    """A time limit of the sink, set in its thread, that comes when the sink has returned."""
+    heard = threading.Semaphore(0)
+    dispatcher = dispatch(lambda _: heard.release())
+    for _ in range(3):
+        dispatcher.post(posted(AgentStarted, {}))
+        assert heard.acquire(timeout=10)
+        eventually(lambda: dispatcher._sleeper is not None)
+        ident = ctypes.c_ulong(dispatcher.thread.ident)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(SystemExit))
+    assert dispatcher.thread.is_alive()
 
 
 def test_posting_never_waits_for_a_slow_sink(dispatch: Any, gate: Any) -> None:

@@ -117,7 +117,10 @@ class Dispatcher:
                     self._seq += 1
                     self._deliver(batch.popleft(), self._seq)
             else:
-                sleeper.wait()
+                try:
+                    sleeper.wait()
+                except BaseException:  # noqa: BLE001 - set in this thread by somebody, for a sink that has returned
+                    report("this came to the thread of the event sink, which idles")
 
     def _deliver(self, posted: Posted, seq: int) -> None:
         try:
