@@ -171,7 +171,7 @@ class _Loop:
         self._thoughts.append(response.reasoning)
         if is_cut:
             self._messages.append(UserMessage(CONTINUE))
-        if is_cut or response.stop_reason is StopReason.PAUSED:
+        if is_cut or response.is_paused:
             return True
         return self._is_empty() and self._asks_again()
 

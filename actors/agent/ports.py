@@ -39,7 +39,6 @@ class StopReason(StrEnum):
     TOOL_USE = "tool_use"
     MAX_TOKENS = "max_tokens"
     STOP_SEQUENCE = "stop_sequence"
-    PAUSED = "paused"
 
 
 class MemorySource(StrEnum):
@@ -202,7 +201,11 @@ class CompletionRequest:
 
 @dataclass(frozen=True, slots=True)
 class CompletionResponse:
-    """One answer of a driver. ``reasoning`` is what the model thought aloud, where its server tells."""
+    """One answer of a driver.
+
+    ``reasoning`` is what the model thought aloud, where its server tells. ``is_paused``: the server's own tools need
+    longer than one request; it goes on when the answer is sent back as it is.
+    """
 
     text: str = ""
     stop_reason: StopReason = StopReason.END_TURN
@@ -210,6 +213,7 @@ class CompletionResponse:
     usage: TokenUsage = field(default=TokenUsage(0, 0))
     reasoning: str = ""
     attachment: Attachment | None = None
+    is_paused: bool = False
 
 
 class LlmDriver(Protocol):

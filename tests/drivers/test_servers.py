@@ -14,6 +14,7 @@ from actors import (
     AgentManifest,
     AgentOutcome,
     AgentPool,
+    AssistantMessage,
     CancelToken,
     CompletionRequest,
     CompletionResponse,
@@ -353,3 +354,32 @@ def test_any_driver_may_cut_a_call() -> None:
     outcome = ask(FunctionDriver(lambda _: response))
     assert outcome.status == "failed"
     assert acted == []
+
+
+def test_a_paused_answer_goes_back_as_it_is() -> None:
+    """Nobody says a word between; the answer is what was said before and after."""
+    used = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}}
+
+    def server(asked: Asked) -> Answer:
+        said = assistant(asked)
+        if said is None:
+            content = [{"type": "text", "text": "I look. "}, used]
+            return reply({"type": "message", "content": content, "stop_reason": "pause_turn"})
+        if asked.body["messages"][-1] is not said or said["content"][-1] != used:
+            return failure(400, "server_tool_use ids were found without a result", "invalid_request_error")
+        return reply({"type": "message", "content": [{"type": "text", "text": "done"}], "stop_reason": "end_turn"})
+
+    with Provider(server) as provider:
+        outcome = ask(AnthropicDriver("m", base_url=provider.root))
+    assert outcome.unwrap().text == "I look. done"
+
+
+def test_a_call_without_a_result_has_one() -> None:
+    """Of a conversation that was given, and broke off: servers refuse it as it is."""
+
+    begun = AssistantMessage("", (ToolCall("c1", "look", {}), ToolCall("c2", "look", {})))
+    with Provider(["done"]) as provider:
+        for kind, url in ((OpenAIDriver, provider.url), (AnthropicDriver, provider.root)):
+            assert ask(kind("m", base_url=url), messages=(UserMessage("a"), begun)).unwrap().text == "done"
+    for asked in provider.asked:
+        assert str(asked.body["messages"]).count("This call was not run.") == 2

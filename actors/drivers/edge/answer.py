@@ -138,7 +138,9 @@ class Answer(ABC):
     def _said(self) -> str:
         return "".join((self.text(), *self._thoughts))
 
-    def _whole(self, stop: StopReason, attachment: Mapping[str, Any] | None = None) -> CompletionResponse:
+    def _whole(
+        self, stop: StopReason, attachment: Mapping[str, Any] | None = None, *, paused: bool = False
+    ) -> CompletionResponse:
         """All of it. Calls that came are meant to be made, whatever reason the server gives; but for a cut one."""
         calls = self.calls(cut=stop is StopReason.MAX_TOKENS)
         thoughts, text = split_thoughts(self.text())
@@ -147,7 +149,8 @@ class Answer(ABC):
         elif not calls and stop is StopReason.TOOL_USE:
             stop = StopReason.END_TURN
         reasoning = str(sendable("".join(self._thoughts))) or thoughts
-        return CompletionResponse(text, stop, calls, self._usage(calls), reasoning, self._attached(attachment))
+        kept = self._attached(attachment)
+        return CompletionResponse(text, stop, calls, self._usage(calls), reasoning, kept, paused and not calls)
 
     def _attached(self, data: Mapping[str, Any] | None) -> Attachment | None:
         """What goes back; but for what could not be written."""

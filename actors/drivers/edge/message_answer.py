@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 READ = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 """What makes up the tokens that were read."""
+PAUSED = "pause_turn"
 OWN = frozenset({"text", "tool_use"})
 """The kinds of blocks that have a place in an answer; any other goes back to the server as it came."""
 
@@ -157,7 +158,7 @@ class MessageAnswer(Answer):
             raise ContextOverflow(self._asked.tokens + 1, self._asked.tokens)
         if isinstance(end, NoEnd):
             raise MalformedAnswer(f"the answer did not come to its end: the server says {short(self._stop, 80)!r}")
-        return self._whole(end, self._attachment())
+        return self._whole(end, self._attachment(), paused=self._stop == PAUSED)
 
     def _is_within_call(self) -> bool:
         """Did the answer end before the arguments of its last call had come?"""

@@ -22,13 +22,13 @@ class NoEnd(Enum):
 # https://docs.bigmodel.cn/api-reference (network_error, sensitive), https://docs.cohere.com/reference/chat.
 _WORDS: dict[StopReason | NoEnd, str] = {
     StopReason.END_TURN: (
-        "stop end_turn eos eos_token end_of_turn end end_of_text complete completed done finish finished normal"
+        "stop end_turn eos eos_token end_of_turn end end_of_text complete completed done finish finished normal "
+        "pause_turn"
     ),
     StopReason.STOP_SEQUENCE: "stop_sequence stop_token stop_str",
     StopReason.MAX_TOKENS: (
         "length max_tokens max_token max_output_tokens max_completion_tokens max_new_tokens token_limit model_length"
     ),
-    StopReason.PAUSED: "pause_turn paused",
     StopReason.TOOL_USE: "tool_calls tool_call tool_use function_call function_calls",
     NoEnd.FILTERED: (
         "content_filter content_filtered content_filter_stop safety sensitive recitation blocklist prohibited_content "
