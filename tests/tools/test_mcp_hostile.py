@@ -321,6 +321,12 @@ class Web:
     def page(self, handler: Any, id_: Any) -> None:
         self.status(handler, 502, b"<html>bad gateway</html>", content_type="text/html")
 
+    def long_page(self, handler: Any, id_: Any) -> None:
+        self.status(handler, 503, b"<html>" * 10_000, content_type="text/html")
+
+    def long_error(self, handler: Any, id_: Any) -> None:
+        self.status(handler, 500, b'{"error": {"message": "' + b"x" * 20_000 + b'"}}', content_type="application/json")
+
     def accepted(self, handler: Any, id_: Any) -> None:
         self.status(handler, 202)
 
@@ -372,6 +378,8 @@ def found(web: Web, servers: McpServers) -> dict[str, Any]:
         ("huge_event", "cannot be read"),
         ("nonsense", "answered nonsense"),
         ("page", "the server answered 502 Bad Gateway"),
+        ("long_page", "the server answered 503 Service Unavailable"),
+        ("long_error", "the server answered 500 Internal Server Error"),
         ("accepted", "202 Accepted"),
         ("elsewhere", r"redirects to http://203\.0\.113\.1/mcp"),
         ("broken_stream", "ended without an answer"),
