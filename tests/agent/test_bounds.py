@@ -234,3 +234,10 @@ def test_the_deepest_that_may_be_goes_all_the_way() -> None:
         assert handle.outcome(BOUND).ok
     assert len(probe.calls) == 1
     assert all(event.model_dump_json() for event in events)
+
+
+def test_an_id_and_a_name_that_are_no_texts() -> None:
+    """Of a driver that checks nothing: the call is one of an unknown tool, and no crash."""
+    response = CompletionResponse(tool_calls=(ToolCall(None, None, {}),))  # type: ignore[arg-type]
+    (call,) = within_bounds(response).tool_calls
+    assert (call.id, call.name) == ("None", "")
