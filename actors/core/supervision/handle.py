@@ -159,7 +159,7 @@ class AgentFuture(concurrent.futures.Future[Any]):
 
     def result(self, timeout: float | None = None) -> Any:
         """The agent's result; raises a fresh copy of its error."""
-        self._supervisor.pool.refuse_after_fork()
+        self._await_end(timeout)
         error = super().exception(timeout)
         if error is not None:
             raise fresh_copy(error)
@@ -167,6 +167,14 @@ class AgentFuture(concurrent.futures.Future[Any]):
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """A fresh copy of the agent's error."""
-        self._supervisor.pool.refuse_after_fork()
+        self._await_end(timeout)
         error = super().exception(timeout)
         return None if error is None else fresh_copy(error)
+
+    def _await_end(self, timeout: float | None) -> None:
+        """Wait as a handle does, which sees what a signal or another thread raises here. The standard wait, of which a
+        moment is left for it, is not made for that: an interrupt at its beginning breaks its lock.
+        """
+        self._supervisor.pool.refuse_after_fork()
+        if self._cell.outcome is None and not self._supervisor.wait_ended(self._cell, timeout):
+            raise TimeoutError(f"{self._cell.label} is still {self._cell.status} after {timeout} s")
