@@ -125,7 +125,8 @@ def within_bounds(response: CompletionResponse) -> CompletionResponse:
 
 
 def _bounded(call: ToolCall) -> ToolCall:
-    if not (isinstance(call.id, str) and isinstance(call.name, str)):  # of a driver that somebody wrote in a hurry
+    given: tuple[object, object] = call.id, call.name
+    if not all(isinstance(one, str) for one in given):  # of a driver that somebody wrote in a hurry
         call = replace(call, id=str(call.id), name=str(call.name or ""))
     values = object_in(call.input)
     if values is None:
