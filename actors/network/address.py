@@ -19,6 +19,7 @@ _NOT_PUBLIC = tuple(
         "240.0.0.0/4",  # reserved, and broadcast
         "2001::/23",  # protocol assignments, Teredo and ORCHID among them
         "2001:db8::/32",  # documentation
+        "2002::/16",  # 6to4: newer Pythons say so, too
         "3fff::/20",  # documentation
     )
 )

@@ -294,6 +294,12 @@ class Crew:
                 begun.wake()  # for whoever asks again
             if thread.ident is not None and thread is not threading.current_thread():
                 join(thread, end)
+        # Let go of here: a collection would run what Python does at the end of a thread anywhere, and an interrupt that
+        # comes meanwhile is lost.
+        with self._lock:
+            gone = [worker for worker in self._leaving if not worker.thread.is_alive()]
+            for worker in gone:
+                self._leaving.remove(worker)
 
 
 def join(thread: threading.Thread, end: float) -> None:
