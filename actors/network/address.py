@@ -1,8 +1,17 @@
-"""What an IP address says about where it leads."""
+"""What an IP address says about where it leads, and whether anybody may connect there."""
 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+from ..errors import CapabilityDenied
+
+Refuse: TypeAlias = Callable[[str, int, str], str | None]
+"""Called as ``refuse(host, port, address)``: why nobody may connect to *address*, which *host* resolved to, or None."""
+CONNECT_TIMEOUT = 10.0
+"""Seconds for a name, and for each connection; a server that is there takes milliseconds."""
 
 # The last four bytes are an IPv4 address: RFC 6052, RFC 2765, and as RFC 4291 once had it.
 _CARRIERS = tuple(ipaddress.IPv6Network(network) for network in ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96"))
@@ -52,6 +61,17 @@ def is_loopback(text: str) -> bool:
     address = parse(text)
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return address is not None and (mapped or address).is_loopback
+
+
+def allow(refuse: Refuse, host: str, port: int, addresses: Iterable[str]) -> None:
+    """Look at all *addresses* of *host* before a connection to one of them.
+
+    Raises:
+        CapabilityDenied: One of them is refused.
+    """
+    for address in addresses:
+        if (refusal := refuse(host, port, address)) is not None:
+            raise CapabilityDenied(refusal)
 
 
 def is_public(text: str) -> bool:

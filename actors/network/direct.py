@@ -8,21 +8,18 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..core.waiting.waiter import Waiter
-from ..errors import CapabilityDenied, MalformedAnswer
+from ..errors import MalformedAnswer
 from ..extras import need
-from .address import parse
+from .address import CONNECT_TIMEOUT, allow, parse
+from .lookup import resolved
 from .tls import ssl_context
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from ..core.waiting.cancel import CancelToken, Deadline
-
-    Refuse = Callable[[str, int, str], str | None]
-
-CONNECT_TIMEOUT = 10.0
-"""Seconds for a name, and for each connection; a server that is there takes milliseconds."""
+    from .address import Refuse
 
 
 class ConnectError(OSError):
@@ -69,9 +66,7 @@ class _Network:
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - none are set
     ) -> _Stream:
         addresses = _addresses(host, port, min(self.remaining(), CONNECT_TIMEOUT), self._cancel)
-        for address in addresses:
-            if (refusal := self._refuse(host, port, address)) is not None:
-                raise CapabilityDenied(refusal)
+        allow(self._refuse, host, port, addresses)
         failure: OSError | None = None
         for address in addresses:
             try:
@@ -199,12 +194,12 @@ def _addresses(host: str, port: int, timeout: float, cancel: CancelToken) -> lis
     """
     if parse(host) is not None:
         return [host]
-    found: list[list[Any] | Exception] = []
+    found: list[list[str] | Exception] = []
     waiter = Waiter()
 
     def look_up() -> None:
         try:
-            found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+            found.append(resolved(host, port))
         except Exception as error:  # noqa: BLE001 - it is told to whoever waits
             found.append(error)
         waiter.wake()
@@ -221,4 +216,4 @@ def _addresses(host: str, port: int, timeout: float, cancel: CancelToken) -> lis
         raise ConnectError(f"the name {host} was not resolved within {timeout:g} s")
     if isinstance(found[0], Exception):
         raise ConnectError(f"the name {host} cannot be resolved: {found[0]}")
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found[0]))
+    return found[0]

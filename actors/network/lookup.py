@@ -57,7 +57,7 @@ class Lookups:
         """
         if ":" in host or host[-1:].isdigit():  # an address: nobody is asked
             try:
-                return _found(host, port, socket.AI_NUMERICHOST)
+                return resolved(host, port, socket.AI_NUMERICHOST)
             except (OSError, UnicodeError):
                 pass
         name = _Name(host, port)
@@ -115,7 +115,7 @@ class Lookups:
 def _look_up(loop: asyncio.AbstractEventLoop, name: _Name, ended: Callable[[list[str] | BaseException], None]) -> None:
     found: list[str] | BaseException
     try:
-        found = _found(*name)
+        found = resolved(*name)
     except (OSError, UnicodeError) as error:
         found = OSError(f"the name {name.host} cannot be resolved: {error}")
         found.__cause__ = error
@@ -127,7 +127,12 @@ def _look_up(loop: asyncio.AbstractEventLoop, name: _Name, ended: Callable[[list
         pass  # the loop was closed meanwhile
 
 
-def _found(host: str, port: int, flags: int = 0) -> list[str]:
+def resolved(host: str, port: int, flags: int = 0) -> list[str]:
+    """The addresses of *host*, each once. It waits for a name server.
+
+    Raises:
+        OSError, UnicodeError: There is no such name, or no way to ask.
+    """
     entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
     return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
 

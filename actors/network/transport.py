@@ -12,21 +12,20 @@ from typing import TYPE_CHECKING, Any, Self
 import httpcore2
 import httpx2
 
-from ..errors import CapabilityDenied, MalformedAnswer
+from ..errors import MalformedAnswer
+from .address import CONNECT_TIMEOUT, allow
 from .encoding import encoding_of
 from .lookup import lookups
 from .tls import ssl_context
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Iterable, Mapping
 
-    Refuse = Callable[[str, int, str], str | None]
+    from .address import Refuse
 
 Response = httpx2.Response
 """What a client answers with."""
-CONNECT_TIMEOUT = 10.0
-"""Seconds for a connection; a server that is there takes milliseconds."""
 HEAD_BYTES = 64 * 1024
 """Of the head of an answer, with all that a server says before it (``100 Continue``, ``103 Early Hints``)."""
 HEAD_PIECE = 4 * 1024
@@ -218,10 +217,7 @@ class _Network(httpcore2.AsyncNetworkBackend):
             raise httpcore2.ConnectTimeout(str(error)) from error
         except OSError as error:
             raise httpcore2.ConnectError(str(error)) from error
-        refusals = [self._refuse(host, port, address) for address in addresses]
-        for refusal in refusals:
-            if refusal is not None:
-                raise CapabilityDenied(refusal)
+        allow(self._refuse, host, port, addresses)
         failure: Exception | None = None
         for address in addresses:
             try:
