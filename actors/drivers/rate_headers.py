@@ -43,11 +43,11 @@ class UsedUp:
     reset: float
     limit: float | None
 
-    def share(self, tokens: int) -> float:
-        """Seconds in which as much comes back as a call of *tokens* needs; never more than the whole takes."""
+    def share(self, requests: int, tokens: int) -> float:
+        """Seconds in which comes back what *requests* of *tokens* together need; never more than the whole takes."""
         if self.limit is None:
             return min(self.reset, CAREFUL)
-        return min(1.0, (max(1, tokens) if self.tokens else 1) / self.limit) * self.reset
+        return min(1.0, max(1, tokens if self.tokens else requests) / self.limit) * self.reset
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

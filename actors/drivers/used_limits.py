@@ -55,21 +55,15 @@ class UsedLimits:
 
     def wait(self, tokens: int, all_requests: int, all_tokens: int, now: float) -> float:
         """Seconds until a call of *tokens* fits, after all that began so far."""
-        longest = 0.0
-        for limit in self._limits:
-            if limit.limit is None:
-                share = limit.share(tokens)
-            else:
-                needed = tokens + all_tokens - self._tokens if limit.tokens else 1 + all_requests - self._requests
-                share = min(1.0, needed / limit.limit) * limit.reset
-            longest = max(longest, share)
+        requests, needed = 1 + all_requests - self._requests, tokens + all_tokens - self._tokens
+        longest = max((limit.share(requests, needed) for limit in self._limits), default=0.0)
         return max(0.0, self._since + min(LONGEST, longest) - now) if longest else 0.0
 
     def hear_refusal(self, limits: Sequence[UsedUp], now: float, call: Started) -> float | None:
         """*call* was refused, and the headers say so of *limits*: seconds until it fits, if they are believed."""
         if not limits or now < self._deaf_until:
             return None
-        seconds = max(limit.share(call.tokens) for limit in limits)
+        seconds = max(limit.share(1, call.tokens) for limit in limits)
         self._refused_at, self._refused_until = call.at, call.at + seconds
         return min(LONGEST, seconds)
 

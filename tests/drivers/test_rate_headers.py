@@ -159,11 +159,11 @@ def test_retry_after_is_the_better_word() -> None:
 
 def test_the_share_of_a_reset() -> None:
     """What one call needs of the whole: its tokens, or one request; the whole at most; little where no size is told."""
-    assert UsedUp(True, 360.0, 30_000.0).share(1000) == pytest.approx(12.0)
-    assert UsedUp(False, 60.0, 100.0).share(1000) == pytest.approx(0.6)
-    assert UsedUp(True, 360.0, 30_000.0).share(10**9) == 360.0
-    assert UsedUp(True, 360.0, None).share(1000) == CAREFUL
-    assert UsedUp(True, 0.2, None).share(1000) == 0.2
+    assert UsedUp(True, 360.0, 30_000.0).share(1, 1000) == pytest.approx(12.0)
+    assert UsedUp(False, 60.0, 100.0).share(1, 1000) == pytest.approx(0.6)
+    assert UsedUp(True, 360.0, 30_000.0).share(1, 10**9) == 360.0
+    assert UsedUp(True, 360.0, None).share(1, 1000) == CAREFUL
+    assert UsedUp(True, 0.2, None).share(1, 1000) == 0.2
 
 
 NAMES = [
@@ -188,7 +188,7 @@ def test_whatever_the_headers_say(headers: dict[str, str]) -> None:
     for limit in used_up(headers):
         assert 0 < limit.reset <= LONGEST
         assert limit.limit is None or 0 < limit.limit < math.inf
-        assert 0 <= limit.share(1000) <= limit.reset
+        assert 0 <= limit.share(1, 1000) <= limit.reset
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)

@@ -62,7 +62,7 @@ class Headers(Target):
             hold(math.isfinite(limit.reset) and 0 < limit.reset <= LONGEST, "a reset is a moment", limit)
             hold(limit.limit is None or (math.isfinite(limit.limit) and limit.limit > 0), "a limit is a number", limit)
             for tokens in (0, 1, 10**9):
-                share = limit.share(tokens)
+                share = limit.share(1, tokens)
                 hold(0 <= share <= limit.reset, "a share is no more than the whole", (limit, tokens, share))
         return wait is None, len(found), any(limit.tokens for limit in found), any(limit.limit for limit in found)
 
