@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..extras import need
 from .edge.message_answer import MessageAnswer
 from .edge.message_request import message_fields
 from .edge.profiles import ANTHROPIC
-from .remote import RemoteDriver, RemoteSettings
+from .remote import RemoteDriver
 
 if TYPE_CHECKING:
     from .edge.answer import Asked
@@ -31,18 +31,15 @@ class AnthropicDriver(RemoteDriver):
     usual_window: ClassVar[int] = 200_000
     optional: ClassVar[frozenset[str]] = frozenset({"temperature", "output_config"})
 
-    def __init__(self, model: str, **settings: Unpack[RemoteSettings]) -> None:
-        super().__init__(model, **settings)
-
     def _profile_of(self, url: str) -> ServerProfile:  # noqa: ARG002 - servers of Messages differ less
         return ANTHROPIC
 
     @classmethod
     def _fields(cls, draft: Draft) -> dict[str, Any]:
         fields = message_fields(draft)
-        if draft.request.output_schema is not None:
+        if draft.answer_schema is not None:
             package = need(cls.package, cls.package, cls.__name__)
-            schema = package.transform_schema(dict(draft.request.output_schema))
+            schema = package.transform_schema(dict(draft.answer_schema))
             fields["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
         return fields
 

@@ -18,17 +18,15 @@ from ..errors import (
     Overloaded,
     RateLimited,
 )
-from .edge.error_body import LONGEST_WORDS, ErrorBody
+from .edge.error_body import LONGEST_WORDS
 from .edge.error_text import harmless
 from .edge.refusals import (
     NOT_FOUND,
-    OVERLOADED,
     PAYMENT,
     REQUEST_TIMEOUT,
     SERVER_ERROR,
     TOO_LARGE,
     TOO_MANY,
-    UNAVAILABLE,
     Refusal,
     ServerError,
 )
@@ -46,28 +44,49 @@ SLOW_DOWN = re.compile(r"rate_?limit|too_?many_?requests|throttl|resource_?exhau
 LONGEST_MODEL = 100
 
 
-def translate(error: Exception, *, model: str, url: str, window: int, tokens: int) -> AgentError:
-    """What *error* means. Its cause is to be *error*.
+def refusal_of(error: Exception, tokens: int = 0) -> Refusal | None:
+    """What the server refused, and why, for deciding what to do about it; None when it did not.
 
     Args:
         error: A ``ServerError``, or whatever the package raised.
+        tokens: Estimated tokens of the request.
+    """
+    if isinstance(error, ServerError):
+        return Refusal.of(error.status, error.headers, error.body, tokens)
+    status = getattr(error, "status_code", None)
+    if not isinstance(status, int) or status < REDIRECT:
+        return None
+    response: Any = getattr(error, "response", None)
+    headers = getattr(response, "headers", None)
+    # Not ``error.body``: for the package there is but one shape.
+    body = _content(response) or getattr(error, "body", None)
+    return Refusal.of(status, headers if isinstance(headers, Mapping) else {}, body, tokens)
+
+
+def translate(
+    error: Exception, refusal: Refusal | None, *, model: str, url: str, window: int, tokens: int
+) -> AgentError:
+    """What *error* means. Its cause is to be *error*.
+
+    Args:
+        refusal: What the server refused, if it did (:func:`refusal_of`).
         model, url: What was asked, and where; for people.
         window: Tokens of the context window, for an overflow that tells no numbers.
         tokens: Estimated tokens of the request, likewise.
     """
+    where = place_of(url)
+    whom = f"(model {model[:LONGEST_MODEL]!r} at {where})"
     for cause in _chain(error):
         if isinstance(cause, AgentError):  # one of ours, raised inside the package and wrapped by it
+            if cause is error and type(cause) in (MalformedAnswer, InferenceFailed):  # found while reading the answer
+                return type(cause)(f"{cause} {whom}")
             return cause
-    where = place_of(url)
-    raw = _raw(error)
-    if raw is not None:
-        refusal = Refusal.of(*raw, tokens)
+    if refusal is not None:
         frame = f"HTTP {refusal.status}"
         if isinstance(error, ServerError):
             status = "" if refusal.status is None else f" ({refusal.status})"
             frame = f"the answer was an error{status}"
-        text = f"{frame}: {refusal.words} (model {model[:LONGEST_MODEL]!r} at {where})"
-        return _of_refusal(refusal, text, window=window, tokens=tokens)
+        return _of_refusal(refusal, f"{frame}: {refusal.words} {whom}", window=window, tokens=tokens)
     if _is(error, "APITimeoutError") or isinstance(error, TimeoutError):
         return NetworkError(f"no answer of {where} in time: {_words(error)}")
     if _is(error, "APIConnectionError") or isinstance(error, OSError):
@@ -79,40 +98,13 @@ def translate(error: Exception, *, model: str, url: str, window: int, tokens: in
     return MalformedAnswer(f"the answer of {where} cannot be read: {type(error).__name__}: {_words(error)}")
 
 
-def is_overload(error: Exception) -> bool:
-    """Does the server say that it has too much to do?"""
-    raw = _raw(error)
-    return raw is not None and (raw[0] in (UNAVAILABLE, OVERLOADED) or "overloaded" in ErrorBody.of(raw[2]).kind)
-
-
-def has_worked(error: Exception, ours: AgentError) -> bool:
+def has_worked(error: Exception, refusal: Refusal | None, ours: AgentError) -> bool:
     """Has the model worked, although no byte of its answer was read? Then the call has to be paid, perhaps."""
     if isinstance(ours, MalformedAnswer):
         return True
     never_sent = {"ConnectError", "ConnectTimeout", "PoolTimeout", "CapabilityDenied"}
     causes = {type(cause).__name__ for cause in _chain(error)}
-    return isinstance(ours, NetworkError) and _raw(error) is None and not causes & never_sent
-
-
-def refusal_words(error: Exception) -> str:
-    """What the server said, up to 4,000 characters: for deciding what to do about it; "" when it is no refusal."""
-    raw = _raw(error)
-    return "" if raw is None else ErrorBody.of(raw[2], str(raw[1].get("content-type") or "")).text
-
-
-def refusal_status(error: Exception) -> int | None:
-    """The status that the server refused with, or would have; None when it did not say, or did not refuse."""
-    raw = _raw(error)
-    return None if raw is None else raw[0]
-
-
-def too_many_tokens(error: Exception) -> int:
-    """By how many tokens question and answer together are too long, as the server counts; 0: it does not say so."""
-    raw = _raw(error)
-    overflow = None if raw is None else Refusal.of(*raw).overflow
-    if overflow is None or overflow.needed is None or overflow.available is None:
-        return 0
-    return max(0, overflow.needed - overflow.available)
+    return isinstance(ours, NetworkError) and refusal is None and not causes & never_sent
 
 
 def _of_refusal(refusal: Refusal, text: str, *, window: int, tokens: int) -> AgentError:
@@ -153,23 +145,6 @@ def _overflow(said: Overflow | None, *, window: int, tokens: int) -> ContextOver
     if available is None:
         available = window if needed is None else min(window, needed - 1)
     return ContextOverflow(max(tokens if needed is None else needed, available + 1), available)
-
-
-def _raw(error: Exception) -> tuple[int | None, Mapping[str, str], object] | None:
-    """Status, headers and body of what the server sent; None when it sent no error."""
-    if isinstance(error, ServerError):
-        return error.status, error.headers, error.body
-    status = getattr(error, "status_code", None)
-    if isinstance(status, int) and status >= REDIRECT:
-        response: Any = getattr(error, "response", None)
-        headers = getattr(response, "headers", None)
-        # Not ``error.body``: for the package there is but one shape.
-        return (
-            status,
-            headers if isinstance(headers, Mapping) else {},
-            _content(response) or getattr(error, "body", None),
-        )
-    return None
 
 
 def _content(response: Any) -> bytes:

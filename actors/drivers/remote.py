@@ -16,10 +16,7 @@ from ..core.process import event_loop
 from ..core.records.spec import Backoff, no_sooner_than
 from ..errors import (
     Cancelled,
-    ContextOverflow,
     DriverError,
-    InferenceFailed,
-    MalformedAnswer,
     ManifestError,
     NetworkError,
     RateLimited,
@@ -29,13 +26,7 @@ from . import sdk
 from .base import Driver
 from .edge.reading import Reading
 from .prices import price_of
-from .provider_errors import (
-    has_worked,
-    is_overload,
-    place_of,
-    too_many_tokens,
-    translate,
-)
+from .provider_errors import has_worked, place_of, refusal_of, translate
 from .session import Sessions, retire
 from .shared_limiters import limiter_of
 from .writer import RequestWriter
@@ -51,6 +42,7 @@ if TYPE_CHECKING:
     from .edge.answer import Answer, Asked
     from .edge.draft import Draft
     from .edge.profiles import ServerProfile
+    from .edge.refusals import Refusal
     from .limiter import Permit, RateLimiter
     from .prices import Price
     from .writer import Sent
@@ -287,16 +279,16 @@ class RemoteDriver(Driver):
                         cancelled.tokens = answer.used()
                     raise
                 except _NoAnswer as failure:
-                    error = self._translated(failure.error, request, sent, answer)
-                    if lessons < LESSONS and not answer.has_begun():
+                    refusal = refusal_of(failure.error, sent.asked.tokens)
+                    error = self._translated(failure.error, refusal, request, sent, answer)
+                    if refusal is not None and lessons < LESSONS and not answer.has_begun():
                         lessons += 1
-                        if self._writer.learn(failure.error, sent):
+                        if self._writer.learn(refusal, sent):
                             continue
-                        too_many = too_many_tokens(failure.error)
-                        if 0 < too_many < sent.limit:
-                            spare += too_many
+                        if 0 < refusal.too_many_tokens < sent.limit:
+                            spare += refusal.too_many_tokens
                             continue
-                    if isinstance(error, RateLimited) or is_overload(failure.error):
+                    if isinstance(error, RateLimited) or (refusal is not None and refusal.is_overload):
                         wait = permit.refused(getattr(error, "retry_after", None))
                     elif isinstance(error, DriverError) and error.retryable and error.retry_after is None:
                         error.retry_after = self._soon()
@@ -331,16 +323,19 @@ class RemoteDriver(Driver):
         cancelled.asked = False
         return cancelled
 
-    def _translated(self, error: Exception, request: CompletionRequest, sent: Sent, answer: Answer) -> AgentError:
-        model = request.model or self.model
+    def _translated(
+        self, error: Exception, refusal: Refusal | None, request: CompletionRequest, sent: Sent, answer: Answer
+    ) -> AgentError:
         ours = translate(
-            error, model=model, url=self.endpoint.url, window=self.context_window, tokens=sent.asked.tokens
+            error,
+            refusal,
+            model=request.model or self.model,
+            url=self.endpoint.url,
+            window=self.context_window,
+            tokens=sent.asked.tokens,
         )
-        if ours is error and type(ours) in (MalformedAnswer, InferenceFailed):  # found while reading the answer
-            ours = type(ours)(f"{ours} (model {model!r} at {place_of(self.endpoint.url)})")
-        elif ours is error and isinstance(ours, ContextOverflow):  # the answer says so, and tells no numbers
-            ours = ContextOverflow(max(sent.asked.tokens, self.context_window + 1), self.context_window)
-        if isinstance(ours, DriverError) and ours.tokens is None and (answer.has_begun() or has_worked(error, ours)):
+        has_begun = answer.has_begun() or has_worked(error, refusal, ours)
+        if isinstance(ours, DriverError) and ours.tokens is None and has_begun:
             ours.tokens = answer.used()
         return ours
 
@@ -369,7 +364,7 @@ class RemoteDriver(Driver):
         def take(piece: bytes) -> None:
             read(lambda: reading.take(piece))
 
-        def ask(put: Callable[[bytes], None]) -> Coroutine[Any, Any, bool]:
+        def ask(put: Callable[[bytes], None]) -> Coroutine[Any, Any, None]:
             return self._sessions.use(lambda client: permit.during(self._in_time(client, sent, reading, put)))
 
         permit.share()  # one that is cancelled is under way until its connection is closed
@@ -395,7 +390,7 @@ class RemoteDriver(Driver):
             on_event(TextDelta(text=response.text))
         return response
 
-    async def _in_time(self, client: Any, sent: Sent, reading: Reading, put: Callable[[bytes], None]) -> bool:
+    async def _in_time(self, client: Any, sent: Sent, reading: Reading, put: Callable[[bytes], None]) -> None:
         """Ask, within ``timeout``, and hand over the bytes of the answer: as they arrive, or all at once where nobody
         is to be told of them before.
         """
@@ -414,7 +409,6 @@ class RemoteDriver(Driver):
             raise _NoAnswer(timed_out, on_the_way=head) from None
         except Exception as error:
             raise _NoAnswer(error, on_the_way=head) from error
-        return True
 
 
 class _NoAnswer(Exception):

@@ -17,13 +17,13 @@ from .edge.profiles import learn
 from .edge.refused_fields import replaced_field, unknown_fields
 from .edge.schemas import Accepted, Refused, acceptable
 from .edge.text import body_of
-from .provider_errors import refusal_status, refusal_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from ..agent.ports import CompletionRequest, ToolDefinition
     from .edge.profiles import ServerProfile
+    from .edge.refusals import Refusal
 
 BAD_REQUEST = 400
 NOTHING_TO_LEARN = (401, 403, 408, 429)
@@ -96,7 +96,7 @@ class RequestWriter:
             spare: Tokens that the server's own count found too many.
         """
         profile, names, model = self.profile, ToolNames.of(request), request.model or self._model
-        asked = Asked(names, estimate_request(request), f"{self._owner} {model}")
+        asked = Asked(names, estimate_request(request), f"{self._owner} {model}", self._window)
         room = self._window - asked.tokens - asked.tokens // SPARE - SPARE
         limit = max(1, min(request.max_tokens, max(room, 1)) - spare)
         schema = None
@@ -140,12 +140,11 @@ class RequestWriter:
         self._schemas[id(schema)] = schema, made
         return made
 
-    def learn(self, error: Exception, sent: Sent) -> bool:
+    def learn(self, refusal: Refusal, sent: Sent) -> bool:
         """Does the server say what it wants otherwise? Then every further request has it so."""
-        status = refusal_status(error)
+        status, words = refusal.status, refusal.text
         if status is None or status < BAD_REQUEST or status in NOTHING_TO_LEARN:
             return False
-        words = refusal_words(error)
         turns = sent.fields.get("messages", ())
         extra = {name for turn in turns for name in turn if TELLING.search(name)}
         unknown = frozenset(unknown_fields(words, {*sent.fields, *extra}) & {*self._optional, *extra})

@@ -95,7 +95,7 @@ def test_calls_whose_pieces_take_turns(calls: list[tuple[str, dict[str, Any]]], 
 @given(st.lists(st.tuples(*[st.none() | st.integers(0, 2) | st.text(max_size=3)] * 3, VALUES | st.text(max_size=9))))
 def test_any_pieces_are_taken(pieces: list[tuple[Any, ...]]) -> None:
     """Nonsense makes calls with problems, and no error; and no argument is believed that did not come."""
-    answer = ChatAnswer(Asked(ToolNames([]), 1, "o"))
+    answer = ChatAnswer(Asked(ToolNames([]), 1, "o", 99))
     for index, id_, name, arguments in pieces:
         call = {"index": index, "id": id_, "function": {"name": name, "arguments": arguments}}
         answer.take_event("", {"choices": [{"delta": {"tool_calls": [call]}}]})
@@ -105,7 +105,7 @@ def test_any_pieces_are_taken(pieces: list[tuple[Any, ...]]) -> None:
 
 def test_many_calls_of_one_id() -> None:
     """Are told apart, each by one look."""
-    answer = ChatAnswer(Asked(ToolNames([]), 1, "o"))
+    answer = ChatAnswer(Asked(ToolNames([]), 1, "o", 99))
     call = {"id": "same", "function": {"name": "t", "arguments": '{"a": %d}'}}
     for number in range(20_000):
         function = {"name": "t", "arguments": f'{{"a": {number}}}'}
@@ -428,7 +428,7 @@ def test_stop_words_of_the_protocols() -> None:
 
 def said(*pieces: tuple[dict[str, Any], str | None], usage: bool = False) -> ChatAnswer:
     """An answer of which these pieces have come."""
-    answer = ChatAnswer(Asked(ToolNames([]), 1, "o"))
+    answer = ChatAnswer(Asked(ToolNames([]), 1, "o", 99))
     for delta, finish in pieces:
         answer.take_event("", {"choices": [{"delta": delta, "finish_reason": finish}]})
     if usage:
@@ -462,7 +462,7 @@ def test_what_says_nothing_keeps_no_stream_alive(monkeypatch: pytest.MonkeyPatch
     """The clock goes on from the end of the answer; a word sets it back."""
     now = 0.0
     monkeypatch.setattr(Clock, "monotonic", lambda _: now)
-    reading = Reading(ChatAnswer(Asked(ToolNames([]), 1, "o")))
+    reading = Reading(ChatAnswer(Asked(ToolNames([]), 1, "o", 99)))
 
     def take(delta: dict[str, Any], finish: str | None) -> None:
         reading.take(b"data: %s\n\n" % json.dumps({"choices": [{"delta": delta, "finish_reason": finish}]}).encode())
@@ -496,7 +496,7 @@ def test_what_says_nothing_keeps_no_stream_alive(monkeypatch: pytest.MonkeyPatch
 )
 def test_arguments_that_could_not_be_written_again(arguments: Any, problem: str) -> None:
     """Are told to the model; the next request is the same as if they had been empty."""
-    answer = ChatAnswer(Asked(ToolNames([]), 1, "o"))
+    answer = ChatAnswer(Asked(ToolNames([]), 1, "o", 99))
     function = {"name": "t", "arguments": arguments}
     answer.take_event("", {"choices": [{"delta": {"tool_calls": [{"id": "1", "function": function}]}}]})
     (call,) = answer.calls()
@@ -506,7 +506,7 @@ def test_arguments_that_could_not_be_written_again(arguments: Any, problem: str)
 
 def with_extra(value: str) -> Attachment | None:
     """What of it goes back."""
-    reading = Reading(answer := ChatAnswer(Asked(ToolNames([]), 1, "o")))
+    reading = Reading(answer := ChatAnswer(Asked(ToolNames([]), 1, "o", 99)))
     message = f'{{"role": "assistant", "content": "x", "extra_content": {value}}}'
     reading.take(f'{{"choices": [{{"message": {message}, "finish_reason": "stop"}}]}}'.encode())
     reading.end()
@@ -522,7 +522,7 @@ def test_what_could_not_be_written_is_not_attached() -> None:
 
 def test_more_values_than_an_answer_has() -> None:
     """Are refused before objects are made of them."""
-    reading = Reading(ChatAnswer(Asked(ToolNames([]), 1, "o")))
+    reading = Reading(ChatAnswer(Asked(ToolNames([]), 1, "o", 99)))
     reading.take(b'{"choices": [' + b"{}," * 600_000 + b"{}]}")
     with pytest.raises(MalformedAnswer, match="more than 500,000 values"):
         reading.end()
@@ -530,7 +530,7 @@ def test_more_values_than_an_answer_has() -> None:
 
 def test_numbers_that_json_has_not() -> None:
     """Some servers write them beside an answer: that spoils nothing."""
-    reading = Reading(answer := ChatAnswer(Asked(ToolNames([]), 1, "o")))
+    reading = Reading(answer := ChatAnswer(Asked(ToolNames([]), 1, "o", 99)))
     reading.take(b'{"choices": [{"message": {"content": "x"}, "logprobs": [-Infinity, NaN], "finish_reason": "stop"}]}')
     reading.end()
     assert answer.response().text == "x"

@@ -17,7 +17,7 @@ import pytest
 
 from actors import AgentError, ContextOverflow, errors
 from actors.drivers.edge.refusals import error_in
-from actors.drivers.provider_errors import translate
+from actors.drivers.provider_errors import refusal_of, translate
 
 FILES = sorted((Path(__file__).parent / "errors").glob("*.json"))
 WINDOW, ESTIMATED = 1_000_000, 500
@@ -55,7 +55,7 @@ def translated(case: dict[str, Any]) -> AgentError:
         assert error is not None, "it is taken for an answer"
     else:
         error = APIStatusError(Response(case["status"], case["headers"], sent(case)))
-    return translate(error, model="m", url=URL, window=WINDOW, tokens=ESTIMATED)
+    return translate(error, refusal_of(error, ESTIMATED), model="m", url=URL, window=WINDOW, tokens=ESTIMATED)
 
 
 def test_there_are_many() -> None:

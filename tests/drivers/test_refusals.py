@@ -14,14 +14,15 @@ from actors.drivers.edge.error_text import decoded, harmless, without_markup
 from actors.drivers.edge.overflow import Overflow, overflow_in
 from actors.drivers.edge.refusals import Refusal, ServerError, error_in
 from actors.drivers.edge.refused_fields import replaced_field, unknown_fields
-from actors.drivers.provider_errors import has_worked, is_overload, refusal_status, refusal_words, translate
+from actors.drivers.provider_errors import has_worked, refusal_of, translate
 
 SENT = {"temperature", "top_p", "stream_options", "response_format", "max_tokens", "max_completion_tokens", "store"}
 SENT |= {"messages", "tools", "model", "system", "reasoning_effort", "x"}
 
 
 def ours(error: Exception, **options: Any) -> AgentError:
-    return translate(error, **{"model": "m", "url": "http://h/v1", "window": 1_000, "tokens": 10, **options})
+    options = {"model": "m", "url": "http://h/v1", "window": 1_000, "tokens": 10, **options}
+    return translate(error, refusal_of(error, options["tokens"]), **options)
 
 
 # An error in the place of an answer -----------------------------------------------------------------------------------
@@ -119,9 +120,11 @@ def test_an_error_in_a_200_has_the_status_that_it_would_have_had(answer: Any, st
     assert isinstance(translated, AgentError)
     if isinstance(translated, RateLimited | Overloaded):
         assert translated.retry_after == 3.0
-    assert is_overload(error) is (status in (503, 529))
-    assert not has_worked(error, translated)
-    assert refusal_status(error) == status
+    refusal = refusal_of(error)
+    assert refusal is not None
+    assert refusal.is_overload is (status in (503, 529))
+    assert not has_worked(error, refusal, translated)
+    assert refusal.status == status
 
 
 def test_an_error_that_says_nothing_may_be_asked_again() -> None:
@@ -414,8 +417,7 @@ def test_a_package_error_without_a_response() -> None:
     assert text.startswith("the connection to https://h.example:8443/v1 failed or broke: word word")
     assert len(text) < 600
     assert text.isprintable()
-    assert refusal_words(error) == ""
-    assert refusal_status(error) is None
+    assert refusal_of(error) is None
 
 
 # Whatever comes -------------------------------------------------------------------------------------------------------
@@ -448,13 +450,15 @@ def test_whatever_a_server_says_is_an_error_of_ours(status: int | None, headers:
     text = str(translated)
     assert len(text) <= LONGEST_WORDS + 300
     assert text.isprintable()
-    assert isinstance(is_overload(error), bool)
-    assert not has_worked(error, translated)
+    refusal = refusal_of(error)
+    assert refusal is not None
+    assert isinstance(refusal.is_overload, bool)
+    assert not has_worked(error, refusal, translated)
     if isinstance(translated, ContextOverflow):
         assert translated.required > translated.available
     if isinstance(translated, RateLimited | Overloaded) and translated.retry_after is not None:
         assert 0 <= translated.retry_after <= 3_600
-    words = refusal_words(error)
+    words = refusal.text
     assert unknown_fields(words, SENT) <= SENT
     replaced_field(words)
 

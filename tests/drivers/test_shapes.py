@@ -147,7 +147,7 @@ def _goes_back(shape: Shape, driver: Any, provider: Provider, response: Completi
 
 def read(shape: Shape, cuts: list[int]) -> tuple[CompletionResponse | str, str]:
     """What becomes of its bytes, cut at *cuts*; and what was told."""
-    asked = Asked(ToolNames(["wipe"]), 10, "test")
+    asked = Asked(ToolNames(["wipe"]), 10, "test", 99)
     answer: Answer = (MessageAnswer if shape.head["dialect"] == "anthropic" else ChatAnswer)(asked)
     reading = Reading(answer)
     places = [0, *sorted(cuts), len(shape.body)]

@@ -237,7 +237,7 @@ def read(answer: Answer, data: bytes, cuts: list[int]) -> tuple[CompletionRespon
 
 
 def asked() -> Asked:
-    return Asked(ToolNames(["wipe", "math.add", "x"]), 10, "me")
+    return Asked(ToolNames(["wipe", "math.add", "x"]), 10, "me", 99)
 
 
 def check(meant: Meant, response: CompletionResponse, told: str, *, counted: bool = True) -> None:

@@ -7,10 +7,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...agent.bounds import MAX_DECODED, MAX_DEPTH, object_in, problem_in
+from ...agent.bounds import decoded, object_in, problem_in
 from ...agent.context_window import estimate_text
 from ...agent.ports import Attachment, CompletionResponse, StopReason, TokenUsage, ToolCall
+from ...errors import ContextOverflow, InferenceFailed, MalformedAnswer
 from .call_parts import CallParts, OpenCall
+from .shown import short
+from .stops import NoEnd, end_of
 from .text import sendable
 from .thoughts import ThoughtFilter, split_thoughts
 
@@ -32,11 +35,19 @@ CUT = (
 
 
 class Asked(NamedTuple):
-    """What an answer has to know of its request: how the tools were called, estimated tokens, who keeps attachments."""
+    """What an answer has to know of its request.
+
+    Args:
+        names: How the tools were called.
+        tokens: Estimated, of the question.
+        owner: Who keeps attachments.
+        window: Tokens that question and answer may have together.
+    """
 
     names: ToolNames
     tokens: int
     owner: str
+    window: int
 
 
 class Answer(ABC):
@@ -138,6 +149,21 @@ class Answer(ABC):
     def _said(self) -> str:
         return "".join((self.text(), *self._thoughts))
 
+    @abstractmethod
+    def _withheld(self) -> str:
+        """What to say where the answer was withheld."""
+
+    def _end(self, word: str) -> StopReason:
+        """How the answer ended, by the server's *word*."""
+        end = end_of(word)
+        if end is NoEnd.FILTERED:
+            raise InferenceFailed(self._withheld())
+        if end is NoEnd.FULL:  # no numbers are told
+            raise ContextOverflow(max(self._asked.tokens, self._asked.window + 1), self._asked.window)
+        if isinstance(end, NoEnd):
+            raise MalformedAnswer(f"the answer did not come to its end: the server says {short(word, 80)!r}")
+        return end
+
     def _whole(
         self, stop: StopReason, attachment: Mapping[str, Any] | None = None, *, paused: bool = False
     ) -> CompletionResponse:
@@ -179,22 +205,18 @@ def arguments_of(given: object) -> tuple[Mapping[str, Any], str]:
     if isinstance(given, str):
         if not given.strip():
             return {}, ""
-        if len(given) > MAX_DECODED:
-            return {}, f"its arguments have {len(given):,} characters, {MAX_DECODED:,} are allowed; send less"
         try:
-            given = json.loads(given)
-            if isinstance(given, str):  # some models encode them twice
-                given = object_in(given) or given
-        except RecursionError:
-            return {}, f"its arguments are nested more than {MAX_DEPTH} levels deep; send the call again with less"
+            given = decoded(given)
         except ValueError as error:
             return {}, f"its arguments are not valid JSON ({error}); send the call again with a JSON object"
+        given = object_in(given) or given  # some models encode them twice
+    elif problem := problem_in(given):
+        return {}, f"its arguments cannot be taken: {problem}; send the call again"
     if given is None:
         return {}, ""
     if not isinstance(given, Mapping):
         return {}, f"its arguments must be a JSON object, got {type(given).__name__}; send the call again"
-    problem = problem_in(given)
-    return ({}, f"its arguments cannot be taken: {problem}; send the call again") if problem else (given, "")
+    return given, ""
 
 
 def usage_of(

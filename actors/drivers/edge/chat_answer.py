@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...agent.ports import CompletionResponse, StopReason
-from ...errors import ContextOverflow, InferenceFailed, MalformedAnswer
+from ...errors import InferenceFailed, MalformedAnswer
 from .answer import AFTERWORDS, LAST_WORDS, Answer
 from .attachments import keep
 from .refusals import error_in
 from .shown import short
-from .stops import NoEnd, end_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -143,14 +142,10 @@ class ChatAnswer(Answer):
             if not self._has_all(ended=ended):
                 raise MalformedAnswer("the stream ended before the answer did")
             return self._whole(StopReason.END_TURN, self._kept)
-        end = end_of(self._finish)
-        if end is NoEnd.FILTERED:
-            raise InferenceFailed("the provider's content filter withheld the answer")
-        if end is NoEnd.FULL:
-            raise ContextOverflow(self._asked.tokens + 1, self._asked.tokens)
-        if isinstance(end, NoEnd):
-            raise MalformedAnswer(f"the answer did not come to its end: the server says {short(self._finish, 80)!r}")
-        return self._whole(end, self._kept)
+        return self._whole(self._end(self._finish), self._kept)
+
+    def _withheld(self) -> str:
+        return "the provider's content filter withheld the answer"
 
     def _has_all(self, *, ended: bool) -> bool:
         """Some servers end a stream without a reason: the mark of its end counts, and calls that are whole."""

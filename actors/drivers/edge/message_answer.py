@@ -6,11 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ...agent.ports import StopReason
-from ...errors import ContextOverflow, InferenceFailed, MalformedAnswer
+from ...errors import MalformedAnswer
 from .answer import AFTERWORDS, LAST_WORDS, Answer
 from .message_request import BLOCKS
 from .shown import short
-from .stops import NoEnd, end_of
+from .stops import end_of
 from .text import sendable
 
 if TYPE_CHECKING:
@@ -151,14 +151,10 @@ class MessageAnswer(Answer):
             self._stop = "end_turn"
         if self._stop is None:
             raise MalformedAnswer("the stream ended before the answer did")
-        end = end_of(self._stop)
-        if end is NoEnd.FILTERED:
-            raise InferenceFailed(f"the model refused: {short(self.text(), 500) or 'it gave no words'}")
-        if end is NoEnd.FULL:
-            raise ContextOverflow(self._asked.tokens + 1, self._asked.tokens)
-        if isinstance(end, NoEnd):
-            raise MalformedAnswer(f"the answer did not come to its end: the server says {short(self._stop, 80)!r}")
-        return self._whole(end, self._attachment(), paused=self._stop == PAUSED)
+        return self._whole(self._end(self._stop), self._attachment(), paused=self._stop == PAUSED)
+
+    def _withheld(self) -> str:
+        return f"the model refused: {short(self.text(), 500) or 'it gave no words'}"
 
     def _is_within_call(self) -> bool:
         """Did the answer end before the arguments of its last call had come?"""

@@ -229,6 +229,19 @@ class Refusal:
     overflow: Overflow | None
     hopeless: str | None
 
+    @property
+    def is_overload(self) -> bool:
+        """Does the server say that it has too much to do?"""
+        return self.status in (UNAVAILABLE, OVERLOADED) or "overloaded" in self.kind
+
+    @property
+    def too_many_tokens(self) -> int:
+        """By how many tokens question and answer together are too long, as the server counts; 0: it does not say so."""
+        overflow = self.overflow
+        if overflow is None or overflow.needed is None or overflow.available is None:
+            return 0
+        return max(0, overflow.needed - overflow.available)
+
     @classmethod
     def of(cls, status: int | None, headers: Mapping[str, str], body: object, tokens: int = 0) -> Refusal:
         """Read an error of any shape. Never raises.

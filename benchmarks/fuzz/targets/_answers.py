@@ -19,7 +19,7 @@ from actors.drivers.edge.profiles import PROFILES
 from actors.drivers.edge.reading import Reading
 from actors.drivers.edge.refusals import ServerError
 from actors.drivers.edge.text import body_of
-from actors.drivers.provider_errors import translate
+from actors.drivers.provider_errors import refusal_of, translate
 from actors.errors import ActorsError
 from actors.ports import (
     AssistantMessage,
@@ -119,7 +119,7 @@ class Answers(Target):
         Args:
             looks: Ask between two pieces what is asked when a call ends there.
         """
-        answer = self._answer(Asked(ToolNames(["wipe"]), 10, OWNER))
+        answer = self._answer(Asked(ToolNames(["wipe"]), 10, OWNER, 8_000))
         reading = Reading(answer)
         told: list[str] = []
         try:
@@ -132,7 +132,9 @@ class Answers(Target):
             told.append(reading.end())
             return Seen(answer.response(), None, "".join(told))
         except (ActorsError, ServerError) as error:
-            ours = translate(error, model="m", url="https://models.example.com/v1", window=8_000, tokens=10)
+            ours = translate(
+                error, refusal_of(error, 10), model="m", url="https://models.example.com/v1", window=8_000, tokens=10
+            )
             hold_message(str(ours))
             return Seen(None, ours, "")
 

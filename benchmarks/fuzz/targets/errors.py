@@ -14,7 +14,7 @@ from actors.drivers.edge.names import CallIds
 from actors.drivers.edge.profiles import CAREFUL, learn
 from actors.drivers.edge.refusals import Refusal, error_in
 from actors.drivers.edge.refused_fields import replaced_field, unknown_fields
-from actors.drivers.provider_errors import has_worked, is_overload, too_many_tokens, translate
+from actors.drivers.provider_errors import has_worked, refusal_of, translate
 from actors.drivers.rate_headers import HOUR
 from actors.errors import ActorsError, ContextOverflow
 
@@ -75,8 +75,14 @@ class Errors(Target):
         """It is one of the library's errors, in few words, and what it says to do can be done."""
         status, headers, body = _case(data)
         raised = APIStatusError(Response(status, headers, body))
+        refusal = refusal_of(raised, 500)
         error = translate(
-            raised, model="m", url="https://u:secret@models.example.com/v1?key=secret", window=8_000, tokens=500
+            raised,
+            refusal,
+            model="m",
+            url="https://u:secret@models.example.com/v1?key=secret",
+            window=8_000,
+            tokens=500,
         )
         hold(isinstance(error, ActorsError), "only the library's own errors", error)
         hold_message(str(error))
@@ -84,9 +90,10 @@ class Errors(Target):
         hold(wait is None or (math.isfinite(wait) and 0 <= wait <= HOUR), "a wait is at most an hour", wait)
         if isinstance(error, ContextOverflow):
             hold(error.required > error.available >= 0, "what is too long is longer than what there is", error)
-        hold(0 <= too_many_tokens(raised) < 10**10, "numbers of tokens are bounded", too_many_tokens(raised))
-        is_overload(raised)
-        has_worked(raised, error)
+        if refusal is not None:
+            hold(0 <= refusal.too_many_tokens < 10**10, "numbers of tokens are bounded", refusal.too_many_tokens)
+            hold(isinstance(refusal.is_overload, bool), "it is an overload or not", refusal)
+        has_worked(raised, refusal, error)
         said = ErrorBody.of(body, headers.get("content-type", ""))
         hold_message(said.words, 500)
         fields, pair = unknown_fields(said.text, SENT), replaced_field(said.text)
@@ -105,7 +112,9 @@ class Errors(Target):
         if found is None:
             return ""
         hold_message(str(found), 600)
-        error = translate(found, model="m", url="https://models.example.com/v1", window=8_000, tokens=500)
+        error = translate(
+            found, refusal_of(found, 500), model="m", url="https://models.example.com/v1", window=8_000, tokens=500
+        )
         hold_message(str(error))
         return type(error).__name__
 
