@@ -103,6 +103,51 @@ def test_any_pieces_are_taken(pieces: list[tuple[Any, ...]]) -> None:
     assert len(set(ids)) == len(ids)
 
 
+def whole(*calls: dict[str, Any]) -> tuple[ToolCall, ...]:
+    """The calls of an answer in one piece."""
+    answer = ChatAnswer(Asked(ToolNames(["t"]), 1, "o", 99))
+    answer.take_whole({"choices": [{"message": {"tool_calls": list(calls)}, "finish_reason": "tool_calls"}]})
+    return answer.calls()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "values", "problem"),
+    [
+        ('{"a": 1}', {"a": 1}, ""),
+        ({"a": 1}, {"a": 1}, ""),
+        ("", {}, ""),
+        (None, {}, ""),
+        ("{", {}, "not valid JSON"),
+        ("[1]", {}, "must be a JSON object, got list"),
+        ('"x"', {}, "must be a JSON object, got str"),
+        (3, {}, "must be a JSON object, got int"),
+        ("[" * 100_000, {}, "not valid JSON"),
+    ],
+)
+def test_arguments(arguments: Any, values: Any, problem: str) -> None:
+    """What is no JSON object is told, and not guessed."""
+    (call,) = whole({"id": "1", "function": {"name": "t", "arguments": arguments}})
+    assert dict(call.input) == values
+    assert problem in call.problem
+    assert bool(call.problem) == bool(problem)
+
+
+def test_ids_are_made_unique() -> None:
+    """Doubles, empty ones and what is no text."""
+    function = {"name": "t", "arguments": "{}"}
+    ids = [call.id for call in whole(*({"id": id_, "function": function} for id_ in ("a", "a", "", None, 7, "a")))]
+    assert ids[0] == "a"
+    assert len(set(ids)) == 6
+    assert all(isinstance(id_, str) and id_ for id_ in ids)
+
+
+@pytest.mark.parametrize("name", [None, 3, ["x"]])
+def test_a_name_that_is_none(name: Any) -> None:
+    """Is the name of an unknown tool: the model is told so."""
+    (call,) = whole({"id": "1", "function": {"name": name, "arguments": "{}"}})
+    assert call.name == ""
+
+
 def test_many_calls_of_one_id() -> None:
     """Are told apart, each by one look."""
     answer = ChatAnswer(Asked(ToolNames([]), 1, "o", 99))

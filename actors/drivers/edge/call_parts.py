@@ -132,14 +132,10 @@ class CallParts:
         Returns:
             The call that it belongs to.
         """
-        index = index if isinstance(index, int | str) else None
-        id_ = str(id_) if isinstance(id_, int | str) and str(id_).strip() else None
-        name = name if isinstance(name, str) and name else None
-        if not isinstance(arguments, str | dict | list):
-            arguments = None
+        index, id_, name, arguments = _plain(index, id_, name, arguments)
         call = self._of(index, id_, name, arguments)
         if call is None:
-            return self.begin(index, id_, name, arguments)
+            return self._begin(index, id_, name, arguments)
         if id_ is not None and call.id is None:
             call.id = id_
             self._by_id[id_] = call
@@ -149,8 +145,11 @@ class CallParts:
         self._go_on(call, arguments, again=id_ is not None or name is not None)
         return call
 
-    def begin(self, index: object, id_: str | None, name: str | None, arguments: Any) -> OpenCall:
-        """A piece that is known to begin a call."""
+    def begin(self, id_: object, name: object, arguments: Any) -> OpenCall:
+        """A piece that is known to begin a call, or to be one."""
+        return self._begin(*_plain(None, id_, name, arguments))
+
+    def _begin(self, index: int | str | None, id_: str | None, name: str | None, arguments: Any) -> OpenCall:
         call = OpenCall()
         call.id, call.name = id_, name
         call.put(arguments)
@@ -162,7 +161,7 @@ class CallParts:
             self._by_id[id_] = call
         return call
 
-    def _of(self, index: object, id_: str | None, name: str | None, arguments: Any) -> OpenCall | None:
+    def _of(self, index: int | str | None, id_: str | None, name: str | None, arguments: Any) -> OpenCall | None:
         """The call that a piece belongs to; None when it begins one."""
         if not self.calls:
             return None
@@ -214,6 +213,18 @@ class CallParts:
             call.replace(arguments)  # each piece has all that came so far
         else:
             call.put(arguments)
+
+
+def _plain(
+    index: object, id_: object, name: object, arguments: Any
+) -> tuple[int | str | None, str | None, str | None, Any]:
+    """What came; None for an index, an id or a name that is none. Arguments of any kind are told to the model."""
+    return (
+        index if isinstance(index, int | str) else None,
+        str(id_) if isinstance(id_, int | str) and str(id_).strip() else None,
+        name if isinstance(name, str) and name else None,
+        arguments,
+    )
 
 
 def _is_all(call: OpenCall, arguments: str) -> bool:

@@ -81,8 +81,9 @@ class ChatAnswer(Answer):
         for call in calls:
             function = call.get("function", call)  # some say it all in one object
             function = function if isinstance(function, dict) else {}
-            arguments = function.get("arguments")
-            part = self._parts.take(call.get("index"), call.get("id"), function.get("name"), arguments)
+            said = call.get("id"), function.get("name"), function.get("arguments")
+            # In one piece nothing comes twice: what is equal was asked for twice.
+            part = self._parts.take(call.get("index"), *said) if is_piece else self._parts.begin(*said)
             keep(part.extra, call, CALL)
             if function is not call:
                 keep(part.extra, function, CALL)

@@ -88,11 +88,7 @@ class MessageAnswer(Answer):
             self._at[place] = block
         if kind == "tool_use":
             # Empty arguments are none, or are still to come.
-            id_, name = value.get("id"), value.get("name")
-            block.call = self._parts.begin(
-                None, id_ if isinstance(id_, str) else None, name if isinstance(name, str) else None, None
-            )
-            block.call.put(value.get("input") or None)
+            block.call = self._parts.begin(value.get("id"), value.get("name"), value.get("input") or None)
             return ""
         thought = value.get("thinking") if kind == "thinking" else None
         if isinstance(thought, str):
