@@ -178,11 +178,14 @@ def _anthropic_events(response: CompletionResponse) -> Iterable[bytes]:
 class Provider:
     """The server. It answers with the next of *answers* (the last one again and again), or with what a function says.
 
+    Its first answers wait until *gathers* requests have come: so many are under way at once.
+
     ``asked`` has what came; ``open`` counts its connections, ``arrived`` and ``gone`` are told of each request and of
     each client that went away while the server was not done.
     """
 
-    def __init__(self, answers: Iterable[Answer] | Callable[[Asked], Answer]) -> None:
+    def __init__(self, answers: Iterable[Answer] | Callable[[Asked], Answer], *, gathers: int = 1) -> None:
+        self._gathers = gathers
         self._answer = answers if callable(answers) else _in_order(answers)
         self.asked: list[Asked] = []
         self.open = 0
@@ -216,6 +219,7 @@ class Provider:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._over = asyncio.Event()
+        self._gathered = asyncio.Event()
         server = await asyncio.start_server(self._accept, "127.0.0.1", 0, backlog=1024)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
@@ -251,6 +255,9 @@ class Provider:
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
         self.arrived.release()
+        if len(self.asked) >= self._gathers:
+            self._gathered.set()
+        await self._gathered.wait()
         try:
             answer = self._answer(asked)
             sent = answer if isinstance(answer, Reply) else say(answer, asked)

@@ -288,3 +288,22 @@ def test_headers_of_refusals_that_are_proved_wrong() -> None:
     last = allowance.begin(1000, 5.0)
     allowance.hear([TOKENS], 5.0, last, refused=True)
     assert allowance.refused(last, 5.0, None) is None
+
+
+@pytest.mark.parametrize("order", ["as they began", "the newest first", "the newest last and alone"])
+def test_answers_that_all_say_that_nothing_is_left_stop_nobody(order: str) -> None:
+    """They contradict each other, in whatever order they come: nobody is left under way who would prove it later."""
+    allowance = Allowance()
+    for batch in range(3):
+        calls = [allowance.begin(4_000, batch + number / 1000) for number in range(16)]
+        heard = calls[::-1] if order == "the newest first" else calls
+        for call in heard:
+            allowance.hear([TOKENS], batch + 0.2, call)
+            if order == "the newest last and alone":
+                allowance.answered(call, batch + 0.2)
+                allowance.end(call, 4_000)
+        if order != "the newest last and alone":
+            for call in calls:
+                allowance.answered(call, batch + 0.2)
+                allowance.end(call, 4_000)
+        assert allowance.wait(4_000, batch + 0.3) == 0

@@ -59,13 +59,15 @@ def test_nearly_all_complete_and_nobody_is_stopped(faults: list[str]) -> None:
 
 
 def test_headers_of_every_answer_that_are_wrong_stop_nobody() -> None:
-    """Nothing is left, they say with each answer; and it goes on answering."""
+    """Nothing is left, they say with each answer; and it goes on answering. Many ask at once: one alone would have to
+    believe it, as no answer proves it wrong.
+    """
 
     def answer(asked: Asked) -> Answer:
         reply = say("yes", asked)
         return Reply(reply.pieces, reply.status, {**reply.headers, **LIE})
 
-    with Provider(answer) as provider:
+    with Provider(answer, gathers=AT_ONCE) as provider:
         driver = OpenAIDriver("m", base_url=provider.url, limiter=RateLimiter())
         with AgentPool(driver, AT_ONCE, max_queued=None) as pool:
             pool.fan_out([SpawnConfig(AgentManifest(name="asker", privacy="sovereign"), "yes?", timeout=30)] * AGENTS)
