@@ -76,21 +76,13 @@ def raise_ctrl_c(error: BaseException) -> None:
         raise error
 
 
-def text_of(error: BaseException) -> str:
-    """The text of *error*, whatever its own ``__str__`` does."""
+def text_of(value: object) -> str:
+    """The text of *value*, whatever its own ``__str__`` does: a plain one, without anything of a user's, so that it may
+    be kept, and formatted under a lock.
+    """
     try:
-        return str.__str__(str(error))  # not a subclass, which may do anything when it is used
-    except BaseException as broken:  # noqa: BLE001 - an exception whose own __str__ fails
-        return f"<no text: its __str__ raised {type(broken).__name__}>"
-
-
-def plain_text(value: object) -> str:
-    """The text of *value* without anything of a user's: for what is kept, and formatted under a lock."""
-    if type(value) is str:
-        return value
-    try:
-        return str.__str__(str(value))
-    except BaseException as broken:  # noqa: BLE001 - as above
+        return str.__str__(str(value))  # not a subclass, which may do anything when it is used
+    except BaseException as broken:  # noqa: BLE001 - a value whose own __str__ fails
         return f"<no text: its __str__ raised {type(broken).__name__}>"
 
 

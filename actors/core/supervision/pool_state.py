@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from loguru import logger
 
-from ..crash import crashed, plain_text, text_of
+from ..crash import crashed, text_of
 from ..process import fork
 from ..process.threads import Crew
 from ..records.ending import Ending
@@ -167,7 +167,7 @@ class PoolState:
     ) -> int:
         """Cancel *cells*, or everybody (of *group*); returns at once how many had not ended."""
         self.refuse_after_fork()
-        reason, group = plain_text(reason), self.groups.key(group)
+        reason, group = text_of(reason), self.groups.key(group)
         with Step(self, calls_here=False) as effects:
             running = [cell for cell in (self.roster.everybody() if cells is None else cells) if cell.outcome is None]
             if group is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..actors.actor import Actor
 from ..clock import SYSTEM_CLOCK, Clock
-from ..crash import plain_text
+from ..crash import text_of
 from ..process.at_exit import at_exit
 from ..records.outcome import AgentStatus
 from ..records.outcomes import FailurePolicy, Outcomes
@@ -109,7 +109,7 @@ class Supervisor(Actor):
     def cancel_id(self, agent_id: AgentId, reason: str) -> bool:
         """Cancel the agent of that id; False when there is none."""
         self.pool.refuse_after_fork()
-        reason = plain_text(reason)
+        reason = text_of(reason)
         with Step(self.pool, calls_here=False) as effects:
             cell = self.pool.roster.find(agent_id)
             if cell is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...errors import Cancelled
 from ..checks import leaf_lock
 from ..clock import SYSTEM_CLOCK, Clock
-from ..crash import fenced, plain_text
+from ..crash import fenced, text_of
 from .waiter import Waiter
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class CancelToken:
 
     def cancel(self, reason: str = "", *, timed_out: bool = False) -> bool:
         """Cancel, and run the callbacks in this thread; False when it was cancelled before."""
-        first = self.mark(plain_text(reason), timed_out=timed_out)
+        first = self.mark(text_of(reason), timed_out=timed_out)
         self.fire()
         return first
 
