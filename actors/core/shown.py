@@ -46,6 +46,11 @@ def shown(text: str, most: int = 100) -> str:
     return "".join([*pieces, MORE])
 
 
+def agent_label(agent_id: int, name: str) -> str:
+    """How messages name an agent."""
+    return f"agent {agent_id} ({shown(name)})"
+
+
 def listed(texts: Sequence[str], most: int = 10) -> str:
     """Each of *texts* as it is shown, with commas between; of more than *most* the first ones, and how many follow."""
     line = ", ".join(map(shown, texts[:most]))

@@ -10,7 +10,7 @@ from ..agent.capability import Spawn
 from ..agent.config import SpawnConfig
 from ..agent.llm_agent import AgentLoopResult, LlmAgent
 from ..agent.message_text import as_text, heard
-from ..core.shown import shown
+from ..core.shown import agent_label
 from ..errors import CapabilityDenied, SendError, ToolFailed
 from .tool import tool
 
@@ -53,7 +53,7 @@ def spawn_agent(
     finally:
         handle.cancel("nobody waits for its answer any more")
     if not outcome.ok:
-        raise ToolFailed(f"agent {outcome.agent_id} ({shown(name)}) {outcome.status}: {outcome.error}")
+        raise ToolFailed(f"{agent_label(outcome.agent_id, name)} {outcome.status}: {outcome.error}")
     result = outcome.result
     return result.text if isinstance(result, AgentLoopResult) else as_text(result)
 

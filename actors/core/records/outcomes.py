@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from ...errors import AgentCancelled, fresh_copy
-from ..shown import shown
+from ..shown import agent_label
 from .outcome import AgentStatus
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Outcomes(dict[int, "AgentOutcome[Any]"]):
 def _noted(outcome: AgentOutcome[Any]) -> Exception:
     assert outcome.error is not None
     error = fresh_copy(outcome.error)
-    note = f"agent {outcome.agent_id} ({shown(outcome.name)}), {outcome.status}"
+    note = f"{agent_label(outcome.agent_id, outcome.name)}, {outcome.status}"
     if note not in getattr(error, "__notes__", ()):  # one that cannot be copied has it from before
         error.add_note(note)
     return error

@@ -15,7 +15,7 @@ from ..process.log import labelled
 from ..records.ending import Ending, stopped
 from ..records.outcome import AgentOutcome, AgentStatus
 from ..records.state import IN_TOOL, NEXT, PARKED, QUEUED, RESTARTING, RUNNING, AgentState
-from ..shown import listed, shown
+from ..shown import agent_label, listed
 from ..waiting.cancel import CancelToken
 from ..waiting.wait_graph import Lot, WaitMember, enter
 from ..waiting.waiter import Waiter
@@ -322,7 +322,7 @@ class AgentCell(Endpoint, WaitMember):
     @property
     def label(self) -> str:
         """How messages name it."""
-        return f"agent {self.id} ({shown(self.spec.name)})"
+        return agent_label(self.id, self.spec.name)
 
     def is_here(self) -> bool:
         """Is this the agent's own thread?"""

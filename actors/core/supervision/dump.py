@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..records.state import AgentState
 from ..scheduling.agent_cell import AgentCell
-from ..shown import shown
+from ..shown import agent_label, shown
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -75,7 +75,7 @@ class AgentDump:
     @property
     def label(self) -> str:
         """How messages name it."""
-        return f"agent {self.id} ({shown(self.name)})"
+        return agent_label(self.id, self.name)
 
     def __str__(self) -> str:
         link = " " if self.state is AgentState.IN_TOOL else " on "
