@@ -7,7 +7,6 @@ other greenlet. And a patched selector ends the loop at its first wait, for it f
 from __future__ import annotations
 
 import asyncio
-import selectors
 import sys
 import threading
 from typing import TYPE_CHECKING, Any, cast
@@ -19,14 +18,14 @@ if TYPE_CHECKING:
 def new_loop() -> asyncio.AbstractEventLoop:
     """An event loop, of the kind that the host's policy makes (uvloop): how a process is started is the policy's."""
     if is_patched("select"):
-        return asyncio.SelectorEventLoop(_original("selectors", "DefaultSelector", selectors.DefaultSelector)())
+        return asyncio.SelectorEventLoop(_original("selectors", "DefaultSelector")())
     return asyncio.new_event_loop()
 
 
 def new_thread(target: Callable[[], object], name: str) -> threading.Thread:
     """A daemon thread that is not started yet; a thread of the system in any case."""
     if is_patched("threading"):
-        return cast("threading.Thread", _NativeThread(target, name))
+        return cast("threading.Thread", _NativeThread(target))
     return threading.Thread(target=target, name=name, daemon=True)
 
 
@@ -36,20 +35,17 @@ class _NativeThread:
     Locks: none; each field is written once.
     """
 
-    daemon = True
-
-    def __init__(self, target: Callable[[], object], name: str) -> None:
+    def __init__(self, target: Callable[[], object]) -> None:
         self._target = target
-        self.name = name
         self.ident: int | None = None
         self._ended = False
 
     def start(self) -> None:
-        _original("_thread", "start_new_thread", None)(self._run, ())
+        _original("_thread", "start_new_thread")(self._run, ())
 
     def _run(self) -> None:
         try:
-            self.ident = _original("_thread", "get_ident", None)()
+            self.ident = _original("_thread", "get_ident")()
             self._target()
         finally:
             self._ended = True
@@ -57,21 +53,13 @@ class _NativeThread:
     def is_alive(self) -> bool:
         return not self._ended
 
-    def join(self, timeout: float | None = None) -> None:
-        """Not waited for: only tests want it."""
-
-
-def _monkey() -> Any:
-    return sys.modules.get("gevent.monkey")
-
 
 def is_patched(module: str) -> bool:
     """Has gevent put its own into *module*?"""
-    monkey = _monkey()
+    monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and bool(monkey.is_module_patched(module))
 
 
-def _original(module: str, name: str, without: Any) -> Any:
-    """*name* of *module* as it was before gevent; *without* where there is no gevent."""
-    monkey = _monkey()
-    return without if monkey is None else monkey.get_original(module, name)
+def _original(module: str, name: str) -> Any:
+    """*name* of *module* as it was before gevent, which is there."""
+    return sys.modules["gevent.monkey"].get_original(module, name)
