@@ -41,13 +41,15 @@ class Groups:
         self._shelves: list[list[weakref.ref[Group]]] = [[] for _ in range(SHELVES)]
 
     def key(self, value: Hashable) -> Hashable:
-        """The key of the group *value*.
+        """The key of the group *value*; None, which is no group, is its own.
 
         Raises:
             Exception: Whatever its ``__hash__``, or an ``__eq__``, raises.
         """
+        if value is None:
+            return None
         plain = _plain(value)
-        return self._find(value) if plain is None and value is not None else plain
+        return self._find(value) if plain is None else plain
 
     def _find(self, value: Hashable) -> Group:
         number = hash(value)

@@ -59,10 +59,7 @@ class Admission:
         bounded = bounded and parent is None
         key = self._pool.groups.key  # here: a user's group is compared and hashed, which is not done under the turn
         cells = [
-            self._make_cell(
-                self._host, spec, parent, owner, bounded=bounded, group=None if spec.group is None else key(spec.group)
-            )
-            for spec in specs
+            self._make_cell(self._host, spec, parent, owner, bounded=bounded, group=key(spec.group)) for spec in specs
         ]
         # A deadline that nobody could watch is refused before anything is admitted.
         if any(spec.timeout is not None or spec.deadline is not None for spec in specs):
