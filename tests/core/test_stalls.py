@@ -40,7 +40,7 @@ class Hand(Clock):
 
 def seen(stalls: Stalls, cells: list[Cell], *moments: float) -> list[tuple[float, Cell, float]]:
     """Who was told, at which of *moments*, and for how many seconds."""
-    return [(at, cell, seconds) for at in moments for cell, seconds in stalls.look(cells, at)]  # type: ignore[arg-type]
+    return [(at, cell, seconds) for at in moments for cell, seconds in stalls.look(cells, at, [])]  # type: ignore[arg-type]
 
 
 def test_a_standstill_is_told_once() -> None:

@@ -41,7 +41,7 @@ def end(queue: StartQueue | ChildQueue, dead: Any) -> None:
 
 def test_without_anything_else_age_decides() -> None:
     """First come, first started."""
-    queue = StartQueue()
+    queue = StartQueue([])
     for n in range(5):
         queue.push(cell(n))
     assert queue.living == 5
@@ -52,7 +52,7 @@ def test_without_anything_else_age_decides() -> None:
 
 def test_a_higher_priority_starts_first() -> None:
     """Whatever the order of arrival, also below zero, and also when it comes between two pops."""
-    queue = StartQueue()
+    queue = StartQueue([])
     for n, priority in enumerate((0, 5, -3, 5, 0)):
         queue.push(cell(n, priority=priority))
     assert queue.pop().name == 1  # type: ignore[union-attr]
@@ -62,7 +62,7 @@ def test_a_higher_priority_starts_first() -> None:
 
 def test_groups_take_turns_within_a_priority() -> None:
     """A group of many does not starve a group of one; no group at all is one group."""
-    queue = StartQueue()
+    queue = StartQueue([])
     for n in range(4):
         queue.push(cell(f"big{n}", group="big"))
     queue.push(cell("none0"))
@@ -73,7 +73,7 @@ def test_groups_take_turns_within_a_priority() -> None:
 
 def test_priority_goes_before_turns() -> None:
     """Turns are taken within one priority only."""
-    queue = StartQueue()
+    queue = StartQueue([])
     queue.push(cell("low", group="a"))
     queue.push(cell("high1", priority=1, group="b"))
     queue.push(cell("high2", priority=1, group="b"))
@@ -82,7 +82,7 @@ def test_priority_goes_before_turns() -> None:
 
 def test_who_ended_while_queued_is_passed_over() -> None:
     """It is not counted, not iterated and not popped, and its group loses no turn for it."""
-    queue = StartQueue()
+    queue = StartQueue([])
     cells = [cell(n, group=n % 2) for n in range(6)]
     for one in cells:
         queue.push(one)
@@ -96,7 +96,7 @@ def test_who_ended_while_queued_is_passed_over() -> None:
 
 def test_a_group_of_dead_only_is_passed_over() -> None:
     """The next living one is found behind a whole group, and a whole priority, of dead ones."""
-    queue = StartQueue()
+    queue = StartQueue([])
     dead = [cell("d1", priority=2), cell("d2", priority=1, group="x")]
     for one in [*dead, cell("alive", priority=1, group="y")]:
         queue.push(one)
@@ -107,11 +107,11 @@ def test_a_group_of_dead_only_is_passed_over() -> None:
 
 def test_the_dead_are_pruned_when_they_outnumber_the_living() -> None:
     """Cancelled agents do not pile up, and the order of the others stands."""
-    queue = StartQueue()
+    queue = StartQueue([])
     cells = [cell(n, group=n % 3, priority=n % 2) for n in range(90)]
     for one in cells:
         queue.push(one)
-    twin = StartQueue()
+    twin = StartQueue([])
     for one in cells[60:]:
         twin.push(one)
     for one in cells[:60]:
@@ -124,7 +124,7 @@ def test_the_dead_are_pruned_when_they_outnumber_the_living() -> None:
 
 def test_few_dead_are_not_worth_pruning() -> None:
     """Below the bound nothing is rebuilt."""
-    queue = StartQueue()
+    queue = StartQueue([])
     cells = [cell(n) for n in range(10)]
     for one in cells:
         queue.push(one)
@@ -139,7 +139,7 @@ def test_few_dead_are_not_worth_pruning() -> None:
 
 def test_the_deepest_child_starts_first_then_the_oldest() -> None:
     """Deep ones end soonest and give their slots back."""
-    queue = ChildQueue()
+    queue = ChildQueue([])
     for n, depth in ((1, 1), (2, 3), (3, 2), (4, 3)):
         queue.push(cell(n, depth=depth))
     assert queue.living == 4
@@ -150,7 +150,7 @@ def test_the_deepest_child_starts_first_then_the_oldest() -> None:
 
 def test_a_child_that_ended_while_queued_is_passed_over() -> None:
     """It is not counted; when nobody is left, nobody is kept."""
-    queue = ChildQueue()
+    queue = ChildQueue([])
     first, second = cell(1), cell(2)
     queue.push(first)
     queue.push(second)
@@ -167,5 +167,5 @@ def test_a_child_that_ended_while_queued_is_passed_over() -> None:
 @pytest.mark.parametrize("queue", [StartQueue, ChildQueue])
 def test_an_empty_queue_answers_none(queue: Any) -> None:
     """Nobody waits."""
-    assert queue().pop() is None
-    assert not queue().living
+    assert queue([]).pop() is None
+    assert not queue([]).living

@@ -43,9 +43,7 @@ class Stalls:
         self._after = after
         self._marks: dict[AgentCell, _Mark] = {}
 
-    def look(
-        self, live: Collection[AgentCell], now: float, dropped: list[object] | None = None
-    ) -> list[tuple[AgentCell, float]]:
+    def look(self, live: Collection[AgentCell], now: float, dropped: list[object]) -> list[tuple[AgentCell, float]]:
         """Who has stalled since the last look, and for how many seconds. Each standstill is told once.
 
         Args:
@@ -61,8 +59,7 @@ class Stalls:
                 stalled.append((cell, now - mark.at))
                 mark = _Mark(mark.steps, mark.at, told=True)
             marks[cell] = mark
-        if dropped is not None:
-            dropped.append(self._marks)
+        dropped.append(self._marks)
         self._marks = marks  # nothing is kept of those who ended
         return stalled
 

@@ -30,9 +30,9 @@ class StartQueue:
         dropped: Gets the dead entries: whoever has the turn lets go of them after it.
     """
 
-    def __init__(self, dropped: list[AgentCell] | None = None) -> None:
+    def __init__(self, dropped: list[AgentCell]) -> None:
         self.living = 0
-        self._dropped = [] if dropped is None else dropped
+        self._dropped = dropped
         self._levels: dict[int, Level] = {}
         self._priorities: list[int] = []
         self._dead = 0
@@ -111,9 +111,9 @@ class ChildQueue:
         dropped: Gets the dead entries, as above.
     """
 
-    def __init__(self, dropped: list[AgentCell] | None = None) -> None:
+    def __init__(self, dropped: list[AgentCell]) -> None:
         self.living = 0
-        self._dropped = [] if dropped is None else dropped
+        self._dropped = dropped
         self._heap: list[tuple[int, int, AgentCell]] = []
 
     def push(self, cell: AgentCell) -> None:
