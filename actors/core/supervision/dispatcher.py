@@ -152,7 +152,7 @@ class Dispatcher:
         self.tell_end()
         if self._thread is threading.current_thread():
             return True
-        patience = min(max(timeout, LEAST_PATIENCE), threading.TIMEOUT_MAX)
+        patience = max(timeout, LEAST_PATIENCE)
         while self._thread.is_alive():
             before = self._seq
             join(self._thread, SYSTEM_CLOCK.monotonic() + patience)

@@ -165,7 +165,7 @@ class Shutdown:
         pool = self._pool
         if pool.dispatcher is not None and not pool.dispatcher.close(pool.abort_timeout):
             logger.warning("the event sink of {} is stuck: its thread is left behind", pool.name)
-        pool.timer_thread.end(min(pool.abort_timeout, threading.TIMEOUT_MAX))
+        pool.timer_thread.end(pool.abort_timeout)
         with pool.turn:
             strays = list(pool.cancellation.abandoned)
         # A tool that was left may still clean up: it has its abort_timeout from then on, as its agent has had.
