@@ -245,23 +245,24 @@ def _row(case: str, repeats: Sequence[Sequence[float]], floor: Sequence[Sequence
         "p99 ms": 1000 * Spread.of([one.p99 for one in spreads]).median,
         "highest ms": 1000 * Spread.of([one.high for one in spreads]).median,
         "worst ms": 1000 * max(one.high for one in spreads),
-        **_by("p99", ratios([one.p99 for one in spreads], [one.p99 for one in floors])),
-        **_by("highest", ratios([one.high for one in spreads], [one.high for one in floors])),
+        **by("p99", ratios([one.p99 for one in spreads], [one.p99 for one in floors])),
+        **by("highest", ratios([one.high for one in spreads], [one.high for one in floors])),
     }
 
 
-def _by(what: str, spread: Spread) -> dict[str, Cell]:
+def by(what: str, spread: Spread) -> dict[str, Cell]:
+    """The cells of ratios to threads of *what*."""
     return {f"{what} by threads": spread.median, f"spread of {what}": f"{spread.low:.3g} to {spread.high:.3g}"}
 
 
 def _total(case: str, seconds: Sequence[float], floor: Sequence[float]) -> dict[str, Cell]:
-    spread, by = Spread.of(seconds), ratios(seconds, floor)
+    spread, ratio = Spread.of(seconds), ratios(seconds, floor)
     return {
         "case": case,
         "median s": spread.median,
         "p99 s": spread.p99,
         "lowest s": spread.low,
         "highest s": spread.high,
-        "by threads": by.median,
-        "spread": f"{by.low:.3g} to {by.high:.3g}",
+        "by threads": ratio.median,
+        "spread": f"{ratio.low:.3g} to {ratio.high:.3g}",
     }

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from actors import Agent, AgentManifest, AgentMessage, AgentPool, SpawnConfig
 
+from .abort_latency import await_all, by
 from .figures import Spread, ratios
 from .peers import Peers
 from .report import Cell, Report, Table
@@ -100,7 +101,7 @@ def sleeping_agents(pool: AgentPool, count: int, seconds: float) -> Sample:
 def told_agents(pool: AgentPool, count: int) -> Sample:
     """Parked agents that are sent a message each, to the last outcome."""
     handles = pool.fan_out([SpawnConfig(MANIFEST, None, agent=Receiver)] * count)
-    _await(lambda: pool.stats().parked == count)
+    await_all(lambda: pool.stats().parked == count)
     watch = Watch()
     for handle in handles:
         pool.router.send(AgentMessage(0, handle.id, "go"))
@@ -118,7 +119,7 @@ def sleeping_threads(count: int, seconds: float) -> Sample:
 def told_threads(count: int) -> Sample:
     """Plain threads that wait each at a lock of its own, and are let go by one thread."""
     threads = _Threads(count, BOUND)
-    _await(lambda: threads.waiting == count)
+    await_all(lambda: threads.waiting == count)
     watch = Watch()
     for gate in threads.gates:
         gate.release()
@@ -150,13 +151,6 @@ class _Threads:
         for thread in self._threads:
             thread.join()
         assert self.done == len(self._threads)
-
-
-def _await(arrived: Callable[[], bool]) -> None:
-    """Wait until all have arrived, and until they surely wait: nothing announces that."""
-    while not arrived():
-        time.sleep(0.005)
-    time.sleep(0.05)
 
 
 @contextmanager
@@ -220,10 +214,9 @@ def _row(case: str, found: dict[str, list[Sample]]) -> dict[str, Cell]:
     }
     peer = case.replace("agents", "threads")
     if peer != case and peer in found:
-        row |= {**_by("time", mine, found[peer], 0), **_by("CPU", mine, found[peer], 1)}
+        row |= {**by("time", _ratios(mine, found[peer], 0)), **by("CPU", _ratios(mine, found[peer], 1))}
     return row
 
 
-def _by(what: str, mine: Sequence[Sample], theirs: Sequence[Sample], at: int) -> dict[str, Cell]:
-    spread = ratios([one[at] for one in mine], [one[at] for one in theirs])
-    return {f"{what} by threads": spread.median, f"spread of {what}": f"{spread.low:.3g} to {spread.high:.3g}"}
+def _ratios(mine: Sequence[Sample], theirs: Sequence[Sample], at: int) -> Spread:
+    return ratios([one[at] for one in mine], [one[at] for one in theirs])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from actors import AgentManifest, AgentPool, RateLimiter, SpawnConfig, ToolRegistry, tool
@@ -15,6 +15,7 @@ from .http_throughput import server
 from .peers import NOT_THERE, Peers, is_there
 from .report import Cell, Report, Table
 from .size import Size
+from .turns import in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,10 +92,8 @@ def measure(size: Size, peers: Peers | None = None) -> Report:  # noqa: ARG001 -
         return Report("mixed_faults", QUESTION, [], [f"skipped: openai is {NOT_THERE}"])
     tables, problems = [], []
     for completions in load.completions:
-        runs: defaultdict[str, list[Run]] = defaultdict(list)
-        for _ in range(load.repeats):
-            for case, faults in FAULTS.items():
-                runs[case].append(run(load, completions, faults))
+        cases = {case: partial(run, load, completions, faults) for case, faults in FAULTS.items()}
+        runs = in_turn(cases, repeats=load.repeats, warmups=0)
         title = f"{load.agents} agents, {load.at_once} at once, {completions} completions each of {load.latency:g} s"
         tables.append(Table(title, rows(runs)))
         if size is not Size.SMOKE:
