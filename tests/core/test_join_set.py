@@ -103,6 +103,19 @@ def at_the_wait(monkeypatch: pytest.MonkeyPatch, step: Any) -> None:
     monkeypatch.setattr(join_set_module, "wait_for", wait)
 
 
+def ending(supervisor: Any, handle: Any, gate: Any, then: BaseException | bool | None = None) -> Any:
+    """A step in which the agent that *gate* holds ends; *then* the wait runs (None), is over, or raises."""
+
+    def step() -> bool | None:
+        gate.open()
+        supervisor.wait_ended(handle._cell, 10)
+        if isinstance(then, BaseException):
+            raise then
+        return then
+
+    return step
+
+
 def test_finish_wins_against_join(supervise: Any, start: Any) -> None:
     """It ended before anybody looked: taken without a wait."""
     supervisor = supervise()
@@ -114,12 +127,7 @@ def test_join_wins_against_finish(supervise: Any, start: Any, gate: Any, monkeyp
     """The joiner has lined up, then the agent ends, then the joiner waits: the signal is not lost."""
     supervisor = supervise()
     handle = start(supervisor, gate.hold)
-
-    def finish() -> None:
-        gate.open()
-        supervisor.wait_ended(handle._cell, 10)
-
-    at_the_wait(monkeypatch, finish)
+    at_the_wait(monkeypatch, ending(supervisor, handle, gate))
     assert supervisor.owed.next(10).agent_id == 1
 
 
@@ -129,13 +137,7 @@ def test_an_end_just_as_the_time_runs_out_is_taken(
     """The wait ran out, the agent ended before the joiner left: it gets the outcome."""
     supervisor = supervise()
     handle = start(supervisor, gate.hold)
-
-    def late() -> bool:
-        gate.open()
-        supervisor.wait_ended(handle._cell, 10)
-        return False
-
-    at_the_wait(monkeypatch, late)
+    at_the_wait(monkeypatch, ending(supervisor, handle, gate, False))
     assert supervisor.owed.next(5).agent_id == 1
 
 
@@ -188,13 +190,7 @@ def test_an_outcome_that_was_handed_to_who_is_interrupted_is_owed(
     """Nothing is lost: the next one who waits gets it."""
     supervisor = supervise()
     first = start(supervisor, gate.hold)
-
-    def end_it() -> None:
-        gate.open()
-        first.done() or supervisor.wait_ended(first._cell, 10)
-        raise KeyboardInterrupt
-
-    at_the_wait(monkeypatch, end_it)
+    at_the_wait(monkeypatch, ending(supervisor, first, gate, KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         supervisor.owed.next(10)
     assert len(supervisor.owed) == 1
@@ -302,13 +298,9 @@ def test_an_actor_that_joins_as_the_last_one_ends_gets_it(
     supervisor = supervise()
     handle = start(supervisor, gate.hold)
 
-    def end_it() -> None:
-        gate.open()
-        supervisor.wait_ended(handle._cell, 10)
-
     class Joiner(Actor):
         def on_receive(self, _: Any) -> Any:
-            at_the_wait(monkeypatch, end_it)
+            at_the_wait(monkeypatch, ending(supervisor, handle, gate))
             return supervisor.owed.next(10).agent_id
 
     ref = Joiner.start()
@@ -412,13 +404,7 @@ def test_an_end_just_as_the_time_of_all_runs_out_is_taken(
     """The wait ran out, the last agent ended before the last look."""
     supervisor = supervise()
     handle = start(supervisor, gate.hold)
-
-    def late() -> bool:
-        gate.open()
-        supervisor.wait_ended(handle._cell, 10)
-        return False
-
-    at_the_wait(monkeypatch, late)
+    at_the_wait(monkeypatch, ending(supervisor, handle, gate, False))
     assert sorted(supervisor.owed.all(5)) == [1]
 
 
