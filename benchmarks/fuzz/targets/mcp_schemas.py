@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from actors.agent.sanitize import sanitize
 from actors.tools.mcp_schema import MAX_SCHEMA, BadTool, acceptable
 
-from ..target import Target, hold, hold_message, hold_plain
+from ..target import hold, hold_message, hold_plain
+from ._schemas import ReadsSchemas, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
@@ -31,7 +32,7 @@ SEEDS: tuple[Any, ...] = (
 )
 
 
-class McpSchemas(Target):
+class McpSchemas(ReadsSchemas):
     """A schema as JSON."""
 
     about = "schemas of tools of MCP servers"
@@ -52,7 +53,7 @@ class McpSchemas(Target):
     def work(self, data: bytes) -> object:
         """Made acceptable, or a reason."""
         try:
-            return acceptable(_schema(data))
+            return acceptable(schema_of(data))
         except BadTool as error:
             return error
 
@@ -71,10 +72,6 @@ class McpSchemas(Target):
         hold(acceptable(made) == made, "what is acceptable is acceptable again as it is", (made, acceptable(made)))
         return len(made["properties"]) > 0, "required" in made, "$defs" in made
 
-    def grown(self, data: bytes, times: int) -> bytes | None:
-        """So many of it, as the properties of one."""
-        return json.dumps({"type": "object", "properties": {f"p{n}": _schema(data) for n in range(times)}}).encode()
-
 
 def _texts(value: Any) -> Iterable[str]:
     if isinstance(value, str):
@@ -86,13 +83,6 @@ def _texts(value: Any) -> Iterable[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from _texts(inner)
-
-
-def _schema(data: bytes) -> Any:
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
-        return data.decode(errors="replace")
 
 
 TARGET = McpSchemas()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from actors.drivers.edge.schemas import RULES, Accepted, acceptable
 from actors.drivers.edge.text import sendable
 
-from ..target import Target, files, hold, hold_message, hold_plain
+from ..target import files, hold, hold_message, hold_plain
+from ._schemas import ReadsSchemas, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
@@ -57,7 +58,7 @@ WORDS = (
 )
 
 
-class Schemas(Target):
+class Schemas(ReadsSchemas):
     """A schema as JSON."""
 
     about = "schemas of tools, as providers take them"
@@ -77,11 +78,11 @@ class Schemas(Target):
 
     def work(self, data: bytes) -> object:
         """For the server that is not known."""
-        return acceptable(_schema(data))
+        return acceptable(schema_of(data))
 
     def check(self, data: bytes, *, thorough: bool = False) -> Hashable:
         """An object that every parser reads, and that is accepted again as it is; or a reason, in few words."""
-        schema = _schema(data)
+        schema = schema_of(data)
         shape: list[Hashable] = []
         for name, rules in RULES.items() if thorough else [*RULES.items()][:1]:
             before = repr(schema)
@@ -101,17 +102,6 @@ class Schemas(Target):
                 hold_message(made.reason)
                 shape.append(made.reason[:20])
         return shape[0]
-
-    def grown(self, data: bytes, times: int) -> bytes | None:
-        """So many of it, as the properties of one."""
-        return json.dumps({"type": "object", "properties": {f"p{n}": _schema(data) for n in range(times)}}).encode()
-
-
-def _schema(data: bytes) -> Any:
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
-        return data.decode(errors="replace")
 
 
 TARGET = Schemas()
