@@ -162,7 +162,7 @@ class ContextWindow:
     def _fitting(units: list[_Unit], query: Message, room: int, cutter: _Cutter) -> list[_Unit]:
         query_tokens = sum(one.tokens for unit in units for one in unit if one.message is query)
         share = max((room - query_tokens) // 2, CUT_FROM)
-        units = [cutter.to_share(unit, share) for unit in units]
+        units = [cutter.within(unit, share) for unit in units]
         news = next((place for place in range(len(units) - 1, -1, -1) if _is_answer(units[place])), len(units))
         units, news = _without_oldest(units, room, query, news, lambda one: one.tokens)
         units, _ = _without_oldest(units, room, query, len(units), cutter.least)
@@ -222,10 +222,6 @@ class _Cutter:
     def least(self, one: _Sized) -> int:
         """Tokens to which *one* can be cut."""
         return one.tokens if one.message is self._query else min(one.tokens, LEAST)
-
-    def to_share(self, unit: _Unit, share: int) -> _Unit:
-        """*unit* in at most *share* tokens, as far as that goes."""
-        return self.within(unit, share) if sum(one.tokens for one in unit) > share else unit
 
     def within(self, all_: _Unit, room: int) -> _Unit:
         """*all_* in at most *room* tokens, as far as that goes: the longest are cut."""

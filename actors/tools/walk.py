@@ -65,11 +65,6 @@ class Pattern:
                 parts.append(None)
         return cls(tuple(parts))
 
-    @property
-    def depth(self) -> int | None:
-        """How many folders deep a file can fit; None: any number."""
-        return None if None in self.parts else len(self.parts) - 1
-
     def start(self) -> frozenset[int]:
         """How much of the pattern may be used up before the first name."""
         return self._past_nothing({0})
