@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +16,7 @@ from .path_guard import PathGuard
 from .regular_file import IrregularFile
 from .shown_path import meant_path, shown, shown_path
 from .tool import tool
-from .walk import Glob, Pattern, Walk, open_folder
+from .walk import GONE, NO_MORE, Glob, Pattern, Walk, open_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -151,9 +150,9 @@ def _content(walk: Walk, name: str) -> str | None:
     except IrregularFile:
         return ""
     except OSError as error:
-        if error.errno in (errno.EMFILE, errno.ENFILE):
+        if error.errno in NO_MORE:
             raise ToolFailed(f"files cannot be searched now: {error.strerror}") from error
-        return "" if error.errno in (errno.ELOOP, errno.ENOENT, errno.ENOTDIR) else None  # a link, or gone
+        return "" if error.errno in GONE else None
 
 
 def _text_of(descriptor: int, name: str) -> str | None:

@@ -32,8 +32,10 @@ LOOK_EVERY = 500
 Glob = Annotated[str, Field(max_length=500)]
 
 ANY_FOLDERS = "**"
-_NO_MORE = (errno.EMFILE, errno.ENFILE)  # what is passed over for them would look as if it were not there
-_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # or another thing by now
+NO_MORE = (errno.EMFILE, errno.ENFILE)
+"""No descriptor is left: what is passed over for that would look as if it were not there."""
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+"""It is gone, or another thing by now: a link, for instance."""
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -149,9 +151,9 @@ class Walk:
                 try:
                     names, folders = self._listed(path, reached)
                 except OSError as error:
-                    if not path or error.errno in _NO_MORE:
+                    if not path or error.errno in NO_MORE:
                         raise ToolFailed(f"the folder cannot be listed: {error.strerror or error}") from error
-                    if error.errno not in _GONE:
+                    if error.errno not in GONE:
                         self._unlisted.append(path)
                     continue
                 for self._name in sorted(names):
