@@ -16,7 +16,7 @@ from ..errors import ToolFailed
 from .file_attributes import FileAttributes
 from .files import MAX_FILE_BYTES, text_at
 from .path_guard import PathGuard
-from .regular_file import open_regular
+from .regular_file import ALWAYS, NO_LINK, open_regular
 from .shown_path import is_visible, meant_path, shown, shown_path
 from .tool import tool
 
@@ -37,7 +37,7 @@ TURN_EVERY = 0.01
 PATIENCE = 10.0
 """Seconds for it to end."""
 
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK | ALWAYS
 
 
 @tool(capability=FileWrite())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..agent.capability import EVERYTHING, FileRead, FileWrite
 from ..errors import ToolFailed
-from .regular_file import open_regular
+from .regular_file import ALWAYS, NO_LINK, open_regular
 from .shown_path import meant_path, shown
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 # Only walked through: where O_PATH exists, a folder on the way need not be readable. Windows has neither.
 _FOLDER = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_PATH", os.O_RDONLY)
-_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-_ALWAYS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 _WALKS = os.open in os.supports_dir_fd
 
 REPOSITORIES = frozenset({".git", ".hg"})
@@ -128,7 +126,7 @@ class PathGuard:
             if _WALKS:
                 # What is allowed may be a single file: then its folder is opened, and nothing else in it is touched.
                 top = folder if resolved == root else root
-                opened = _open_below(top, folder, os.O_RDONLY | _FOLDER | _ALWAYS, create=create and not is_deep)
+                opened = _open_below(top, folder, os.O_RDONLY | _FOLDER | ALWAYS, create=create and not is_deep)
             elif create and not is_deep:
                 os.makedirs(folder, exist_ok=True)
         except FileNotFoundError as error:
@@ -207,7 +205,7 @@ def _open_below(root: str, resolved: str, flags: int, *, create: bool = False) -
 
 def _open(name: str, folder: int | None, flags: int) -> int:
     if flags & getattr(os, "O_DIRECTORY", 0):  # nothing else is opened then
-        return os.open(name, flags | _NO_LINK | _ALWAYS, dir_fd=folder)
+        return os.open(name, flags | NO_LINK | ALWAYS, dir_fd=folder)
     return open_regular(name, folder, flags)
 
 

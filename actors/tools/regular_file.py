@@ -6,14 +6,15 @@ import errno
 import os
 import stat
 
-NO_WAIT = getattr(os, "O_NONBLOCK", 0)
-"""On a regular file it changes nothing, but for those of the system that have nothing to say now."""
-
-_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-_ALWAYS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
-_LOOKS = getattr(os, "O_PATH", 0)
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+ALWAYS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+"""How whatever a tool opens is opened."""
 OWN_FILES = "/proc/self/fd"
 """Where Linux shows what a process has open, under its descriptor."""
+
+# On a regular file it changes nothing, but for those of the system that have nothing to say now.
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+_LOOKS = getattr(os, "O_PATH", 0)
 
 
 class IrregularFile(OSError):
@@ -35,14 +36,14 @@ def open_regular(name: str, folder: int | None, flags: int = os.O_RDONLY) -> int
         IrregularFile: It is neither a file nor a folder.
         OSError: It cannot be opened.
     """
-    flags |= NO_WAIT | _NO_LINK | _ALWAYS
+    flags |= _NO_WAIT | NO_LINK | ALWAYS
     if _LOOKS:
-        seen = os.open(name, _LOOKS | _NO_LINK | _ALWAYS, dir_fd=folder)
+        seen = os.open(name, _LOOKS | NO_LINK | ALWAYS, dir_fd=folder)
         try:
             _refuse_irregular(os.fstat(seen))
             try:
                 # The very file that was looked at, whatever stands in its place by now.
-                return os.open(f"{OWN_FILES}/{seen}", flags & ~_NO_LINK)
+                return os.open(f"{OWN_FILES}/{seen}", flags & ~NO_LINK)
             except FileNotFoundError:  # no /proc
                 pass
         finally:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from ..errors import ToolFailed
-from .regular_file import open_regular
+from .regular_file import ALWAYS, NO_LINK, open_regular
 from .shown_path import LONGEST_SHOWN, shown, shown_path
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ NO_MORE = (errno.EMFILE, errno.ENFILE)
 """No descriptor is left: what is passed over for that would look as if it were not there."""
 GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """It is gone, or another thing by now: a link, for instance."""
-_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | NO_LINK | ALWAYS
 
 
 @dataclass(frozen=True, slots=True)
