@@ -15,7 +15,7 @@ from ..core.clock import SYSTEM_CLOCK
 from ..errors import ToolFailed
 from .file_attributes import FileAttributes
 from .files import MAX_FILE_BYTES, text_at
-from .path_guard import PathGuard
+from .path_guard import PathGuard, told
 from .regular_file import ALWAYS, NO_LINK, open_regular
 from .shown_path import is_visible, meant_path, shown, shown_path
 from .tool import tool
@@ -51,7 +51,7 @@ def write_file(path: str, content: str, *, agent: Agent[Any], cancel: CancelToke
     data = _encoded(content)
     guard = PathGuard.of(agent, FileWrite)
     _refuse_odd_name(path)
-    with guard.place(path, create=True) as place, _told(path), _alone(place, cancel):
+    with guard.place(path, create=True) as place, told(path, "write"), _alone(place, cancel):
         there = _replace(place, path, data, _status(place))
     return f"{'replaced' if there else 'wrote'} {shown_path(path)} ({len(data):,} bytes)"
 
@@ -78,7 +78,7 @@ def edit_file(
     if old == new:
         raise ToolFailed("old and new are the same: nothing to change")
     guard = PathGuard.of(agent, FileWrite, FileRead)
-    with guard.place(path) as place, _told(path), _alone(place, cancel):
+    with guard.place(path) as place, told(path, "write"), _alone(place, cancel):
         before = _status(place)
         if before is None:
             raise ToolFailed(f"there is no file {shown(path)}; write_file makes one")
@@ -117,14 +117,6 @@ def _refuse_odd_name(path: str) -> None:
     """A name that breaks its line, or does not show, deceives whoever reads a listing."""
     if not is_visible(meant_path(path)):
         raise ToolFailed(f"{shown(path)} has signs that cannot be printed: choose another name")
-
-
-@contextmanager
-def _told(path: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ToolFailed(f"cannot write {shown(path)}: {error.strerror or error}") from error
 
 
 @contextmanager

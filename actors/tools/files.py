@@ -11,10 +11,10 @@ from pydantic import Field
 
 from ..agent.capability import FileRead
 from ..errors import ToolFailed
-from .path_guard import PathGuard
+from .path_guard import PathGuard, told
 from .shown_path import shown, shown_path
 from .tool import tool
-from .walk import LOOK_EVERY, Glob, Pattern, Walk, is_folder, open_folder, told
+from .walk import LOOK_EVERY, Glob, Pattern, Walk, is_folder, open_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -51,11 +51,10 @@ def read_file(
     """
     descriptor = PathGuard.of(agent).open(path)
     try:
-        refuse_irregular(descriptor, path)
-        with open(descriptor, "rb", closefd=False) as file:
-            return _lines_of(file, path, offset, limit, cancel)
-    except OSError as error:
-        raise ToolFailed(f"cannot read {shown(path)}: {error.strerror or error}") from error
+        with told(path, "read"):
+            refuse_irregular(descriptor, path)
+            with open(descriptor, "rb", closefd=False) as file:
+                return _lines_of(file, path, offset, limit, cancel)
     finally:
         os.close(descriptor)
 
@@ -106,7 +105,7 @@ def list_files(path: str = ".", *, agent: Agent[Any], cancel: CancelToken | None
     Args:
         path: The folder; a relative path starts at the working directory.
     """
-    with open_folder(PathGuard.of(agent), path) as where, told(path), os.scandir(where) as entries:
+    with open_folder(PathGuard.of(agent), path) as where, told(path, "list"), os.scandir(where) as entries:
         # The first ones, without keeping all: a folder may hold millions.
         names = heapq.nsmallest(MAX_ENTRIES + 1, _names(entries, cancel))
     return listing(names, "the folder is empty")
@@ -181,13 +180,12 @@ def bytes_at(descriptor: int, path: str) -> bytes:
         ToolFailed: It is no regular file, or too large.
     """
     try:
-        refuse_irregular(descriptor, path)
-        with open(descriptor, "rb", closefd=False) as file:
-            data = file.read(MAX_FILE_BYTES + 1)  # not by its size: it may grow meanwhile
+        with told(path, "read"):
+            refuse_irregular(descriptor, path)
+            with open(descriptor, "rb", closefd=False) as file:
+                data = file.read(MAX_FILE_BYTES + 1)  # not by its size: it may grow meanwhile
         if data is None:  # a file of the system that has nothing to say now
             raise ToolFailed(f"{shown(path)} has nothing to read")
-    except OSError as error:
-        raise ToolFailed(f"cannot read {shown(path)}: {error.strerror or error}") from error
     finally:
         os.close(descriptor)
     if len(data) > MAX_FILE_BYTES:

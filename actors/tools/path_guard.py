@@ -97,10 +97,8 @@ class PathGuard:
             ToolFailed: It leads out of the allowed paths, or cannot be opened; the text says why.
         """
         root, resolved = self._resolve(path)
-        try:
+        with told(path, doing):
             return _open_below(root, resolved, flags) if _WALKS else open_regular(resolved, None, flags)
-        except OSError as error:
-            raise ToolFailed(f"cannot {doing} {shown(path)}: {error.strerror or error}") from error
 
     @contextmanager
     def place(self, path: str, *, create: bool = False) -> Iterator[Place]:
@@ -174,6 +172,15 @@ class PathGuard:
         if any(guard._root_of(resolved) is None for guard in self.also):  # noqa: SLF001 - one of its own kind
             return None
         return min(roots, key=len, default=None)
+
+
+@contextmanager
+def told(path: str, doing: str) -> Iterator[None]:
+    """Where the system refuses it, that is told: *doing* is what cannot be done to *path*."""
+    try:
+        yield
+    except OSError as error:
+        raise ToolFailed(f"cannot {doing} {shown(path)}: {error.strerror or error}") from error
 
 
 def _root(allowed: str, resolved: str) -> str | None:

@@ -104,15 +104,6 @@ def open_folder(guard: PathGuard, path: str) -> Iterator[int | str]:
         os.close(opened)
 
 
-@contextmanager
-def told(path: str) -> Iterator[None]:
-    """What fails while a folder is listed is told."""
-    try:
-        yield
-    except OSError as error:
-        raise ToolFailed(f"cannot list {shown(path)}: {error.strerror or error}") from error
-
-
 class Walk:
     """The files below a folder that fit a pattern, folder by folder in order.
 
