@@ -111,12 +111,7 @@ class HttpServer:
         if under_way:
             await asyncio.wait(under_way, timeout=GOODBYE)
         if self._session is not None:
-            try:
-                async with asyncio.timeout(GOODBYE):
-                    response = await self._send("DELETE", None, {})
-                    await response.aclose()
-            except (TimeoutError, self._httpx2.HTTPError, ActorsError, OSError):
-                pass  # it will forget the session by itself
+            await self._send_only("DELETE", None, {}, GOODBYE)  # unheard, it forgets the session by itself
 
     # ---------------------------------------------------------------------------------------------------------------
 
@@ -124,18 +119,18 @@ class HttpServer:
         """Send what needs no answer, beside all others."""
         if len(self._telling) >= MOST_TOLD:
             return None
-        task = asyncio.create_task(self._post_only(body, stamped))
+        task = asyncio.create_task(self._send_only("POST", body, stamped, TOLD))
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
         return task
 
-    async def _post_only(self, body: str, stamped: Mapping[str, str]) -> None:
+    async def _send_only(self, method: str, body: str | None, stamped: Mapping[str, str], seconds: float) -> None:
         try:
-            async with asyncio.timeout(TOLD):
-                response = await self._send("POST", body, stamped)
+            async with asyncio.timeout(seconds):
+                response = await self._send(method, body, stamped)
                 await response.aclose()
         except (TimeoutError, self._httpx2.HTTPError, ActorsError, OSError):
-            pass  # nobody waits for it
+            pass  # nobody needs the answer
 
     async def _ask(self, request: Message, stamped: Mapping[str, str]) -> None:
         try:
