@@ -120,7 +120,7 @@ class LineProcess(asyncio.SubprocessProtocol):
 
     def is_behind(self) -> bool:
         """Does it not read what it is sent?"""
-        pipe = self._transport.get_pipe_transport(INPUT) if self._transport is not None else None
+        pipe = self._pipe(INPUT)
         return pipe is None or cast("asyncio.WriteTransport", pipe).get_write_buffer_size() > 0
 
     def write(self, line: str) -> None:
@@ -129,7 +129,7 @@ class LineProcess(asyncio.SubprocessProtocol):
         Raises:
             ConnectionError: It has ended, or has not read for too long.
         """
-        pipe = self._transport.get_pipe_transport(INPUT) if self._transport is not None else None
+        pipe = self._pipe(INPUT)
         if self._is_over or pipe is None or pipe.is_closing():
             raise ConnectionError("the process has ended")
         writing = cast("asyncio.WriteTransport", pipe)
@@ -236,8 +236,11 @@ class LineProcess(asyncio.SubprocessProtocol):
         if len(self._lines) < LINES_AHEAD:
             self._reading(goes_on=True)
 
+    def _pipe(self, fd: int) -> asyncio.BaseTransport | None:
+        return None if self._transport is None else self._transport.get_pipe_transport(fd)
+
     def _reading(self, *, goes_on: bool) -> None:
-        pipe = None if self._transport is None else self._transport.get_pipe_transport(OUTPUT)
+        pipe = self._pipe(OUTPUT)
         if pipe is not None and not pipe.is_closing():
             reading = cast("asyncio.ReadTransport", pipe)
             if goes_on:
