@@ -250,7 +250,7 @@ class _Cleaner:
         names = [name for name in required if isinstance(name, str)] if isinstance(required, list) else []
         # As drafts before 4 had it: on the property itself.
         names += [name for name, one in properties.items() if isinstance(one, dict) and one.get("required") is True]
-        known = dict.fromkeys(clean_text(name) for name in names if clean_text(name) in made["properties"])
+        known = dict.fromkeys(name for name in map(clean_text, names) if name in made["properties"])
         if known:
             made["required"] = list(known)
 
