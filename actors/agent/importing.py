@@ -28,14 +28,11 @@ def load_object(path: str, *, beside: Path | None = None, place: str = "") -> An
         ManifestError: There is no such module or name, or importing it fails.
     """
     where = f"{place}: " if place else ""
-    module_name, colon, name = path.partition(":")
-    if not colon or not module_name or not name:
-        raise ManifestError([f"{where}{path!r} is no 'package.module:name'"])
+    module_name, name = parts_of(path, where)
     try:
         found: Any = _import(module_name, beside)
     except ModuleNotFoundError as error:
-        places = f" beside the manifest ({beside}) or on sys.path" if beside else " on sys.path"
-        raise ManifestError([f"{where}no module {error.name!r}{places} (for {path!r})"]) from error
+        raise no_module(error.name, path, beside, where) from error
     except (Exception, SystemExit) as error:
         raise ManifestError([f"{where}importing {module_name!r} failed: {type(error).__name__}: {error}"]) from error
     for part in name.split("."):
@@ -44,6 +41,24 @@ def load_object(path: str, *, beside: Path | None = None, place: str = "") -> An
         except AttributeError as error:
             raise ManifestError([f"{where}module {module_name!r} has no {name!r}"]) from error
     return found
+
+
+def parts_of(path: str, where: str) -> tuple[str, str]:
+    """Module and name in *path*; *where* begins the error.
+
+    Raises:
+        ManifestError: It is no ``package.module:name``.
+    """
+    module, _, name = path.partition(":")
+    if not module or not name:
+        raise ManifestError([f"{where}{path!r} is no 'package.module:name'"])
+    return module, name
+
+
+def no_module(module: str | None, path: str, beside: Path | None, where: str) -> ManifestError:
+    """The error that says where *module* was looked for in vain."""
+    places = f" beside the manifest ({beside}) or on sys.path" if beside else " on sys.path"
+    return ManifestError([f"{where}no module {module!r}{places} (for {path!r})"])
 
 
 def _import(name: str, beside: Path | None) -> ModuleType:

@@ -13,7 +13,7 @@ from .manifest import McpTransport
 from .ports import PricesModels, PrivacyTier, Tool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from .manifest import AgentManifest
     from .ports import LlmDriver
@@ -147,21 +147,24 @@ def problems(manifest: AgentManifest, find_built_in: FindBuiltIn) -> list[str]:
     """Everything that *manifest* names and that cannot be had, each with its place. No driver is made: that may load
     a model.
     """
-    found: list[str] = []
-    found += server_problems(manifest)
     looks: list[Callable[[], object]] = [
         lambda: agent_class(manifest),
         lambda: driver_factory(manifest, find_built_in),
         *(partial(tool, manifest, index) for index in range(len(manifest.tools))),
     ]
+    found = [*server_problems(manifest), *problems_of(looks)]
+    if found or manifest.agent is not None:  # code of its own may start children with other tools
+        return found
+    return list(approval_problems(manifest, [tool(manifest, index).name for index in range(len(manifest.tools))]))
+
+
+def problems_of(looks: Iterable[Callable[[], object]]) -> Iterator[str]:
+    """What each of *looks* finds wrong."""
     for look in looks:
         try:
             look()
         except ManifestError as error:
-            found.extend(error.problems)
-    if found or manifest.agent is not None:  # code of its own may start children with other tools
-        return found
-    return list(approval_problems(manifest, [tool(manifest, index).name for index in range(len(manifest.tools))]))
+            yield from error.problems
 
 
 def server_problems(manifest: AgentManifest) -> Iterator[str]:

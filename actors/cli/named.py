@@ -19,18 +19,13 @@ if TYPE_CHECKING:
 
 def problems(manifest: AgentManifest) -> list[str]:
     """Everything that *manifest* names and that cannot be had, each with its place, by the texts of the modules."""
-    found = list(resolve.server_problems(manifest))
     tools: list[Definition] = []
     looks: list[Callable[[], object]] = [
         lambda: _look_at_agent(manifest),
         lambda: _look_at_driver(manifest),
         *(partial(_look_at_tool, manifest, index, tools) for index in range(len(manifest.tools))),
     ]
-    for look in looks:
-        try:
-            look()
-        except ManifestError as error:
-            found.extend(error.problems)
+    found = [*resolve.server_problems(manifest), *resolve.problems_of(looks)]
     if found or manifest.agent is not None:
         return found
     names = [tool.tool_name() for tool in tools]

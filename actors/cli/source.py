@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, PathFinder
 from typing import TYPE_CHECKING
 
+from ..agent.importing import no_module, parts_of
 from ..errors import ManifestError
 from ..tools.regular_file import open_regular
 
@@ -78,13 +79,10 @@ def definition(path: str, *, beside: Path | None = None, place: str = "") -> Def
         ManifestError: There is no such module or name, or the module is no Python.
     """
     where = f"{place}: " if place else ""
-    module, colon, name = path.partition(":")
-    if not colon or not module or not name:
-        raise ManifestError([f"{where}{path!r} is no 'package.module:name'"])
+    module, name = parts_of(path, where)
     spec = _spec(module, beside)
     if spec is None:
-        places = f" beside the manifest ({beside}) or on sys.path" if beside else " on sys.path"
-        raise ManifestError([f"{where}no module {module!r}{places} (for {path!r})"])
+        raise no_module(module, path, beside, where)
     try:
         text = _text(spec)
         if text is None:
