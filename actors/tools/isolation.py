@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+from contextlib import ExitStack
 from multiprocessing import spawn
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,34 +53,21 @@ def run_isolated(
     if os.name != "posix":
         raise ToolFailed(f"{name} needs a POSIX system: its process must be killed with all that it starts")
     cancel.check()
+    ours = ExitStack()
     try:
         job = _job(function, arguments)
-    except Exception as error:  # the arguments cannot be sent to it, or this program is just being started
+        with ExitStack() as its_own:
+            job_read, job_written = _pipe(its_own, ours)
+            answer_read, answer_written = _pipe(ours, its_own)
+            process = _start(job_read, answer_written)
+    except Exception as error:
+        # No descriptor is left, the arguments cannot be sent, or this program is just being started.
+        ours.close()
         raise ToolFailed(f"{name} could not be given a process: {error}") from error
-    pipes: list[int] = []
+    heard = _Heard(timeout)
     try:
-        theirs, ours = _pipe(pipes)
-        answers, answer = _pipe(pipes)
-        process = subprocess.Popen(  # noqa: S603 - this very Python
-            [
-                *spawn.get_command_line()[:-2],
-                _PROGRAM,
-                json.dumps([str(entry) for entry in sys.path]),
-                str(theirs),
-                str(answer),
-            ],
-            stdin=subprocess.DEVNULL,
-            pass_fds=(theirs, answer),
-            start_new_session=True,
-        )
-    except OSError as error:  # no process or no descriptor is left
-        _close(pipes, *pipes)
-        raise ToolFailed(f"{name} could not be given a process: {error}") from error
-    try:
-        _close(pipes, theirs, answer)
-        heard = _Heard(timeout)
         try:
-            watched = WatchedProcess(process, cancel, START_SECONDS, {answers: heard.hear}, feed=(ours, job))
+            watched = WatchedProcess(process, cancel, START_SECONDS, {answer_read: heard.hear}, feed=(job_written, job))
         except OSError as error:
             kill_group(process.pid)
             raise ToolFailed(f"{name} could not be watched: {error}") from error
@@ -87,7 +75,7 @@ def run_isolated(
             heard.on_ready = watched.allow
             watched.to_the_end(heard.is_whole)
     finally:
-        _close(pipes, *pipes)
+        ours.close()
         is_dead = reap(process)
     if not is_dead:
         raise ToolFailed(f"the process of {name} could not be killed: it runs as another user")
@@ -98,6 +86,17 @@ def run_isolated(
         raise ToolFailed(heard.too_late(name))
     code = "not known" if watched.is_lost else process.returncode
     raise ToolFailed(f"the process of {name} died: it gave no answer (exit code {code})")
+
+
+def _start(job: int, answer: int) -> subprocess.Popen[bytes]:
+    """Start a process that reads what to call from *job*, and writes to *answer*."""
+    path = json.dumps([str(entry) for entry in sys.path])
+    return subprocess.Popen(  # noqa: S603 - this very Python
+        [*spawn.get_command_line()[:-2], _PROGRAM, path, str(job), str(answer)],
+        stdin=subprocess.DEVNULL,
+        pass_fds=(job, answer),
+        start_new_session=True,
+    )
 
 
 # Its path comes first: without it the package itself may not be found.
@@ -167,7 +166,8 @@ def _root(file: Path, module: str) -> Path:
     return file.absolute().parents[depth]
 
 
-def _pipe(pipes: list[int]) -> tuple[int, int]:
+def _pipe(reader: ExitStack, writer: ExitStack) -> tuple[int, int]:
+    """A pipe, whose ends are closed with *reader* and *writer*."""
     ends = os.pipe()
     try:
         # Not in the place of a standard stream that this program has closed: the process gets its own there.
@@ -175,11 +175,6 @@ def _pipe(pipes: list[int]) -> tuple[int, int]:
     finally:
         for end in ends:
             os.close(end)
-    pipes += high
+    reader.callback(os.close, high[0])
+    writer.callback(os.close, high[1])
     return high[0], high[1]
-
-
-def _close(pipes: list[int], *ends: int) -> None:
-    for end in ends:
-        os.close(end)
-        pipes.remove(end)
