@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel, field_validator
+
 from actors import (
     Agent,
     AgentManifest,
@@ -25,6 +27,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from actors import AgentOutcome, Capability, LlmDriver
+
+
+class Refusing(BaseModel):
+    """Its validator says all that it was given."""
+
+    text: str
+
+    @field_validator("text")
+    @classmethod
+    def refuse(cls, text: str) -> str:
+        """Refuse it."""
+        raise ValueError(text)
 
 
 class Doing(Agent[Any]):

@@ -24,6 +24,8 @@ from actors import (
 )
 from actors.agent.structured import OutputShape, shape_of
 
+from .doubles import Refusing
+
 BOT = AgentManifest(name="bot")
 
 
@@ -140,15 +142,6 @@ class Picky(BaseModel):
 
 def test_what_does_not_fit_is_told_in_few_words() -> None:
     """Although it may repeat all of the answer: its keys, and what a validator says of it."""
-
-    class Refusing(BaseModel):
-        text: str
-
-        @field_validator("text")
-        @classmethod
-        def refuse(cls, text: str) -> str:
-            raise ValueError(text)
-
     for kind, text in (
         (Refusing, json.dumps({"text": "x" * 1_000_000})),
         (dict[str, int], json.dumps({"k" * 1_000_000: "y"})),
