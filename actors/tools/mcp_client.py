@@ -22,7 +22,7 @@ from ..network.transport import make_client
 from .environment import handed_on
 from .line_process import MAX_LINE, LineProcess
 from .mcp_http import HttpServer, http_server
-from .mcp_messages import ANSWERS, Asked, Message, Messages, refused
+from .mcp_messages import ANSWERS, LONGEST_ERROR, Asked, Message, Messages, refused
 from .mcp_schema import MAX_TOOLS
 
 if TYPE_CHECKING:
@@ -36,8 +36,6 @@ MAX_RESULT = 100_000
 """Characters of a result that reach the model."""
 MAX_ANSWER_BYTES = 16_000_000
 """Of one answer by HTTP, with all that comes before it."""
-LONGEST_PROBLEM = 1_000
-"""Characters of an error that are told."""
 
 logging.getLogger("mcp").addHandler(logging.NullHandler())  # else its warnings reach the terminal of every host
 
@@ -259,7 +257,7 @@ def _shown(block: Any) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".partition("\n")[0][:LONGEST_PROBLEM]
+    return f"{type(error).__name__}: {error}".partition("\n")[0][:LONGEST_ERROR]
 
 
 def why(error: BaseException) -> str:
