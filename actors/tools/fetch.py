@@ -112,13 +112,13 @@ class _Gate:
             raise ToolFailed(f"{_named(url)} does not begin with http:// or https://")
         if url.userinfo:
             raise ToolFailed("a user name or a password in a URL is not allowed")
-        if not 0 < (url.port or PORTS[url.scheme]) < 65_536:
+        port = url.port or PORTS[url.scheme]
+        if not 0 < port < 65_536:
             raise ToolFailed(f"{url.port} is no port")
         if not url.host or any(not (sign.isalnum() or sign in ".-_:") for sign in url.host):
             raise ToolFailed(f"{_named(url)} has no host that can be looked up")
         if EVERYTHING in self._items:
             return
-        port = url.port or PORTS[url.scheme]
         spellings = (url.host, url.raw_host.decode("ascii"))  # an international name is listed in either
         refusals = [refusal(self._items, host, port) for host in spellings]
         if None not in refusals:
