@@ -80,6 +80,8 @@ def text_of(value: object) -> str:
     """The text of *value*, whatever its own ``__str__`` does: a plain one, without anything of a user's, so that it may
     be kept, and formatted under a lock.
     """
+    if type(value) is str:  # nothing of a user's runs, so nothing is caught: an interrupt here is the caller's
+        return value
     try:
         return str.__str__(str(value))  # not a subclass, which may do anything when it is used
     except BaseException as broken:  # noqa: BLE001 - a value whose own __str__ fails
