@@ -9,12 +9,13 @@ from .agent.budget import Budget
 from .agent.config import Seconds, SpawnConfig
 from .agent.llm_agent import AgentLoopResult, LlmAgent
 from .agent.manifest import AgentManifest
-from .agent.ports import AssistantMessage, Message, SystemMessage, TokenUsage, ToolResultMessage, UserMessage
 from .core.clock import Clock
+from .core.records.conversation import AssistantMessage, Message, SystemMessage, ToolResultMessage, UserMessage
 from .core.records.message import AgentId
 from .core.records.outcome import AgentOutcome, AgentStatus
 from .core.records.outcomes import FailurePolicy, Outcomes
 from .core.records.spec import Backoff, RestartPolicy
+from .core.records.usage import TokenUsage
 from .core.supervision.handle import AgentHandle
 from .core.waiting.cancel import CancelToken, Deadline
 from .errors import ActorsError

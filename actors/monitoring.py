@@ -6,6 +6,7 @@ from typing import Any
 from .core.records.message import AgentId
 from .core.records.outcome import AgentStatus
 from .core.records.state import AgentState
+from .core.records.usage import TokenUsage
 from .core.scheduling.approval import PendingApproval
 from .core.supervision.dump import AgentDump, PoolDump, ThreadDump
 from .pool import PoolStats

@@ -14,6 +14,7 @@ from .core.process.at_exit import at_exit
 from .core.process.threads import start_from_collector
 from .core.records.outcomes import FailurePolicy, Outcomes
 from .core.records.spec import RestartPolicy
+from .core.records.usage import NO_TOKENS, TokenUsage
 from .core.scheduling.approval import Decision
 from .core.supervision.agent_context import LocalContext
 from .core.supervision.as_completed import AsCompleted
@@ -54,6 +55,10 @@ class PoolStats:
         dead_letters: Messages that nobody read, so far.
         started: Agents that got a slot, so far.
         ended: Agents that ended, so far, by status.
+        usage: Tokens of all completions, so far.
+        cost_usd: What they cost.
+        iterations: Turns of the loops of all agents, so far.
+        tool_calls: Calls that were asked for and counted, so far.
     """
 
     active: int
@@ -64,6 +69,10 @@ class PoolStats:
     dead_letters: int
     started: int
     ended: Mapping[AgentStatus, int]
+    usage: TokenUsage = NO_TOKENS
+    cost_usd: float = 0.0
+    iterations: int = 0
+    tool_calls: int = 0
 
 
 class AgentPool:

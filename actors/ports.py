@@ -5,8 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from .agent.ports import (
-    AssistantMessage,
-    Attachment,
     CompletionRequest,
     CompletionResponse,
     LlmDriver,
@@ -14,18 +12,22 @@ from .agent.ports import (
     MemoryFragment,
     MemorySource,
     MemorySubstrate,
-    Message,
     PrivacyTier,
     StopReason,
-    SystemMessage,
-    TokenUsage,
     Tool,
-    ToolCall,
     ToolDefinition,
     ToolResult,
+)
+from .core.records.conversation import (
+    AssistantMessage,
+    Attachment,
+    Message,
+    SystemMessage,
+    ToolCall,
     ToolResultMessage,
     UserMessage,
 )
+from .core.records.usage import TokenUsage
 from .public import publish
 
 __all__ = [

@@ -222,7 +222,7 @@ def test_the_edge_decides_from_plain_data() -> None:
     edge = "actors.drivers.edge"
     strays = [entry.place for entry in FOREIGN if entry.source.startswith(edge)]
     rooms = {"actors.agent.", "actors.errors", "actors.core.clock", "actors.network.bounded_json", f"{edge}."}
-    rooms |= {"actors.drivers.rate_headers", "actors.network.encoding", "actors.core.shown"}
+    rooms |= {"actors.drivers.rate_headers", "actors.network.encoding", "actors.core.shown", "actors.core.records."}
     strays += [
         entry.place
         for entry in OWN

@@ -13,9 +13,10 @@ from .ports import ToolResult
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ..core.records.conversation import ToolCall
     from ..core.scheduling.approval import Question
     from .agent import Agent
-    from .ports import Tool, ToolCall
+    from .ports import Tool
 
 
 class ApprovalGate:

@@ -14,7 +14,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .ports import CompletionResponse, ToolCall
+    from ..core.records.conversation import ToolCall
+    from .ports import CompletionResponse
 
 MAX_DEPTH = 100
 """How deep lists and objects may stand in each other."""

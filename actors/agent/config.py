@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, field_vali
 from pydantic.errors import PydanticInvalidForJsonSchema
 
 from ..core.actors.agent_actor import AgentActor
+from ..core.records.conversation import AssistantMessage, SystemMessage, ToolResultMessage, UserMessage
 from .budget import Budget
 from .manifest import AgentManifest
-from .ports import AssistantMessage, SystemMessage, ToolResultMessage, UserMessage
 from .structured import shape_of
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -32,6 +32,7 @@ class SpawnConfig(BaseModel):
         tag: Anything; comes back in the outcome.
         driver, tools, memory: In place of the pool's.
         messages: The conversation before the query.
+        keep_messages: Does the outcome have the conversation?
         output_type: What the answer of an ``LlmAgent`` must be (a pydantic model, ``list[int]``): the result is such a
             value in place of an ``AgentLoopResult``. An answer that does not fit goes back to the model, 3 times.
         budget: What the agent and all below it may spend together; besides those of the pool and the group.
@@ -54,6 +55,7 @@ class SpawnConfig(BaseModel):
     messages: tuple[UserMessage | AssistantMessage | ToolResultMessage | SystemMessage, ...] = ()
     output_type: Any = None
     budget: Budget | None = None
+    keep_messages: bool = True
 
     def __init__(self, /, *args: Any, **fields: Any) -> None:
         if args:

@@ -6,14 +6,15 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
+from ..core.records.conversation import AssistantMessage, SystemMessage, ToolResultMessage, UserMessage
 from ..errors import ContextOverflow
 from .message_text import left_out
-from .ports import AssistantMessage, SystemMessage, ToolResultMessage, UserMessage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from .ports import Attachment, CompletionRequest, Message, ToolCall, ToolDefinition
+    from ..core.records.conversation import Attachment, Message, ToolCall
+    from .ports import CompletionRequest, ToolDefinition
 
 T = TypeVar("T")
 _KINDS = {UserMessage: "a message", AssistantMessage: "an answer", SystemMessage: "an instruction"}

@@ -8,22 +8,41 @@ from typing import TYPE_CHECKING, Any, cast
 from loguru import logger
 
 from ..core.records.spec import Backoff, no_sooner_than
+from ..core.records.usage import NO_TOKENS, TokenUsage
 from ..core.shown import shown
 from ..errors import Cancelled, DriverError
 from .budget import Spending
 from .context_window import estimate_request
-from .events import BudgetWarned
-from .ports import TokenUsage
+from .events import BudgetWarned, CompletionFinished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .agent import Agent
+    from .budget import Reservation
     from .manifest import ModelConfig
     from .ports import CompletionRequest, CompletionResponse, LlmDriver, PricesModels
 
 RETRIES = 3
 BACKOFF = Backoff(base=1.0, factor=2.0, maximum=30.0, jitter=0.1)
+
+
+class Paid:
+    """What one completion cost so far, with its attempts that failed.
+
+    Threads: one.
+    """
+
+    __slots__ = ("cost_usd", "usage")
+
+    def __init__(self) -> None:
+        self.usage = NO_TOKENS
+        self.cost_usd = 0.0
+
+    def add(self, usage: TokenUsage, cost_usd: float) -> None:
+        """One call was paid."""
+        self.usage += usage
+        self.cost_usd += cost_usd
 
 
 class DriverCalls:
@@ -46,23 +65,43 @@ class DriverCalls:
         request: CompletionRequest,
         ask: Callable[[CompletionRequest, int], CompletionResponse],
         back_off: Callable[[float], object],
-    ) -> tuple[CompletionResponse, float]:
+    ) -> tuple[CompletionResponse, Paid]:
         """Call ``ask(request, attempt)`` until there is an answer.
+
+        What was paid is in the agent's account when this returns or raises, and a ``CompletionFinished`` tells of it:
+        also of a completion that failed, when it cost something.
 
         Args:
             back_off: Waits so many seconds before the next attempt.
         Returns:
-            The answer, and what it cost in USD.
+            The answer, and what was paid for it, attempts that failed included.
         Raises:
             DriverError: Not retryable, or still failing after 3 retries.
             CircuitBreak: A budget is spent.
             Cancelled: The agent was cancelled.
         """
+        paid = Paid()
+        try:
+            response = self._until_answered(request, ask, back_off, paid)
+        except BaseException:
+            if paid.usage is not NO_TOKENS:
+                self._tell(paid)
+            raise
+        self._tell(paid)
+        return response, paid
+
+    def _until_answered(
+        self,
+        request: CompletionRequest,
+        ask: Callable[[CompletionRequest, int], CompletionResponse],
+        back_off: Callable[[float], object],
+        paid: Paid,
+    ) -> CompletionResponse:
         attempt = 1
         while True:
             self._agent.checkpoint()
             try:
-                return self._within_budget(request, ask, attempt)
+                return self._within_budget(request, ask, attempt, paid)
             except DriverError as error:
                 if not error.retryable or attempt > RETRIES:
                     raise
@@ -72,27 +111,63 @@ class DriverCalls:
                 attempt += 1
 
     def _within_budget(
-        self, request: CompletionRequest, ask: Callable[[CompletionRequest, int], CompletionResponse], attempt: int
-    ) -> tuple[CompletionResponse, float]:
+        self,
+        request: CompletionRequest,
+        ask: Callable[[CompletionRequest, int], CompletionResponse],
+        attempt: int,
+        paid: Paid,
+    ) -> CompletionResponse:
         """One call: what it costs at least is reserved before, what it did cost is settled after."""
         account = self._agent._parts.account
         if not account.budgets:
-            response = ask(request, attempt)
-            return response, self._cost(response.usage)
+            return self._call(request, ask, attempt, paid)
         least = TokenUsage(estimate_request(request), 0)
+        before, cost_before = paid.usage.total, paid.cost_usd
         with account.reserve(Spending(tokens=least.total, cost_usd=self._cost(least))) as reservation:
             try:
-                response = ask(request, attempt)
+                response = self._call(request, ask, attempt, paid)
             except (Cancelled, DriverError) as error:
-                if error.tokens is not None:
-                    used = TokenUsage(*error.tokens)
-                    warn(self._agent, reservation.settle(Spending(tokens=used.total, cost_usd=self._cost(used))))
-                elif isinstance(error, Cancelled) and error.asked:  # it has worked, and nobody was told how much
-                    warn(self._agent, reservation.settle_least())
+                if error.tokens is None and isinstance(error, Cancelled) and error.asked:
+                    warn(self._agent, reservation.settle_least())  # it has worked, and nobody was told how much
+                elif error.tokens is not None:
+                    self._settle(reservation, paid.usage.total - before, paid.cost_usd - cost_before)
                 raise
-            cost = self._cost(response.usage)
-            warn(self._agent, reservation.settle(Spending(tokens=response.usage.total, cost_usd=cost)))
-        return response, cost
+            self._settle(reservation, paid.usage.total - before, paid.cost_usd - cost_before)
+        return response
+
+    def _settle(self, reservation: Reservation, tokens: int, cost_usd: float) -> None:
+        warn(self._agent, reservation.settle(Spending(tokens=tokens, cost_usd=cost_usd)))
+
+    def _call(
+        self,
+        request: CompletionRequest,
+        ask: Callable[[CompletionRequest, int], CompletionResponse],
+        attempt: int,
+        paid: Paid,
+    ) -> CompletionResponse:
+        """One call, and into the account with what it used, as far as anybody knows."""
+        try:
+            response = ask(request, attempt)
+        except (Cancelled, DriverError) as error:
+            if error.tokens is not None:
+                self._pay(TokenUsage(*error.tokens), paid)
+            raise
+        self._pay(response.usage, paid)
+        return response
+
+    def _pay(self, usage: TokenUsage, paid: Paid) -> None:
+        cost = self._cost(usage)
+        self._agent._context.expenses.spend(usage, cost)
+        paid.add(usage, cost)
+
+    def _tell(self, paid: Paid) -> None:
+        if self._agent._context.listening:
+            usage = paid.usage
+            self._agent.emit(
+                CompletionFinished(
+                    input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cost_usd=paid.cost_usd
+                )
+            )
 
     def _cost(self, usage: TokenUsage) -> float:
         declared = self._model.declared_cost(usage)

@@ -20,7 +20,7 @@ from ..errors import (
 )
 
 if TYPE_CHECKING:
-    from .ports import TokenUsage
+    from ..core.records.usage import TokenUsage
 
 WARN_FROM = 0.8
 """The share of a limit from which the guard warns."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from loguru import logger
 
+from ..core.records.conversation import AssistantMessage, UserMessage
 from ..core.shown import shown
 from ..errors import Cancelled, InvalidOutput
 from .agent import Agent
@@ -15,18 +16,15 @@ from .driver_call import warn
 from .events import Phase, PhaseChanged
 from .guard import LoopGuard, VerdictKind, canonical
 from .message_text import as_text, heard, told
-from .ports import (
-    AssistantMessage,
-    StopReason,
-    TokenUsage,
-    UserMessage,
-)
+from .ports import StopReason
 from .reasoner import Reasoner
 from .structured import RETRIES, shape_of
 from .tool_calls import ToolCaller, is_repeatable
 
 if TYPE_CHECKING:
-    from .ports import CompletionResponse, Message, ToolCall
+    from ..core.records.conversation import Message, ToolCall
+    from ..core.records.usage import TokenUsage
+    from .ports import CompletionResponse, LlmDriver
 
 RECALLED = 5
 """How many memories enter the system prompt."""
@@ -42,9 +40,10 @@ class AgentLoopResult:
 
     Args:
         text: The answer.
-        usage: Tokens of all completions together.
+        usage: Tokens of all completions together, as in the outcome: those of earlier lives, of attempts that failed
+            and of tools that ask a model included.
         tool_calls: How many were asked for and counted.
-        messages: The whole conversation.
+        messages: The whole conversation; empty with ``SpawnConfig(keep_messages=False)``.
         reasoning: What the model thought aloud before the answer, where the driver tells.
         is_empty: The model ended its turn without a word.
     """
@@ -83,6 +82,12 @@ def _has_whole_call(response: CompletionResponse) -> bool:
     return any(not call.problem for call in response.tool_calls)
 
 
+def _own_model(driver: LlmDriver) -> str | None:
+    """The model that *driver* asks by itself, where it says so."""
+    model = getattr(driver, "model", None)
+    return model if isinstance(model, str) and model else None
+
+
 class _Loop:
     """One conversation, from the query to the answer."""
 
@@ -100,7 +105,9 @@ class _Loop:
         self._caller = ToolCaller(agent, self._guard)
         self._query = UserMessage(query)
         self._messages: list[Message] = [*agent.config.messages, self._query]
-        self._usage = TokenUsage(0, 0)
+        self._expenses = agent._context.expenses
+        model = agent.manifest.model.name or _own_model(driver)
+        self._expenses.begin(model, self._guard, self._messages if agent.config.keep_messages else ())
         self._parts: list[str] = []
         self._thoughts: list[str] = []
         self._acted = False
@@ -126,7 +133,6 @@ class _Loop:
             self._hear()
             self._enter(Phase.REASON)
             response = self._reasoner.complete(self._messages, self._query, system, tools, native)
-            self._usage += response.usage
             if self._act_on(response):
                 continue
             if self._shape is None:
@@ -246,11 +252,11 @@ class _Loop:
                 logger.exception("remembering failed; the answer stands")
         return AgentLoopResult(
             text=text,
-            usage=self._usage,
+            usage=self._expenses.usage,
             iterations=self._guard.iterations,
             tool_calls=self._guard.tool_calls,
-            cost_usd=self._guard.cost_usd,
-            messages=tuple(self._messages),
+            cost_usd=self._expenses.cost_usd,
+            messages=tuple(self._messages) if self._agent.config.keep_messages else (),
             reasoning="\n\n".join(filter(None, self._thoughts)),
             is_empty=is_empty,
         )

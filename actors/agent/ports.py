@@ -6,10 +6,21 @@ The records are frozen dataclasses, positional as written.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from ..core.records.conversation import (
+    AssistantMessage as AssistantMessage,
+    Attachment,
+    Message as Message,
+    SystemMessage as SystemMessage,
+    ToolCall as ToolCall,
+    ToolResultMessage as ToolResultMessage,
+    UserMessage as UserMessage,
+)
+from ..core.records.usage import NO_TOKENS, TokenUsage as TokenUsage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,51 +65,6 @@ class MemorySource(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class TokenUsage:
-    """Tokens of one or more completions."""
-
-    input_tokens: int
-    output_tokens: int
-
-    @property
-    def total(self) -> int:
-        """Input and output together."""
-        return self.input_tokens + self.output_tokens
-
-    def __add__(self, other: TokenUsage) -> TokenUsage:
-        return TokenUsage(self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens)
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """What a server said beside an answer and wants to have back with it: signatures of thoughts, for instance.
-
-    Nobody looks inside but the driver that made it; any other leaves it out. ``data`` holds what JSON can hold.
-
-    Args:
-        owner: Which driver made it: provider, server and model.
-    """
-
-    owner: str
-    data: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCall:
-    """A call that the model asks for; ``input`` holds the arguments by name.
-
-    ``problem`` says why the call cannot be run as it came (its arguments are no JSON, say): the model is told, and no
-    tool is.
-    """
-
-    id: str
-    name: str
-    input: Mapping[str, Any]
-    problem: str = ""
-    attachment: Attachment | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class ToolDefinition:
     """What the model is told of a tool; ``input_schema`` is a JSON Schema of an object."""
 
@@ -113,73 +79,6 @@ class ToolResult:
 
     content: str
     is_error: bool = False
-
-
-class _WithRole:
-    """In JSON a message says whose it is: else what a user said could not be told from an instruction."""
-
-    __slots__ = ()
-    _role: ClassVar[str]
-
-    def __init_subclass__(cls, role: str = "", **more: Any) -> None:
-        super().__init_subclass__(**more)
-        if role:  # a class with slots is made twice
-            cls._role = role
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
-        from pydantic_core import core_schema
-
-        def read(value: Any) -> Any:
-            if isinstance(value, Mapping) and "role" in value:
-                if value["role"] != cls._role:
-                    raise ValueError(f"its role is {value['role']!r}, not {cls._role!r}")
-                return {name: entry for name, entry in value.items() if name != "role"}
-            return value
-
-        def write(value: Any, write_fields: Any) -> Any:
-            written = write_fields(value)
-            return {"role": cls._role, **written} if isinstance(written, dict) else written
-
-        return core_schema.no_info_before_validator_function(
-            read, handler(source), serialization=core_schema.wrap_serializer_function_ser_schema(write)
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class SystemMessage(_WithRole, role="system"):
-    """An instruction inside the conversation."""
-
-    content: str
-
-
-@dataclass(frozen=True, slots=True)
-class UserMessage(_WithRole, role="user"):
-    """What the user, the program or another agent says."""
-
-    content: str
-
-
-@dataclass(frozen=True, slots=True)
-class AssistantMessage(_WithRole, role="assistant"):
-    """What the model said, and the calls it asked for. ``reasoning``, what it thought aloud, is told to no model."""
-
-    content: str
-    tool_calls: Sequence[ToolCall] = ()
-    reasoning: str = ""
-    attachment: Attachment | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ToolResultMessage(_WithRole, role="tool"):
-    """The result of one call."""
-
-    tool_call_id: str
-    content: str
-    is_error: bool = False
-
-
-Message: TypeAlias = UserMessage | SystemMessage | AssistantMessage | ToolResultMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +109,7 @@ class CompletionResponse:
     text: str = ""
     stop_reason: StopReason = StopReason.END_TURN
     tool_calls: Sequence[ToolCall] = ()
-    usage: TokenUsage = field(default=TokenUsage(0, 0))
+    usage: TokenUsage = NO_TOKENS
     reasoning: str = ""
     attachment: Attachment | None = None
     is_paused: bool = False

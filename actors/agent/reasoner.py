@@ -12,17 +12,19 @@ from ..core.shown import shown
 from .bounds import within_bounds
 from .context_window import ContextWindow, fitted_all
 from .driver_call import DriverCalls
-from .events import CompletionFinished, TextDelta
+from .events import TextDelta
 from .guard import VerdictKind
 from .ports import CompletionRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from ..core.records.conversation import Message
     from ..core.records.event import Event
     from .agent import Agent
+    from .driver_call import Paid
     from .guard import LoopGuard
-    from .ports import CompletionResponse, LlmDriver, Message, ToolDefinition
+    from .ports import CompletionResponse, LlmDriver, ToolDefinition
 
 T = TypeVar("T")
 
@@ -71,8 +73,8 @@ class Reasoner:
             model=self._model.name,
             output_schema=schema,
         )
-        response, cost = self._calls.complete(request, self._ask, self._back_off)
-        self._count(response, cost)
+        response, paid = self._calls.complete(request, self._ask, self._back_off)
+        self._count(paid)
         return within_bounds(response)
 
     def share(self, texts: Sequence[str]) -> list[str]:
@@ -107,13 +109,8 @@ class Reasoner:
         with self._agent._context.at(what):
             return work()
 
-    def _count(self, response: CompletionResponse, cost: float) -> None:
-        usage = response.usage
-        if self._agent._context.listening:
-            self._agent.emit(
-                CompletionFinished(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cost_usd=cost)
-            )
-        for verdict in (self._guard.record_usage(usage), self._guard.record_cost(cost)):
+    def _count(self, paid: Paid) -> None:
+        for verdict in (self._guard.record_usage(paid.usage), self._guard.record_cost(paid.cost_usd)):
             verdict.enforce()
             if verdict.kind is VerdictKind.WARN:
                 logger.warning("{}: {}", shown(self._agent.manifest.name), shown(verdict.message, 500))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.clock import SYSTEM_CLOCK
 from ..core.crash import text_of
+from ..core.records.conversation import ToolResultMessage
 from ..errors import Cancelled, CircuitBreak, ToolFailed
 from .approval_gate import ApprovalGate
 from .budget import Spending
@@ -14,17 +15,18 @@ from .driver_call import warn
 from .events import ToolEnded, ToolStarted
 from .guard import VerdictKind
 from .message_text import shortened, told
-from .ports import PrivacyTier, ToolResult, ToolResultMessage
+from .ports import PrivacyTier, ToolResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ..core.records.conversation import ToolCall
     from ..core.supervision.agent_context import ToolEnd
     from ..core.waiting.cancel import CancelToken
     from .agent import Agent
     from .budget import Reservation
     from .guard import LoopGuard
-    from .ports import Tool, ToolCall
+    from .ports import Tool
 
     Job = tuple[Callable[[CancelToken], ToolResult], float | None]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ..agent.config import SpawnConfig
 from ..agent.events import TextDelta, ToolStarted
 from ..agent.llm_agent import AgentLoopResult
-from ..agent.ports import AssistantMessage, UserMessage
+from ..core.records.conversation import AssistantMessage, UserMessage
 from ..core.records.event import AgentEnded
 from ..core.records.outcome import AgentStatus
 from ..pool import AgentPool
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from types import FrameType
 
-    from ..agent.ports import Message
+    from ..core.records.conversation import Message
     from ..core.records.event import Event
     from ..core.records.outcome import AgentOutcome
     from ..core.supervision.handle import AgentHandle

@@ -11,8 +11,9 @@ from ..agent.ports import PrivacyTier
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..agent.ports import CompletionRequest, CompletionResponse, TokenUsage
+    from ..agent.ports import CompletionRequest, CompletionResponse
     from ..core.records.event import Event
+    from ..core.records.usage import TokenUsage
     from ..core.waiting.cancel import CancelToken
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..agent.ports import TokenUsage
+from ..core.records.usage import TokenUsage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping
 
     from ..agent.manifest import AgentManifest
-    from ..agent.ports import CompletionRequest, CompletionResponse, TokenUsage
+    from ..agent.ports import CompletionRequest, CompletionResponse
     from ..core.records.event import Event
+    from ..core.records.usage import TokenUsage
     from ..core.waiting.cancel import CancelToken
     from ..errors import AgentError
     from .edge.answer import Answer, Asked

@@ -15,8 +15,9 @@ from .base import Driver
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..agent.ports import CompletionRequest, CompletionResponse, LlmDriver, TokenUsage
+    from ..agent.ports import CompletionRequest, CompletionResponse, LlmDriver
     from ..core.records.event import Event
+    from ..core.records.usage import TokenUsage
     from ..core.waiting.cancel import CancelToken
 
 

@@ -6,14 +6,16 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
-from ..agent.ports import CompletionResponse, StopReason, ToolCall
+from ..agent.ports import CompletionResponse, StopReason
+from ..core.records.conversation import ToolCall
 from ..errors import Cancelled, InferenceFailed
 from .base import Driver
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ..agent.ports import CompletionRequest, TokenUsage
+    from ..agent.ports import CompletionRequest
+    from ..core.records.usage import TokenUsage
     from ..core.waiting.cancel import CancelToken
 
 Answer: TypeAlias = CompletionResponse | str | BaseException | type[BaseException]

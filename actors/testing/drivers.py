@@ -7,26 +7,17 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..agent.events import TextDelta
-from ..agent.ports import (
-    AssistantMessage,
-    CompletionRequest,
-    CompletionResponse,
-    PrivacyTier,
-    StopReason,
-    SystemMessage,
-    TokenUsage,
-    ToolCall,
-    ToolDefinition,
-    ToolResultMessage,
-    UserMessage,
-)
+from ..agent.ports import CompletionRequest, CompletionResponse, PrivacyTier, StopReason, ToolDefinition
+from ..core.records.conversation import AssistantMessage, SystemMessage, ToolCall, ToolResultMessage, UserMessage
+from ..core.records.usage import TokenUsage
 from ..core.waiting.cancel import CancelToken, Deadline
 from ..errors import Cancelled, DriverError, InferenceFailed, Overloaded, RateLimited
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..agent.ports import LlmDriver, Message
+    from ..agent.ports import LlmDriver
+    from ..core.records.conversation import Message
     from ..core.records.event import Event
 
 Answer: TypeAlias = CompletionResponse | DriverError

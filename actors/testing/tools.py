@@ -10,16 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..agent.config import SpawnConfig
 from ..agent.manifest import AgentManifest
-from ..agent.ports import (
-    CompletionResponse,
-    PrivacyTier,
-    StopReason,
-    Tool,
-    ToolCall,
-    ToolDefinition,
-    ToolResult,
-    ToolResultMessage,
-)
+from ..agent.ports import CompletionResponse, PrivacyTier, StopReason, Tool, ToolDefinition, ToolResult
+from ..core.records.conversation import ToolCall, ToolResultMessage
 from ..core.waiting.cancel import CancelToken
 from ..drivers.scripted import ScriptedDriver
 from ..errors import Cancelled

@@ -10,7 +10,8 @@ from ..agent import resolve
 from ..agent.capability import Inference
 from ..agent.driver_call import DriverCalls
 from ..agent.manifest import ModelConfig
-from ..agent.ports import CompletionRequest, StopReason, UserMessage
+from ..agent.ports import CompletionRequest, StopReason
+from ..core.records.conversation import UserMessage
 from ..errors import DriverError, ToolFailed
 from .tool import FunctionTool, tool
 

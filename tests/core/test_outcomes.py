@@ -25,6 +25,7 @@ from actors import (
     FailurePolicy,
     Outcomes,
 )
+from actors.core.records.expenses import NOTHING_USED
 from actors.core.records.outcomes import has_failed
 
 if TYPE_CHECKING:
@@ -220,6 +221,9 @@ def test_an_outcome_that_is_not_checked_equals_one_that_is() -> None:
         "ended_at": datetime(2026, 1, 3, tzinfo=UTC),
         "duration": 1.5,
         "restarts": 0,
+        "parent_id": None,
+        "depth": 0,
+        **NOTHING_USED,
     }
     assert set(fields) == set(AgentOutcome.model_fields)
     checked, trusted = AgentOutcome(**fields), AgentOutcome.trusted(**fields)

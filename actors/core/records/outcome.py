@@ -9,8 +9,10 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from ...errors import ActorsError, fresh_copy
+from .conversation import Message
 from .message import AgentId
 from .trusted import trusted
+from .usage import NO_TOKENS, TokenUsage
 
 T = TypeVar("T")
 
@@ -41,6 +43,16 @@ class AgentOutcome(BaseModel, Generic[T]):
         ended_at: UTC.
         duration: Seconds from the first start to the end; 0 if it never started.
         restarts: How often it was started again.
+        parent_id: The agent that started it; None for the program.
+        depth: 0 for an agent that the program started, 1 for its children, and so on.
+        model: The model that it asked; None for an agent without one.
+        usage: Tokens of its completions, over all its lives.
+        cost_usd: What they cost.
+        iterations: Turns of its loop.
+        tool_calls: How many were asked for and counted.
+        usage_total: Tokens of it and of all below it.
+        cost_usd_total: What it and all below it cost.
+        messages: The conversation of its last life; empty with ``SpawnConfig(keep_messages=False)``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -56,6 +68,16 @@ class AgentOutcome(BaseModel, Generic[T]):
     ended_at: datetime
     duration: float = 0.0
     restarts: int = 0
+    parent_id: AgentId | None = None
+    depth: int = 0
+    model: str | None = None
+    usage: TokenUsage = NO_TOKENS
+    cost_usd: float = 0.0
+    iterations: int = 0
+    tool_calls: int = 0
+    usage_total: TokenUsage = NO_TOKENS
+    cost_usd_total: float = 0.0
+    messages: tuple[Message, ...] = ()
 
     @classmethod
     def trusted(cls, **fields: Any) -> AgentOutcome[Any]:

@@ -13,6 +13,7 @@ from ..clock import SYSTEM_CLOCK
 from ..messaging.router import PROGRAM, Endpoint
 from ..process.log import labelled
 from ..records.ending import Ending, stopped
+from ..records.expenses import NOTHING_USED, Expenses
 from ..records.outcome import AgentOutcome, AgentStatus
 from ..records.state import IN_TOOL, NEXT, PARKED, QUEUED, RESTARTING, RUNNING, AgentState
 from ..shown import agent_label, listed
@@ -40,6 +41,8 @@ STATUS: Final[Mapping[AgentState, AgentStatus]] = dict.fromkeys(AgentState, Agen
 """The status of an agent that has not ended, by its state: whatever has no word of its own is running."""
 
 
+EXPENSES = "expenses"
+"""What the agent has used: one of the cell's lazies, made by whoever spends first."""
 WAITERS = "waiters"
 """Those who wait for the outcome of an agent: a list of the cell's lazies, which changes by single operations."""
 
@@ -292,9 +295,16 @@ class AgentCell(Endpoint, WaitMember):
             return False
         return True
 
+    @property
+    def expenses(self) -> Expenses:
+        """What it has used."""
+        made: Expenses | None = self.lazies.get(EXPENSES)
+        return self.lazies.setdefault(EXPENSES, Expenses()) if made is None else made
+
     def make_outcome(self, ending: Ending) -> AgentOutcome[Any]:
         """Turn *ending* into the outcome, as of now."""
         clock = self.host.clock
+        expenses: Expenses | None = self.lazies.get(EXPENSES)
         return AgentOutcome.trusted(
             agent_id=self.id,
             name=self.spec.name,
@@ -307,7 +317,14 @@ class AgentCell(Endpoint, WaitMember):
             ended_at=clock.now(),
             duration=0.0 if self.started is None else clock.monotonic() - self.started,
             restarts=self.restarts,
+            parent_id=None if self.parent is None else self.parent.id,
+            depth=self.depth,
+            **(NOTHING_USED if expenses is None else expenses.fields()),
         )
+
+    def with_late_children(self, outcome: AgentOutcome[Any]) -> AgentOutcome[Any]:
+        """*outcome* with what children used that ended after it was made."""
+        return outcome if EXPENSES not in self.lazies else outcome.model_copy(update=self.expenses.totals())
 
     def stopped_outcome(self, *, abandoned: bool = False) -> AgentOutcome[Any]:
         """The outcome of a cancelled agent that cannot tell it itself: not started yet, or stuck."""

@@ -13,10 +13,11 @@ from ...errors import CapacityError
 from ..messaging.dead_letter import DeadLetterReason
 from ..messaging.router import MessageRouter
 from ..records.event import AgentEnded, AgentQueued, AgentStalled, AgentStarted
+from ..records.expenses import Expenses
 from ..records.state import QUEUED, RUNNING
 from ..waiting.cancel import Deadline
 from ..waiting.waiter import Waiter
-from .agent_cell import WAITERS
+from .agent_cell import EXPENSES, WAITERS
 from .slots import Slots
 from .stalls import Stalls
 from .start_queue import ChildQueue, StartQueue
@@ -82,6 +83,8 @@ class Roster:
         self.when_idle: Callable[[], None] | None = None
         self.started = 0
         self.ended: Counter[AgentStatus] = Counter()
+        self.used = Expenses()  # of those that have ended
+        self.iterations = self.tool_calls = 0
         self._max_queued = max_queued
         self._max_live = max_live
         self._timers = timers
@@ -253,6 +256,8 @@ class Roster:
             self._bounded_queued -= cell.bounded
         self.slots.free(cell)
         self.ended[outcome.status] += 1
+        if EXPENSES in cell.lazies:
+            self._count_in(cell, outcome)
         if self._note is not None:
             self._note(cell, AgentEnded, status=outcome.status, error=outcome.error)  # its text is made by the sink
         effects.dropped.append(cell.release())
@@ -268,6 +273,14 @@ class Roster:
             self.wave_ended += 1
             effects.fires.append(self.wave.popleft())
         return victims
+
+    def _count_in(self, cell: AgentCell, outcome: AgentOutcome[Any]) -> None:
+        """What an agent used counts for its pool, and what all below it used for its parent."""
+        self.used.spend(outcome.usage, outcome.cost_usd)
+        self.iterations += outcome.iterations
+        self.tool_calls += outcome.tool_calls
+        if cell.parent is not None:
+            cell.parent.expenses.spend_below(outcome.usage_total, outcome.cost_usd_total)
 
     def _tell_who_waits(self, cell: AgentCell, effects: Effects) -> list[AgentCell]:
         """Wake them; who is to be cancelled, as *cell* failed."""

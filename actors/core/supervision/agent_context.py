@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ..messaging.mailbox import Mailbox
     from ..records.event import Event
+    from ..records.expenses import Expenses
     from ..records.message import AgentId
     from ..records.outcome import AgentStatus
     from ..records.spec import AgentSpec
@@ -62,6 +63,10 @@ class AgentContext(HostedActor, Protocol):
 
     survives_restart: Any
     """What the agent keeps when it is started again: it belongs to the id. None at first."""
+
+    @property
+    def expenses(self) -> Expenses:
+        """What the agent has used so far."""
 
     @property
     def agent_id(self) -> AgentId:
@@ -205,6 +210,11 @@ class LocalContext:
     def survives_restart(self, value: Any) -> None:
         """Keep *value*."""
         self.cell.survives_restart = value
+
+    @property
+    def expenses(self) -> Expenses:
+        """What the agent has used so far."""
+        return self.cell.expenses
 
     @property
     def agent_id(self) -> AgentId:

@@ -10,7 +10,7 @@ from ..crash import text_of
 from ..process.at_exit import at_exit
 from ..records.outcome import AgentStatus
 from ..records.outcomes import FailurePolicy, Outcomes
-from ..scheduling.agent_cell import WAITERS
+from ..scheduling.agent_cell import EXPENSES, WAITERS
 from ..waiting.wait_graph import wait_for
 from ..waiting.waiter import Waiter
 from .admission import Admission
@@ -206,7 +206,9 @@ class Supervisor(Actor):
     def figures(self) -> dict[str, Any]:
         """The figures of ``PoolStats``."""
         with self.turn:
-            live = self.pool.roster.live.values()
+            roster = self.pool.roster
+            live = roster.live.values()
+            spent = [cell.expenses for cell in live if EXPENSES in cell.lazies]
             return {
                 "active": len(live),
                 "queued": len(self.pool.roster.queued),
@@ -216,6 +218,10 @@ class Supervisor(Actor):
                 "dead_letters": self.pool.router.dead_letters.total,
                 "started": self.pool.roster.started,
                 "ended": dict(self.pool.roster.ended),
+                "usage": sum((one.usage for one in spent), roster.used.usage),
+                "cost_usd": sum((one.cost_usd for one in spent), roster.used.cost_usd),
+                "iterations": sum((one.iterations for one in spent), roster.iterations),
+                "tool_calls": sum((one.tool_calls for one in spent), roster.tool_calls),
             }
 
     def cells(self) -> tuple[list[AgentCell], list[AgentCell | ToolThread]]:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...agent.bounds import decoded, object_in, problem_in
 from ...agent.context_window import estimate_text
-from ...agent.ports import Attachment, CompletionResponse, StopReason, TokenUsage, ToolCall
+from ...agent.ports import CompletionResponse, StopReason
+from ...core.records.conversation import Attachment, ToolCall
+from ...core.records.usage import TokenUsage
 from ...errors import ContextOverflow, InferenceFailed, MalformedAnswer
 from .call_parts import CallParts, OpenCall
 from .shown import short

@@ -6,14 +6,15 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from ...agent.ports import AssistantMessage, SystemMessage, ToolResultMessage
+from ...core.records.conversation import AssistantMessage, SystemMessage, ToolResultMessage
 from .names import CallIds
 from .turns import arranged, paired
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ...agent.ports import Attachment, CompletionRequest, Message, ToolCall
+    from ...agent.ports import CompletionRequest
+    from ...core.records.conversation import Attachment, Message, ToolCall
     from .draft import Draft
     from .names import ToolNames
     from .profiles import ServerProfile

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ...agent.ports import AssistantMessage, SystemMessage, ToolResultMessage
+from ...core.records.conversation import AssistantMessage, SystemMessage, ToolResultMessage
 from .names import CallIds
 from .turns import LEFT_OUT, paired
 
 if TYPE_CHECKING:
-    from ...agent.ports import CompletionRequest, Message
+    from ...agent.ports import CompletionRequest
+    from ...core.records.conversation import Message
     from .draft import Draft
     from .names import ToolNames
 

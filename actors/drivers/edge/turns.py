@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...agent.ports import ToolResultMessage
+from ...core.records.conversation import ToolResultMessage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ...agent.ports import Message
+    from ...core.records.conversation import Message
     from .profiles import ServerProfile
 
 Turn = dict[str, Any]

@@ -1,0 +1,42 @@
+"""What models read and wrote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUsage:
+    """Tokens of one or more completions.
+
+    Args:
+        input_tokens: All that was read: cached ones and those written into a cache included.
+        output_tokens: All that was written: thoughts included.
+        cached_input_tokens: Those of the input that came from the provider's cache; 0 where it does not say.
+        cache_write_tokens: Those of the input that the provider put into its cache; 0 where it does not say.
+        reasoning_tokens: Those of the output that were thoughts; 0 where it does not say.
+    """
+
+    input_tokens: int
+    output_tokens: int
+    cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    @property
+    def total(self) -> int:
+        """Input and output together."""
+        return self.input_tokens + self.output_tokens
+
+    def __add__(self, other: TokenUsage) -> TokenUsage:
+        return TokenUsage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cached_input_tokens + other.cached_input_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+        )
+
+
+NO_TOKENS: Final = TokenUsage(0, 0)
