@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 from loguru import logger
 
 from ..errors import AgentCrashed
+from .places import innermost, places_of, printed_places, spots_of, without_ours
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import CodeType, TracebackType
+
+    from .places import Place, Spot
 
 
 def crashed(error: BaseException) -> AgentCrashed:
@@ -25,6 +27,29 @@ def crashed(error: BaseException) -> AgentCrashed:
         return AgentCrashed(_type_name(error), text_of(error), lambda: _format(places))
     except BaseException:  # noqa: BLE001 - properties and metaclasses may do anything
         return AgentCrashed(type.__getattribute__(type(error), "__name__"), "<it cannot be described>")
+
+
+def traceback_of(error: BaseException) -> str | None:
+    """Where *error* was raised, as Python prints it, without what this package did before it called the user's code.
+
+    Returns:
+        None when that is not known: nothing was raised, as for an agent that was cancelled.
+    """
+    if isinstance(error, AgentCrashed):
+        return error.traceback or None
+    told = error.__dict__.get("_traceback")  # of an error that was read from JSON
+    if isinstance(told, str):
+        return told or None
+    return None if error.__traceback__ is None else _format(_chain(error))
+
+
+def place_of(error: BaseException) -> Place | None:
+    """The line of the user's that *error* comes from: the innermost that is neither Python's, nor an installed
+    package's, nor this one's, or the innermost of all. None when it is not known.
+    """
+    if error.__traceback__ is not None and not isinstance(error, AgentCrashed):
+        return innermost(places_of(spots_of(error.__traceback__)))
+    return innermost(printed_places(traceback_of(error) or ""))
 
 
 def report(text: str, *values: object, depth: int = 1) -> None:
@@ -96,7 +121,7 @@ def safe_repr(value: object) -> str:
         return f"<{type(value).__qualname__}, whose repr raised {type(broken).__name__}>"
 
 
-_Link = tuple[str, list[tuple["CodeType", int]], str]
+_Link = tuple[str, "list[Spot]", str]
 
 
 def _chain(error: BaseException) -> list[_Link]:
@@ -108,7 +133,7 @@ def _chain(error: BaseException) -> list[_Link]:
         seen.add(id(following))
         text = text_of(following)
         head = f"{_type_name(following)}: {text}" if text else _type_name(following)
-        links.append((head, _places(following.__traceback__), joint))
+        links.append((head, spots_of(following.__traceback__), joint))
         if following.__cause__ is not None:
             joint = "\nThe above exception was the direct cause of the following exception:\n\n"
             following = following.__cause__
@@ -118,19 +143,11 @@ def _chain(error: BaseException) -> list[_Link]:
     return links
 
 
-def _places(tb: TracebackType | None) -> list[tuple[CodeType, int]]:
-    places = []
-    while tb is not None:
-        places.append((tb.tb_frame.f_code, tb.tb_lineno))
-        tb = tb.tb_next
-    return places
-
-
 def _format(links: list[_Link]) -> str:
     parts: list[str] = []
     for head, places, joint in links:  # from the last raised back to the first: printed the other way round
         summary = traceback.StackSummary.from_list(
-            [traceback.FrameSummary(code.co_filename, line, code.co_name) for code, line in places]
+            [traceback.FrameSummary(code.co_filename, line, code.co_name) for code, line in without_ours(places)]
         )
         parts.insert(0, "Traceback (most recent call last):\n" + "".join(summary.format()) + head + "\n" + "")
         if joint:

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from ...errors import ActorsError, fresh_copy
+from ..crash import traceback_of
 from .conversation import Message
 from .message import AgentId
 from .trusted import trusted
@@ -88,6 +89,13 @@ class AgentOutcome(BaseModel, Generic[T]):
     def ok(self) -> bool:
         """Did it complete?"""
         return self.status is AgentStatus.COMPLETED
+
+    @property
+    def traceback(self) -> str | None:
+        """The frames of the agent's own code that led to the error, as Python prints them; None where nothing was
+        raised, or where it is not known. Formatted on demand.
+        """
+        return None if self.error is None else traceback_of(self.error)
 
     def unwrap(self) -> T:
         """The result.

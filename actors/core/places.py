@@ -1,0 +1,78 @@
+"""Places in code where something was raised: kept without frames, which would keep whatever was alive there."""
+
+from __future__ import annotations
+
+import os
+import re
+import sysconfig
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from types import CodeType, TracebackType
+
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_PRINTED = re.compile(r'^ *(?:\| *)*File "(?P<file>.+)", line (?P<line>\d+), in (?P<function>.+)$', re.MULTILINE)
+
+Spot = tuple["CodeType", int]
+"""A function's code, and the line in its file."""
+
+
+class Place(NamedTuple):
+    """A line of code, as messages and tables name it."""
+
+    file: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} in {self.function}"
+
+
+def spots_of(tb: TracebackType | None) -> list[Spot]:
+    """Where *tb* leads through, first call first."""
+    spots = []
+    while tb is not None:
+        spots.append((tb.tb_frame.f_code, tb.tb_lineno))
+        tb = tb.tb_next
+    return spots
+
+
+def without_ours(spots: list[Spot]) -> list[Spot]:
+    """*spots* from the first that is none of this package; all of them when there is no other."""
+    for index, (code, _) in enumerate(spots):
+        if not code.co_filename.startswith(PACKAGE):
+            return spots[index:]
+    return spots
+
+
+def places_of(spots: list[Spot]) -> list[Place]:
+    """*spots* by name."""
+    return [Place(code.co_filename, line, code.co_name) for code, line in spots]
+
+
+def printed_places(text: str) -> list[Place]:
+    """The places that a printed traceback names last: those of the exception that it is about."""
+    last = text.rpartition("Traceback (most recent call last):")[2]
+    return [Place(found["file"], int(found["line"]), found["function"]) for found in _PRINTED.finditer(last)]
+
+
+def innermost(places: list[Place]) -> Place | None:
+    """The last of *places* that is the user's own: neither Python's, nor installed, nor ours. Else the last of all."""
+    own = (place for place in reversed(places) if is_own(place.file))
+    return next(own, places[-1] if places else None)
+
+
+def is_own(file: str) -> bool:
+    """Is *file* the user's own code?"""
+    if file.startswith(("<frozen ", PACKAGE)):
+        return False
+    if {"site-packages", "dist-packages"} & set(file.split(os.sep)):
+        return False
+    return not file.startswith(_standard_library())
+
+
+@lru_cache(maxsize=1)
+def _standard_library() -> tuple[str, ...]:
+    paths = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
+    return tuple({os.path.join(path, "") for path in paths if path})
