@@ -7,12 +7,13 @@ from typing import Any
 from .agent.agent import Agent
 from .agent.budget import Budget
 from .agent.config import Seconds, SpawnConfig
-from .agent.llm_agent import AgentLoopResult, LlmAgent
+from .agent.llm_agent import LlmAgent
+from .agent.loop_result import AgentLoopResult
 from .agent.manifest import AgentManifest
 from .core.clock import Clock
 from .core.records.conversation import AssistantMessage, Message, SystemMessage, ToolResultMessage, UserMessage
 from .core.records.message import AgentId
-from .core.records.outcome import AgentOutcome, AgentStatus
+from .core.records.outcome import AgentOutcome, AgentStatus, T_co
 from .core.records.outcomes import FailurePolicy, Outcomes
 from .core.records.spec import Backoff, RestartPolicy
 from .core.records.usage import TokenUsage

@@ -5,14 +5,14 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
 from .agent.budget import Budget
 from .agent.factory import AgentFactory
 from .agent.resolve import refuse_no_driver
 from .core.process.at_exit import at_exit
 from .core.process.threads import start_from_collector
-from .core.records.outcomes import FailurePolicy, Outcomes
+from .core.records.outcomes import FailurePolicy, FailureWord, Outcomes
 from .core.records.spec import RestartPolicy
 from .core.records.usage import NO_TOKENS, TokenUsage
 from .core.scheduling.approval import Decision
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
     from types import TracebackType
 
-    from .agent.config import SpawnConfig
-    from .agent.factory import ToolSource
+    from .agent.config import SpawnConfig, ToolSource
     from .agent.ports import LlmDriver, MemorySubstrate
     from .core.actors.reference import ActorRef
     from .core.messaging.dead_letter import DeadLetter
@@ -40,6 +39,9 @@ if TYPE_CHECKING:
     from .core.records.message import AgentId
     from .core.records.outcome import AgentOutcome, AgentStatus
     from .core.records.spec import AgentSpec
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ class AgentPool:
         max_live: int | None = None,
         shutdown_timeout: float | None = None,
         abort_timeout: float = 5.0,
-        failure: FailurePolicy | str = FailurePolicy.COLLECT,
+        failure: FailurePolicy | FailureWord = FailurePolicy.COLLECT,
         stalled_after: float | None = None,
         on_undelivered: Callable[[DeadLetter], object] | None = None,
         name: str | None = None,
@@ -180,7 +182,7 @@ class AgentPool:
 
     # Starting agents --------------------------------------------------------------------------------------------
 
-    def spawn(self, config: SpawnConfig, *, timeout: float | None = 0) -> AgentHandle[Any]:
+    def spawn(self, config: SpawnConfig[T], *, timeout: float | None = 0) -> AgentHandle[T]:
         """Start one agent.
 
         Args:
@@ -194,11 +196,11 @@ class AgentPool:
         """
         return self._admit([self._factory.spec(config)], timeout)[0]
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> AgentHandle[Any]:
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> AgentHandle[T]:
         """Run ``fn(*args, **kwargs)`` as an agent; what it returns is the result. Admission as for :meth:`spawn`."""
         return self._admit([self._factory.function_spec(fn, args, kwargs)], 0)[0]
 
-    def fan_out(self, configs: Iterable[SpawnConfig], *, timeout: float | None = 0) -> list[AgentHandle[Any]]:
+    def fan_out(self, configs: Iterable[SpawnConfig[T]], *, timeout: float | None = 0) -> list[AgentHandle[T]]:
         """Start all of them, or none.
 
         Args:
@@ -215,12 +217,12 @@ class AgentPool:
 
     def map(
         self,
-        configs: Iterable[SpawnConfig],
+        configs: Iterable[SpawnConfig[T]],
         *,
         ordered: bool = True,
         timeout: float | None = None,
-        failure: FailurePolicy | str | None = None,
-    ) -> MapIterator:
+        failure: FailurePolicy | FailureWord | None = None,
+    ) -> MapIterator[T]:
         """Run any number of agents, and yield their outcomes as they come.
 
         *configs* is read lazily: pulled and not yet yielded are at most ``2 * max_concurrent + 16``. The agents are
@@ -241,6 +243,12 @@ class AgentPool:
 
     # Taking outcomes --------------------------------------------------------------------------------------------
 
+    @overload
+    def as_completed(
+        self, handles: Iterable[AgentHandle[T]], *, timeout: float | None = None
+    ) -> Iterator[AgentOutcome[T]]: ...
+    @overload
+    def as_completed(self, handles: None = None, *, timeout: float | None = None) -> Iterator[AgentOutcome[Any]]: ...
     def as_completed(
         self, handles: Iterable[AgentHandle[Any]] | None = None, *, timeout: float | None = None
     ) -> Iterator[AgentOutcome[Any]]:
@@ -279,8 +287,12 @@ class AgentPool:
         return self._core.owed.next(timeout)
 
     def join_all(
-        self, timeout: float | None = None, *, group: Hashable = None, failure: FailurePolicy | str | None = None
-    ) -> Outcomes:
+        self,
+        timeout: float | None = None,
+        *,
+        group: Hashable = None,
+        failure: FailurePolicy | FailureWord | None = None,
+    ) -> Outcomes[Any]:
         """Take all outcomes (of *group*) once all have ended, later spawns included; in order of completion.
 
         ``join_all().unwrap()`` gives the results alone, or raises an ``ExceptionGroup`` of what went wrong.
@@ -417,7 +429,7 @@ class AgentPool:
         return f"<AgentPool {self.name} {state}: {active} of {self.max_concurrent} active, {queued} queued>"
 
 
-def _policy(failure: FailurePolicy | str) -> FailurePolicy:
+def _policy(failure: FailurePolicy | FailureWord) -> FailurePolicy:
     try:
         return FailurePolicy(failure)
     except ValueError:

@@ -43,7 +43,7 @@ CORE_NEEDS = {
 """Room of the core -> the rooms that it may import, from the ground up. The ground is what stands in none."""
 CORE = list(CORE_NEEDS)
 
-EVERYWHERE = {"loguru", "pydantic", "pydantic_core"}
+EVERYWHERE = {"loguru", "pydantic", "pydantic_core", "typing_extensions"}
 ONLY_IN = {"pykka": ("core",), "typer": ("cli",), "rich": ("cli",), "click": ("cli",), "docstring_parser": ("tools",)}
 
 ONCE = {

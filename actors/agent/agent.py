@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from ..core.actors.agent_actor import AgentActor
 from ..core.records.event import Event
@@ -24,23 +24,24 @@ if TYPE_CHECKING:
     from .ports import LlmDriver, MemorySubstrate, Tools
 
 T = TypeVar("T")
+ChildT = TypeVar("ChildT")
 
 
 class Parts(Protocol):
     """What an agent was given."""
 
-    config: SpawnConfig
+    config: SpawnConfig[Any]
     manifest: AgentManifest
     driver: LlmDriver | None
     memory: MemorySubstrate | None
     tools: Tools
     account: Account
 
-    def spawn_child(self, config: SpawnConfig, parent: Agent[Any]) -> AgentHandle[Any]:
+    def spawn_child(self, config: SpawnConfig[ChildT], parent: Agent[Any]) -> AgentHandle[ChildT]:
         """Start a child of *parent*."""
 
 
-class Agent(AgentActor, Generic[T]):
+class Agent(AgentActor[T]):
     """An actor with one finite job. Subclass it and define :meth:`run`; no ``super().__init__()`` is needed.
 
     It is built and run on a worker's thread, and everything it does happens there, one thing at a time.
@@ -70,7 +71,7 @@ class Agent(AgentActor, Generic[T]):
     def on_start(self) -> None:
         """Called before ``run``; an exception in it is a crash."""
 
-    def on_end(self, outcome: AgentOutcome[Any]) -> None:
+    def on_end(self, outcome: AgentOutcome[T]) -> None:
         """Called once at the end, whatever the end is. What it raises is logged; the outcome stands."""
 
     # What it is -------------------------------------------------------------------------------------------------
@@ -86,7 +87,7 @@ class Agent(AgentActor, Generic[T]):
         return self._parts.manifest
 
     @property
-    def config(self) -> SpawnConfig:
+    def config(self) -> SpawnConfig[T]:
         """What it was started with."""
         return self._parts.config
 
@@ -149,7 +150,7 @@ class Agent(AgentActor, Generic[T]):
         """
         return self.inbox.receive(timeout)
 
-    def spawn(self, config: SpawnConfig) -> AgentHandle[Any]:
+    def spawn(self, config: SpawnConfig[ChildT]) -> AgentHandle[ChildT]:
         """Start a child: owed to this agent alone, never refused for lack of room, ended with this agent.
 
         Raises:

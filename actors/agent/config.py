@@ -2,23 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Annotated, Any
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypedDict, TypeVar, get_origin, overload
 
+import typing_extensions
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, field_validator
 from pydantic.errors import PydanticInvalidForJsonSchema
 
 from ..core.actors.agent_actor import AgentActor
-from ..core.records.conversation import AssistantMessage, SystemMessage, ToolResultMessage, UserMessage
+from ..core.records.conversation import AssistantMessage, Message, SystemMessage, ToolResultMessage, UserMessage
 from .budget import Budget
 from .manifest import AgentManifest
+from .ports import LlmDriver, MemorySubstrate, Tool, Tools
 from .structured import shape_of
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeForm, Unpack
+
+    from .loop_result import AgentLoopResult
+
+T = TypeVar("T")
+ResultT = typing_extensions.TypeVar("ResultT", covariant=True, default=Any)
+
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+ToolSource = Tools | Callable[[AgentManifest], Tools] | Iterable[Tool]
 
 
-class SpawnConfig(BaseModel):
-    """One agent to be started.
+class SpawnKeywords(TypedDict, total=False):
+    """What a ``SpawnConfig`` takes by name, whatever the result of its agent is."""
+
+    kwargs: Mapping[str, Any]
+    timeout: float | None
+    deadline: float | None
+    priority: int
+    group: Hashable | None
+    tag: Any
+    driver: LlmDriver | None
+    tools: ToolSource | None
+    memory: MemorySubstrate | None
+    messages: Iterable[Message]
+    budget: Budget | None
+    keep_messages: bool
+
+
+class SpawnConfig(BaseModel, Generic[ResultT]):
+    """One agent to be started, and for a type checker what its result will be: what ``run`` of *agent* returns, or an
+    *output_type*, else an ``AgentLoopResult``.
 
     Args:
         manifest: What it is.
@@ -57,7 +86,37 @@ class SpawnConfig(BaseModel):
     budget: Budget | None = None
     keep_messages: bool = True
 
-    def __init__(self, /, *args: Any, **fields: Any) -> None:
+    @overload
+    def __init__(
+        self: SpawnConfig[AgentLoopResult],
+        manifest: AgentManifest,
+        query: Any,
+        *,
+        agent: type[AgentActor[AgentLoopResult]] | None = None,
+        output_type: None = None,
+        **more: Unpack[SpawnKeywords],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: SpawnConfig[T],
+        manifest: AgentManifest,
+        query: Any,
+        *,
+        agent: type[AgentActor[T]],
+        output_type: None = None,
+        **more: Unpack[SpawnKeywords],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: SpawnConfig[T],
+        manifest: AgentManifest,
+        query: Any,
+        *,
+        agent: type[AgentActor[AgentLoopResult]] | None = None,
+        output_type: TypeForm[T],
+        **more: Unpack[SpawnKeywords],
+    ) -> None: ...
+    def __init__(self, *args: Any, **fields: Any) -> None:
         if args:
             if len(args) > 2:
                 raise TypeError(
@@ -65,6 +124,10 @@ class SpawnConfig(BaseModel):
                 )
             fields.update(zip(("manifest", "query"), args, strict=False))
         super().__init__(**fields)
+
+    def __class_getitem__(cls, _: Any) -> Any:
+        """``SpawnConfig[int]`` is for type checkers: what is made is a ``SpawnConfig``, and can be pickled."""
+        return cls
 
     @field_validator("group")
     @classmethod
@@ -85,9 +148,10 @@ class SpawnConfig(BaseModel):
                 raise ValueError(f"pydantic has no JSON Schema for {output_type!r}: {error}") from error
         return output_type
 
-    @field_validator("agent")
+    @field_validator("agent", mode="before")
     @classmethod
-    def _is_agent(cls, agent: type[Any] | None) -> type[Any] | None:
-        if agent is not None and not issubclass(agent, AgentActor):
-            raise ValueError(f"{agent.__name__} is no subclass of actors.Agent")
-        return agent
+    def _is_agent(cls, agent: Any) -> Any:
+        found = agent if isinstance(agent, type) else get_origin(agent)  # of Collect[int] the class Collect
+        if isinstance(found, type) and not issubclass(found, AgentActor):
+            raise ValueError(f"{found.__name__} is no subclass of actors.Agent")
+        return agent if found is None else found

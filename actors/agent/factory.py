@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
@@ -15,13 +14,15 @@ from ..errors import CapabilityDenied
 from . import resolve
 from .budget import Account, Budget, FamilyBudget
 from .capability import Spawn
-from .config import SpawnConfig
+from .config import SpawnConfig, ToolSource
 from .function_agent import FunctionAgent
 from .llm_agent import LlmAgent
 from .manifest import AgentManifest
 from .ports import PrivacyTier, Tool, Tools
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+
     from ..core.records.spec import RestartPolicy, Runnable
     from ..core.supervision.agent_context import AgentContext
     from ..core.supervision.handle import AgentHandle
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from .resolve import FindBuiltIn
 
 FoundT = TypeVar("FoundT")
+ResultT = TypeVar("ResultT")
 
 
 class ToolServers(Protocol):
@@ -46,7 +48,6 @@ class ToolServers(Protocol):
 NO_ACCOUNT = Account(())
 GOODBYE = 2.0
 """Seconds that a pool waits for what was cancelled on the private loop."""
-ToolSource = Tools | Callable[[AgentManifest], Tools] | Iterable[Tool]
 
 
 @dataclass(slots=True)
@@ -54,7 +55,7 @@ class AgentParts:
     """What one agent has. ``tools`` is filled in on the agent's thread."""
 
     factory: AgentFactory
-    config: SpawnConfig
+    config: SpawnConfig[Any]
     manifest: AgentManifest
     agent_class: type[Agent[Any]]
     driver: LlmDriver | None
@@ -77,7 +78,7 @@ class AgentParts:
 
         return make
 
-    def spawn_child(self, config: SpawnConfig, parent: Agent[Any]) -> AgentHandle[Any]:
+    def spawn_child(self, config: SpawnConfig[ResultT], parent: Agent[Any]) -> AgentHandle[ResultT]:
         """Start a child of *parent*."""
         return self.factory.spawn_child(config, parent, self.tool_source)
 
@@ -123,7 +124,7 @@ class AgentFactory:
         self._function_manifest = AgentManifest(privacy=PrivacyTier.STANDARD, capabilities=())
         self._found: dict[tuple[Hashable, ...], Any] = {}
 
-    def spec(self, config: SpawnConfig) -> AgentSpec:
+    def spec(self, config: SpawnConfig[Any]) -> AgentSpec:
         """What the supervisor needs to start *config*.
 
         Raises:
@@ -150,7 +151,9 @@ class AgentFactory:
         )
         return self._spec(config, manifest, self._driver, self._memory, self._tools)
 
-    def spawn_child(self, config: SpawnConfig, parent: Agent[Any], tools: ToolSource | None) -> AgentHandle[Any]:
+    def spawn_child(
+        self, config: SpawnConfig[ResultT], parent: Agent[Any], tools: ToolSource | None
+    ) -> AgentHandle[ResultT]:
         """Start a child of *parent*: it has never more than its parent, and what it is not given is its parent's."""
         _refuse_other(config)
         context = parent._context
@@ -164,7 +167,7 @@ class AgentFactory:
 
     def _spec(
         self,
-        config: SpawnConfig,
+        config: SpawnConfig[Any],
         manifest: AgentManifest,
         driver: LlmDriver | None,
         memory: MemorySubstrate | None,
@@ -196,7 +199,7 @@ class AgentFactory:
             max_depth=_max_depth(manifest, None if parent is None else parent._context),
         )
 
-    def _account(self, config: SpawnConfig, manifest: AgentManifest, parent: Agent[Any] | None) -> Account:
+    def _account(self, config: SpawnConfig[Any], manifest: AgentManifest, parent: Agent[Any] | None) -> Account:
         """Whom an agent is charged to: a child is charged to all that its parent is charged to, too."""
         budgets: list[Budget] = []
         if parent is not None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from loguru import logger
+from typing_extensions import TypeVar
 
 from ..core.records.conversation import AssistantMessage, UserMessage
 from ..core.shown import shown
@@ -15,6 +15,7 @@ from .budget import Spending
 from .driver_call import warn
 from .events import Phase, PhaseChanged
 from .guard import LoopGuard, VerdictKind, canonical
+from .loop_result import AgentLoopResult
 from .message_text import as_text, heard, told
 from .ports import StopReason
 from .reasoner import Reasoner
@@ -23,7 +24,6 @@ from .tool_calls import ToolCaller, is_repeatable
 
 if TYPE_CHECKING:
     from ..core.records.conversation import Message, ToolCall
-    from ..core.records.usage import TokenUsage
     from .ports import CompletionResponse, LlmDriver
 
 RECALLED = 5
@@ -34,34 +34,14 @@ CONTINUE = "Continue exactly where you stopped."
 ONLY_JSON = "Answer again, with the JSON alone."
 
 
-@dataclass(frozen=True, slots=True)
-class AgentLoopResult:
-    """What an ``LlmAgent`` returns.
-
-    Args:
-        text: The answer.
-        usage: Tokens of all completions together, as in the outcome: those of earlier lives, of attempts that failed
-            and of tools that ask a model included.
-        tool_calls: How many were asked for and counted.
-        messages: The whole conversation; empty with ``SpawnConfig(keep_messages=False)``.
-        reasoning: What the model thought aloud before the answer, where the driver tells.
-        is_empty: The model ended its turn without a word.
-    """
-
-    text: str
-    usage: TokenUsage
-    iterations: int
-    tool_calls: int
-    cost_usd: float
-    messages: tuple[Message, ...]
-    reasoning: str = ""
-    is_empty: bool = False
+ResultT = TypeVar("ResultT", default=AgentLoopResult)
 
 
-class LlmAgent(Agent[Any]):
+class LlmAgent(Agent[ResultT]):
     """An agent that asks a driver what to do, does it, and asks again, until the driver ends its turn.
 
-    Its result is an ``AgentLoopResult``; with an ``output_type`` in its config, a value of that type.
+    Its result is an ``AgentLoopResult``; with an ``output_type`` in its config, a value of that type. A subclass whose
+    ``run`` makes something else of it says so: ``class Terse(LlmAgent[str])``.
     """
 
     needs_driver: ClassVar[bool] = True
@@ -91,7 +71,7 @@ def _own_model(driver: LlmDriver) -> str | None:
 class _Loop:
     """One conversation, from the query to the answer."""
 
-    def __init__(self, agent: LlmAgent, query: str) -> None:
+    def __init__(self, agent: LlmAgent[Any], query: str) -> None:
         driver = agent.driver
         assert driver is not None  # an agent without one is refused at spawn
         limits = agent.manifest.resources

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ..agent.config import SpawnConfig
 from ..agent.events import TextDelta, ToolStarted
-from ..agent.llm_agent import AgentLoopResult
+from ..agent.loop_result import AgentLoopResult
 from ..core.records.conversation import AssistantMessage, UserMessage
 from ..core.records.event import AgentEnded
 from ..core.records.outcome import AgentStatus

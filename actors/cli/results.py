@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..agent.llm_agent import AgentLoopResult
+from ..agent.loop_result import AgentLoopResult
 from ..core.crash import text_of as error_text
 from ..errors import AgentCrashed
 from .jsonl import JsonLines

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from ..agent.capability import Spawn
 from ..agent.config import SpawnConfig
-from ..agent.llm_agent import AgentLoopResult, LlmAgent
+from ..agent.llm_agent import LlmAgent
+from ..agent.loop_result import AgentLoopResult
 from ..agent.message_text import as_text, heard
 from ..core.shown import agent_label
 from ..errors import CapabilityDenied, SendError, ToolFailed

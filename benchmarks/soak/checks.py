@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from actors import AgentStatus, CapacityError
+from actors import AgentHandle, AgentStatus, CapacityError
 
 from .agents import TELLS
 
@@ -60,7 +60,7 @@ def every_slot_is_free(field: Field) -> None:
         release.wait(BOUND)
 
     try:
-        handles = [pool.submit(meet) for _ in range(limit)]
+        handles: list[AgentHandle[Any]] = [pool.submit(meet) for _ in range(limit)]
         if handles[0].id != ended + 1:
             ledger.violate(f"{ended} agents have ended, and the next id is {handles[0].id}")
         met.wait(BOUND)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 import weakref
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import pykka
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from ..messaging.mailbox import Mailbox
     from ..records.message import AgentMessage
     from ..waiting.wait_graph import WaitMember
+
+
+T = TypeVar("T")
 
 
 class HostedActor(Protocol):
@@ -57,8 +60,8 @@ class HostedActor(Protocol):
         """Whoever asked with *message* waits no longer: it is a dead letter."""
 
 
-class AgentActor(pykka.ThreadingActor):
-    """What makes an agent a Pykka actor. The parts that most agents never use are made on first use.
+class AgentActor(pykka.ThreadingActor, Generic[T]):
+    """What makes an agent, whose result is a *T*, a Pykka actor. The parts that most never use are made on first use.
 
     Its mailbox is the agent's inbox. A message told to ``actor_ref`` arrives as an ``AgentMessage``; an ask or a proxy
     call is answered when the agent next reads its inbox.
@@ -111,7 +114,7 @@ class AgentActor(pykka.ThreadingActor):
             self._context.bury_expired(envelope.message)
 
 
-def _made_once(actor: AgentActor, key: str, make: Callable[[AgentActor], Any]) -> Any:
+def _made_once(actor: AgentActor[Any], key: str, make: Callable[[AgentActor[Any]], Any]) -> Any:
     made = actor._context.lazies()
     if key not in made:
         made.setdefault(key, make(actor))
@@ -121,7 +124,7 @@ def _made_once(actor: AgentActor, key: str, make: Callable[[AgentActor], Any]) -
 class AgentRef(pykka.ActorRef[Any]):
     """The Pykka reference of an agent."""
 
-    def __init__(self, actor: AgentActor) -> None:
+    def __init__(self, actor: AgentActor[Any]) -> None:
         self._actor_weakref = weakref.ref(actor)
         self._context = actor._context
         self.actor_class = type(actor)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, cast
 
 from pydantic import BaseModel, ConfigDict
+from typing_extensions import TypeVar
 
 from ...errors import ActorsError, fresh_copy
 from ..crash import traceback_of
@@ -15,7 +16,7 @@ from .message import AgentId
 from .trusted import trusted
 from .usage import NO_TOKENS, TokenUsage
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True, default=Any)
 
 
 class AgentStatus(StrEnum):
@@ -33,7 +34,7 @@ class AgentStatus(StrEnum):
     ABANDONED = "abandoned"
 
 
-class AgentOutcome(BaseModel, Generic[T]):
+class AgentOutcome(BaseModel, Generic[T_co]):
     """How one agent ended, and with what.
 
     Args:
@@ -63,7 +64,7 @@ class AgentOutcome(BaseModel, Generic[T]):
     query: Any
     tag: Any = None
     status: AgentStatus
-    result: Any = None
+    result: T_co | None = None
     error: ActorsError | None = None
     started_at: datetime | None = None
     ended_at: datetime
@@ -97,7 +98,7 @@ class AgentOutcome(BaseModel, Generic[T]):
         """
         return None if self.error is None else traceback_of(self.error)
 
-    def unwrap(self) -> T:
+    def unwrap(self) -> T_co:
         """The result.
 
         Raises:
@@ -105,5 +106,4 @@ class AgentOutcome(BaseModel, Generic[T]):
         """
         if self.error is not None:
             raise fresh_copy(self.error)
-        result: T = self.result
-        return result
+        return cast("T_co", self.result)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Literal, cast
+
+from typing_extensions import TypeVar
 
 from ...errors import AgentCancelled, fresh_copy
 from ..shown import agent_label
@@ -13,11 +15,17 @@ if TYPE_CHECKING:
     from .outcome import AgentOutcome
 
 
+T = TypeVar("T", default=Any)
+
+
 class FailurePolicy(StrEnum):
     """What becomes of the other agents when one fails: nothing, or they are cancelled."""
 
     COLLECT = "collect"
     CANCEL_REST = "cancel_rest"
+
+
+FailureWord = Literal["collect", "cancel_rest"]
 
 
 def has_failed(outcome: AgentOutcome[Any]) -> bool:
@@ -27,10 +35,10 @@ def has_failed(outcome: AgentOutcome[Any]) -> bool:
     return outcome.status not in (AgentStatus.COMPLETED, AgentStatus.CANCELLED)
 
 
-class Outcomes(dict[int, "AgentOutcome[Any]"]):
+class Outcomes(dict[int, "AgentOutcome[T]"], Generic[T]):
     """Outcomes by agent id, in order of completion: an ordinary dict, that can be unwrapped."""
 
-    def unwrap(self) -> dict[int, Any]:
+    def unwrap(self) -> dict[int, T]:
         """The results by agent id, when all completed.
 
         Raises:
@@ -41,7 +49,7 @@ class Outcomes(dict[int, "AgentOutcome[Any]"]):
         failed = [outcome for outcome in bad if has_failed(outcome)] or bad
         if failed:
             raise ExceptionGroup(f"{len(bad)} of {len(self)} agents did not complete", [_noted(o) for o in failed])
-        return {id_: outcome.result for id_, outcome in self.items()}
+        return {id_: cast("T", outcome.result) for id_, outcome in self.items()}
 
 
 def _noted(outcome: AgentOutcome[Any]) -> Exception:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import concurrent.futures
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, cast
+
+from typing_extensions import TypeVar
 
 from ...errors import fresh_copy
 from ..crash import fenced
@@ -21,10 +23,10 @@ if TYPE_CHECKING:
     from ..waiting.wait_graph import WaitMember
     from .supervisor import Supervisor
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True, default=Any)
 
 
-class AgentHandle(Generic[T]):
+class AgentHandle(Generic[T_co]):
     """One agent, as the one who started it sees it. Threads: any."""
 
     __slots__ = ("__weakref__", "_cell", "_supervisor")
@@ -62,7 +64,7 @@ class AgentHandle(Generic[T]):
         self._supervisor.pool.refuse_after_fork()
         return self._cell.outcome is not None
 
-    def outcome(self, timeout: float | None = None) -> AgentOutcome[T]:
+    def outcome(self, timeout: float | None = None) -> AgentOutcome[T_co]:
         """Wait for the outcome and take it; the handle keeps it, so asking again answers again.
 
         Args:
@@ -77,9 +79,9 @@ class AgentHandle(Generic[T]):
             raise TimeoutError(f"{cell.label} is still {cell.status} after {timeout} s")
         if cell.owner is not None:
             self._supervisor.disown(cell)
-        return cast("AgentOutcome[T]", cell.outcome)
+        return cast("AgentOutcome[T_co]", cell.outcome)
 
-    def result(self, timeout: float | None = None) -> T:
+    def result(self, timeout: float | None = None) -> T_co:
         """Wait for the outcome, take it, and return its result.
 
         Raises:
@@ -111,7 +113,7 @@ class AgentHandle(Generic[T]):
         """Owe the outcome to nobody: no join will yield it. The agent runs on, and the handle still answers."""
         self._supervisor.disown(self._cell)
 
-    def add_done_callback(self, fn: Callable[[AgentHandle[T]], object]) -> None:
+    def add_done_callback(self, fn: Callable[[AgentHandle[T_co]], object]) -> None:
         """Call ``fn(handle)`` once, when the outcome is there; at once, in this thread, if it is there already.
 
         Taking is not part of it: the outcome stays owed. What *fn* raises is logged.
@@ -121,7 +123,7 @@ class AgentHandle(Generic[T]):
         self._supervisor.when_ended(self._cell, call)
 
     @property
-    def future(self) -> concurrent.futures.Future[T]:
+    def future(self) -> concurrent.futures.Future[T_co]:
         """The outcome as a standard future, for ``asyncio.wrap_future`` and ``concurrent.futures.wait``.
 
         It is done no earlier than the handle; its ``cancel`` is the handle's; reading it takes nothing.
@@ -132,7 +134,7 @@ class AgentHandle(Generic[T]):
             # First: an interrupt in between must not leave one that never settles.
             self.add_done_callback(future.settle)
             made.setdefault("future", future)
-        return cast("concurrent.futures.Future[T]", made["future"])
+        return cast("concurrent.futures.Future[T_co]", made["future"])
 
 
 class AgentFuture(concurrent.futures.Future[Any]):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Self
+
+from typing_extensions import TypeVar
 
 from ..clock import SYSTEM_CLOCK
 from ..process.threads import start_from_collector
@@ -19,7 +21,10 @@ if TYPE_CHECKING:
     from .supervisor import Supervisor
 
 
-class MapIterator:
+T_co = TypeVar("T_co", covariant=True, default=Any)
+
+
+class MapIterator(Generic[T_co]):
     """The iterator that ``AgentPool.map`` returns.
 
     Guarantees: pulled from the source and not yet yielded are at most ``2 * max_concurrent + 16``; the agents are owed
@@ -49,10 +54,10 @@ class MapIterator:
         self._error: BaseException | None = None
         self._pulled: list[Any] = []  # what was read and is not admitted yet: an interrupt may come in between
 
-    def __iter__(self) -> MapIterator:
+    def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> AgentOutcome[Any]:
+    def __next__(self) -> AgentOutcome[T_co]:
         self._supervisor.pool.refuse_after_fork()
         end = None if self._timeout is None else SYSTEM_CLOCK.monotonic() + self._timeout
         self._fill()
@@ -125,7 +130,7 @@ class MapIterator:
         self._line.clear()
         self._error = None
 
-    def __enter__(self) -> MapIterator:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
