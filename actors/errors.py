@@ -210,10 +210,19 @@ class ToolFailed(AgentError):
 
 
 class ManifestError(AgentError):
-    """A manifest is refused. ``problems`` lists every reason with its place."""
+    """A manifest is refused.
 
-    def __init__(self, problems: Iterable[str], *, source: str = "") -> None:
+    Args:
+        problems: Every reason, with its place, the line of the file where it is known, and what may have been meant.
+        source: The file.
+        places: The keys and indexes that lead to each of them; empty for what is wrong with the file as a whole.
+    """
+
+    def __init__(
+        self, problems: Iterable[str], *, source: str = "", places: Iterable[tuple[str | int, ...]] = ()
+    ) -> None:
         self.problems = tuple(problems)
+        self.places = tuple(places)
         self.source = source
         where = f" {source}" if source else ""
         super().__init__(f"invalid manifest{where}: " + "; ".join(self.problems))

@@ -6,20 +6,18 @@ import tomllib
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
-from ..core.shown import shown
 from ..errors import ManifestError
 from .approval_rules import ApprovalDefault, ApprovalRule
 from .capability import Capability, Memory, Rag, narrow
+from .manifest_problems import Problem, at, found, with_lines
 from .ports import PrivacyTier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from pydantic_core import ErrorDetails
+    from collections.abc import Iterator, Mapping
 
     from ..core.records.usage import TokenUsage
 
@@ -30,8 +28,6 @@ ObjectPath = Annotated[str, Field(strict=True, pattern=r"^[\w.]+:[\w.]+$")]
 
 MAX_CHILD_ITERATIONS = 10
 """No child has more turns than this."""
-LONGEST_PROBLEM, LONGEST_GIVEN = 500, 200
-"""Characters of what is wrong, and of what stands there instead."""
 
 
 class McpTransport(StrEnum):
@@ -199,14 +195,15 @@ class AgentManifest(_Table):
     _folder: Path | None = PrivateAttr(default=None)
 
     def __init__(self, /, **fields: Any) -> None:
-        problems: list[str] = []
+        problems: list[Problem] = []
         try:
             super().__init__(**fields)
         except ValidationError as error:
-            problems += [_problem(detail) for detail in error.errors()]
+            tables = _tables()
+            problems += [found(detail, tables) for detail in error.errors()]
         problems += _contradictions(fields)
         if problems:
-            raise ManifestError(problems)
+            raise ManifestError([one.text for one in problems], places=[one.place for one in problems])
 
     @property
     def folder(self) -> Path | None:
@@ -224,7 +221,11 @@ class AgentManifest(_Table):
             fields = tomllib.loads(text)
         except (ValueError, RecursionError) as error:  # also nested too deep, or a number of thousands of digits
             raise ManifestError([f"not valid TOML: {error}"]) from error
-        return cls(**fields)
+        try:
+            return cls(**fields)
+        except ManifestError as error:
+            problems = with_lines(error.problems, error.places, text)
+            raise ManifestError(problems, places=error.places) from error.__cause__
 
     @classmethod
     def load(cls, path: str | Path) -> AgentManifest:
@@ -243,7 +244,7 @@ class AgentManifest(_Table):
         except ValueError as error:
             raise ManifestError([f"cannot be read: {error}"], source=str(path)) from error
         except ManifestError as error:
-            raise ManifestError(error.problems, source=str(path)) from error
+            raise ManifestError(error.problems, source=str(path), places=error.places) from error
         manifest._folder = path.resolve().parent
         return manifest
 
@@ -264,54 +265,50 @@ class AgentManifest(_Table):
         )
 
 
-def _problem(detail: ErrorDetails) -> str:
-    place = ".".join(shown(str(part)) for part in detail["loc"])
-    message = shown(detail["msg"].removeprefix("Value error, "), LONGEST_PROBLEM)
-    if detail["type"] == "extra_forbidden":
-        message = "unknown key"
-    elif detail["type"] == "string_pattern_mismatch":
-        is_name = detail["loc"][-1] == "name"
-        message = "must be 1 to 64 of A-Z a-z 0-9 _ -" if is_name else "must have the form 'package.module:name'"
-    elif detail["type"] not in {"missing", "value_error"}:
-        given = repr(detail["input"])
-        message = f"{message}, got {given if len(given) <= LONGEST_GIVEN else f'{given[: LONGEST_GIVEN - 1]}…'}"
-    return f"{place}: {message}" if place else message
+def _tables() -> dict[str, type[BaseModel]]:
+    """The class of each table, by its place without indexes."""
+    (union, _) = get_args(Capability)
+    grants = {f"capabilities.{kind.model_fields['type'].default}": kind for kind in get_args(union)}
+    known: dict[str, type[BaseModel]] = {"": AgentManifest, "model": ModelConfig, "resources": ResourceLimits}
+    return {**known, "approval": ApprovalRules, "mcp_servers": McpServer, **grants}
 
 
-def _contradictions(fields: Mapping[str, Any]) -> Iterable[str]:
+def _contradictions(fields: Mapping[str, Any]) -> list[Problem]:
     """What is wrong between keys. Read from the raw fields, so that it is found beside what is wrong within them."""
     sovereign = _get(fields, "privacy") in (None, PrivacyTier.SOVEREIGN.value)
     model = _get(fields, "model")
     problems = []
     if sovereign and _get(model, "remote_model") is not None:
-        problems.append("model.remote_model: privacy is 'sovereign', so no remote model may be used")
+        problems.append(at(("model", "remote_model"), "privacy is 'sovereign', so no remote model may be used"))
     if _get(model, "model_repo") is not None and _get(model, "model_path") is not None:
-        problems.append("model.model_repo: set either model_repo or model_path, not both")
+        problems.append(at(("model", "model_repo"), "set either model_repo or model_path, not both"))
     prices = ("usd_per_million_input_tokens", "usd_per_million_output_tokens")
     missing = [price for price in prices if _get(model, price) is None]
     if len(missing) == 1:
-        problems.append(f"model.{missing[0]}: declare both prices of the model, or none")
+        problems.append(at(("model", missing[0]), "declare both prices of the model, or none"))
     servers = _get(fields, "mcp_servers")
     names: set[Any] = set()
     for index, server in enumerate(servers if isinstance(servers, list | tuple) else ()):
+        place = ("mcp_servers", index)
         name = _get(server, "name")
         if isinstance(name, str) and name in names:
-            problems.append(f"mcp_servers.{index}.name: another server is named {name!r}")
+            problems.append(at((*place, "name"), f"another server is named {name!r}"))
         names.add(name if isinstance(name, str) else None)
-        problems += (f"mcp_servers.{index}{problem}" for problem in _server_problems(server, sovereign=sovereign))
+        problems += [at((*place, *keys), why) for keys, why in _server_problems(server, sovereign=sovereign)]
     return problems
 
 
-def _server_problems(server: Any, *, sovereign: bool) -> Iterator[str]:
+def _server_problems(server: Any, *, sovereign: bool) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The keys below the server, and what is wrong."""
     transport = _get(server, "transport")
     if transport in (None, McpTransport.STDIO.value):
         if not _get(server, "command"):
-            yield ": a stdio server needs a command"
+            yield (), "a stdio server needs a command"
         return
     if transport in list(McpTransport) and not _get(server, "url"):
-        yield f": a server by {transport} needs a url"
+        yield (), f"a server by {transport} needs a url"
     if sovereign:
-        yield ".transport: privacy is 'sovereign', so no server may be reached over a network"
+        yield ("transport",), "privacy is 'sovereign', so no server may be reached over a network"
 
 
 def _get(table: Any, key: str) -> Any:

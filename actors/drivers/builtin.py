@@ -6,6 +6,7 @@ import importlib
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from ..agent.manifest_problems import did_you_mean
 from ..errors import ManifestError
 
 if TYPE_CHECKING:
@@ -30,7 +31,10 @@ def find_driver(name: str, place: str = "model.driver") -> Callable[[Any], Any]:
     except KeyError:
         known = ", ".join(sorted(BUILT_IN))
         raise ManifestError(
-            [f"{place}: no built-in driver {name!r} (known: {known}); name your own as 'package.module:factory'"]
+            [
+                f"{place}: no built-in driver {name!r}{did_you_mean(name, BUILT_IN)} (known: {known}); "
+                "name your own as 'package.module:factory'"
+            ]
         ) from None
     found: Callable[[Any], Any] = attrgetter(factory)(importlib.import_module(f".{module}", __package__))
     return found
