@@ -1,13 +1,8 @@
-"""Names of tools, and tokens that a server did not count."""
+"""Names of tools."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
-
-from actors import AssistantMessage, CompletionRequest, TokenUsage, ToolCall, ToolDefinition, UserMessage
-from actors.drivers.edge.answer import usage_of
+from actors import AssistantMessage, CompletionRequest, ToolCall, ToolDefinition, UserMessage
 from actors.drivers.edge.names import ToolNames
 
 
@@ -30,11 +25,3 @@ def test_names_of_a_conversation() -> None:
     )
     names = ToolNames.of(request)
     assert (names.said("old.tool"), names.said("new.tool")) == ("old_tool", "new_tool")
-
-
-@pytest.mark.parametrize("bad", [None, -1, "12", 1.5, True, {}])
-def test_tokens_that_were_not_counted_are_estimated(bad: Any) -> None:
-    """So that limits hold all the same."""
-    assert usage_of(bad, 4, 50, "", ()) == TokenUsage(50, 4)
-    assert usage_of(3, bad, 50, "x" * 40, ()) == TokenUsage(3, 10)
-    assert usage_of(3, 0, 50, "text", ()) == TokenUsage(3, 0)

@@ -2,9 +2,10 @@
 
 A file of ``shapes/`` begins with TOML: ``title``, ``source`` (where the shape is known from), ``dialect`` (``openai``
 or ``anthropic``), ``profile``, and the table ``see``: ``text``, ``reasoning``, ``stop``, ``paused``, ``calls`` (name,
-arguments, and the words of the problem if there is one), ``read`` and ``written`` (tokens), ``told`` (the text that a
-reader of the stream is told), or ``error`` and its ``words``; ``back`` and ``call_back`` are what goes back with the
-message, or with its first call. Below the line ``---`` stand the bytes. Who meets a new server adds a file.
+arguments, and the words of the problem if there is one), ``read`` and ``written`` (tokens), ``cached``,
+``cache_write`` and ``thought`` (those of them), ``told`` (the text that a reader of the stream is told), or ``error``
+and its ``words``; ``back`` and ``call_back`` are what goes back with the message, or with its first call. Below the
+line ``---`` stand the bytes. Who meets a new server adds a file.
 """
 
 from __future__ import annotations
@@ -71,6 +72,9 @@ class Shape:
             "paused": response.is_paused,
             "read": response.usage.input_tokens,
             "written": response.usage.output_tokens,
+            "cached": response.usage.cached_input_tokens,
+            "cache_write": response.usage.cache_write_tokens,
+            "thought": response.usage.reasoning_tokens,
         }
         assert {name: value for name, value in seen.items() if name in see} == {
             name: value for name, value in see.items() if name in seen

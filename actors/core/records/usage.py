@@ -40,3 +40,11 @@ class TokenUsage:
 
 
 NO_TOKENS: Final = TokenUsage(0, 0)
+
+
+def clamped(usage: TokenUsage) -> TokenUsage:
+    """*usage* with parts that are no larger than what they are parts of: not everybody counts well."""
+    cached = min(usage.cached_input_tokens, usage.input_tokens)
+    cache_write = min(usage.cache_write_tokens, usage.input_tokens - cached)
+    thoughts = min(usage.reasoning_tokens, usage.output_tokens)
+    return TokenUsage(usage.input_tokens, usage.output_tokens, cached, cache_write, thoughts)

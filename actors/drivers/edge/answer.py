@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...agent.bounds import decoded, object_in, problem_in
 from ...agent.context_window import estimate_text
 from ...agent.ports import CompletionResponse, StopReason
 from ...core.records.conversation import Attachment, ToolCall
-from ...core.records.usage import TokenUsage
 from ...errors import ContextOverflow, InferenceFailed, MalformedAnswer
 from .call_parts import CallParts, OpenCall
+from .counts import Counts
 from .shown import short
 from .stops import NoEnd, end_of
 from .text import sendable
@@ -22,10 +23,10 @@ from .thoughts import ThoughtFilter, split_thoughts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ...core.records.usage import TokenUsage
+    from .counts import Places
     from .names import ToolNames
 
-MOST_TOKENS = 10**9
-"""Of one call; a server that counts more talks nonsense."""
 LAST_WORDS = 0.5
 """Seconds in which a server that has said everything should end its stream."""
 AFTERWORDS = 5.0
@@ -61,16 +62,16 @@ class Answer(ABC):
 
     Args:
         asked: The request.
+        places: Where its server says how many tokens it took.
     """
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Asked, places: Places) -> None:
         self._asked = asked
         self._text: list[str] = []
         self._thoughts: list[str] = []
         self._filter = ThoughtFilter()
         self._parts = CallParts()
-        self._read: Any = None
-        self._written: Any = None
+        self._counts = Counts(places)
 
     @abstractmethod
     def take_whole(self, body: Any) -> None:
@@ -115,9 +116,9 @@ class Answer(ABC):
 
     def has_begun(self) -> bool:
         """Has the model begun to answer?"""
-        return bool(
-            self._text or self._thoughts or self._parts.calls or self._read is not None or self._written is not None
-        )
+        counts = self._counts
+        is_counted = counts.read is not None or counts.written is not None
+        return bool(self._text or self._thoughts or self._parts.calls or is_counted)
 
     def calls(self, *, cut: bool = False) -> tuple[ToolCall, ...]:
         """The tool calls that have come so far.
@@ -140,13 +141,19 @@ class Answer(ABC):
 
     def _usage(self, calls: Sequence[ToolCall]) -> TokenUsage:
         """The tokens of what has come so far: counted by the server, or else estimated."""
-        return usage_of(self._read, self._written, self._asked.tokens, self._said(), calls)
+        is_counted = self._counts.written is not None
+        return self._counts.usage(self._asked.tokens, 0 if is_counted else self._estimated(calls))
 
-    def used(self) -> tuple[int, int]:
-        """Tokens of half an answer, read and written, as errors tell it. A server counts what it wrote at the end."""
+    def used(self) -> TokenUsage:
+        """Tokens of half an answer, as errors tell it. A server counts what it wrote at the end."""
         calls = self.calls()
-        usage, estimated = self._usage(calls), usage_of(None, None, 0, self._said(), calls)
-        return usage.input_tokens, max(usage.output_tokens, estimated.output_tokens)
+        usage = self._usage(calls)
+        return replace(usage, output_tokens=max(usage.output_tokens, self._estimated(calls)))
+
+    def _estimated(self, calls: Sequence[ToolCall]) -> int:
+        """Tokens that were written, where the server does not say: so limits hold all the same."""
+        written = sum(estimate_text(json.dumps(dict(call.input), default=str)) for call in calls)
+        return max(1, written + estimate_text(self._said()))
 
     def _said(self) -> str:
         return "".join((self.text(), *self._thoughts))
@@ -219,20 +226,3 @@ def arguments_of(given: object) -> tuple[Mapping[str, Any], str]:
     if not isinstance(given, Mapping):
         return {}, f"its arguments must be a JSON object, got {type(given).__name__}; send the call again"
     return given, ""
-
-
-def usage_of(
-    given_input: object, given_output: object, request_tokens: int, text: str, calls: Sequence[ToolCall]
-) -> TokenUsage:
-    """The tokens that the server counted; estimated where it did not say, so that limits hold all the same."""
-    counted = [
-        isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= MOST_TOKENS
-        for count in (given_input, given_output)
-    ]
-    if not counted[1]:
-        written = estimate_text(text) + sum(estimate_text(json.dumps(dict(call.input), default=str)) for call in calls)
-        given_output = max(1, written)
-    return TokenUsage(
-        int(given_input) if counted[0] else request_tokens,  # type: ignore[call-overload]
-        int(given_output),  # type: ignore[call-overload]
-    )

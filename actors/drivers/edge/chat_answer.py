@@ -8,6 +8,7 @@ from ...agent.ports import CompletionResponse, StopReason
 from ...errors import InferenceFailed, MalformedAnswer
 from .answer import AFTERWORDS, LAST_WORDS, Answer
 from .attachments import keep
+from .counts import CHAT
 from .refusals import error_in
 from .shown import short
 
@@ -26,7 +27,7 @@ class ChatAnswer(Answer):
     """One answer of Chat Completions."""
 
     def __init__(self, asked: Asked) -> None:
-        super().__init__(asked)
+        super().__init__(asked, CHAT)
         self._refusal: list[str] = []
         self._kept: dict[str, Any] = {}
         self._finish: str | None = None
@@ -125,14 +126,12 @@ class ChatAnswer(Answer):
         # A server that says with each piece that it is over says nothing by it.
         if self._finish is None or self._spoke or self._early or not (self._text or self._parts.calls):
             return None
-        return AFTERWORDS if self._written is None else LAST_WORDS
+        return AFTERWORDS if self._counts.written is None else LAST_WORDS
 
     def _count(self, body: Mapping[str, Any], choice: Mapping[str, Any] | None) -> None:
         for place in (choice, body.get("x_groq"), body):
-            usage = place.get("usage") if isinstance(place, dict) else None
-            if isinstance(usage, dict):
-                self._read = usage.get("prompt_tokens", usage.get("input_tokens"))
-                self._written = usage.get("completion_tokens", usage.get("output_tokens"))
+            if isinstance(place, dict):
+                self._counts.take(place.get("usage"))
 
     def response(self, *, ended: bool = True) -> CompletionResponse:
         """All of it."""

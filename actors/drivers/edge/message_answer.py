@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...agent.ports import StopReason
 from ...errors import MalformedAnswer
 from .answer import AFTERWORDS, LAST_WORDS, Answer
+from .counts import MESSAGES
 from .message_request import BLOCKS
 from .shown import short
 from .stops import end_of
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from .answer import Asked
     from .call_parts import OpenCall
 
-READ = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
-"""What makes up the tokens that were read."""
 PAUSED = "pause_turn"
 OWN = frozenset({"text", "tool_use"})
 """The kinds of blocks that have a place in an answer; any other goes back to the server as it came."""
@@ -31,11 +30,10 @@ class MessageAnswer(Answer):
     """One answer of Messages."""
 
     def __init__(self, asked: Asked) -> None:
-        super().__init__(asked)
+        super().__init__(asked, MESSAGES)
         self._stop: str | None = None
         self._over = False
         self._spoke = False
-        self._counts: dict[str, int] = {}
         self._blocks: list[_Block] = []
         self._at: dict[int | str, _Block] = {}
 
@@ -47,7 +45,7 @@ class MessageAnswer(Answer):
         for place, block in enumerate(content):
             self._begin(place, block)
         self._stop = _word(body.get("stop_reason")) or "end_turn"
-        self._count(body.get("usage"))
+        self._counts.take(body.get("usage"))
 
     def take_event(self, name: str, data: Any) -> str:
         """Kinds of events that are not known are passed over."""
@@ -55,7 +53,7 @@ class MessageAnswer(Answer):
         self._spoke = False
         if kind == "message_start":
             message = data.get("message")
-            self._count(message.get("usage") if isinstance(message, dict) else None)
+            self._counts.take(message.get("usage") if isinstance(message, dict) else None)
         elif kind == "content_block_start":
             self._spoke = True
             return self._filter.feed(self._begin(data.get("index"), data.get("content_block")))
@@ -69,7 +67,7 @@ class MessageAnswer(Answer):
         elif kind == "message_delta":
             delta = data.get("delta")
             self._stop = _word(delta.get("stop_reason") if isinstance(delta, dict) else None) or self._stop
-            self._count(data.get("usage"))
+            self._counts.take(data.get("usage"))
         elif kind == "message_stop":  # some servers give no reason before it
             self._over = True
         return ""
@@ -129,17 +127,6 @@ class MessageAnswer(Answer):
         if self._over:
             return LAST_WORDS
         return None if self._stop is None or self._spoke else AFTERWORDS
-
-    def _count(self, usage: Any) -> None:
-        if not isinstance(usage, dict):
-            return
-        for name in (*READ, "output_tokens"):
-            tokens = usage.get(name)
-            if isinstance(tokens, int) and tokens >= 0:
-                self._counts[name] = tokens
-        if READ[0] in self._counts:  # what a cache held was read, too
-            self._read = sum(self._counts.get(name, 0) for name in READ)
-        self._written = self._counts.get("output_tokens")
 
     def response(self, *, ended: bool = True) -> CompletionResponse:  # noqa: ARG002 - its end is always said
         """All of it."""
