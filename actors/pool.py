@@ -85,7 +85,8 @@ class AgentPool:
     Args:
         driver: Answers completion requests; None when no agent needs one.
         max_concurrent: Slots; 0 refuses every agent.
-        max_queued: How many admitted agents may wait for a slot; None has no bound.
+        max_queued: How many admitted agents may wait for a slot; 0, the default, refuses who finds no slot
+            (``CapacityError``), None has no bound.
         inbox_capacity: Messages that fit each inbox.
         memory: Where agents remember; None remembers nothing.
         tools: A ``ToolRegistry``, or a function ``AgentManifest -> ToolRegistry`` called for each agent on its thread.
@@ -188,7 +189,8 @@ class AgentPool:
         Args:
             timeout: Seconds to wait for room, first come first served; 0 does not wait, None waits for ever.
         Raises:
-            CapacityError: No slot and no place in the queue is free.
+            CapacityError: No slot and no place in the queue is free: wait for room with ``timeout``, or let agents
+                queue with ``AgentPool(max_queued=None)``.
             PoolClosed: The pool drains or is closed.
             ValueError: The agent needs a driver and has none.
             CapabilityDenied: Its privacy is stricter than its driver's tier.
@@ -295,7 +297,8 @@ class AgentPool:
     ) -> Outcomes[Any]:
         """Take all outcomes (of *group*) once all have ended, later spawns included; in order of completion.
 
-        ``join_all().unwrap()`` gives the results alone, or raises an ``ExceptionGroup`` of what went wrong.
+        What comes is a mapping by agent id: ``for outcome in pool.join_all().values()``. ``join_all().unwrap()`` gives
+        the results alone, or raises an ``ExceptionGroup`` of what went wrong.
 
         Args:
             timeout: Seconds.

@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from actors.extras import how_to_install
+
 from . import questions
 from .apart import measure_apart
 from .compare import compare as compare_runs
@@ -87,7 +89,7 @@ def run(names: Names, quick: Quick = False, json: Json = None, peers: PeerNames 
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     if plots is not None and find_spec("matplotlib") is None:
-        raise typer.BadParameter("plots need matplotlib; install it with: pip install 'actors[bench]'")
+        raise typer.BadParameter(f"plots need matplotlib; install it with: {how_to_install('bench')}")
     size = Size.QUICK if quick else Size.FULL
     here = len(names) == 1  # more than one: each in a process of its own
     answers = (questions.find(one).measure(size, chosen) if here else measure_apart(one, size, chosen) for one in names)

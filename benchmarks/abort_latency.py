@@ -17,7 +17,7 @@ from actors.drivers.openai import OpenAIDriver
 
 from .figures import Spread, ratios
 from .http_throughput import server
-from .peers import NOT_THERE, Peers, is_there
+from .peers import Peers, is_there, not_there
 from .report import Cell, Report, Table
 from .size import Size
 from .turns import in_turn
@@ -202,7 +202,7 @@ def measure(size: Size, peers: Peers | None = None) -> Report:  # noqa: ARG001 -
     if is_there("openai"):
         cases["driver with sockets"] = lambda: abort_callers(count, closed)
     else:
-        notes.append(f"A driver with sockets was skipped: openai is {NOT_THERE}")
+        notes.append(f"A driver with sockets was skipped: openai is {not_there()}")
     waits = in_turn(cases, repeats=load.repeats)
     if closed:
         last = 1000 * Spread.of(closed[1:] or closed).median

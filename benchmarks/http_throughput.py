@@ -15,7 +15,7 @@ from actors.drivers.openai import OpenAIDriver
 
 from .contest import MILLI, contest
 from .machine import ROOT
-from .peers import NOT_THERE, Peers, is_there
+from .peers import Peers, is_there, not_there
 from .report import Report
 from .size import Size
 
@@ -91,7 +91,7 @@ def measure(size: Size, peers: Peers | None = None) -> Report:
     """Find the answer."""
     load, peers = WORKLOADS[size], peers or Peers()
     if not is_there("openai"):
-        return Report("http_throughput", QUESTION, [], [f"skipped: openai is {NOT_THERE}"])
+        return Report("http_throughput", QUESTION, [], [f"skipped: openai is {not_there()}"])
     with server(load.latency) as (url, _):
         tables = contest(
             f"{load.agents} calls at once, {load.latency:g} s each, milliseconds for all",

@@ -12,7 +12,7 @@ from actors.drivers.openai import OpenAIDriver
 
 from .figures import Spread, ratios
 from .http_throughput import server
-from .peers import NOT_THERE, Peers, is_there
+from .peers import Peers, is_there, not_there
 from .report import Cell, Report, Table
 from .size import Size
 from .turns import in_turn
@@ -89,7 +89,7 @@ def measure(size: Size, peers: Peers | None = None) -> Report:  # noqa: ARG001 -
     """Find the answer."""
     load = WORKLOADS[size]
     if not is_there("openai"):
-        return Report("mixed_faults", QUESTION, [], [f"skipped: openai is {NOT_THERE}"])
+        return Report("mixed_faults", QUESTION, [], [f"skipped: openai is {not_there()}"])
     tables, problems = [], []
     for completions in load.completions:
         cases = {case: partial(run, load, completions, faults) for case, faults in FAULTS.items()}

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from actors.extras import how_to_install
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -21,7 +23,9 @@ PACKAGES = {
 """Peer -> the module that it is imported as."""
 
 
-NOT_THERE = "not installed (pip install 'actors[bench]')"
+def not_there() -> str:
+    """What is said of one that is not installed, with the command that installs all of them."""
+    return f"not installed ({how_to_install('bench')})"
 
 
 def is_there(module: str) -> bool:
@@ -59,7 +63,7 @@ class Peers:
         if self.wanted is not None and name not in self.wanted:
             self.skipped[name] = "not asked for"
         elif not is_there(PACKAGES[name]):
-            self.skipped[name] = NOT_THERE
+            self.skipped[name] = not_there()
         else:
             return True
         return False

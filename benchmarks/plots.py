@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from actors.extras import how_to_install
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -28,7 +30,7 @@ def draw(reports: Sequence[Report], folder: Path) -> list[Path]:
         import matplotlib as mpl
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError("plots need matplotlib; install it with: pip install 'actors[bench]'") from error
+        raise ImportError(f"plots need matplotlib; install it with: {how_to_install('bench')}") from error
     mpl.use("Agg")
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []

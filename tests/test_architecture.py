@@ -44,7 +44,10 @@ CORE_NEEDS = {
 CORE = list(CORE_NEEDS)
 
 EVERYWHERE = {"loguru", "pydantic", "pydantic_core", "typing_extensions"}
-ONLY_IN = {"pykka": ("core",), "typer": ("cli",), "rich": ("cli",), "click": ("cli",), "docstring_parser": ("tools",)}
+ONLY_IN = {
+    "pykka": ("core",), "typer": ("cli",), "rich": ("cli",), "click": ("cli",), "docstring_parser": ("tools",),
+    "packaging": ("extras",),
+}  # fmt: skip
 
 ONCE = {
     "actors.core.checks",

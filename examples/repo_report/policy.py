@@ -23,6 +23,7 @@ from actors import (
 MESSAGE = re.compile(r"\[message from [^\]]*\] (?P<text>.*)", re.DOTALL)
 TODOS_SHOWN = 20
 LEFT_OUT = ("[passed over", "... only the first ")
+HIT = re.compile(r".+?:\d+:")  # how grep_files shows a line: other lines of its answer are about what it did not find
 
 
 def analyst(manifest: AgentManifest) -> FunctionDriver:
@@ -67,7 +68,7 @@ def finding(folder: str, results: dict[str, ToolResultMessage]) -> dict[str, Any
         if results[name].is_error:
             raise InferenceFailed(f"{folder} could not be looked at: {results[name].content}")
     files = lines_of(results["find_files"], but="no file fits")
-    todos = lines_of(results["grep_files"], but="no line holds it")
+    todos = [line for line in lines_of(results["grep_files"]) if HIT.match(line)]
     log = lines_of(results["run_command"])[2:]  # after the exit code and the heading
     authors = results["history.authors"]
     readme = results["read_file"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from actors.extras import how_to_install
 from benchmarks import __main__ as command, abort_latency, apart, plots, questions, stop_overshoot
 from benchmarks.compare import compare
 from benchmarks.contest import contest
@@ -135,7 +136,7 @@ def test_what_cannot_be_written_is_told_before_anything_runs(
     assert "there is no folder" in capsys.readouterr().err
     monkeypatch.setattr(command, "find_spec", lambda _: None)
     assert run("nesting", "--plots", str(tmp_path)) == 2
-    assert "pip install 'actors[bench]'" in capsys.readouterr().err
+    assert "pip install 'autogen-core" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["http_throughput", "abort_latency"])
@@ -155,7 +156,7 @@ def test_peers_are_chosen_and_missed_ones_named(monkeypatch: pytest.MonkeyPatch)
     peers = Peers()
     assert peers.has("threads")
     assert not peers.has("thespian")
-    assert peers.notes() == ["thespian was skipped: not installed (pip install 'actors[bench]')"]
+    assert peers.notes() == [f"thespian was skipped: not installed ({how_to_install('bench')})"]
     assert peers.notes() == []
     chosen = Peers.named(["pykka"])
     assert (chosen.has("pykka"), chosen.has("threads")) == (True, False)
@@ -222,7 +223,7 @@ def test_runs_that_cannot_be_compared_are_named(tmp_path: Path, capsys: pytest.C
 def test_plots_need_their_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Its absence names the command; with it there is a picture for each report that has bars."""
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r"pip install 'actors\[bench\]'"):
+    with pytest.raises(ImportError, match="pip install 'autogen-core"):
         plots.draw([], tmp_path)
     rows = [{"case": "actors", "median us": 1.0, "lowest us": 0.5, "highest us": 2.0}]
     assert plots._bars(Table("t", rows)) == [("actors", 1.0, 0.5, 2.0, "us")]

@@ -829,7 +829,7 @@ def test_drivers_of_one_key_share_a_limiter(kind: type[RemoteDriver]) -> None:
 def test_without_the_package(kind: type[RemoteDriver], monkeypatch: pytest.MonkeyPatch) -> None:
     """The message names the command that installs it."""
     monkeypatch.setitem(__import__("sys").modules, kind.package, None)
-    with pytest.raises(ImportError, match=f"pip install 'actors\\[{kind.package}\\]'"):
+    with pytest.raises(ImportError, match=rf"pip install .*'{kind.package}[<>=]"):
         kind("m")
 
 

@@ -91,7 +91,7 @@ def test_a_folder_that_cannot_be_searched_is_a_failure(run, repository, tmp_path
     out = tmp_path / "REPORT.md"
     done = run(REPORT, repository, "--out", out, "--yes", first=tmp_path / "without")
     assert done.returncode == 1
-    assert "pip install 'actors[grep]'" in done.stderr
+    assert "-m pip install 'google-re2>=1.1'" in done.stderr
     text = out.read_text()
     assert "0 of 3 folders were looked at" in text
     assert "- src could not be looked at: " in text
@@ -102,6 +102,31 @@ def test_what_is_no_repository_is_refused(run, tmp_path):
     done = run(REPORT, tmp_path)
     assert done.returncode == 2
     assert "is no git repository" in done.stderr
+
+
+def test_what_a_search_says_beside_its_hits_is_no_open_point(policy):
+    """That there is none, that files were passed over, that more would follow, that something was left out."""
+    job = UserMessage(json.dumps({"folder": "src", "writer": 1}))
+    asked = policy.analyse(CompletionRequest((job,)))
+    ids = {call.name: call.id for call in asked.tool_calls}
+    for said, todos in [
+        ("no line holds it\n[passed over: 2 files that are no text]", []),
+        ("no line holds it\n\n[passed over, as it cannot be listed: secret]", []),
+        (
+            "a.py:3:# TODO: it\n[... 12 characters left out ...]\n... only the first 1 are shown",
+            ["src/a.py:3:# TODO: it"],
+        ),
+        ("deep/b.py:10:FIXME", ["src/deep/b.py:10:FIXME"]),
+    ]:
+        answers = {"find_files": "a.py", "grep_files": said, "run_command": "exit code 0\nout:\n1 begin"}
+        results = [ToolResultMessage(id_, answers.get(name, "none"), name not in answers) for name, id_ in ids.items()]
+        noted = policy.analyse(CompletionRequest((job, AssistantMessage("", asked.tool_calls), *results)))
+        (note,) = noted.tool_calls
+        assert note.input == {"content": f"src has 1 files and {len(todos)} open points. "}
+        found = policy.finding(
+            "src", policy.results_of(CompletionRequest((job, AssistantMessage("", asked.tool_calls), *results)))
+        )
+        assert found["todos"] == todos
 
 
 @pytest.fixture

@@ -435,7 +435,7 @@ def test_without_its_packages_the_error_names_the_command(
     """The extra is ``http``."""
     web.page("/", "<p>x")
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ImportError, match=rf"{package}.*pip install 'actors\[http\]'"):
+    with pytest.raises(ImportError, match=rf"{package}.*pip install 'httpx2>=2' 'lxml>=6'"):
         fetch(f"{web.url}/")
 
 

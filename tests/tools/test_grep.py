@@ -86,7 +86,7 @@ def test_no_expression_takes_for_ever(tree: Path) -> None:
 def test_without_the_package_the_error_names_the_command(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And a plain text needs no package."""
     monkeypatch.setitem(sys.modules, "re2", None)
-    with pytest.raises(ImportError, match=r"pip install 'actors\[grep\]'"):
+    with pytest.raises(ImportError, match=r"pip install 'google-re2>=1.1'"):
         look("x", regex=True)
     assert "hello" in look("hello")
 

@@ -599,7 +599,7 @@ def test_agents_that_open_at_the_same_time_open_once(lives: Path, servers: McpSe
 def test_without_the_package_the_error_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """The extra is ``mcp``; without servers nothing is needed."""
     monkeypatch.setitem(sys.modules, "mcp", None)
-    with pytest.raises(ImportError, match=r"pip install 'actors\[mcp\]'"):
+    with pytest.raises(ImportError, match=r"pip install 'httpx2>=2' 'mcp<3,>=2.3'"):
         McpServers().tools_for(manifest(rogue()), CancelToken())
     assert McpServers().tools_for(AgentManifest(), CancelToken()) == []
 

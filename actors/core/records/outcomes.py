@@ -36,7 +36,13 @@ def has_failed(outcome: AgentOutcome[Any]) -> bool:
 
 
 class Outcomes(dict[int, "AgentOutcome[T]"], Generic[T]):
-    """Outcomes by agent id, in order of completion: an ordinary dict, that can be unwrapped."""
+    """Outcomes by agent id, in order of completion: an ordinary dict, that can be unwrapped.
+
+    As of any dict, a ``for`` over it gives the ids; :meth:`values` gives the outcomes::
+
+        for outcome in pool.join_all().values():
+            print(outcome.name, outcome.status)
+    """
 
     def unwrap(self) -> dict[int, T]:
         """The results by agent id, when all completed.

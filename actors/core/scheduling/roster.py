@@ -129,7 +129,10 @@ class Roster:
         """Raise when *count* agents could not even be admitted to an empty pool."""
         limit = self.slots.limit
         if self._max_queued is not None and count > min(limit, self.max_live) + self._max_queued:
-            raise CapacityError(f"{count} agents can never fit: max_concurrent={limit}, max_queued={self._max_queued}")
+            raise CapacityError(
+                f"{count} agents can never fit: max_concurrent={limit}, max_queued={self._max_queued}; "
+                "AgentPool(max_queued=None) lets any number queue, map takes them in turn"
+            )
 
     def enter(self, cells: Sequence[AgentCell], effects: Effects) -> None:
         """Admit *cells*: each gets its id, and starts or is queued."""

@@ -101,8 +101,8 @@ class Admission:
         if timeout is not None and timeout <= 0:
             active, queued = self._pool.counts()
             raise CapacityError(
-                f"agent pool at capacity ({active} active of {self._pool.slots.limit}, {queued} queued); "
-                "raise max_queued, name a timeout, or join agents first"
+                f"agent pool at capacity ({active} active of {self._pool.slots.limit}, {queued} queued): nothing was "
+                "started; AgentPool(max_queued=None) lets agents queue, spawn and fan_out wait for room with timeout="
             )
 
     def _leave_line(self, waiting: WaitingSpawn) -> None:
@@ -115,4 +115,7 @@ class Admission:
         if not waiting.admitted:
             if self._pool.phase >= PoolPhase.DRAINING:
                 raise PoolClosed(f"pool {self._pool.name} closed while the spawn waited for room")
-            raise CapacityError(f"no room for {len(waiting.cells)} agents within {timeout} s")
+            raise CapacityError(
+                f"no room for {len(waiting.cells)} agents within {timeout} s: nothing was started; "
+                "AgentPool(max_queued=None) lets agents queue, a longer timeout= waits longer"
+            )
