@@ -6,7 +6,7 @@ One root, :class:`ActorsError`. Each class carries fields, not only text, and su
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -52,6 +52,16 @@ __all__ = [
 ]
 
 ErrorT = TypeVar("ErrorT", bound=BaseException)
+
+
+class Origin(Protocol):
+    """What is kept of the exception that crashed an agent."""
+
+    def raised(self, crash: AgentCrashed, *, alone: bool) -> AgentCrashed:
+        """A new *crash* to be raised once, caused by a new exception like the kept one."""
+
+    def place(self) -> Any:
+        """The user's line that it comes from."""
 
 
 def _rebuild(cls: type[BaseException], args: tuple[Any, ...], state: dict[str, Any]) -> BaseException:
@@ -312,6 +322,10 @@ class AgentTimedOut(ActorsError):
 class AgentCrashed(ActorsError):
     """The agent's code raised something that is no :class:`AgentError`.
 
+    Whoever asks for the result gets one whose ``__cause__`` is the agent's exception, with the traceback that it had.
+    Its class is also that of the exception, so that ``except KeyError`` works, where such a class can be made, and
+    then it has the exception's fields, too.
+
     Args:
         type_name: Qualified name of the exception's class.
         text: Its ``str``.
@@ -319,11 +333,21 @@ class AgentCrashed(ActorsError):
             more than running a small agent).
     """
 
-    def __init__(self, type_name: str, text: str, traceback: str | Callable[[], str] = "") -> None:
+    is_alone: ClassVar[bool] = True
+    """Not also of another class."""
+
+    origin: Origin | None = None
+    """What was raised, as long as this has not been pickled or copied."""
+
+    def __init__(
+        self, type_name: str, text: str, traceback: str | Callable[[], str] = "", *, origin: Origin | None = None
+    ) -> None:
         super().__init__(f"{type_name}: {text}" if text else type_name)
         self.type_name = type_name
         self.text = text
         self._traceback = traceback
+        if origin is not None:
+            self.origin = origin
 
     @property
     def traceback(self) -> str:
@@ -332,8 +356,16 @@ class AgentCrashed(ActorsError):
             self._traceback = self._traceback()
         return self._traceback
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Whoever reads it need not know the other class, nor anything that came with it.
+        return _rebuild, (type(self) if self.is_alone else AgentCrashed, self.args, self.__getstate__())
+
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_traceback": self.traceback}
+        state = {**self.__dict__, "_traceback": self.traceback}
+        if self.is_alone:
+            state.pop("origin", None)
+            return state
+        return {name: state[name] for name in ("type_name", "text", "_traceback", "__notes__") if name in state}
 
 
 class AgentAbandoned(ActorsError):
@@ -347,16 +379,20 @@ class AgentAbandoned(ActorsError):
 # Raising the same failure again ---------------------------------------------------------------------------------
 
 
-def fresh_copy(error: ErrorT) -> ErrorT:
+def fresh_copy(error: ErrorT, *, alone: bool = False) -> ErrorT:
     """Make a new error like *error*, to be raised once.
 
     One exception object raised in several threads has its traceback rewritten by each of them, and keeps
-    their frames alive.
+    their frames alive. A crash is caused by a new exception like the one that the agent raised.
 
+    Args:
+        alone: A crash has this class alone, and not also that of what the agent raised.
     Returns:
         A copy with the same class, args and fields; *error* itself when its class cannot be copied.
     """
     try:
+        if isinstance(error, AgentCrashed) and error.origin is not None:
+            return cast("ErrorT", error.origin.raised(error, alone=alone))
         if isinstance(error, _Portable):
             # Not through __reduce__: that would format a crash's traceback.
             fresh = _rebuild(type(error), error.args, dict(error.__dict__))
@@ -369,6 +405,8 @@ def fresh_copy(error: ErrorT) -> ErrorT:
     notes = fresh.__dict__.get("__notes__")
     if notes is not None:  # not shared: a note on the one is not for the other
         fresh.__dict__["__notes__"] = list(notes)
+    if isinstance(error, AgentError):
+        fresh.__traceback__ = error.__traceback__  # where it was raised first; what is added now is not shared
     fresh.__cause__ = error.__cause__
     fresh.__suppress_context__ = error.__suppress_context__
     return fresh

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import threading
-import traceback
 from typing import TYPE_CHECKING, Protocol
 
 from loguru import logger
 
 from ..errors import AgentCrashed
-from .places import innermost, places_of, printed_places, spots_of, without_ours
+from . import anatomy
+from .keeper import Keeper
+from .places import innermost, places_of, printed_places, spots_of, traceback_through, without_ours
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .places import Place, Spot
+    from ..errors import AgentError
+    from .origin import Origin
+    from .places import Place
 
 
 def crashed(error: BaseException) -> AgentCrashed:
@@ -23,10 +26,29 @@ def crashed(error: BaseException) -> AgentCrashed:
     Never raises, whatever the class of *error* does.
     """
     try:
-        places = _chain(error)
-        return AgentCrashed(_type_name(error), text_of(error), lambda: _format(places))
-    except BaseException:  # noqa: BLE001 - properties and metaclasses may do anything
+        origin = _kept(error)
+        return AgentCrashed(_type_name(error), text_of(error), origin.format, origin=origin)
+    except BaseException:  # noqa: BLE001 - metaclasses may do anything
         return AgentCrashed(type.__getattribute__(type(error), "__name__"), "<it cannot be described>")
+
+
+def without_frames(error: AgentError) -> AgentError:
+    """*error*, an agent's own, with the places that it came through, and its causes with theirs: without what was alive
+    there. Never raises.
+    """
+    try:
+        origin = _kept(error)
+        tb = traceback_through(without_ours(origin.spots))
+        earlier = None if origin.led_by is None else origin.led_by.revived({})
+        is_caused, hides_context = origin.is_caused, origin.hides_context
+    except BaseException:  # noqa: BLE001 - metaclasses may do anything
+        tb = earlier = None
+        is_caused = hides_context = False
+    anatomy.set_traceback(error, tb)
+    anatomy.set_cause(error, earlier if is_caused else None)
+    anatomy.set_context(error, None if is_caused else earlier)
+    anatomy.hide_context(error, hides_context)
+    return error
 
 
 def traceback_of(error: BaseException) -> str | None:
@@ -40,13 +62,16 @@ def traceback_of(error: BaseException) -> str | None:
     told = error.__dict__.get("_traceback")  # of an error that was read from JSON
     if isinstance(told, str):
         return told or None
-    return None if error.__traceback__ is None else _format(_chain(error))
+    return None if error.__traceback__ is None else _kept(error).format()
 
 
 def place_of(error: BaseException) -> Place | None:
     """The line of the user's that *error* comes from: the innermost that is neither Python's, nor an installed
     package's, nor this one's, or the innermost of all. None when it is not known.
     """
+    if isinstance(error, AgentCrashed) and error.origin is not None:
+        place: Place | None = error.origin.place()
+        return place
     if error.__traceback__ is not None and not isinstance(error, AgentCrashed):
         return innermost(places_of(spots_of(error.__traceback__)))
     return innermost(printed_places(traceback_of(error) or ""))
@@ -89,6 +114,17 @@ def fenced(fn: Callable[..., object], *args: object, what: str, whose: Labelled 
             report("{} of {} failed", what, whose.label, depth=2)
 
 
+def _kept(error: BaseException) -> Origin:
+    origin = Keeper(_head_of).keep(error)
+    assert origin is not None
+    return origin
+
+
+def _head_of(error: BaseException) -> str:
+    text = text_of(error)
+    return f"{_type_name(error)}: {text}" if text else _type_name(error)
+
+
 def _type_name(error: BaseException) -> str:
     cls = type(error)
     name = type.__dict__["__qualname__"].__get__(cls)
@@ -119,37 +155,3 @@ def safe_repr(value: object) -> str:
         return repr(value)
     except BaseException as broken:  # noqa: BLE001 - as above
         return f"<{type(value).__qualname__}, whose repr raised {type(broken).__name__}>"
-
-
-_Link = tuple[str, "list[Spot]", str]
-
-
-def _chain(error: BaseException) -> list[_Link]:
-    links: list[_Link] = []
-    seen: set[int] = set()
-    joint = ""
-    following: BaseException | None = error
-    while following is not None and id(following) not in seen and len(links) < 8:
-        seen.add(id(following))
-        text = text_of(following)
-        head = f"{_type_name(following)}: {text}" if text else _type_name(following)
-        links.append((head, spots_of(following.__traceback__), joint))
-        if following.__cause__ is not None:
-            joint = "\nThe above exception was the direct cause of the following exception:\n\n"
-            following = following.__cause__
-        else:
-            joint = "\nDuring handling of the above exception, another exception occurred:\n\n"
-            following = None if following.__suppress_context__ else following.__context__
-    return links
-
-
-def _format(links: list[_Link]) -> str:
-    parts: list[str] = []
-    for head, places, joint in links:  # from the last raised back to the first: printed the other way round
-        summary = traceback.StackSummary.from_list(
-            [traceback.FrameSummary(code.co_filename, line, code.co_name) for code, line in without_ours(places)]
-        )
-        parts.insert(0, "Traceback (most recent call last):\n" + "".join(summary.format()) + head + "\n" + "")
-        if joint:
-            parts.insert(1, joint)
-    return "".join(parts)

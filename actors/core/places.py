@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 import sysconfig
+import traceback
 from functools import lru_cache
+from types import FunctionType, TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from types import CodeType, TracebackType
+    from collections.abc import Iterator
+    from types import CodeType, FrameType
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _PRINTED = re.compile(r'^ *(?:\| *)*File "(?P<file>.+)", line (?P<line>\d+), in (?P<function>.+)$', re.MULTILINE)
@@ -49,6 +52,51 @@ def without_ours(spots: list[Spot]) -> list[Spot]:
 def places_of(spots: list[Spot]) -> list[Place]:
     """*spots* by name."""
     return [Place(code.co_filename, line, code.co_name) for code, line in spots]
+
+
+def printed(places: list[Place]) -> str:
+    """*places* as Python prints them, with their lines of source."""
+    frames = [traceback.FrameSummary(place.file, place.line, place.function) for place in places]
+    return "".join(traceback.StackSummary.from_list(frames).format())
+
+
+def traceback_through(spots: list[Spot]) -> TracebackType | None:
+    """A traceback through *spots*, whose frames hold nothing: no values, no globals, and no frame that called them.
+
+    Of a generator that was never started: a frame that has run knows its caller, and so all of a thread.
+    """
+    tb: TracebackType | None = None
+    frames: dict[Spot, FrameType] = {}  # a recursion has the same ones a thousand times
+    for spot in reversed(spots):
+        if spot not in frames:
+            frames[spot] = _frame(*spot)
+        tb = TracebackType(tb, frames[spot], 0, spot[1])
+    return tb
+
+
+def _frame(code: CodeType, line: int) -> FrameType:
+    stub = _stub.__code__.replace(
+        co_filename=code.co_filename,
+        co_name=code.co_name,
+        co_qualname=code.co_qualname,
+        co_firstlineno=line,
+        co_linetable=_LINES,
+    )
+    frame: FrameType = FunctionType(stub, {"__name__": code.co_name})().gi_frame
+    return frame
+
+
+def _stub() -> Iterator[None]:
+    yield
+
+
+def _all_in_one_line(units: int) -> bytes:
+    """The table of lines of a code of so many units: all in its first line, at no column. Its form is that of 3.11."""
+    no_columns = 0b1_1101_000
+    return b"".join(bytes((no_columns | min(8, units - start) - 1, 0)) for start in range(0, units, 8))
+
+
+_LINES = _all_in_one_line(len(_stub.__code__.co_code) // 2)
 
 
 def printed_places(text: str) -> list[Place]:

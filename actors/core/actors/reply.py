@@ -145,8 +145,12 @@ class ReplyFuture(pykka.Future[T]):
     def _fresh_error(self) -> BaseException:
         assert self._error is not None
         fresh = fresh_copy(self._error)
-        if fresh is not self._error and fresh.__cause__ is None:
-            fresh.__cause__ = self._error
+        if fresh is not self._error:
+            is_chained = fresh.__cause__ is None
+            # Where it was raised stands in its cause, or in itself when it has one of its own.
+            fresh.__traceback__ = None if is_chained else self._error.__traceback__
+            if is_chained:
+                fresh.__cause__ = self._error
         return fresh
 
     # Derived futures: map, filter, join and reduce of Pykka -----------------------------------------------------

@@ -105,5 +105,5 @@ class AgentOutcome(BaseModel, Generic[T_co]):
             ActorsError: A fresh copy of ``error``, when it did not complete.
         """
         if self.error is not None:
-            raise fresh_copy(self.error)
+            raise fresh_copy(self.error, alone=True)
         return cast("T_co", self.result)

@@ -86,9 +86,13 @@ class AgentHandle(Generic[T_co]):
 
         Raises:
             TimeoutError: It has not ended in time; nothing is lost.
-            ActorsError: It did not complete: a fresh copy of the outcome's error.
+            ActorsError: It did not complete: a fresh copy of the outcome's error. For a crash it is caused by what the
+                agent raised, and is also of the class of that, where such a class can be made.
         """
-        return self.outcome(timeout).unwrap()
+        outcome = self.outcome(timeout)
+        if outcome.error is not None:
+            raise fresh_copy(outcome.error)
+        return outcome.unwrap()
 
     def cancel(self, reason: str = "") -> bool:
         """Cancel the agent; returns at once. False when it has ended already."""

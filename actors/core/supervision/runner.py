@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import AgentError, Cancelled
 from ..actors.restarts import Restarts
-from ..crash import crashed, report
+from ..crash import crashed, report, without_frames
 from ..process.log import labelled
-from ..records.ending import Ending, stopped, without_locals
+from ..records.ending import Ending, stopped
 from ..records.event import AgentRestarted
 from ..records.outcome import AgentOutcome, AgentStatus
 from ..records.state import RESTARTING
@@ -115,7 +115,7 @@ class Runner:
         except AgentError as error:
             if starting:  # __init__ or on_start: a crash, whatever they raise
                 return Ending(AgentStatus.CRASHED, error=crashed(error))
-            return Ending(AgentStatus.FAILED, error=without_locals(error))
+            return Ending(AgentStatus.FAILED, error=without_frames(error))
         except BaseException as error:  # noqa: BLE001 - whatever the agent raises harms nobody but itself
             return Ending(AgentStatus.CRASHED, error=crashed(error))
 
