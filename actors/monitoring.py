@@ -5,11 +5,11 @@ from typing import Any
 
 from .core.records.message import AgentId
 from .core.records.outcome import AgentStatus
+from .core.records.pool_stats import PoolStats
 from .core.records.state import AgentState
 from .core.records.usage import TokenUsage
 from .core.scheduling.approval import PendingApproval
 from .core.supervision.dump import AgentDump, PoolDump, ThreadDump
-from .pool import PoolStats
 from .public import publish
 
 __all__ = [

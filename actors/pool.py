@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
@@ -14,10 +13,12 @@ from .core.process.at_exit import at_exit
 from .core.process.threads import start_from_collector
 from .core.records.outcomes import FailurePolicy, FailureWord, Outcomes
 from .core.records.spec import RestartPolicy
-from .core.records.usage import NO_TOKENS, TokenUsage
 from .core.scheduling.approval import Decision
+from .core.supervision import awaiting
 from .core.supervision.agent_context import LocalContext
+from .core.supervision.arguments import numbers, policy, seconds, whole, yes_or_no
 from .core.supervision.as_completed import AsCompleted
+from .core.supervision.async_map import AsyncMapIterator
 from .core.supervision.dump import PoolDump, dump
 from .core.supervision.handle import AgentHandle
 from .core.supervision.map import MapIterator
@@ -27,7 +28,7 @@ from .tools.mcp import McpServers
 from .tools.registry import ToolRegistry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterable, Callable, Hashable, Iterable, Iterator, Mapping
     from types import TracebackType
 
     from .agent.config import SpawnConfig, ToolSource
@@ -37,50 +38,20 @@ if TYPE_CHECKING:
     from .core.messaging.router import Inbox, MessageRouter
     from .core.records.event import Event
     from .core.records.message import AgentId
-    from .core.records.outcome import AgentOutcome, AgentStatus
+    from .core.records.outcome import AgentOutcome
+    from .core.records.pool_stats import PoolStats
     from .core.records.spec import AgentSpec
+    from .core.supervision.shutdown import Shutdown
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class PoolStats:
-    """What a pool does right now.
-
-    Args:
-        active: Running or parked.
-        queued: Waiting to start.
-        outstanding: Owed to the caller.
-        parked: Waiting for somebody else, without needing a slot.
-        abandoned_threads: Threads of agents and tools that did not end in time, and have not yet.
-        dead_letters: Messages that nobody read, so far.
-        started: Agents that got a slot, so far.
-        ended: Agents that ended, so far, by status.
-        usage: Tokens of all completions, so far.
-        cost_usd: What they cost.
-        iterations: Turns of the loops of all agents, so far.
-        tool_calls: Calls that were asked for and counted, so far.
-    """
-
-    active: int
-    queued: int
-    outstanding: int
-    parked: int
-    abandoned_threads: int
-    dead_letters: int
-    started: int
-    ended: Mapping[AgentStatus, int]
-    usage: TokenUsage = NO_TOKENS
-    cost_usd: float = 0.0
-    iterations: int = 0
-    tool_calls: int = 0
-
-
 class AgentPool:
     """Runs agents on threads, at most ``max_concurrent`` at once, and owes you one outcome for each.
 
-    A context manager: leaving it normally drains, leaving it by an exception aborts.
+    A context manager, for ``with`` and for ``async with``: leaving it normally drains, leaving it by an exception
+    aborts.
 
     Args:
         driver: Answers completion requests; None when no agent needs one.
@@ -99,7 +70,9 @@ class AgentPool:
         abort_timeout: Seconds that a cancelled agent has to end, before it is abandoned.
         failure: What becomes of the others when an agent of the pool fails, crashes or runs out of time: ``collect``
             lets them run, ``cancel_rest`` cancels all that are owed to the caller then. (Those of a ``map`` are a set
-            of their own; a later spawn is not touched.)
+            of their own; a later spawn, and who is owed to its handle alone, is not touched.)
+        owed: False owes each outcome to its handle alone: no join yields it, and nothing is kept of an agent whose
+            handle is let go of. For servers.
         stalled_after: Seconds without progress after which an agent is reported, by an ``AgentStalled`` and in the
             log; noticed within a quarter more. None never looks.
         on_undelivered: Called with each dead letter, in the thread that made it.
@@ -125,18 +98,20 @@ class AgentPool:
         shutdown_timeout: float | None = None,
         abort_timeout: float = 5.0,
         failure: FailurePolicy | FailureWord = FailurePolicy.COLLECT,
+        owed: bool = True,
         stalled_after: float | None = None,
         on_undelivered: Callable[[DeadLetter], object] | None = None,
         name: str | None = None,
     ) -> None:
         self._supervisor: Supervisor | None = None  # __del__ looks at it, whatever goes wrong below
-        _whole(0, max_concurrent=max_concurrent, max_queued=0 if max_queued is None else max_queued)
-        _whole(1, inbox_capacity=inbox_capacity, max_live=1 if max_live is None else max_live)
-        _seconds(abort_timeout=abort_timeout, shutdown_timeout=0 if shutdown_timeout is None else shutdown_timeout)
+        whole(0, max_concurrent=max_concurrent, max_queued=0 if max_queued is None else max_queued)
+        whole(1, inbox_capacity=inbox_capacity, max_live=1 if max_live is None else max_live)
+        seconds(abort_timeout=abort_timeout, shutdown_timeout=0 if shutdown_timeout is None else shutdown_timeout)
+        yes_or_no(owed=owed)
         if on_event is not None and not callable(on_event):
             raise TypeError(f"on_event must be a function that takes an event, got {on_event!r}")
         if stalled_after is not None:
-            _numbers(stalled_after=stalled_after)
+            numbers(stalled_after=stalled_after)
             if not stalled_after > 0:
                 raise ValueError(f"stalled_after must be above 0 seconds, got {stalled_after}")
         if restart is not None and not isinstance(restart, RestartPolicy):
@@ -156,10 +131,11 @@ class AgentPool:
             sink=on_event,
             on_undelivered=on_undelivered,
             stalled_after=stalled_after,
-            failure=_policy(failure),
+            failure=policy(failure),
         )
         self._supervisor = supervisor
         self._shutdown_timeout = shutdown_timeout
+        self._owed = owed
         self._factory = AgentFactory(
             driver=driver,
             memory=memory,
@@ -183,11 +159,12 @@ class AgentPool:
 
     # Starting agents --------------------------------------------------------------------------------------------
 
-    def spawn(self, config: SpawnConfig[T], *, timeout: float | None = 0) -> AgentHandle[T]:
+    def spawn(self, config: SpawnConfig[T], *, timeout: float | None = 0, owed: bool | None = None) -> AgentHandle[T]:
         """Start one agent.
 
         Args:
             timeout: Seconds to wait for room, first come first served; 0 does not wait, None waits for ever.
+            owed: False owes the outcome to the handle alone: no join yields it. None does as the pool does.
         Raises:
             CapacityError: No slot and no place in the queue is free: wait for room with ``timeout``, or let agents
                 queue with ``AgentPool(max_queued=None)``.
@@ -196,26 +173,34 @@ class AgentPool:
             CapabilityDenied: Its privacy is stricter than its driver's tier.
             ManifestError: Something that its manifest names cannot be imported.
         """
-        return self._admit([self._factory.spec(config)], timeout)[0]
+        return self._admit([self._factory.spec(config)], timeout, owed)[0]
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> AgentHandle[T]:
         """Run ``fn(*args, **kwargs)`` as an agent; what it returns is the result. Admission as for :meth:`spawn`."""
         return self._admit([self._factory.function_spec(fn, args, kwargs)], 0)[0]
 
-    def fan_out(self, configs: Iterable[SpawnConfig[T]], *, timeout: float | None = 0) -> list[AgentHandle[T]]:
+    def fan_out(
+        self, configs: Iterable[SpawnConfig[T]], *, timeout: float | None = 0, owed: bool | None = None
+    ) -> list[AgentHandle[T]]:
         """Start all of them, or none.
 
         Args:
             timeout: Seconds to wait until there is room for all.
+            owed: As for :meth:`spawn`.
         Raises:
             CapacityError: No room for all in time; at once if they could never fit.
             PoolClosed, ValueError, CapabilityDenied, ManifestError: As for :meth:`spawn`.
         """
-        return self._admit([self._factory.spec(config) for config in configs], timeout)
+        return self._admit([self._factory.spec(config) for config in configs], timeout, owed)
 
-    def _admit(self, specs: list[AgentSpec], timeout: float | None) -> list[AgentHandle[Any]]:
+    def _admit(self, specs: list[AgentSpec], timeout: float | None, owed: bool | None = None) -> list[AgentHandle[Any]]:
         core = self._core
-        return [AgentHandle(cell, core) for cell in core.admission.admit(specs, owner=core.owed, timeout=timeout)]
+        if owed is None:
+            owed = self._owed
+        else:
+            yes_or_no(owed=owed)
+        owner = core.owed if owed else None
+        return [AgentHandle(cell, core) for cell in core.admission.admit(specs, owner=owner, timeout=timeout)]
 
     def map(
         self,
@@ -228,7 +213,8 @@ class AgentPool:
         """Run any number of agents, and yield their outcomes as they come.
 
         *configs* is read lazily: pulled and not yet yielded are at most ``2 * max_concurrent + 16``. The agents are
-        owed to this iterator alone; closing it early cancels them.
+        owed to this iterator alone. Closing it early cancels them; so does leaving its ``with`` block, or letting it
+        go (a ``for`` that is left).
 
         Args:
             ordered: Yield in the order of *configs*; False yields in order of completion.
@@ -240,8 +226,30 @@ class AgentPool:
             Exception: What *configs* raised, once what was admitted before was yielded.
         """
         core = self._core
-        policy = core.failure if failure is None else _policy(failure)
-        return MapIterator(core, configs, self._factory.spec, ordered=ordered, timeout=timeout, failure=policy)
+        rule = core.failure if failure is None else policy(failure)
+        return MapIterator(core, configs, self._factory.spec, ordered=ordered, timeout=timeout, failure=rule)
+
+    def amap(
+        self,
+        configs: Iterable[SpawnConfig[T]] | AsyncIterable[SpawnConfig[T]],
+        *,
+        ordered: bool = True,
+        timeout: float | None = None,
+        failure: FailurePolicy | FailureWord | None = None,
+    ) -> AsyncMapIterator[T]:
+        """As :meth:`map`, for a coroutine: ``async for outcome in pool.amap(configs)``.
+
+        *configs* may be an async iterable, too; it is read in a task of its own, while outcomes are yielded. A step
+        that is cancelled loses nothing. Leaving the loop early, by an exception or a cancel, cancels what still runs.
+
+        Args:
+            ordered, timeout, failure: As for :meth:`map`.
+        Raises:
+            TimeoutError, Exception: As for :meth:`map`.
+        """
+        core = self._core
+        rule = core.failure if failure is None else policy(failure)
+        return AsyncMapIterator(core, configs, self._factory.spec, ordered=ordered, timeout=timeout, failure=rule)
 
     # Taking outcomes --------------------------------------------------------------------------------------------
 
@@ -311,7 +319,20 @@ class AgentPool:
         """
         self._core.shutdown.refuse_inside("join_all()")
         core = self._core
-        return core.join_all(timeout, group, core.failure if failure is None else _policy(failure))
+        return core.join_all(timeout, group, core.failure if failure is None else policy(failure))
+
+    async def ajoin_all(
+        self,
+        timeout: float | None = None,
+        *,
+        group: Hashable = None,
+        failure: FailurePolicy | FailureWord | None = None,
+    ) -> Outcomes[Any]:
+        """As :meth:`join_all`, for a coroutine: no thread is held, and a cancelled await takes nothing."""
+        core = self._core
+        core.shutdown.refuse_inside("ajoin_all()")
+        rule = core.failure if failure is None else policy(failure)
+        return await awaiting.join_all(core, timeout, group, rule)
 
     # Ending -----------------------------------------------------------------------------------------------------
 
@@ -350,7 +371,7 @@ class AgentPool:
 
     def resize(self, max_concurrent: int) -> None:
         """Change the number of slots. Who runs runs on; a smaller limit holds for those who start later."""
-        _whole(0, max_concurrent=max_concurrent)
+        whole(0, max_concurrent=max_concurrent)
         self._core.resize(max_concurrent)
 
     def __enter__(self) -> Self:
@@ -360,16 +381,26 @@ class AgentPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        shutdown = self._left_by(kind)
+        if shutdown is not None:
+            shutdown.leave_block(None if kind is None else kind.__name__, self._shutdown_timeout)
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        shutdown = self._left_by(kind)
+        if shutdown is not None:
+            failed = None if kind is None else kind.__name__
+            await awaiting.leave_block(shutdown, self.name, failed, self._shutdown_timeout)
+
+    def _left_by(self, kind: type[BaseException] | None) -> Shutdown | None:
+        """What ends the pool whose block is left; None in a child that leaves its parent's: it is not its to close."""
         supervisor = self._supervisor
         assert supervisor is not None
-        if supervisor.pool.is_forked and kind is not None:
-            return  # a child that ends leaves its parent's block: the pool is not its to close
-        shutdown = supervisor.shutdown
-        try:
-            if kind is None and not supervisor.is_closed:
-                shutdown.drain(self._shutdown_timeout)
-        finally:
-            shutdown.close("its block was left" if kind is None else f"its block was left by {kind.__name__}")
+        return None if supervisor.pool.is_forked and kind is not None else supervisor.shutdown
 
     def __del__(self) -> None:
         supervisor = getattr(self, "_supervisor", None)
@@ -420,7 +451,7 @@ class AgentPool:
 
     def stats(self) -> PoolStats:
         """What the pool does right now."""
-        return PoolStats(**self._core.figures())
+        return self._core.figures()
 
     def dump(self) -> PoolDump:
         """Why is it stuck: what each agent does, since when, and the stack of its thread. ``str`` of it is readable."""
@@ -430,32 +461,3 @@ class AgentPool:
         active, queued = self._core.pool.counts()
         state = "closed" if self._core.is_closed else "open"
         return f"<AgentPool {self.name} {state}: {active} of {self.max_concurrent} active, {queued} queued>"
-
-
-def _policy(failure: FailurePolicy | FailureWord) -> FailurePolicy:
-    try:
-        return FailurePolicy(failure)
-    except ValueError:
-        known = " or ".join(repr(str(policy)) for policy in FailurePolicy)
-        raise ValueError(f"failure must be {known}, got {failure!r}") from None
-
-
-def _whole(minimum: int, **values: int | None) -> None:
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"{name} must be a whole number, got {value!r}")
-        if value < minimum:
-            raise ValueError(f"{name} must be at least {minimum}, got {value}")
-
-
-def _seconds(**values: float) -> None:
-    _numbers(**values)
-    for name, value in values.items():
-        if not value >= 0:
-            raise ValueError(f"{name} must be at least 0, got {value}")
-
-
-def _numbers(**values: object) -> None:
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise TypeError(f"{name} must be a number of seconds, got {value!r}")

@@ -579,7 +579,7 @@ def interrupting(method: Any, times: int = 1) -> Any:
     return call
 
 
-@pytest.mark.parametrize("where", ["_withdraw", "_give_back", "_hand_out"])
+@pytest.mark.parametrize("where", ["withdraw", "_give_back", "_hand_out"])
 def test_a_second_interrupt_loses_no_outcome(
     supervise: Any, start: Any, gate: Any, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from actors.core.supervision import map as map_module
+from actors.core.supervision import map_line as map_module
 from actors.core.supervision.map import MapIterator
 from actors.errors import CapacityError, PoolClosed
 
@@ -116,7 +116,7 @@ def test_a_step_that_takes_too_long_loses_nothing(supervise: Any, mapped: Any, g
         with pytest.raises(TimeoutError):
             next(outcomes)
     gate.open()
-    outcomes._timeout = 10.0
+    outcomes._steps.timeout = 10.0
     assert [outcome.result for outcome in outcomes] == ["x"]
 
 

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from ..clock import Clock
     from ..records.spec import AgentSpec, Runnable
     from ..waiting.wait_graph import WaitNode
+    from ..waiting.waiter import Wakeable
     from .approval import Approvals
+    from .effects import Effects
 
 
 STATUS: Final[Mapping[AgentState, AgentStatus]] = dict.fromkeys(AgentState, AgentStatus.RUNNING) | {
@@ -69,8 +71,8 @@ class Creditor(Protocol):
     def add(self, cell: AgentCell) -> None:
         """*cell* was admitted."""
 
-    def finish(self, cell: AgentCell, wakes: list[Waiter]) -> list[AgentCell]:
-        """The outcome of *cell* is there; who has to be woken is added to *wakes*. Those to be cancelled with it."""
+    def finish(self, cell: AgentCell, effects: Effects) -> list[AgentCell]:
+        """The outcome of *cell* is there; who has to be woken or told is added to *effects*. Those to be cancelled."""
 
     def remove(self, cell: AgentCell) -> None:
         """*cell* is not owed (any more)."""
@@ -272,7 +274,7 @@ class AgentCell(Endpoint, WaitMember):
             self.children = {}
         self.children[child.id] = child
 
-    def remove_child(self, child: AgentCell, wakes: list[Waiter]) -> None:
+    def remove_child(self, child: AgentCell, wakes: list[Wakeable]) -> None:
         """*child* has ended. Under the turn."""
         if self.children:
             self.children.pop(child.id, None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..waiting.waiter import Waiter
+    from ..waiting.waiter import Wakeable
     from .agent_cell import AgentCell
 
 
@@ -30,7 +30,7 @@ class Effects:
 
     def __init__(self) -> None:
         self.starts: deque[AgentCell] = deque()
-        self.wakes: list[Waiter] = []
+        self.wakes: list[Wakeable] = []
         self.fires: deque[AgentCell] = deque()
         self.calls: deque[Callable[[], object]] = deque()
         self.dropped: list[object] = []

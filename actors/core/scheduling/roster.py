@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..messaging.dead_letter import DeadLetter
     from ..records.message import AgentId
     from ..records.outcome import AgentOutcome, AgentStatus
+    from ..waiting.waiter import Wakeable
     from .agent_cell import AgentCell
     from .effects import Effects
     from .timers import Timers
@@ -294,7 +295,7 @@ class Roster:
             effects.calls += cell.callbacks
             cell.callbacks = None
         if cell.owner is not None:
-            victims = cell.owner.finish(cell, effects.wakes)
+            victims = cell.owner.finish(cell, effects)
         if cell.parent is not None:
             cell.parent.remove_child(cell, effects.wakes)
         if (self.idle_waiters or self.when_idle is not None) and self.is_idle():
@@ -303,7 +304,7 @@ class Roster:
                 effects.calls.append(self.when_idle)
         return victims
 
-    def expect(self, waiter: Waiter) -> None:
+    def expect(self, waiter: Wakeable) -> None:
         """Whoever is parked at *waiter* is about to be woken: it stands in line for a slot now, not only when its
         thread runs. Otherwise the slot of the agent that it waited for would go to the queue.
 

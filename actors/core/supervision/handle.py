@@ -12,9 +12,10 @@ from ...errors import fresh_copy
 from ..crash import fenced
 from ..scheduling.approval import Decision
 from ..waiting.wait_graph import checkpoint
+from .awaiting import outcome_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from ..records.message import AgentId
     from ..records.outcome import AgentOutcome, AgentStatus
@@ -92,6 +93,17 @@ class AgentHandle(Generic[T_co]):
         outcome = self.outcome(timeout)
         if outcome.error is not None:
             raise fresh_copy(outcome.error)
+        return outcome.unwrap()
+
+    def __await__(self) -> Generator[Any, None, T_co]:
+        """``await handle``: as :meth:`result`, on any asyncio loop, without a thread.
+
+        A cancelled await takes nothing, and cancels nothing but itself: the agent runs on.
+
+        Raises:
+            ActorsError: It did not complete: a fresh copy of the outcome's error.
+        """
+        outcome: AgentOutcome[T_co] = yield from outcome_of(self._supervisor, self._cell).__await__()
         return outcome.unwrap()
 
     def cancel(self, reason: str = "") -> bool:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ...errors import JoinTimeout
 from ..clock import SYSTEM_CLOCK
 from ..records.outcomes import Outcomes, has_failed
 from ..waiting.wait_graph import AnyOf, wait_for
-from ..waiting.waiter import Waiter
+from ..waiting.waiter import Waiter, Wakeable
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
 
     from ..records.message import AgentId
     from ..records.outcome import AgentOutcome
     from ..scheduling.agent_cell import AgentCell
+    from ..scheduling.effects import Effects
     from ..scheduling.turn import Turn
 
+WaiterT = TypeVar("WaiterT", bound=Wakeable)
+MANY = 1000
+"""Outcomes that are there and that nobody has taken: of so many it is said."""
 
-class _Taker:
+
+class Taker(Generic[WaiterT]):
     """One who waits for the next outcome. Whoever ends an agent hands it over, so that who is woken looks no more.
 
     Locks: the pool's turn guards ``cell`` while it stands in line.
@@ -28,19 +34,19 @@ class _Taker:
 
     __slots__ = ("cell", "waiter")
 
-    def __init__(self) -> None:
+    def __init__(self, waiter: WaiterT) -> None:
         self.cell: AgentCell | None = None
-        self.waiter = Waiter()
+        self.waiter = waiter
 
 
-class _Gatherer:
+class Gatherer(Generic[WaiterT]):
     """One who waits for all outcomes (of *group*, which is the key of one)."""
 
     __slots__ = ("group", "waiter")
 
-    def __init__(self, group: Hashable) -> None:
+    def __init__(self, group: Hashable, waiter: WaiterT) -> None:
         self.group = group
-        self.waiter = Waiter()
+        self.waiter = waiter
 
 
 class Strictness:
@@ -55,6 +61,9 @@ class Strictness:
 class JoinSet:
     """The agents whose outcomes are owed, and those who wait for them.
 
+    Args:
+        when_many: Called once, when ``MANY`` have ended and nobody takes them.
+
     An agent that has ended is ready; or, when somebody waits for the next one, handed to who has waited longest. It is
     owed until that one's thread has it: a taker that is cancelled or interrupted gives it back.
 
@@ -68,16 +77,20 @@ class JoinSet:
     Waiters are woken after it is released.
     """
 
-    def __init__(self, turn: Turn, *, cancels_rest: bool = False) -> None:
+    def __init__(
+        self, turn: Turn, *, cancels_rest: bool = False, when_many: Callable[[], object] | None = None
+    ) -> None:
         self._turn = turn
+        self._when_many = when_many
+        self._many = sys.maxsize if when_many is None else MANY
         self._strict: list[Strictness] = [Strictness(None)] if cancels_rest else []
         self._broken = False
         self._pending: dict[AgentId, AgentCell] = {}
         self._ready: dict[AgentId, AgentCell] = {}  # in order of completion
         self._groups: dict[Hashable, int] = {}
-        self._next: deque[_Taker] = deque()  # only while nothing is ready
+        self._next: deque[Taker[Any]] = deque()  # only while nothing is ready
         self._handed: dict[AgentId, AgentCell] = {}  # to takers whose threads have not run yet
-        self._all: list[_Gatherer] = []
+        self._all: list[Gatherer[Any]] = []
         self._any = AnyOf(self.pending)
 
     def __len__(self) -> int:
@@ -92,8 +105,8 @@ class JoinSet:
         if group is not None:
             self._groups[group] = self._groups.get(group, 0) + 1
 
-    def finish(self, cell: AgentCell, wakes: list[Waiter]) -> list[AgentCell]:
-        """The outcome of *cell* is there. Whoever has to be woken is added to *wakes*.
+    def finish(self, cell: AgentCell, effects: Effects) -> list[AgentCell]:
+        """The outcome of *cell* is there. Whoever has to be woken or told is added to *effects*.
 
         Returns:
             Those that are to be cancelled, as *cell* failed.
@@ -103,10 +116,17 @@ class JoinSet:
         self._ready[cell.id] = cell
         self._left_pending(cell)
         if self._next:
-            self._hand_out(wakes)
+            self._hand_out(effects.wakes)
         if self._all:
-            self._wake_all(wakes)
+            self._wake_all(effects.wakes)
+        if len(self._ready) >= self._many:
+            self._tell_of_many(effects)
         return self._rest_of(cell) if self._strict else []
+
+    def _tell_of_many(self, effects: Effects) -> None:
+        if self._when_many is not None and not self._all:  # else somebody waits for them
+            self._many = sys.maxsize
+            effects.calls.append(self._when_many)
 
     def _rest_of(self, cell: AgentCell) -> list[AgentCell]:
         assert cell.outcome is not None
@@ -149,7 +169,7 @@ class JoinSet:
             if not left:
                 del self._groups[group]
 
-    def _wake_all(self, wakes: list[Waiter]) -> None:
+    def _wake_all(self, wakes: list[Wakeable]) -> None:
         # A copy: others enter and leave meanwhile.
         wakes.extend(gatherer.waiter for gatherer in list(self._all) if not self._busy(gatherer.group))
 
@@ -159,10 +179,10 @@ class JoinSet:
             return bool(self._pending or self._handed)
         return group in self._groups or any(cell.group == group for cell in list(self._handed.values()))
 
-    def _hand_out(self, wakes: list[Waiter]) -> None:
+    def _hand_out(self, wakes: list[Wakeable]) -> None:
         """Give what is ready to those who wait for a next one; when nothing is owed any more, they wait in vain."""
         while self._next and (self._ready or not (self._pending or self._handed)):
-            taker: _Taker = self._next.popleft()
+            taker: Taker[Any] = self._next.popleft()
             if self._ready:
                 taker.cell = cell = self._ready.pop(next(iter(self._ready)))
                 self._handed[cell.id] = cell
@@ -172,7 +192,7 @@ class JoinSet:
 
     def remove(self, cell: AgentCell) -> None:
         """*cell* is not owed (any more): it was taken through its handle, or detached."""
-        wakes: list[Waiter] = []
+        wakes: list[Wakeable] = []
         with self._turn.signals_held_off:  # an interrupt must leave nobody asleep
             with self._turn:  # the end of the agent looks at the owner, too
                 if cell.owner is not self:
@@ -193,74 +213,19 @@ class JoinSet:
             TimeoutError: Nothing ended in time; nothing is lost.
             DeadlockError: Only the calling agent, and those who wait for it, are owed.
         """
-        taker = _Taker()
+        taker = Taker(Waiter())
         try:
-            with self._turn:
-                if self._ready:  # then nobody stands in line
-                    taker.cell = self._ready.pop(next(iter(self._ready)))
-                    return taker.cell.outcome
-                self._next.append(taker)  # and then looks
-                if not (self._pending or self._handed):
-                    self._next.pop()
-                    return None
-            late = not wait_for(taker.waiter, timeout, "the next outcome", self._any) and self._withdraw(taker)
-            if taker.cell is not None:
-                self._collect(taker.cell)
-                return taker.cell.outcome
+            late = (
+                self.line_up(taker)
+                and not wait_for(taker.waiter, timeout, "the next outcome", self._any)
+                and self.withdraw(taker)
+            )
+            if not late:
+                return self.collect(taker)
         except BaseException:  # also what a signal's handler has raised anywhere in between
-            self._undo(taker)
+            self.undo(taker)
             raise
-        if late:
-            raise TimeoutError(f"no agent ended within {timeout} s; nothing is lost")
-        return None
-
-    def _collect(self, cell: AgentCell) -> None:
-        """*cell*, which was handed, has reached its taker. Who waited in case that it is given back is told."""
-        self._handed.pop(cell.id, None)
-        if self._next or self._all:
-            wakes: list[Waiter] = []
-            with self._turn.signals_held_off:  # an interrupt must leave nobody asleep
-                with self._turn:
-                    self._hand_out(wakes)
-                    self._wake_all(wakes)
-                _wake(wakes)
-
-    def _withdraw(self, taker: _Taker) -> bool:
-        """Stop waiting; False when it stands in line no more: it was served just now."""
-        with self._turn:
-            try:
-                self._next.remove(taker)
-            except ValueError:
-                return False
-            return True
-
-    def _undo(self, taker: _Taker) -> None:
-        """*taker* was interrupted: it waits no longer, and takes nothing. Whatever comes in between, this is done."""
-        if taker.cell is None and taker not in self._next:
-            return
-        try:
-            with self._turn.signals_held_off:
-                self._withdraw(taker)
-                if taker.cell is not None:
-                    self._give_back({taker.cell.id: taker.cell})
-                    taker.cell = None
-        finally:
-            self._undo(taker)
-
-    def _give_back(self, taken: dict[AgentId, AgentCell]) -> None:
-        """What was taken reached nobody: it is owed as before, but for what was taken through its handle meanwhile."""
-        wakes: list[Waiter] = []
-        with self._turn.signals_held_off:
-            with self._turn:
-                kept = dict(taken), self._ready  # until the turn is over: whose owner is another may be let go of here
-                for id_ in taken:
-                    self._handed.pop(id_, None)
-                self._ready = {**{id_: cell for id_, cell in taken.items() if cell.owner is self}, **self._ready}
-                taken.clear()
-                self._hand_out(wakes)
-                self._wake_all(wakes)
-            del kept
-            _wake(wakes)
+        raise TimeoutError(none_in_time(timeout))
 
     def all(
         self, timeout: float | None = None, group: Hashable = None, strictness: Strictness | None = None
@@ -275,26 +240,108 @@ class JoinSet:
         """
         self._turn.refuse_inside()
         end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
-        taken: dict[AgentId, AgentCell] = {}
         while True:
-            gatherer = _Gatherer(group)
+            gatherer = Gatherer(group, Waiter())
             try:
-                self._all.append(gatherer)
                 left = None if end is None else end - SYSTEM_CLOCK.monotonic()
-                woken = not self._busy(group) or wait_for(gatherer.waiter, left, "all outcomes")
+                woken = not self.gather(gatherer) or wait_for(gatherer.waiter, left, "all outcomes")
             finally:
-                self._leave(gatherer)
-            if self._busy(group):  # the time ran out; or somebody was started since
-                if not woken:
-                    late = f"not all agents ended within {timeout} s; nothing was taken"
-                    raise JoinTimeout(late, self.partial(group))
-                continue
+                self.leave(gatherer)
+            taken = self.take_all(group, strictness)
+            if taken is not None:
+                return taken
+            if not woken:  # else somebody was started since
+                raise self.too_late(timeout, group)
+
+    # What a wait consists of, for threads and for coroutines ----------------------------------------------------
+
+    def line_up(self, taker: Taker[Any]) -> bool:
+        """Let *taker* have what is ready, or stand in line; False when there is nothing to wait for."""
+        with self._turn:
+            if self._ready:  # then nobody stands in line
+                taker.cell = self._ready.pop(next(iter(self._ready)))
+                return False
+            self._next.append(taker)  # and then looks
+            if self._pending or self._handed:
+                return True
+            self._next.pop()
+            return False
+
+    def collect(self, taker: Taker[Any]) -> AgentOutcome[Any] | None:
+        """What *taker* was given has reached it. Who waited in case that it is given back is told."""
+        cell = taker.cell
+        if cell is None:
+            return None
+        if self._handed.pop(cell.id, None) is not None and (self._next or self._all):
+            wakes: list[Wakeable] = []
+            with self._turn.signals_held_off:  # an interrupt must leave nobody asleep
+                with self._turn:
+                    self._hand_out(wakes)
+                    self._wake_all(wakes)
+                _wake(wakes)
+        return cell.outcome
+
+    def withdraw(self, taker: Taker[Any]) -> bool:
+        """Stop waiting; False when it stands in line no more: it was served just now."""
+        with self._turn:
             try:
-                if self._take_all(group, taken, strictness):
-                    return _outcomes(taken)
-            except BaseException:  # a signal's handler has raised
-                self._undo_all(taken)
-                raise
+                self._next.remove(taker)
+            except ValueError:
+                return False
+            return True
+
+    def undo(self, taker: Taker[Any]) -> None:
+        """*taker* was interrupted: it waits no longer, and takes nothing. Whatever comes in between, this is done."""
+        if taker.cell is None and taker not in self._next:
+            return
+        try:
+            with self._turn.signals_held_off:
+                self.withdraw(taker)
+                if taker.cell is not None:
+                    self._give_back({taker.cell.id: taker.cell})
+                    taker.cell = None
+        finally:
+            self.undo(taker)
+
+    def _give_back(self, taken: dict[AgentId, AgentCell]) -> None:
+        """What was taken reached nobody: it is owed as before, but for what was taken through its handle meanwhile."""
+        wakes: list[Wakeable] = []
+        with self._turn.signals_held_off:
+            with self._turn:
+                kept = dict(taken), self._ready  # until the turn is over: whose owner is another may be let go of here
+                for id_ in taken:
+                    self._handed.pop(id_, None)
+                self._ready = {**{id_: cell for id_, cell in taken.items() if cell.owner is self}, **self._ready}
+                taken.clear()
+                self._hand_out(wakes)
+                self._wake_all(wakes)
+            del kept
+            _wake(wakes)
+
+    def gather(self, gatherer: Gatherer[Any]) -> bool:
+        """Let *gatherer* wait for all; False when there is nothing to wait for."""
+        self._all.append(gatherer)  # and then looks
+        return self._busy(gatherer.group)
+
+    def leave(self, gatherer: Gatherer[Any]) -> None:
+        """*gatherer* waits no longer."""
+        try:
+            self._all.remove(gatherer)
+        except ValueError:  # an interrupt came before it was there
+            pass
+
+    def too_late(self, timeout: float | None, group: Hashable) -> JoinTimeout:
+        """What to raise when not all (of *group*) have ended in time."""
+        return JoinTimeout(f"not all agents ended within {timeout} s; nothing was taken", self.partial(group))
+
+    def take_all(self, group: Hashable, strictness: Strictness | None = None) -> Outcomes | None:
+        """Take all that is ready (of *group*), once nobody is left; None when somebody is."""
+        taken: dict[AgentId, AgentCell] = {}
+        try:
+            return _outcomes(taken) if self._take_all(group, taken, strictness) else None
+        except BaseException:  # a signal's handler has raised
+            self._undo_all(taken)
+            raise
 
     def _undo_all(self, taken: dict[AgentId, AgentCell]) -> None:
         """An interrupt came after the taking. Whatever comes in between, what was taken is owed again."""
@@ -303,12 +350,6 @@ class JoinSet:
         finally:
             if taken:
                 self._undo_all(taken)
-
-    def _leave(self, gatherer: _Gatherer) -> None:
-        try:
-            self._all.remove(gatherer)
-        except ValueError:  # an interrupt came before it was there
-            pass
 
     def partial(self, group: Hashable = None) -> dict[AgentId, AgentOutcome[Any]]:
         """What is there to be taken (of *group*), without taking it."""
@@ -321,8 +362,8 @@ class JoinSet:
         return {id_: cell for id_, cell in self._ready.items() if cell.group == group}
 
     def _take_all(self, group: Hashable, taken: dict[AgentId, AgentCell], strictness: Strictness | None) -> bool:
-        """Move all that is ready (of *group*) to *taken*; False when somebody was started just now."""
-        wakes: list[Waiter] = []
+        """Move all that is ready (of *group*) to *taken*; False when somebody has not ended."""
+        wakes: list[Wakeable] = []
         with self._turn.signals_held_off:
             with self._turn:
                 if self._busy(group):
@@ -345,7 +386,12 @@ class JoinSet:
             return list(self._pending.values())
 
 
-def _wake(waiters: list[Waiter]) -> None:
+def none_in_time(timeout: float | None) -> str:
+    """What to say when no outcome came within *timeout* seconds."""
+    return f"no agent ended within {timeout} s; nothing is lost"
+
+
+def _wake(waiters: list[Wakeable]) -> None:
     for waiter in waiters:
         waiter.wake()
 

@@ -81,6 +81,24 @@ class Shutdown:
             if self._pool.clock.monotonic() >= end:
                 return self._pool.roster.is_idle()
 
+    @property
+    def is_aborted(self) -> bool:
+        """Was all that still runs cancelled?"""
+        return self._pool.is_closed
+
+    def leave_block(self, failed: str | None, timeout: float | None) -> None:
+        """Leave the block of the pool: drain, unless it was left by an exception, and close.
+
+        Args:
+            failed: The class of the exception.
+            timeout: Seconds to drain; None has no bound.
+        """
+        try:
+            if failed is None and not self._pool.is_closed:
+                self.drain(timeout)
+        finally:
+            self.close("its block was left" if failed is None else f"its block was left by {failed}")
+
     def abort(self, reason: str) -> None:
         """Take nothing new, and cancel what still runs; returns at once."""
         self._refuse_from_now(PoolPhase.CLOSED)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from loguru import logger
 
 from ..actors.actor import Actor
 from ..clock import SYSTEM_CLOCK, Clock
@@ -10,11 +13,12 @@ from ..crash import text_of
 from ..process.at_exit import at_exit
 from ..records.outcome import AgentStatus
 from ..records.outcomes import FailurePolicy, Outcomes
+from ..records.pool_stats import PoolStats
 from ..scheduling.agent_cell import EXPENSES, WAITERS
 from ..waiting.wait_graph import wait_for
 from ..waiting.waiter import Waiter
 from .admission import Admission
-from .join_set import JoinSet, Strictness
+from .join_set import MANY, JoinSet, Strictness
 from .parking import Parking
 from .pool_state import KEPT_WORKERS, PoolState, Step
 from .runner import Runner
@@ -86,7 +90,9 @@ class Supervisor(Actor):
             make_runner=Runner,
         )
         self.turn = self.pool.turn
-        self.owed = JoinSet(self.turn, cancels_rest=failure is FailurePolicy.CANCEL_REST)
+        self.owed = JoinSet(
+            self.turn, cancels_rest=failure is FailurePolicy.CANCEL_REST, when_many=partial(_tell_of_many, name)
+        )
         self.parking = Parking(self.pool)
         self.tool_threads = ToolThreads(self.pool, self.parking)
         self.admission = Admission(self.pool, self.parking)
@@ -127,17 +133,14 @@ class Supervisor(Actor):
         if cell.outcome is not None:
             return True
         waiter = Waiter()
-        waiters: list[Waiter] = cell.lazies.setdefault(WAITERS, [])
+        waiters = cell.lazies.setdefault(WAITERS, [])
         try:
             # And then looks; who settles it sets the outcome, and then looks whom to wake.
             waiters.append(waiter)
             if cell.outcome is None:
                 wait_for(waiter, timeout, f"the outcome of {cell.label}", cell)
         finally:
-            try:
-                waiters.remove(waiter)
-            except ValueError:  # an interrupt came before it was there
-                pass
+            leave_line(waiters, waiter)
         return cell.outcome is not None
 
     def join_all(self, timeout: float | None, group: Hashable, failure: FailurePolicy) -> Outcomes:
@@ -147,14 +150,18 @@ class Supervisor(Actor):
             return self.owed.all(timeout, group)
         strictness = Strictness(group)
         try:
-            with Step(self.pool, calls_here=False) as effects:
-                victims = self.owed.be_strict(strictness)
-                self.pool.cancellation.cancel(victims, "another one failed", effects)
-                self.pool.roster.balance(effects)
+            self.be_strict(strictness)
             return self.owed.all(timeout, group, strictness)
         except BaseException:
             self.owed.be_lenient(strictness)
             raise
+
+    def be_strict(self, strictness: Strictness) -> None:
+        """Who fails of those owed to the caller, or has failed, takes the rest along. ``owed.be_lenient`` ends it."""
+        with Step(self.pool, calls_here=False) as effects:
+            victims = self.owed.be_strict(strictness)
+            self.pool.cancellation.cancel(victims, "another one failed", effects)
+            self.pool.roster.balance(effects)
 
     def when_ended(self, cell: AgentCell, call: Callable[[], object]) -> None:
         """Call *call* once when the outcome of *cell* is there; at once if it is."""
@@ -203,26 +210,26 @@ class Supervisor(Actor):
 
     # The whole pool ---------------------------------------------------------------------------------------------
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> PoolStats:
         """The figures of ``PoolStats``."""
         with self.turn:
             roster = self.pool.roster
             live = roster.live.values()
             spent = [cell.expenses for cell in live if EXPENSES in cell.lazies]
-            return {
-                "active": len(live),
-                "queued": len(self.pool.roster.queued),
-                "outstanding": len(self.owed),
-                "parked": sum(cell.status is AgentStatus.PARKED for cell in live),
-                "abandoned_threads": len(self.pool.cancellation.abandoned),
-                "dead_letters": self.pool.router.dead_letters.total,
-                "started": self.pool.roster.started,
-                "ended": dict(self.pool.roster.ended),
-                "usage": sum((one.usage for one in spent), roster.used.usage),
-                "cost_usd": sum((one.cost_usd for one in spent), roster.used.cost_usd),
-                "iterations": sum((one.iterations for one in spent), roster.iterations),
-                "tool_calls": sum((one.tool_calls for one in spent), roster.tool_calls),
-            }
+            return PoolStats(
+                active=len(live),
+                queued=len(self.pool.roster.queued),
+                outstanding=len(self.owed),
+                parked=sum(cell.status is AgentStatus.PARKED for cell in live),
+                abandoned_threads=len(self.pool.cancellation.abandoned),
+                dead_letters=self.pool.router.dead_letters.total,
+                started=self.pool.roster.started,
+                ended=dict(self.pool.roster.ended),
+                usage=sum((one.usage for one in spent), roster.used.usage),
+                cost_usd=sum((one.cost_usd for one in spent), roster.used.cost_usd),
+                iterations=sum((one.iterations for one in spent), roster.iterations),
+                tool_calls=sum((one.tool_calls for one in spent), roster.tool_calls),
+            )
 
     def cells(self) -> tuple[list[AgentCell], list[AgentCell | ToolThread]]:
         """The agents that have not ended, by id, and those whose threads were abandoned."""
@@ -240,3 +247,21 @@ class Supervisor(Actor):
             self.pool.crew.keep = max(KEPT_WORKERS, max_concurrent)
             self.pool.roster.refuse_hopeless(effects)
             self.pool.roster.balance(effects)
+
+
+def leave_line(line: list[Any], waiter: object) -> None:
+    """*waiter* waits no longer; an interrupt may have come before it was there."""
+    try:
+        line.remove(waiter)
+    except ValueError:
+        pass
+
+
+def _tell_of_many(name: str) -> None:
+    logger.warning(
+        "{} keeps {:,} outcomes that are there and that nobody has taken, and will keep all until somebody does: take "
+        "them (join_next, join_all, handle.result, await handle), detach() the handles, or start agents with "
+        "owed=False. This is said once",
+        name,
+        MANY,
+    )

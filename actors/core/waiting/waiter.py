@@ -32,6 +32,16 @@ class Parked(Protocol):
         """It is being woken from *waiter*: its agent stands in line for a slot now."""
 
 
+class Wakeable(Protocol):
+    """A gate that somebody waits at: a thread, or a coroutine."""
+
+    owner: Parked | None
+    """The agent or tool call that is parked at it, if one is."""
+
+    def wake(self) -> None:
+        """Open the gate; opening it again does nothing."""
+
+
 class Waiter:
     """A gate that one thread waits at once, and that any thread opens.
 
