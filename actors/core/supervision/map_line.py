@@ -70,7 +70,8 @@ class MapLine(Generic[T_co]):
     def fill(self, source: Iterator[Any]) -> bool:
         """Admit from *source* as long as there is room; False when there is nothing more to be read."""
         owed, bound = self.owed, self.bound
-        while len(self) < bound:
+        held = self._cells if self.ordered else owed
+        while len(held) < bound:
             if owed.is_broken():
                 self.close_source(source)
                 return False
