@@ -88,7 +88,7 @@ def test_thousands_are_marked_at_once_and_woken_in_waves(
     count = 3 * WAVE
     supervisor = supervise(max_concurrent=4, max_live=count)
     handles = [start(supervisor, parks) for _ in range(count)]
-    eventually(lambda: supervisor.figures()["parked"] == count)
+    eventually(lambda: supervisor.figures().parked == count)
     acts_fired: list[int] = []
     real = Effects.call
 
@@ -119,7 +119,7 @@ def test_a_stuck_wave_is_pushed_on(supervise: Any, start: Any, gates: Any, event
 
     handles = [start(supervisor, first) for _ in range(WAVE)]
     handles += [start(supervisor, parks) for _ in range(count - WAVE)]
-    eventually(lambda: supervisor.figures()["parked"] == count)
+    eventually(lambda: supervisor.figures().parked == count)
     supervisor.pool.cancel_all("all")
     for handle in handles[WAVE:]:
         assert handle.outcome(10).status == "cancelled"
@@ -168,10 +168,10 @@ def test_an_agent_that_does_not_end_is_abandoned(supervise: Any, start: Any, gat
     assert isinstance(outcome.error, AgentAbandoned)
     assert isinstance(outcome.error.cause, AgentCancelled)
     assert outcome.error.cause.reason == "enough"
-    assert supervisor.figures()["abandoned_threads"] == 1
+    assert supervisor.figures().abandoned_threads == 1
     assert start(supervisor, lambda _: "free").result(10) == "free"
     gate.open()
-    eventually(lambda: supervisor.figures()["abandoned_threads"] == 0)
+    eventually(lambda: supervisor.figures().abandoned_threads == 0)
     assert handle.outcome(0) is outcome, "its late result is dropped"
 
 
@@ -195,7 +195,7 @@ def test_who_ends_in_time_is_not_abandoned(supervise: Any, start: Any, gate: Any
     handle.cancel("enough")
     assert handle.outcome(10).status in ("cancelled", "completed")
     assert start(supervisor, lambda cell: cell.token.wait(0.05)).result(10) is False
-    assert supervisor.figures()["abandoned_threads"] == 0
+    assert supervisor.figures().abandoned_threads == 0
 
 
 def test_an_abandoned_agent_parks_without_giving_a_slot_away(
@@ -226,7 +226,7 @@ def test_an_abandoned_agent_parks_without_giving_a_slot_away(
     holder.open()
     other.result(10)
     waiting.result(10)
-    eventually(lambda: supervisor.figures()["abandoned_threads"] == 0)
+    eventually(lambda: supervisor.figures().abandoned_threads == 0)
 
 
 def test_a_deadline_that_moved_is_looked_at_again(supervise: Any, start: Any, gate: Any) -> None:
@@ -272,11 +272,11 @@ def test_who_was_not_told_yet_is_not_abandoned(supervise: Any, start: Any, gates
 
     handles = [start(supervisor, first) for _ in range(WAVE)]
     handles += [start(supervisor, parks) for _ in range(count - WAVE)]
-    eventually(lambda: supervisor.figures()["parked"] == count)
+    eventually(lambda: supervisor.figures().parked == count)
     supervisor.pool.cancel_all("all")
     assert [str(handle.outcome(10).status) for handle in handles] == ["abandoned"] * WAVE + ["cancelled"] * (2 * WAVE)
     stuck.open()
-    eventually(lambda: supervisor.figures()["abandoned_threads"] == 0)
+    eventually(lambda: supervisor.figures().abandoned_threads == 0)
 
 
 def test_a_cancel_by_id_meets_an_agent_that_starts_just_then(supervise: Any, start: Any, monkeypatch: Any) -> None:

@@ -518,7 +518,7 @@ def test_a_detach_while_it_ends_loses_nobodys_wake(
         assert called.wait(2), "nobody was told of the end"
         detaching[0].result(10)
     assert len(supervisor.owed) == 0
-    assert supervisor.figures()["active"] == 0
+    assert supervisor.figures().active == 0
 
 
 def test_pending_names_those_that_have_not_ended(supervise: Any, start: Any, gate: Any) -> None:

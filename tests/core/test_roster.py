@@ -10,6 +10,7 @@ import pytest
 from actors.core.records.event import AgentEnded, AgentQueued, AgentStarted
 from actors.core.records.message import AgentMessage
 from actors.core.records.outcome import AgentStatus
+from actors.core.records.pool_stats import PoolStats
 from actors.core.records.usage import TokenUsage
 from actors.errors import CapacityError, NotRegistered, PoolClosed
 
@@ -358,20 +359,20 @@ def test_the_books_agree_at_the_end(supervise: Any, start: Any) -> None:
         start(supervisor, fn)
     supervisor.owed.all(10)
     figures = supervisor.figures()
-    assert figures == {
-        "active": 0,
-        "queued": 0,
-        "outstanding": 0,
-        "parked": 0,
-        "abandoned_threads": 0,
-        "dead_letters": 0,
-        "started": 3,
-        "ended": {AgentStatus.CRASHED: 1, AgentStatus.COMPLETED: 2},
-        "usage": TokenUsage(0, 0),
-        "cost_usd": 0.0,
-        "iterations": 0,
-        "tool_calls": 0,
-    }
+    assert figures == PoolStats(
+        active=0,
+        queued=0,
+        outstanding=0,
+        parked=0,
+        abandoned_threads=0,
+        dead_letters=0,
+        started=3,
+        ended={AgentStatus.CRASHED: 1, AgentStatus.COMPLETED: 2},
+        usage=TokenUsage(0, 0),
+        cost_usd=0.0,
+        iterations=0,
+        tool_calls=0,
+    )
     assert supervisor.pool.roster.is_idle()
     assert supervisor.pool.roster.find(1) is None
 

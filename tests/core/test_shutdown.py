@@ -76,7 +76,7 @@ def test_close_leaves_no_thread_and_no_entry(supervise: Any, start: Any, eventua
     supervisor.pool.timer_thread.ensure_thread()
     for _ in range(8):
         start(supervisor, parks)
-    eventually(lambda: supervisor.figures()["parked"] == 8)
+    eventually(lambda: supervisor.figures().parked == 8)
     supervisor.shutdown.close()
     eventually(lambda: set(threading.enumerate()) <= before)
     assert id(supervisor) not in at_exit()._open
@@ -139,7 +139,7 @@ def test_close_gives_stuck_agents_up(supervise: Any, start: Any, gate: Any) -> N
     gate.await_reached()
     supervisor.shutdown.close()
     assert handle.status == "abandoned"
-    assert supervisor.figures()["abandoned_threads"] == 1
+    assert supervisor.figures().abandoned_threads == 1
     gate.open()
 
 
@@ -394,10 +394,10 @@ def test_a_close_waits_no_longer_than_what_is_left_of_the_time(
         if timeout is None:
             handle.cancel("enough")
         handle.outcome(10)
-        assert supervisor.figures()["abandoned_threads"] == 3
+        assert supervisor.figures().abandoned_threads == 3
         clock.ahead = 700.0
     in_thread(supervisor.shutdown.close).result(10)
-    assert supervisor.figures()["abandoned_threads"] > 0
+    assert supervisor.figures().abandoned_threads > 0
     gate.open()
     stuck.open()
 
@@ -421,7 +421,7 @@ def test_of_the_time_that_a_tool_has_to_clean_up_the_rest_is_waited(
     assert timeout == 600.0
     assert sorted(round(seconds, -2) for seconds in spent.values()) == [100.0, 300.0]
     gate.open()
-    eventually(lambda: supervisor.figures()["abandoned_threads"] == 0)
+    eventually(lambda: supervisor.figures().abandoned_threads == 0)
 
 
 def test_a_callback_that_closes_the_pool_keeps_no_close_waiting(supervise: Any, start: Any, gate: Any) -> None:

@@ -106,9 +106,9 @@ def test_a_late_branch_does_not_hold_its_agent(supervise: Any, start: Any, gate:
     assert (fine.abandoned, fine.result) == (False, "in time")
     assert tokens[0].cancelled
     assert tokens[0].timed_out
-    assert supervisor.figures()["abandoned_threads"] == 1
+    assert supervisor.figures().abandoned_threads == 1
     gate.open()
-    eventually(lambda: supervisor.figures()["abandoned_threads"] == 0)
+    eventually(lambda: supervisor.figures().abandoned_threads == 0)
 
 
 def test_each_branch_has_its_own_time(supervise: Any, start: Any, gate: Any) -> None:
@@ -129,7 +129,7 @@ def test_a_late_branch_that_looks_at_its_token_ends(supervise: Any, start: Any, 
     (late,) = with_tools(supervisor, start, [(lambda token: ended.append(token.wait(10)), 0.01)]).result(10)
     assert late.abandoned
     eventually(lambda: ended == [True])
-    eventually(lambda: supervisor.figures()["abandoned_threads"] == 0)
+    eventually(lambda: supervisor.figures().abandoned_threads == 0)
 
 
 # Cancel ---------------------------------------------------------------------------------------------------------
@@ -163,9 +163,9 @@ def test_a_cancelled_agent_leaves_a_stuck_branch_behind(supervise: Any, start: A
     gate.await_reached()
     handle.cancel("enough")
     assert handle.outcome(10).status == "cancelled"
-    assert supervisor.figures()["abandoned_threads"] == 1
+    assert supervisor.figures().abandoned_threads == 1
     gate.open()
-    eventually(lambda: supervisor.figures()["abandoned_threads"] == 0)
+    eventually(lambda: supervisor.figures().abandoned_threads == 0)
 
 
 def test_after_a_cancel_no_branch_starts(supervise: Any, start: Any, gate: Any) -> None:
@@ -271,7 +271,7 @@ def test_a_parked_tool_is_seen_from_outside(supervise: Any, start: Any, eventual
     one = with_tools(supervisor, start, [(lambda _: wait_for(waiter, 10, "tea"), None)])
     eventually(lambda: one.status == "parked")
     assert one._cell.parked_on == "tea"
-    assert supervisor.figures()["parked"] == 1
+    assert supervisor.figures().parked == 1
     waiter.wake()
     one.result(10)
 
@@ -313,7 +313,7 @@ def test_a_parked_branch_that_runs_late_is_abandoned_once(supervise: Any, start:
 
     (late,) = with_tools(supervisor, start, [(tool, 0.05)]).result(10)
     assert late.abandoned
-    eventually(lambda: supervisor.figures()["abandoned_threads"] == 0)
+    eventually(lambda: supervisor.figures().abandoned_threads == 0)
     assert [error.timed_out for error in errors] == [True]
     assert supervisor.pool.slots.held == 0
     assert start(supervisor, lambda _: "free").result(10) == "free"
@@ -341,7 +341,7 @@ def test_a_branch_that_parks_after_it_was_abandoned_changes_nothing(
     handle = start(supervisor, agent)
     running.await_reached()
     stuck.open()
-    eventually(lambda: supervisor.figures()["abandoned_threads"] == 0)
+    eventually(lambda: supervisor.figures().abandoned_threads == 0)
     assert (supervisor.pool.slots.held, handle._cell.state, supervisor.pool.slots.idle) == (1, "running", {})
     running.open()
     handle.result(10)

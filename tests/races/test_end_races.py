@@ -216,7 +216,7 @@ def test_abandonment_against_a_late_return(
     else:
         assert (outcome.status, outcome.result) == ("completed", "value")
     assert supervisor.pool.roster.ended == {outcome.status: 1}
-    assert supervisor.figures()["abandoned_threads"] == 0, "its thread is back"
+    assert supervisor.figures().abandoned_threads == 0, "its thread is back"
     assert supervisor.pool.slots.held == 0
     assert start(supervisor, lambda _: "free").result(10) == "free"
     assert supervisor.owed.next(0) is None

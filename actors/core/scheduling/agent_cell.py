@@ -22,6 +22,7 @@ from ..waiting.wait_graph import Lot, WaitMember, enter
 from ..waiting.waiter import Waiter
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
     from contextvars import Context
     from datetime import datetime
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from ..waiting.wait_graph import WaitNode
     from ..waiting.waiter import Wakeable
     from .approval import Approvals
-    from .effects import Effects
 
 
 STATUS: Final[Mapping[AgentState, AgentStatus]] = dict.fromkeys(AgentState, AgentStatus.RUNNING) | {
@@ -71,8 +71,10 @@ class Creditor(Protocol):
     def add(self, cell: AgentCell) -> None:
         """*cell* was admitted."""
 
-    def finish(self, cell: AgentCell, effects: Effects) -> list[AgentCell]:
-        """The outcome of *cell* is there; who has to be woken or told is added to *effects*. Those to be cancelled."""
+    def finish(self, cell: AgentCell, wakes: list[Wakeable], calls: deque[Callable[[], object]]) -> list[AgentCell]:
+        """The outcome of *cell* is there; who has to be woken is added to *wakes*, what is to be said of it to *calls*.
+        Those to be cancelled with it.
+        """
 
     def remove(self, cell: AgentCell) -> None:
         """*cell* is not owed (any more)."""

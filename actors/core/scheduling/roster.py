@@ -295,7 +295,7 @@ class Roster:
             effects.calls += cell.callbacks
             cell.callbacks = None
         if cell.owner is not None:
-            victims = cell.owner.finish(cell, effects)
+            victims = cell.owner.finish(cell, effects.wakes, effects.calls)
         if cell.parent is not None:
             cell.parent.remove_child(cell, effects.wakes)
         if (self.idle_waiters or self.when_idle is not None) and self.is_idle():

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ..records.message import AgentId
     from ..records.outcome import AgentOutcome
     from ..scheduling.agent_cell import AgentCell
-    from ..scheduling.effects import Effects
     from ..scheduling.turn import Turn
 
 WaiterT = TypeVar("WaiterT", bound=Wakeable)
@@ -105,8 +104,8 @@ class JoinSet:
         if group is not None:
             self._groups[group] = self._groups.get(group, 0) + 1
 
-    def finish(self, cell: AgentCell, effects: Effects) -> list[AgentCell]:
-        """The outcome of *cell* is there. Whoever has to be woken or told is added to *effects*.
+    def finish(self, cell: AgentCell, wakes: list[Wakeable], calls: deque[Callable[[], object]]) -> list[AgentCell]:
+        """The outcome of *cell* is there. Whoever has to be woken is added to *wakes*, what is to be said to *calls*.
 
         Returns:
             Those that are to be cancelled, as *cell* failed.
@@ -116,17 +115,17 @@ class JoinSet:
         self._ready[cell.id] = cell
         self._left_pending(cell)
         if self._next:
-            self._hand_out(effects.wakes)
+            self._hand_out(wakes)
         if self._all:
-            self._wake_all(effects.wakes)
+            self._wake_all(wakes)
         if len(self._ready) >= self._many:
-            self._tell_of_many(effects)
+            self._tell_of_many(calls)
         return self._rest_of(cell) if self._strict else []
 
-    def _tell_of_many(self, effects: Effects) -> None:
+    def _tell_of_many(self, calls: deque[Callable[[], object]]) -> None:
         if self._when_many is not None and not self._all:  # else somebody waits for them
             self._many = sys.maxsize
-            effects.calls.append(self._when_many)
+            calls.append(self._when_many)
 
     def _rest_of(self, cell: AgentCell) -> list[AgentCell]:
         assert cell.outcome is not None
