@@ -12,13 +12,13 @@ from .agent.manifest import (
     ApprovalRules,
     Count,
     McpServer,
-    McpTransport,
     ModelConfig,
     Number,
     ObjectPath,
     ResourceLimits,
     Text,
 )
+from .agent.mcp_transport import McpTransport
 from .agent.ports import PrivacyTier
 from .public import publish
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .manifest import AgentManifest
     from .ports import LlmDriver, MemorySubstrate, Tools
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 ChildT = TypeVar("ChildT")
 
 
@@ -41,7 +41,7 @@ class Parts(Protocol):
         """Start a child of *parent*."""
 
 
-class Agent(AgentActor[T]):
+class Agent(AgentActor[T_co]):
     """An actor with one finite job. Subclass it and define :meth:`run`; no ``super().__init__()`` is needed.
 
     It is built and run on a worker's thread, and everything it does happens there, one thing at a time.
@@ -58,7 +58,7 @@ class Agent(AgentActor[T]):
     def __init__(self) -> None:
         """Pykka's own attributes are made on first use; there is nothing to do here."""
 
-    def run(self, query: Any) -> T:
+    def run(self, query: Any) -> T_co:
         """Do the job.
 
         Args:
@@ -71,7 +71,7 @@ class Agent(AgentActor[T]):
     def on_start(self) -> None:
         """Called before ``run``; an exception in it is a crash."""
 
-    def on_end(self, outcome: AgentOutcome[T]) -> None:
+    def on_end(self, outcome: AgentOutcome[T_co]) -> None:
         """Called once at the end, whatever the end is. What it raises is logged; the outcome stands."""
 
     # What it is -------------------------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ class Agent(AgentActor[T]):
         return self._parts.manifest
 
     @property
-    def config(self) -> SpawnConfig[T]:
+    def config(self) -> SpawnConfig[T_co]:
         """What it was started with."""
         return self._parts.config
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .ports import Tool, ToolResult
 
@@ -21,6 +21,9 @@ class ApprovalDefault(StrEnum):
 
     DENY = "deny"
     APPROVE = "approve"
+
+
+ApprovalWord = Literal["deny", "approve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ class _Approved:
 
 
 def needs_approval(
-    tool: Tool, *, timeout: float | None = None, default: ApprovalDefault | str = ApprovalDefault.DENY
+    tool: Tool, *, timeout: float | None = None, default: ApprovalDefault | ApprovalWord = ApprovalDefault.DENY
 ) -> Tool:
     """Wrap *tool*: each call waits, parked, until ``handle.approve(call_id)`` or ``handle.deny(call_id)``.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, cast
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
@@ -17,10 +17,12 @@ EVERYTHING = "*"
 """The item that allows all."""
 
 Items = tuple[Annotated[str, Field(min_length=1, strict=True)], ...]
+Texts: TypeAlias = list[str] | tuple[str, ...]
+"""What may be written for them. No sequence of any kind: a text alone is one."""
 
 
-class _Capability(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class _Capability(BaseModel, frozen=True):
+    model_config = ConfigDict(extra="forbid")
 
     def allows(self, required: _Capability) -> bool:
         """Is *required* covered by this grant? Same kind, and every required item is allowed."""
@@ -31,7 +33,7 @@ class _Capability(BaseModel):
         return self if parent.allows(self) else None
 
 
-class _ItemCapability(_Capability):
+class _ItemCapability(_Capability, frozen=True):
     """A capability that lists what it allows."""
 
     def items(self) -> Items:
@@ -60,7 +62,7 @@ class _ItemCapability(_Capability):
         return self.model_copy(update={field: kept}) if kept else None
 
 
-class _PathCapability(_ItemCapability):
+class _PathCapability(_ItemCapability, frozen=True):
     """Paths, and the limits of all above.
 
     Locks: none; ``_limits`` is written before anybody else has it.
@@ -97,7 +99,7 @@ class _PathCapability(_ItemCapability):
     def within(self, limits: tuple[Items, ...]) -> _PathCapability:
         """The same, with these limits."""
         copy: _PathCapability = self.model_copy()
-        copy._limits = limits
+        copy._limits = limits  # type: ignore[misc]  # only fields are frozen
         return copy
 
     def items(self) -> Items:
@@ -111,43 +113,47 @@ class _PathCapability(_ItemCapability):
         return ".." not in path.parts and any(path.is_relative_to(root) for root in self.allowed_paths)
 
 
-class Rag(_Capability):
+class Rag(_Capability, frozen=True):
     """Search in documents."""
 
     type: Literal["rag"] = "rag"
 
 
-class Memory(_Capability):
+class Memory(_Capability, frozen=True):
     """Remember and recall."""
 
     type: Literal["memory"] = "memory"
 
 
-class Browser(_Capability):
+class Browser(_Capability, frozen=True):
     """Drive a browser."""
 
     type: Literal["browser"] = "browser"
 
 
-class Inference(_Capability):
+class Inference(_Capability, frozen=True):
     """Ask another model."""
 
     type: Literal["inference"] = "inference"
 
 
-class Compute(_Capability):
+class Compute(_Capability, frozen=True):
     """Run computations."""
 
     type: Literal["compute"] = "compute"
 
 
-class Shell(_ItemCapability):
+class Shell(_ItemCapability, frozen=True):
     """Run commands; ``"*"`` allows every one. An item is a program with the words and the options that it may have:
     ``ls``, ``git log --oneline --max-count=*`` (see ``AllowedCommand``).
     """
 
     type: Literal["shell"] = "shell"
     allowed_commands: Items = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(self, *, allowed_commands: Texts = ()) -> None: ...
 
     @field_validator("allowed_commands")
     @classmethod
@@ -168,25 +174,37 @@ class Shell(_ItemCapability):
         return item != EVERYTHING and any(AllowedCommand.parse(own).covers(wanted) for own in self.allowed_commands)
 
 
-class FileRead(_PathCapability):
+class FileRead(_PathCapability, frozen=True):
     """Read files below the allowed paths; ``"*"`` allows every path."""
 
     type: Literal["file_read"] = "file_read"
 
+    if TYPE_CHECKING:
 
-class FileWrite(_PathCapability):
+        def __init__(self, *, allowed_paths: Texts = ()) -> None: ...
+
+
+class FileWrite(_PathCapability, frozen=True):
     """Write files below the allowed paths; ``"*"`` allows every path."""
 
     type: Literal["file_write"] = "file_write"
 
+    if TYPE_CHECKING:
 
-class Network(_ItemCapability):
+        def __init__(self, *, allowed_paths: Texts = ()) -> None: ...
+
+
+class Network(_ItemCapability, frozen=True):
     """Connect to hosts; ``"*"`` allows every public one. An item is a name or an address, perhaps with a port:
     ``example.com``, ``*.example.com``, ``127.0.0.1:8000`` (see ``AllowedHost``).
     """
 
     type: Literal["network"] = "network"
     allowed_hosts: Items = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(self, *, allowed_hosts: Texts = ()) -> None: ...
 
     @field_validator("allowed_hosts")
     @classmethod
@@ -214,7 +232,7 @@ def _common(one: str, other: str) -> str | None:
     return other if one == EVERYTHING else None
 
 
-class Mcp(_Capability):
+class Mcp(_Capability, frozen=True):
     """Call a tool of an MCP server; ``"*"`` allows every tool of that server."""
 
     type: Literal["mcp"] = "mcp"
@@ -235,7 +253,7 @@ class Mcp(_Capability):
         return Mcp(server=server, tool=tool) if server and tool else None
 
 
-class Spawn(_Capability):
+class Spawn(_Capability, frozen=True):
     """Start children, at most ``max_depth`` levels deep."""
 
     type: Literal["spawn"] = "spawn"

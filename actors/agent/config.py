@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .loop_result import AgentLoopResult
 
 T = TypeVar("T")
-ResultT = typing_extensions.TypeVar("ResultT", covariant=True, default=Any)
+T_co = typing_extensions.TypeVar("T_co", covariant=True, default=Any)
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 ToolSource = Tools | Callable[[AgentManifest], Tools] | Iterable[Tool]
@@ -45,7 +45,7 @@ class SpawnKeywords(TypedDict, total=False):
     keep_messages: bool
 
 
-class SpawnConfig(BaseModel, Generic[ResultT]):
+class SpawnConfig(BaseModel, Generic[T_co], frozen=True):
     """One agent to be started, and for a type checker what its result will be: what ``run`` of *agent* returns, or an
     *output_type*, else an ``AgentLoopResult``.
 
@@ -67,7 +67,7 @@ class SpawnConfig(BaseModel, Generic[ResultT]):
         budget: What the agent and all below it may spend together; besides those of the pool and the group.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
     manifest: AgentManifest
     query: Any

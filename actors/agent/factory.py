@@ -161,7 +161,7 @@ class AgentFactory:
         if limit is not None and context.depth + 1 > limit:
             raise CapabilityDenied(f"depth limit {limit} reached: {context.label} may start no children")
         manifest: AgentManifest = config.manifest.narrowed(parent.manifest)
-        manifest._folder = config.manifest.folder
+        manifest._folder = config.manifest.folder  # type: ignore[misc]  # only fields are frozen
         spec = self._spec(config, manifest, parent.driver, parent.memory, tools, parent)
         return context.spawn(spec)
 

@@ -34,10 +34,10 @@ CONTINUE = "Continue exactly where you stopped."
 ONLY_JSON = "Answer again, with the JSON alone."
 
 
-ResultT = TypeVar("ResultT", default=AgentLoopResult)
+T_co = TypeVar("T_co", covariant=True, default=AgentLoopResult)
 
 
-class LlmAgent(Agent[ResultT]):
+class LlmAgent(Agent[T_co]):
     """An agent that asks a driver what to do, does it, and asks again, until the driver ends its turn.
 
     Its result is an ``AgentLoopResult``; with an ``output_type`` in its config, a value of that type. A subclass whose

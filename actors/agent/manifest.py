@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
@@ -14,12 +13,18 @@ from ..errors import ManifestError
 from .approval_rules import ApprovalDefault, ApprovalRule
 from .capability import Capability, Memory, Rag, narrow
 from .manifest_problems import Problem, at, found, with_lines
+from .mcp_transport import McpTransport
 from .ports import PrivacyTier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from typing_extensions import Unpack
 
     from ..core.records.usage import TokenUsage
+    from .capability import Texts
+    from .keywords import ApprovalKeywords, LimitKeywords, McpKeywords, ModelKeywords
+    from .ports import PrivacyWord
 
 Text = Annotated[str, Field(strict=True)]
 Count = Annotated[int, Field(strict=True, ge=1)]
@@ -30,20 +35,11 @@ MAX_CHILD_ITERATIONS = 10
 """No child has more turns than this."""
 
 
-class McpTransport(StrEnum):
-    """How an MCP server is reached."""
-
-    STDIO = "stdio"
-    HTTP = "http"
-    SSE = "sse"
-    WEBSOCKET = "websocket"
+class _Table(BaseModel, frozen=True):
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-
-class ModelConfig(_Table):
+class ModelConfig(_Table, frozen=True):
     """Which model answers, and how.
 
     Args:
@@ -70,6 +66,10 @@ class ModelConfig(_Table):
     usd_per_million_input_tokens: Annotated[Number, Field(ge=0)] | None = None
     usd_per_million_output_tokens: Annotated[Number, Field(ge=0)] | None = None
 
+    if TYPE_CHECKING:
+
+        def __init__(self, /, **fields: Unpack[ModelKeywords]) -> None: ...
+
     @property
     def name(self) -> str:
         """The model's name; empty leaves the choice to the driver."""
@@ -88,7 +88,7 @@ class ModelConfig(_Table):
         return (usage.input_tokens * read + usage.output_tokens * written) / 1e6
 
 
-class ResourceLimits(_Table):
+class ResourceLimits(_Table, frozen=True):
     """What an agent may use.
 
     Args:
@@ -100,6 +100,10 @@ class ResourceLimits(_Table):
     max_tool_calls: Count = 50
     max_cost_usd: Annotated[Number, Field(ge=0)] = 0.0
     max_tokens_budget: Count | None = None
+
+    if TYPE_CHECKING:
+
+        def __init__(self, /, **fields: Unpack[LimitKeywords]) -> None: ...
 
     def narrowed(self, parent: ResourceLimits) -> ResourceLimits:
         """These limits, but no wider than *parent*'s."""
@@ -113,7 +117,7 @@ class ResourceLimits(_Table):
         )
 
 
-class ApprovalRules(_Table):
+class ApprovalRules(_Table, frozen=True):
     """Which tool calls need somebody's approval (``handle.approve`` and ``deny``).
 
     Args:
@@ -125,6 +129,10 @@ class ApprovalRules(_Table):
     tools: tuple[Annotated[str, Field(strict=True, min_length=1)], ...] = ()
     timeout: Annotated[Number, Field(ge=0)] | None = None
     default: ApprovalDefault = ApprovalDefault.DENY
+
+    if TYPE_CHECKING:
+
+        def __init__(self, /, **fields: Unpack[ApprovalKeywords]) -> None: ...
 
     def rule_for(self, tool: str) -> ApprovalRule | None:
         """What a call of *tool* needs; None: nothing."""
@@ -143,7 +151,7 @@ class ApprovalRules(_Table):
         return ApprovalRules(tools=tools, timeout=rule.timeout, default=rule.default)
 
 
-class McpServer(_Table):
+class McpServer(_Table, frozen=True):
     """A server of tools (Model Context Protocol). Its tools are called ``name.tool``; the capability ``mcp`` grants
     them.
 
@@ -165,8 +173,28 @@ class McpServer(_Table):
     timeout: Annotated[Number, Field(gt=0)] = 120.0
     start_timeout: Annotated[Number, Field(gt=0)] = 30.0
 
+    if TYPE_CHECKING:
 
-class AgentManifest(_Table):
+        def __init__(self, /, **fields: Unpack[McpKeywords]) -> None: ...
+
+
+class ManifestKeywords(TypedDict, total=False):
+    """What an ``AgentManifest`` takes by name."""
+
+    name: str
+    version: str
+    description: str
+    model: ModelConfig | ModelKeywords
+    resources: ResourceLimits | LimitKeywords
+    capabilities: Sequence[Capability | Mapping[str, object]]
+    privacy: PrivacyTier | PrivacyWord
+    mcp_servers: Sequence[McpServer | McpKeywords]
+    agent: str | None
+    tools: Texts
+    approval: ApprovalRules | ApprovalKeywords
+
+
+class AgentManifest(_Table, frozen=True):
     """What an agent is. Made from keywords, from TOML text, or from a file; each refuses with all problems at once.
 
     Args:
@@ -194,10 +222,10 @@ class AgentManifest(_Table):
 
     _folder: Path | None = PrivateAttr(default=None)
 
-    def __init__(self, /, **fields: Any) -> None:
+    def __init__(self, /, **fields: Unpack[ManifestKeywords]) -> None:
         problems: list[Problem] = []
         try:
-            super().__init__(**fields)
+            BaseModel.__init__(self, **fields)
         except ValidationError as error:
             tables = _tables()
             problems += [found(detail, tables) for detail in error.errors()]
@@ -245,7 +273,7 @@ class AgentManifest(_Table):
             raise ManifestError([f"cannot be read: {error}"], source=str(path)) from error
         except ManifestError as error:
             raise ManifestError(error.problems, source=str(path), places=error.places) from error
-        manifest._folder = path.resolve().parent
+        manifest._folder = path.resolve().parent  # type: ignore[misc]  # only fields are frozen
         return manifest
 
     def narrowed(self, parent: AgentManifest) -> AgentManifest:

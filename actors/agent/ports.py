@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from ..core.records.conversation import (
     AssistantMessage as AssistantMessage,
@@ -41,6 +41,9 @@ class PrivacyTier(StrEnum):
     def rank(self) -> int:
         """0 for the strictest."""
         return list(PrivacyTier).index(self)
+
+
+PrivacyWord = Literal["sovereign", "private", "standard"]
 
 
 class StopReason(StrEnum):

@@ -9,7 +9,7 @@ from ..errors import CapabilityDenied, ManifestError
 from .agent import Agent
 from .importing import load_object
 from .llm_agent import LlmAgent
-from .manifest import McpTransport
+from .mcp_transport import McpTransport
 from .ports import PricesModels, PrivacyTier, Tool
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ SENTENCES = {
     Compute: "run computations",
 }
 # What is listed: with a list, with "*".
-LISTS = {
+LISTS: dict[type[Listed], tuple[str, str]] = {
     Shell: ("run the commands {}", "run every command"),
     FileRead: ("read files below {}", "read every file"),
     FileWrite: ("write files below {}", "write every file"),

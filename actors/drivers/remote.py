@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping
 
     from ..agent.manifest import AgentManifest
-    from ..agent.ports import CompletionRequest, CompletionResponse
+    from ..agent.ports import CompletionRequest, CompletionResponse, PrivacyWord
     from ..core.records.event import Event
     from ..core.records.usage import TokenUsage
     from ..core.waiting.cancel import CancelToken
@@ -71,7 +71,7 @@ class RemoteSettings(TypedDict, total=False):
     base_url: str | None
     api_key: str | None
     limiter: RateLimiter | None
-    privacy: PrivacyTier | str | None
+    privacy: PrivacyTier | PrivacyWord | None
     private_hosts: Iterable[str]
     context_window: int | None
     timeout: float
@@ -128,7 +128,7 @@ class RemoteDriver(Driver):
         base_url: str | None = None,
         api_key: str | None = None,
         limiter: RateLimiter | None = None,
-        privacy: PrivacyTier | str | None = None,
+        privacy: PrivacyTier | PrivacyWord | None = None,
         private_hosts: Iterable[str] = (),
         context_window: int | None = None,
         timeout: float = 600.0,

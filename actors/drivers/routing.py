@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ..agent.events import TextDelta
 from ..agent.ports import ClosesIdle, PricesModels
@@ -27,6 +27,9 @@ class RoutingStrategy(StrEnum):
     PRIMARY_WITH_FALLBACK = "primary_with_fallback"
     PRIMARY_ONLY = "primary_only"
     FALLBACK_ONLY = "fallback_only"
+
+
+StrategyWord = Literal["primary_with_fallback", "primary_only", "fallback_only"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class RoutingDriver(Driver):
         self,
         primary: LlmDriver,
         fallback: LlmDriver | None = None,
-        strategy: RoutingStrategy = RoutingStrategy.PRIMARY_WITH_FALLBACK,
+        strategy: RoutingStrategy | StrategyWord = RoutingStrategy.PRIMARY_WITH_FALLBACK,
     ) -> None:
         strategy = RoutingStrategy(strategy)
         if fallback is None and strategy is RoutingStrategy.FALLBACK_ONLY:

@@ -13,6 +13,8 @@ from .address import is_loopback
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ..agent.ports import PrivacyWord
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -38,7 +40,7 @@ class Endpoint:
         cls,
         url: str,
         *,
-        privacy: PrivacyTier | str | None = None,
+        privacy: PrivacyTier | PrivacyWord | None = None,
         private_hosts: Iterable[str] = (),
         socket: str | None = None,
     ) -> Endpoint:

@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..agent.capability import Mcp
-from ..agent.manifest import McpTransport
+from ..agent.mcp_transport import McpTransport
 from ..agent.ports import ToolDefinition, ToolResult
 from ..core.crash import report
 from ..core.process import event_loop

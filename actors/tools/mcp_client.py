@@ -15,7 +15,7 @@ from mcp_types import CONNECTION_CLOSED, jsonrpc_message_adapter
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from ..agent.manifest import McpTransport
+from ..agent.mcp_transport import McpTransport
 from ..agent.ports import ToolDefinition, ToolResult
 from ..errors import CapabilityDenied, ToolFailed
 from ..network.transport import make_client

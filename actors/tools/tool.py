@@ -6,7 +6,7 @@ import functools
 import inspect
 import re
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
 from ..agent.ports import ToolDefinition, ToolResult
 from ..core.process import event_loop
@@ -40,6 +40,9 @@ class Isolation(StrEnum):
     PROCESS = "process"
 
 
+IsolationWord = Literal["thread", "process"]
+
+
 class FunctionTool(Generic[P, R]):
     """A function as a tool; still callable as the function it was. Made by :func:`tool`.
 
@@ -53,7 +56,7 @@ class FunctionTool(Generic[P, R]):
         capability: Capability | None = None,
         timeout: float | None = DEFAULT_TIMEOUT,
         name: str | None = None,
-        isolation: Isolation | str = Isolation.THREAD,
+        isolation: Isolation | IsolationWord = Isolation.THREAD,
         repeatable: bool = False,
         namespace: Mapping[str, Any] | None = None,
     ) -> None:
@@ -172,7 +175,7 @@ def tool(
     capability: Capability | None = None,
     timeout: float | None = DEFAULT_TIMEOUT,
     name: str | None = None,
-    isolation: Isolation | str = Isolation.THREAD,
+    isolation: Isolation | IsolationWord = Isolation.THREAD,
     repeatable: bool = False,
 ) -> FunctionTool[P, R]: ...
 
@@ -183,7 +186,7 @@ def tool(
     capability: Capability | None = None,
     timeout: float | None = DEFAULT_TIMEOUT,
     name: str | None = None,
-    isolation: Isolation | str = Isolation.THREAD,
+    isolation: Isolation | IsolationWord = Isolation.THREAD,
     repeatable: bool = False,
 ) -> Callable[[Callable[P, R]], FunctionTool[P, R]]: ...
 
@@ -194,7 +197,7 @@ def tool(
     capability: Capability | None = None,
     timeout: float | None = DEFAULT_TIMEOUT,
     name: str | None = None,
-    isolation: Isolation | str = Isolation.THREAD,
+    isolation: Isolation | IsolationWord = Isolation.THREAD,
     repeatable: bool = False,
 ) -> FunctionTool[P, R] | Callable[[Callable[P, R]], FunctionTool[P, R]]:
     """Make a tool of a typed function.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..waiting.wait_graph import WaitMember
 
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 class HostedActor(Protocol):
@@ -60,8 +60,8 @@ class HostedActor(Protocol):
         """Whoever asked with *message* waits no longer: it is a dead letter."""
 
 
-class AgentActor(pykka.ThreadingActor, Generic[T]):
-    """What makes an agent, whose result is a *T*, a Pykka actor. The parts that most never use are made on first use.
+class AgentActor(pykka.ThreadingActor, Generic[T_co]):
+    """What makes an agent a Pykka actor; *T_co* is its result. The parts that most never use are made on first use.
 
     Its mailbox is the agent's inbox. A message told to ``actor_ref`` arrives as an ``AgentMessage``; an ask or a proxy
     call is answered when the agent next reads its inbox.

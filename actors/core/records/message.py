@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,7 +12,7 @@ AgentId: TypeAlias = int
 """1, 2, 3 … for agents; 0 is the program; negative ids are the program's own endpoints."""
 
 
-class AgentMessage(BaseModel):
+class AgentMessage(BaseModel, frozen=True):
     """A message from one id to another. Its JSON names are ``from``, ``to`` and ``content``.
 
     Args:
@@ -21,18 +21,24 @@ class AgentMessage(BaseModel):
         content: Any object.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, serialize_by_alias=True)
 
     sender: AgentId = Field(alias="from")
     to: AgentId
     content: Any
 
-    def __init__(self, /, *args: Any, **fields: Any) -> None:
-        if args:
-            if len(args) > 3:
-                raise TypeError(f"AgentMessage takes sender, to and content, got {len(args)} positional values")
-            fields.update(zip(("sender", "to", "content"), args, strict=False))
-        super().__init__(**fields)
+    if TYPE_CHECKING:
+
+        def __init__(self, sender: AgentId, to: AgentId, content: Any) -> None: ...
+
+    else:
+
+        def __init__(self, /, *args, **fields):
+            if args:
+                if len(args) > 3:
+                    raise TypeError(f"AgentMessage takes sender, to and content, got {len(args)} positional values")
+                fields.update(zip(("sender", "to", "content"), args, strict=False))
+            super().__init__(**fields)
 
     @classmethod
     def between(cls, sender: AgentId, to: AgentId, content: Any) -> AgentMessage:

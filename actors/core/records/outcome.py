@@ -34,7 +34,7 @@ class AgentStatus(StrEnum):
     ABANDONED = "abandoned"
 
 
-class AgentOutcome(BaseModel, Generic[T_co]):
+class AgentOutcome(BaseModel, Generic[T_co], frozen=True):
     """How one agent ended, and with what.
 
     Args:
@@ -57,7 +57,7 @@ class AgentOutcome(BaseModel, Generic[T_co]):
         messages: The conversation of its last life; empty with ``SpawnConfig(keep_messages=False)``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
     agent_id: AgentId
     name: str

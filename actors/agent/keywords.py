@@ -1,0 +1,60 @@
+"""What the tables of a manifest take by name, as a person may write it, for type checkers and editors: in a call of its
+class, or in a dict in its place. How it is kept stands in the class.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Required, TypedDict
+
+if TYPE_CHECKING:
+    from .approval_rules import ApprovalDefault, ApprovalWord
+    from .capability import Texts
+    from .mcp_transport import McpTransport, TransportWord
+
+
+class ModelKeywords(TypedDict, total=False):
+    """Of a ``ModelConfig``."""
+
+    model_path: str | None
+    remote_model: str | None
+    model_repo: str | None
+    model_quantization: str | None
+    max_tokens: int
+    temperature: float
+    system_prompt: str
+    context_window: int | None
+    driver: str | None
+    base_url: str | None
+    private_hosts: Texts
+    usd_per_million_input_tokens: float | None
+    usd_per_million_output_tokens: float | None
+
+
+class LimitKeywords(TypedDict, total=False):
+    """Of ``ResourceLimits``."""
+
+    max_iterations: int
+    max_tool_calls: int
+    max_cost_usd: float
+    max_tokens_budget: int | None
+
+
+class ApprovalKeywords(TypedDict, total=False):
+    """Of ``ApprovalRules``."""
+
+    tools: Texts
+    timeout: float | None
+    default: ApprovalDefault | ApprovalWord
+
+
+class McpKeywords(TypedDict, total=False):
+    """Of an ``McpServer``."""
+
+    name: Required[str]
+    transport: McpTransport | TransportWord
+    command: Texts
+    env: Texts
+    url: str | None
+    headers: dict[str, str]
+    timeout: float
+    start_timeout: float
