@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import pickle
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import pytest
 from pydantic import ValidationError
 
-from actors import Agent, AgentManifest, AssistantMessage, LlmAgent, SpawnConfig, UserMessage
+from actors import Agent, AgentManifest, AgentPool, AssistantMessage, LlmAgent, SpawnConfig, UserMessage
 
 MANIFEST = AgentManifest(name="bot")
+ItemT = TypeVar("ItemT")
 
 
 def test_defaults() -> None:
@@ -67,6 +68,26 @@ def test_another_class_is_named_in_the_refusal() -> None:
     """The message says what an agent class is."""
     with pytest.raises(ValidationError, match=r"int is no subclass of actors\.Agent"):
         SpawnConfig(MANIFEST, "q", agent=int)
+
+
+def test_a_class_with_its_parameters() -> None:
+    """Of ``Collect[int]`` the class is kept; what is made of a config with brackets is a config like any other."""
+
+    class Collect(Agent[list[ItemT]], Generic[ItemT]):
+        def __init__(self, first: ItemT) -> None:
+            self.first = first
+
+        def run(self, query: Any) -> list[ItemT]:
+            return [self.first]
+
+    config = SpawnConfig[list[int]](MANIFEST, "q", agent=Collect[int], kwargs={"first": 3})
+    assert type(config) is SpawnConfig
+    assert config.agent is Collect
+    assert pickle.loads(pickle.dumps(SpawnConfig[int](MANIFEST, "q"))) == SpawnConfig(MANIFEST, "q")
+    with AgentPool() as pool:
+        assert pool.spawn(config).result(30) == [3]
+    with pytest.raises(ValidationError, match="list is no subclass of actors.Agent"):
+        SpawnConfig(MANIFEST, "q", agent=list[int])
 
 
 @pytest.mark.parametrize("missing", ["manifest", "query"])

@@ -1,5 +1,6 @@
 """Manifests from keywords, with tables or dicts, and with words in place of enumerations."""
 
+# pyright: strict
 from __future__ import annotations
 
 from typing import assert_type

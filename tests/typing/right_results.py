@@ -1,5 +1,6 @@
 """What an agent gives is known from what it is started with, through every way to take it."""
 
+# pyright: strict
 from __future__ import annotations
 
 from collections.abc import Iterator

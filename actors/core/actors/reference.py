@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 import pykka
 
@@ -94,6 +94,12 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         if result is Put.CLOSED:
             raise PykkaActorDead(f"{self} has stopped", envelope.message)
 
+    @overload  # type: ignore[override]  # Pykka's says less of a call without *block*
+    def ask(self, message: Any, timeout: float | None = None, *, block: Literal[True] = True) -> Any: ...
+    @overload
+    def ask(self, message: Any, timeout: float | None = None, *, block: Literal[False]) -> ReplyFuture[Any]: ...
+    @overload
+    def ask(self, message: Any, timeout: float | None = None, *, block: bool) -> Any: ...
     def ask(self, message: Any, timeout: float | None = None, *, block: bool = True) -> Any:
         """Send *message* and wait for the reply.
 
@@ -139,7 +145,13 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         self._cell.gone.add_done_callback(ended)
         return lambda: self._cell.gone.remove_done_callback(ended)
 
-    def stop(self, *, block: bool = True, timeout: float | None = None) -> Any:
+    @overload  # type: ignore[override]  # Pykka's says less of a call without *block*
+    def stop(self, *, block: Literal[True] = True, timeout: float | None = None) -> bool: ...
+    @overload
+    def stop(self, *, block: Literal[False], timeout: float | None = None) -> ReplyFuture[bool]: ...
+    @overload
+    def stop(self, *, block: bool, timeout: float | None = None) -> bool | ReplyFuture[bool]: ...
+    def stop(self, *, block: bool = True, timeout: float | None = None) -> bool | ReplyFuture[bool]:
         """Tell it to end once it has handled what was accepted before. Never waits for room.
 
         Args:

@@ -1,0 +1,77 @@
+"""What type checkers are told is what the classes take: the lists of names, and the words of enumerations."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+
+from actors import AgentManifest, FailurePolicy, FileRead, FileWrite, Network, PrivacyTier, Shell, SpawnConfig
+from actors.agent.approval_rules import ApprovalWord
+from actors.agent.config import SpawnKeywords
+from actors.agent.keywords import ApprovalKeywords, LimitKeywords, McpKeywords, ModelKeywords
+from actors.agent.manifest import ManifestKeywords
+from actors.agent.mcp_transport import TransportWord
+from actors.agent.ports import PrivacyWord
+from actors.core.records.outcomes import FailureWord
+from actors.drivers import RoutingStrategy
+from actors.drivers.routing import StrategyWord
+from actors.manifests import ApprovalDefault, ApprovalRules, McpServer, McpTransport, ModelConfig, ResourceLimits
+from actors.tools.tool import Isolation, IsolationWord
+
+IN_EACH_OVERLOAD = ["manifest", "query", "agent", "output_type"]
+
+
+@pytest.mark.parametrize(
+    ("model", "keywords"),
+    [
+        (AgentManifest, ManifestKeywords),
+        (ModelConfig, ModelKeywords),
+        (ResourceLimits, LimitKeywords),
+        (ApprovalRules, ApprovalKeywords),
+        (McpServer, McpKeywords),
+    ],
+)
+def test_the_names_are_those_of_the_fields(model: type[BaseModel], keywords: Any) -> None:
+    """In their order: an editor shows them so."""
+    assert list(keywords.__annotations__) == list(model.model_fields)
+
+
+def test_the_names_of_a_config_are_those_of_its_fields() -> None:
+    """The first stand in each overload, before the others."""
+    names = [name for name in SpawnConfig.model_fields if name not in IN_EACH_OVERLOAD]
+    assert sorted(SpawnKeywords.__annotations__) == sorted(names)
+
+
+@pytest.mark.parametrize(
+    ("word", "enumeration"),
+    [
+        (ApprovalWord, ApprovalDefault),
+        (FailureWord, FailurePolicy),
+        (IsolationWord, Isolation),
+        (PrivacyWord, PrivacyTier),
+        (StrategyWord, RoutingStrategy),
+        (TransportWord, McpTransport),
+    ],
+)
+def test_the_words_are_those_of_the_enumeration(word: Any, enumeration: type[StrEnum]) -> None:
+    """All of them."""
+    assert get_args(word) == tuple(str(member) for member in enumeration)
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        (FileRead, "allowed_paths"),
+        (FileWrite, "allowed_paths"),
+        (Network, "allowed_hosts"),
+        (Shell, "allowed_commands"),
+    ],
+)
+def test_what_a_capability_lists_may_be_a_list(model: type[Any], name: str) -> None:
+    """As checkers are told; a text alone is none."""
+    assert getattr(model(**{name: ["a"]}), name) == ("a",)
+    with pytest.raises(ValueError, match=name):
+        model(**{name: "a"})

