@@ -99,6 +99,7 @@ class Cancelled(_Portable):
         self.timed_out = timed_out
         self.asked = True  # False: the cancel came before the model was asked anything
         self.tokens: tuple[int, int] | None = None  # read and written before it came, where a driver knows
+        self.token_parts = (0, 0, 0)  # of these: cached, written into a cache, thoughts
 
 
 # What an agent does wrong, or what stops it ---------------------------------------------------------------------
@@ -115,8 +116,9 @@ class DriverError(AgentError):
         message: What happened.
         retry_after: Seconds that the server asked to wait; None when it did not say.
 
-    ``tokens`` is what the call used before it failed, as far as anybody knows; None: the model did not work at all. A
-    driver sets it, so that budgets count what has to be paid.
+    ``tokens`` is what the call used before it failed, read and written, as far as anybody knows; None: the model did
+    not work at all. ``token_parts`` are those of them that were cached, written into a cache, and thoughts. A driver
+    sets them, so that accounts and budgets count what has to be paid.
     """
 
     retryable: ClassVar[bool] = False
@@ -124,7 +126,8 @@ class DriverError(AgentError):
     def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
-        self.tokens: tuple[int, int] | None = None  # read, written
+        self.tokens: tuple[int, int] | None = None
+        self.token_parts = (0, 0, 0)
 
 
 class RateLimited(DriverError):
@@ -160,7 +163,25 @@ class InferenceFailed(DriverError):
 
 
 class CircuitBreak(AgentError):
-    """A guard said no."""
+    """A guard said no.
+
+    Args:
+        used: What it had counted, the step that it refused included; None where it did not count.
+        limit: How much is allowed; None likewise.
+        budget: The name of the ``Budget`` that is used up; None: it is the agent's own limit.
+
+    ``kind`` says what is counted: ``iterations``, ``tool_calls``, ``tokens``, ``cost_usd`` or ``truncations``.
+    """
+
+    kind: ClassVar[str | None] = None
+
+    def __init__(
+        self, *args: object, used: float | None = None, limit: float | None = None, budget: str | None = None
+    ) -> None:
+        super().__init__(*args)
+        self.used = used
+        self.limit = limit
+        self.budget = budget
 
 
 class CapacityError(CircuitBreak):
@@ -170,25 +191,43 @@ class CapacityError(CircuitBreak):
 class IterationsExceeded(CircuitBreak):
     """The loop reached ``max_iterations``."""
 
+    kind = "iterations"
+
 
 class ToolCallsExceeded(CircuitBreak):
     """The agent reached ``max_tool_calls``."""
+
+    kind = "tool_calls"
 
 
 class CostExceeded(CircuitBreak):
     """The agent spent more than ``max_cost_usd``."""
 
+    kind = "cost_usd"
+
 
 class TokensExceeded(CircuitBreak):
     """The agent used more than ``max_tokens_budget``."""
+
+    kind = "tokens"
 
 
 class TruncationExceeded(CircuitBreak):
     """Too many answers in a row were cut off by ``max_tokens``."""
 
+    kind = "truncations"
+
 
 class InvalidOutput(AgentError):
-    """The model's answer did not fit the ``output_type``, however often it was told why."""
+    """The model's answer did not fit the ``output_type``, however often it was told why.
+
+    Args:
+        text: The last answer, as the model gave it.
+    """
+
+    def __init__(self, *args: object, text: str = "") -> None:
+        super().__init__(*args)
+        self.text = text
 
 
 class ContextOverflow(AgentError):

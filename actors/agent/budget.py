@@ -138,7 +138,8 @@ class Budget:
                 continue
             used = getattr(self._spent, kind) + getattr(self._reserved, kind)
             if self.is_used_up(used, limit):
-                return error(f"{self.name} is used up: {used:g} of {limit:g} {words} ({setting})")
+                message = f"{self.name} is used up: {used:g} of {limit:g} {words} ({setting})"
+                return error(message, used=used, limit=limit, budget=self.name)
         return None
 
     def is_used_up(self, used: float, limit: float) -> bool:

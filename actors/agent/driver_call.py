@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from loguru import logger
@@ -41,7 +42,7 @@ class Paid:
 
     def add(self, usage: TokenUsage, cost_usd: float) -> None:
         """One call was paid."""
-        self.usage += usage
+        self.usage = usage if self.usage is NO_TOKENS else self.usage + usage
         self.cost_usd += cost_usd
 
 
@@ -68,8 +69,8 @@ class DriverCalls:
     ) -> tuple[CompletionResponse, Paid]:
         """Call ``ask(request, attempt)`` until there is an answer.
 
-        What was paid is in the agent's account when this returns or raises, and a ``CompletionFinished`` tells of it:
-        also of a completion that failed, when it cost something.
+        What was paid is in the agent's account when this returns or raises, and for each call that cost something a
+        ``CompletionFinished`` has told of it: also for one that failed.
 
         Args:
             back_off: Waits so many seconds before the next attempt.
@@ -81,27 +82,11 @@ class DriverCalls:
             Cancelled: The agent was cancelled.
         """
         paid = Paid()
-        try:
-            response = self._until_answered(request, ask, back_off, paid)
-        except BaseException:
-            if paid.usage is not NO_TOKENS:
-                self._tell(paid)
-            raise
-        self._tell(paid)
-        return response, paid
-
-    def _until_answered(
-        self,
-        request: CompletionRequest,
-        ask: Callable[[CompletionRequest, int], CompletionResponse],
-        back_off: Callable[[float], object],
-        paid: Paid,
-    ) -> CompletionResponse:
         attempt = 1
         while True:
             self._agent.checkpoint()
             try:
-                return self._within_budget(request, ask, attempt, paid)
+                return self._within_budget(request, partial(ask, request, attempt), paid), paid
             except DriverError as error:
                 if not error.retryable or attempt > RETRIES:
                     raise
@@ -111,63 +96,40 @@ class DriverCalls:
                 attempt += 1
 
     def _within_budget(
-        self,
-        request: CompletionRequest,
-        ask: Callable[[CompletionRequest, int], CompletionResponse],
-        attempt: int,
-        paid: Paid,
+        self, request: CompletionRequest, call: Callable[[], CompletionResponse], paid: Paid
     ) -> CompletionResponse:
         """One call: what it costs at least is reserved before, what it did cost is settled after."""
         account = self._agent._parts.account
         if not account.budgets:
-            return self._call(request, ask, attempt, paid)
+            return self._call(call, paid, None)
         least = TokenUsage(estimate_request(request), 0)
-        before, cost_before = paid.usage.total, paid.cost_usd
         with account.reserve(Spending(tokens=least.total, cost_usd=self._cost(least))) as reservation:
-            try:
-                response = self._call(request, ask, attempt, paid)
-            except (Cancelled, DriverError) as error:
-                if error.tokens is None and isinstance(error, Cancelled) and error.asked:
-                    warn(self._agent, reservation.settle_least())  # it has worked, and nobody was told how much
-                elif error.tokens is not None:
-                    self._settle(reservation, paid.usage.total - before, paid.cost_usd - cost_before)
-                raise
-            self._settle(reservation, paid.usage.total - before, paid.cost_usd - cost_before)
-        return response
-
-    def _settle(self, reservation: Reservation, tokens: int, cost_usd: float) -> None:
-        warn(self._agent, reservation.settle(Spending(tokens=tokens, cost_usd=cost_usd)))
+            return self._call(call, paid, reservation)
 
     def _call(
-        self,
-        request: CompletionRequest,
-        ask: Callable[[CompletionRequest, int], CompletionResponse],
-        attempt: int,
-        paid: Paid,
+        self, call: Callable[[], CompletionResponse], paid: Paid, reservation: Reservation | None
     ) -> CompletionResponse:
-        """One call, and into the account with what it used, as far as anybody knows."""
+        """One call, and into budgets and account with what it used, as far as anybody knows."""
         try:
-            response = ask(request, attempt)
+            response = call()
         except (Cancelled, DriverError) as error:
             if error.tokens is not None:
-                self._pay(TokenUsage(*error.tokens), paid)
+                self._pay(TokenUsage(*error.tokens, *error.token_parts), paid, reservation)
+            elif isinstance(error, Cancelled) and error.asked and reservation is not None:
+                warn(self._agent, reservation.settle_least())  # it has worked, and nobody was told how much
             raise
-        self._pay(response.usage, paid)
+        self._pay(response.usage, paid, reservation)
         return response
 
-    def _pay(self, usage: TokenUsage, paid: Paid) -> None:
-        cost = self._cost(usage)
-        self._agent._context.expenses.spend(usage, cost)
-        paid.add(usage, cost)
-
-    def _tell(self, paid: Paid) -> None:
-        if self._agent._context.listening:
-            usage = paid.usage
-            self._agent.emit(
-                CompletionFinished(
-                    input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cost_usd=paid.cost_usd
-                )
-            )
+    def _pay(self, usage: TokenUsage, paid: Paid, reservation: Reservation | None) -> None:
+        cost = 0.0
+        try:
+            cost = self._cost(usage)
+        finally:  # tokens count, also where the driver cannot say what they cost
+            if reservation is not None:
+                warn(self._agent, reservation.settle(Spending(tokens=usage.total, cost_usd=cost)))
+            self._agent._context.spend(usage, cost, CompletionFinished)
+            paid.add(usage, cost)
 
     def _cost(self, usage: TokenUsage) -> float:
         declared = self._model.declared_cost(usage)

@@ -82,7 +82,7 @@ class BudgetWarned(Event):
 
 
 class CompletionFinished(Event):
-    """The driver answered; ``cost_usd`` is the driver's estimate."""
+    """The driver answered, or failed after it had worked; ``cost_usd`` is the driver's estimate."""
 
     input_tokens: int
     output_tokens: int

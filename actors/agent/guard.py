@@ -41,16 +41,22 @@ class VerdictKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the guard says of one step; ``error`` is the class that a circuit break raises."""
+    """What the guard says of one step; ``error`` is the class that a circuit break raises, with what was ``used`` of
+    which ``limit``.
+    """
 
     kind: VerdictKind
     message: str = ""
     error: type[CircuitBreak] = CircuitBreak
+    used: float | None = None
+    limit: float | None = None
 
     def enforce(self) -> None:
         """Raise ``error`` on a circuit break."""
         if self.kind is VerdictKind.CIRCUIT_BREAK:
-            raise self.error(self.message)
+            if self.used is None:
+                raise self.error(self.message)
+            raise self.error(self.message, used=self.used, limit=self.limit)
 
 
 ALLOW = Verdict(VerdictKind.ALLOW)
@@ -105,6 +111,8 @@ class LoopGuard:
                 VerdictKind.CIRCUIT_BREAK,
                 f"{self.tool_calls} tool calls, max_tool_calls is {self._max_tool_calls}",
                 ToolCallsExceeded,
+                self.tool_calls,
+                self._max_tool_calls,
             )
         if repeatable:
             return ALLOW
@@ -133,6 +141,8 @@ class LoopGuard:
                 VerdictKind.CIRCUIT_BREAK,
                 f"{self.cost_usd:.6f} USD spent, max_cost_usd is {self._max_cost_usd}",
                 CostExceeded,
+                self.cost_usd,
+                self._max_cost_usd,
             )
         return ALLOW
 
@@ -144,6 +154,8 @@ class LoopGuard:
                 VerdictKind.CIRCUIT_BREAK,
                 f"{self._truncations} answers in a row were cut off by max_tokens; raise it or ask for less",
                 TruncationExceeded,
+                self._truncations,
+                TRUNCATIONS,
             )
         return ALLOW
 
@@ -154,9 +166,9 @@ class LoopGuard:
     @staticmethod
     def _judge(count: int, limit: int, what: str, setting: str, error: type[CircuitBreak]) -> Verdict:
         if count > limit:
-            return Verdict(VerdictKind.CIRCUIT_BREAK, f"{count} {what}, {setting} is {limit}", error)
+            return Verdict(VerdictKind.CIRCUIT_BREAK, f"{count} {what}, {setting} is {limit}", error, count, limit)
         if count >= WARN_FROM * limit:
-            return Verdict(VerdictKind.WARN, f"{count} of {limit} {what} used", error)
+            return Verdict(VerdictKind.WARN, f"{count} of {limit} {what} used", error, count, limit)
         return ALLOW
 
 

@@ -110,6 +110,7 @@ class _Loop:
             if verdict.kind is VerdictKind.WARN:
                 logger.warning("{}: {}", shown(agent.manifest.name), shown(verdict.message, 500))
             warn(agent, agent._parts.account.spend(Spending(iterations=1)))
+            self._expenses.turn()
             self._hear()
             self._enter(Phase.REASON)
             response = self._reasoner.complete(self._messages, self._query, system, tools, native)
@@ -129,7 +130,8 @@ class _Loop:
         """The answer does not fit: the model is told why."""
         self._misfits += 1
         if self._misfits > RETRIES:
-            raise InvalidOutput(f"the answer does not fit the output_type, also after {RETRIES} corrections: {error}")
+            message = f"the answer does not fit the output_type, also after {RETRIES} corrections: {error}"
+            raise InvalidOutput(message, text="".join(self._parts))
         self._start_over()
         self._messages.append(UserMessage(f"Your answer does not fit the JSON Schema: {error}. {ONLY_JSON}"))
 
@@ -230,12 +232,13 @@ class _Loop:
                 memory.remember(self._agent.manifest.name, f"Q: {self._query.content}\nA: {text}")
             except BaseException:  # noqa: BLE001 - the answer stands, whatever the memory does
                 logger.exception("remembering failed; the answer stands")
+        usage, cost_usd = self._expenses.make_result()
         return AgentLoopResult(
             text=text,
-            usage=self._expenses.usage,
+            usage=usage,
             iterations=self._guard.iterations,
             tool_calls=self._guard.tool_calls,
-            cost_usd=self._expenses.cost_usd,
+            cost_usd=cost_usd,
             messages=tuple(self._messages) if self._agent.config.keep_messages else (),
             reasoning="\n\n".join(filter(None, self._thoughts)),
             is_empty=is_empty,

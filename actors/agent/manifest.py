@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
+from ..core.records.usage import clamped
 from ..errors import ManifestError
 from .approval_rules import ApprovalDefault, ApprovalRule
 from .capability import Capability, Memory, Rag, narrow
@@ -50,6 +51,8 @@ class ModelConfig(_Table, frozen=True):
         private_hosts: Host names under your own control: with privacy ``private``, a server there may be asked.
         usd_per_million_input_tokens, usd_per_million_output_tokens: What the model costs, both or none; they win over
             the driver's prices.
+        usd_per_million_cached_input_tokens, usd_per_million_cache_write_tokens: What input costs that came from the
+            provider's cache, or was put into it; None: as much as other input.
     """
 
     model_path: Text | None = None
@@ -65,6 +68,8 @@ class ModelConfig(_Table, frozen=True):
     private_hosts: tuple[Text, ...] = ()
     usd_per_million_input_tokens: Annotated[Number, Field(ge=0)] | None = None
     usd_per_million_output_tokens: Annotated[Number, Field(ge=0)] | None = None
+    usd_per_million_cached_input_tokens: Annotated[Number, Field(ge=0)] | None = None
+    usd_per_million_cache_write_tokens: Annotated[Number, Field(ge=0)] | None = None
 
     if TYPE_CHECKING:
 
@@ -85,7 +90,16 @@ class ModelConfig(_Table, frozen=True):
         read, written = self.usd_per_million_input_tokens, self.usd_per_million_output_tokens
         if read is None or written is None:
             return None
-        return (usage.input_tokens * read + usage.output_tokens * written) / 1e6
+        parts = clamped(usage)
+        plain, cost = usage.input_tokens, usage.output_tokens * written
+        for price, tokens in (
+            (self.usd_per_million_cached_input_tokens, parts.cached_input_tokens),
+            (self.usd_per_million_cache_write_tokens, parts.cache_write_tokens),
+        ):
+            if price is not None:
+                plain -= tokens
+                cost += tokens * price
+        return (plain * read + cost) / 1e6
 
 
 class ResourceLimits(_Table, frozen=True):
@@ -314,6 +328,12 @@ def _contradictions(fields: Mapping[str, Any]) -> list[Problem]:
     missing = [price for price in prices if _get(model, price) is None]
     if len(missing) == 1:
         problems.append(at(("model", missing[0]), "declare both prices of the model, or none"))
+    if len(missing) == 2:
+        problems += (
+            at(("model", price), f"declare {prices[0]} and {prices[1]}, too")
+            for price in ("usd_per_million_cached_input_tokens", "usd_per_million_cache_write_tokens")
+            if _get(model, price) is not None
+        )
     servers = _get(fields, "mcp_servers")
     names: set[Any] = set()
     for index, server in enumerate(servers if isinstance(servers, list | tuple) else ()):

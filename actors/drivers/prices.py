@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..core.records.usage import TokenUsage
+from ..core.records.usage import TokenUsage, clamped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +38,14 @@ class ListedPrice:
         Raises:
             LookupError: The model is not listed.
         """
-        tokens = self._package.Usage(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens)
+        usage = clamped(usage)  # it refuses parts that are larger than the whole
+        tokens = self._package.Usage(
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cache_read_tokens=usage.cached_input_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+            output_reasoning_tokens=usage.reasoning_tokens,
+        )
         return float(self._package.calc_price(tokens, self._model, **self._place).total_price)
 
 

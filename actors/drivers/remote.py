@@ -277,7 +277,7 @@ class RemoteDriver(Driver):
                     response = self._attempt(sent, answer, on_event, cancel, permit)
                 except Cancelled as cancelled:
                     if answer.has_begun():
-                        cancelled.tokens = answer.used()
+                        _tell_used(cancelled, answer)
                     raise
                 except _NoAnswer as failure:
                     refusal = refusal_of(failure.error, sent.asked.tokens)
@@ -337,7 +337,7 @@ class RemoteDriver(Driver):
         )
         has_begun = answer.has_begun() or has_worked(error, refusal, ours)
         if isinstance(ours, DriverError) and ours.tokens is None and has_begun:
-            ours.tokens = answer.used()
+            _tell_used(ours, answer)
         return ours
 
     def _attempt(
@@ -410,6 +410,13 @@ class RemoteDriver(Driver):
             raise _NoAnswer(timed_out, on_the_way=head) from None
         except Exception as error:
             raise _NoAnswer(error, on_the_way=head) from error
+
+
+def _tell_used(error: Cancelled | DriverError, answer: Answer) -> None:
+    """Half an answer has to be paid, too."""
+    used = answer.used()
+    error.tokens = used.input_tokens, used.output_tokens
+    error.token_parts = used.cached_input_tokens, used.cache_write_tokens, used.reasoning_tokens
 
 
 class _NoAnswer(Exception):

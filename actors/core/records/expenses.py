@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from ..checks import leaf_lock
+from ..checks import leaf_rlock
 from .usage import NO_TOKENS, TokenUsage
 
 if TYPE_CHECKING:
@@ -14,11 +14,7 @@ if TYPE_CHECKING:
 
 
 class Counts(Protocol):
-    """What counts the steps of an agent."""
-
-    @property
-    def iterations(self) -> int:
-        """Turns of its loop."""
+    """What counts the calls of tools of an agent."""
 
     @property
     def tool_calls(self) -> int:
@@ -30,33 +26,60 @@ class Expenses:
 
     It lives with the agent: its outcome is made of it, however it ends, also by somebody else's thread.
 
+    Guarantees: once the agent has ended nothing is added, whatever its threads still do: its outcome stands.
+
     Threads: any.
 
-    Locks: ``_lock`` guards what is added up: tools that ask models work at the same time, and so do children. The
-    agent's own thread writes ``_conversation``, ``_counts`` and ``_model``.
+    Locks: ``_lock`` guards what is added up, and whether it may be: tools that ask models work at the same time, and so
+    do children. The agent's own thread writes ``iterations``, ``_conversation``, ``_counts`` and ``_model``; the end
+    lets go of the conversation and the counts.
     """
 
-    __slots__ = ("_below", "_conversation", "_cost_below", "_cost_usd", "_counts", "_lock", "_model", "_usage")
+    __slots__ = (
+        "_below",
+        "_conversation",
+        "_cost_below",
+        "_cost_usd",
+        "_counts",
+        "_ended",
+        "_is_told",
+        "_lock",
+        "_model",
+        "_result_made",
+        "_tool_calls",
+        "_usage",
+        "iterations",
+    )
 
     def __init__(self) -> None:
-        self._lock = leaf_lock()
+        self._lock = leaf_rlock()  # a finalizer may end an agent
         self._usage = self._below = NO_TOKENS
         self._cost_usd = self._cost_below = 0.0
         self._conversation: Sequence[Message] = ()
         self._counts: Counts | None = None
         self._model: str | None = None
+        self._result_made = self._ended = False
+        self._is_told = False  # all of it is in the outcome that was made last
+        self._tool_calls = 0
+        self.iterations = 0
 
     def begin(self, model: str | None, counts: Counts, conversation: Sequence[Message]) -> None:
-        """A life of an agent that asks a model begins.
+        """A conversation of an agent with a model begins.
 
         Args:
             model: Its name, where it is known.
-            counts: Counts the steps of all its lives.
+            counts: Counts the calls of all its lives.
             conversation: A list that grows with what is said.
         """
         self._model = model
         self._counts = counts
         self._conversation = conversation
+        self._result_made = False
+
+    def turn(self) -> None:
+        """One more turn of its loop."""
+        self.iterations += 1
+        self._is_told = False
 
     @property
     def usage(self) -> TokenUsage:
@@ -69,47 +92,68 @@ class Expenses:
         return self._cost_usd
 
     @property
-    def iterations(self) -> int:
-        """Turns of its loop."""
-        return 0 if self._counts is None else self._counts.iterations
-
-    @property
     def tool_calls(self) -> int:
         """Calls that were asked for and counted."""
-        return 0 if self._counts is None else self._counts.tool_calls
+        return self._tool_calls if self._counts is None else self._counts.tool_calls
 
-    def spend(self, usage: TokenUsage, cost_usd: float) -> None:
-        """One more completion."""
+    def spend(self, usage: TokenUsage, cost_usd: float, *, own: bool = True) -> bool:
+        """One more completion; False when it comes too late to count.
+
+        Args:
+            own: It is the agent's own thread that has asked. What a tool spends that it waits for no longer counts as
+                long as its result is not made: that tells the tokens, too.
+        """
         with self._lock:
-            self._usage += usage
+            if self._ended or (self._result_made and not own):
+                return False
+            self._usage = usage if self._usage is NO_TOKENS else self._usage + usage
             self._cost_usd += cost_usd
+            self._is_told = False
+            return True
 
     def spend_below(self, usage: TokenUsage, cost_usd: float) -> None:
         """A child has ended: what it and those below it used."""
         with self._lock:
             self._below += usage
             self._cost_below += cost_usd
+            self._is_told = False
 
-    def totals(self) -> dict[str, Any]:
-        """The fields of an outcome that tell what it and all below it used."""
+    def make_result(self) -> tuple[TokenUsage, float]:
+        """What its own completions used, for the result of its conversation."""
         with self._lock:
-            return self._totals()
-
-    def _totals(self) -> dict[str, Any]:
-        return {"usage_total": self._usage + self._below, "cost_usd_total": self._cost_usd + self._cost_below}
+            self._result_made = True
+            return self._usage, self._cost_usd
 
     def fields(self) -> dict[str, Any]:
-        """All fields of an outcome that it tells, as of now."""
+        """The fields of its outcome that tell all of it, as of now."""
         with self._lock:
-            return {
-                "model": self._model,
-                "usage": self._usage,
-                "cost_usd": self._cost_usd,
-                "iterations": self.iterations,
-                "tool_calls": self.tool_calls,
-                **self._totals(),
-                "messages": tuple(self._conversation),
-            }
+            return self._fields()
+
+    def end(self) -> dict[str, Any] | None:
+        """The agent ends: nothing more is added.
+
+        Returns:
+            The fields of its outcome, where they tell more than those that were made last.
+        """
+        with self._lock:
+            more = None if self._is_told else self._fields()
+            self._ended = True
+            self._tool_calls, self._counts = self.tool_calls, None  # they remember all arguments
+            return more
+
+    def _fields(self) -> dict[str, Any]:
+        self._result_made = self._is_told = True
+        below = self._below
+        return {
+            "model": self._model,
+            "usage": self._usage,
+            "cost_usd": self._cost_usd,
+            "iterations": self.iterations,
+            "tool_calls": self.tool_calls,
+            "usage_total": self._usage if below is NO_TOKENS else self._usage + below,
+            "cost_usd_total": self._cost_usd + self._cost_below,
+            "messages": tuple(self._conversation),
+        }
 
 
 NOTHING_USED: Final[Mapping[str, Any]] = {

@@ -326,9 +326,10 @@ class AgentCell(Endpoint, WaitMember):
             **(NOTHING_USED if expenses is None else expenses.fields()),
         )
 
-    def with_late_children(self, outcome: AgentOutcome[Any]) -> AgentOutcome[Any]:
-        """*outcome* with what children used that ended after it was made."""
-        return outcome if EXPENSES not in self.lazies else outcome.model_copy(update=self.expenses.totals())
+    def close_account(self, outcome: AgentOutcome[Any]) -> AgentOutcome[Any]:
+        """*outcome*, with what was used since it was made: by a child of the last moment, or a tool. Under the turn."""
+        more = self.expenses.end()
+        return outcome if more is None else outcome.model_copy(update=more)
 
     def stopped_outcome(self, *, abandoned: bool = False) -> AgentOutcome[Any]:
         """The outcome of a cancelled agent that cannot tell it itself: not started yet, or stuck."""

@@ -261,6 +261,7 @@ class Roster:
         self.slots.free(cell)
         self.ended[outcome.status] += 1
         if EXPENSES in cell.lazies:
+            outcome = cell.close_account(outcome)
             self._count_in(cell, outcome)
         if self._note is not None:
             self._note(cell, AgentEnded, status=outcome.status, error=outcome.error)  # its text is made by the sink

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..records.outcome import AgentStatus
     from ..records.spec import AgentSpec
     from ..records.state import AgentState
+    from ..records.usage import TokenUsage
     from ..scheduling.agent_cell import AgentCell
     from ..scheduling.approval import Decision, Question as ApprovalQuestion
     from ..waiting.cancel import CancelToken, Deadline
@@ -67,6 +68,11 @@ class AgentContext(HostedActor, Protocol):
     @property
     def expenses(self) -> Expenses:
         """What the agent has used so far."""
+
+    def spend(self, usage: TokenUsage, cost_usd: float, told: Callable[..., Event]) -> None:
+        """Enter a completion into the agent's account, and tell of it by the event *told*: both, or neither when the
+        agent has ended.
+        """
 
     @property
     def agent_id(self) -> AgentId:
@@ -215,6 +221,18 @@ class LocalContext:
     def expenses(self) -> Expenses:
         """What the agent has used so far."""
         return self.cell.expenses
+
+    def spend(self, usage: TokenUsage, cost_usd: float, told: Callable[..., Event]) -> None:
+        """Enter a completion into the agent's account, and tell of it."""
+        cell, pool = self.cell, self._supervisor.pool
+        cell.steps += 1
+        if not pool.listening:
+            cell.expenses.spend(usage, cost_usd, own=cell.is_here())
+            return
+        with pool.turn:  # its end, wherever that comes from, is before both or after both
+            if cell.expenses.spend(usage, cost_usd, own=cell.is_here()):
+                fields = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
+                pool.emit(cell, told, **fields, cost_usd=cost_usd)
 
     @property
     def agent_id(self) -> AgentId:

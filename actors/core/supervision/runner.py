@@ -162,7 +162,6 @@ class Runner:
             if ended:
                 return following, rested
             self._end_children(cell)  # born at the last moment, by on_end or by a thread of the agent's own
-            outcome = cell.with_late_children(outcome)
 
     def _end_children(self, cell: AgentCell) -> None:
         """Cancel what still runs below *cell*, and wait for its end."""

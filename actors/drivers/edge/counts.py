@@ -21,7 +21,8 @@ CHAT: Final[Places] = {
         ("input_tokens_details", "cached_tokens"),  # as OpenAI's Responses say it
         ("prompt_cache_hit_tokens",),  # https://api-docs.deepseek.com/guides/kv_cache
         ("cached_tokens",),  # Moonshot: https://github.com/promptfoo/promptfoo/pull/10132
-        ("num_cached_tokens",),  # Mistral
+        ("num_cached_tokens",),  # Mistral, and one more of three: https://github.com/vercel/ai/issues/14382
+        ("prompt_token_details", "cached_tokens"),
         ("cache_read_input_tokens",),  # LiteLLM, in front of Anthropic
     ),
     "cache_write": (
