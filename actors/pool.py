@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 from .agent.budget import Budget
 from .agent.factory import AgentFactory
 from .agent.resolve import refuse_no_driver
+from .core.figures import in_words, spent
 from .core.process.at_exit import at_exit
 from .core.process.threads import start_from_collector
 from .core.records.outcomes import FailurePolicy, FailureWord, Outcomes
 from .core.records.spec import RestartPolicy
 from .core.scheduling.approval import Decision
+from .core.shown import shown
 from .core.supervision import awaiting
 from .core.supervision.agent_context import LocalContext
 from .core.supervision.arguments import numbers, policy, seconds, whole, yes_or_no
@@ -458,6 +460,12 @@ class AgentPool:
         return dump(self._core)
 
     def __repr__(self) -> str:
-        active, queued = self._core.pool.counts()
-        state = "closed" if self._core.is_closed else "open"
-        return f"<AgentPool {self.name} {state}: {active} of {self.max_concurrent} active, {queued} queued>"
+        supervisor = self._supervisor
+        if supervisor is None:
+            return "<AgentPool that could not be made>"
+        pool = supervisor.pool
+        state = "of another process" if pool.is_forked else "closed" if pool.is_closed else "open"
+        active, queued = pool.counts()
+        parts = [f"{active} of {pool.slots.limit} active", f"{queued} queued", *in_words(dict(pool.roster.ended))]
+        parts += spent(pool.roster.used.usage.total, pool.roster.used.cost_usd)
+        return f"<AgentPool {shown(self.name, 60)} {state}: {', '.join(parts)}>"

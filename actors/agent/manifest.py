@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
+from ..core.glance import Words, glance
 from ..core.records.usage import clamped
 from ..errors import ManifestError
 from .approval_rules import ApprovalDefault, ApprovalRule
@@ -246,6 +247,19 @@ class AgentManifest(_Table, frozen=True):
         problems += _contradictions(fields)
         if problems:
             raise ManifestError([one.text for one in problems], places=[one.place for one in problems])
+
+    def __repr_args__(self) -> Iterator[tuple[str, Any]]:
+        if "name" not in self.__dict__:  # one that was refused, as a traceback shows it
+            return
+        yield "name", Words(glance(self.name, 40))
+        if self.model.name or self.model.driver:
+            yield "model", Words(glance(self.model.name or self.model.driver))
+        yield "privacy", Words(self.privacy)
+        yield "capabilities", Words(f"[{', '.join(grant.type for grant in self.capabilities[:12])}]")
+        if self.tools:
+            yield "tools", len(self.tools)
+        if self.mcp_servers:
+            yield "mcp_servers", Words(f"[{', '.join(server.name for server in self.mcp_servers[:12])}]")
 
     @property
     def folder(self) -> Path | None:

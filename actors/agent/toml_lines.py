@@ -27,7 +27,7 @@ class TomlLines:
         self._lengths: dict[Place, int] = {}  # of arrays of tables, as far as they have come
         table: Place = ()
         for first, last, keys, value in _statements(text):
-            if keys and isinstance(value, _Table):
+            if keys and isinstance(value, _Header):
                 table = self._enter(keys, in_array=value.in_array)
                 self._note(table, first, last)
             elif keys:  # of several lines only the first key is surely on the first one
@@ -64,8 +64,8 @@ class TomlLines:
             self._lines.setdefault(place[:length], (first, last))
 
 
-class _Table:
-    """What stands below a header."""
+class _Header:
+    """What a header of a table has in place of a value."""
 
     def __init__(self, *, in_array: bool) -> None:
         self.in_array = in_array
@@ -100,4 +100,4 @@ def _parts(found: dict[str, Any], *, is_header: bool) -> tuple[list[str], Any]:
         (key,) = value
         keys.append(key)
         value = value[key]
-    return keys, _Table(in_array=isinstance(value, list)) if is_header else value
+    return keys, _Header(in_array=isinstance(value, list)) if is_header else value

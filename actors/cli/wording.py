@@ -1,9 +1,11 @@
-"""How numbers, times and texts are worded for people."""
+"""How texts are worded for people; numbers and times stand in ``core.figures``."""
 
 from __future__ import annotations
 
 import os
 import re
+
+from ..core.figures import counted as counted, dollars as dollars, rate as rate, seconds as seconds
 
 # A result may hold what moves the cursor, text that reads backwards, or letters that only a model sees; and a lone
 # surrogate cannot be printed.
@@ -38,33 +40,3 @@ def shortened(text: str, limit: int) -> str:
         return text
     is_path = os.sep in text and " " not in text
     return "…" + text[len(text) - limit + 1 :] if is_path else text[: limit - 1] + "…"
-
-
-def counted(number: int, noun: str) -> str:
-    """``1 agent``, ``2,000 agents``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def seconds(duration: float) -> str:
-    """``0.42 s``, ``12.3 s``, ``3 min 05 s``, ``2 h 07 min``."""
-    if duration < 9.995:
-        return f"{duration:.2f} s"
-    if duration < 59.95:
-        return f"{duration:.1f} s"
-    minutes, rest = divmod(round(duration), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02} s"
-    return f"{minutes // 60} h {minutes % 60:02} min"
-
-
-def dollars(usd: float) -> str:
-    """``$0.0042``, ``$12.30``."""
-    if 0 < usd < 1:
-        digits = f"{usd:.4f}"
-        return "$" + (digits.removesuffix("00") if digits != "0.0000" else digits)
-    return f"${usd:,.2f}"
-
-
-def rate(per_second: float) -> str:
-    """``12.3/s``; slow ones by the minute."""
-    return f"{per_second:.1f}/s" if per_second >= 1 else f"{per_second * 60:.1f}/min"

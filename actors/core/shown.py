@@ -16,6 +16,7 @@ INVISIBLE = (
 )
 """What leaves no mark where it stands, as the inside of a character class."""
 
+_UNSEEN = re.compile(f"[{INVISIBLE}]")
 _HIDDEN = re.compile(f"[\\\\{INVISIBLE}]")
 MORE = "…"
 
@@ -28,14 +29,23 @@ def shown(text: str, most: int = 100) -> str:
     Args:
         most: So many characters come out; what is longer ends with ``…``, never in the middle of an escape.
     """
+    return _escaped(text, most, _HIDDEN)
+
+
+def one_line(text: str, most: int = 100) -> str:
+    """As :func:`shown`, but a backslash stays: for what is escaped already, a ``repr`` say."""
+    return _escaped(text, most, _UNSEEN)
+
+
+def _escaped(text: str, most: int, hidden: re.Pattern[str]) -> str:
     whole = len(text) <= most
-    if whole and text.isprintable() and _HIDDEN.search(text) is None:
+    if whole and text.isprintable() and hidden.search(text) is None:
         return text
     pieces = []
     size = 0
     for sign in text[:most]:
         piece = sign
-        if not sign.isprintable() or _HIDDEN.match(sign):
+        if not sign.isprintable() or hidden.match(sign):
             piece = sign.encode("unicode_escape").decode("ascii")
         pieces.append(piece)
         size += len(piece)

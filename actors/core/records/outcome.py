@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Generic, cast
+from typing import TYPE_CHECKING, Any, Generic, cast
 
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypeVar
@@ -15,6 +15,9 @@ from .conversation import Message
 from .message import AgentId
 from .trusted import trusted
 from .usage import NO_TOKENS, TokenUsage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 T_co = TypeVar("T_co", covariant=True, default=Any)
 
@@ -85,6 +88,16 @@ class AgentOutcome(BaseModel, Generic[T_co], frozen=True):
     def trusted(cls, **fields: Any) -> AgentOutcome[Any]:
         """Make one of *fields*, all of them, without the checks."""
         return trusted(cls, fields)
+
+    def __repr_args__(self) -> Iterator[tuple[str, Any]]:
+        from .outcome_words import parts_of
+
+        return parts_of(self)
+
+    def _repr_html_(self) -> str:
+        from .outcome_html import outcome_html
+
+        return outcome_html(self)
 
     @property
     def ok(self) -> bool:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, Literal, cast
 
 from typing_extensions import TypeVar
 
-from ...errors import AgentCancelled, fresh_copy
+from ...errors import fresh_copy
 from ..shown import agent_label
-from .outcome import AgentStatus
+from .failed import has_failed
 
 if TYPE_CHECKING:
     from .outcome import AgentOutcome
 
 
 T = TypeVar("T", default=Any)
+
+SHOWN = 10
+"""So many stand in a ``repr``."""
 
 
 class FailurePolicy(StrEnum):
@@ -28,13 +32,6 @@ class FailurePolicy(StrEnum):
 FailureWord = Literal["collect", "cancel_rest"]
 
 
-def has_failed(outcome: AgentOutcome[Any]) -> bool:
-    """Did the agent fail, crash or run out of time? A cancel is no failure."""
-    if outcome.status is AgentStatus.ABANDONED:
-        return not isinstance(getattr(outcome.error, "cause", None), AgentCancelled)
-    return outcome.status not in (AgentStatus.COMPLETED, AgentStatus.CANCELLED)
-
-
 class Outcomes(dict[int, "AgentOutcome[T]"], Generic[T]):
     """Outcomes by agent id, in order of completion: an ordinary dict, that can be unwrapped.
 
@@ -43,6 +40,16 @@ class Outcomes(dict[int, "AgentOutcome[T]"], Generic[T]):
         for outcome in pool.join_all().values():
             print(outcome.name, outcome.status)
     """
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{id_}: {self[id_]!r}" for id_ in islice(self, SHOWN))
+        more = f", … and {len(self) - SHOWN:,} more" if len(self) > SHOWN else ""
+        return f"{type(self).__name__}({{{shown}{more}}})"
+
+    def _repr_html_(self) -> str:
+        from .outcome_html import outcomes_html
+
+        return outcomes_html(list(self.values()))
 
     def unwrap(self) -> dict[int, T]:
         """The results by agent id, when all completed.

@@ -44,3 +44,8 @@ class PoolStats:
     cost_usd: float = 0.0
     iterations: int = 0
     tool_calls: int = 0
+
+    def _repr_html_(self) -> str:
+        from .outcome_html import stats_html
+
+        return stats_html(self)

@@ -118,6 +118,11 @@ class PoolDump:
         lines += [f"abandoned: {stray}" for stray in self.abandoned]
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        from .notebook import dump_html
+
+        return dump_html(self)
+
 
 def dump(supervisor: Supervisor) -> PoolDump:
     """Look at every agent of *supervisor*, without stopping any."""

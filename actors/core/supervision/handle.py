@@ -10,6 +10,8 @@ from typing_extensions import TypeVar
 
 from ...errors import fresh_copy
 from ..crash import fenced
+from ..glance import glance
+from ..records.outcome_words import ended
 from ..scheduling.approval import Decision
 from ..waiting.wait_graph import checkpoint
 from .awaiting import outcome_of
@@ -37,7 +39,16 @@ class AgentHandle(Generic[T_co]):
         self._supervisor = supervisor
 
     def __repr__(self) -> str:
-        return f"<AgentHandle {self.id} {self.name!r} {self.status}>"
+        cell = self._cell  # whose status can be read in a forked child, too
+        outcome = cell.outcome
+        how = cell.status if outcome is None else ended(outcome)
+        return f"<AgentHandle {cell.id} {glance(cell.spec.name, 40)} {how}>"
+
+    def _repr_html_(self) -> str:
+        from .notebook import agent_html
+
+        outcome = self._cell.outcome
+        return agent_html(self._cell) if outcome is None else outcome._repr_html_()
 
     @property
     def id(self) -> AgentId:

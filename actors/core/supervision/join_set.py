@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ...errors import JoinTimeout
 from ..clock import SYSTEM_CLOCK
-from ..records.outcomes import Outcomes, has_failed
+from ..records.failed import has_failed
+from ..records.outcomes import Outcomes
 from ..waiting.wait_graph import AnyOf, wait_for
 from ..waiting.waiter import Waiter, Wakeable
 

@@ -1,0 +1,16 @@
+"""Which ends are failures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...errors import AgentCancelled
+
+_NO_FAILURES = ("completed", "cancelled")
+
+
+def has_failed(outcome: Any) -> bool:
+    """Did the agent of this ``AgentOutcome`` fail, crash or run out of time? A cancel is no failure."""
+    if outcome.status == "abandoned":
+        return not isinstance(getattr(outcome.error, "cause", None), AgentCancelled)
+    return outcome.status not in _NO_FAILURES
