@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from loguru import logger
 from typing_extensions import TypeVar
 
-from ..core.figures import counted, spent
-from ..core.glance import glance
 from ..core.records.conversation import AssistantMessage, UserMessage
 from ..core.shown import shown
 from ..errors import Cancelled, InvalidOutput
@@ -37,14 +35,6 @@ ONLY_JSON = "Answer again, with the JSON alone."
 
 
 T_co = TypeVar("T_co", covariant=True, default=AgentLoopResult)
-
-    def __repr__(self) -> str:
-        steps = [counted(self.iterations, "iteration"), counted(self.tool_calls, "tool call")]
-        parts = [glance(self.text, 200), *steps, *spent(self.usage.total, self.cost_usd)]
-        return f"<AgentLoopResult {', '.join(parts)}>"
-
-    def _glance_(self) -> str:
-        return self.text
 
 
 class LlmAgent(Agent[T_co]):

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..core.figures import counted, spent
+from ..core.glance import glance
+
 if TYPE_CHECKING:
     from ..core.records.conversation import Message
     from ..core.records.usage import TokenUsage
@@ -32,3 +35,11 @@ class AgentLoopResult:
     messages: tuple[Message, ...]
     reasoning: str = ""
     is_empty: bool = False
+
+    def __repr__(self) -> str:
+        steps = [counted(self.iterations, "iteration"), counted(self.tool_calls, "tool call")]
+        parts = [glance(self.text, 200), *steps, *spent(self.usage.total, self.cost_usd)]
+        return f"<AgentLoopResult {', '.join(parts)}>"
+
+    def _glance_(self) -> str:
+        return self.text

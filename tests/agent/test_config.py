@@ -86,7 +86,7 @@ def test_a_class_with_its_parameters() -> None:
     assert pickle.loads(pickle.dumps(SpawnConfig[int](MANIFEST, "q"))) == SpawnConfig(MANIFEST, "q")
     with AgentPool() as pool:
         assert pool.spawn(config).result(30) == [3]
-    with pytest.raises(ValidationError, match="list is no subclass of actors.Agent"):
+    with pytest.raises(ValidationError, match=r"list is no subclass of actors\.Agent"):
         SpawnConfig(MANIFEST, "q", agent=list[int])
 
 
