@@ -279,6 +279,84 @@ def test_an_unfinished_iterator_cancels_from_a_thread_of_its_own(
     assert supervisor.pool.roster.ended["cancelled"] == 1
 
 
+def waits(item: int, cell: Any) -> int:
+    """The first ends at once, the others when they are cancelled."""
+    if item:
+        cell.token.wait(10)
+        cell.token.check()
+    return item
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.parametrize("loop", ["for", "generator", "list"])
+@pytest.mark.parametrize("where", ["body", "step", "late"])
+def test_a_loop_that_is_left_by_an_error_cancels_what_it_runs(
+    supervise: Any, mapped: Any, eventually: Any, monkeypatch: Any, loop: str, where: str, ordered: bool
+) -> None:
+    """Also while the traceback is kept, as a notebook does: no frame of ours in it holds the iterator."""
+    supervisor = supervise()
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    def make() -> Any:
+        return mapped(supervisor, range(5), waits, ordered=ordered, timeout=0.01 if where == "late" else 10.0)
+
+    def around() -> Iterator[Any]:
+        yield from make()
+
+    def consume() -> None:
+        if loop == "list":
+            interrupts_at_the_wait()
+            list(make())
+        for outcome in around() if loop == "generator" else make():
+            assert outcome.result == 0
+            if where == "body":
+                raise KeyboardInterrupt
+            interrupts_at_the_wait()
+
+    def interrupts_at_the_wait() -> None:
+        if where == "step" or loop == "list":
+            monkeypatch.setattr("actors.core.supervision.join_set.wait_for", interrupt)
+            monkeypatch.setattr("actors.core.supervision.supervisor.wait_for", interrupt)
+
+    gc.disable()
+    try:
+        with pytest.raises((KeyboardInterrupt, TimeoutError)) as info:
+            consume()
+        monkeypatch.undo()
+        eventually(lambda: supervisor.pool.roster.is_idle())
+    finally:
+        gc.enable()
+    assert info.value.__traceback__ is not None
+    assert supervisor.pool.roster.ended["cancelled"] >= 4
+
+
+def test_a_frame_that_is_kept_keeps_the_source_of_no_map(supervise: Any, mapped: Any, eventually: Any) -> None:
+    """The source is let go of with the iterator, so that a generator is closed."""
+    supervisor = supervise()
+    closed = threading.Event()
+
+    def source() -> Iterator[int]:
+        try:
+            yield from range(100)
+        finally:
+            closed.set()
+
+    with pytest.raises(TimeoutError) as info:
+        for _ in mapped(supervisor, source(), waits, timeout=0.001):
+            pass
+    assert info.value.__traceback__ is not None
+    assert closed.wait(10)
+    eventually(lambda: supervisor.pool.roster.is_idle())
+
+
+def test_a_step_of_an_iterator_that_nobody_else_holds(supervise: Any, mapped: Any) -> None:
+    """It is held until the step is over."""
+    assert next(mapped(supervise(), [7])).result == 7
+    assert mapped(supervise(), [8]).__next__().result == 8
+
+
 def test_an_agent_may_map_over_its_own_pool(supervise: Any, start: Any, mapped: Any) -> None:
     """It parks while it waits: with one slot its map finishes, in either order."""
     supervisor = supervise(max_concurrent=1)
