@@ -182,8 +182,8 @@ def test_nothing_is_said_of_what_somebody_waits_for_or_takes(make_pool: Any, log
 # Memory ---------------------------------------------------------------------------------------------------------
 
 REQUESTS = 400
-"""Each leaves at least an outcome, a cell and a spec behind if anything does: some 5 KB, so a tenth is seen."""
-LEFT = 400.0
+"""Each leaves at least an outcome, a cell and a spec behind if anything does: some 5 KB."""
+LEFT = 100.0
 """Bytes that a request may leave behind, on average: what grows by itself (a table that doubles) is far below."""
 
 
@@ -288,5 +288,5 @@ def test_memory_of_a_server_is_flat(make_pool: Any, use: Any) -> None:
 
 
 def test_memory_of_what_nobody_takes_grows(make_pool: Any) -> None:
-    """By more than the bound of the test above."""
-    assert left_behind(by_nobody, make_pool(max_queued=None)) > 3 * LEFT
+    """By far more than the bound of the test above."""
+    assert left_behind(by_nobody, make_pool(max_queued=None)) > 10 * LEFT

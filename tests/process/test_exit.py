@@ -122,6 +122,7 @@ def test_threads_of_the_user_that_wait_are_told() -> None:
     done = run(
         PRELUDE
         + """
+import asyncio
 from actors import ActorsError
 
 pool = busy("loop", abort_timeout=BOUND)
@@ -135,7 +136,12 @@ waits = {
     "future": lambda: future.result(),
     "ask": lambda: asked.ask("anybody there?"),
     "map": lambda: [outcome.status for outcome in other_map],
+    "await": lambda: asyncio.run(awaiting()),
 }
+
+async def awaiting():
+    return await kept
+
 other = AgentPool(max_concurrent=1, abort_timeout=BOUND)
 kept = other.spawn(config(Looping))
 future = kept.future
@@ -159,6 +165,7 @@ say("main ends")
     lines = done.clean()
     assert sorted(line for line in lines if not line.startswith(("join_", "map", "loop", "main"))) == [
         "ask raised ActorDead",
+        "await raised AgentCancelled",
         "drain got None",
         "future raised AgentCancelled",
         "receive raised InboxClosed",
@@ -167,7 +174,7 @@ say("main ends")
     # Of the two that join, one may take the outcome before the other sees it.
     assert {line.split()[0] for line in lines} == {
         *("join_next", "join_all", "map", "loop", "main"),
-        *("ask", "drain", "future", "receive", "spawn"),
+        *("ask", "await", "drain", "future", "receive", "spawn"),
     }
 
 

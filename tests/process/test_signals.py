@@ -88,6 +88,64 @@ say("main ends")
     assert program.end().clean() == ["second KeyboardInterrupt", "PoolClosed", "main ends"]
 
 
+def test_inside_asyncio_run_every_agent_ends_before_it_is_raised_again(start: Start) -> None:
+    """asyncio cancels the main task, and that aborts the pool whose block it is in."""
+    program = start(
+        """
+import asyncio
+pool = busy("loop", "receive", "driver")
+
+async def main():
+    async with pool:
+        say("READY")
+        await pool.spawn(config(Receiving))
+
+try:
+    asyncio.run(main())
+except KeyboardInterrupt:
+    say("interrupted", pool.active_count, {str(one.status) for one in pool.join_all(0).values()})
+    say(threading.active_count())
+"""
+    )
+    assert program.line() == "READY"
+    program.interrupt()
+    *ends, interrupted, threads = program.end().clean()
+    assert sorted(ends) == ["driver cancelled", "loop cancelled", "receive cancelled"]
+    assert interrupted == "interrupted 0 {'cancelled'}"
+    assert threads == "1"
+
+
+def test_a_second_one_inside_asyncio_run_waits_for_nobody(start: Start) -> None:
+    """As in a plain block; the exit does not wait either."""
+    program = start(
+        """
+import asyncio
+pool = busy("receive", "deaf", abort_timeout=3600)
+
+async def main():
+    async with pool:
+        say("READY")
+        await asyncio.Event().wait()
+
+try:
+    asyncio.run(main())
+except KeyboardInterrupt as error:
+    say("second")
+try:
+    pool.submit(print)
+except ActorsError as error:
+    say(type(error).__name__)
+pool.close()
+say("main ends")
+"""
+    )
+    assert program.line() == "READY"
+    program.interrupt()
+    program.await_lines("receive cancelled", "deaf to its cancel")
+    program.interrupt()
+    assert program.end().clean() == ["second", "PoolClosed", "main ends"]
+
+
 def test_a_block_in_a_block_ends_from_inside_out(start: Start) -> None:
     """One Ctrl-C ends the agents of both pools, the inner one first."""
     program = start(

@@ -155,7 +155,7 @@ async def leave_block(shutdown: Shutdown, name: str, failed: str | None, timeout
     """Leave the block of the pool *name*, as ``Shutdown.leave_block`` does, without holding the loop.
 
     A cancel while it drains aborts what still runs, and waits for that. One that comes while it is being closed does
-    not wait: the pool goes on closing.
+    not wait: the last agent that ends, ends the threads.
     """
     shutdown.refuse_inside("leaving the block of a pool")
     aside = Aside(partial(shutdown.leave_block, failed, timeout), f"{name}-end")
@@ -169,5 +169,6 @@ async def leave_block(shutdown: Shutdown, name: str, failed: str | None, timeout
             await aside.done()
             raise
     except (asyncio.CancelledError, Cancelled, GeneratorExit):
+        shutdown.give_up()
         aside.leave()
         raise

@@ -26,12 +26,14 @@ class Shutdown:
     Guarantees: closing twice does nothing twice, and each call returns when the pool has ended; after it no thread is
     left but those of abandoned agents, and nobody waits for room.
 
-    Locks: the pool's turn guards its phase; ``_closer`` is written by the one that closes, ``at_end`` before that.
+    Locks: the pool's turn guards its phase and ``_is_given_up``; ``_closer`` is written by the one that closes,
+    ``at_end`` before that.
     """
 
     def __init__(self, pool: PoolState) -> None:
         self._pool = pool
         self._closer = 0
+        self._is_given_up = False
         self._finished = threading.Event()
         self.at_end: Callable[[], object] = _nothing
         """Called once, when the pool has ended or was given up: by whoever closes it, or the end of the program."""
@@ -59,13 +61,15 @@ class Shutdown:
             effects.wakes += [waiting.waiter for waiting in self._pool.roster.waiting_spawns]
             self._pool.roster.waiting_spawns.clear()
 
-    def _wait_until_idle(self, timeout: float | None) -> bool:
+    def _wait_until_idle(self, timeout: float | None, *, may_give_up: bool = False) -> bool:
         end = float("inf") if timeout is None else self._pool.clock.monotonic() + timeout
         while True:
             waiter = Waiter()
             with self._pool.turn:
                 if self._pool.roster.is_idle():
                     return True
+                if may_give_up and self._is_given_up:
+                    return False
                 self._pool.roster.idle_waiters.append(waiter)
                 # Whoever waits for the end minds the timers, if the supervisor's thread could not be started.
                 timer_thread = self._pool.timer_thread
@@ -132,13 +136,12 @@ class Shutdown:
                     mine = self._pool.enter_phase(PoolPhase.CLOSING)
                 if mine:
                     self._closer = threading.get_ident()
-            if mine:
-                self._wait_until_idle(None)
+            if mine and self._wait_until_idle(None, may_give_up=True):
                 self._end_threads()
                 ended = True
         finally:
             if mine:
-                if not ended:  # a second Ctrl-C
+                if not ended:  # a second Ctrl-C, or a second cancel
                     self._give_up()
                 try:
                     self.at_end()
@@ -153,6 +156,12 @@ class Shutdown:
         """Is this a signal handler in the thread that closes, or a callback on one of the threads that it joins?"""
         me = threading.current_thread()
         return self._closer == me.ident or me in self._pool.crew.threads()
+
+    def give_up(self) -> None:
+        """Whoever closes in another thread waits no longer for agents, as after a second Ctrl-C; returns at once."""
+        with Step(self._pool, calls_here=False) as effects:
+            self._is_given_up = True
+            effects.wakes += self._pool.roster.idle_waiters
 
     def _give_up(self) -> None:
         """Nobody waits for the end any more: the last agent that ends, ends the threads."""

@@ -5,6 +5,7 @@ Prints what each call answered, then what else the child can do; then how the pa
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import threading
@@ -46,6 +47,19 @@ endpoint = router.register(-1)
 alone = MessageRouter(8)
 own = alone.register(5)
 
+async_mapped = pool.amap([config(Looping)])
+
+
+async def awaiting() -> object:
+    """Await an agent."""
+    return await looping
+
+
+async def step() -> object:
+    """Go on with a map that was begun in the parent."""
+    return await anext(async_mapped)
+
+
 CALLS: dict[str, Callable[[], object]] = {
     "pool.router": lambda: pool.router.agent_count,
     "pool.inbox": lambda: pool.inbox.receive_nowait(),
@@ -58,6 +72,12 @@ CALLS: dict[str, Callable[[], object]] = {
     "map next": lambda: next(mapped),
     "map close": lambda: mapped.close(),
     "as_completed": lambda: next(completed),
+    "await handle": lambda: asyncio.run(awaiting()),
+    "pool.ajoin_all": lambda: asyncio.run(pool.ajoin_all()),
+    "pool.amap": lambda: asyncio.run(anext(pool.amap([config(Looping)]))),
+    "amap next": lambda: asyncio.run(step()),
+    "amap close": lambda: asyncio.run(async_mapped.aclose()),
+    "pool async with": lambda: asyncio.run(pool.__aexit__(None, None, None)),
     "handle.status": lambda: handle.status,
     "handle.done": lambda: handle.done(),
     "queued.outcome": lambda: queued.outcome(),
