@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
-from ...errors import Cancelled
 from ..clock import SYSTEM_CLOCK
 from ..records.outcomes import FailurePolicy
 from ..scheduling.agent_cell import WAITERS
@@ -109,8 +107,8 @@ class Aside:
 
     Guarantees: when the coroutine goes on, the thread has ended.
 
-    Locks: none. The thread writes ``_error`` before it wakes the coroutine, and then looks at ``_left``; who leaves
-    writes that, and then looks at the error.
+    Locks: none. The thread writes ``has_ended`` and ``_error`` before it wakes the coroutine, and then looks at
+    ``_left``; who leaves writes that, and then looks at the error.
     """
 
     def __init__(self, fn: Callable[[], object], name: str) -> None:
@@ -119,9 +117,13 @@ class Aside:
         self._error: BaseException | None = None
         self._left = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self.has_ended = False
+
+    def start(self) -> None:
+        """Begin; in the thread of the loop if no other can be started: better there than not at all."""
         try:
             self._thread.start()
-        except RuntimeError:  # no thread can be started: better here than not at all
+        except RuntimeError:
             self._run()
 
     def _run(self) -> None:
@@ -131,6 +133,7 @@ class Aside:
             self._error = error
             if self._left:
                 self._tell()
+        self.has_ended = True
         self._waiter.wake()
 
     def _tell(self) -> None:
@@ -155,20 +158,22 @@ async def leave_block(shutdown: Shutdown, name: str, failed: str | None, timeout
     """Leave the block of the pool *name*, as ``Shutdown.leave_block`` does, without holding the loop.
 
     A cancel while it drains aborts what still runs, and waits for that. One that comes while it is being closed does
-    not wait: the last agent that ends, ends the threads.
+    not wait: the last agent that ends, ends the threads. So does a Ctrl-C.
     """
     shutdown.refuse_inside("leaving the block of a pool")
     aside = Aside(partial(shutdown.leave_block, failed, timeout), f"{name}-end")
     try:
+        aside.start()
         try:
             await aside.done()
-        except (asyncio.CancelledError, Cancelled):
-            if failed is not None or shutdown.is_aborted:
+        except BaseException:
+            if failed is not None or shutdown.is_aborted:  # also when it is over, and has raised
                 raise
             shutdown.abort("its block was left by a cancel")
             await aside.done()
             raise
-    except (asyncio.CancelledError, Cancelled, GeneratorExit):
-        shutdown.give_up()
-        aside.leave()
+    except BaseException:
+        if not aside.has_ended:
+            shutdown.give_up()
+            aside.leave()
         raise
