@@ -17,7 +17,9 @@ from .core.records.outcome import AgentOutcome, AgentStatus, T_co
 from .core.records.outcomes import FailurePolicy, Outcomes
 from .core.records.spec import Backoff, RestartPolicy
 from .core.records.usage import TokenUsage
+from .core.supervision.async_map import AsyncMapIterator
 from .core.supervision.handle import AgentHandle
+from .core.supervision.map import MapIterator
 from .core.waiting.cancel import CancelToken, Deadline
 from .errors import ActorsError
 from .pool import AgentPool
@@ -30,11 +32,13 @@ __all__ = [
     "AgentOutcome",
     "AgentPool",
     "AgentStatus",
+    "AsyncMapIterator",
     "Backoff",
     "CancelToken",
     "Deadline",
     "FailurePolicy",
     "LlmAgent",
+    "MapIterator",
     "Outcomes",
     "RestartPolicy",
     "SpawnConfig",

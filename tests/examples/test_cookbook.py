@@ -1,0 +1,99 @@
+"""The recipes of ``docs/cookbook.md``: each runs as it stands, and prints what stands below it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors import AgentPool
+
+TEXT = (Path(__file__).parents[2] / "docs" / "cookbook.md").read_text(encoding="utf-8")
+RECIPES = re.findall(r"^### ([^\n]+)\n(.*?)(?=^##|\Z)", TEXT, re.DOTALL | re.MULTILINE)
+PROGRAMS = [
+    pytest.param(code, printed, id=f"{name} {number}")
+    for name, body in RECIPES
+    for number, (code, printed) in enumerate(
+        re.findall(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", body, re.DOTALL | re.MULTILINE), 1
+    )
+]
+
+
+def run(code: str) -> dict[str, Any]:
+    """Run it as a program; what it defines."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(code, "docs/cookbook.md", "exec"), names)  # noqa: S102 - our own text
+    return names
+
+
+@pytest.mark.parametrize(("code", "printed"), PROGRAMS)
+def test_a_recipe_works(code: str, printed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """And leaves nothing behind."""
+    run(code)
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    assert not printed or shown.out == printed
+
+
+def test_every_recipe_has_a_program() -> None:
+    """And the contents name it."""
+    assert len(RECIPES) >= 11
+    contents = TEXT.partition("\n## ")[0]
+    for name, body in RECIPES:
+        assert "```python" in body, name
+        assert f"(#{name.lower().replace(' ', '-')})" in contents, name
+
+
+def recipe(name: str, number: int) -> str:
+    """The code of one program."""
+    return next(param.values[0] for param in PROGRAMS if param.id == f"{name} {number}")  # type: ignore[return-value]
+
+
+def test_a_client_that_goes_takes_its_agent_along(capsys: pytest.CaptureFixture[str], gate: Any) -> None:
+    """By the cancel of its request, and by a message; one that stays is answered."""
+    run(recipe("Cancel on disconnect", 1))
+    assert capsys.readouterr().out == "{<AgentStatus.CANCELLED: 'cancelled'>: 1}\n"
+    unless_disconnected = run(recipe("Cancel on disconnect", 2))["unless_disconnected"]
+
+    async def main() -> None:
+        left = asyncio.Event()
+        async with AgentPool() as pool:
+            assert await unless_disconnected(pool.submit(int, 3), left.wait) == 3
+            handle = pool.submit(gate.hold)
+            request = asyncio.create_task(unless_disconnected(handle, left.wait))
+            while not gate.reached:
+                await asyncio.sleep(0)
+            left.set()
+            while not handle._cell.stopping:
+                await asyncio.sleep(0)
+            gate.open()
+            await asyncio.wait({request})
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", ["A progress bar", "A map with a progress bar"])
+def test_a_bar_comes_to_its_end(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the sum below it."""
+    run(recipe(name, 1))
+    out = capsys.readouterr().out
+    assert "100%" in out
+    assert out.endswith("328350\n")
+
+
+def test_a_stream_that_is_closed_cancels_what_it_runs() -> None:
+    """As a server does when the client goes."""
+    lines = run(recipe("Server-sent events", 1))["lines"]
+
+    async def main() -> None:
+        async with AgentPool(max_concurrent=1) as pool:
+            stream = lines(pool, ["one"] * 40)
+            assert "one" in await anext(stream)
+            await stream.aclose()
+            pool.drain(10)
+            assert pool.stats().started < 40
+
+    asyncio.run(main())
