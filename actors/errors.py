@@ -270,8 +270,8 @@ class ManifestError(AgentError):
     def __init__(
         self, problems: Iterable[str], *, source: str = "", places: Iterable[tuple[str | int, ...]] = ()
     ) -> None:
-        self.problems = tuple(problems)
-        self.places = tuple(places)
+        self.problems: tuple[str, ...] = tuple(problems)
+        self.places: tuple[tuple[str | int, ...], ...] = tuple(places)
         self.source = source
         where = f" {source}" if source else ""
         super().__init__(f"invalid manifest{where}: " + "; ".join(self.problems))
@@ -317,14 +317,14 @@ class JoinTimeout(ActorsError, TimeoutError):
 
     def __init__(self, text: str, partial: Mapping[int, Any]) -> None:
         super().__init__(text)
-        self.partial = copy.copy(partial) if isinstance(partial, dict) else dict(partial)
+        self.partial: dict[int, Any] = copy.copy(partial) if isinstance(partial, dict) else dict(partial)
 
 
 class DeadlockError(ActorsError):
     """The wait would never end: somebody on ``path`` waits for the one who asked."""
 
     def __init__(self, text: str, path: Iterable[str] = ()) -> None:
-        self.path = tuple(path)
+        self.path: tuple[str, ...] = tuple(path)
         super().__init__(f"{text}: {' -> '.join(self.path)}" if self.path else text)
 
 

@@ -122,7 +122,7 @@ class AgentPool:
             if one is not None and not isinstance(one, Budget):
                 raise TypeError(f"budget and group_budgets take Budgets, got {one!r}")
         refuse_no_driver(driver)
-        self.name = name or f"pool-{at_exit().next_number()}"
+        self.name: str = name or f"pool-{at_exit().next_number()}"
         supervisor = Supervisor(
             name=self.name,
             max_concurrent=max_concurrent,

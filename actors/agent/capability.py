@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, cast
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
+from pydantic import BaseModel, Field, PrivateAttr, field_validator
 
 from .commands import AllowedCommand
 from .hosts import AllowedHost
@@ -21,9 +21,7 @@ Texts: TypeAlias = list[str] | tuple[str, ...]
 """What may be written for them. No sequence of any kind: a text alone is one."""
 
 
-class _Capability(BaseModel, frozen=True):
-    model_config = ConfigDict(extra="forbid")
-
+class _Capability(BaseModel, frozen=True, extra="forbid"):
     def allows(self, required: _Capability) -> bool:
         """Is *required* covered by this grant? Same kind, and every required item is allowed."""
         return type(self) is type(required)

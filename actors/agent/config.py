@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypedDict, TypeVar, get_origin, overload
 
 import typing_extensions
-from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, field_validator
+from pydantic import BaseModel, Field, PydanticUserError, field_validator
 from pydantic.errors import PydanticInvalidForJsonSchema
 
 from ..core.actors.agent_actor import AgentActor
@@ -45,7 +45,7 @@ class SpawnKeywords(TypedDict, total=False):
     keep_messages: bool
 
 
-class SpawnConfig(BaseModel, Generic[T_co], frozen=True):
+class SpawnConfig(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitrary_types_allowed=True):
     """One agent to be started, and for a type checker what its result will be: what ``run`` of *agent* returns, or an
     *output_type*, else an ``AgentLoopResult``.
 
@@ -66,8 +66,6 @@ class SpawnConfig(BaseModel, Generic[T_co], frozen=True):
             value in place of an ``AgentLoopResult``. An answer that does not fit goes back to the model, 3 times.
         budget: What the agent and all below it may spend together; besides those of the pool and the group.
     """
-
-    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
     manifest: AgentManifest
     query: Any

@@ -115,7 +115,7 @@ class ContextWindow:
     """
 
     def __init__(self, window: int, max_tokens: int) -> None:
-        self.available = window - min(max_tokens, window // 4)
+        self.available: int = window - min(max_tokens, window // 4)
         # What was estimated for the last conversation, by identity, with the object itself so that its id stays its
         # own: the next one is mostly the same, longer by a message or two. So with what was cut.
         self._known: _Known = {}

@@ -87,10 +87,10 @@ class LoopGuard:
         self._max_tokens_budget = max_tokens_budget
         self._calls: Counter[tuple[str, str]] = Counter()
         self._truncations = 0
-        self.iterations = 0
-        self.tool_calls = 0
-        self.tokens = 0
-        self.cost_usd = 0.0
+        self.iterations: int = 0
+        self.tool_calls: int = 0
+        self.tokens: int = 0
+        self.cost_usd: float = 0.0
 
     def check_iteration(self) -> Verdict:
         """Count one turn of the loop."""

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 
 from ..core.glance import Words, glance
 from ..core.records.usage import clamped
@@ -37,8 +37,8 @@ MAX_CHILD_ITERATIONS = 10
 """No child has more turns than this."""
 
 
-class _Table(BaseModel, frozen=True):
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+class _Table(BaseModel, frozen=True, extra="forbid", protected_namespaces=()):
+    """A part of a manifest, or all of it."""
 
 
 class ModelConfig(_Table, frozen=True):

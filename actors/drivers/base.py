@@ -29,7 +29,7 @@ class Driver(abc.ABC):
     def __init__(self, *, context_window: int = 4096) -> None:
         if context_window < 1:
             raise ValueError(f"context_window must be at least 1, got {context_window}")
-        self.context_window = context_window
+        self.context_window: int = context_window
 
     @abc.abstractmethod
     def complete(self, request: CompletionRequest, *, cancel: CancelToken) -> CompletionResponse:

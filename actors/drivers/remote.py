@@ -149,7 +149,7 @@ class RemoteDriver(Driver):
         settings = sdk.settings(client_class, base_url, api_key)
         url, key = settings.url, settings.key
         self.model = model
-        self.endpoint = Endpoint.of(url, privacy=privacy, private_hosts=private_hosts, socket=socket)
+        self.endpoint: Endpoint = Endpoint.of(url, privacy=privacy, private_hosts=private_hosts, socket=socket)
         if proxy is not None and self.endpoint.tier is not PrivacyTier.STANDARD:
             raise ValueError(f"a proxy could send on what is {self.endpoint.tier}: ask {url} without one")
         self.privacy_tier = self.endpoint.tier
@@ -157,7 +157,7 @@ class RemoteDriver(Driver):
             key = sdk.NO_KEY
         if key is None and not settings.signs_in:
             raise ValueError(f"no API key for {url}: pass api_key, or set it in the environment ({self.key_variable})")
-        self.limiter = limiter if limiter is not None else limiter_of(self.endpoint.server, key or "")
+        self.limiter: RateLimiter = limiter if limiter is not None else limiter_of(self.endpoint.server, key or "")
         self._timeout = timeout
         self._failures = 0  # in a row, of all calls; a count that is lost between two threads does no harm
         self._writer = RequestWriter(

@@ -15,7 +15,7 @@ from .base import Driver
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..agent.ports import CompletionRequest, CompletionResponse, LlmDriver
+    from ..agent.ports import CompletionRequest, CompletionResponse, LlmDriver, PrivacyTier
     from ..core.records.event import Event
     from ..core.records.usage import TokenUsage
     from ..core.waiting.cancel import CancelToken
@@ -72,7 +72,7 @@ class RoutingDriver(Driver):
             raise ValueError("strategy 'fallback_only' needs a fallback driver")
         drivers = [primary] if fallback is None else [primary, fallback]
         super().__init__(context_window=min(driver.context_window for driver in drivers))
-        self.privacy_tier = max((driver.privacy_tier for driver in drivers), key=lambda tier: tier.rank)
+        self.privacy_tier: PrivacyTier = max((driver.privacy_tier for driver in drivers), key=lambda tier: tier.rank)
         self._drivers = drivers
         self._primary = primary
         self._fallback = fallback

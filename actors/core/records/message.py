@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from .trusted import trusted
 
@@ -12,7 +12,7 @@ AgentId: TypeAlias = int
 """1, 2, 3 … for agents; 0 is the program; negative ids are the program's own endpoints."""
 
 
-class AgentMessage(BaseModel, frozen=True):
+class AgentMessage(BaseModel, frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True):
     """A message from one id to another. Its JSON names are ``from``, ``to`` and ``content``.
 
     Args:
@@ -20,8 +20,6 @@ class AgentMessage(BaseModel, frozen=True):
         to: Who receives; 0 is the program.
         content: Any object.
     """
-
-    model_config = ConfigDict(extra="forbid", populate_by_name=True, serialize_by_alias=True)
 
     sender: AgentId = Field(alias="from")
     to: AgentId

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, cast
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from typing_extensions import TypeVar
 
 from ...errors import ActorsError, fresh_copy
@@ -37,7 +37,7 @@ class AgentStatus(StrEnum):
     ABANDONED = "abandoned"
 
 
-class AgentOutcome(BaseModel, Generic[T_co], frozen=True):
+class AgentOutcome(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitrary_types_allowed=True):
     """How one agent ended, and with what.
 
     Args:
@@ -59,8 +59,6 @@ class AgentOutcome(BaseModel, Generic[T_co], frozen=True):
         cost_usd_total: What it and all below it cost.
         messages: The conversation of its last life; empty with ``SpawnConfig(keep_messages=False)``.
     """
-
-    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
     agent_id: AgentId
     name: str

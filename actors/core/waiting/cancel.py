@@ -56,9 +56,9 @@ class CancelToken:
         self._cancelled = False
         self._reason = ""
         self._timed_out = False
-        self.fired = False
+        self.fired: bool = False
         self._callbacks: dict[Callable[[], object], None] | None = None
-        self.deadline = deadline
+        self.deadline: Deadline | None = deadline
         self._untie: Callable[[], None] = _nothing
 
     @property
