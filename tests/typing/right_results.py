@@ -3,6 +3,7 @@
 # pyright: strict
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -180,3 +181,19 @@ class Parent(Agent[int]):
 
     def on_end(self, outcome: AgentOutcome[int]) -> None:
         assert_type(outcome.result, int | None)
+
+
+async def awaited(pool: AgentPool) -> None:
+    """The same from a coroutine."""
+    configs = [SpawnConfig(manifest, "a b", agent=WordCount, tag=number) for number in range(3)]
+    assert_type(await pool.spawn(configs[0], owed=False), int)
+    assert_type(await pool.spawn(SpawnConfig(manifest, "a b", output_type=Verdict)), Verdict)
+    assert_type(await pool.submit(count, "a b"), int)
+    async for outcome in pool.amap(configs):
+        assert_type(outcome, AgentOutcome[int])
+    async with pool.amap(configs, ordered=False) as counted:
+        assert_type([outcome.unwrap() async for outcome in counted], list[int])
+    assert_type(await pool.ajoin_all(), Outcomes[Any])
+    assert_type(list(await asyncio.gather(*pool.fan_out(configs))), list[int])
+    async with AgentPool() as other:
+        assert_type(await asyncio.wrap_future(other.submit(count, "a b").future), int)

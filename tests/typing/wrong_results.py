@@ -146,3 +146,16 @@ class Parent(Agent[int]):
 
 def answer(result: AgentLoopResult) -> str:
     return result.txet  # error
+
+
+async def awaited(pool: AgentPool) -> None:
+    (await pool.spawn(counted)).upper()  # error
+    word: str = await pool.submit(count, "a")  # error
+    for outcome in pool.amap([counted]):  # error
+        print(outcome)
+    async for late in pool.amap([counted]):
+        late.unwrap().upper()  # error
+    await pool.amap(counted)  # error
+    pool.spawn(counted, owed="no")  # error
+    (await pool.ajoin_all()).unwrap().append(3)  # error
+    print(word)

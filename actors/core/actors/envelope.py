@@ -29,7 +29,7 @@ class Envelope:
     __slots__ = ("message",)
 
     def __init__(self, message: Any) -> None:
-        self.message = message
+        self.message: Any = message
 
     def refuse(self, text: str) -> None:
         """Nobody waits for an answer."""
@@ -41,8 +41,8 @@ class Question(Envelope):
     __slots__ = ("reply_to",)
 
     def __init__(self, message: Any, reply_to: ReplyFuture[Any]) -> None:
-        self.message = message
-        self.reply_to = reply_to
+        self.message: Any = message
+        self.reply_to: ReplyFuture[Any] = reply_to
 
     def refuse(self, text: str) -> None:
         """Tell the asker that nobody will answer."""
