@@ -38,8 +38,8 @@ def main() -> None:
 
         for outcome in pool.as_completed(handles):  # in order of completion: nobody waits for the slow one
             if outcome.ok:
-                prices.append(outcome.result)
-                print(f"{outcome.query}: {outcome.result:.2f}")
+                prices.append(outcome.unwrap())
+                print(f"{outcome.query}: {outcome.unwrap():.2f}")
             else:
                 print(f"{outcome.query}: {outcome.status} ({outcome.error})")
 

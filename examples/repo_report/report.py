@@ -82,11 +82,11 @@ def run(folders: list[str], out: Path, *, approved: bool, max_concurrent: int) -
             else:
                 pool.deny(question.agent_id, question.call_id, "the user said no")
         outcome = writer.outcome()
-        print(outcome.result.text if outcome.ok else f"the writer {outcome.status}: {outcome.error}")
+        print(outcome.unwrap().text if outcome.ok else f"the writer {outcome.status}: {outcome.error}")
         failed = [analyst.outcome() for analyst in analysts if not analyst.outcome().ok]
     for one in failed:
         print(f"{one.tag}: {one.status}: {one.error}", file=sys.stderr)
-    return 0 if outcome.ok and not failed and outcome.result.text.startswith(("wrote", "replaced")) else 1
+    return 0 if outcome.ok and not failed and outcome.unwrap().text.startswith(("wrote", "replaced")) else 1
 
 
 def writer_config(analysts: int, out: Path) -> SpawnConfig:

@@ -21,6 +21,8 @@ pytestmark = pytest.mark.process
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
 PROGRAMS = sorted([*FOLDER.glob("right_*.py"), *FOLDER.glob("wrong_*.py")])
+EXAMPLES = sorted(ROOT.glob("examples/*.py"))
+"""Programs of users, too: those in one file."""
 MARK = "# error"
 BOUND = 300
 
@@ -36,10 +38,10 @@ def marked() -> set[str]:
 
 
 def lines_of(places: Iterable[tuple[str, int]]) -> set[str]:
-    """Files and numbers as lines of the programs."""
-    texts = {program.name: program.read_text(encoding="utf-8").splitlines() for program in PROGRAMS}
+    """Files and numbers as lines of the programs. What a checker says of the library is no matter of these tests."""
+    texts = {program.name: program.read_text(encoding="utf-8").splitlines() for program in [*PROGRAMS, *EXAMPLES]}
     named = ((Path(file).name, number) for file, number in places)
-    return {f"{file}:{number}: {texts[file][number - 1].strip()}" for file, number in named}
+    return {f"{file}:{number}: {texts[file][number - 1].strip()}" for file, number in named if file in texts}
 
 
 def not_here(what: str) -> NoReturn:
@@ -52,7 +54,7 @@ def not_here(what: str) -> NoReturn:
 
 def run(module: str, *options: str) -> str:
     """What a checker says of the programs. Both end with 1 when they found an error."""
-    command = [sys.executable, "-m", module, *options, *(str(program) for program in PROGRAMS)]
+    command = [sys.executable, "-m", module, *options, *(str(program) for program in [*PROGRAMS, *EXAMPLES])]
     done = subprocess.run(command, capture_output=True, text=True, timeout=BOUND, check=False, cwd=ROOT)
     assert done.returncode == 1, f"{module} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
     return done.stdout
@@ -63,6 +65,7 @@ def test_programs_are_found() -> None:
     text = "".join(program.read_text(encoding="utf-8") for program in PROGRAMS)
     assert text.count("assert_type(") > 80
     assert len(marked()) > 150
+    assert len(EXAMPLES) >= 3
     assert not any(line.startswith("right_") for line in marked())
 
 
