@@ -1,7 +1,9 @@
 """What happens in a pool, as ``AgentPool(on_event=...)`` is told it. Subclass ``Event`` for events of your own."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
+
+from pydantic import ConfigDict
 
 from .agent.events import (
     ApprovalDecided,

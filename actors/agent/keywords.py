@@ -28,6 +28,8 @@ class ModelKeywords(TypedDict, total=False):
     private_hosts: Texts
     usd_per_million_input_tokens: float | None
     usd_per_million_output_tokens: float | None
+    usd_per_million_cached_input_tokens: float | None
+    usd_per_million_cache_write_tokens: float | None
 
 
 class LimitKeywords(TypedDict, total=False):

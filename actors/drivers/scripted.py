@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypedDict, Unpack
 
 from ..agent.ports import CompletionResponse, StopReason
 from ..core.records.conversation import ToolCall
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from ..core.waiting.cancel import CancelToken
 
 Answer: TypeAlias = CompletionResponse | str | BaseException | type[BaseException]
+
+
+class ScriptedOptions(TypedDict, total=False):
+    """What a :class:`ScriptedDriver` takes beside its answers."""
+
+    latency: float
+    default: Answer | None
+    context_window: int
+    usd_per_token: float
 
 
 class ScriptedDriver(Driver):
@@ -57,12 +66,14 @@ class ScriptedDriver(Driver):
         self._requests: list[CompletionRequest] = []
 
     @classmethod
-    def text(cls, text: str, **options: Any) -> Self:
+    def text(cls, text: str, **options: Unpack[ScriptedOptions]) -> Self:
         """A driver that answers once, with *text*."""
         return cls([text], **options)
 
     @classmethod
-    def tool_then_text(cls, tool_name: str, tool_input: Mapping[str, Any], text: str, **options: Any) -> Self:
+    def tool_then_text(
+        cls, tool_name: str, tool_input: Mapping[str, Any], text: str, **options: Unpack[ScriptedOptions]
+    ) -> Self:
         """A driver that asks for one tool call, and then answers with *text*."""
         call = ToolCall("call_1", tool_name, dict(tool_input))
         return cls([CompletionResponse("", StopReason.TOOL_USE, (call,)), text], **options)

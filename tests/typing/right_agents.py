@@ -23,6 +23,7 @@ from actors import (
     PrivacyTier,
     ReplyFuture,
     RestartPolicy,
+    ScriptedDriver,
     SpawnConfig,
     TextDelta,
     ToolRegistry,
@@ -92,6 +93,8 @@ counter = Counter.start(3)
 assert_type(counter, ActorRef[Counter])
 assert_type(supervise(Counter, 3, restart=RestartPolicy(max_restarts=1)), ActorRef[Counter])
 counter.tell(3)
+assert_type(ScriptedDriver.text("a", latency=0.1, default="b"), ScriptedDriver)
+ScriptedDriver(["a", CompletionResponse("b"), ValueError("c"), TimeoutError])
 counter.ask(3, timeout=1)
 assert_type(counter.ask(3, block=False), ReplyFuture[Any])
 assert_type(counter.ask_future(3), ReplyFuture[Any])

@@ -14,6 +14,7 @@ from actors import (
     Event,
     FunctionDriver,
     PrivacyTier,
+    ScriptedDriver,
     SpawnConfig,
     TextDelta,
     ToolRegistry,
@@ -95,6 +96,9 @@ def run(manifest: AgentManifest, cancel: CancelToken) -> None:
     SpawnConfig(manifest, "a", driver=Parrot())  # error
     SpawnConfig(manifest, "a", driver=FunctionDriver)  # error
     FunctionDriver(no_answer)  # error
+    ScriptedDriver(3)  # error
+    ScriptedDriver.text("a", latency="1")  # error
+    ScriptedDriver.text("a", delay=1)  # error
     AgentPool(on_event=on_text)  # error
     AgentPool(tools=lambda: ToolRegistry())  # error
     AgentPool(tools=[Late])  # error
