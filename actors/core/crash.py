@@ -27,7 +27,7 @@ def crashed(error: BaseException) -> AgentCrashed:
     """
     try:
         origin = _kept(error)
-        return AgentCrashed(_type_name(error), text_of(error), origin.format, origin=origin)
+        return AgentCrashed(*origin.words, origin.format, origin=origin)
     except BaseException:  # noqa: BLE001 - metaclasses may do anything
         return AgentCrashed(type.__getattribute__(type(error), "__name__"), "<it cannot be described>")
 
@@ -36,17 +36,11 @@ def without_frames(error: AgentError) -> AgentError:
     """*error*, an agent's own, with the places that it came through, and its causes with theirs: without what was alive
     there. Never raises.
     """
-    try:
-        origin = _kept(error)
-        tb = traceback_through(without_ours(origin.spots))
-        earlier = None if origin.led_by is None else origin.led_by.revived({})
-        is_caused, hides_context = origin.is_caused, origin.hides_context
-    except BaseException:  # noqa: BLE001 - metaclasses may do anything
-        tb = earlier = None
-        is_caused = hides_context = False
-    anatomy.set_traceback(error, tb)
-    anatomy.set_cause(error, earlier if is_caused else None)
-    anatomy.set_context(error, None if is_caused else earlier)
+    cause, hides_context = anatomy.cause_of(error), anatomy.is_context_hidden(error)
+    context = None if hides_context or cause is not None else anatomy.context_of(error)
+    anatomy.set_traceback(error, traceback_through(without_ours(spots_of(anatomy.traceback_of(error)))))
+    anatomy.set_cause(error, None if cause is None else _bare(cause))
+    anatomy.set_context(error, None if context is None else _bare(context))
     anatomy.hide_context(error, hides_context)
     return error
 
@@ -114,15 +108,21 @@ def fenced(fn: Callable[..., object], *args: object, what: str, whose: Labelled 
             report("{} of {} failed", what, whose.label, depth=2)
 
 
+def _bare(error: BaseException) -> BaseException | None:
+    try:
+        return _kept(error).revived({})
+    except BaseException:  # noqa: BLE001 - metaclasses may do anything
+        return None
+
+
 def _kept(error: BaseException) -> Origin:
-    origin = Keeper(_head_of).keep(error)
+    origin = Keeper(_words_of).keep(error)
     assert origin is not None
     return origin
 
 
-def _head_of(error: BaseException) -> str:
-    text = text_of(error)
-    return f"{_type_name(error)}: {text}" if text else _type_name(error)
+def _words_of(error: BaseException) -> tuple[str, str]:
+    return _type_name(error), text_of(error)
 
 
 def _type_name(error: BaseException) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from functools import lru_cache
-from types import FrameType, TracebackType
+from types import FrameType, MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import anatomy
@@ -12,35 +12,37 @@ from .origin import Items, Origin
 from .places import spots_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 LINKS = 8
 """So many exceptions of a chain of causes are kept: enough to read."""
 MOST_EXCEPTIONS = 256
 MOST_ITEMS = 1000
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Keeper:
     """Takes exceptions apart, each once. For one thread, and one exception with all that hangs on it.
 
     Args:
-        head_of: What is printed of an exception: its class and its words.
+        words_of: What is printed of an exception: the name of its class, and its text.
     """
 
-    __slots__ = ("_head_of", "_kept")
+    __slots__ = ("_kept", "_words_of")
 
-    def __init__(self, head_of: Callable[[BaseException], str]) -> None:
-        self._head_of = head_of
+    def __init__(self, words_of: Callable[[BaseException], tuple[str, str]]) -> None:
+        self._words_of = words_of
         self._kept: dict[int, Origin | None] = {}
 
     def keep(self, error: BaseException, links: int = LINKS) -> Origin | None:
         """What is kept of *error*; None where it is met again below itself, or too far down."""
-        if id(error) in self._kept:
-            return self._kept[id(error)]
-        if links <= 0 or len(self._kept) >= MOST_EXCEPTIONS:
+        kept, key = self._kept, id(error)
+        if key in kept:
+            return kept[key]
+        if links <= 0 or len(kept) >= MOST_EXCEPTIONS:
             return None
-        self._kept[id(error)] = None
-        self._kept[id(error)] = origin = self._taken_apart(error, links - 1)
+        kept[key] = None
+        kept[key] = origin = self._taken_apart(error, links - 1)
         return origin
 
     def _taken_apart(self, error: BaseException, links: int) -> Origin:
@@ -48,24 +50,28 @@ class Keeper:
         hides_context = anatomy.is_context_hidden(error)
         cause = anatomy.cause_of(error)
         earlier = anatomy.context_of(error) if cause is None and not hides_context else cause
+        state = anatomy.dict_of(error)
         is_whole = _can_be_made(kind)
         return Origin(
             kind,
-            self._head_of(error),
+            self._words_of(error),
             spots_of(anatomy.traceback_of(error)),
             None if earlier is None else self.keep(earlier, links),
             is_caused=cause is not None,
             hides_context=hides_context,
             values=self._args(kind, error, links) if is_whole else (),
-            state={name: self._bare(value, links) for name, value in anatomy.dict_of(error).items()},
-            fields=self._fields(kind, error, links) if is_whole else [],
+            state={name: self._bare(value, links) for name, value in state.items()} if state else NOTHING,
+            fields=self._fields(kind, error, links) if is_whole and anatomy.fields_of(kind) else [],
             twin=None if is_whole else _copied(error),
         )
 
     def _args(self, kind: type, error: BaseException, links: int) -> tuple[Any, ...]:
         if issubclass(kind, BaseExceptionGroup):
             return anatomy.message_of(error), [self.keep(member, links) for member in anatomy.members_of(error)]
-        return tuple([self._bare(value, links) for value in anatomy.args_of(error)])
+        args: tuple[Any, ...] = anatomy.args_of(error)
+        if len(args) == 1 and type(args[0]) is str:  # nearly all
+            return args
+        return tuple([self._bare(value, links) for value in args])
 
     def _fields(self, kind: type, error: BaseException, links: int) -> list[tuple[anatomy.Field, Any]]:
         fields = []

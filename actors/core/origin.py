@@ -10,7 +10,7 @@ from . import anatomy
 from .places import innermost, places_of, printed, traceback_through, without_ours
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from ..errors import AgentCrashed
     from .places import Place, Spot
@@ -26,7 +26,7 @@ class Origin:
     may be somebody else's, too.
 
     Args:
-        head: What is printed of it: its class and its words.
+        words: What is printed of it: the name of its class, and its text.
         led_by: Its cause, or what was being handled when it was raised.
         is_caused: It was raised ``from`` *led_by*.
         values: Its ``args``; for a group its message and its members.
@@ -40,25 +40,25 @@ class Origin:
     """
 
     __slots__ = (
-        "fields", "head", "hides_context", "is_caused", "kind", "led_by", "spots", "state", "twin", "values",
+        "fields", "hides_context", "is_caused", "kind", "led_by", "spots", "state", "twin", "values", "words",
     )  # fmt: skip
 
     def __init__(
         self,
         kind: type[BaseException],
-        head: str,
+        words: tuple[str, str],
         spots: list[Spot],
         led_by: Origin | None,
         *,
         is_caused: bool,
         hides_context: bool,
         values: tuple[Any, ...],
-        state: dict[str, Any],
+        state: Mapping[str, Any],
         fields: list[tuple[anatomy.Field, Any]],
         twin: BaseException | None,
     ) -> None:
         self.kind = kind
-        self.head = head
+        self.words = words
         self.spots = spots
         self.led_by = led_by
         self.is_caused = is_caused
@@ -95,7 +95,9 @@ class Origin:
     def format_alone(self) -> str:
         """What Python prints of it, without what led to it."""
         notes = self.state.get("__notes__")
-        words = [self.head, *(note for note in notes if type(note) is str)] if type(notes) is list else [self.head]
+        words = [": ".join(filter(None, self.words))]
+        if type(notes) is list:
+            words += [note for note in notes if type(note) is str]
         places = printed(places_of(without_ours(self.spots)))
         return "Traceback (most recent call last):\n" + places + "\n".join(words) + "\n"
 
@@ -167,11 +169,11 @@ class Origin:
                 pass
 
     def _stand_in(self) -> BaseException:
-        name, _, words = self.head.partition(": ")
+        name, text = self.words
         module, _, short = name.rpartition(".")
         base = Exception if issubclass(self.kind, Exception) else BaseException
         cls = type(short, (base,), {"__module__": module or "builtins", "__qualname__": short})
-        made: BaseException = cls(words) if words else cls()
+        made: BaseException = cls(text) if text else cls()
         return made
 
 

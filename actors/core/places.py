@@ -61,28 +61,20 @@ def printed(places: list[Place]) -> str:
 
 
 def traceback_through(spots: list[Spot]) -> TracebackType | None:
-    """A traceback through *spots*, whose frames hold nothing: no values, no globals, and no frame that called them.
-
-    Of a generator that was never started: a frame that has run knows its caller, and so all of a thread.
-    """
+    """A traceback through *spots*, whose frames hold nothing: no values, no globals, and no frame that called them."""
     tb: TracebackType | None = None
-    frames: dict[Spot, FrameType] = {}  # a recursion has the same ones a thousand times
-    for spot in reversed(spots):
-        if spot not in frames:
-            frames[spot] = _frame(*spot)
-        tb = TracebackType(tb, frames[spot], 0, spot[1])
+    for code, line in reversed(spots):
+        tb = TracebackType(tb, _frame(code.co_filename, code.co_name, code.co_qualname, line), 0, line)
     return tb
 
 
-def _frame(code: CodeType, line: int) -> FrameType:
-    stub = _stub.__code__.replace(
-        co_filename=code.co_filename,
-        co_name=code.co_name,
-        co_qualname=code.co_qualname,
-        co_firstlineno=line,
-        co_linetable=_LINES,
+@lru_cache(maxsize=1024)
+def _frame(file: str, name: str, qualified_name: str, line: int) -> FrameType:
+    # Of a generator that was never started: a frame that has run knows its caller, and so all of a thread.
+    code = _stub.__code__.replace(
+        co_filename=file, co_name=name, co_qualname=qualified_name, co_firstlineno=line, co_linetable=_LINES
     )
-    frame: FrameType = FunctionType(stub, {"__name__": code.co_name})().gi_frame
+    frame: FrameType = FunctionType(code, {"__name__": qualified_name})().gi_frame
     return frame
 
 
