@@ -48,12 +48,22 @@ def shell(kind: type[BaseException], *args: Any) -> Any:
 
 
 @lru_cache(maxsize=256)
-def fields_of(kind: type) -> tuple[Field, ...]:
-    """What *kind* has beside its dict: ``__slots__``, and what Python's own classes have in C, as ``OSError.errno``."""
-    return tuple(field for cls in _mro(kind) if cls is not BaseException for field in _own_fields(cls))
+def fields_of(kind: type) -> tuple[Field, ...] | None:
+    """What *kind* has beside its dict: ``__slots__``, and what Python's own classes have in C, as ``OSError.errno``.
+
+    Returns:
+        None for what only its own code can make: a class of another language may keep its values where nobody looks.
+    """
+    try:
+        shell(kind, *(("", [Exception()]) if issubclass(kind, BaseExceptionGroup) else ()))
+    except TypeError:
+        return None
+    return tuple(field for cls in _mro(kind) for field in _own_fields(cls))
 
 
 def _own_fields(cls: type) -> Iterator[Field]:
+    if cls is BaseException or cls is object:  # those have names here, and nobody sets the others
+        return
     for name, value in type.__getattribute__(cls, "__dict__").items():
         is_field = type(value) in (MemberDescriptorType, GetSetDescriptorType)
         if is_field and name not in ("__dict__", "__weakref__") and not any(value is untold for untold in _UNTOLD):
@@ -61,7 +71,10 @@ def _own_fields(cls: type) -> Iterator[Field]:
 
 
 def _base_of(kind: type) -> Any:
-    return next(cls for cls in _mro(kind) if cls in BUILTIN)
+    """Which of Python's own classes *kind* has its memory from."""
+    while kind not in BUILTIN:
+        kind = type.__dict__["__base__"].__get__(kind)
+    return kind
 
 
 def _mro(kind: type) -> tuple[type, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from functools import lru_cache
 from types import FrameType, MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +50,7 @@ class Keeper:
         cause = anatomy.cause_of(error)
         earlier = anatomy.context_of(error) if cause is None and not hides_context else cause
         state = anatomy.dict_of(error)
-        is_whole = _can_be_made(kind)
+        fields = _fields_of(kind)
         return Origin(
             kind,
             self._words_of(error),
@@ -59,10 +58,10 @@ class Keeper:
             None if earlier is None else self.keep(earlier, links),
             is_caused=cause is not None,
             hides_context=hides_context,
-            values=self._args(kind, error, links) if is_whole else (),
+            values=() if fields is None else self._args(kind, error, links),
             state={name: self._bare(value, links) for name, value in state.items()} if state else NOTHING,
-            fields=self._fields(kind, error, links) if is_whole and anatomy.fields_of(kind) else [],
-            twin=None if is_whole else _copied(error),
+            fields=None if fields is None else self._fields(fields, error, links),
+            twin=_copied(error) if fields is None else None,
         )
 
     def _args(self, kind: type, error: BaseException, links: int) -> tuple[Any, ...]:
@@ -73,16 +72,18 @@ class Keeper:
             return args
         return tuple([self._bare(value, links) for value in args])
 
-    def _fields(self, kind: type, error: BaseException, links: int) -> list[tuple[anatomy.Field, Any]]:
-        fields = []
-        for field in anatomy.fields_of(kind):
+    def _fields(
+        self, fields: tuple[anatomy.Field, ...], error: BaseException, links: int
+    ) -> tuple[tuple[anatomy.Field, Any], ...]:
+        found = []
+        for field in fields:
             try:
                 value = field.__get__(error)
             except AttributeError:  # it was never set
                 continue
             if value is not None or field.__objclass__ not in anatomy.BUILTIN:  # in C None may mean that it is not set
-                fields.append((field, self._bare(value, links)))
-        return fields
+                found.append((field, self._bare(value, links)))
+        return tuple(found)
 
     def _bare(self, value: Any, links: int) -> Any:
         kind = type(value)  # not isinstance(), which asks the __class__ of a user's
@@ -99,20 +100,17 @@ class Keeper:
         return value
 
 
-@lru_cache(maxsize=256)
-def _can_be_made(kind: type) -> bool:
-    """Can a *kind* be put together without its own code?"""
-    members = ("", [Exception()]) if issubclass(kind, BaseExceptionGroup) else ()
+def _fields_of(kind: type) -> tuple[anatomy.Field, ...] | None:
     try:
-        return type(anatomy.shell(kind, *members)) is kind
-    except Exception:  # noqa: BLE001 - a class of another language keeps its values where only that finds them
-        return False
+        return anatomy.fields_of(kind)
+    except BaseException:  # noqa: BLE001 - a metaclass may do anything when its class is looked up
+        return None
 
 
 def _copied(error: BaseException) -> BaseException | None:
     try:
         twin = copy.copy(error)
-    except Exception:  # noqa: BLE001 - another stands in for it
+    except BaseException:  # noqa: BLE001 - another stands in for it
         return None
     if twin is error or type(twin) is not type(error):
         return None

@@ -31,8 +31,8 @@ class Origin:
         is_caused: It was raised ``from`` *led_by*.
         values: Its ``args``; for a group its message and its members.
         state: Its ``__dict__``.
-        fields: What it has beside its dict.
-        twin: A copy, for a class that only its own code can make.
+        fields: What it has beside its dict; None for what only its own code can make.
+        twin: A copy of such a one, if it can be copied.
 
     In *values*, *state* and *fields* an Origin, or :class:`Items` with one, stands for an exception.
 
@@ -54,7 +54,7 @@ class Origin:
         hides_context: bool,
         values: tuple[Any, ...],
         state: Mapping[str, Any],
-        fields: list[tuple[anatomy.Field, Any]],
+        fields: tuple[tuple[anatomy.Field, Any], ...] | None,
         twin: BaseException | None,
     ) -> None:
         self.kind = kind
@@ -112,7 +112,7 @@ class Origin:
         from .twofold import twofold  # most crashes are never raised
 
         kind: type = self.kind
-        cls = twofold(kind) if crash.is_alone and not alone else type(crash)
+        cls = twofold(kind) if crash.is_alone and not alone and self.fields is not None else type(crash)
         fresh: AgentCrashed = anatomy.shell(cls)
         anatomy.set_args(fresh, crash.args)
         made: dict[int, BaseException] = {}
@@ -148,8 +148,8 @@ class Origin:
         return error
 
     def _rebuilt(self, made: dict[int, BaseException]) -> BaseException:
-        if self.twin is not None:
-            return copy.copy(self.twin)
+        if self.fields is None:
+            return self._stand_in() if self.twin is None else copy.copy(self.twin)
         error: BaseException
         if issubclass(self.kind, BaseExceptionGroup):
             message, members = self.values
@@ -162,7 +162,7 @@ class Origin:
 
     def _fill(self, error: BaseException, made: dict[int, BaseException]) -> None:
         anatomy.dict_of(error).update({name: _again(value, made) for name, value in self.state.items()})
-        for field, value in self.fields:
+        for field, value in self.fields or ():
             try:
                 field.__set__(error, _again(value, made))
             except (AttributeError, TypeError):  # it can only be read

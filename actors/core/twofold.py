@@ -20,7 +20,7 @@ MEANT_FOR_OTHERS = (
 )
 
 _NAMES = {*vars(object), *vars(BaseException)} - {
-    "__new__", "__init__", "__class__", "__dict__", "__doc__", "__init_subclass__", "__subclasshook__",
+    "__new__", "__init__", "__class__", "__doc__", "__init_subclass__", "__subclasshook__",
 }  # fmt: skip
 
 _SEALED = {name: getattr_static(AgentCrashed, name) for name in _NAMES}
