@@ -64,15 +64,20 @@ def traceback_through(spots: list[Spot]) -> TracebackType | None:
     """A traceback through *spots*, whose frames hold nothing: no values, no globals, and no frame that called them."""
     tb: TracebackType | None = None
     for code, line in reversed(spots):
-        tb = TracebackType(tb, _frame(code.co_filename, code.co_name, code.co_qualname, line), 0, line)
+        frame = _frame(code.co_filename, code.co_name, code.co_qualname, code.co_firstlineno, line)
+        tb = TracebackType(tb, frame, 0, line)
     return tb
 
 
 @lru_cache(maxsize=1024)
-def _frame(file: str, name: str, qualified_name: str, line: int) -> FrameType:
+def _frame(file: str, name: str, qualified_name: str, first_line: int, line: int) -> FrameType:
     # Of a generator that was never started: a frame that has run knows its caller, and so all of a thread.
     code = _stub.__code__.replace(
-        co_filename=file, co_name=name, co_qualname=qualified_name, co_firstlineno=line, co_linetable=_LINES
+        co_filename=file,
+        co_name=name,
+        co_qualname=qualified_name,
+        co_firstlineno=first_line,
+        co_linetable=_all_in_one_line(line - first_line, len(_stub.__code__.co_code) // 2),
     )
     frame: FrameType = FunctionType(code, {"__name__": qualified_name})().gi_frame
     return frame
@@ -82,13 +87,19 @@ def _stub() -> Iterator[None]:
     yield
 
 
-def _all_in_one_line(units: int) -> bytes:
-    """The table of lines of a code of so many units: all in its first line, at no column. Its form is that of 3.11."""
+def _all_in_one_line(line: int, units: int) -> bytes:
+    """The table of lines of a code of so many units: all in one, counted from its first, and at no column. Its form is
+    that of Python 3.11, in which each entry says how many lines it is further than the one before.
+    """
     no_columns = 0b1_1101_000
-    return b"".join(bytes((no_columns | min(8, units - start) - 1, 0)) for start in range(0, units, 8))
-
-
-_LINES = _all_in_one_line(len(_stub.__code__.co_code) // 2)
+    delta = line << 1 if line >= 0 else -line << 1 | 1
+    number = bytearray()
+    while delta > 0b11_1111:  # six bits a byte, the lowest first
+        number.append(0b100_0000 | delta & 0b11_1111)
+        delta >>= 6
+    number.append(delta)
+    table = bytes((no_columns | min(8, units) - 1, *number))
+    return table + b"".join(bytes((no_columns | min(8, units - start) - 1, 0)) for start in range(8, units, 8))
 
 
 def printed_places(text: str) -> list[Place]:
