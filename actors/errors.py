@@ -375,8 +375,7 @@ class AgentCrashed(ActorsError):
     is_alone: ClassVar[bool] = True
     """Not also of another class."""
 
-    origin: Origin | None = None
-    """What was raised, as long as this has not been pickled or copied."""
+    _origin: Origin | None = None  # what was raised, as long as this has not been pickled or copied
 
     def __init__(
         self, type_name: str, text: str, traceback: str | Callable[[], str] = "", *, origin: Origin | None = None
@@ -386,7 +385,7 @@ class AgentCrashed(ActorsError):
         self.text = text
         self._traceback = traceback
         if origin is not None:
-            self.origin = origin
+            self._origin = origin
 
     @property
     def traceback(self) -> str:
@@ -402,7 +401,7 @@ class AgentCrashed(ActorsError):
     def __getstate__(self) -> dict[str, Any]:
         state = {**self.__dict__, "_traceback": self.traceback}
         if self.is_alone:
-            state.pop("origin", None)
+            state.pop("_origin", None)
             return state
         return {name: state[name] for name in ("type_name", "text", "_traceback", "__notes__") if name in state}
 
@@ -430,8 +429,8 @@ def fresh_copy(error: ErrorT, *, alone: bool = False) -> ErrorT:
         A copy with the same class, args and fields; *error* itself when its class cannot be copied.
     """
     try:
-        if isinstance(error, AgentCrashed) and error.origin is not None:
-            return cast("ErrorT", error.origin.raised(error, alone=alone))
+        if isinstance(error, AgentCrashed) and error._origin is not None:  # noqa: SLF001
+            return cast("ErrorT", error._origin.raised(error, alone=alone))  # noqa: SLF001
         if isinstance(error, _Portable):
             # Not through __reduce__: that would format a crash's traceback.
             fresh = _rebuild(type(error), error.args, dict(error.__dict__))

@@ -63,8 +63,8 @@ def place_of(error: BaseException) -> Place | None:
     """The line of the user's that *error* comes from: the innermost that is neither Python's, nor an installed
     package's, nor this one's, or the innermost of all. None when it is not known.
     """
-    if isinstance(error, AgentCrashed) and error.origin is not None:
-        place: Place | None = error.origin.place()
+    if isinstance(error, AgentCrashed) and error._origin is not None:  # noqa: SLF001
+        place: Place | None = error._origin.place()  # noqa: SLF001
         return place
     if error.__traceback__ is not None and not isinstance(error, AgentCrashed):
         return innermost(places_of(spots_of(error.__traceback__)))

@@ -52,7 +52,9 @@ def _fill(namespace: dict[str, Any]) -> None:
         __copy__=None,  # by __reduce__
         __deepcopy__=None,
         __bool__=lambda _: True,
-        type_name=None,  # fields of the other class with these names do not stand before ours
+        type_name=None,  # what the other class calls so does not stand before ours
         text=None,
+        _traceback=None,
+        _origin=None,
         is_alone=False,
     )
