@@ -101,10 +101,7 @@ class AgentHandle(Generic[T_co]):
             ActorsError: It did not complete: a fresh copy of the outcome's error. For a crash it is caused by what the
                 agent raised, and is also of the class of that, where such a class can be made.
         """
-        outcome = self.outcome(timeout)
-        if outcome.error is not None:
-            raise fresh_copy(outcome.error)
-        return outcome.unwrap()
+        return _result_of(self.outcome(timeout))
 
     def __await__(self) -> Generator[Any, None, T_co]:
         """``await handle``: as :meth:`result`, on any asyncio loop, without a thread.
@@ -112,10 +109,10 @@ class AgentHandle(Generic[T_co]):
         A cancelled await takes nothing, and cancels nothing but itself: the agent runs on.
 
         Raises:
-            ActorsError: It did not complete: a fresh copy of the outcome's error.
+            ActorsError: It did not complete, as :meth:`result` raises it.
         """
         outcome: AgentOutcome[T_co] = yield from outcome_of(self._supervisor, self._cell).__await__()
-        return outcome.unwrap()
+        return _result_of(outcome)
 
     def cancel(self, reason: str = "") -> bool:
         """Cancel the agent; returns at once. False when it has ended already."""
@@ -207,3 +204,9 @@ class AgentFuture(concurrent.futures.Future[Any]):
         self._supervisor.pool.refuse_after_fork()
         if self._cell.outcome is None and not self._supervisor.wait_ended(self._cell, timeout):
             raise TimeoutError(f"{self._cell.label} is still {self._cell.status} after {timeout} s")
+
+
+def _result_of(outcome: AgentOutcome[T_co]) -> T_co:
+    if outcome.error is not None:
+        raise fresh_copy(outcome.error)
+    return outcome.unwrap()
