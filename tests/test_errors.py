@@ -72,6 +72,9 @@ ARGUMENTS: dict[type[BaseException], tuple[tuple[Any, ...], dict[str, Any]]] = {
     ActorDead: (("dead", {"to": 3}), {}),
     JoinTimeout: (("late", {1: "one"}), {}),
     DeadlockError: (("a circle", ["agent 1", "agent 2", "agent 1"]), {}),
+    CircuitBreak: (("no",), {"used": 3, "limit": 2, "budget": "the pool's"}),
+    CostExceeded: (("3 of 2",), {"used": 3.5, "limit": 2.5}),
+    InvalidOutput: (("does not fit",), {"text": "no JSON"}),
     AgentCrashed: (("builtins.ValueError", "boom", "Traceback: boom"), {}),
     AgentAbandoned: ((AgentTimedOut("too long"),), {}),
 }

@@ -145,6 +145,41 @@ def test_five_cut_answers_break() -> None:
     assert verdicts[4].error is TruncationExceeded
 
 
+def test_what_was_counted() -> None:
+    """Stands in the error of a break: with the step that it refused, and the limit."""
+    guard = LoopGuard(1, 1, 0.5, 10)
+    guard.check_iteration()
+    guard.check_tool_call("a", {})
+    found = []
+    for verdict in (
+        guard.check_iteration(),
+        guard.check_tool_call("a", {}),
+        guard.record_usage(TokenUsage(10, 2)),
+        guard.record_cost(0.75),
+    ):
+        with pytest.raises(CircuitBreak) as caught:
+            verdict.enforce()
+        found.append((caught.value.kind, caught.value.used, caught.value.limit, caught.value.budget))
+    assert found == [
+        ("iterations", 2, 1, None),
+        ("tool_calls", 2, 1, None),
+        ("tokens", 12, 10, None),
+        ("cost_usd", 0.75, 0.5, None),
+    ]
+
+
+def test_a_break_without_counts() -> None:
+    """Raises whatever class it has, also one that knows no counts."""
+
+    class Own(CircuitBreak):
+        def __init__(self, text: str) -> None:
+            super().__init__(f"own: {text}")
+
+    with pytest.raises(Own, match="own: x") as caught:
+        Verdict(BREAK, "x", Own).enforce()
+    assert (caught.value.kind, caught.value.used, caught.value.limit) == (None, None, None)
+
+
 @pytest.mark.parametrize("kind", [ALLOW, WARN, BLOCK])
 def test_only_a_break_raises(kind: VerdictKind) -> None:
     """A warning is for the log, a block for the model."""

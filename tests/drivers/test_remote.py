@@ -574,6 +574,20 @@ def test_half_an_answer_is_never_asked_for_again_in_silence(serve: Any, connect:
     assert caught.value.tokens is not None
 
 
+def test_what_was_cached_of_half_an_answer(serve: Any) -> None:
+    """Is told, too: who pays for it pays less."""
+    usage = {"input_tokens": 50, "cache_read_input_tokens": 30, "cache_creation_input_tokens": 20, "output_tokens": 1}
+    start = {"type": "message_start", "message": {"usage": usage}}
+    piece = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "one two three"}}
+    body = "".join(f"data: {json.dumps(event)}\n\n" for event in (start, piece))
+    driver = AnthropicDriver("m", base_url=serve(Reply([body.encode()], content_type="text/event-stream")).root)
+    with pytest.raises(MalformedAnswer) as caught:
+        driver.stream(ASK, lambda _: None, cancel=CancelToken())
+    assert caught.value.tokens == (100, 4)
+    assert caught.value.token_parts == (30, 20, 0)
+    driver.close_idle()
+
+
 @pytest.mark.parametrize(
     ("answer", "paid", "timeout"),
     [

@@ -10,6 +10,8 @@ from ...core.records.usage import TokenUsage, clamped
 MOST_TOKENS = 10**9
 """Of one call; a server that counts more talks nonsense."""
 
+UNSAID: Final = -1
+
 Places: TypeAlias = Mapping[str, Sequence[tuple[str, ...]]]
 
 CHAT: Final[Places] = {
@@ -69,9 +71,9 @@ class Counts:
         if not isinstance(usage, dict):
             return
         for name, places in self._places.items():
-            found = [count for place in places if (count := _count_at(usage, place)) is not None]
-            if found and (max(found) or name not in self._said):
-                self._said[name] = max(found)
+            most = max((_count_at(usage, place) for place in places), default=UNSAID)
+            if most > 0 or (most == 0 and name not in self._said):
+                self._said[name] = most
 
     @property
     def read(self) -> int | None:
@@ -79,7 +81,8 @@ class Counts:
         fresh = self._said.get("fresh")
         if fresh is None:
             return self._said.get("read")
-        return fresh + self._said.get("cached", 0) + self._said.get("cache_write", 0)
+        read = fresh + self._said.get("cached", 0) + self._said.get("cache_write", 0)
+        return read if read <= MOST_TOKENS else None
 
     @property
     def written(self) -> int | None:
@@ -114,9 +117,10 @@ class Counts:
         )
 
 
-def _count_at(usage: Mapping[str, object], place: Sequence[str]) -> int | None:
+def _count_at(usage: Mapping[str, object], place: Sequence[str]) -> int:
     value: object = usage
     for name in place:
         value = value.get(name) if isinstance(value, dict) else None
-    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS
-    return value if is_count else None  # type: ignore[return-value]
+    if not isinstance(value, int) or isinstance(value, bool):
+        return UNSAID
+    return value if 0 <= value <= MOST_TOKENS else UNSAID

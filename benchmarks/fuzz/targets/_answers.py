@@ -11,8 +11,10 @@ from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actors.agent.bounds import within_bounds
-from actors.drivers.edge.answer import MOST_TOKENS, Asked
+from actors.core.records.usage import clamped
+from actors.drivers.edge.answer import Asked
 from actors.drivers.edge.chat_request import chat_turns
+from actors.drivers.edge.counts import MOST_TOKENS
 from actors.drivers.edge.message_request import CALL_ID, message_turns
 from actors.drivers.edge.names import ToolNames
 from actors.drivers.edge.profiles import PROFILES
@@ -35,7 +37,7 @@ from actors.ports import (
 from ..target import Target, Violation, files, hold, hold_message, hold_plain, strict_json
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Sequence
 
     from actors.drivers.edge.answer import Answer
     from actors.drivers.edge.profiles import ServerProfile
@@ -73,7 +75,7 @@ class Answers(Target):
         *(b"<think>", b"</think>", b"\\n\\n", b'{"error": {"message": "x", "code": 429}}', b"data: [DONE]\n\n"),
     )
 
-    def __init__(self, dialect: str, answer: type[Answer]) -> None:
+    def __init__(self, dialect: str, answer: Callable[[Asked], Answer]) -> None:
         self.about = f"whole and streamed answers of {dialect}"
         self._dialect = dialect
         self._answer = answer
@@ -143,6 +145,9 @@ class Answers(Target):
         usage = response.usage
         for count in (usage.input_tokens, usage.output_tokens):
             hold(type(count) is int and 0 <= count <= MOST_TOKENS, "tokens are counted in numbers", usage)
+        parts = usage.cached_input_tokens, usage.cache_write_tokens, usage.reasoning_tokens
+        is_part = all(type(count) is int and count >= 0 for count in parts) and clamped(usage) == usage
+        hold(is_part, "what was cached or thought is a part of the whole", usage)
         calls = response.tool_calls
         hold(len({call.id for call in calls}) == len(calls), "each call has an id of its own", calls)
         hold(all(type(call.id) is str and call.id for call in calls), "each call has an id", calls)
