@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 from .agent.budget import Budget
 from .agent.factory import AgentFactory
 from .agent.resolve import refuse_no_driver
-from .core.figures import in_words, spent
 from .core.process.at_exit import at_exit
 from .core.process.threads import start_from_collector
 from .core.records.outcomes import FailurePolicy, FailureWord, Outcomes
 from .core.records.spec import RestartPolicy
 from .core.scheduling.approval import Decision
-from .core.shown import shown
 from .core.supervision import awaiting
 from .core.supervision.agent_context import LocalContext
 from .core.supervision.arguments import numbers, policy, seconds, whole, yes_or_no
@@ -32,6 +30,7 @@ from .tools.registry import ToolRegistry
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Hashable, Iterable, Iterator, Mapping
     from types import TracebackType
+    from typing import IO
 
     from .agent.config import SpawnConfig, ToolSource
     from .agent.ports import LlmDriver, MemorySubstrate
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from .core.records.pool_stats import PoolStats
     from .core.records.spec import AgentSpec
     from .core.supervision.shutdown import Shutdown
+    from .progress.pool_progress import PoolProgress
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -459,13 +459,38 @@ class AgentPool:
         """Why is it stuck: what each agent does, since when, and the stack of its thread. ``str`` of it is readable."""
         return dump(self._core)
 
+    @overload
+    def progress(self, *, total: int | None = None, file: IO[str] | None = None) -> PoolProgress[Any]: ...
+
+    @overload
+    def progress(
+        self, outcomes: Iterable[T] | None, *, total: int | None = None, file: IO[str] | None = None
+    ) -> PoolProgress[T]: ...
+
+    def progress(
+        self, outcomes: Iterable[Any] | None = None, *, total: int | None = None, file: IO[str] | None = None
+    ) -> PoolProgress[Any]:
+        """Show how far the agents are: a bar on a terminal and in a notebook, elsewhere a line now and then.
+
+        Around a block, or around what a loop takes outcomes from::
+
+            with pool.progress():
+                outcomes = pool.join_all()
+
+            for outcome in pool.progress(pool.map(configs), total=5_000):
+                print(outcome.query, outcome.result)
+
+        Args:
+            outcomes: What to iterate over: a map, ``pool.as_completed()``, a list of handles. What is taken from it
+                counts as done. Without it all agents of the pool count, children too.
+            total: How many there will be; None takes the length of *outcomes*, or the agents that were started.
+            file: Where to; None is standard error, or the output of the cell.
+        """
+        from .progress.pool_progress import PoolProgress
+
+        whole(0, total=0 if total is None else total)
+        return PoolProgress(self.stats, outcomes, total=total, file=file)
+
     def __repr__(self) -> str:
         supervisor = self._supervisor
-        if supervisor is None:
-            return "<AgentPool that could not be made>"
-        pool = supervisor.pool
-        state = "of another process" if pool.is_forked else "closed" if pool.is_closed else "open"
-        active, queued = pool.counts()
-        parts = [f"{active} of {pool.slots.limit} active", f"{queued} queued", *in_words(dict(pool.roster.ended))]
-        parts += spent(pool.roster.used.usage.total, pool.roster.used.cost_usd)
-        return f"<AgentPool {shown(self.name, 60)} {state}: {', '.join(parts)}>"
+        return f"<AgentPool {'that could not be made' if supervisor is None else supervisor.pool}>"

@@ -8,16 +8,15 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from ..core.records.outcome import AgentStatus
+from ..progress.live import LiveBar
 from .tally import row_of
-from .terminal import console, may_redraw, say
+from .terminal import may_redraw, say
 from .wording import counted, dollars, rate, seconds, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from types import TracebackType
-
-    from rich.console import RenderableType
 
     from ..core.records.outcome import AgentOutcome
     from .tally import Tally
@@ -28,9 +27,7 @@ FIRST_LINES = 20
 """So many outcomes get a line each; then the lines come by the clock."""
 LINE_INTERVAL = 2.0
 """Seconds between plain lines, after the first ones."""
-FRAMES_PER_SECOND = 8
 FAILURES_SHOWN = 10
-BAR_WIDTH = 40
 
 
 class Progress(Protocol):
@@ -82,23 +79,14 @@ class LiveDisplay:
     """A bar and a line of counts that are drawn again and again; the first failures stand above it."""
 
     def __init__(self, tally: Tally, expected: Expected) -> None:
-        from rich.live import Live
-
         self._shown = 0
         self._tally = tally
         self._expected = expected
-        # Standard output is left alone when it goes elsewhere: what agents print belongs there.
-        self._live = Live(
-            get_renderable=self.render,
-            console=console(sys.stderr),
-            refresh_per_second=FRAMES_PER_SECOND,
-            transient=True,
-            redirect_stdout=sys.stdout.isatty(),
-        )
+        self._bar = LiveBar(sys.stderr, self._frame, stays=False)
 
     def __enter__(self) -> Self:
         """Show it."""
-        self._live.start(refresh=True)
+        self._bar.start()
         return self
 
     def __exit__(
@@ -108,16 +96,16 @@ class LiveDisplay:
         traceback: TracebackType | None,
     ) -> None:
         """Take it away."""
-        self._live.stop()
+        self._bar.stop()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Take it away meanwhile."""
-        self._live.stop()
+        self._bar.stop()
         try:
             yield
         finally:
-            self._live.start(refresh=True)
+            self._bar.start()
 
     def ended(self, outcome: AgentOutcome[Any]) -> None:
         """Name the first failures; the display itself is drawn by the clock."""
@@ -126,18 +114,9 @@ class LiveDisplay:
             self._shown += 1
             say(sentence(outcome))
 
-    def render(self) -> RenderableType:
-        """One frame."""
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
-        from rich.text import Text
-
+    def _frame(self) -> tuple[int, int | None, str]:
         expected = self._expected()
-        bar = ProgressBar(total=expected, completed=self._tally.done, width=BAR_WIDTH, pulse=expected is None)
-        frame = Table.grid()
-        frame.add_row(bar)
-        frame.add_row(Text(counts(self._tally, expected)))
-        return frame
+        return self._tally.done, expected, counts(self._tally, expected)
 
 
 def open_progress(tally: Tally, expected: Expected, *, quiet: bool, redraw: bool) -> AbstractContextManager[Progress]:

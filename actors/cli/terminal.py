@@ -8,6 +8,7 @@ import os
 import sys
 from typing import IO, TYPE_CHECKING
 
+from ..progress import live
 from .refusal import OutputLostError, why
 from .wording import printable
 
@@ -48,16 +49,7 @@ def may_redraw() -> bool:
 
 def console(stream: IO[str]) -> Console:
     """A rich console on *stream*; wide when that is no terminal, so that a pipe gets whole cells."""
-    from rich.console import Console
-
-    class Voice(Console):
-        """A console that leaves a broken pipe to its caller; rich would end the process."""
-
-        def on_broken_pipe(self) -> None:
-            raise BrokenPipeError
-
-    fixed = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
-    return Voice(file=stream, width=fixed, highlight=False, emoji=False, markup=False)
+    return live.console(stream, None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from loguru import logger
 
 from ..crash import crashed, text_of
+from ..figures import in_words, spent
 from ..process import fork
 from ..process.threads import Crew
 from ..records.ending import Ending
@@ -123,6 +124,13 @@ class PoolState:
     def refuse_after_fork(self) -> None:
         """Raise in a forked child."""
         fork.refuse_after_fork(self._generation)
+
+    def __str__(self) -> str:
+        state = "of another process" if self.is_forked else "closed" if self.is_closed else "open"
+        active, queued = self.counts()
+        used = self.roster.used
+        parts = [f"{active} of {self.slots.limit} active", f"{queued} queued", *in_words(dict(self.roster.ended))]
+        return f"{shown(self.name, 60)} {state}: {', '.join([*parts, *spent(used.usage.total, used.cost_usd)])}"
 
     def counts(self) -> tuple[int, int]:
         """How many are running or parked, and how many are queued."""

@@ -1,0 +1,188 @@
+"""Shows how far the agents of a pool are, while a block runs or a loop takes outcomes."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self
+
+from typing_extensions import TypeVar
+
+from ..core.records.failed import has_failed
+from ..core.records.outcome import AgentOutcome
+from .figures import Figures
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import IO
+
+    from ..core.records.usage import TokenUsage
+
+T = TypeVar("T", default=Any)
+
+
+class Stats(Protocol):
+    """What a pool tells of itself."""
+
+    @property
+    def active(self) -> int:
+        """Running or parked."""
+
+    @property
+    def queued(self) -> int:
+        """Waiting to start."""
+
+    @property
+    def ended(self) -> Mapping[Any, int]:
+        """How many have ended, by status."""
+
+    @property
+    def usage(self) -> TokenUsage:
+        """Tokens of all completions."""
+
+    @property
+    def cost_usd(self) -> float:
+        """What they cost."""
+
+
+class Display(Protocol):
+    """Where progress is seen."""
+
+    def start(self) -> None:
+        """Show it."""
+
+    def stop(self) -> None:
+        """Show it for the last time."""
+
+
+class PoolProgress(Generic[T]):
+    """What ``AgentPool.progress`` returns: a context manager, and an iterator over what it was given.
+
+    Guarantees: its thread ends with it, and the terminal is left as it was, also by an exception or an interrupt.
+
+    Threads: one.
+    """
+
+    def __init__(
+        self,
+        stats: Callable[[], Stats],
+        outcomes: Iterable[T] | None,
+        *,
+        total: int | None,
+        file: IO[str] | None,
+    ) -> None:
+        if total is None and hasattr(outcomes, "__len__"):
+            total = len(outcomes)  # type: ignore[arg-type]
+        self._stats = stats
+        self._outcomes = None if outcomes is None else iter(outcomes)
+        self._counts_items = outcomes is not None
+        self._total = total
+        self._file = file
+        self._taken = self._failed = 0
+        self._display: Display | None = None
+        self._before: Stats | None = None
+        self._begin = 0.0
+
+    def __enter__(self) -> Self:
+        if self._display is not None:
+            raise RuntimeError("this progress is shown already")
+        self._before = self._stats()
+        self._begin = time.monotonic()
+        self._display = display = self._choose()
+        try:
+            display.start()
+        except BaseException:  # an interrupt, say, when half of it is there
+            self._stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def __iter__(self) -> Iterator[T]:
+        """Yield what it was given, each item once; it is shown meanwhile."""
+        if not self._counts_items:
+            raise TypeError("nothing to iterate over: write pool.progress(pool.map(...))")
+        if self._outcomes is None:
+            raise RuntimeError("this progress was iterated over already: outcomes are taken once")
+        return self._steps(own=self._display is None)
+
+    def figures(self) -> Figures:
+        """How far it is."""
+        before = self._before
+        assert before is not None
+        now = self._stats()
+        done, failed = self._taken, self._failed
+        total = self._total
+        if not self._counts_items:
+            ended = {status: number - before.ended.get(status, 0) for status, number in now.ended.items()}
+            done = sum(ended.values())
+            failed = done - ended.get("completed", 0) - ended.get("cancelled", 0)
+            total = done + now.active + now.queued if total is None else total
+        return Figures(
+            done,
+            total,
+            now.active,
+            now.queued,
+            failed,
+            now.usage.total - before.usage.total,
+            now.cost_usd - before.cost_usd,
+            time.monotonic() - self._begin,
+        )
+
+    def _steps(self, *, own: bool) -> Iterator[T]:
+        if own:
+            self.__enter__()
+        try:
+            for item in self._let_go():
+                self._taken += 1
+                self._failed += isinstance(item, AgentOutcome) and has_failed(item)
+                yield item
+        finally:
+            if own:
+                self._stop()
+
+    def _let_go(self) -> Iterator[T]:
+        """What it iterates over. No frame of an error that is kept may hold that: a map cancels when it is let go."""
+        outcomes, self._outcomes = self._outcomes, None
+        assert outcomes is not None
+        return outcomes
+
+    def _choose(self) -> Display:
+        """How it can be shown here."""
+        from .lines import Lines
+        from .live import LiveBar, console, may_redraw
+
+        stream = self._file or sys.stderr
+        if self._file is None and stream is not None and console(stream).is_jupyter:
+            from .notebook import CellBar
+
+            return CellBar(self.figures)
+        if stream is None:  # a program without a console
+            return _Nowhere()
+        if may_redraw(stream):
+            return LiveBar(stream, self._frame, stays=True)
+        return Lines(stream, lambda: str(self.figures()))
+
+    def _frame(self) -> tuple[int, int | None, str]:
+        figures = self.figures()
+        return figures.done, figures.total, str(figures)
+
+    def _stop(self) -> None:
+        display, self._display = self._display, None
+        if display is None:
+            return
+        try:
+            display.stop()
+        except (OSError, ValueError):  # nobody reads any more
+            pass
+
+
+class _Nowhere:
+    """Shows nothing."""
+
+    def start(self) -> None:
+        """Nothing is to be done."""
+
+    def stop(self) -> None:
+        """Nothing is to be done."""
