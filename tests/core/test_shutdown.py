@@ -217,7 +217,7 @@ def test_an_interrupted_close_counts_as_given_up(supervise: Any, start: Any, gat
     start(supervisor, gate.hold)
     gate.await_reached()
 
-    def interrupt(_: Any) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -119,7 +119,7 @@ class _Reader:
             pass
 
 
-class _Steps(Generic[T_co]):
+class _AsyncSteps(Generic[T_co]):
     """What an ``AsyncMapIterator`` does. Apart from it: frames and tasks hold this, and not the iterator."""
 
     def __init__(self, line: MapLine[T_co], source: AsyncIterable[Any] | Iterable[Any], timeout: float | None) -> None:
@@ -230,7 +230,7 @@ class AsyncMapIterator(Generic[T_co]):
         failure: FailurePolicy = FailurePolicy.COLLECT,
     ) -> None:
         line: MapLine[T_co] = MapLine(supervisor, spec, ordered=ordered, failure=failure)
-        self._steps = _Steps(line, configs, timeout)
+        self._steps = _AsyncSteps(line, configs, timeout)
 
     def __aiter__(self) -> Self:
         return self
