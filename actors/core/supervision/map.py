@@ -57,6 +57,11 @@ class _Steps(Generic[T_co]):
         finally:
             self.line.close()
 
+    def let_go(self) -> None:
+        """As :meth:`close`, from a finalizer."""
+        self.source = None
+        self.line.let_go()
+
 
 class MapIterator(Generic[T_co]):
     """The iterator that ``AgentPool.map`` returns.
@@ -109,5 +114,4 @@ class MapIterator(Generic[T_co]):
     def __del__(self) -> None:
         steps = getattr(self, "_steps", None)
         if steps is not None:
-            steps.source = None
-            steps.line.let_go()
+            steps.let_go()
