@@ -287,18 +287,22 @@ def test_without_a_loop_it_is_refused(supervise: Any, start: Any, gate: Any) -> 
 
 
 def test_an_agent_awaits_its_child(make_pool: Any) -> None:
-    """On a loop of its own, with a slot for each: it keeps its own."""
+    """On a loop of its own, one slot for all: it is parked, also while several of its coroutines wait."""
     from actors import Agent, AgentManifest, SpawnConfig
 
     class Parent(Agent[int]):
         def run(self, query: int) -> int:
             if not query:
                 return 1
-            child = self.spawn(SpawnConfig(AgentManifest(name="child"), 0, agent=Parent))
-            return asyncio.run(ending(child)) + 1
+            return asyncio.run(self.children(query - 1)) + 1
 
-    pool = make_pool(max_concurrent=2)
-    assert pool.spawn(SpawnConfig(AgentManifest(name="parent"), 1, agent=Parent)).result(BOUND) == 2
+        async def children(self, query: int) -> int:
+            config = SpawnConfig(AgentManifest(name="child"), query, agent=Parent)
+            return sum(await asyncio.gather(self.spawn(config), self.spawn(config)))
+
+    pool = make_pool(max_concurrent=1)
+    assert pool.spawn(SpawnConfig(AgentManifest(name="parent"), 3, agent=Parent)).result(BOUND) == 15
+    assert pool.stats().parked == 0
 
 
 def test_a_cancelled_agent_leaves_its_await(supervise: Any, start: Any, gates: Any) -> None:

@@ -14,18 +14,11 @@ config = SpawnConfig(AgentManifest(name="m"), "a b", agent=WordCount)
 
 
 async def main(pool: AgentPool) -> None:
-    text: str = await pool.spawn(config)  # error
-    (await pool.spawn(config)).upper()  # error
     await pool.spawn(config).result()  # error
     await pool.join_all()  # error
     pool.ajoin_all().unwrap()  # error
     pool.spawn(config, owed="no")  # error
     pool.amap([3])  # error
-    for outcome in pool.amap([config]):  # error
-        print(outcome)
     async for outcome in pool.map([config]):  # error
         print(outcome)
-    async for outcome in pool.amap([config]):
-        outcome.unwrap().upper()  # error
     pool.amap([config], failure="all")  # error
-    print(text)

@@ -39,7 +39,7 @@ async def ended(supervisor: Supervisor, cell: AgentCell, timeout: float | None =
     try:
         waiters.append(waiter)  # and then looks, as who waits in a thread
         if cell.outcome is None:
-            await arrive(waiter, timeout, cell)
+            await arrive(waiter, timeout, f"the outcome of {cell.label}", cell)
     finally:
         leave_line(waiters, waiter)
     return cell.outcome is not None
@@ -62,7 +62,9 @@ async def next_outcome(owed: JoinSet, timeout: float | None) -> AgentOutcome[Any
     """
     taker = Taker(LoopWaiter())
     try:
-        late = owed.line_up(taker) and not await arrive(taker.waiter, timeout) and owed.withdraw(taker)
+        late = (
+            owed.line_up(taker) and not await arrive(taker.waiter, timeout, "the next outcome") and owed.withdraw(taker)
+        )
         if not late:
             return owed.collect(taker)
     except BaseException:
@@ -92,7 +94,7 @@ async def _all(owed: JoinSet, timeout: float | None, group: Hashable, strictness
         gatherer = Gatherer(group, LoopWaiter())
         try:
             left = None if end is None else end - SYSTEM_CLOCK.monotonic()
-            woken = not owed.gather(gatherer) or await arrive(gatherer.waiter, left)
+            woken = not owed.gather(gatherer) or await arrive(gatherer.waiter, left, "all outcomes")
         finally:
             owed.leave(gatherer)
         taken = owed.take_all(group, strictness)
@@ -141,7 +143,7 @@ class Aside:
 
     async def done(self) -> None:
         """Wait for its end; raises what it raised. After a cancel of this wait it can be waited for again."""
-        await arrive(self._waiter)
+        await arrive(self._waiter, None, self._thread.name)
         if self._thread.ident is not None:
             self._thread.join(1)  # it has done all but end
         if self._error is not None:

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 class LoopWaiter:
     """A gate that one coroutine waits at, on the asyncio loop that runs when it is made. It holds no thread.
 
-    What wakes a ``Waiter`` wakes this. An agent that runs a loop of its own is not parked here: its other coroutines
-    may need the slot.
+    What wakes a ``Waiter`` wakes this.
 
     Guarantees: a wait that is cancelled leaves nothing behind. A loop that was closed meanwhile harms nobody who wakes.
 
@@ -69,11 +68,14 @@ class LoopWaiter:
         return self.woken
 
 
-async def arrive(waiter: LoopWaiter, timeout: float | None = None, target: WaitMember | None = None) -> bool:
+async def arrive(waiter: LoopWaiter, timeout: float | None, on: str, target: WaitMember | None = None) -> bool:
     """Wait at *waiter* as whoever runs here: the coroutine's ``wait_for``.
+
+    An agent that runs a loop of its own is parked as long as a coroutine of that loop waits so.
 
     Args:
         timeout: Seconds; None waits for ever.
+        on: What is waited for, in words.
         target: Who opens the gate, if it is a known member.
     Returns:
         False when the time ran out.
@@ -87,10 +89,17 @@ async def arrive(waiter: LoopWaiter, timeout: float | None = None, target: WaitM
     member.check()
     if target is not None:
         refuse_wait_for(target)
-    wake = waiter.wake
+    wake, host = waiter.wake, member.host
     member.token.remind(wake)
     try:
-        woken = await waiter.wait(timeout)
+        if host is None:
+            woken = await waiter.wait(timeout)
+        else:
+            host.park(member, on)
+            try:
+                woken = await waiter.wait(timeout)
+            finally:
+                host.unpark(member)
     finally:
         member.token.forget(wake)
     member.check()
