@@ -7,6 +7,7 @@ import concurrent.futures
 import gc
 import sys
 import threading
+import traceback
 from typing import Any
 
 import pykka
@@ -93,6 +94,25 @@ def test_an_error_keeps_the_cause_that_it_had() -> None:
     with pytest.raises(Boom) as info:
         future.get()
     assert info.value.__cause__ is original.__cause__
+
+
+def test_an_error_shows_the_handlers_lines_whatever_its_cause() -> None:
+    """In the original, which is its cause; or at the end of its own traceback, when it has a cause of its own."""
+
+    def handler(cause: Exception | None) -> None:
+        raise Boom("words") from cause
+
+    for cause in (None, KeyError("deep")):
+        future: ReplyFuture[None] = ReplyFuture()
+        with pytest.raises(Boom) as raised:
+            handler(cause)
+        future.fail(raised.value)
+        with pytest.raises(Boom) as info:
+            future.get()
+        shown = info.value.__cause__ if cause is None else info.value
+        assert shown is not None
+        assert traceback.extract_tb(shown.__traceback__)[-1].name == "handler"
+        assert "".join(traceback.format_exception(info.value)).count("in handler") == 1
 
 
 def test_an_error_that_cannot_be_copied_is_raised_itself() -> None:
