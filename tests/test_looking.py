@@ -24,6 +24,7 @@ from actors import (
 )
 from actors.core.glance import glance, plain
 from actors.core.html_table import LONGEST, LONGEST_MORE, Folded, HtmlTable
+from actors.core.records.trusted import trusted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -206,7 +207,7 @@ def test_tokens_and_money_are_named_where_there_are_any() -> None:
         cost_usd=0.0042,
     )
     assert repr(checked).endswith("duration=0.00 s, tokens=1,234, cost=$0.0042)")
-    assert repr(AgentOutcome.trusted(**checked.__dict__)) == repr(checked)
+    assert repr(trusted(AgentOutcome, dict(checked.__dict__))) == repr(checked)
 
 
 def test_the_line_of_all_outcomes(pool: AgentPool) -> None:

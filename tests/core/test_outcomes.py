@@ -27,6 +27,7 @@ from actors import (
 )
 from actors.core.records.expenses import NOTHING_USED
 from actors.core.records.outcomes import has_failed
+from actors.core.records.trusted import trusted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -226,12 +227,12 @@ def test_an_outcome_that_is_not_checked_equals_one_that_is() -> None:
         **NOTHING_USED,
     }
     assert set(fields) == set(AgentOutcome.model_fields)
-    checked, trusted = AgentOutcome(**fields), AgentOutcome.trusted(**fields)
-    assert trusted == checked
-    assert repr(trusted) == repr(checked)
-    assert trusted.model_dump_json() == checked.model_dump_json()
-    assert pickle.loads(pickle.dumps(trusted)) == checked
-    assert trusted.model_copy(update={"result": 4}) == checked.model_copy(update={"result": 4})
-    assert trusted.model_fields_set == checked.model_fields_set
+    checked, made = AgentOutcome(**fields), trusted(AgentOutcome, fields)
+    assert made == checked
+    assert repr(made) == repr(checked)
+    assert made.model_dump_json() == checked.model_dump_json()
+    assert pickle.loads(pickle.dumps(made)) == checked
+    assert made.model_copy(update={"result": 4}) == checked.model_copy(update={"result": 4})
+    assert made.model_fields_set == checked.model_fields_set
     with pytest.raises(ValidationError):
-        trusted.result = 4  # type: ignore[misc]
+        made.result = 4  # type: ignore[misc]

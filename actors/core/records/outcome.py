@@ -13,7 +13,6 @@ from ...errors import ActorsError, fresh_copy
 from ..crash import traceback_of
 from .conversation import Message
 from .message import AgentId
-from .trusted import trusted
 from .usage import NO_TOKENS, TokenUsage
 
 if TYPE_CHECKING:
@@ -81,11 +80,6 @@ class AgentOutcome(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitr
     usage_total: TokenUsage = NO_TOKENS
     cost_usd_total: float = 0.0
     messages: tuple[Message, ...] = ()
-
-    @classmethod
-    def trusted(cls, **fields: Any) -> AgentOutcome[Any]:
-        """Make one of *fields*, all of them, without the checks."""
-        return trusted(cls, fields)
 
     def __repr_args__(self) -> Iterator[tuple[str, Any]]:
         from .outcome_words import parts_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -17,7 +18,13 @@ def trusted(cls: type[ModelT], fields: dict[str, Any]) -> ModelT:
     model = cls.__new__(cls)
     keep = object.__setattr__
     keep(model, "__dict__", fields)
-    keep(model, "__pydantic_fields_set__", set(fields))
+    keep(model, "__pydantic_fields_set__", _names(cls).copy())
     keep(model, "__pydantic_extra__", None)
     keep(model, "__pydantic_private__", None)
     return model
+
+
+@cache
+def _names(cls: type[BaseModel]) -> set[str]:
+    """The names of all fields: to copy a set takes a fraction of the time that making one takes."""
+    return set(cls.model_fields)

@@ -16,6 +16,7 @@ from ..records.ending import Ending, stopped
 from ..records.expenses import NOTHING_USED, Expenses
 from ..records.outcome import AgentOutcome, AgentStatus
 from ..records.state import IN_TOOL, NEXT, PARKED, QUEUED, RESTARTING, RUNNING, AgentState
+from ..records.trusted import trusted
 from ..shown import agent_label, listed
 from ..waiting.cancel import CancelToken
 from ..waiting.wait_graph import Lot, WaitMember, enter
@@ -309,22 +310,23 @@ class AgentCell(Endpoint, WaitMember):
         """Turn *ending* into the outcome, as of now."""
         clock = self.host.clock
         expenses: Expenses | None = self.lazies.get(EXPENSES)
-        return AgentOutcome.trusted(
-            agent_id=self.id,
-            name=self.spec.name,
-            query=self.spec.query,
-            tag=self.spec.tag,
-            status=ending.status,
-            result=ending.result,
-            error=ending.error,
-            started_at=self.started_at,
-            ended_at=clock.now(),
-            duration=0.0 if self.started is None else clock.monotonic() - self.started,
-            restarts=self.restarts,
-            parent_id=None if self.parent is None else self.parent.id,
-            depth=self.depth,
+        fields = {
+            "agent_id": self.id,
+            "name": self.spec.name,
+            "query": self.spec.query,
+            "tag": self.spec.tag,
+            "status": ending.status,
+            "result": ending.result,
+            "error": ending.error,
+            "started_at": self.started_at,
+            "ended_at": clock.now(),
+            "duration": 0.0 if self.started is None else clock.monotonic() - self.started,
+            "restarts": self.restarts,
+            "parent_id": None if self.parent is None else self.parent.id,
+            "depth": self.depth,
             **(NOTHING_USED if expenses is None else expenses.fields()),
-        )
+        }
+        return trusted(AgentOutcome, fields)
 
     def close_account(self, outcome: AgentOutcome[Any]) -> AgentOutcome[Any]:
         """*outcome*, with what was used since it was made: by a child of the last moment, or a tool. Under the turn."""
