@@ -153,7 +153,7 @@ INSIDE = {
     "Budget": {"lock", "limits_cost", "refusal", "is_used_up", "hold", "close"},
     "RateLimiter": {"acquire", "feed"},
     "DeadLetters": {"add", "announce"},
-    "AgentOutcome": {"trusted", "model_config"},
+    "AgentOutcome": {"model_config"},
     "Event": {"model_config"},
 }
 """What other modules of the library call, and a user need not know."""
