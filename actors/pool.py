@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from .core.records.pool_stats import PoolStats
     from .core.records.spec import AgentSpec
     from .core.supervision.shutdown import Shutdown
-    from .progress.pool_progress import PoolProgress
+    from .progress.pool_progress import ItemT, PoolProgress
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -459,30 +459,26 @@ class AgentPool:
         """Why is it stuck: what each agent does, since when, and the stack of its thread. ``str`` of it is readable."""
         return dump(self._core)
 
-    @overload
-    def progress(self, *, total: int | None = None, file: IO[str] | None = None) -> PoolProgress[Any]: ...
-
-    @overload
     def progress(
-        self, outcomes: Iterable[T] | None, *, total: int | None = None, file: IO[str] | None = None
-    ) -> PoolProgress[T]: ...
-
-    def progress(
-        self, outcomes: Iterable[Any] | None = None, *, total: int | None = None, file: IO[str] | None = None
-    ) -> PoolProgress[Any]:
+        self,
+        outcomes: Iterable[ItemT] | AsyncIterable[ItemT] | None = None,
+        *,
+        total: int | None = None,
+        file: IO[str] | None = None,
+    ) -> PoolProgress[ItemT]:
         """Show how far the agents are: a bar on a terminal and in a notebook, elsewhere a line now and then.
 
         Around a block, or around what a loop takes outcomes from::
 
             with pool.progress():
-                outcomes = pool.join_all()
+                outcomes = list(pool.join_all().values())
 
             for outcome in pool.progress(pool.map(configs), total=5_000):
                 print(outcome.query, outcome.result)
 
         Args:
-            outcomes: What to iterate over: a map, ``pool.as_completed()``, a list of handles. What is taken from it
-                counts as done. Without it all agents of the pool count, children too.
+            outcomes: What to iterate over (a map, ``pool.as_completed()``, with ``async for`` an ``amap``): what is
+                taken from it counts as done. Without it all agents of the pool count, children too.
             total: How many there will be; None takes the length of *outcomes*, or the agents that were started.
             file: Where to; None is standard error, or the output of the cell.
         """

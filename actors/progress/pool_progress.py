@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self
@@ -13,12 +14,12 @@ from ..core.records.outcome import AgentOutcome
 from .figures import Figures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
     from typing import IO
 
     from ..core.records.usage import TokenUsage
 
-T = TypeVar("T", default=Any)
+ItemT = TypeVar("ItemT", default=Any)
 
 
 class Stats(Protocol):
@@ -55,7 +56,7 @@ class Display(Protocol):
         """Show it for the last time."""
 
 
-class PoolProgress(Generic[T]):
+class PoolProgress(Generic[ItemT]):
     """What ``AgentPool.progress`` returns: a context manager, and an iterator over what it was given.
 
     Guarantees: its thread ends with it, and the terminal is left as it was, also by an exception or an interrupt.
@@ -66,7 +67,7 @@ class PoolProgress(Generic[T]):
     def __init__(
         self,
         stats: Callable[[], Stats],
-        outcomes: Iterable[T] | None,
+        outcomes: Iterable[ItemT] | AsyncIterable[ItemT] | None,
         *,
         total: int | None,
         file: IO[str] | None,
@@ -74,7 +75,7 @@ class PoolProgress(Generic[T]):
         if total is None and hasattr(outcomes, "__len__"):
             total = len(outcomes)  # type: ignore[arg-type]
         self._stats = stats
-        self._outcomes = None if outcomes is None else iter(outcomes)
+        self._outcomes: Any = outcomes if outcomes is None or hasattr(outcomes, "__aiter__") else iter(outcomes)
         self._counts_items = outcomes is not None
         self._total = total
         self._file = file
@@ -82,12 +83,14 @@ class PoolProgress(Generic[T]):
         self._display: Display | None = None
         self._before: Stats | None = None
         self._begin = 0.0
+        self._process = 0
 
     def __enter__(self) -> Self:
         if self._display is not None:
             raise RuntimeError("this progress is shown already")
         self._before = self._stats()
         self._begin = time.monotonic()
+        self._process = os.getpid()
         self._display = display = self._choose()
         try:
             display.start()
@@ -99,13 +102,24 @@ class PoolProgress(Generic[T]):
     def __exit__(self, *_: object) -> None:
         self._stop()
 
-    def __iter__(self) -> Iterator[T]:
+    def __iter__(self) -> Iterator[ItemT]:
         """Yield what it was given, each item once; it is shown meanwhile."""
+        self._refuse_unless("__iter__")
+        return self._steps(own=self._display is None)
+
+    def __aiter__(self) -> AsyncIterator[ItemT]:
+        """The same for what is asynchronous, ``pool.amap(...)`` say."""
+        self._refuse_unless("__aiter__")
+        return self._asteps(own=self._display is None)
+
+    def _refuse_unless(self, way: str) -> None:
         if not self._counts_items:
             raise TypeError("nothing to iterate over: write pool.progress(pool.map(...))")
         if self._outcomes is None:
             raise RuntimeError("this progress was iterated over already: outcomes are taken once")
-        return self._steps(own=self._display is None)
+        if not hasattr(self._outcomes, way):
+            word = "for" if way == "__aiter__" else "async for"
+            raise TypeError(f"{type(self._outcomes).__name__} is iterated over with `{word}`")
 
     def figures(self) -> Figures:
         """How far it is."""
@@ -130,22 +144,35 @@ class PoolProgress(Generic[T]):
             time.monotonic() - self._begin,
         )
 
-    def _steps(self, *, own: bool) -> Iterator[T]:
+    def _steps(self, *, own: bool) -> Iterator[ItemT]:
         if own:
             self.__enter__()
         try:
             for item in self._let_go():
-                self._taken += 1
-                self._failed += isinstance(item, AgentOutcome) and has_failed(item)
+                self._take(item)
                 yield item
         finally:
             if own:
                 self._stop()
 
-    def _let_go(self) -> Iterator[T]:
+    async def _asteps(self, *, own: bool) -> AsyncIterator[ItemT]:
+        if own:
+            self.__enter__()
+        try:
+            async for item in self._let_go():
+                self._take(item)
+                yield item
+        finally:
+            if own:
+                self._stop()
+
+    def _take(self, item: ItemT) -> None:
+        self._taken += 1
+        self._failed += isinstance(item, AgentOutcome) and has_failed(item)
+
+    def _let_go(self) -> Any:
         """What it iterates over. No frame of an error that is kept may hold that: a map cancels when it is let go."""
         outcomes, self._outcomes = self._outcomes, None
-        assert outcomes is not None
         return outcomes
 
     def _choose(self) -> Display:
@@ -170,7 +197,7 @@ class PoolProgress(Generic[T]):
 
     def _stop(self) -> None:
         display, self._display = self._display, None
-        if display is None:
+        if display is None or self._process != os.getpid():  # a forked child leaves its parent's block
             return
         try:
             display.stop()

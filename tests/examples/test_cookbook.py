@@ -80,7 +80,7 @@ def test_a_bar_comes_to_its_end(name: str, capsys: pytest.CaptureFixture[str]) -
     """With the sum below it."""
     run(recipe(name, 1))
     out = capsys.readouterr().out
-    assert "100%" in out
+    assert "100 of 100 done" in out
     assert out.endswith("328350\n")
 
 

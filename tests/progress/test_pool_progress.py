@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import io
 import os
@@ -20,6 +21,7 @@ from ..waiting import BOUND, Gate, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 MANIFEST = AgentManifest(name="job")
 
@@ -185,6 +187,29 @@ def test_a_loop_inside_its_block(pool: AgentPool) -> None:
     assert said.getvalue().startswith("2 done")
 
 
+def test_a_loop_on_an_event_loop(pool: AgentPool) -> None:
+    """Over ``amap``, with ``async for``; each kind of loop names the other."""
+    said = io.StringIO()
+
+    async def taken() -> list[Any]:
+        return [outcome.result async for outcome in pool.progress(pool.amap(jobs(1, 2)), total=2, file=said)]
+
+    async def left() -> None:
+        async for _ in pool.progress(pool.amap(jobs(1, "wait")), file=said):
+            raise KeyError
+
+    assert asyncio.run(taken()) == [1, 2]
+    assert said.getvalue().startswith("2 of 2 done")
+    with pytest.raises(KeyError):
+        asyncio.run(left())
+    assert said.getvalue().splitlines()[1].startswith("1 done")
+    eventually(lambda: pool.active_count + pool.queued_count == 0)
+    with pytest.raises(TypeError, match="MapIterator is iterated over with `for`"):
+        pool.progress(pool.map(jobs())).__aiter__()
+    with pytest.raises(TypeError, match="is iterated over with `async for`"):
+        iter(pool.progress(pool.amap(jobs())))
+
+
 # How it is left ---------------------------------------------------------------------------------------------------
 
 
@@ -268,6 +293,26 @@ def test_a_pool_of_another_process(pool: AgentPool, monkeypatch: pytest.MonkeyPa
     with pytest.raises(ForkedPoolError):
         pool.progress().__enter__()
     monkeypatch.undo()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+@pytest.mark.process
+def test_a_forked_child_that_leaves_the_block(pool: AgentPool, tmp_path: Path) -> None:
+    """Writes nothing: the display is its parent's."""
+    path = tmp_path / "said"
+    with path.open("w") as stream, pool.progress(file=stream) as progress:
+        child = os.fork()
+        if not child:
+            code = 1
+            try:
+                progress.__exit__(None, None, None)
+                code = 0
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert path.read_text() == ""
+    assert path.read_text() == "0 of 0 done\n"
 
 
 # On a terminal ----------------------------------------------------------------------------------------------------
