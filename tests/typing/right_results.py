@@ -197,3 +197,17 @@ async def awaited(pool: AgentPool) -> None:
     assert_type(list(await asyncio.gather(*pool.fan_out(configs))), list[int])
     async with AgentPool() as other:
         assert_type(await asyncio.wrap_future(other.submit(count, "a b").future), int)
+    async for outcome in pool.progress(pool.amap(configs), total=3):
+        assert_type(outcome, AgentOutcome[int])
+
+
+def seen(pool: AgentPool) -> None:
+    """What a loop takes is the same when its progress is shown."""
+    configs = [SpawnConfig(manifest, "a b", agent=WordCount)]
+    for outcome in pool.progress(pool.map(configs), total=1):
+        assert_type(outcome, AgentOutcome[int])
+    for handle in pool.progress(pool.fan_out(configs)):
+        assert_type(handle, AgentHandle[int])
+    with pool.progress() as progress:
+        assert_type(pool.join_all().unwrap(), dict[int, Any])
+        assert_type(progress.figures().done, int)
