@@ -485,7 +485,7 @@ class AgentPool:
         from .progress.pool_progress import PoolProgress
 
         whole(0, total=0 if total is None else total)
-        return PoolProgress(self.stats, outcomes, total=total, file=file)
+        return PoolProgress(self.stats, self._core.begun, outcomes, total=total, file=file)
 
     def __repr__(self) -> str:
         supervisor = self._supervisor

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self
 
 from typing_extensions import TypeVar
@@ -14,7 +15,7 @@ from ..core.records.outcome import AgentOutcome
 from .figures import Figures
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
     from typing import IO
 
     from ..core.records.usage import TokenUsage
@@ -67,6 +68,7 @@ class PoolProgress(Generic[ItemT]):
     def __init__(
         self,
         stats: Callable[[], Stats],
+        begun: Callable[[], tuple[Stats, Collection[AgentOutcome[Any]]]],
         outcomes: Iterable[ItemT] | AsyncIterable[ItemT] | None,
         *,
         total: int | None,
@@ -75,6 +77,7 @@ class PoolProgress(Generic[ItemT]):
         if total is None and hasattr(outcomes, "__len__"):
             total = len(outcomes)  # type: ignore[arg-type]
         self._stats = stats
+        self._begun = begun
         self._outcomes: Any = outcomes if outcomes is None or hasattr(outcomes, "__aiter__") else iter(outcomes)
         self._counts_items = outcomes is not None
         self._total = total
@@ -82,13 +85,19 @@ class PoolProgress(Generic[ItemT]):
         self._taken = self._failed = 0
         self._display: Display | None = None
         self._before: Stats | None = None
+        self._ready: Counter[str] = Counter()  # what had ended at the beginning, and waits to be taken: it counts
+        self._ready_tokens = 0
+        self._ready_cost = 0.0
         self._begin = 0.0
         self._process = 0
 
     def __enter__(self) -> Self:
         if self._display is not None:
             raise RuntimeError("this progress is shown already")
-        self._before = self._stats()
+        self._before, ready = self._begun()
+        self._ready = Counter(str(outcome.status) for outcome in ready)
+        self._ready_tokens = sum(outcome.usage.total for outcome in ready)
+        self._ready_cost = sum(outcome.cost_usd for outcome in ready)
         self._begin = time.monotonic()
         self._process = os.getpid()
         self._display = display = self._choose()
@@ -126,23 +135,18 @@ class PoolProgress(Generic[ItemT]):
         before = self._before
         assert before is not None
         now = self._stats()
-        done, failed = self._taken, self._failed
-        total = self._total
+        done, failed, total = self._taken, self._failed, self._total
+        tokens, cost = now.usage.total - before.usage.total, now.cost_usd - before.cost_usd
         if not self._counts_items:
-            ended = {status: number - before.ended.get(status, 0) for status, number in now.ended.items()}
-            done = sum(ended.values())
-            failed = done - ended.get("completed", 0) - ended.get("cancelled", 0)
+            ended = Counter({str(status): number for status, number in now.ended.items()})
+            ended.subtract({str(status): number for status, number in before.ended.items()})
+            ended.update(self._ready)
+            done = ended.total()
+            failed = done - ended["completed"] - ended["cancelled"]
             total = done + now.active + now.queued if total is None else total
-        return Figures(
-            done,
-            total,
-            now.active,
-            now.queued,
-            failed,
-            now.usage.total - before.usage.total,
-            now.cost_usd - before.cost_usd,
-            time.monotonic() - self._begin,
-        )
+            tokens, cost = tokens + self._ready_tokens, cost + self._ready_cost
+        elapsed = time.monotonic() - self._begin
+        return Figures(done, total, now.active, now.queued, failed, tokens, cost, elapsed)
 
     def _steps(self, *, own: bool) -> Iterator[ItemT]:
         if own:

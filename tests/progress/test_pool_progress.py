@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actors import Agent, AgentManifest, AgentPool, ForkedPoolError, PoolStats, SpawnConfig, TokenUsage
+from actors import Agent, AgentManifest, AgentPool, ForkedPoolError, PoolStats, ScriptedDriver, SpawnConfig, TokenUsage
 from actors.progress import lines, live, ticker
 from actors.progress.ticker import Ticker
 
@@ -129,11 +129,25 @@ def test_a_block_counts_all_agents(pool: AgentPool) -> None:
     assert said.getvalue().startswith("3 of 3 done · 1 failed · ")
 
 
+def test_what_has_ended_and_was_not_taken_yet_counts(pool: AgentPool) -> None:
+    """Short agents may all have ended when the block begins; what was taken before is no part of it."""
+    llm = SpawnConfig(MANIFEST, "q", driver=ScriptedDriver([], default="four"))
+    pool.fan_out([*jobs(1, "fail"), llm])
+    pool.join_all(BOUND)
+    pool.fan_out([*jobs(1, "fail", 3), llm])
+    eventually(lambda: pool.active_count + pool.queued_count == 0)
+    said = io.StringIO()
+    with pool.progress(file=said):
+        assert len(pool.join_all(BOUND)) == 4
+    assert said.getvalue().startswith("4 of 4 done · 1 failed · ")
+
+
 def test_tokens_and_money_are_those_since_the_beginning(pool: AgentPool, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the pool spent before is not among it."""
     spent = [(TokenUsage(100, 10), 1.0), (TokenUsage(250, 20), 1.5)]
-    stats = [PoolStats(0, 0, 0, 0, 0, 0, 0, {}, usage, usd) for usage, usd in spent]
-    monkeypatch.setattr(AgentPool, "stats", lambda _: stats.pop(0) if len(stats) > 1 else stats[0])
+    before, now = [PoolStats(0, 0, 0, 0, 0, 0, 0, {}, usage, usd) for usage, usd in spent]
+    monkeypatch.setattr(AgentPool, "stats", lambda _: now)
+    monkeypatch.setattr(pool._core, "begun", lambda: (before, []))
     with pool.progress(file=io.StringIO()) as progress:
         figures = progress.figures()
     assert (figures.tokens, figures.cost_usd) == (160, 0.5)

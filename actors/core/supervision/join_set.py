@@ -356,6 +356,10 @@ class JoinSet:
         with self._turn:
             return _outcomes(self._of(group))
 
+    def ready(self) -> list[AgentOutcome[Any]]:
+        """The same, under the turn."""
+        return [cell.outcome for cell in self._ready.values() if cell.outcome is not None]
+
     def _of(self, group: Hashable) -> dict[AgentId, AgentCell]:
         if group is None:
             return self._ready

@@ -11,7 +11,7 @@ from ..actors.actor import Actor
 from ..clock import SYSTEM_CLOCK, Clock
 from ..crash import text_of
 from ..process.at_exit import at_exit
-from ..records.outcome import AgentStatus
+from ..records.outcome import AgentOutcome, AgentStatus
 from ..records.outcomes import FailurePolicy, Outcomes
 from ..records.pool_stats import PoolStats
 from ..scheduling.agent_cell import EXPENSES, WAITERS
@@ -213,23 +213,31 @@ class Supervisor(Actor):
     def figures(self) -> PoolStats:
         """The figures of ``PoolStats``."""
         with self.turn:
-            roster = self.pool.roster
-            live = roster.live.values()
-            spent = [cell.expenses for cell in live if EXPENSES in cell.lazies]
-            return PoolStats(
-                active=len(live),
-                queued=len(self.pool.roster.queued),
-                outstanding=len(self.owed),
-                parked=sum(cell.status is AgentStatus.PARKED for cell in live),
-                abandoned_threads=len(self.pool.cancellation.abandoned),
-                dead_letters=self.pool.router.dead_letters.total,
-                started=self.pool.roster.started,
-                ended=dict(self.pool.roster.ended),
-                usage=sum((one.usage for one in spent), roster.used.usage),
-                cost_usd=sum((one.cost_usd for one in spent), roster.used.cost_usd),
-                iterations=sum((one.iterations for one in spent), roster.iterations),
-                tool_calls=sum((one.tool_calls for one in spent), roster.tool_calls),
-            )
+            return self._figures()
+
+    def begun(self) -> tuple[PoolStats, list[AgentOutcome[Any]]]:
+        """The figures, and what has ended and is still to be taken, of one moment."""
+        with self.turn:
+            return self._figures(), self.owed.ready()
+
+    def _figures(self) -> PoolStats:
+        roster = self.pool.roster
+        live = roster.live.values()
+        spent = [cell.expenses for cell in live if EXPENSES in cell.lazies]
+        return PoolStats(
+            active=len(live),
+            queued=len(self.pool.roster.queued),
+            outstanding=len(self.owed),
+            parked=sum(cell.status is AgentStatus.PARKED for cell in live),
+            abandoned_threads=len(self.pool.cancellation.abandoned),
+            dead_letters=self.pool.router.dead_letters.total,
+            started=self.pool.roster.started,
+            ended=dict(self.pool.roster.ended),
+            usage=sum((one.usage for one in spent), roster.used.usage),
+            cost_usd=sum((one.cost_usd for one in spent), roster.used.cost_usd),
+            iterations=sum((one.iterations for one in spent), roster.iterations),
+            tool_calls=sum((one.tool_calls for one in spent), roster.tool_calls),
+        )
 
     def cells(self) -> tuple[list[AgentCell], list[AgentCell | ToolThread]]:
         """The agents that have not ended, by id, and those whose threads were abandoned."""
