@@ -47,7 +47,8 @@ CORE = list(CORE_NEEDS)
 EVERYWHERE = {"loguru", "pydantic", "pydantic_core", "typing_extensions"}
 ONLY_IN = {
     "pykka": ("core",), "typer": ("cli",), "rich": ("cli", "progress"), "click": ("cli",),
-    "docstring_parser": ("tools",), "packaging": ("extras",),
+    "docstring_parser": ("tools",), "packaging": ("extras",), "jsonschema": ("agent",),
+    "jsonschema_specifications": ("agent",), "referencing": ("agent",),
 }  # fmt: skip
 
 ONCE = {

@@ -19,6 +19,7 @@ from .function_agent import FunctionAgent
 from .llm_agent import LlmAgent
 from .manifest import AgentManifest
 from .ports import PrivacyTier, Tool, Tools
+from .structured import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .agent import Agent
     from .ports import ClosesIdle, LlmDriver, MemorySubstrate
     from .resolve import FindBuiltIn
+    from .structured import Shape
 
 FoundT = TypeVar("FoundT")
 ResultT = TypeVar("ResultT")
@@ -63,6 +65,7 @@ class AgentParts:
     tools: Tools
     tool_source: ToolSource | None
     account: Account
+    shape: Shape | None
 
     def build(self, cell: object) -> Callable[[], Runnable]:
         """Fetch the tools, and return the function that constructs the agent."""
@@ -185,7 +188,8 @@ class AgentFactory:
             raise misfit
         if driver is not None and hasattr(driver, "close_idle") and id(driver) not in self._drivers:
             self._remember(driver)
-        parts = AgentParts(self, config, manifest, agent_class, driver, memory, self._no_tools, tools, account)
+        shape = self._shape(config, manifest, agent_class)
+        parts = AgentParts(self, config, manifest, agent_class, driver, memory, self._no_tools, tools, account, shape)
         return AgentSpec(
             name=manifest.name,
             query=config.query,
@@ -243,6 +247,16 @@ class AgentFactory:
         if manifest.agent is None:
             return LlmAgent
         return self._once((manifest.folder, manifest.agent), lambda: resolve.agent_class(manifest))
+
+    def _shape(self, config: SpawnConfig, manifest: AgentManifest, agent_class: type[Agent[Any]]) -> Shape | None:
+        if not issubclass(agent_class, LlmAgent):
+            return None
+        if config.output_type is not None:
+            return shape_of(config.output_type)
+        if isinstance(manifest.output, str):
+            key = (manifest.folder, manifest.output, "output")
+            return self._once(key, lambda: resolve.output_shape(manifest))
+        return None if manifest.output is None else resolve.output_shape(manifest)
 
     def _manifest_driver(self, manifest: AgentManifest) -> LlmDriver | None:
         if manifest.model.driver is None:

@@ -19,7 +19,7 @@ from .loop_result import AgentLoopResult
 from .message_text import as_text, heard, told
 from .ports import StopReason
 from .reasoner import Reasoner
-from .structured import RETRIES, shape_of
+from .structured import RETRIES
 from .tool_calls import ToolCaller, is_repeatable
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ T_co = TypeVar("T_co", covariant=True, default=AgentLoopResult)
 class LlmAgent(Agent[T_co]):
     """An agent that asks a driver what to do, does it, and asks again, until the driver ends its turn.
 
-    Its result is an ``AgentLoopResult``; with an ``output_type`` in its config, a value of that type. A subclass whose
-    ``run`` makes something else of it says so: ``class Terse(LlmAgent[str])``.
+    Its result is an ``AgentLoopResult``; with an ``output_type`` in its config, or an ``output`` in its manifest, a
+    value of that type. A subclass whose ``run`` makes something else of it says so: ``class Terse(LlmAgent[str])``.
     """
 
     needs_driver: ClassVar[bool] = True
@@ -94,7 +94,7 @@ class _Loop:
         self._asked_again = False
         self._first_call: tuple[str, str] | None = None
         self._repeats = 0
-        self._shape = None if agent.config.output_type is None else shape_of(agent.config.output_type)
+        self._shape = agent._parts.shape
         self._misfits = 0
 
     def run(self) -> Any:

@@ -7,13 +7,14 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict, get_args
 
-from pydantic import BaseModel, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr, ValidationError
 
 from ..core.glance import Words, glance
 from ..core.records.usage import clamped
 from ..errors import ManifestError
 from .approval_rules import ApprovalDefault, ApprovalRule
 from .capability import Capability, Memory, Rag, narrow
+from .json_schema import output_of
 from .manifest_problems import Problem, at, found, with_lines
 from .mcp_transport import McpTransport
 from .ports import PrivacyTier
@@ -32,6 +33,9 @@ Text = Annotated[str, Field(strict=True)]
 Count = Annotated[int, Field(strict=True, ge=1)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 ObjectPath = Annotated[str, Field(strict=True, pattern=r"^[\w.]+:[\w.]+$")]
+
+
+Output = Annotated[str | dict[str, Any] | None, BeforeValidator(output_of)]
 
 MAX_CHILD_ITERATIONS = 10
 """No child has more turns than this."""
@@ -207,6 +211,7 @@ class ManifestKeywords(TypedDict, total=False):
     agent: str | None
     tools: Texts
     approval: ApprovalRules | ApprovalKeywords
+    output: str | Mapping[str, object] | None
 
 
 class AgentManifest(_Table, frozen=True):
@@ -216,6 +221,8 @@ class AgentManifest(_Table, frozen=True):
         agent: ``package.module:Class``, an ``Agent`` subclass to run in place of the ``LlmAgent``.
         tools: ``package.module:name``, each a tool that it may call.
         approval: Which of their calls need somebody's approval.
+        output: What the answer of an ``LlmAgent`` must be: a JSON Schema, or ``package.module:Model``, anything that
+            pydantic can validate. The result is such a value. ``SpawnConfig(output_type=)`` wins.
 
     Raises:
         ManifestError: ``problems`` names the place of every one.
@@ -234,6 +241,7 @@ class AgentManifest(_Table, frozen=True):
     agent: ObjectPath | None = None
     tools: tuple[ObjectPath, ...] = ()
     approval: ApprovalRules = ApprovalRules()
+    output: Output = None
 
     _folder: Path | None = PrivateAttr(default=None)
 

@@ -5,18 +5,24 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pydantic import PydanticUserError
+from pydantic.errors import PydanticInvalidForJsonSchema
+
 from ..errors import CapabilityDenied, ManifestError
 from .agent import Agent
 from .importing import load_object
+from .json_schema import shape_of_schema
 from .llm_agent import LlmAgent
 from .mcp_transport import McpTransport
 from .ports import PricesModels, PrivacyTier, Tool
+from .structured import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from .manifest import AgentManifest
     from .ports import LlmDriver
+    from .structured import Shape
 
     DriverFactory = Callable[[AgentManifest], LlmDriver]
     FindBuiltIn = Callable[[str, str], DriverFactory]
@@ -143,6 +149,22 @@ def tool(manifest: AgentManifest, index: int) -> Tool:
     return found
 
 
+def output_shape(manifest: AgentManifest) -> Shape | None:
+    """What ``output`` says that an answer has to be; None when it says nothing.
+
+    Raises:
+        ManifestError: What it names cannot be imported, or pydantic cannot check it.
+    """
+    path = manifest.output
+    if not isinstance(path, str):
+        return None if path is None else shape_of_schema(path)
+    found = load_object(path, beside=manifest.folder, place="output")
+    try:
+        return shape_of(found)
+    except (PydanticUserError, PydanticInvalidForJsonSchema, TypeError) as error:
+        raise ManifestError([f"output: pydantic has no JSON Schema for {path!r}: {error}"]) from error
+
+
 def problems(manifest: AgentManifest, find_built_in: FindBuiltIn) -> list[str]:
     """Everything that *manifest* names and that cannot be had, each with its place. No driver is made: that may load
     a model.
@@ -150,6 +172,7 @@ def problems(manifest: AgentManifest, find_built_in: FindBuiltIn) -> list[str]:
     looks: list[Callable[[], object]] = [
         lambda: agent_class(manifest),
         lambda: driver_factory(manifest, find_built_in),
+        lambda: output_shape(manifest),
         *(partial(tool, manifest, index) for index in range(len(manifest.tools))),
     ]
     found = [*server_problems(manifest), *problems_of(looks)]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from ..core.crash import text_of
 from .message_text import shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 RETRIES = 3
 """How often an answer that does not fit is sent back to the model."""
@@ -21,16 +24,10 @@ LONGEST = 4_000
 """Characters of what is wrong: it may repeat what the model said."""
 
 
-class OutputShape:
-    """What the answer has to be: told to the model as a JSON Schema, and checked when it comes.
+class Shape:
+    """What the answer has to be: told to the model as a JSON Schema, and checked when it comes."""
 
-    Args:
-        output_type: A pydantic model, a dataclass, ``list[int]``: anything that pydantic can validate.
-    """
-
-    def __init__(self, output_type: Any) -> None:
-        self._adapter: TypeAdapter[Any] = TypeAdapter(output_type)
-        self.schema: dict[str, Any] = self._adapter.json_schema()
+    schema: dict[str, Any]
 
     @property
     def native(self) -> dict[str, Any] | None:
@@ -45,6 +42,35 @@ class OutputShape:
             f"or after it, no code fence.\n{schema}"
         )
 
+    def fields(self) -> list[str] | None:
+        """The names of an object's fields; None when other values may fit, too."""
+        schema = self.schema
+        reference = schema.get("$ref")
+        if isinstance(reference, str):  # of a model that holds itself
+            schema = self.schema.get("$defs", {}).get(reference.rpartition("/")[2], {})
+        properties = schema.get("properties")
+        return list(properties) if schema.get("type") == "object" and properties else None
+
+    def read(self, text: str) -> Any:
+        """The value of *text*.
+
+        Raises:
+            ValueError: It does not fit; the message tells the model what to mend.
+        """
+        raise NotImplementedError
+
+
+class OutputShape(Shape):
+    """What the answer has to be, by a type.
+
+    Args:
+        output_type: A pydantic model, a dataclass, ``list[int]``: anything that pydantic can validate.
+    """
+
+    def __init__(self, output_type: Any) -> None:
+        self._adapter: TypeAdapter[Any] = TypeAdapter(output_type)
+        self.schema = self._adapter.json_schema()
+
     def read(self, text: str) -> Any:
         """The value of *text*.
 
@@ -52,7 +78,7 @@ class OutputShape:
             ValueError: It does not fit; the message tells the model what to mend.
         """
         try:
-            return self._adapter.validate_json(_json_of(text))
+            return self._adapter.validate_json(json_of(text))
         except ValidationError as error:
             details = error.errors(include_url=False, include_context=False, include_input=False)[:PROBLEMS]
             raise ValueError(shortened("; ".join(_problem(detail) for detail in details), LONGEST)) from None
@@ -75,11 +101,16 @@ def shape_of(output_type: Any) -> OutputShape:
 
 
 def _problem(detail: Any) -> str:
-    place = ".".join(str(part) for part in detail["loc"])
-    return f"{place}: {detail['msg']}" if place else str(detail["msg"])
+    return f"{place_of(detail['loc'])}{detail['msg']}"
 
 
-def _json_of(text: str) -> str:
+def place_of(path: Iterable[Any]) -> str:
+    """``a.0.b: ``, to stand before what is wrong there; empty for the whole."""
+    place = ".".join(str(part) for part in path)
+    return f"{place}: " if place else ""
+
+
+def json_of(text: str) -> str:
     """*text* without the fence that models like to put around JSON."""
     fenced = FENCE.fullmatch(text.strip())
     return fenced["inside"] if fenced else text.strip()

@@ -23,6 +23,7 @@ def problems(manifest: AgentManifest) -> list[str]:
     looks: list[Callable[[], object]] = [
         lambda: _look_at_agent(manifest),
         lambda: _look_at_driver(manifest),
+        lambda: _look_at_output(manifest),
         *(partial(_look_at_tool, manifest, index, tools) for index in range(len(manifest.tools))),
     ]
     found = [*resolve.server_problems(manifest), *resolve.problems_of(looks)]
@@ -34,7 +35,8 @@ def problems(manifest: AgentManifest) -> list[str]:
 
 def code_of(manifest: AgentManifest) -> list[str]:
     """What *manifest* names that is no part of this package: to look at it runs it."""
-    named = [manifest.agent, manifest.model.driver, *manifest.tools]
+    output = manifest.output if isinstance(manifest.output, str) else None
+    named = [manifest.agent, manifest.model.driver, output, *manifest.tools]
     return list(
         dict.fromkeys(path for path in named if path is not None and ":" in path and not _is_ours(manifest, path))
     )
@@ -74,6 +76,14 @@ def _look_at_driver(manifest: AgentManifest) -> None:
         find_driver(path, place)  # says which there are
     elif definition(path, beside=manifest.folder, place=place).is_plain:
         raise ManifestError([f"{place}: {path!r} cannot be called: it must take the manifest and return a driver"])
+
+
+def _look_at_output(manifest: AgentManifest) -> None:
+    path = manifest.output
+    if isinstance(path, str):
+        found = definition(path, beside=manifest.folder, place="output")
+        if found.is_plain or found.is_function:
+            raise ManifestError([f"output: {path!r} is no type that pydantic can check"])
 
 
 def _look_at_tool(manifest: AgentManifest, index: int, tools: list[Definition]) -> None:
