@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .config import SpawnConfig
     from .manifest import AgentManifest
     from .ports import LlmDriver, MemorySubstrate, Tools
+    from .structured import Shape
 
 T_co = TypeVar("T_co", covariant=True)
 ChildT = TypeVar("ChildT")
@@ -36,6 +37,7 @@ class Parts(Protocol):
     memory: MemorySubstrate | None
     tools: Tools
     account: Account
+    shape: Shape | None
 
     def spawn_child(self, config: SpawnConfig[ChildT], parent: Agent[Any]) -> AgentHandle[ChildT]:
         """Start a child of *parent*."""

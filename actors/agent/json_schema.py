@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from .message_text import shortened
 from .structured import LONGEST, PROBLEMS, Shape, json_of, place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
 _OBJECT_PATH = re.compile(r"^[\w.]+:[\w.]+$")
@@ -71,6 +72,8 @@ def output_of(value: Any) -> Any:
     Raises:
         ValueError: It is neither.
     """
+    if isinstance(value, Mapping):
+        value = dict(value)
     if isinstance(value, dict) and len(value) == 1 and not value.keys().isdisjoint(("model", "schema")):
         ((name, value),) = value.items()
         if not isinstance(value, str if name == "model" else dict):

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ..agent.config import SpawnConfig
 from ..agent.events import TextDelta, ToolStarted
-from ..agent.loop_result import AgentLoopResult
 from ..core.records.conversation import AssistantMessage, UserMessage
 from ..core.records.event import AgentEnded
 from ..core.records.outcome import AgentStatus
@@ -20,6 +19,7 @@ from .approver import Approver
 from .options import problem_of_timeout
 from .recipe import load_manifest, memory_for, prepare
 from .refusal import RefusedError
+from .row import text_of
 from .terminal import answering, say
 from .wording import one_line, printable
 
@@ -200,7 +200,7 @@ class Conversation:
         for question in self._questions():
             outcome = self._ask(question)
             if outcome.ok:
-                self._keep(question, outcome.result)
+                self._keep(question, outcome)
             elif outcome.status is AgentStatus.CANCELLED:
                 say("[cancelled: neither the question nor the answer is kept]")
             else:
@@ -246,17 +246,15 @@ class Conversation:
         self._screen.ended.wait(PATIENCE)
         shown = self._screen.shown
         if outcome.ok and not shown:
-            shown = outcome.result.text if isinstance(outcome.result, AgentLoopResult) else str(outcome.result)
+            shown = text_of(outcome)
             write(shown)
         if shown and not shown.endswith("\n"):
             write("\n")
         return outcome
 
-    def _keep(self, question: str, result: Any) -> None:
-        if isinstance(result, AgentLoopResult):
-            self._history = result.messages
-        else:
-            self._history = (*self._history, UserMessage(question), AssistantMessage(str(result)))
+    def _keep(self, question: str, outcome: AgentOutcome[Any]) -> None:
+        said = (*self._history, UserMessage(question), AssistantMessage(text_of(outcome)))
+        self._history = outcome.messages or said  # an agent of somebody's own may have no conversation
 
 
 def write(text: str) -> None:

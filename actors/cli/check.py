@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..agent import resolve
 from ..drivers.builtin import find_driver
 from ..errors import ManifestError
-from . import named
+from . import doubts, named
 from .permissions import in_words
 from .recipe import load_manifest
 from .refusal import RefusedError
@@ -51,6 +51,12 @@ def validate(paths: Sequence[str], *, imports: bool = False) -> int:
             for problem in error.problems:
                 say(f"error: {problem}")
         else:
+            tools = (
+                [doubts.named_tool(manifest, at, resolve.tool(manifest, at)) for at in range(len(manifest.tools))]
+                if imports
+                else named.tools_of(manifest)
+            )
+            doubts.say_doubts(f"{path}: {doubt}" for doubt in doubts.of_manifest(manifest, tools))
             answer(f"{path}: ok ({one_line(manifest.name)} {one_line(manifest.version)})")
     return EXIT_BAD_MANIFEST if bad else EXIT_OK
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..agent.events import CompletionFinished
 from .jsonl import JsonLines
+from .output import open_output
 from .refusal import why
 
 if TYPE_CHECKING:
@@ -20,14 +21,17 @@ class EventSink:
     Args:
         tally: Where completions are counted.
         path: A file for all events; None = only count.
+        resume: Go on with a file that is there; else it is emptied.
 
     Threads: the pool's dispatcher alone calls it; ``close`` comes after the pool.
     """
 
-    def __init__(self, tally: Tally, path: str | None) -> None:
+    def __init__(self, tally: Tally, path: str | None, *, resume: bool = False) -> None:
         self._tally = tally
         self._path = path
-        self._lines = None if path is None else JsonLines(path, option="--events")
+        self._lines: JsonLines | None = None
+        if path is not None:
+            self._lines = JsonLines(open_output(path, option="--events", mode="ab" if resume else "wb"))
         self.problem: str | None = None
         """Why the file is not complete."""
 

@@ -1,29 +1,31 @@
-"""Runs the agents of a source that may keep us waiting."""
+"""Runs agents for what a source gives, bit by bit."""
 
 from __future__ import annotations
 
 import threading
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ..agent.config import SpawnConfig
+    from ..core.records.message import AgentId
     from ..core.records.outcome import AgentOutcome
-    from ..core.supervision.handle import AgentHandle
     from ..pool import AgentPool
 
+TaskT = TypeVar("TaskT")
 
-class Feed:
-    """Starts agents on a thread of its own, and yields outcomes as they come.
 
-    ``AgentPool.map`` pulls its source in the thread that takes the outcomes. That is right for a file; but while a
-    pipe has no next line, it would hand out nothing of what has ended.
+class Feed(Generic[TaskT]):
+    """Starts agents on a thread of its own, and yields each task with its outcome, as they come.
+
+    ``AgentPool.map`` pulls its source in the thread that takes the outcomes: while a pipe has no next line, it would
+    hand out nothing of what has ended.
 
     Args:
-        pool: With room for *bound* agents in its queue.
-        configs: Read lazily, on the feed's thread.
+        pool: With room for *bound* agents in its queue; nobody else takes its outcomes.
+        tasks: Each with what is to be spawned for it; read lazily, on the feed's thread.
         bound: So many are started and not yet yielded, at most.
 
     Guarantees:
@@ -31,31 +33,31 @@ class Feed:
         for those that were, not for the source.
 
     Locks:
-        ``_lock`` guards ``_started`` and ``_stopped``: an agent is started before a stop, or not at all.
+        ``_lock`` guards ``_started``, ``_running`` and ``_stopped``: an agent is started before a stop, or not at all.
     """
 
-    def __init__(self, pool: AgentPool, configs: Iterable[SpawnConfig], *, bound: int) -> None:
+    def __init__(self, pool: AgentPool, tasks: Iterable[tuple[TaskT, SpawnConfig]], *, bound: int) -> None:
         self._pool = pool
-        self._configs = configs
+        self._tasks = tasks
         self._room = threading.Semaphore(bound)
-        self._ended: SimpleQueue[AgentHandle[Any] | None] = SimpleQueue()
+        self._ended: SimpleQueue[bool] = SimpleQueue()
         self._lock = threading.Lock()
+        self._running: dict[AgentId, TaskT] = {}
         self._started = 0
         self._stopped = False
         self._error: BaseException | None = None
 
-    def __iter__(self) -> Iterator[AgentOutcome[Any]]:
+    def __iter__(self) -> Iterator[tuple[TaskT, AgentOutcome[Any]]]:
         """Start the thread, and yield until the source has ended and everything else, too."""
         # A daemon: a read that never returns must not keep the process.
         threading.Thread(target=self._start_all, name="actors-feed", daemon=True).start()
         taken, source_ended = 0, False
         while not (source_ended and taken == self._started):
-            handle = self._ended.get()
-            if handle is None:
+            if not self._ended.get():
                 source_ended = True
                 continue
             taken += 1
-            yield handle.outcome()
+            yield self._next()
             self._room.release()
         if self._error is not None:
             raise self._error
@@ -64,24 +66,32 @@ class Feed:
         """Start nothing more. Threads: any."""
         with self._lock:
             self._stopped = True
-        self._ended.put(None)
+        self._ended.put(False)
         self._room.release()  # the feed's thread may wait for room
 
     def _start_all(self) -> None:
         try:
-            for config in self._configs:
+            for task, config in self._tasks:
                 self._room.acquire()
-                if not self._start(config):
+                if not self._start(task, config):
                     break
         except Exception as error:  # noqa: BLE001 - raised where the outcomes are taken
             self._error = error
-        self._ended.put(None)
+        self._ended.put(False)
 
-    def _start(self, config: SpawnConfig) -> bool:
+    def _start(self, task: TaskT, config: SpawnConfig) -> bool:
         with self._lock:
             if self._stopped:
                 return False
             handle = self._pool.spawn(config)
+            self._running[handle.id] = task
             self._started += 1
-        handle.add_done_callback(self._ended.put)
+        handle.add_done_callback(lambda _: self._ended.put(True))
         return True
+
+    def _next(self) -> tuple[TaskT, AgentOutcome[Any]]:
+        """The one that ended first: callbacks may overtake each other."""
+        outcome = self._pool.join_next()
+        assert outcome is not None
+        with self._lock:
+            return self._running.pop(outcome.agent_id), outcome

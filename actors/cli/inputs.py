@@ -1,4 +1,4 @@
-"""Where jobs come from. Every source is read lazily: nothing here grows with the size of the input."""
+"""Where jobs come from. Every source is read lazily: the jobs of no input are held all at once."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import sys
 from typing import IO, TYPE_CHECKING, Protocol
 
 from ..tools.shown_path import shown_path
-from .job import KNOWN_KEYS, BadInput, Job, is_unicode, job_of, parse_json
+from .job import BadInput, Job, is_unicode
+from .jobs import JobMaker, Wanted
 from .options import STANDARD_STREAM
+from .records import Record, csv_records, json_records
 from .refusal import RefusedError, why
-from .terminal import say
+from .survey import Survey, survey_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,23 +23,26 @@ if TYPE_CHECKING:
 
     ReadLine = Callable[[Callable[[], bytes]], bytes]
 
+CSV = ".csv"
+"""The end of the name of a file of comma-separated values; every other one has JSON, one object a line."""
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
 
 class Source(Protocol):
     """A lazy series of jobs."""
 
     empty: str
     """What to say when there are none at all."""
-    may_wait: bool
-    """May the next job come much later, as from a pipe?"""
+
+    def survey(self, stopped: Callable[[], bool]) -> Survey:
+        """Look through it before anything runs, as far as it can be read twice.
+
+        Raises:
+            RefusedError: It cannot be run as it was asked for.
+        """
 
     def __iter__(self) -> Iterator[Job | BadInput]:
-        """Read once, from the start."""
-
-    def measure(self) -> None:
-        """Find out how much there is, as far as that is cheap. Only the live display asks."""
-
-    def expected(self, taken: int) -> int | None:
-        """How many jobs there will be in all, when *taken* were read so far; None = cannot say."""
+        """Read once, from the start; what the survey found bad is left out."""
 
     def close(self) -> None:
         """Give back what is open."""
@@ -47,87 +52,88 @@ class PromptSource:
     """The one job of ``--prompt``."""
 
     empty = "--prompt is empty"
-    may_wait = False
 
     def __init__(self, prompt: str) -> None:
         self._prompt = prompt
 
-    def __iter__(self) -> Iterator[Job | BadInput]:
-        yield Job(self._prompt)
-
-    def measure(self) -> None:
-        """Nothing to find out."""
-
-    def expected(self, taken: int) -> int | None:  # noqa: ARG002 - the port's signature
+    def survey(self, stopped: Callable[[], bool]) -> Survey:  # noqa: ARG002 - the port's signature
         """One."""
-        return 1
+        return Survey(jobs=1)
+
+    def __iter__(self) -> Iterator[Job | BadInput]:
+        yield JobMaker(Wanted(keyed=True)).job(Record("--prompt", {"query": self._prompt}))
 
     def close(self) -> None:
         """Nothing is open."""
 
 
 class LinesSource:
-    """The jobs of ``--input``: one JSON object a line.
+    """The jobs of ``--input``: lines of JSON or of CSV, by the end of the file's name.
 
     Args:
-        path: A file, or ``-`` for standard input.
+        path: A file, or ``-`` for JSON from standard input.
+        wanted: What is made of its records.
         read: Calls what it is given, a read that may block, and returns the line; ``b""`` ends the input.
+
+    Raises:
+        RefusedError: It cannot be opened.
     """
 
-    def __init__(self, path: str, *, read: ReadLine) -> None:
+    def __init__(self, path: str, wanted: Wanted, *, read: ReadLine) -> None:
+        self._path = path
         self._label = "standard input" if path == STANDARD_STREAM else path
+        self._wanted = wanted
         self._read = read
         self._file = _open_input(path)
-        self._size = _size_of(self._file)
-        self._position = 0
+        self._twice = path != STANDARD_STREAM and _is_regular(self._file)
         self._reading = False
-        self._warned = False
-        self.may_wait = self._size is None
+        self._lost: str | None = None
+        self._records = csv_records if path.lower().endswith(CSV) else json_records
         self.empty = f'{self._label} is empty: it needs one JSON object a line, such as {{"query": "..."}}'
+        if self._records is csv_records:
+            self.empty = f"{self._label} has no rows: it needs a first row with the names of its columns, and others"
+
+    def survey(self, stopped: Callable[[], bool]) -> Survey:
+        """Read a file once; a pipe cannot be read twice."""
+        if not self._twice:
+            return Survey()
+        survey = survey_of(self._items(), key=self._wanted.key, stopped=stopped)
+        self._file.seek(0)
+        return survey
 
     def __iter__(self) -> Iterator[Job | BadInput]:
-        number = 0
+        places: dict[str, str] = {}
+        for where, item in self._items():
+            if isinstance(item, BadInput):
+                if not self._twice:
+                    yield item
+            elif self._twice or self._wanted.key is None or (first := places.setdefault(item.key, where)) is where:
+                yield item
+            else:
+                yield BadInput(where, f"its {self._wanted.key} is {item.key!r}, as at {first}")
+
+    def _items(self) -> Iterator[tuple[str, Job | BadInput]]:
+        maker = JobMaker(self._wanted)
+        for record in self._records(self._lines(), self._label):
+            yield record.where, record if isinstance(record, BadInput) else maker.job(record)
+        if self._lost is not None:
+            yield self._label, BadInput(self._label, self._lost)
+
+    def _lines(self) -> Iterator[bytes]:
+        mark = BYTE_ORDER_MARK  # as Windows editors put it at the start
         while True:
-            number += 1
-            where = f"{self._label}:{number}"
             try:
                 self._reading = True
                 line = self._read(self._file.readline)
             except OSError as error:
-                yield BadInput(where, f"cannot be read further: {why(error)}")
+                self._lost = f"cannot be read further: {why(error)}"
                 return
             finally:
                 self._reading = False
             if not line:
                 return
-            self._position += len(line)
-            # Windows editors put a byte order mark at the start.
-            job = self._job(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, where)
-            if job is not None:
-                yield job
-
-    def _job(self, line: bytes, where: str) -> Job | BadInput | None:
-        if not line.strip():
-            return None
-        try:
-            record = parse_json(line)
-            job = job_of(record)
-        except ValueError as error:
-            return BadInput(where, str(error))
-        unknown = [str(key) for key in record if key not in KNOWN_KEYS]
-        if unknown and not self._warned:
-            self._warned = True
-            say(f"warning: {where}: ignored {', '.join(unknown)} (known: {', '.join(KNOWN_KEYS)})")
-        return job
-
-    def measure(self) -> None:
-        """The size is known."""
-
-    def expected(self, taken: int) -> int | None:
-        """Guess by the share of the bytes that was read."""
-        if not self._size or not self._position:
-            return None
-        return max(taken, round(taken * self._size / self._position))
+            yield line.removeprefix(mark)
+            mark = b""
 
     def close(self) -> None:
         """Close the file, unless another thread still waits in it: that close would wait, too."""
@@ -136,7 +142,7 @@ class LinesSource:
 
 
 class GlobSource:
-    """The jobs of ``--glob``: one for each file that matches.
+    """The jobs of ``--glob``: one for each file that matches, told apart by its path.
 
     Args:
         pattern: Relative or absolute; ``**`` goes into folders; ``~`` is the home folder.
@@ -148,14 +154,21 @@ class GlobSource:
         self._pattern = os.path.expanduser(pattern)
         self._prompt = prompt or "{path}"
         self._skip = skip
-        self._count: int | None = None
-        self.may_wait = False
         self.empty = f"--glob {pattern!r} matches no file (seen from {os.getcwd()})"
+
+    def survey(self, stopped: Callable[[], bool]) -> Survey:
+        """Walk through the folders once and count."""
+        survey = Survey(jobs=0)
+        for count, _ in enumerate(self._paths(), 1):
+            survey.jobs = count
+            if stopped():
+                break
+        return survey
 
     def __iter__(self) -> Iterator[Job | BadInput]:
         for path in self._paths():
             if is_unicode(path):
-                yield Job(self._prompt.replace("{path}", path), file=path)
+                yield Job(self._prompt.replace("{path}", path), file=path, key=path)
             else:
                 yield BadInput(shown_path(path), "the file's name is not UTF-8: rename it")
 
@@ -166,14 +179,6 @@ class GlobSource:
                     yield path
         except RecursionError:
             raise RefusedError(f"--glob {self._pattern!r}: the folders are nested too deep; name one of them") from None
-
-    def measure(self) -> None:
-        """Walk through the folders once and count."""
-        self._count = sum(1 for _ in self._paths())
-
-    def expected(self, taken: int) -> int | None:
-        """What was counted."""
-        return None if self._count is None else max(taken, self._count)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -186,7 +191,7 @@ def open_source(options: RunOptions, *, read: ReadLine, skip: frozenset[str] = f
         RefusedError: The input cannot be opened.
     """
     if options.input is not None:
-        return LinesSource(options.input, read=read)
+        return LinesSource(options.input, Wanted.of(options), read=read)
     if options.glob is not None:
         return GlobSource(options.glob, prompt=options.prompt, skip=skip)
     return PromptSource(options.prompt or "")
@@ -211,10 +216,9 @@ def _standard_input() -> IO[bytes]:
         return sys.stdin.buffer
 
 
-def _size_of(file: IO[bytes]) -> int | None:
-    """Bytes of a regular file, or of a stream in memory; None for what comes bit by bit."""
+def _is_regular(file: IO[bytes]) -> bool:
+    """Can it be read twice, and is all of it there?"""
     try:
-        status = os.fstat(file.fileno())
+        return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
     except OSError:
-        return 0
-    return status.st_size if stat.S_ISREG(status.st_mode) else None
+        return False

@@ -38,9 +38,19 @@ Prompt = Annotated[str | None, typer.Option(help="The query; with --glob, {path}
 Input = Annotated[
     str | None,
     typer.Option(
-        metavar="FILE.jsonl",
-        help='One {"query": ...} a line, with "name" and "tag" if you like; - = standard input.',
+        metavar="FILE",
+        help='FILE.csv, or JSON lines: each has a "query", and "name" and "tag" if you like; - = standard input.',
     ),
+]
+Query = Annotated[
+    str | None,
+    typer.Option(metavar="TEXT", help='The query of each line of --input: "Classify: {text}" takes a field.'),
+]
+Key = Annotated[
+    str | None, typer.Option(metavar="FIELD", help="What tells one line from another; else all of the line does.")
+]
+Keep = Annotated[
+    str | None, typer.Option(metavar="A,B", help="The fields of a line that come back in its row; else all.")
 ]
 Glob = Annotated[
     str | None,
@@ -50,8 +60,15 @@ MaxConcurrent = Annotated[int, typer.Option(metavar="N", help="Agents that run a
 Timeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="Seconds of life of each agent.")]
 Out = Annotated[
     str | None,
-    typer.Option(metavar="FILE.jsonl", help="One line for each agent as it ends; - = standard output."),
+    typer.Option(
+        metavar="FILE",
+        help="FILE.csv, or JSON lines: a row for each agent as it ends; - = standard output. No file that exists.",
+    ),
 ]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with the file of --out: what has completed is not run again.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Empty the file of --out first.")]
 Events = Annotated[str | None, typer.Option(metavar="FILE.jsonl", help="One line for each event.")]
 Driver = Annotated[
     str | None,
@@ -73,6 +90,10 @@ Imports = Annotated[
 Run = Annotated[
     bool | None,
     typer.Option("--run/--no-run", help="Import its code and start its servers without a question; or show the rest."),
+]
+Trace = Annotated[
+    bool,
+    typer.Option("--trace", help="Show what each agent was told, called and answered; secrets are masked."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")]
 Verbose = Annotated[
@@ -114,15 +135,21 @@ def run(
     manifests: Manifests,
     prompt: Prompt = None,
     input: Input = None,  # noqa: A002 - the option's name
+    query: Query = None,
+    key: Key = None,
+    keep: Keep = None,
     glob: Glob = None,
     max_concurrent: MaxConcurrent = 4,
     timeout: Timeout = None,
     out: Out = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
     events: Events = None,
     driver: Driver = None,
     model: Model = None,
     base_url: BaseUrl = None,
     approve: Approve = None,
+    trace: Trace = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
 ) -> None:
@@ -134,15 +161,21 @@ def run(
         manifests=tuple(manifests),
         prompt=prompt,
         input=input,
+        query=query,
+        key=key,
+        keep=None if keep is None else tuple(name.strip() for name in keep.split(",")),
         glob=glob,
         max_concurrent=max_concurrent,
         timeout=timeout,
         out=out,
+        resume=resume,
+        overwrite=overwrite,
         events=events,
         driver=driver,
         model=model,
         base_url=base_url,
         approve=tuple(approve or ()),
+        trace=trace,
         quiet=quiet,
         verbose=verbose,
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..agent import resolve
 from ..drivers.builtin import BUILT_IN, find_driver
 from ..errors import ManifestError
+from .doubts import NamedTool, named_tool
 from .source import definition
 
 if TYPE_CHECKING:
@@ -31,6 +32,19 @@ def problems(manifest: AgentManifest) -> list[str]:
         return found
     names = [tool.tool_name() for tool in tools]
     return list(resolve.approval_problems(manifest, [name for name in names if name])) if all(names) else []
+
+
+def tools_of(manifest: AgentManifest) -> list[NamedTool]:
+    """What can be seen of the tools that a good *manifest* names; those of this package are imported."""
+    found = []
+    for index, path in enumerate(manifest.tools):
+        if _is_ours(manifest, path):
+            found.append(named_tool(manifest, index, resolve.tool(manifest, index)))
+        else:
+            text = definition(path, beside=manifest.folder)
+            name = text.tool_name() or path.rpartition(":")[2]
+            found.append(NamedTool(f"tools.{index}: {path!r}", name, text.tool_needs()))
+    return found
 
 
 def code_of(manifest: AgentManifest) -> list[str]:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from .refusal import RefusedError
+from .template import Template
 
 STANDARD_STREAM = "-"
 """As a path: standard input or standard output."""
@@ -18,15 +19,21 @@ class RunOptions:
     manifests: tuple[str, ...]
     prompt: str | None = None
     input: str | None = None
+    query: str | None = None
+    key: str | None = None
+    keep: tuple[str, ...] | None = None
     glob: str | None = None
     max_concurrent: int = 4
     timeout: float | None = None
     out: str | None = None
+    resume: bool = False
+    overwrite: bool = False
     events: str | None = None
     driver: str | None = None
     model: str | None = None
     base_url: str | None = None
     approve: tuple[str, ...] = ()
+    trace: bool = False
     quiet: bool = False
     verbose: int = 0
 
@@ -36,7 +43,12 @@ class RunOptions:
         Raises:
             RefusedError: With every problem.
         """
-        problems = [*self._problems_of_input(), *self._problems_of_limits()]
+        problems = [
+            *self._problems_of_input(),
+            *self._problems_of_fields(),
+            *self._problems_of_output(),
+            *self._problems_of_limits(),
+        ]
         if problems:
             raise RefusedError(*problems)
 
@@ -44,13 +56,39 @@ class RunOptions:
         if self.input is not None and self.glob is not None:
             return ["--input and --glob exclude each other: give one of them"]
         if self.input is not None and self.prompt is not None:
-            return ["--input and --prompt exclude each other: the queries stand in the input"]
+            return ["--input and --prompt exclude each other: the queries stand in the input, or --query makes them"]
         if self.prompt is None and self.input is None and self.glob is None:
             return ["nothing to do: give --prompt TEXT, --input FILE.jsonl or --glob PATTERN"]
         if self.prompt is not None and not self.prompt.strip():
             return ["--prompt is empty: say what the agent is to do"]
         if self.glob is not None and self.prompt is not None and "{path}" not in self.prompt:
             return ["--prompt has no {path}: with --glob it says where the path of each file goes"]
+        return []
+
+    def _problems_of_fields(self) -> list[str]:
+        given = [("--query", self.query), ("--key", self.key), ("--keep", self.keep)]
+        if self.input is None:
+            return [f"{option} is about the fields of --input: give --input FILE" for option, value in given if value]
+        problems = []
+        if self.query is not None:
+            try:
+                named = Template(self.query).names
+            except ValueError as error:
+                problems.append(f"--query: {error}")
+            else:
+                problems += [] if named else ["--query names no field: write {field} where a field of the line goes"]
+        if self.key is not None and not self.key.strip():
+            problems.append("--key is empty: name the field that tells one line from another")
+        if self.keep is not None and not all(self.keep):
+            problems.append("--keep has an empty name: write --keep a,b")
+        return problems
+
+    def _problems_of_output(self) -> list[str]:
+        if self.resume and self.overwrite:
+            return ["--resume and --overwrite exclude each other: go on with the file, or empty it"]
+        option = "--resume" if self.resume else "--overwrite"
+        if (self.resume or self.overwrite) and self.out in (None, STANDARD_STREAM):
+            return [f"{option} is about the file of --out: give --out FILE"]
         return []
 
     def _problems_of_limits(self) -> list[str]:

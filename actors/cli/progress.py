@@ -132,7 +132,7 @@ def sentence(outcome: AgentOutcome[Any]) -> str:
     """One outcome as one line."""
     row = row_of(outcome)
     line = f"#{row.agent_id} {row.name}: {row.status} in {seconds(row.duration)}: {shortened(row.query, 60)}"
-    return f"{line}: {row.text}"
+    return f"{line}: {': '.join(filter(None, (row.place, row.text)))}"
 
 
 def counts(tally: Tally, expected: int | None) -> str:
@@ -145,9 +145,10 @@ def counts(tally: Tally, expected: int | None) -> str:
         f"{queued} queued",
         f"{done:,}{of_all} done",
         f"{tally.failed:,} failed",
+        *([f"{tally.skipped:,} there before"] if tally.skipped else []),
         *([counted(tally.bad_inputs, "bad input")] if tally.bad_inputs else []),
-        f"{tally.tokens:,} tokens",
-        dollars(tally.cost_usd),
+        *([f"{tally.tokens:,} tokens"] if tally.tokens else []),
+        *([dollars(tally.cost_usd)] if tally.cost_usd else []),
     ]
     if done and elapsed:
         parts.append(rate(done / elapsed))

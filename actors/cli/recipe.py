@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 from ..agent import resolve
 from ..agent.capability import FileRead, Memory
 from ..agent.config import SpawnConfig
+from ..agent.llm_agent import LlmAgent
 from ..agent.manifest import AgentManifest
 from ..drivers.builtin import find_driver
 from ..errors import ManifestError
 from ..memory.in_memory import InMemorySubstrate
+from .doubts import NamedTool, named_tool, of_approvals, of_manifest, of_model
 from .refusal import RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ..agent.agent import Agent
     from ..agent.ports import LlmDriver
@@ -57,19 +59,31 @@ NO_CHOICE = ModelChoice()
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A manifest, and the class and the driver that all its agents share."""
+    """A manifest, and the class and the driver that all its agents share. ``place`` is its path."""
 
     manifest: AgentManifest
     agent: type[Agent[Any]]
     driver: LlmDriver | None
+    place: str = ""
 
-    def config(self, job: Job, *, timeout: float | None, several: bool) -> SpawnConfig:
+    def tools(self) -> list[NamedTool]:
+        """Those that its manifest names."""
+        manifest = self.manifest
+        return [named_tool(manifest, index, resolve.tool(manifest, index)) for index in range(len(manifest.tools))]
+
+    def fields(self) -> list[str] | None:
+        """The fields of its results, where the manifest says that they are objects with fields of these names."""
+        shape = resolve.output_shape(self.manifest) if issubclass(self.agent, LlmAgent) else None
+        return None if shape is None else shape.fields()
+
+    def config(self, job: Job, *, timeout: float | None, several: bool, keep_messages: bool = False) -> SpawnConfig:
         """What to spawn for *job*.
 
         Args:
             job: Its name and its file go into a copy of the manifest.
             timeout: Seconds of life.
             several: Other manifests get the same job: a name of the job's must tell them apart.
+            keep_messages: Does anybody look at the conversation?
         """
         return SpawnConfig(
             self._manifest_for(job, several=several),
@@ -78,6 +92,7 @@ class Recipe:
             driver=self.driver,
             timeout=timeout,
             tag=job.tag,
+            keep_messages=keep_messages,
         )
 
     def _manifest_for(self, job: Job, *, several: bool) -> AgentManifest:
@@ -90,6 +105,41 @@ class Recipe:
             grant = FileRead(allowed_paths=(os.path.realpath(job.file),))
             changes["capabilities"] = (*self.manifest.capabilities, grant)
         return self.manifest.model_copy(update=changes) if changes else self.manifest
+
+
+def labels_of(recipes: Sequence[Recipe]) -> list[str]:
+    """What tells the rows of one manifest from those of the others: nothing when there is one, else its name, with a
+    number where another one has that name, too.
+    """
+    if len(recipes) == 1:
+        return [""]
+    names = [recipe.manifest.name for recipe in recipes]
+    return [
+        f"@{name}" if names.index(name) == index else f"@{name}-{names[: index + 1].count(name)}"
+        for index, name in enumerate(names)
+    ]
+
+
+def doubts_about(
+    recipes: Sequence[Recipe], *, model: str | None, approved: Sequence[str], gets_file: bool
+) -> Iterator[str]:
+    """What is good enough to run with *recipes*, and most probably not meant.
+
+    Args:
+        model: What ``--model`` names.
+        approved: What ``--approve`` names.
+        gets_file: Does each agent get a file that it may read?
+    """
+    for recipe in recipes:
+        manifest = recipe.manifest
+        found = [
+            *of_manifest(manifest, recipe.tools(), gets_file=gets_file),
+            *of_model(manifest, recipe.agent, recipe.driver, model),
+        ]
+        yield from (f"{recipe.place}: {doubt}" for doubt in found)
+    if all(recipe.manifest.agent is None for recipe in recipes):  # code of its own may start others with other tools
+        tools = [tool for recipe in recipes for tool in recipe.tools()]
+        yield from of_approvals(approved, [recipe.manifest for recipe in recipes], tools)
 
 
 def memory_for(recipes: Sequence[Recipe]) -> InMemorySubstrate | None:
@@ -138,7 +188,7 @@ def prepare(manifest: AgentManifest, *, place: str, choice: ModelChoice = NO_CHO
     misfit = resolve.misfit(manifest, agent, made)
     if misfit is not None:
         raise RefusedError(f"{place}: {misfit}")
-    return Recipe(manifest, agent, made)
+    return Recipe(manifest, agent, made, place)
 
 
 def prepare_all(paths: Sequence[str], *, choice: ModelChoice = NO_CHOICE) -> list[Recipe]:

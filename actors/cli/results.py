@@ -1,37 +1,68 @@
-"""The results file: how each agent ended, one line as soon as it ended."""
+"""The results file: how each agent ended, one row as soon as it ended."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..agent.loop_result import AgentLoopResult
-from ..core.crash import text_of as error_text
-from ..errors import AgentCrashed
+from .csv_rows import CsvRows
+from .inputs import CSV
 from .jsonl import JsonLines
-from .refusal import OutputLostError, why
+from .kept import Kept, go_on_with
+from .output import is_special, open_output
+from .refusal import OutputLostError, RefusedError, why
+from .row import row_of
 from .terminal import say
 
 if TYPE_CHECKING:
+    from typing import IO
+
     from ..core.records.outcome import AgentOutcome
-    from ..errors import ActorsError
+    from .job import Job
+    from .options import RunOptions
+    from .row import CsvShape
 
 MOST_WARNINGS = 10
 
 
 class ResultsFile:
-    """Writes outcomes.
+    """Writes outcomes: JSON, one object a line, or CSV, by the end of its name.
 
     Args:
-        path: A file, or ``-`` for standard output.
+        options: Where to, and what is done with one that exists.
+        shape: The columns, should it be CSV.
+
+    Raises:
+        RefusedError: It cannot be written, or it exists and nobody said what to do with it.
     """
 
-    def __init__(self, path: str) -> None:
-        self._lines = JsonLines(path, option="--out")
+    def __init__(self, options: RunOptions, shape: CsvShape) -> None:
+        assert options.out is not None
+        self._path = options.out
+        self._shape = shape if self._path.lower().endswith(CSV) else None
+        self.kept: frozenset[str] = frozenset()
+        """The keys of the rows that were there and are final."""
+        file, columns = self._open(options)
         self._warned: set[str] = set()
+        self._rows: JsonLines | CsvRows
+        if self._shape is None:
+            self._rows = JsonLines(file)
+        else:
+            self._rows = CsvRows(file, columns or self._shape.columns, headed=bool(columns))
         self.written = 0
 
-    def write(self, outcome: AgentOutcome[Any]) -> None:
-        """Append *outcome*.
+    def _open(self, options: RunOptions) -> tuple[IO[bytes], list[str]]:
+        """The file, and the columns that stand in it."""
+        if not options.resume:
+            return open_output(self._path, option="--out", mode="wb" if options.overwrite else "xb"), []
+        if is_special(self._path):
+            raise RefusedError(f"--resume: {self._path} is no file that one could go on with")
+        kept = go_on_with(self._path, None if self._shape is None else self._shape.columns)
+        self.kept = frozenset(kept.keys)
+        _tell(self._path, kept)
+        return kept.file, kept.columns
+
+    def write(self, job: Job, key: str, outcome: AgentOutcome[Any]) -> None:
+        """Append the row of *outcome*.
 
         Raises:
             OutputLostError: It cannot be written.
@@ -42,73 +73,27 @@ class ResultsFile:
             if type_name not in self._warned and len(self._warned) < MOST_WARNINGS:
                 self._warned.add(type_name)
                 say(
-                    f"warning: {self._lines.path}: agent {outcome.agent_id} returned what JSON cannot hold "
+                    f"warning: {self._path}: agent {outcome.agent_id} returned what JSON cannot hold "
                     f"({type_name}); written as its repr"
                 )
 
+        row = row_of(job, key, outcome)
         try:
-            self._lines.write(record_of(outcome), on_repr=warn)
+            self._rows.write(row if self._shape is None else self._shape.flat(row), on_repr=warn)
         except OSError as error:
             raise OutputLostError(
-                f"--out {self._lines.path}: cannot be written any more: {why(error)}; "
+                f"--out {self._path}: cannot be written any more: {why(error)}; "
                 f"the first {self.written} outcomes are in it"
             ) from None
         self.written += 1
 
     def close(self) -> None:
         """Close the file."""
-        self._lines.close()
+        self._rows.close()
 
 
-def record_of(outcome: AgentOutcome[Any]) -> dict[str, Any]:
-    """The fields of one line. Every line has every field; what does not apply is null."""
-    started = outcome.started_at
-    return {
-        "agent_id": outcome.agent_id,
-        "name": outcome.name,
-        "query": outcome.query,
-        "tag": outcome.tag,
-        "status": outcome.status,
-        **_result_fields(outcome.result),
-        "error": None if outcome.error is None else error_fields(outcome.error),
-        "started_at": None if started is None else started.isoformat(),
-        "ended_at": outcome.ended_at.isoformat(),
-        "duration": round(outcome.duration, 6),
-    }
-
-
-def error_fields(error: ActorsError) -> dict[str, str]:
-    """What is told of *error*: for a crash, the exception that the agent's code raised."""
-    if isinstance(error, AgentCrashed):
-        return {"type": error.type_name, "text": error.text}
-    return {"type": type(error).__name__, "text": error_text(error)}
-
-
-def text_of(outcome: AgentOutcome[Any]) -> str:
-    """The result, or the error, as a text for people."""
-    if outcome.error is not None:
-        return error_text(outcome.error) or type(outcome.error).__name__
-    result = outcome.result
-    if isinstance(result, AgentLoopResult):
-        return result.text
-    if result is None:
-        return ""
-    try:
-        return str(result)
-    except Exception as error:  # noqa: BLE001 - a user's __str__ may raise anything
-        return f"<{type(result).__qualname__}, whose str raised {type(error).__name__}>"
-
-
-def _result_fields(result: Any) -> dict[str, Any]:
-    if not isinstance(result, AgentLoopResult):
-        return {"result": result, "usage": None, "iterations": None, "tool_calls": None, "cost_usd": None}
-    return {
-        "result": result.text,
-        "usage": {
-            "input_tokens": result.usage.input_tokens,
-            "output_tokens": result.usage.output_tokens,
-        },
-        "iterations": result.iterations,
-        "tool_calls": result.tool_calls,
-        "cost_usd": result.cost_usd,
-    }
+def _tell(path: str, kept: Kept) -> None:
+    again = [f"{kept.again:,} that did not complete"] * bool(kept.again)
+    torn = ["a last line that was broken off"] * kept.torn
+    if again or torn:
+        say(f"{path}: taken out, to be run again: {' and '.join([*again, *torn])}")

@@ -5,28 +5,32 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from ..errors import AgentCrashed
 from ..pool import AgentPool
 from .approver import Approver
+from .doubts import say_doubts
 from .events import EventSink
 from .feed import Feed
 from .inputs import open_source
 from .interrupt import EXIT_INTERRUPTED, Interrupt
 from .job import BadInput
-from .jsonl import refuse_clashes
 from .log import log_lines
 from .options import STANDARD_STREAM
+from .output import refuse_clashes
 from .progress import open_progress
-from .recipe import ModelChoice, memory_for, prepare_all
+from .recipe import ModelChoice, doubts_about, labels_of, memory_for, prepare_all
 from .refusal import OutputLostError, RefusedError
 from .results import ResultsFile
+from .row import CsvShape
 from .summary import show
+from .survey import BAD_INPUTS_SHOWN
 from .tally import Tally
 from .terminal import answering, say
+from .trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -34,15 +38,14 @@ if TYPE_CHECKING:
     from ..agent.config import SpawnConfig
     from ..core.records.event import Event
     from ..core.records.outcome import AgentOutcome
-    from .inputs import Source
     from .job import Job
     from .options import RunOptions
     from .progress import Progress
     from .recipe import Recipe
+    from .survey import Survey
 
 EXIT_COMPLETED = 0
 EXIT_INCOMPLETE = 1
-BAD_INPUTS_SHOWN = 20
 
 
 def run(options: RunOptions) -> int:
@@ -59,42 +62,58 @@ def run(options: RunOptions) -> int:
         {"--input": options.input, **{f"manifest {path}": path for path in options.manifests}},
     )
     recipes = prepare_all(options.manifests, choice=ModelChoice(options.driver, options.model, options.base_url))
+    say_doubts(doubts_about(recipes, model=options.model, approved=options.approve, gets_file=options.glob is not None))
     written = frozenset(os.path.realpath(path) for path in (options.out, options.events) if path)
     interrupt = Interrupt()
     source = open_source(options, read=interrupt.read, skip=written)
     with closing(source), interrupt:
+        survey = source.survey(lambda: interrupt.requested)
         items = iter(source)
-        # Before an output is emptied: without input nothing is touched.
+        # Before an output is touched: without input nothing is.
         first = next(items, None)
-        if first is None and not interrupt.requested:
+        if first is None and not (survey.bad_count or interrupt.requested):
             raise RefusedError(source.empty)
-        started = Run(options, recipes, source, interrupt)
-        return started.go(() if first is None else chain([first], items))
+        started = Run(options, recipes, survey, interrupt)
+        return started.go(() if first is None else chain([first], items), first)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One agent of a run: what it was started for, and the key of its row."""
+
+    job: Job
+    key: str
+    recipe: Recipe
 
 
 class Run:
     """One run, from the first job to the summary."""
 
-    def __init__(self, options: RunOptions, recipes: Sequence[Recipe], source: Source, interrupt: Interrupt) -> None:
+    def __init__(self, options: RunOptions, recipes: Sequence[Recipe], survey: Survey, interrupt: Interrupt) -> None:
         self._options = options
         self._recipes = recipes
-        self._source = source
+        self._labels = labels_of(recipes)
+        self._survey = survey
         self._interrupt = interrupt
         self._tally = Tally()
         self._results: ResultsFile | None = None
+        self._trace = Trace() if options.trace else None
         self._output_lost = False
         # Then nothing else may stand there.
         self._stdout_taken = STANDARD_STREAM in (options.out, options.events)
 
-    def go(self, items: Iterable[Job | BadInput]) -> int:
-        """Open the outputs, run everything, tell how it went; return the exit code."""
+    def go(self, items: Iterable[Job | BadInput], first: Job | BadInput | None = None) -> int:
+        """Open the outputs, run everything, tell how it went; return the exit code.
+
+        Args:
+            first: The first of *items*: the columns of an input that cannot be looked through are taken from it.
+        """
         options = self._options
         with ExitStack() as stack:
             if options.out is not None:
-                self._results = stack.enter_context(closing(ResultsFile(options.out)))
-            sink = stack.enter_context(closing(EventSink(self._tally, options.events)))
-            if not options.quiet:
-                self._source.measure()
+                self._results = stack.enter_context(closing(ResultsFile(options, self._shape(first))))
+            sink = stack.enter_context(closing(EventSink(self._tally, options.events, resume=options.resume)))
+            self._report_survey()
             progress = stack.enter_context(
                 open_progress(self._tally, self.expected, quiet=options.quiet, redraw=not self._stdout_taken)
             )
@@ -114,8 +133,19 @@ class Run:
         """How many agents there will be in all; None = cannot say."""
         if self._tally.input_ended:
             return self._tally.admitted
-        jobs = self._source.expected(self._tally.jobs_read)
-        return None if jobs is None else jobs * len(self._recipes)
+        if self._survey.jobs is None:
+            return None
+        there = 0 if self._results is None else len(self._results.kept)
+        return max(self._tally.admitted, self._survey.jobs * len(self._recipes) - there)
+
+    def _shape(self, first: Job | BadInput | None) -> CsvShape:
+        options = self._options
+        fields = list(self._survey.fields)
+        if self._survey.jobs is None and first is not None and not isinstance(first, BadInput):
+            fields = list(options.keep or first.fields)
+        found = [recipe.fields() for recipe in self._recipes]
+        results = None if None in found else [name for names in found for name in names or ()]
+        return CsvShape(fields, results, queries=options.query is None, tags=self._survey.tagged)
 
     def _work(self, items: Iterable[Job | BadInput], progress: Progress, sink: EventSink) -> None:
         limit = self._options.max_concurrent
@@ -138,40 +168,60 @@ class Run:
         ):
             approver.answers_for(pool)
             self._tally.gauge = lambda: (pool.active_count, pool.queued_count)
-            configs = self._configs(items)
-            feed = Feed(pool, configs, bound=bound) if self._source.may_wait else None
+            feed = Feed(pool, self._tasks(items), bound=bound)
             self._interrupt.stop_with(partial(_stop, pool, feed))
             self._interrupt.show_with(lambda: str(pool.dump()))
-            for outcome in feed or pool.map(configs, ordered=False):
-                self._take(outcome, progress)
+            for task, outcome in feed:
+                self._take(task, outcome, progress)
                 self._interrupt.repeat()
 
-    def _configs(self, items: Iterable[Job | BadInput]) -> Iterator[SpawnConfig]:
-        tally, options, several = self._tally, self._options, len(self._recipes) > 1
+    def _tasks(self, items: Iterable[Job | BadInput]) -> Iterator[tuple[Task, SpawnConfig]]:
+        tally = self._tally
         for item in items:
             if isinstance(item, BadInput):
                 self._report_bad(item)
                 continue
             tally.jobs_read += 1
-            for recipe in self._recipes:
+            for recipe, label in zip(self._recipes, self._labels, strict=True):
                 if self._interrupt.requested:
                     break
+                task = Task(item, f"{item.key}{label}", recipe)
+                if self._results is not None and task.key in self._results.kept:
+                    tally.skipped += 1
+                    continue
                 tally.admitted += 1
-                yield recipe.config(item, timeout=options.timeout, several=several)
+                yield task, self._config(task)
             if self._interrupt.requested:
                 # What was yielded last may have been admitted just after everything was aborted.
                 self._interrupt.repeat()
                 break
         tally.input_ended = True
 
-    def _take(self, outcome: AgentOutcome[Any], progress: Progress) -> None:
+    def _config(self, task: Task) -> SpawnConfig:
+        return task.recipe.config(
+            task.job,
+            timeout=self._options.timeout,
+            several=len(self._recipes) > 1,
+            keep_messages=self._trace is not None,
+        )
+
+    def _take(self, task: Task, outcome: AgentOutcome[Any], progress: Progress) -> None:
         # The counts come first: when the file fails, the summary still knows.
-        self._tally.count(outcome)
+        self._tally.count(outcome, task.key if self._options.key is not None else "")
         if self._results is not None:
-            self._results.write(outcome)
+            self._results.write(task.job, task.key, outcome)
         progress.ended(outcome)
-        if self._options.verbose and isinstance(outcome.error, AgentCrashed):
-            say(outcome.error.traceback)
+        if self._trace is not None:
+            self._trace.write(outcome, task.recipe.manifest.model.system_prompt)
+        if self._options.verbose and outcome.traceback is not None:
+            say(outcome.traceback)
+
+    def _report_survey(self) -> None:
+        for bad in self._survey.bad:
+            self._report_bad(bad)
+        if self._survey.bad_count > len(self._survey.bad):
+            self._tally.bad_inputs = self._survey.bad_count - 1
+            self._report_bad(self._survey.bad[-1])
 
     def _report_bad(self, bad: BadInput) -> None:
         self._tally.bad_inputs += 1
@@ -203,7 +253,6 @@ class Run:
         return EXIT_COMPLETED
 
 
-def _stop(pool: AgentPool, feed: Feed | None) -> None:
-    if feed is not None:
-        feed.stop()  # first: what it starts meanwhile must be aborted, too
+def _stop(pool: AgentPool, feed: Feed[Any]) -> None:
+    feed.stop()  # first: what it starts meanwhile must be aborted, too
     pool.abort_all("interrupted")

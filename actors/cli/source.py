@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, PathFinder
 from typing import TYPE_CHECKING
 
+from ..agent import capability
 from ..agent.importing import no_module, parts_of
 from ..errors import ManifestError
 from ..tools.regular_file import open_regular
@@ -19,6 +20,8 @@ from ..tools.regular_file import open_regular
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from ..agent.capability import Capability
 
 MAX_BYTES = 5_000_000
 """A larger module is not looked into."""
@@ -55,6 +58,14 @@ class Definition:
     def is_decorated(self) -> bool:
         """Does something stand above it, which may have made another thing of it?"""
         return bool(getattr(self.statement, "decorator_list", ()))
+
+    def tool_needs(self) -> Capability | None:
+        """The capability that it asks for, if it is a tool; None: none, or not to be seen."""
+        for decorator in getattr(self.statement, "decorator_list", ()):
+            for keyword in getattr(decorator, "keywords", ()):
+                if keyword.arg == "capability" and isinstance(keyword.value, ast.Call):
+                    return _capability(keyword.value)
+        return None
 
     def tool_name(self) -> str | None:
         """The name under which a model calls it, if it is a tool; None: not to be seen."""
@@ -93,6 +104,18 @@ def definition(path: str, *, beside: Path | None = None, place: str = "") -> Def
     if found is None:
         raise ManifestError([f"{where}module {module!r} has no {name!r}"])
     return found if "." not in name else Definition()
+
+
+def _capability(call: ast.Call) -> Capability | None:
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    made = getattr(capability, name, None) if name in capability.__dict__ else None
+    if call.args or not isinstance(made, type):
+        return None
+    try:
+        found: Capability = made(**{word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg})
+    except (TypeError, ValueError):
+        return None
+    return found if hasattr(found, "allows") else None
 
 
 def _spec(module: str, beside: Path | None) -> ModuleSpec | None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from typing import IO, TYPE_CHECKING, Literal
 
 from ..core.records.outcome import AgentStatus
+from .distinct import common_folder, distinct
 from .options import STANDARD_STREAM
-from .results import text_of
+from .row import text_of
 from .tally import MOST_ROWS
 from .terminal import console
 from .wording import counted, dollars, printable, seconds, shortened
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from .tally import Row, Tally
@@ -27,8 +30,10 @@ STYLES = {
 
 MOST_OF_NAME = 24
 LEAST_LEFT = 24
-"""Characters of query and result together that are shown even when the terminal is too narrow."""
-GAP = 3
+"""Characters of a query, or of a result, that are shown even when the terminal is too narrow."""
+NARROW = 90
+"""With fewer columns a result stands below its query."""
+GAP = 2
 """Between two columns."""
 
 
@@ -47,7 +52,7 @@ def show(tally: Tally, *, out: str | None, stream: IO[str]) -> None:
 
     voice = console(stream)
     if tally.done:
-        voice.print(table_of(tally.rows(), voice.width))
+        show_rows(tally.groups(), voice, titled=tally.done > MOST_ROWS)
     if tally.done > MOST_ROWS:
         voice.print(Text(f"… and {tally.done - MOST_ROWS:,} more"))
     answer = only_answer(tally)
@@ -56,44 +61,118 @@ def show(tally: Tally, *, out: str | None, stream: IO[str]) -> None:
     voice.print(Text(f"\n{summary(tally, out=out)}"), soft_wrap=True)
 
 
-def table_of(rows: list[Row], width: int) -> Table:
-    """The table of *rows*, at most *width* columns wide."""
-    from rich import box
-    from rich.table import Table
+def show_rows(groups: list[tuple[str, list[Row]]], voice: Console, *, titled: bool) -> None:
+    """Print the rows of *groups*, all with the same columns, each under its title if that is wanted."""
     from rich.text import Text
 
-    widths = widths_of(rows, width)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for title, columns in widths.items():
-        justify: Literal["left", "right"] = "right" if title in ("id", "time") else "left"
-        table.add_column(title, width=columns, justify=justify, no_wrap=True, overflow="ellipsis")
-    for row in rows:
-        # Text, not str: brackets in a result are no markup.
-        table.add_row(
-            str(row.agent_id),
-            Text(row.name),
-            Text(row.status, style=STYLES.get(row.status, "")),
-            seconds(row.duration),
-            Text(shortened(row.query, widths["query"])),
-            Text(row.text),
+    cells = Cells([row for _, rows in groups for row in rows], voice.width)
+    header = True
+    for title, rows in groups:
+        if titled:
+            voice.print(Text(title, style="bold"))
+        if titled or header:
+            table = cells.table(header=header)
+        for row in rows:
+            cells.add(table, row)
+        header = False
+        if titled:
+            voice.print(table)
+    if not titled:
+        voice.print(table)
+
+
+class Cells:
+    """The columns of a table, and what stands in them.
+
+    A column that says the same of every agent is left out where there is little room; what a query has in common with
+    all others is left out, too.
+
+    Args:
+        rows: All of the table.
+        width: Of the terminal.
+    """
+
+    def __init__(self, rows: list[Row], width: int) -> None:
+        self._stacked = width < NARROW
+        self._keyed = any(row.key for row in rows)
+        heads = [self._head(row) for row in rows]
+        named = not self._stacked or len({row.name for row in rows}) > 1
+        self._titles = [title for title in heads[0] if named or title != "agent"]
+        if not any(row.cost_usd for row in rows):
+            self._titles.remove("cost")
+        self._widths = {title: max(len(title), *(len(head[title]) for head in heads)) for title in self._titles}
+        left = max(LEAST_LEFT, width - sum(self._widths.values()) - GAP * len(self._widths))
+        self._place_texts(rows, left)
+
+    def _head(self, row: Row) -> dict[str, str]:
+        return {
+            **({"key": row.key or "-"} if self._keyed else {"id": str(row.agent_id)}),
+            "agent": shortened(row.name, MOST_OF_NAME),
+            "status": row.status,
+            "time": seconds(row.duration),
+            "cost": dollars(row.cost_usd) if row.cost_usd else "",
+        }
+
+    def _place_texts(self, rows: list[Row], left: int) -> None:
+        folder = common_folder([row.query for row in rows])
+        queries = [row.query.removeprefix(folder) for row in rows]
+        said = [what_was_said(row, 1_000) for row in rows]
+        self._title = f"query (below {folder})" if folder else "query"
+        if self._stacked:
+            self._query_width = self._said_width = left
+        else:
+            most_query = max(len("query"), *(len(query) for query in queries))
+            most_said = max(len("result"), *(len(text) for text in said))
+            left -= GAP
+            self._query_width = min(most_query, max(left * 2 // 5, left - most_said))
+            self._said_width = min(most_said, left - self._query_width)
+        shown = distinct(queries, self._query_width)
+        self._queries = dict(zip([row.agent_id for row in rows], shown, strict=True))
+
+    def table(self, *, header: bool) -> Table:
+        """An empty table of these columns."""
+        from rich import box
+        from rich.table import Table
+
+        table = Table(
+            box=box.SIMPLE_HEAD,  # which puts a space between two columns
+            pad_edge=False,
+            show_edge=False,
+            show_header=header,
+            padding=(0, GAP - 1, 0, 0),
         )
-    return table
+        for title in self._titles:
+            justify: Literal["left", "right"] = "right" if title in ("id", "time", "cost") else "left"
+            table.add_column(title, width=self._widths[title], justify=justify, no_wrap=True)
+        title = f"{self._title}, and what came" if self._stacked else self._title
+        table.add_column(shortened(title, self._query_width), width=self._query_width, no_wrap=True)
+        if not self._stacked:
+            table.add_column("result", width=self._said_width, no_wrap=True)
+        return table
+
+    def add(self, table: Table, row: Row) -> None:
+        """Put *row* into *table*."""
+        from rich.text import Text
+
+        head = self._head(row)
+        cells = [Text(head[title], STYLES.get(row.status, "") if title == "status" else "") for title in self._titles]
+        # Text, not str: brackets in a result are no markup.
+        query, said = self._queries[row.agent_id], what_was_said(row, self._said_width)
+        if self._stacked:
+            cells.append(Text("\n".join(filter(None, (query, said)))))
+        else:
+            cells += [Text(query), Text(said)]
+        table.add_row(*cells)
 
 
-def widths_of(rows: list[Row], width: int) -> dict[str, int]:
-    """The columns and their widths: the short ones whole, query and result share what is left of *width*."""
-    widths = {
-        "id": max(2, *(len(str(row.agent_id)) for row in rows)),
-        "agent": min(MOST_OF_NAME, max(5, *(len(row.name) for row in rows))),
-        "status": max(len(row.status) for row in rows),
-        "time": max(len(seconds(row.duration)) for row in rows),
-    }
-    query = max(5, *(len(row.query) for row in rows))
-    result = max(6, *(len(row.text) for row in rows))
-    left = max(LEAST_LEFT, width - sum(widths.values()) - GAP * (len(widths) + 1))
-    widths["query"] = min(query, max(left * 2 // 5, left - result))
-    widths["result"] = min(result, left - widths["query"])
-    return widths
+def what_was_said(row: Row, limit: int) -> str:
+    """The result, or place and error, in *limit* characters; the folders of the place go first."""
+    if not row.place:
+        return shortened(row.text, limit)
+    whole = f"{row.place}: {row.text}"
+    if len(whole) > limit:
+        whole = f"{os.path.basename(row.place)}: {row.text}"
+    return whole if len(whole) <= limit else whole[: limit - 1] + "…"
 
 
 def only_answer(tally: Tally) -> str | None:
@@ -107,6 +186,8 @@ def summary(tally: Tally, *, out: str | None) -> str:
     """The sum of all, as one line."""
     statuses = [f"{tally.by_status[status]:,} {status}" for status in STYLES if tally.by_status[status]]
     parts = [f"{counted(tally.done, 'agent')}: {', '.join(statuses)}" if statuses else "no agent ran"]
+    if tally.skipped:
+        parts.append(f"{tally.skipped:,} completed before")
     if tally.bad_inputs:
         parts.append(f"{counted(tally.bad_inputs, 'bad input')} left out")
     parts.append(seconds(tally.elapsed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.records.outcome import AgentStatus
 from ..core.shown import shown
-from .results import text_of
+from .row import place_text, text_of
 from .wording import first_line, one_line, shortened
 
 if TYPE_CHECKING:
@@ -18,18 +19,48 @@ if TYPE_CHECKING:
     from ..core.records.outcome import AgentOutcome
 
 MOST_ROWS = 20
+MOST_FAILED = 12
+"""So many of them at most, while there are others to be shown."""
+EXTREMES = 3
+"""So many of the slowest, and of the dearest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table."""
+    """One line of the table. ``place`` is where a failed one raised, and ``text`` what."""
 
     agent_id: int
+    key: str
     name: str
     status: AgentStatus
     duration: float
+    cost_usd: float
     query: str
+    place: str
     text: str
+
+
+class Most:
+    """The rows with the highest value.
+
+    Args:
+        count: So many at most.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._heap: list[tuple[float, int, Row]] = []
+
+    def offer(self, value: float, number: int, make: Callable[[], Row]) -> None:
+        """Keep the row that *make* makes, if *value* is high enough. *number* tells equal ones apart."""
+        if len(self._heap) < self._count:
+            heapq.heappush(self._heap, (value, -number, make()))
+        elif value > self._heap[0][0]:
+            heapq.heapreplace(self._heap, (value, -number, make()))
+
+    def rows(self) -> list[Row]:
+        """Those that were kept, the highest first."""
+        return [row for *_, row in sorted(self._heap, reverse=True)]
 
 
 class Tally:
@@ -50,6 +81,7 @@ class Tally:
         self.done = 0
         self.failed = 0
         self.admitted = 0
+        self.skipped = 0
         self.jobs_read = 0
         self.bad_inputs = 0
         self.input_ended = False
@@ -60,11 +92,13 @@ class Tally:
         self._good: list[Row] = []
         self._bad: list[Row] = []
         self._cancelled: list[Row] = []
+        self._slowest = Most(EXTREMES)
+        self._dearest = Most(EXTREMES)
         self.gauge: Callable[[], tuple[int, int]] = lambda: (0, 0)
         """Agents running and agents queued, asked of the pool while there is one."""
 
-    def count(self, outcome: AgentOutcome[Any]) -> None:
-        """Count *outcome*; keep its row while there is room."""
+    def count(self, outcome: AgentOutcome[Any], key: str = "") -> None:
+        """Count *outcome*; keep its row while there is room, or if it is an extreme."""
         self.by_status[outcome.status] += 1
         self.done += 1
         self.failed += not outcome.ok
@@ -72,7 +106,11 @@ class Tally:
         cancelled = outcome.status is AgentStatus.CANCELLED
         rows = self._good if outcome.ok else self._cancelled if cancelled else self._bad
         if len(rows) < MOST_ROWS:
-            rows.append(row_of(outcome))
+            rows.append(row_of(outcome, key))
+        if outcome.ok:
+            self._slowest.offer(outcome.duration, self.done, lambda: row_of(outcome, key))
+            if outcome.cost_usd:
+                self._dearest.offer(outcome.cost_usd, self.done, lambda: row_of(outcome, key))
 
     def spend(self, input_tokens: int, output_tokens: int, cost_usd: float) -> None:
         """Count one completion."""
@@ -94,18 +132,42 @@ class Tally:
         """Tokens in both directions."""
         return self.input_tokens + self.output_tokens
 
-    def rows(self) -> list[Row]:
-        """At most ``MOST_ROWS``: those that failed first, those that Ctrl-C cancelled last."""
-        return (self._bad + self._good + self._cancelled)[:MOST_ROWS]
+    def groups(self) -> list[tuple[str, list[Row]]]:
+        """At most ``MOST_ROWS`` rows, each once, with what they have in common: those that failed first, then the
+        slowest and the dearest, then others that completed; those that Ctrl-C cancelled last.
+        """
+        seen: set[int] = set()
+        left = MOST_ROWS
+
+        def some(rows: list[Row], most: int = MOST_ROWS) -> list[Row]:
+            nonlocal left
+            found = [row for row in rows if row.agent_id not in seen][: min(most, left)]
+            seen.update(row.agent_id for row in found)
+            left -= len(found)
+            return found
+
+        others = len({row.agent_id for row in [*self._good, *self._slowest.rows(), *self._dearest.rows()]})
+        groups = [
+            ("failed", some(self._bad, max(MOST_FAILED, MOST_ROWS - others))),
+            ("slowest", some(self._slowest.rows())),
+            ("dearest", some(self._dearest.rows())),
+            ("others that completed", some(self._good)),
+            ("cancelled", some(self._cancelled)),
+        ]
+        return [(title, rows) for title, rows in groups if rows]
 
 
-def row_of(outcome: AgentOutcome[Any]) -> Row:
+def row_of(outcome: AgentOutcome[Any], key: str = "") -> Row:
     """The row of one outcome, with texts cut short."""
+    place = place_text(outcome) or ""
     return Row(
         agent_id=outcome.agent_id,
+        key=shown(key, 40),
         name=shown(outcome.name, 40),
         status=outcome.status,
         duration=outcome.duration,
+        cost_usd=outcome.cost_usd,
         query=one_line(shortened(str(outcome.query), 200)),
+        place=one_line(place),
         text=first_line(text_of(outcome)),
     )

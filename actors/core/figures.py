@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ def seconds(duration: float) -> str:
 
 
 def dollars(usd: float) -> str:
-    """``$0.0042``, ``$12.30``."""
+    """``$0.0042``, ``$12.30``, ``$0.000036``."""
+    if 0 < usd < 0.000095:
+        return f"${usd:.{1 - math.floor(math.log10(usd))}f}".rstrip("0")
     if 0 < usd < 1:
         digits = f"{usd:.4f}"
         return "$" + (digits.removesuffix("00") if digits != "0.0000" else digits)

@@ -186,14 +186,6 @@ def test_many_bad_lines_are_counted(cli: Callable[..., Any]) -> None:
     assert "500 bad inputs left out" in result.stdout
 
 
-def test_unknown_keys_of_a_line_are_told_once(cli: Callable[..., Any], folder: Path) -> None:
-    """Other keys of a line do no harm, and a typo is seen."""
-    write_lines(folder / "jobs.jsonl", {"query": "a", "nmae": "x"}, {"query": "b", "nmae": "y"})
-    result = cli("run", "ask.toml", "--input", "jobs.jsonl")
-    assert result.exit_code == 0
-    assert result.stderr.count("ignored nmae") == 1
-
-
 def test_empty_input_leaves_the_old_results(cli: Callable[..., Any], folder: Path) -> None:
     """A run that is refused does not empty the results of the one before."""
     (folder / "out.jsonl").write_text("precious\n")

@@ -33,8 +33,8 @@ class Sleeper(Agent[str]):
         return query
 
 
-def config(query: str, agent: type[Agent[str]] = Echo) -> SpawnConfig:
-    return SpawnConfig(AgentManifest(name="echo"), query, agent=agent)
+def task(query: str, agent: type[Agent[str]] = Echo) -> tuple[str, SpawnConfig]:
+    return f"task {query}", SpawnConfig(AgentManifest(name="echo"), query, agent=agent)
 
 
 def test_conversation_through_pipes(start: Callable[..., subprocess.Popen[str]]) -> None:
@@ -55,29 +55,37 @@ def test_every_outcome_once() -> None:
     yielded = 0
     lead: list[int] = []
 
-    def source() -> Iterator[SpawnConfig]:
+    def source() -> Iterator[tuple[str, SpawnConfig]]:
         for number in range(300):
             lead.append(number - yielded)
-            yield config(f"q{number}")
+            yield task(f"q{number}")
 
     with AgentPool(max_concurrent=2, max_queued=5) as pool:
         seen = []
-        for outcome in Feed(pool, source(), bound=5):
+        for name, outcome in Feed(pool, source(), bound=5):
+            assert name == f"task {outcome.query}"
             seen.append(outcome.result)
             yielded += 1
     assert sorted(seen) == sorted(f"q{number}" for number in range(300))
     assert max(lead) <= 6
 
 
+def test_one_at_a_time_keeps_the_order() -> None:
+    """With one slot the outcomes come in the order of the source."""
+    with AgentPool(max_concurrent=1, max_queued=5) as pool:
+        feed = Feed(pool, (task(f"q{number}") for number in range(200)), bound=5)
+        assert [outcome.query for _, outcome in feed] == [f"q{number}" for number in range(200)]
+
+
 def test_stop_does_not_wait_for_the_source() -> None:
     """After a stop the iterator ends with what was started, though the source never does."""
     never = threading.Event()
 
-    def source() -> Iterator[SpawnConfig]:
-        yield config("first", Sleeper)
+    def source() -> Iterator[tuple[str, SpawnConfig]]:
+        yield task("first", Sleeper)
         stopper.start()
         never.wait(LIMIT)
-        yield config("late")
+        yield task("late")
 
     with AgentPool(max_concurrent=2, max_queued=5) as pool:
         feed = Feed(pool, source(), bound=5)
@@ -87,7 +95,7 @@ def test_stop_does_not_wait_for_the_source() -> None:
             pool.abort_all("enough")
 
         stopper = threading.Thread(target=stop)
-        assert [(outcome.query, outcome.status) for outcome in feed] == [("first", "cancelled")]
+        assert [(outcome.query, outcome.status) for _, outcome in feed] == [("first", "cancelled")]
         stopper.join(LIMIT)
         never.set()
 
@@ -95,12 +103,12 @@ def test_stop_does_not_wait_for_the_source() -> None:
 def test_an_error_of_the_source_comes_last() -> None:
     """What the source raises is raised once everything that was started was yielded."""
 
-    def source() -> Iterator[SpawnConfig]:
-        yield config("first")
+    def source() -> Iterator[tuple[str, SpawnConfig]]:
+        yield task("first")
         raise OSError("gone")
 
     with AgentPool(max_concurrent=2, max_queued=5) as pool:
         outcomes = iter(Feed(pool, source(), bound=5))
-        assert next(outcomes).result == "first"
+        assert next(outcomes)[1].result == "first"
         with pytest.raises(OSError, match="gone"):
             next(outcomes)
