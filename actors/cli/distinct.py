@@ -66,4 +66,4 @@ def _around(text: str, place: int, limit: int) -> str:
 def _from(text: str, start: int, limit: int) -> str:
     if start <= 0 or len(text) <= limit:
         return shortened(text, limit)
-    return shortened("…" + text[min(start, max(0, len(text) - 1)) :], limit)
+    return shortened("…" + text[min(start, len(text) - limit + 1) :], limit)

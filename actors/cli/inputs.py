@@ -97,13 +97,16 @@ class LinesSource:
         """Read a file once; a pipe cannot be read twice."""
         if not self._twice:
             return Survey()
-        survey = survey_of(self._items(), key=self._wanted.key, stopped=stopped)
+        maker = JobMaker(self._wanted)
+        survey = survey_of(self._items(maker), key=self._wanted.key, stopped=stopped)
+        if survey.jobs and maker.lacking():
+            raise RefusedError(f"--keep: no line of {self._label} has a field {maker.lacking()[0]!r}")
         self._file.seek(0)
         return survey
 
     def __iter__(self) -> Iterator[Job | BadInput]:
         places: dict[str, str] = {}
-        for where, item in self._items():
+        for where, item in self._items(JobMaker(self._wanted)):
             if isinstance(item, BadInput):
                 if not self._twice:
                     yield item
@@ -112,8 +115,7 @@ class LinesSource:
             else:
                 yield BadInput(where, f"its {self._wanted.key} is {item.key!r}, as at {first}")
 
-    def _items(self) -> Iterator[tuple[str, Job | BadInput]]:
-        maker = JobMaker(self._wanted)
+    def _items(self, maker: JobMaker) -> Iterator[tuple[str, Job | BadInput]]:
         for record in self._records(self._lines(), self._label):
             yield record.where, record if isinstance(record, BadInput) else maker.job(record)
         if self._lost is not None:

@@ -50,6 +50,11 @@ class JobMaker:
     def __init__(self, wanted: Wanted) -> None:
         self._wanted = wanted
         self._digests: Counter[str] = Counter()
+        self._lacking = set(wanted.keep or ())
+
+    def lacking(self) -> list[str]:
+        """The fields that have to come back, and that no record had so far."""
+        return sorted(self._lacking)
 
     def job(self, record: Record) -> Job | BadInput:
         """The job that *record* asks for."""
@@ -78,6 +83,8 @@ class JobMaker:
             own.add("name")
         names = fields if self._wanted.keep is None else self._wanted.keep
         found = {name: field_of(fields, name) for name in names if name not in own}
+        if self._lacking:
+            self._lacking -= fields.keys() | {name for name, value in found.items() if value is not MISSING}
         return {name: None if value is MISSING else value for name, value in found.items()}
 
     def _key(self, fields: dict[str, Any]) -> str:

@@ -7,14 +7,24 @@ import dataclasses
 import json
 import sys
 from collections.abc import Mapping
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePath
 from typing import IO, TYPE_CHECKING, Any
+from uuid import UUID
 
 from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 
 from ..core.crash import safe_repr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+PLAIN = (date, time, timedelta, Decimal, Enum, PurePath, UUID)
+"""What has one way to be written as JSON."""
 
 
 class JsonLines:
@@ -62,6 +72,8 @@ def encode(record: Mapping[str, Any], *, on_repr: Callable[[str], None]) -> byte
         fields = _fields(part)
         if fields is not None:
             return fields
+        if isinstance(part, PLAIN):
+            return to_jsonable_python(part)
         on_repr(type(part).__qualname__)
         return safe_repr(part)
 
@@ -88,7 +100,10 @@ def _written(value: Any, on_repr: Callable[[str], None]) -> Any:
 
 def _fields(part: Any) -> dict[str, Any] | None:
     if isinstance(part, BaseModel):
-        return dict(part)
+        try:
+            return part.model_dump(mode="json", by_alias=True)
+        except Exception:  # noqa: BLE001 - of a type of somebody's own: as far as it goes
+            return dict(part)
     if dataclasses.is_dataclass(part) and not isinstance(part, type):
         return {field.name: getattr(part, field.name, None) for field in dataclasses.fields(part)}
     return dict(part) if isinstance(part, Mapping) else None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .job import BadInput, one_word
 from .refusal import RefusedError
+from .wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -58,7 +59,8 @@ def csv_records(lines: Iterable[bytes], label: str) -> Iterator[Record | BadInpu
     """One record a row, as the columns of the first row name it; every value is a text.
 
     Raises:
-        RefusedError: The first row names no columns, or a quote is never closed, which would swallow all that follows.
+        RefusedError: The first row does not name the columns, or a quote is never closed, which would swallow all that
+            follows.
     """
     csv.field_size_limit(WIDEST)
     texts = _Texts(lines)
@@ -73,8 +75,10 @@ def csv_records(lines: Iterable[bytes], label: str) -> Iterator[Record | BadInpu
         except csv.Error as error:
             if "unexpected end of data" in str(error):
                 raise RefusedError(f"{where}: a quote is opened here and never closed") from None
-            texts.take_damage()
-            yield BadInput(where, f"not CSV: {error}")
+            problem = texts.take_damage() or f"not CSV: {str(error).partition(' - ')[0]}"
+            if header is None:
+                raise RefusedError(f"{where}: {problem}") from None
+            yield BadInput(where, problem)
             continue
         damage = texts.take_damage()
         if len(row) < 2 and not "".join(row).strip():
@@ -84,7 +88,7 @@ def csv_records(lines: Iterable[bytes], label: str) -> Iterator[Record | BadInpu
         elif damage is not None:
             yield BadInput(where, damage)
         elif len(row) != len(header):
-            yield BadInput(where, f"has {len(row)} cells, but there are {len(header)} columns")
+            yield BadInput(where, f"has {counted(len(row), 'cell')}, but there are {counted(len(header), 'column')}")
         else:
             yield Record(where, dict(zip(header, row, strict=True)))
 

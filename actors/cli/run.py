@@ -62,7 +62,9 @@ def run(options: RunOptions) -> int:
         {"--input": options.input, **{f"manifest {path}": path for path in options.manifests}},
     )
     recipes = prepare_all(options.manifests, choice=ModelChoice(options.driver, options.model, options.base_url))
-    say_doubts(doubts_about(recipes, model=options.model, approved=options.approve, gets_file=options.glob is not None))
+    if not options.quiet:
+        gets_file = options.glob is not None
+        say_doubts(doubts_about(recipes, model=options.model, approved=options.approve, gets_file=gets_file))
     written = frozenset(os.path.realpath(path) for path in (options.out, options.events) if path)
     interrupt = Interrupt()
     source = open_source(options, read=interrupt.read, skip=written)

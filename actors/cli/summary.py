@@ -121,7 +121,7 @@ class Cells:
         if self._stacked:
             self._query_width = self._said_width = left
         else:
-            most_query = max(len("query"), *(len(query) for query in queries))
+            most_query = max(len(self._title), *(len(query) for query in queries))
             most_said = max(len("result"), *(len(text) for text in said))
             left -= GAP
             self._query_width = min(most_query, max(left * 2 // 5, left - most_said))

@@ -91,7 +91,7 @@ class Trace:
     def _said(self, word: str, text: str) -> str:
         """*text* below *word*: masked before it is cut, else half a secret would stand there."""
         masked = self._secrets.masked(text)
-        bounded = printable(masked[:LONGEST])
+        bounded = printable(masked[:LONGEST].replace("\r\n", "\n"))
         if len(masked) > LONGEST:
             bounded += f" [{len(masked) - LONGEST:,} more characters]"
         return f"  {word + ':':<10}" + bounded.replace("\n", f"\n{INDENT}")

@@ -22,7 +22,7 @@ def printable(text: str) -> str:
 def one_line(text: str, limit: int = 200) -> str:
     """The first *limit* characters of *text* on one printable line."""
     # Cut first: the text may be huge.
-    line = " ".join(printable(text[: limit * 2]).split())
+    line = " ".join(printable(text[: limit * 2].replace("\r", " ")).split())
     return line if len(line) <= limit and len(text) <= limit * 2 else line[: limit - 1] + "…"
 
 

@@ -52,7 +52,7 @@ def on_terminal(folder: Path, *args: str, term: str = "xterm") -> tuple[str, int
 
 @pytest.mark.process
 def test_live_display(folder: Path) -> None:
-    """On a terminal: running, queued, done, failed, tokens and rate are drawn, and no money where nothing cost any, then taken away."""
+    """On a terminal: running, queued, done, failed, tokens and rate are drawn, and no money where none was."""
     write_lines(folder / "jobs.jsonl", *({"query": f"q{n}"} for n in range(5)), {"query": "fail"})
     seen, code = on_terminal(folder, "run", "ask.toml", "--input", "jobs.jsonl")
     assert code == 1
