@@ -56,7 +56,13 @@ DOUBTS = {
 }
 
 
-@pytest.mark.parametrize(("top", "rest", "args", "message"), DOUBTS.values(), ids=DOUBTS)
+@pytest.mark.parametrize(
+    ("top", "rest", "args", "message"),
+    [
+        pytest.param(*doubt, id=name, marks=[pytest.mark.process] * ("cannot start" in name))
+        for name, doubt in DOUBTS.items()
+    ],
+)
 def test_warned(cli: Callable[..., Any], folder: Path, top: str, rest: str, args: list[str], message: str) -> None:
     """``run`` and ``validate`` warn, each once and on standard error, and go on."""
     (folder / "kit.py").write_text(TOOLS)
