@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import queue
@@ -163,10 +164,23 @@ def test_outcomes_of_every_kind(wires: Wires) -> None:
         handle.result(BOUND)
         handle.detach()
         del handle
+        pool.spawn(config(wires, run, "unowed"), owed=False)
+        asyncio.run(awaited(pool, wires))
         pool.dump()
         str(pool.dump())
         pool.stats()
     assert wires.gone > 30
+
+
+async def awaited(pool: AgentPool, wires: Wires) -> None:
+    """Everything that a coroutine can wait for."""
+    await asyncio.gather(*[pool.submit(wires.make, "awaited") for _ in range(5)])
+    async for outcome in pool.amap(config(wires, lambda *_: wires.make("result"), "mapped") for _ in range(30)):
+        del outcome
+    async for _ in pool.amap([config(wires, lambda *_: None, "left") for _ in range(9)], ordered=False):
+        break
+    pool.spawn(config(wires, lambda *_: wires.make("result"), "x"))
+    await pool.ajoin_all(BOUND, group=wires.make("x"))
 
 
 def test_groups_wait_in_turn(wires: Wires) -> None:
