@@ -12,11 +12,10 @@ from .agent.resolve import refuse_no_driver
 from .core.process.at_exit import at_exit
 from .core.process.threads import start_from_collector
 from .core.records.outcomes import FailurePolicy, FailureWord, Outcomes
-from .core.records.spec import RestartPolicy
 from .core.scheduling.approval import Decision
 from .core.supervision import awaiting
 from .core.supervision.agent_context import LocalContext
-from .core.supervision.arguments import numbers, policy, seconds, whole, yes_or_no
+from .core.supervision.arguments import above_zero, policy, restart_or_none, seconds, sink_or_none, whole, yes_or_no
 from .core.supervision.as_completed import AsCompleted
 from .core.supervision.async_map import AsyncMapIterator
 from .core.supervision.dump import PoolDump, dump
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from .core.records.message import AgentId
     from .core.records.outcome import AgentOutcome
     from .core.records.pool_stats import PoolStats
-    from .core.records.spec import AgentSpec
+    from .core.records.spec import AgentSpec, RestartPolicy
     from .core.supervision.shutdown import Shutdown
     from .progress.pool_progress import ItemT, PoolProgress
 
@@ -110,14 +109,9 @@ class AgentPool:
         whole(1, inbox_capacity=inbox_capacity, max_live=1 if max_live is None else max_live)
         seconds(abort_timeout=abort_timeout, shutdown_timeout=0 if shutdown_timeout is None else shutdown_timeout)
         yes_or_no(owed=owed)
-        if on_event is not None and not callable(on_event):
-            raise TypeError(f"on_event must be a function that takes an event, got {on_event!r}")
-        if stalled_after is not None:
-            numbers(stalled_after=stalled_after)
-            if not stalled_after > 0:
-                raise ValueError(f"stalled_after must be above 0 seconds, got {stalled_after}")
-        if restart is not None and not isinstance(restart, RestartPolicy):
-            raise TypeError(f"restart must be a RestartPolicy, got {restart!r}")
+        sink_or_none(on_event)
+        above_zero(stalled_after=stalled_after)
+        restart_or_none(restart)
         for one in (budget, *(group_budgets or {}).values()):
             if one is not None and not isinstance(one, Budget):
                 raise TypeError(f"budget and group_budgets take Budgets, got {one!r}")
@@ -227,9 +221,8 @@ class AgentPool:
             TimeoutError: A step took longer; nothing is lost, the iterator goes on.
             Exception: What *configs* raised, once what was admitted before was yielded.
         """
-        core = self._core
-        rule = core.failure if failure is None else policy(failure)
-        return MapIterator(core, configs, self._factory.spec, ordered=ordered, timeout=timeout, failure=rule)
+        core, spec = self._core, self._factory.spec
+        return MapIterator(core, configs, spec, ordered=ordered, timeout=timeout, failure=core.policy(failure))
 
     def amap(
         self,
@@ -249,9 +242,8 @@ class AgentPool:
         Raises:
             TimeoutError, Exception: As for :meth:`map`.
         """
-        core = self._core
-        rule = core.failure if failure is None else policy(failure)
-        return AsyncMapIterator(core, configs, self._factory.spec, ordered=ordered, timeout=timeout, failure=rule)
+        core, spec = self._core, self._factory.spec
+        return AsyncMapIterator(core, configs, spec, ordered=ordered, timeout=timeout, failure=core.policy(failure))
 
     # Taking outcomes --------------------------------------------------------------------------------------------
 
@@ -321,7 +313,7 @@ class AgentPool:
         """
         self._core.shutdown.refuse_inside("join_all()")
         core = self._core
-        return core.join_all(timeout, group, core.failure if failure is None else policy(failure))
+        return core.join_all(timeout, group, core.policy(failure))
 
     async def ajoin_all(
         self,
@@ -333,8 +325,7 @@ class AgentPool:
         """As :meth:`join_all`, for a coroutine: no thread is held, and a cancelled await takes nothing."""
         core = self._core
         core.shutdown.refuse_inside("ajoin_all()")
-        rule = core.failure if failure is None else policy(failure)
-        return await awaiting.join_all(core, timeout, group, rule)
+        return await awaiting.join_all(core, timeout, group, core.policy(failure))
 
     # Ending -----------------------------------------------------------------------------------------------------
 

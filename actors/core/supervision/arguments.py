@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..records.outcomes import FailurePolicy, FailureWord
+from ..records.spec import RestartPolicy
 
 
 def policy(failure: FailurePolicy | FailureWord) -> FailurePolicy:
@@ -36,6 +37,27 @@ def numbers(**values: object) -> None:
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise TypeError(f"{name} must be a number of seconds, got {value!r}")
+
+
+def above_zero(**values: float | None) -> None:
+    """Refuse what is no number of seconds, or not above 0. None is taken."""
+    for name, value in values.items():
+        if value is not None:
+            numbers(**{name: value})
+            if not value > 0:
+                raise ValueError(f"{name} must be above 0 seconds, got {value}")
+
+
+def sink_or_none(on_event: object) -> None:
+    """Refuse what is no function."""
+    if on_event is not None and not callable(on_event):
+        raise TypeError(f"on_event must be a function that takes an event, got {on_event!r}")
+
+
+def restart_or_none(restart: object) -> None:
+    """Refuse what is no ``RestartPolicy``."""
+    if restart is not None and not isinstance(restart, RestartPolicy):
+        raise TypeError(f"restart must be a RestartPolicy, got {restart!r}")
 
 
 def yes_or_no(**values: object) -> None:

@@ -12,12 +12,13 @@ from ..clock import SYSTEM_CLOCK, Clock
 from ..crash import text_of
 from ..process.at_exit import at_exit
 from ..records.outcome import AgentOutcome, AgentStatus
-from ..records.outcomes import FailurePolicy, Outcomes
+from ..records.outcomes import FailurePolicy, FailureWord, Outcomes
 from ..records.pool_stats import PoolStats
 from ..scheduling.agent_cell import EXPENSES, WAITERS
 from ..waiting.wait_graph import wait_for
 from ..waiting.waiter import Waiter
 from .admission import Admission
+from .arguments import policy
 from .join_set import MANY, JoinSet, Strictness
 from .parking import Parking
 from .pool_state import KEPT_WORKERS, PoolState, Step
@@ -105,6 +106,10 @@ class Supervisor(Actor):
     def is_closed(self) -> bool:
         """Does it take nothing new, and end?"""
         return self.pool.is_closed
+
+    def policy(self, failure: FailurePolicy | FailureWord | None) -> FailurePolicy:
+        """The failure policy of that word; None is the pool's."""
+        return self.failure if failure is None else policy(failure)
 
     # Cancels ----------------------------------------------------------------------------------------------------
 
