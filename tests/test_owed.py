@@ -10,6 +10,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from loguru import logger
 
 from actors import AgentPool, AgentStatus
 
@@ -155,6 +156,27 @@ def test_outcomes_that_nobody_takes_are_told_of_once(make_pool: Any, log_lines: 
     assert len(run(1001)) == 1
     assert len(pool.join_all(BOUND)) == 2001
     assert len(run(1000)) == 1
+
+
+def test_it_is_said_outside_of_every_lock(make_pool: Any) -> None:
+    """A sink of the log may call the pool; and no cancel waits for it."""
+    pool: AgentPool = make_pool(max_queued=None)
+    seen: list[int] = []
+    said = threading.Event()
+
+    def sink(_: Any) -> None:
+        seen.append(pool.stats().outstanding)
+        said.set()
+
+    logger.enable("actors")
+    number = logger.add(sink, level="WARNING", catch=False)
+    try:
+        pool.fan_out([doing(answers)] * 1000)
+        assert said.wait(BOUND)
+    finally:
+        logger.disable("actors")
+        logger.remove(number)
+    assert seen == [1000]
 
 
 def test_nothing_is_said_of_what_somebody_waits_for_or_takes(make_pool: Any, log_lines: list[str]) -> None:

@@ -526,6 +526,27 @@ def test_a_second_cancel_while_it_closes_does_not_wait(gate: Any, eventually: An
     eventually(pool._core.shutdown._finished.is_set)
 
 
+def test_a_block_whose_loop_is_gone_ends_by_itself(gate: Any, eventually: Any) -> None:
+    """Nobody is left to wait for it, or to be told."""
+
+    async def block() -> None:
+        async with pool:
+            pool.submit(gate.hold)
+
+    pool = AgentPool()
+    leaving = block()
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(leaving)
+    while not gate.reached or pool._core.pool.phase == 0:
+        loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    task._log_destroy_pending = False  # type: ignore[attr-defined]
+    leaving.close()  # as the collector would
+    assert pool.active_count == 1
+    gate.open()
+    eventually(pool._core.shutdown._finished.is_set)
+
+
 def test_what_ends_with_the_pool_is_told_when_it_fails(log_lines: list[str], gate: Any, eventually: Any) -> None:
     """Raised by the block; by the log when nobody waits any more."""
 

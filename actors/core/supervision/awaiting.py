@@ -168,14 +168,17 @@ async def leave_block(shutdown: Shutdown, name: str, failed: str | None, timeout
         aside.start()
         try:
             await aside.done()
+        except GeneratorExit:  # its loop is gone, and this a finalizer: what it has begun goes on
+            aside.leave()
+            raise
         except BaseException:
             if failed is not None or shutdown.is_aborted:  # also when it is over, and has raised
                 raise
             shutdown.abort("its block was left by a cancel")
             await aside.done()
             raise
-    except BaseException:
-        if not aside.has_ended:
+    except BaseException as error:
+        if not (aside.has_ended or isinstance(error, GeneratorExit)):
             shutdown.give_up()
             aside.leave()
         raise
