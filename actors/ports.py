@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from .agent.ports import (
     CompletionRequest,
@@ -27,6 +27,7 @@ from .core.records.conversation import (
     ToolResultMessage,
     UserMessage,
 )
+from .core.records.json_fields import Data, Text
 from .core.records.usage import TokenUsage
 from .public import publish
 

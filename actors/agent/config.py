@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, PydanticUserError, field_validator
 from pydantic.errors import PydanticInvalidForJsonSchema
 
 from ..core.actors.agent_actor import AgentActor
-from ..core.records.conversation import AssistantMessage, Message, SystemMessage, ToolResultMessage, UserMessage
+from ..core.records.conversation import Message
 from .budget import Budget
 from .manifest import AgentManifest
 from .ports import LlmDriver, MemorySubstrate, Tool, Tools
@@ -79,7 +79,7 @@ class SpawnConfig(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitra
     driver: Any = None
     tools: Any = None
     memory: Any = None
-    messages: tuple[UserMessage | AssistantMessage | ToolResultMessage | SystemMessage, ...] = ()
+    messages: tuple[Message, ...] = ()
     output_type: Any = None
     budget: Budget | None = None
     keep_messages: bool = True

@@ -20,6 +20,7 @@ from ..core.records.conversation import (
     ToolResultMessage as ToolResultMessage,
     UserMessage as UserMessage,
 )
+from ..core.records.json_fields import Data, Text
 from ..core.records.usage import NO_TOKENS, TokenUsage as TokenUsage
 
 if TYPE_CHECKING:
@@ -71,9 +72,9 @@ class MemorySource(StrEnum):
 class ToolDefinition:
     """What the model is told of a tool; ``input_schema`` is a JSON Schema of an object."""
 
-    name: str
-    description: str
-    input_schema: Mapping[str, Any]
+    name: Text
+    description: Text
+    input_schema: Data
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +95,16 @@ class CompletionRequest:
 
     messages: Sequence[Message]
     tools: Sequence[ToolDefinition] = ()
-    system: str | None = None
+    system: Text | None = None
     max_tokens: int = 4096
     temperature: float = 0.3
-    model: str = ""
-    output_schema: Mapping[str, Any] | None = None
+    model: Text = ""
+    output_schema: Data | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("messages", "tools"):  # lists give an equal request
+            if not isinstance(entries := getattr(self, name), tuple):
+                object.__setattr__(self, name, tuple(entries))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +115,11 @@ class CompletionResponse:
     longer than one request; it goes on when the answer is sent back as it is.
     """
 
-    text: str = ""
+    text: Text = ""
     stop_reason: StopReason = StopReason.END_TURN
     tool_calls: Sequence[ToolCall] = ()
     usage: TokenUsage = NO_TOKENS
-    reasoning: str = ""
+    reasoning: Text = ""
     attachment: Attachment | None = None
     is_paused: bool = False
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from actors import (
     AssistantMessage,
@@ -65,7 +65,8 @@ def test_messages_go_through_json_as_what_they_are() -> None:
     assert [message.content for message in again if not isinstance(message, ToolResultMessage)] == ["s", "u", "a"]
     assert adapter.validate_python(said) == said
     assert [one["role"] for one in json.loads(adapter.dump_json(said))] == ["system", "user", "assistant", "tool"]
-    assert adapter.validate_json('[{"content": "of before"}]') == [UserMessage("of before")]
+    with pytest.raises(ValidationError, match="whose words these are is not guessed"):
+        adapter.validate_json('[{"content": "of before"}]')
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,15 @@ The records are frozen dataclasses, positional as written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+
+from .json_fields import Data, Text
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic_core import CoreSchema
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +26,8 @@ class Attachment:
         owner: Which driver made it: provider, server and model.
     """
 
-    owner: str
-    data: Mapping[str, Any]
+    owner: Text
+    data: Data
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,75 +38,79 @@ class ToolCall:
     tool is.
     """
 
-    id: str
-    name: str
-    input: Mapping[str, Any]
-    problem: str = ""
+    id: Text
+    name: Text
+    input: Data
+    problem: Text = ""
     attachment: Attachment | None = None
 
 
-class _WithRole:
-    """In JSON a message says whose it is: else what a user said could not be told from an instruction."""
+class _Message:
+    """What the four have in common: each says whose it is, in JSON too. Else what a user said could not be told from an
+    instruction.
+    """
 
     __slots__ = ()
-    _role: ClassVar[str]
-
-    def __init_subclass__(cls, role: str = "", **more: Any) -> None:
-        super().__init_subclass__(**more)
-        if role:  # a class with slots is made twice
-            cls._role = role
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    role: ClassVar[str]
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
-        from pydantic_core import core_schema
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        from .message_json import schema_of, schema_of_all
 
-        def read(value: Any) -> Any:
-            if isinstance(value, Mapping) and "role" in value:
-                if value["role"] != cls._role:
-                    raise ValueError(f"its role is {value['role']!r}, not {cls._role!r}")
-                return {name: entry for name, entry in value.items() if name != "role"}
-            return value
+        if cls is _Message:
+            return schema_of_all((SystemMessage, UserMessage, AssistantMessage, ToolResultMessage), handler)
+        return schema_of(cls.role, source, handler)
 
-        def write(value: Any, write_fields: Any) -> Any:
-            written = write_fields(value)
-            return {"role": cls._role, **written} if isinstance(written, dict) else written
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        from .message_json import json_schema_of
 
-        return core_schema.no_info_before_validator_function(
-            read, handler(source), serialization=core_schema.wrap_serializer_function_ser_schema(write)
-        )
+        return handler(core) if cls is _Message else json_schema_of(cls.role, core, handler)
 
 
 @dataclass(frozen=True, slots=True)
-class SystemMessage(_WithRole, role="system"):
+class SystemMessage(_Message):
     """An instruction inside the conversation."""
 
-    content: str
+    role: ClassVar[Literal["system"]] = "system"
+    content: Text
 
 
 @dataclass(frozen=True, slots=True)
-class UserMessage(_WithRole, role="user"):
+class UserMessage(_Message):
     """What the user, the program or another agent says."""
 
-    content: str
+    role: ClassVar[Literal["user"]] = "user"
+    content: Text
 
 
 @dataclass(frozen=True, slots=True)
-class AssistantMessage(_WithRole, role="assistant"):
+class AssistantMessage(_Message):
     """What the model said, and the calls it asked for. ``reasoning``, what it thought aloud, is told to no model."""
 
-    content: str
+    role: ClassVar[Literal["assistant"]] = "assistant"
+    content: Text
     tool_calls: Sequence[ToolCall] = ()
-    reasoning: str = ""
+    reasoning: Text = ""
     attachment: Attachment | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.tool_calls, tuple):  # a list gives an equal message
+            object.__setattr__(self, "tool_calls", tuple(self.tool_calls))
 
 
 @dataclass(frozen=True, slots=True)
-class ToolResultMessage(_WithRole, role="tool"):
+class ToolResultMessage(_Message):
     """The result of one call."""
 
-    tool_call_id: str
-    content: str
+    role: ClassVar[Literal["tool"]] = "tool"
+    tool_call_id: Text
+    content: Text
     is_error: bool = False
 
 
-Message: TypeAlias = UserMessage | SystemMessage | AssistantMessage | ToolResultMessage
+if TYPE_CHECKING:
+    Message: TypeAlias = UserMessage | SystemMessage | AssistantMessage | ToolResultMessage
+else:
+    Message = _Message  # isinstance() can be asked, and pydantic tells them apart by their role
