@@ -86,6 +86,7 @@ from .errors import (
     Overloaded as Overloaded,
     PoolClosed,
     RateLimited as RateLimited,
+    RemoteError as RemoteError,
     SendError as SendError,
     TokensExceeded as TokensExceeded,
     ToolCallsExceeded as ToolCallsExceeded,

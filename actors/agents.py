@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from .agent.agent import Agent
 from .agent.budget import Budget
@@ -12,6 +12,7 @@ from .agent.loop_result import AgentLoopResult
 from .agent.manifest import AgentManifest
 from .core.clock import Clock
 from .core.records.conversation import AssistantMessage, Message, SystemMessage, ToolResultMessage, UserMessage
+from .core.records.json_fields import RESULT, AnError, AnyValue, Text
 from .core.records.message import AgentId
 from .core.records.outcome import AgentOutcome, AgentStatus, T_co
 from .core.records.outcomes import FailurePolicy, Outcomes

@@ -44,6 +44,7 @@ __all__ = [
     "Overloaded",
     "PoolClosed",
     "RateLimited",
+    "RemoteError",
     "SendError",
     "TokensExceeded",
     "ToolCallsExceeded",
@@ -412,6 +413,31 @@ class AgentAbandoned(ActorsError):
     def __init__(self, cause: ActorsError) -> None:
         super().__init__(f"abandoned, its thread still runs ({cause})")
         self.cause = cause
+
+
+class RemoteError(ActorsError):
+    """An error that was read from JSON, of a class that is not the library's: nothing is built because JSON names it.
+
+    Args:
+        type_name: Qualified name of the class that it had.
+        text: Its ``str``.
+        traceback: The traceback as text; empty where there is none.
+        fields: What else it carried, as data.
+    """
+
+    def __init__(
+        self, type_name: str, text: str = "", traceback: str = "", fields: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(f"{type_name}: {text}" if text else type_name)
+        self.type_name = type_name
+        self.text = text
+        self.fields = dict(fields or {})
+        self._traceback = traceback
+
+    @property
+    def traceback(self) -> str:
+        """The traceback as text."""
+        return self._traceback
 
 
 # Raising the same failure again ---------------------------------------------------------------------------------

@@ -44,6 +44,7 @@ from actors.errors import (
     Overloaded,
     PoolClosed,
     RateLimited,
+    RemoteError,
     SendError,
     TokensExceeded,
     ToolCallsExceeded,
@@ -77,6 +78,7 @@ ARGUMENTS: dict[type[BaseException], tuple[tuple[Any, ...], dict[str, Any]]] = {
     InvalidOutput: (("does not fit",), {"text": "no JSON"}),
     AgentCrashed: (("builtins.ValueError", "boom", "Traceback: boom"), {}),
     AgentAbandoned: ((AgentTimedOut("too long"),), {}),
+    RemoteError: (("app.Refused", "no", "Traceback: no", {"code": 3}), {}),
 }
 
 
@@ -154,6 +156,7 @@ PARENTS = {
     AgentTimedOut: ActorsError,
     AgentCrashed: ActorsError,
     AgentAbandoned: ActorsError,
+    RemoteError: ActorsError,
     DeadlockError: ActorsError,
     PoolClosed: ActorsError,
     ForkedPoolError: ActorsError,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Generic, cast
+from typing import TYPE_CHECKING, Annotated, Any, Generic, cast
 
-from pydantic import BaseModel
+from pydantic import BaseModel, field_serializer, model_validator
 from typing_extensions import TypeVar
 
-from ...errors import ActorsError, fresh_copy
+from ...errors import fresh_copy
 from ..crash import traceback_of
 from .conversation import Message
+from .json_fields import RESULT, AnError, AnyValue, Text
 from .message import AgentId
 from .usage import NO_TOKENS, TokenUsage
 
@@ -57,22 +58,34 @@ class AgentOutcome(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitr
         usage_total: Tokens of it and of all below it.
         cost_usd_total: What it and all below it cost.
         messages: The conversation of its last life; empty with ``SpawnConfig(keep_messages=False)``.
+
+    It goes through JSON, whatever it holds. What JSON cannot hold is said by its type, in its place; an error has
+    ``type``, ``message``, ``cause`` and ``traceback``. Who reads it names the type of the result, where that is none
+    of JSON's own::
+
+        from actors import AgentOutcome, AgentPool
+
+        with AgentPool() as pool:
+            text = pool.submit(divmod, 7, 2).outcome().model_dump_json()
+        print(AgentOutcome[tuple[int, int]].model_validate_json(text).result)  # (3, 1)
+
+    ``model_dump()``, without JSON, keeps query, tag, result and error as the objects that they are.
     """
 
     agent_id: AgentId
-    name: str
-    query: Any
-    tag: Any = None
+    name: Text
+    query: AnyValue
+    tag: AnyValue = None
     status: AgentStatus
-    result: T_co | None = None
-    error: ActorsError | None = None
+    result: Annotated[T_co | None, RESULT] = None
+    error: AnError = None
     started_at: datetime | None = None
     ended_at: datetime
     duration: float = 0.0
     restarts: int = 0
     parent_id: AgentId | None = None
     depth: int = 0
-    model: str | None = None
+    model: Text | None = None
     usage: TokenUsage = NO_TOKENS
     cost_usd: float = 0.0
     iterations: int = 0
@@ -90,6 +103,36 @@ class AgentOutcome(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitr
         from .outcome_html import outcome_html
 
         return outcome_html(self)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_json(cls, given: Any) -> Any:
+        from .outcome_json import is_json, read
+
+        return read(given) if is_json(given) else given
+
+    @field_serializer("usage", "usage_total", "messages", when_used="json")
+    def _said(self, value: Any) -> Any:
+        from .outcome_json import said
+
+        return said(value)
+
+    def to_row(self) -> dict[str, str | int | float | bool | None]:
+        """All of it in one flat row, for CSV, Parquet or a DataFrame: texts, numbers and truth values alone.
+
+        A result with names in it (a model, a dataclass, a dict) has a column for each, ``result.label``, and in
+        ``result`` its JSON. Moments are texts in ISO 8601. Of several outcomes ``Outcomes.to_rows`` makes rows with the
+        same columns::
+
+            from actors import AgentPool
+
+            with AgentPool() as pool:
+                row = pool.submit(divmod, 7, 2).outcome().to_row()
+            print(row["status"], row["result"])  # completed [3, 1]
+        """
+        from .outcome_row import row_of
+
+        return row_of(dict(self))
 
     @property
     def ok(self) -> bool:

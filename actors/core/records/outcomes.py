@@ -64,6 +64,26 @@ class Outcomes(dict[int, "AgentOutcome[T]"], Generic[T]):
             raise ExceptionGroup(f"{len(bad)} of {len(self)} agents did not complete", [_noted(o) for o in failed])
         return {id_: cast("T", outcome.result) for id_, outcome in self.items()}
 
+    def to_rows(self) -> list[dict[str, str | int | float | bool | None]]:
+        """A flat row for each, all with the same columns: for CSV, Parquet or a DataFrame.
+
+        See ``AgentOutcome.to_row``. A column that one of them does not have is None in its row::
+
+            import csv, sys
+            from actors import AgentPool
+
+            with AgentPool(max_queued=None) as pool:
+                for number in range(3):
+                    pool.submit(divmod, 6, number)
+                rows = pool.join_all().to_rows()
+            writer = csv.DictWriter(sys.stdout, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
+        """
+        from .outcome_row import aligned
+
+        return aligned([outcome.to_row() for outcome in self.values()])
+
 
 def _noted(outcome: AgentOutcome[Any]) -> Exception:
     assert outcome.error is not None
