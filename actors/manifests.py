@@ -15,6 +15,7 @@ from .agent.manifest import (
     ModelConfig,
     Number,
     ObjectPath,
+    Output,
     ResourceLimits,
     Text,
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..agent.capability import Browser, FileRead, Network
-from ..agent.manifest import McpTransport
+from ..agent.mcp_transport import McpTransport
 from ..agent.ports import PrivacyTier
 from ..core.shown import shown
 from ..drivers.function import FunctionDriver

@@ -212,7 +212,7 @@ closed.close()
     assert done.clean() == [
         "loop cancelled",
         "closed before kept None 0",
-        "ended by the exit cancelled None {}",
+        "ended by the exit cancelled None Outcomes({})",
         "counts 0 0 0 0",
         *["PoolClosed"] * 8,
     ]
