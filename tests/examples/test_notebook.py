@@ -35,6 +35,7 @@ def test_every_cell(run, tmp_path, monkeypatch):
     table = seen["block"].partition("<tbody>")[2]
     assert 0 < table.index("there is nothing to judge") < table.index("completed")
     assert "('Lovely.', 5)" in seen["values"]
+    assert "('...', 'failed', " in seen["to-rows"]
     assert "(judge): failed" in seen["failed"]
     assert "(judge): completed" in seen["handle"]
     assert "tokens" in seen["stats"]
