@@ -7,10 +7,11 @@ import io
 import json
 from typing import IO, TYPE_CHECKING, Any
 
-from .jsonl import close, encode
+from ..core.records.outcome_row import cell
+from .jsonl import close
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 class CsvRows:
@@ -30,16 +31,13 @@ class CsvRows:
         if not headed:
             self._put(self._columns)
 
-    def write(self, record: Mapping[str, Any], *, on_repr: Callable[[str], None]) -> None:
+    def write(self, record: Mapping[str, Any]) -> None:
         """Append *record*: its texts as they are, nothing for null, objects and lists as JSON.
-
-        Args:
-            on_repr: Told the type's name of each part that JSON cannot hold and that is written as ``repr``.
 
         Raises:
             OSError: The row could not be written, or not as a whole.
         """
-        self._put([cell_of(record.get(column), on_repr) for column in self._columns])
+        self._put([text_of(record.get(column)) for column in self._columns])
 
     def _put(self, cells: Iterable[str]) -> None:
         self._file.write(encoded_row(cells))
@@ -57,11 +55,9 @@ def encoded_row(cells: Iterable[str]) -> bytes:
     return text.getvalue().encode(errors="replace")
 
 
-def cell_of(value: Any, on_repr: Callable[[str], None]) -> str:
-    """*value* as a cell."""
-    if value is None:
+def text_of(value: Any) -> str:
+    """*value* as the text of a cell."""
+    plain = cell(value)
+    if plain is None:
         return ""
-    if isinstance(value, str):
-        return str.__str__(value)
-    written = json.loads(encode({"value": value}, on_repr=on_repr))["value"]
-    return written if isinstance(written, str) else json.dumps(written, ensure_ascii=False)
+    return plain if isinstance(plain, str) else json.dumps(plain)

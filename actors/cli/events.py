@@ -42,7 +42,7 @@ class EventSink:
         if self._lines is None or self.problem is not None:
             return
         try:
-            self._lines.write(record_of(event), on_repr=lambda _: None)
+            self._lines.write(record_of(event))
         except OSError as error:
             self.problem = f"--events {self._path}: cannot be written any more: {why(error)}"
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from .options import RunOptions
     from .row import CsvShape
 
-MOST_WARNINGS = 10
-
 
 class ResultsFile:
     """Writes outcomes: JSON, one object a line, or CSV, by the end of its name.
@@ -42,7 +40,6 @@ class ResultsFile:
         self.kept: frozenset[str] = frozenset()
         """The keys of the rows that were there and are final."""
         file, columns = self._open(options)
-        self._warned: set[str] = set()
         self._rows: JsonLines | CsvRows
         if self._shape is None:
             self._rows = JsonLines(file)
@@ -67,19 +64,9 @@ class ResultsFile:
         Raises:
             OutputLostError: It cannot be written.
         """
-
-        def warn(type_name: str) -> None:
-            # Once a type: ten thousand agents with a set each need one warning.
-            if type_name not in self._warned and len(self._warned) < MOST_WARNINGS:
-                self._warned.add(type_name)
-                say(
-                    f"warning: {self._path}: agent {outcome.agent_id} returned what JSON cannot hold "
-                    f"({type_name}); written as its repr"
-                )
-
         row = row_of(job, key, outcome)
         try:
-            self._rows.write(row if self._shape is None else self._shape.flat(row), on_repr=warn)
+            self._rows.write(row if self._shape is None else self._shape.flat(row))
         except OSError as error:
             raise OutputLostError(
                 f"--out {self._path}: cannot be written any more: {why(error)}; "

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from ..agent.loop_result import AgentLoopResult
-from ..core.crash import place_of, safe_repr, text_of as error_text
-from ..errors import AgentCrashed
+from ..core.crash import place_of, text_of as error_text
+from ..core.records.json_value import to_json
+from ..core.records.outcome_row import error_type_of
+from ..errors import AgentCrashed, RemoteError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,7 +82,7 @@ class CsvShape:
         inputs = [input_name(field) for field in fields]
         first = ["key", *inputs, "name", *["query"] * queries, *["tag"] * tags, "status"]
         taken = {*first, *COLUMNS, *CSV_END}
-        self._results = {field: f"result_{field}" if field in taken else field for field in results or ()}
+        self._results = {field: f"result.{field}" if field in taken else field for field in results or ()}
         self.columns = [*first, *(self._results.values() or ["result"]), *CSV_END]
 
     def flat(self, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,18 +97,16 @@ class CsvShape:
         }
 
     def _result(self, result: Any) -> dict[str, Any]:
-        if isinstance(result, BaseModel):
-            result = result.model_dump()
-        if not isinstance(result, dict):
+        written = to_json(result) if self._results else None
+        if not isinstance(written, dict):
             return {}
-        return {column: result.get(field) for field, column in self._results.items()}
+        return {column: written.get(field) for field, column in self._results.items()}
 
 
 def error_fields(error: ActorsError) -> dict[str, str]:
     """What is told of *error*: for a crash, the exception that the agent's code raised."""
-    if isinstance(error, AgentCrashed):
-        return {"type": error.type_name, "text": error.text}
-    return {"type": type(error).__name__, "text": error_text(error)}
+    text = error.text if isinstance(error, AgentCrashed | RemoteError) else error_text(error)
+    return {"type": error_type_of(error), "text": text}
 
 
 def error_line(error: Mapping[str, str]) -> str:
@@ -135,11 +135,9 @@ def text_of(outcome: AgentOutcome[Any]) -> str:
         return result.text
     if result is None:
         return ""
+    if isinstance(result, BaseModel | dict | list):
+        return json.dumps(to_json(result), ensure_ascii=False)
     try:
-        if isinstance(result, BaseModel):
-            return result.model_dump_json()
-        return json.dumps(result, ensure_ascii=False) if isinstance(result, dict | list) else str(result)
-    except Exception as error:  # noqa: BLE001 - a user's __str__ may raise anything, or JSON cannot hold it
-        if isinstance(result, dict | list):
-            return safe_repr(result)
+        return str(result)
+    except Exception as error:  # noqa: BLE001 - a user's __str__ may raise anything
         return f"<{type(result).__qualname__}, whose str raised {type(error).__name__}>"

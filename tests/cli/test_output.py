@@ -73,7 +73,7 @@ def test_a_field_of_the_input_keeps_its_name(cli: Callable[..., Any], judge: Pat
     assert cli("run", "judge.toml", "--input", "in.jsonl", "--query", "{text}", "--out", "out.csv").exit_code == 0
     with (judge / "out.csv").open(newline="", encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
-    assert (row["label"], row["result_label"]) == ("mine", 'café, "x"')
+    assert (row["label"], row["result.label"]) == ("mine", 'café, "x"')
 
 
 BAD = {
