@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from ..agent.loop_result import AgentLoopResult
 from ..core.crash import place_of, text_of as error_text
+from ..core.places import PACKAGE
 from ..core.records.json_value import to_json
 from ..core.records.outcome_row import error_type_of
 from ..errors import AgentCrashed, RemoteError
@@ -115,9 +116,15 @@ def error_line(error: Mapping[str, str]) -> str:
 
 
 def place_text(outcome: AgentOutcome[Any]) -> str | None:
-    """``file:line in function``, where the agent's code raised; the file as seen from the current folder."""
+    """``file:line in function``, where the agent's code raised; the file as seen from the current folder. A line of
+    this package helps nobody: what such an error says is for its reader.
+    """
     place = None if outcome.error is None else place_of(outcome.error)
-    return None if place is None else f"{near(place.file)}:{place.line} in {place.function}"
+    return (
+        None
+        if place is None or place.file.startswith(PACKAGE)
+        else f"{near(place.file)}:{place.line} in {place.function}"
+    )
 
 
 def near(path: str) -> str:

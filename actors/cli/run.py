@@ -25,7 +25,7 @@ from .progress import open_progress
 from .recipe import ModelChoice, doubts_about, labels_of, memory_for, prepare_all
 from .refusal import OutputLostError, RefusedError
 from .results import ResultsFile
-from .row import CsvShape
+from .row import CsvShape, place_text
 from .summary import show
 from .survey import BAD_INPUTS_SHOWN
 from .tally import Tally
@@ -215,7 +215,7 @@ class Run:
         progress.ended(outcome)
         if self._trace is not None:
             self._trace.write(outcome, task.recipe.manifest.model.system_prompt)
-        if self._options.verbose and outcome.traceback is not None:
+        if self._options.verbose and outcome.traceback is not None and place_text(outcome) is not None:
             say(outcome.traceback)
 
     def _report_survey(self) -> None:

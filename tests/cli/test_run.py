@@ -63,6 +63,34 @@ def test_verbose_shows_the_traceback_of_a_crash(cli: Callable[..., Any]) -> None
     assert "Traceback" not in cli("run", "ask.toml", "--prompt", "boom").output
 
 
+def test_a_crash_has_its_place(cli: Callable[..., Any], folder: Path) -> None:
+    """In the table with the line of the user's, in the file with the traceback; an error of the library's has none."""
+    write_lines(folder / "jobs.jsonl", {"query": "boom"}, {"query": "x" * 50_000})
+    result = cli("run", "ask.toml", "--input", "jobs.jsonl", "--out", "out.jsonl", "--max-concurrent", "1")
+    assert "  bot.py:11 in answer: ValueError: boom [red]x[/nothing]" in result.stdout
+    crash, overflow = lines_of(folder / "out.jsonl")
+    assert crash["place"] == "bot.py:11 in answer"
+    assert crash["traceback"].endswith("ValueError: boom [red]x[/nothing]\n")
+    assert (overflow["error"]["type"], overflow["place"]) == ("ContextOverflow", None)
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_rows_differ_at_every_width(
+    cli: Callable[..., Any], folder: Path, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    """Failures come first, then the slowest, then others; each query can be told from the next."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    words = "please say what this ticket of a customer of ours is about, number"
+    write_lines(folder / "jobs.jsonl", *({"query": f"{words} {n}{' fail' * (n == 22)}"} for n in range(30)))
+    lines = cli("run", "ask.toml", "--input", "jobs.jsonl").stdout.splitlines()
+    assert all(len(line) <= width for line in lines[:-2])
+    titles = [line for line in lines if line in ("failed", "slowest", "dearest", "others that completed")]
+    assert titles == ["failed", "slowest", "others that completed"]
+    shown = [line.partition(" s  ")[2].strip() for line in lines if " s  " in line]
+    assert len(set(shown)) == len(shown) == 20
+    assert "22 fail" in shown[0]
+
+
 def test_each_input_runs_with_each_manifest(cli: Callable[..., Any], folder: Path) -> None:
     """Two manifests and two lines are four agents; a name of the line's tells the manifests apart."""
     write_lines(folder / "jobs.jsonl", {"query": "a", "name": "n"}, {"query": "b"})
