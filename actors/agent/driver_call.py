@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 from loguru import logger
 
 from ..core.records.spec import Backoff, no_sooner_than
-from ..core.records.usage import NO_TOKENS, TokenUsage
+from ..core.records.spent import Spent
+from ..core.records.usage import TokenUsage
 from ..core.shown import shown
 from ..errors import Cancelled, DriverError
 from .budget import Spending
@@ -26,24 +27,6 @@ if TYPE_CHECKING:
 
 RETRIES = 3
 BACKOFF = Backoff(base=1.0, factor=2.0, maximum=30.0, jitter=0.1)
-
-
-class Paid:
-    """What one completion cost so far, with its attempts that failed.
-
-    Threads: one.
-    """
-
-    __slots__ = ("cost_usd", "usage")
-
-    def __init__(self) -> None:
-        self.usage = NO_TOKENS
-        self.cost_usd = 0.0
-
-    def add(self, usage: TokenUsage, cost_usd: float) -> None:
-        """One call was paid."""
-        self.usage = usage if self.usage is NO_TOKENS else self.usage + usage
-        self.cost_usd += cost_usd
 
 
 class DriverCalls:
@@ -66,7 +49,7 @@ class DriverCalls:
         request: CompletionRequest,
         ask: Callable[[CompletionRequest, int], CompletionResponse],
         back_off: Callable[[float], object],
-    ) -> tuple[CompletionResponse, Paid]:
+    ) -> tuple[CompletionResponse, Spent]:
         """Call ``ask(request, attempt)`` until there is an answer.
 
         What was paid is in the agent's account when this returns or raises, and for each call that cost something a
@@ -81,7 +64,7 @@ class DriverCalls:
             CircuitBreak: A budget is spent.
             Cancelled: The agent was cancelled.
         """
-        paid = Paid()
+        paid = Spent()
         attempt = 1
         while True:
             self._agent.checkpoint()
@@ -96,7 +79,7 @@ class DriverCalls:
                 attempt += 1
 
     def _within_budget(
-        self, request: CompletionRequest, call: Callable[[], CompletionResponse], paid: Paid
+        self, request: CompletionRequest, call: Callable[[], CompletionResponse], paid: Spent
     ) -> CompletionResponse:
         """One call: what it costs at least is reserved before, what it did cost is settled after."""
         account = self._agent._parts.account
@@ -107,7 +90,7 @@ class DriverCalls:
             return self._call(call, paid, reservation)
 
     def _call(
-        self, call: Callable[[], CompletionResponse], paid: Paid, reservation: Reservation | None
+        self, call: Callable[[], CompletionResponse], paid: Spent, reservation: Reservation | None
     ) -> CompletionResponse:
         """One call, and into budgets and account with what it used, as far as anybody knows."""
         try:
@@ -121,7 +104,7 @@ class DriverCalls:
         self._pay(response.usage, paid, reservation)
         return response
 
-    def _pay(self, usage: TokenUsage, paid: Paid, reservation: Reservation | None) -> None:
+    def _pay(self, usage: TokenUsage, paid: Spent, reservation: Reservation | None) -> None:
         cost = 0.0
         try:
             cost = self._cost(usage)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from ..core.records.conversation import Message
     from ..core.records.event import Event
+    from ..core.records.spent import Spent
     from .agent import Agent
-    from .driver_call import Paid
     from .guard import LoopGuard
     from .ports import CompletionResponse, LlmDriver, ToolDefinition
 
@@ -109,7 +109,7 @@ class Reasoner:
         with self._agent._context.at(what):
             return work()
 
-    def _count(self, paid: Paid) -> None:
+    def _count(self, paid: Spent) -> None:
         for verdict in (self._guard.record_usage(paid.usage), self._guard.record_cost(paid.cost_usd)):
             verdict.enforce()
             if verdict.kind is VerdictKind.WARN:

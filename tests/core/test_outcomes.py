@@ -236,3 +236,12 @@ def test_an_outcome_that_is_not_checked_equals_one_that_is() -> None:
     assert made.model_fields_set == checked.model_fields_set
     with pytest.raises(ValidationError):
         made.result = 4  # type: ignore[misc]
+
+
+def test_outcomes_share_no_more_than_they_may() -> None:
+    """The names of their fields are one set; a copy has its own."""
+    with AgentPool(max_concurrent=1) as pool:
+        one, other = (pool.submit(len, "x").outcome(10) for _ in range(2))
+    assert one.model_fields_set == other.model_fields_set == set(AgentOutcome.model_fields)
+    assert one.model_copy(update={"depth": 1}).model_fields_set is not one.model_fields_set
+    assert pickle.loads(pickle.dumps(one)).model_fields_set == one.model_fields_set

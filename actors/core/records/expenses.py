@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..checks import leaf_rlock
-from .usage import NO_TOKENS, TokenUsage
+from .spent import Spent
+from .usage import NO_TOKENS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from .conversation import Message
+    from .usage import TokenUsage
 
 
 class Counts(Protocol):
@@ -38,23 +40,21 @@ class Expenses:
     __slots__ = (
         "_below",
         "_conversation",
-        "_cost_below",
-        "_cost_usd",
         "_counts",
         "_ended",
         "_is_told",
         "_lock",
         "_model",
+        "_own",
         "_result_made",
         "_tool_calls",
-        "_usage",
         "iterations",
     )
 
     def __init__(self) -> None:
         self._lock = leaf_rlock()  # a finalizer may end an agent
-        self._usage = self._below = NO_TOKENS
-        self._cost_usd = self._cost_below = 0.0
+        self._own = Spent()
+        self._below: Spent | None = None
         self._conversation: Sequence[Message] = ()
         self._counts: Counts | None = None
         self._model: str | None = None
@@ -79,50 +79,49 @@ class Expenses:
     def turn(self) -> None:
         """One more turn of its loop."""
         self.iterations += 1
-        self._is_told = False
 
     @property
     def usage(self) -> TokenUsage:
         """Tokens of its own completions."""
-        return self._usage
+        return self._own.usage
 
     @property
     def cost_usd(self) -> float:
         """What its own completions cost."""
-        return self._cost_usd
+        return self._own.cost_usd
 
     @property
     def tool_calls(self) -> int:
         """Calls that were asked for and counted."""
         return self._tool_calls if self._counts is None else self._counts.tool_calls
 
-    def spend(self, usage: TokenUsage, cost_usd: float, *, own: bool = True) -> bool:
+    def spend(self, usage: TokenUsage, cost_usd: float, is_own: Callable[[], bool]) -> bool:
         """One more completion; False when it comes too late to count.
 
         Args:
-            own: It is the agent's own thread that has asked. What a tool spends that it waits for no longer counts as
-                long as its result is not made: that tells the tokens, too.
+            is_own: Is it the agent's own thread that has asked? What a tool spends that it waits for no longer counts
+                as long as the result is not made: that tells the tokens, too.
         """
         with self._lock:
-            if self._ended or (self._result_made and not own):
+            if self._ended or (self._result_made and not is_own()):
                 return False
-            self._usage = usage if self._usage is NO_TOKENS else self._usage + usage
-            self._cost_usd += cost_usd
+            self._own.add(usage, cost_usd)
             self._is_told = False
             return True
 
     def spend_below(self, usage: TokenUsage, cost_usd: float) -> None:
         """A child has ended: what it and those below it used."""
         with self._lock:
-            self._below += usage
-            self._cost_below += cost_usd
+            if self._below is None:
+                self._below = Spent()
+            self._below.add(usage, cost_usd)
             self._is_told = False
 
     def make_result(self) -> tuple[TokenUsage, float]:
         """What its own completions used, for the result of its conversation."""
         with self._lock:
             self._result_made = True
-            return self._usage, self._cost_usd
+            return self._own.usage, self._own.cost_usd
 
     def fields(self) -> dict[str, Any]:
         """The fields of its outcome that tell all of it, as of now."""
@@ -143,15 +142,15 @@ class Expenses:
 
     def _fields(self) -> dict[str, Any]:
         self._result_made = self._is_told = True
-        below = self._below
+        usage, cost_usd, below = self._own.usage, self._own.cost_usd, self._below
         return {
             "model": self._model,
-            "usage": self._usage,
-            "cost_usd": self._cost_usd,
+            "usage": usage,
+            "cost_usd": cost_usd,
             "iterations": self.iterations,
             "tool_calls": self.tool_calls,
-            "usage_total": self._usage if below is NO_TOKENS else self._usage + below,
-            "cost_usd_total": self._cost_usd + self._cost_below,
+            "usage_total": usage if below is None else usage + below.usage,
+            "cost_usd_total": cost_usd if below is None else cost_usd + below.cost_usd,
             "messages": tuple(self._conversation),
         }
 

@@ -16,7 +16,7 @@ from ..records.ending import Ending, stopped
 from ..records.expenses import NOTHING_USED, Expenses
 from ..records.outcome import AgentOutcome, AgentStatus
 from ..records.state import IN_TOOL, NEXT, PARKED, QUEUED, RESTARTING, RUNNING, AgentState
-from ..records.trusted import trusted
+from ..records.trusted import names_of, trusted
 from ..shown import agent_label, listed
 from ..waiting.cancel import CancelToken
 from ..waiting.wait_graph import Lot, WaitMember, enter
@@ -326,7 +326,7 @@ class AgentCell(Endpoint, WaitMember):
             "depth": self.depth,
             **(NOTHING_USED if expenses is None else expenses.fields()),
         }
-        return trusted(AgentOutcome, fields)
+        return trusted(AgentOutcome, fields, names_of(AgentOutcome))
 
     def close_account(self, outcome: AgentOutcome[Any]) -> AgentOutcome[Any]:
         """*outcome*, with what was used since it was made: by a child of the last moment, or a tool. Under the turn."""

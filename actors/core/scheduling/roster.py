@@ -13,7 +13,7 @@ from ...errors import CapacityError
 from ..messaging.dead_letter import DeadLetterReason
 from ..messaging.router import MessageRouter
 from ..records.event import AgentEnded, AgentQueued, AgentStalled, AgentStarted
-from ..records.expenses import Expenses
+from ..records.spent import Spent
 from ..records.state import QUEUED, RUNNING
 from ..waiting.cancel import Deadline
 from ..waiting.waiter import Waiter
@@ -84,7 +84,7 @@ class Roster:
         self.when_idle: Callable[[], None] | None = None
         self.started = 0
         self.ended: Counter[AgentStatus] = Counter()
-        self.used = Expenses()  # of those that have ended
+        self.used = Spent()  # by those that have ended
         self.iterations = self.tool_calls = 0
         self._max_queued = max_queued
         self._max_live = max_live
@@ -281,7 +281,7 @@ class Roster:
 
     def _count_in(self, cell: AgentCell, outcome: AgentOutcome[Any]) -> None:
         """What an agent used counts for its pool, and what all below it used for its parent."""
-        self.used.spend(outcome.usage, outcome.cost_usd)
+        self.used.add(outcome.usage, outcome.cost_usd)
         self.iterations += outcome.iterations
         self.tool_calls += outcome.tool_calls
         if cell.parent is not None:

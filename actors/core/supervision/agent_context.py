@@ -227,10 +227,10 @@ class LocalContext:
         cell, pool = self.cell, self._supervisor.pool
         cell.steps += 1
         if not pool.listening:
-            cell.expenses.spend(usage, cost_usd, own=cell.is_here())
+            cell.expenses.spend(usage, cost_usd, cell.is_here)
             return
         with pool.turn:  # its end, wherever that comes from, is before both or after both
-            if cell.expenses.spend(usage, cost_usd, own=cell.is_here()):
+            if cell.expenses.spend(usage, cost_usd, cell.is_here):
                 fields = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
                 pool.emit(cell, told, **fields, cost_usd=cost_usd)
 
