@@ -106,10 +106,12 @@ from .events import (
     BudgetWarned as BudgetWarned,
     CompletionFinished as CompletionFinished,
     Event,
+    EventsMissed as EventsMissed,
     MessageSent as MessageSent,
     Phase as Phase,
     PhaseChanged as PhaseChanged,
     TextDelta,
+    TextRestarted as TextRestarted,
     ToolEnded as ToolEnded,
     ToolStarted as ToolStarted,
 )

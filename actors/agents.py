@@ -1,6 +1,6 @@
 """Agents: what they are started with, what they do, how they end."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from datetime import datetime
 from typing import Annotated, Any
 

@@ -9,13 +9,10 @@ from .agent.events import (
     ApprovalDecided,
     ApprovalRequested,
     BudgetWarned,
-    CompletionFinished,
-    Phase,
-    PhaseChanged,
-    TextDelta,
     ToolEnded,
     ToolStarted,
 )
+from .core.records.answer import CompletionFinished, Phase, PhaseChanged, TextDelta, TextRestarted
 from .core.records.event import (
     AgentEnded,
     AgentParked,
@@ -25,6 +22,7 @@ from .core.records.event import (
     AgentStalled,
     AgentStarted,
     Event,
+    EventsMissed,
     MessageSent,
 )
 from .core.records.message import AgentId
@@ -45,10 +43,12 @@ __all__ = [
     "BudgetWarned",
     "CompletionFinished",
     "Event",
+    "EventsMissed",
     "MessageSent",
     "Phase",
     "PhaseChanged",
     "TextDelta",
+    "TextRestarted",
     "ToolEnded",
     "ToolStarted",
 ]

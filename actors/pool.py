@@ -62,7 +62,7 @@ class AgentPool:
         inbox_capacity: Messages that fit each inbox.
         memory: Where agents remember; None remembers nothing.
         tools: A ``ToolRegistry``, or a function ``AgentManifest -> ToolRegistry`` called for each agent on its thread.
-        on_event: Gets every event, one at a time, on a thread of its own.
+        on_event: Gets every event of all agents, one at a time, on a thread of its own.
         restart: How often an agent that crashed is started again.
         budget: What all agents of the pool may spend together.
         group_budgets: What the agents of a group may spend together, by group.
@@ -169,7 +169,7 @@ class AgentPool:
             CapabilityDenied: Its privacy is stricter than its driver's tier.
             ManifestError: Something that its manifest names cannot be imported.
         """
-        return self._admit([self._factory.spec(config)], timeout, owed)[0]
+        return self._admit([self._factory.spec(config, streams=True)], timeout, owed, keeps_events=True)[0]
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> AgentHandle[T]:
         """Run ``fn(*args, **kwargs)`` as an agent; what it returns is the result. Admission as for :meth:`spawn`."""
@@ -187,16 +187,24 @@ class AgentPool:
             CapacityError: No room for all in time; at once if they could never fit.
             PoolClosed, ValueError, CapabilityDenied, ManifestError: As for :meth:`spawn`.
         """
-        return self._admit([self._factory.spec(config) for config in configs], timeout, owed)
+        return self._admit([self._factory.spec(config) for config in configs], timeout, owed, keeps_events=True)
 
-    def _admit(self, specs: list[AgentSpec], timeout: float | None, owed: bool | None = None) -> list[AgentHandle[Any]]:
+    def _admit(
+        self,
+        specs: list[AgentSpec],
+        timeout: float | None,
+        owed: bool | None = None,
+        *,
+        keeps_events: bool = False,
+    ) -> list[AgentHandle[Any]]:
         core = self._core
         if owed is None:
             owed = self._owed
         else:
             yes_or_no(owed=owed)
         owner = core.owed if owed else None
-        return [AgentHandle(cell, core) for cell in core.admission.admit(specs, owner=owner, timeout=timeout)]
+        cells = core.admission.admit(specs, owner=owner, timeout=timeout, keeps_events=keeps_events)
+        return [AgentHandle(cell, core) for cell in cells]
 
     def map(
         self,
@@ -344,6 +352,14 @@ class AgentPool:
     def deny(self, agent_id: AgentId, call_id: str, reason: str = "") -> bool:
         """Refuse a tool call of an agent, perhaps a child, as ``handle.deny`` does."""
         return self._core.decide_for(agent_id, call_id, Decision(approved=False, reason=reason))
+
+    def broadcast(self, content: Any, group: Hashable = None) -> int:
+        """Send *content* to all agents (of *group*) that have not ended, children and queued ones too; wait for nobody.
+
+        Returns:
+            How many took it. One whose inbox is full does not; the message for it is a dead letter (``inbox_full``).
+        """
+        return self._core.broadcast(content, group)
 
     def drain(self, timeout: float | None = None) -> None:
         """Refuse new agents, and wait for the end of all that were admitted.

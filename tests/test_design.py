@@ -148,7 +148,7 @@ def test_every_public_name_is_mentioned(name: str) -> None:
 INSIDE = {
     "AgentHandle": {"member"},
     "ActorRef": {"become"},
-    "MessageRouter": {"add", "open", "forget", "seal", "bury"},
+    "MessageRouter": {"broadcast", "add", "open", "forget", "seal", "bury"},
     "CancelToken": {"remind", "forget", "mark", "fire", "fired", "untie"},
     "Budget": {"lock", "limits_cost", "refusal", "is_used_up", "hold", "close"},
     "RateLimiter": {"acquire", "feed"},

@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from ..core.actors.agent_actor import AgentActor
-from ..core.records.event import Event
+from ..core.records.event import noted
 from ..errors import Cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..core.messaging.router import Inbox
+    from ..core.records.event import Event
     from ..core.records.message import AgentId, AgentMessage
     from ..core.records.outcome import AgentOutcome
     from ..core.supervision.agent_context import AgentContext
@@ -182,9 +183,9 @@ class Agent(AgentActor[T_co]):
             raise Cancelled(token.reason, timed_out=token.timed_out)
 
     def emit(self, event: Event) -> None:
-        """Send an event of your own to the pool's sink; its first fields are filled in."""
+        """Tell an event of your own to whoever listens to this agent; its first fields are filled in."""
         context = self._context
-        context.progress()
         if context.listening:
-            own = {name: getattr(event, name) for name in type(event).model_fields if name not in Event.model_fields}
-            context.emit(type(event), **own)
+            context.emit(*noted(event))
+        else:
+            context.progress()

@@ -61,13 +61,13 @@ class ApprovalGate:
             questions[index] = context.ask_approval(call.id, call.name, call.input, rules[index].timeout, default)
         if context.listening:
             for index, question in questions.items():
-                self._agent.emit(_requested(question, rules[index]))
+                context.emit(ApprovalRequested, _requested(question, rules[index]))
         context.await_approvals(list(questions.values()))
         found = {}
         for index, question in questions.items():
             decision = question.decision or question.default
             if context.listening:
-                self._agent.emit(_decided(question, decision))
+                context.emit(ApprovalDecided, _decided(question, decision))
             if not decision.approved:
                 found[index] = ToolResult(_in_words(calls[index], decision, rules[index].timeout), is_error=True)
         return found
@@ -80,25 +80,25 @@ def _refused(call: ToolCall, tool: Tool) -> ToolResult | None:
         return ToolResult(f"{call.name} failed: {type(error).__name__}: {text_of(error)}", is_error=True)
 
 
-def _requested(question: Question, rule: ApprovalRule) -> ApprovalRequested:
+def _requested(question: Question, rule: ApprovalRule) -> dict[str, Any]:
     asked = question.asked
-    return ApprovalRequested(
-        call_id=asked.call_id,
-        tool=asked.tool,
-        input=dict(asked.input),
-        timeout=rule.timeout,
-        default=rule.default.value,
-    )
+    return {
+        "call_id": asked.call_id,
+        "tool": asked.tool,
+        "input": dict(asked.input),
+        "timeout": rule.timeout,
+        "default": rule.default.value,
+    }
 
 
-def _decided(question: Question, decision: Decision) -> ApprovalDecided:
-    return ApprovalDecided(
-        call_id=question.asked.call_id,
-        tool=question.asked.tool,
-        approved=decision.approved,
-        reason=decision.reason,
-        by_default=decision.by_default,
-    )
+def _decided(question: Question, decision: Decision) -> dict[str, Any]:
+    return {
+        "call_id": question.asked.call_id,
+        "tool": question.asked.tool,
+        "approved": decision.approved,
+        "reason": decision.reason,
+        "by_default": decision.by_default,
+    }
 
 
 def _in_words(call: ToolCall, decision: Decision, timeout: float | None) -> str:

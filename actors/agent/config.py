@@ -19,6 +19,7 @@ from .structured import shape_of
 if TYPE_CHECKING:
     from typing_extensions import TypeForm, Unpack
 
+    from ..core.records.event import Event
     from .loop_result import AgentLoopResult
 
 T = TypeVar("T")
@@ -43,6 +44,8 @@ class SpawnKeywords(TypedDict, total=False):
     messages: Iterable[Message]
     budget: Budget | None
     keep_messages: bool
+    stream: bool | None
+    on_event: Callable[[Event], object] | None
 
 
 class SpawnConfig(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitrary_types_allowed=True):
@@ -62,6 +65,9 @@ class SpawnConfig(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitra
         driver, tools, memory: In place of the pool's.
         messages: The conversation before the query.
         keep_messages: Does the outcome have the conversation?
+        stream: Do the answers of an ``LlmAgent`` come in pieces, as the model says them? None: those of one that
+            ``pool.spawn`` starts do, those of others while somebody listens. Any other answer comes whole.
+        on_event: Called with each event of this agent, in order, on a thread of the pool.
         output_type: What the answer of an ``LlmAgent`` must be (a pydantic model, ``list[int]``): the result is such a
             value in place of an ``AgentLoopResult``. An answer that does not fit goes back to the model, 3 times.
         budget: What the agent and all below it may spend together; besides those of the pool and the group.
@@ -83,6 +89,8 @@ class SpawnConfig(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitra
     output_type: Any = None
     budget: Budget | None = None
     keep_messages: bool = True
+    stream: bool | None = None
+    on_event: Callable[[Any], Any] | None = None
 
     @overload
     def __init__(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from loguru import logger
 
+from ..core.records.answer import CompletionFinished
 from ..core.records.spec import Backoff, no_sooner_than
 from ..core.records.spent import Spent
 from ..core.records.usage import TokenUsage
@@ -15,7 +16,7 @@ from ..core.shown import shown
 from ..errors import Cancelled, DriverError
 from .budget import Spending
 from .context_window import estimate_request
-from .events import BudgetWarned, CompletionFinished
+from .events import BudgetWarned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -132,4 +133,4 @@ def warn(agent: Agent[Any], warnings: Sequence[str]) -> None:
     for message in warnings:
         logger.warning("{}", shown(message, 500))
         if agent._context.listening:
-            agent.emit(BudgetWarned(message=message))
+            agent._context.emit(BudgetWarned, {"message": message})

@@ -2,38 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Any
 
 from ..core.records.event import Event
-
-
-class Phase(StrEnum):
-    """Where the loop of an ``LlmAgent`` is."""
-
-    PERCEIVE = "perceive"
-    REASON = "reason"
-    ACT = "act"
-
-
-class PhaseChanged(Event):
-    """The loop went on to ``phase``."""
-
-    phase: Phase
-
-
-class TextDelta(Event):
-    """A piece of the answer's text, as it arrives. ``attempt`` rises when a broken answer is asked for again."""
-
-    text: str
-    attempt: int = 1
-
-    @staticmethod
-    def _merge(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any] | None:
-        """The fields of one delta in place of two; None when they belong to different attempts."""
-        if earlier.get("attempt", 1) != later.get("attempt", 1):
-            return None
-        return {**later, "text": earlier["text"] + later["text"]}
 
 
 class ToolStarted(Event):
@@ -79,11 +50,3 @@ class BudgetWarned(Event):
     """Most of a budget is spent; once for each limit. ``message`` names the budget and how much."""
 
     message: str
-
-
-class CompletionFinished(Event):
-    """The driver answered, or failed after it had worked; ``cost_usd`` is the driver's estimate."""
-
-    input_tokens: int
-    output_tokens: int
-    cost_usd: float = 0.0

@@ -127,9 +127,11 @@ class AgentFactory:
         self._function_manifest = AgentManifest(privacy=PrivacyTier.STANDARD, capabilities=())
         self._found: dict[tuple[Hashable, ...], Any] = {}
 
-    def spec(self, config: SpawnConfig[Any]) -> AgentSpec:
+    def spec(self, config: SpawnConfig[Any], *, streams: bool | None = None) -> AgentSpec:
         """What the supervisor needs to start *config*.
 
+        Args:
+            streams: Where the config does not say whether answers come in pieces.
         Raises:
             TypeError: *config* is no ``SpawnConfig``.
             ValueError: The agent needs a driver and has none.
@@ -137,7 +139,10 @@ class AgentFactory:
             ManifestError: Something that the manifest names cannot be imported.
         """
         _refuse_other(config)
-        return self._spec(config, config.manifest, self._driver, self._memory, self._tools)
+        spec: AgentSpec = self._spec(config, config.manifest, self._driver, self._memory, self._tools)
+        if spec.streams is None:
+            spec.streams = streams
+        return spec
 
     def function_spec(self, fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> AgentSpec:
         """What the supervisor needs to run a plain function."""
@@ -165,7 +170,7 @@ class AgentFactory:
             raise CapabilityDenied(f"depth limit {limit} reached: {context.label} may start no children")
         manifest: AgentManifest = config.manifest.narrowed(parent.manifest)
         manifest._folder = config.manifest.folder  # type: ignore[misc]  # only fields are frozen
-        spec = self._spec(config, manifest, parent.driver, parent.memory, tools, parent)
+        spec: AgentSpec = self._spec(config, manifest, parent.driver, parent.memory, tools, parent)
         return context.spawn(spec)
 
     def _spec(
@@ -201,6 +206,8 @@ class AgentFactory:
             tag=config.tag,
             restart=self._restart,
             max_depth=_max_depth(manifest, None if parent is None else parent._context),
+            streams=config.stream,
+            on_event=config.on_event,
         )
 
     def _account(self, config: SpawnConfig[Any], manifest: AgentManifest, parent: Agent[Any] | None) -> Account:

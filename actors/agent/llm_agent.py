@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from loguru import logger
 from typing_extensions import TypeVar
 
+from ..core.records.answer import Phase, PhaseChanged
 from ..core.records.conversation import AssistantMessage, UserMessage
 from ..core.shown import shown
 from ..errors import Cancelled, InvalidOutput
 from .agent import Agent
 from .budget import Spending
 from .driver_call import warn
-from .events import Phase, PhaseChanged
 from .guard import LoopGuard, VerdictKind, canonical
 from .loop_result import AgentLoopResult
 from .message_text import as_text, heard, told
@@ -32,6 +32,8 @@ IDENTICAL_FIRST_CALLS = 4
 """After so many answers in a row with the same first call the turn ends."""
 CONTINUE = "Continue exactly where you stopped."
 ONLY_JSON = "Answer again, with the JSON alone."
+PHASES: Final = {phase: {"phase": phase} for phase in Phase}
+"""What an event of each tells: all agents tell the same."""
 
 
 T_co = TypeVar("T_co", covariant=True, default=AgentLoopResult)
@@ -218,8 +220,7 @@ class _Loop:
             self._messages.append(UserMessage(told(heard(message))))
 
     def _enter(self, phase: Phase) -> None:
-        if self._agent._context.listening:
-            self._agent.emit(PhaseChanged(phase=phase))
+        self._agent._context.emit(PhaseChanged, PHASES[phase])
 
     # The end ----------------------------------------------------------------------------------------------------
 

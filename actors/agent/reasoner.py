@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from loguru import logger
 
+from ..core.records.answer import TextDelta
 from ..core.records.state import AgentState
 from ..core.shown import shown
 from .bounds import within_bounds
 from .context_window import ContextWindow, fitted_all
 from .driver_call import DriverCalls
-from .events import TextDelta
 from .guard import VerdictKind
 from .ports import CompletionRequest
 
@@ -38,6 +38,7 @@ class Reasoner:
     def __init__(self, agent: Agent[Any], driver: LlmDriver, guard: LoopGuard) -> None:
         self._agent = agent
         self._driver = driver
+        self._stream = driver.stream if getattr(driver, "has_pieces", True) else None
         self._guard = guard
         self._model = agent.manifest.model
         window = self._model.context_window or driver.context_window
@@ -85,24 +86,34 @@ class Reasoner:
         self._doing(AgentState.IN_BACKOFF, partial(self._agent.sleep, delay))
 
     def _ask(self, request: CompletionRequest, attempt: int) -> CompletionResponse:
-        agent = self._agent
-        if not agent._context.listening:
-            return self._doing(AgentState.IN_DRIVER, partial(self._driver.complete, request, cancel=agent.cancel_token))
-
-        def relay(event: Event) -> None:
-            if isinstance(event, TextDelta):
-                # A driver may have asked twice itself: the numbers go on from what was told before.
-                self._told = max(self._told, before + event.attempt)
-                if before:
-                    event = TextDelta(text=event.text, attempt=before + event.attempt)
-            agent.emit(event)
-
+        agent, context = self._agent, self._agent._context
         before = max(self._told, attempt - 1) if attempt > 1 else 0
         if not before:
             self._told = 0
-        return self._doing(
-            AgentState.IN_DRIVER, partial(self._driver.stream, request, relay, cancel=agent.cancel_token)
-        )
+        cancel = agent.cancel_token
+        if self._stream is None or not context.streams:
+            response = self._doing(AgentState.IN_DRIVER, partial(self._driver.complete, request, cancel=cancel))
+        else:
+            relay = partial(self._relay, before)
+            response = self._doing(AgentState.IN_DRIVER, partial(self._stream, request, relay, cancel=cancel))
+        # One that did not come in pieces comes in one; so does an empty one in place of what had been told before.
+        if self._told <= before and (response.text or self._told):
+            self._tell(before, response.text, 1)
+        return response
+
+    def _relay(self, before: int, event: Event) -> None:
+        """What a driver tells, when *before* attempts at this answer were told of."""
+        if isinstance(event, TextDelta):
+            self._tell(before, event.text, event.attempt)
+        else:
+            self._agent.emit(event)
+
+    def _tell(self, before: int, text: str, attempt: int) -> None:
+        # A driver may have asked twice itself: the numbers go on from what was told before.
+        attempt += before
+        if attempt > self._told:
+            self._told = attempt
+        self._agent._context.emit(TextDelta, {"text": text, "attempt": attempt})
 
     def _doing(self, what: AgentState, work: Callable[[], T]) -> T:
         """Do *work*; who looks meanwhile sees that the agent is at it."""

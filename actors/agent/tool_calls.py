@@ -120,9 +120,10 @@ class ToolCaller:
         agent = self._agent
 
         def run(cancel: CancelToken) -> ToolResult:
-            if not agent._context.listening:
+            context = agent._context
+            if not context.listening:
                 return tool.execute(call.input, cancel=cancel, agent=agent)
-            agent.emit(ToolStarted(call_id=call.id, tool=call.name))
+            context.emit(ToolStarted, {"call_id": call.id, "tool": call.name})
             begin = SYSTEM_CLOCK.monotonic()
             failed = True
             try:
@@ -131,7 +132,8 @@ class ToolCaller:
                 return result
             finally:
                 duration = SYSTEM_CLOCK.monotonic() - begin
-                agent.emit(ToolEnded(call_id=call.id, tool=call.name, is_error=failed, duration=duration))
+                told = {"call_id": call.id, "tool": call.name, "is_error": failed, "duration": duration}
+                context.emit(ToolEnded, told)
 
         return run
 

@@ -10,7 +10,8 @@ import threading
 from typing import TYPE_CHECKING, Any, Self
 
 from ..agent.config import SpawnConfig
-from ..agent.events import TextDelta, ToolStarted
+from ..agent.events import ToolStarted
+from ..core.records.answer import TextDelta
 from ..core.records.conversation import AssistantMessage, UserMessage
 from ..core.records.event import AgentEnded
 from ..core.records.outcome import AgentStatus

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ..agent.events import CompletionFinished
+from ..core.records.answer import CompletionFinished
 from .jsonl import JsonLines
 from .output import open_output
 from .refusal import why

@@ -5,8 +5,8 @@ from __future__ import annotations
 import abc
 from typing import TYPE_CHECKING
 
-from ..agent.events import TextDelta
 from ..agent.ports import PrivacyTier
+from ..core.records.answer import TextDelta
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,11 @@ class Driver(abc.ABC):
         if context_window < 1:
             raise ValueError(f"context_window must be at least 1, got {context_window}")
         self.context_window: int = context_window
+
+    @property
+    def has_pieces(self) -> bool:
+        """May a stream have more than one piece of text? Of a subclass that defines :meth:`stream` it may."""
+        return type(self).stream is not Driver.stream
 
     @abc.abstractmethod
     def complete(self, request: CompletionRequest, *, cancel: CancelToken) -> CompletionResponse:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict
 
 from loguru import logger
 
-from ..agent.events import TextDelta
 from ..agent.ports import PrivacyTier
 from ..core.process import event_loop
+from ..core.records.answer import TextDelta
 from ..core.records.spec import Backoff, no_sooner_than
 from ..errors import (
     Cancelled,

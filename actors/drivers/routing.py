@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
-from ..agent.events import TextDelta
 from ..agent.ports import ClosesIdle, PricesModels
+from ..core.records.answer import TextDelta
 from ..errors import DriverError
 from .base import Driver
 

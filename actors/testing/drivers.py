@@ -6,8 +6,8 @@ import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..agent.events import TextDelta
 from ..agent.ports import CompletionRequest, CompletionResponse, PrivacyTier, StopReason, ToolDefinition
+from ..core.records.answer import TextDelta
 from ..core.records.conversation import AssistantMessage, SystemMessage, ToolCall, ToolResultMessage, UserMessage
 from ..core.records.usage import TokenUsage
 from ..core.waiting.cancel import CancelToken, Deadline

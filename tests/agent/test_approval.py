@@ -202,12 +202,12 @@ def test_events_tell_of_it() -> None:
     told = [event for event in events if isinstance(event, ApprovalRequested | ApprovalDecided)]
     assert [event.model_dump(exclude={"seq", "at", "depth", "parent_id"}) for event in told] == [
         {
-            "agent_id": 1, "agent": "writer", "call_id": "c1", "tool": "note", "input": {"text": "hi"},
+            "agent_id": 1, "agent": "writer", "tag": None, "call_id": "c1", "tool": "note", "input": {"text": "hi"},
             "timeout": 60.0, "default": "deny",
         },
         {
-            "agent_id": 1, "agent": "writer", "call_id": "c1", "tool": "note", "approved": False, "reason": "no",
-            "by_default": False,
+            "agent_id": 1, "agent": "writer", "tag": None, "call_id": "c1", "tool": "note", "approved": False,
+            "reason": "no", "by_default": False,
         },
     ]  # fmt: skip
     assert not pool.approve(1, "c1")

@@ -29,6 +29,7 @@ from actors import (
     SpawnConfig,
     StopReason,
     TextDelta,
+    TextRestarted,
     TokensExceeded,
     TokenUsage,
     UserMessage,
@@ -332,6 +333,65 @@ def test_other_events_of_a_driver_pass() -> None:
     assert [event.input_tokens for event in seen if isinstance(event, CompletionFinished)] == [1, 0]
 
 
-def test_without_a_sink_nothing_is_streamed() -> None:
-    """The plain call is the cheaper one."""
-    assert run_llm(Streaming(["streamed"])).unwrap().text == "not streamed"
+def test_whether_an_answer_is_streamed() -> None:
+    """What ``spawn`` starts is; others are while somebody listens; the config has the last word."""
+
+    def texts(start: Callable[[AgentPool, SpawnConfig], object], **options: Any) -> object:
+        with AgentPool(Streaming(["stre", "amed"])) as pool:
+            return start(pool, SpawnConfig(manifest=AgentManifest(name="bot"), query="q", **options))
+
+    def spawn(pool: AgentPool, config: SpawnConfig) -> object:
+        return pool.spawn(config).result(10).text
+
+    def fan_out(pool: AgentPool, config: SpawnConfig) -> object:
+        return pool.fan_out([config])[0].result(10).text
+
+    def mapped(pool: AgentPool, config: SpawnConfig) -> object:
+        return [outcome.unwrap().text for outcome in pool.map([config])]
+
+    assert texts(spawn) == "streamed"
+    assert texts(spawn, stream=False) == "not streamed"
+    assert texts(fan_out) == "not streamed"
+    assert texts(fan_out, stream=True) == "streamed"
+    assert texts(fan_out, on_event=lambda _: None) == "streamed"
+    assert texts(mapped) == ["not streamed"]
+    assert texts(mapped, on_event=lambda _: None) == ["streamed"]
+
+
+def test_an_answer_that_was_not_streamed_is_told_whole() -> None:
+    """So what a reader joins is always the text."""
+    for options in ({"stream": False}, {}):
+        with AgentPool(Streaming(["a", "b"])) as pool:
+            config = SpawnConfig(manifest=AgentManifest(name="bot"), query="q", **options)
+            handle = pool.spawn(config) if options else pool.fan_out([config])[0]
+            assert list(handle.text(10)) == [handle.result(10).text] == ["not streamed"]
+
+
+def test_a_driver_that_only_pretends_to_stream_is_told_whole() -> None:
+    """It told nothing on the way."""
+
+    class Silent(Streaming):
+        def stream(
+            self, request: CompletionRequest, on_event: Callable[[Event], None], *, cancel: CancelToken
+        ) -> CompletionResponse:
+            return CompletionResponse("all at once")
+
+    with AgentPool(Silent()) as pool:
+        handle = pool.spawn(SpawnConfig(manifest=AgentManifest(name="bot"), query="q"))
+        assert list(handle.text(10)) == ["all at once"]
+
+
+def test_a_retry_lets_a_reader_begin_again() -> None:
+    """What stands is told; an answer that comes empty in place of half a one clears it, too."""
+
+    def shown(driver: Streaming) -> tuple[list[str], str]:
+        with AgentPool(driver) as pool:
+            pieces = list(pool.spawn(SpawnConfig(manifest=AgentManifest(name="bot"), query="q")).text(10))
+        text = ""
+        for piece in pieces:
+            text = text[: piece.kept] if isinstance(piece, TextRestarted) else text + piece
+        return pieces, text
+
+    broken = NetworkError("broken", retry_after=0.0)
+    assert shown(Streaming(["Hel", broken], ["He", broken], ["Hello"])) == (["Hel", "", "He", "", "Hello"], "Hello")
+    assert shown(Streaming(["Hel", broken], [], ["again"])) == (["Hel", "", "again"], "again")

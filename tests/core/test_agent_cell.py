@@ -395,7 +395,7 @@ def test_an_ended_agent_emits_nothing(supervise: Any, start: Any) -> None:
     supervisor = supervise(sink=events.append)
     handle = start(supervisor)
     handle.result(10)
-    supervisor.pool.emit(handle._cell, AgentParked, on="nothing")
+    supervisor.pool.emit(handle._cell, AgentParked, {"on": "nothing"})
     supervisor.shutdown.close()
     assert not any(isinstance(event, AgentParked) for event in events)
 

@@ -43,7 +43,7 @@ def test_events_reach_the_sink_in_order_with_their_stamps(dispatch: Any) -> None
     """seq rises by one; each says whose it is, and when it happened, not when it was delivered."""
     events: list[Any] = []
     dispatcher = dispatch(events.append)
-    noted = posted(MessageSent, {"to": 5}, agent_id=3, agent="me", parent_id=1, depth=2)
+    noted = posted(MessageSent, {"to": 5}, agent_id=3, agent="me", parent_id=1, depth=2, tag="mine")
     dispatcher.post(noted)
     dispatcher.post(posted(AgentStarted, {}))
     assert dispatcher.close(10)
@@ -51,7 +51,8 @@ def test_events_reach_the_sink_in_order_with_their_stamps(dispatch: Any) -> None
         (MessageSent, 1, 3, "me", 1, 2),
         (AgentStarted, 2, 0, "", None, 0),
     ]
-    assert events[0].at == noted.at
+    assert events[0].at.timestamp() == pytest.approx(noted.at, abs=1e-5)
+    assert [event.tag for event in events] == ["mine", None]
     assert events[0].to == 5
 
 

@@ -29,6 +29,7 @@ class DeadLetterReason(StrEnum):
     DROPPED_OLDEST = "dropped_oldest"
     SENDER_ABANDONED = "sender_abandoned"
     ASK_EXPIRED = "ask_expired"
+    INBOX_FULL = "inbox_full"
     POISON = "poison"
     RESTARTS_USED_UP = "restarts_used_up"
 
@@ -39,7 +40,8 @@ class DeadLetter:
 
     Args:
         message: The message itself.
-        reason: Why nobody read it, or handled it to the end; ``poison``: it crashed its handler too often;
+        reason: Why nobody read it, or handled it to the end; ``inbox_full``: a broadcast found no room;
+            ``poison``: it crashed its handler too often;
             ``restarts_used_up``: it crashed it when no restart was left in the window.
         at: UTC.
         receiver: Whom it was for, in words.

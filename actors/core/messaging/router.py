@@ -15,7 +15,7 @@ from .dead_letter import DeadLetterReason, DeadLetters
 from .mailbox import NOTHING, Mailbox, MailboxClosed, Put
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ..records.message import AgentId
     from ..waiting.waiter import Waiter
@@ -213,6 +213,26 @@ class MessageRouter:
             )
         if result is Put.CLOSED:
             raise InboxClosed(f"the inbox of agent {message.to} is closed: it ended", message)
+
+    def broadcast(self, content: Any, to: Iterable[AgentId]) -> int:
+        """Send *content* from the program to each of *to*, and wait for nobody.
+
+        Returns:
+            How many took it. Who has no room is passed over, and that is a dead letter; who has ended needs none.
+        """
+        taken = 0
+        full: list[DeadLetter] = []
+        for agent_id in to:
+            message = AgentMessage.between(PROGRAM, agent_id, content)
+            try:
+                self.send(message)
+                taken += 1
+            except InboxFull:
+                full.append(self.dead_letters.add(message, DeadLetterReason.INBOX_FULL, f"agent {agent_id}"))
+            except (NotRegistered, InboxClosed):  # it has just ended
+                pass
+        self.dead_letters.announce(*full)
+        return taken
 
     # For the supervisor -----------------------------------------------------------------------------------------
 

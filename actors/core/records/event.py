@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
@@ -11,6 +11,9 @@ from ..crash import text_of
 from .message import AgentId
 from .outcome import AgentStatus
 from .state import AgentState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 
 class Event(BaseModel):
@@ -21,7 +24,8 @@ class Event(BaseModel):
         agent: The agent's name.
         parent_id: The agent that started it; None for the program.
         depth: 0 for an agent that the program started, 1 for its children, and so on.
-        seq: Rises by one in the order in which the sink sees the events of a pool.
+        tag: The agent's, as its config gives it.
+        seq: Rises by one: in the order in which the pool's sink sees its events, or a reader those of one agent.
         at: Wall-clock time, UTC.
     """
 
@@ -31,8 +35,16 @@ class Event(BaseModel):
     agent: str = ""
     parent_id: AgentId | None = None
     depth: int = 0
+    tag: Any = None
     seq: int = 0
     at: datetime | None = None
+
+    @staticmethod
+    def _merge(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any] | None:  # noqa: ARG004
+        """The fields of one event in place of two that stand next to each other; None when they stay two. Called under
+        a lock.
+        """
+        return None
 
 
 class AgentQueued(Event):
@@ -86,3 +98,24 @@ class MessageSent(Event):
     """It sent a message to ``to``."""
 
     to: AgentId
+
+
+class EventsMissed(Event):
+    """In place of ``count`` events of the agent: more had come than are kept for a reader."""
+
+    count: int
+
+
+def noted(event: Event) -> tuple[Callable[..., Event], dict[str, Any]]:
+    """*event*, which somebody has made, as what makes it again with what the pool fills in, and the fields for that.
+
+    One that may be merged with others is data from now on; any other stays as it is.
+    """
+    kind = type(event)
+    if kind._merge is Event._merge:  # noqa: SLF001 - ours
+        return _stamped, {"event": event}
+    return kind, {name: getattr(event, name) for name in kind.model_fields if name not in Event.model_fields}
+
+
+def _stamped(event: Event, **own: Any) -> Event:
+    return event.model_copy(update=own)

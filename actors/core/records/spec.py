@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
+    from .event import Event
     from .outcome import AgentOutcome
 
 
@@ -95,8 +96,11 @@ class AgentSpec:
         timeout: Seconds of life from its first start.
         deadline: Seconds from admission.
         max_depth: The deepest level at which its children may live; None has no limit.
+        streams: Is the text of its answers streamed? None does so while somebody listens.
+        on_event: Called with each of its events.
 
-    Locks: nothing changes but ``build``, which the end of the agent lets go of, under the turn.
+    Locks: ``build``, which the end of the agent lets go of, changes under the turn; ``streams`` and ``on_event``
+    before the admission; nothing else.
     """
 
     name: str
@@ -109,3 +113,5 @@ class AgentSpec:
     tag: Any = None
     restart: RestartPolicy | None = None
     max_depth: int | None = None
+    streams: bool | None = None
+    on_event: Callable[[Event], object] | None = None

@@ -14,6 +14,7 @@ from ..messaging.router import PROGRAM, Endpoint
 from ..process.log import labelled
 from ..records.ending import Ending, stopped
 from ..records.expenses import NOTHING_USED, Expenses
+from ..records.heard import NOT_HEARD
 from ..records.outcome import AgentOutcome, AgentStatus
 from ..records.state import IN_TOOL, NEXT, PARKED, QUEUED, RESTARTING, RUNNING, AgentState
 from ..records.trusted import names_of, trusted
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from ..actors.restarts import Restarts
     from ..clock import Clock
+    from ..records.heard import Heard
     from ..records.spec import AgentSpec, Runnable
     from ..waiting.wait_graph import WaitNode
     from ..waiting.waiter import Wakeable
@@ -88,7 +90,7 @@ class AgentCell(Endpoint, WaitMember):
 
     Locks: the pool's turn guards
 
-    - ``id``, ``started`` and ``started_at``, written once, by the admission and by the start;
+    - ``id``, ``queued_at``, ``started`` and ``started_at``, written once, by the admission and by the start;
     - ``has_slot``, ``stopping``, ``children``, ``owner``, ``callbacks``, ``tied``, ``family_waiter``;
     - ``tool_threads`` and ``tools_waiter``, written by the agent's own thread;
     - ``outcome``, which is written last, so that reading it without the lock is safe.
@@ -97,10 +99,10 @@ class AgentCell(Endpoint, WaitMember):
     the agent is queued and while its tools run, else by its own thread; it may be read anywhere. ``steps`` is counted
     by all threads of the agent, without a lock, and may lose some: only that it changes matters.
 
-    What is in ``lazies`` changes by single operations. The agent's own thread writes ``thread``, ``actor``,
-    ``approvals``, ``parks``, ``restarted``, ``waiter`` and ``survives_restart``; the end lets go of the latter and of
-    ``context``, under the turn. The claim of ``unclaimed`` is one operation. The dispatcher's lock guards ``silent``,
-    the router's ``mailbox`` and ``gone``. Nothing else changes.
+    ``heard`` only ever rises. What is in ``lazies`` changes by single operations. The agent's own thread writes
+    ``thread``, ``actor``, ``approvals``, ``parks``, ``restarted``, ``waiter`` and ``survives_restart``; the end lets go
+    of the latter and of ``context``, under the turn. The claim of ``unclaimed`` is one operation. The dispatcher's lock
+    guards ``silent``, the router's ``mailbox`` and ``gone``. Nothing else changes.
     """
 
     __slots__ = (
@@ -117,12 +119,14 @@ class AgentCell(Endpoint, WaitMember):
         "family_waiter",
         "group",
         "has_slot",
+        "heard",
         "host",
         "lazies",
         "outcome",
         "owner",
         "parent",
         "parks",
+        "queued_at",
         "restarted",
         "silent",
         "since",
@@ -152,6 +156,7 @@ class AgentCell(Endpoint, WaitMember):
         *,
         bounded: bool,
         group: Hashable = None,
+        heard: Heard = NOT_HEARD,
     ) -> None:
         super().__init__(PROGRAM)  # the id comes with the admission
         self.host: Host = host
@@ -177,6 +182,7 @@ class AgentCell(Endpoint, WaitMember):
         self.children: dict[int, AgentCell] | None = None
         self.waiter: Waiter | None = None
         self.unclaimed = True
+        self.heard = heard
         self.callbacks: list[Callable[[], object]] | None = None
         self.waits: list[tuple[WaitNode, Waiter]] = []
         self.steps = 0
@@ -185,6 +191,7 @@ class AgentCell(Endpoint, WaitMember):
         self.lazies: dict[str, Any] = {}  # what Pykka knows of an actor, and whatever else most agents never use
         self.parks = 0
         self.since = host.clock.monotonic()
+        self.queued_at: float | None = None
         self.started: float | None = None
         self.started_at: datetime | None = None
         self.thread = 0
@@ -245,6 +252,11 @@ class AgentCell(Endpoint, WaitMember):
     def restarts(self) -> int:
         """How often it was started again."""
         return 0 if self.restarted is None else self.restarted.total
+
+    def wall_time(self, moment: float) -> float:
+        """*moment* of the monotonic clock, in seconds since the epoch."""
+        clock = self.host.clock
+        return clock.now().timestamp() - (clock.monotonic() - moment)
 
     def tether(self) -> list[AgentCell]:
         """What timers hold instead of the cell; emptied when it ends."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter, deque
 from functools import partial
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from loguru import logger
@@ -13,26 +14,30 @@ from ...errors import CapacityError
 from ..messaging.dead_letter import DeadLetterReason
 from ..messaging.router import MessageRouter
 from ..records.event import AgentEnded, AgentQueued, AgentStalled, AgentStarted
+from ..records.heard import KEPT
 from ..records.spent import Spent
 from ..records.state import QUEUED, RUNNING
 from ..waiting.cancel import Deadline
 from ..waiting.waiter import Waiter
 from .agent_cell import EXPENSES, WAITERS
+from .event_log import EVENTS, NO_FIELDS, log_of
 from .slots import Slots
 from .stalls import Stalls
 from .start_queue import ChildQueue, StartQueue
 from .timers import Timer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ..clock import Clock
     from ..messaging.dead_letter import DeadLetter
+    from ..records.event import Event
     from ..records.message import AgentId
     from ..records.outcome import AgentOutcome, AgentStatus
     from ..waiting.waiter import Wakeable
     from .agent_cell import AgentCell
     from .effects import Effects
+    from .event_log import EventLog
     from .timers import Timers
 
 
@@ -69,7 +74,7 @@ class Roster:
         inbox_capacity: int,
         timers: Timers,
         clock: Clock,
-        note: Callable[..., None] | None,
+        post: Callable[[AgentCell, Callable[..., Event], Mapping[str, Any], float], None] | None,
         stalled_after: float | None,
         on_undelivered: Callable[[DeadLetter], object] | None,
     ) -> None:
@@ -90,7 +95,7 @@ class Roster:
         self._max_live = max_live
         self._timers = timers
         self._clock = clock
-        self._note = note
+        self._post = post
         self._ids = itertools.count(1)
         self._bounded_queued = 0
         self._dropped: list[AgentCell] = []
@@ -154,10 +159,28 @@ class Roster:
                 at = self._clock.monotonic() + limit
                 self._set_deadline(cell, at, f"not done within {limit} s of its admission")
         self.balance(effects)
-        if self._note is not None:
+        if self._queue.living or self._children.living:
+            is_told = self._post is not None
             for cell in cells:
                 if cell.state is QUEUED:
-                    self._note(cell, AgentQueued)
+                    cell.queued_at = cell.since
+                    if is_told or cell.lazies:
+                        self._tell(cell, AgentQueued, effects)
+
+    def _tell(
+        self,
+        cell: AgentCell,
+        make: Callable[..., Event],
+        effects: Effects,
+        fields: Mapping[str, Any] = NO_FIELDS,
+    ) -> None:
+        """Tell who listens. (Where no log is made yet, the cell itself tells the steps of its life.)"""
+        at = time()
+        if self._post is not None:
+            self._post(cell, make, fields, at)
+        log: EventLog | None = cell.lazies.get(EVENTS)
+        if log is not None:
+            effects.wakes += log.note(make, fields, at)
 
     def _set_deadline(self, cell: AgentCell, at: float, reason: str) -> None:
         if cell.token.deadline is None or at < cell.token.deadline.at:
@@ -221,8 +244,8 @@ class Roster:
         limit = cell.spec.timeout
         if limit is not None:
             self._set_deadline(cell, cell.started + limit, f"ran longer than its timeout of {limit} s")
-        if self._note is not None:
-            self._note(cell, AgentStarted)
+        if cell.lazies or self._post is not None:
+            self._tell(cell, AgentStarted, effects)
         effects.starts.append(cell)
         if self._stalls is not None and not self._stalls.armed:
             self._stalls.armed = True
@@ -234,8 +257,10 @@ class Roster:
         assert stalls is not None
         for cell, seconds in stalls.look(self.live.values(), now, effects.dropped):
             state, on = cell.state_and_place()
-            if self._note is not None:
-                self._note(cell, AgentStalled, seconds=seconds, state=state, on=on)
+            if cell.heard:
+                if cell.heard is KEPT:
+                    log_of(cell)
+                self._tell(cell, AgentStalled, effects, {"seconds": seconds, "state": state, "on": on})
             effects.calls.append(partial(_log_stall, cell.label, seconds, state, on))
         stalls.armed = bool(self.live)
         if stalls.armed:
@@ -263,15 +288,16 @@ class Roster:
         if EXPENSES in cell.lazies:
             outcome = cell.close_account(outcome)
             self._count_in(cell, outcome)
-        if self._note is not None:
-            self._note(cell, AgentEnded, status=outcome.status, error=outcome.error)  # its text is made by the sink
+        if self._post is not None:
+            fields = {"status": outcome.status, "error": outcome.error}  # its text is made by the sink
+            self._post(cell, AgentEnded, fields, outcome.ended_at.timestamp())
         effects.dropped.append(cell.release())
         cell.outcome = outcome
         if was_queued:  # the queues pass over it from here on
             (self._queue if cell.parent is None else self._children).ended()
             if self._dropped:
                 self._hand_out_dropped(effects)
-        victims = self._tell_who_waits(cell, effects)
+        victims = self._tell_who_waits(cell, outcome, effects)
         for waiter in effects.wakes[before:]:
             self.expect(waiter)
         if self.wave:
@@ -287,11 +313,14 @@ class Roster:
         if cell.parent is not None:
             cell.parent.expenses.spend_below(outcome.usage_total, outcome.cost_usd_total)
 
-    def _tell_who_waits(self, cell: AgentCell, effects: Effects) -> list[AgentCell]:
+    def _tell_who_waits(self, cell: AgentCell, outcome: AgentOutcome[Any], effects: Effects) -> list[AgentCell]:
         """Wake them; who is to be cancelled, as *cell* failed."""
         victims: list[AgentCell] = []
         if cell.lazies:
             effects.wakes += cell.lazies.pop(WAITERS, ())
+            log: EventLog | None = cell.lazies.get(EVENTS)
+            if log is not None:
+                effects.wakes += log.end(outcome)
         if cell.callbacks:
             effects.calls += cell.callbacks
             cell.callbacks = None

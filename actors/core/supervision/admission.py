@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import Cancelled, CapacityError, PoolClosed
 from ..checks import checking
+from ..records.heard import KEPT, NOT_HEARD, Heard
 from ..scheduling.agent_cell import AgentCell, CheckedCell
 from ..scheduling.roster import WaitingSpawn
 from ..waiting.wait_graph import wait_for
@@ -41,6 +42,7 @@ class Admission:
         parent: AgentCell | None = None,
         timeout: float | None = 0.0,
         bounded: bool = True,
+        keeps_events: bool = False,
     ) -> list[AgentCell]:
         """Admit all of *specs*, or none.
 
@@ -49,6 +51,7 @@ class Admission:
             parent: The agent whose children they are. Children are never refused for lack of room.
             timeout: Seconds to wait for room, first come first served.
             bounded: False lets them queue beyond ``max_queued``.
+            keeps_events: Are their events kept for whoever reads them?
         Raises:
             CapacityError: No room in time, or more than could ever fit.
             PoolClosed: The pool drains or is closed.
@@ -58,12 +61,18 @@ class Admission:
             parent.check()
         bounded = bounded and parent is None
         key = self._pool.groups.key  # here: a user's group is compared and hashed, which is not done under the turn
+        heard = KEPT if keeps_events else Heard.BY_SINK if self._pool.listening else NOT_HEARD
         cells = [
-            self._make_cell(self._host, spec, parent, owner, bounded=bounded, group=key(spec.group)) for spec in specs
+            self._make_cell(self._host, spec, parent, owner, bounded=bounded, group=key(spec.group), heard=heard)
+            for spec in specs
         ]
-        # A deadline that nobody could watch is refused before anything is admitted.
-        if any(spec.timeout is not None or spec.deadline is not None for spec in specs):
-            self._pool.timer_thread.ensure_thread()
+        cell: AgentCell
+        for cell in cells:  # a deadline that nobody could watch is refused before anything is admitted, and so on
+            spec = cell.spec
+            if spec.timeout is not None or spec.deadline is not None:
+                self._pool.timer_thread.ensure_thread()
+            if spec.on_event is not None:
+                self._pool.callbacks.follow(cell)
         waiting = None
         try:
             with Step(self._pool) as effects:

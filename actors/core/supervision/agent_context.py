@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
+from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..actors.agent_actor import HostedActor
@@ -10,10 +12,12 @@ from ..actors.envelope import Question
 from ..messaging.dead_letter import DeadLetterReason
 from ..messaging.router import PROGRAM, Inbox
 from ..records.event import MessageSent
+from ..records.heard import KEPT
 from ..records.message import AgentMessage
 from ..records.state import RUNNING
 from ..scheduling.agent_cell import ToolThread
 from ..scheduling.approval import Approvals
+from ..scheduling.event_log import EVENTS, log_of
 from ..waiting.wait_graph import current
 from .handle import AgentHandle
 
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from ..records.usage import TokenUsage
     from ..scheduling.agent_cell import AgentCell
     from ..scheduling.approval import Decision, Question as ApprovalQuestion
+    from ..scheduling.event_log import EventLog
     from ..waiting.cancel import CancelToken, Deadline
     from ..waiting.wait_graph import WaitMember
     from .supervisor import Supervisor
@@ -96,7 +101,13 @@ class AgentContext(HostedActor, Protocol):
 
     @property
     def listening(self) -> bool:
-        """Is there a sink? Without one no event need be made."""
+        """Is anybody told of its events, now or later: the pool's sink, its own callback, who reads its handle? Else no
+        event need be made.
+        """
+
+    @property
+    def streams(self) -> bool:
+        """Is the text of an answer that is asked for now to be told as it comes?"""
 
     def progress(self) -> None:
         """It has got on: it has not stalled."""
@@ -107,8 +118,12 @@ class AgentContext(HostedActor, Protocol):
     def send(self, to: AgentId, content: Any, timeout: float | None) -> None:
         """Send *content*; what an abandoned agent sends is a dead letter."""
 
-    def emit(self, make: Callable[..., Event], **fields: Any) -> None:
-        """Note an event of the agent; without a sink, and after its end, nothing happens."""
+    def emit(self, make: Callable[..., Event], fields: Mapping[str, Any]) -> None:
+        """Note an event of the agent; where nobody is told of them, and after its end, nothing happens.
+
+        Args:
+            make: Makes the event of *fields*, which nobody changes from now on, and of what all events have.
+        """
 
     def parked(self) -> AbstractContextManager[None]:
         """Lay the slot out for others during a wait. Leaving the block waits for a slot."""
@@ -154,11 +169,12 @@ class AgentInbox(Inbox):
 class LocalContext:
     """The context of an agent that lives in its pool's process."""
 
-    __slots__ = ("_supervisor", "cell")
+    __slots__ = ("_emit", "_supervisor", "cell")
 
     def __init__(self, supervisor: Supervisor, cell: AgentCell) -> None:
         self.cell = cell
         self._supervisor = supervisor
+        self._emit = supervisor.pool.emit
 
     # What Pykka needs of an agent -------------------------------------------------------------------------------
 
@@ -226,13 +242,21 @@ class LocalContext:
         """Enter a completion into the agent's account, and tell of it."""
         cell, pool = self.cell, self._supervisor.pool
         cell.steps += 1
-        if not pool.listening:
+        if not cell.heard:
             cell.expenses.spend(usage, cost_usd, cell.is_here)
             return
-        with pool.turn:  # its end, wherever that comes from, is before both or after both
-            if cell.expenses.spend(usage, cost_usd, cell.is_here):
-                fields = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
-                pool.emit(cell, told, **fields, cost_usd=cost_usd)
+        fields = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens, "cost_usd": cost_usd}
+        at = time()
+        log = log_of(cell) if cell.heard is KEPT else None
+        note = None if log is None else partial(log.new.append, (told, fields, at))
+        if pool.listening:
+            with pool.turn:  # its end, wherever that comes from, is before both or after both
+                if cell.expenses.spend(usage, cost_usd, cell.is_here, note):
+                    pool.post(cell, told, fields, at)
+        else:
+            cell.expenses.spend(usage, cost_usd, cell.is_here, note)
+        if log is not None:
+            log.attend()
 
     @property
     def agent_id(self) -> AgentId:
@@ -262,8 +286,17 @@ class LocalContext:
 
     @property
     def listening(self) -> bool:
-        """Is there a sink?"""
-        return self._supervisor.pool.listening
+        """Is anybody told of its events?"""
+        return bool(self.cell.heard)
+
+    @property
+    def streams(self) -> bool:
+        """Is the text of an answer that is asked for now to be told as it comes?"""
+        cell = self.cell
+        if cell.spec.streams is not None:
+            return cell.spec.streams
+        log: EventLog | None = cell.lazies.get(EVENTS)
+        return self._supervisor.pool.listening or (log is not None and log.is_read)
 
     # What it does -----------------------------------------------------------------------------------------------
 
@@ -288,13 +321,14 @@ class LocalContext:
             self._bury(message, DeadLetterReason.SENDER_ABANDONED, f"agent {to}")
             return
         pool.router.send(message, timeout)
-        if pool.listening:
-            pool.emit(cell, MessageSent, to=to)
+        if cell.heard:
+            pool.emit(cell, MessageSent, {"to": to})
 
-    def emit(self, make: Callable[..., Event], **fields: Any) -> None:
+    def emit(self, make: Callable[..., Event], fields: Mapping[str, Any]) -> None:
         """Note an event of the agent."""
-        self.cell.steps += 1
-        self._supervisor.pool.emit(self.cell, make, **fields)
+        cell = self.cell
+        cell.steps += 1
+        self._emit(cell, make, fields)
 
     @contextmanager
     def parked(self) -> Iterator[None]:
@@ -327,7 +361,7 @@ class LocalContext:
 
     def spawn(self, spec: AgentSpec) -> AgentHandle[Any]:
         """Start a child."""
-        (child,) = self._supervisor.admission.admit([spec], owner=None, parent=self.cell)
+        (child,) = self._supervisor.admission.admit([spec], owner=None, parent=self.cell, keeps_events=True)
         return AgentHandle(child, self._supervisor)
 
     def run_tools(self, jobs: Sequence[Job], names: Sequence[str]) -> list[ToolEnd]:

@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-import threading
-from collections import deque
+from datetime import UTC, datetime
+from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from ..checks import leaf_lock
-from ..clock import SYSTEM_CLOCK
 from ..crash import report
-from ..process.threads import join
-from ..waiting.waiter import Waiter
+from .deliveries import Deliveries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
+    from collections.abc import Callable, Mapping
 
     from ..records.event import Event
     from ..records.message import AgentId
 
 
-LEAST_PATIENCE = 1.0
-"""Seconds that a sink has for an event at the end, however short ``abort_timeout`` is."""
-
-
 class Posted(NamedTuple):
-    """An event before it is built: building takes longer than noting what happened."""
+    """An event before it is built: building takes longer than noting what happened. ``at``: seconds since the epoch."""
 
     make: Callable[..., Event]
-    fields: dict[str, Any]
+    fields: Mapping[str, Any]
     agent_id: AgentId
     agent: str
     parent_id: AgentId | None
     depth: int
-    at: datetime
+    tag: Any
+    at: float
 
 
 class Source(Protocol):
@@ -45,7 +38,7 @@ class Source(Protocol):
     silent: bool
 
 
-class Dispatcher:
+class Dispatcher(Deliveries[Posted]):
     """Calls ``sink(event)`` for each event, one at a time, in the order of ``seq``.
 
     Guarantees: no event is dropped; text deltas of one agent that stand next to each other may be merged when the sink
@@ -57,27 +50,9 @@ class Dispatcher:
     MERGE_ABOVE = 1000
 
     def __init__(self, sink: Callable[[Event], object], name: str) -> None:
+        super().__init__(name)
         self._sink = sink
-        self._lock = leaf_lock()
-        self._queue: deque[Posted] = deque()
-        self._sleeper: Waiter | None = None
-        self._closing = False
         self._complained = False
-        self._seq = 0
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-
-    def start(self) -> None:
-        """Start the thread; what was posted before is delivered, too.
-
-        Raises:
-            RuntimeError: No thread can be started.
-        """
-        self._thread.start()
-
-    @property
-    def thread(self) -> threading.Thread:
-        """The thread that calls the sink."""
-        return self._thread
 
     def post(self, posted: Posted, source: Source | None = None, *, last: bool = False) -> None:
         """Put an event of *source* at the end of the queue; never waits. After its *last* one it is silent."""
@@ -95,80 +70,48 @@ class Dispatcher:
 
     def _merge(self, posted: Posted) -> bool:
         last = self._queue[-1]
-        merge = getattr(posted.make, "_merge", None)  # ours alone: it is called under the lock
-        if merge is None or last.make is not posted.make or last.agent_id != posted.agent_id:
+        if last.make is not posted.make or last.agent_id != posted.agent_id:
             return False
-        merged = merge(last.fields, posted.fields)
+        merge = getattr(posted.make, "_merge", None)  # ours alone: it is called under the lock
+        merged = None if merge is None else merge(last.fields, posted.fields)
         if merged is None:
             return False
-        last.fields.update(merged)
+        self._queue[-1] = Posted(last.make, merged, *last[2:])
         return True
-
-    def _run(self) -> None:
-        while True:
-            with self._lock:
-                batch, self._queue = self._queue, deque()
-                if not batch:
-                    if self._closing:
-                        return
-                    self._sleeper = sleeper = Waiter()
-            if batch:
-                while batch:  # each is let go of here, and not with the next batch under the lock
-                    self._seq += 1
-                    self._deliver(batch.popleft(), self._seq)
-            else:
-                try:
-                    sleeper.wait()
-                except BaseException:  # noqa: BLE001 - set in this thread by somebody, for a sink that has returned
-                    report("this came to the thread of the event sink, which idles")
 
     def _deliver(self, posted: Posted, seq: int) -> None:
         try:
-            event = posted.make(
-                **posted.fields,
-                agent_id=posted.agent_id,
-                agent=posted.agent,
-                parent_id=posted.parent_id,
-                depth=posted.depth,
-                seq=seq,
-                at=posted.at,
-            )
-            self._sink(event)
+            self._sink(event_of(posted, seq))
         except BaseException:  # noqa: BLE001 - a sink harms nobody
             if not self._complained:
                 self._complained = True
                 report("the event sink failed; further failures of it are not logged")
 
-    def tell_end(self) -> None:
-        """Take nothing new, and end once what is queued is delivered; returns at once."""
-        with self._lock:
-            self._closing = True
-            sleeper, self._sleeper = self._sleeper, None
-        if sleeper is not None:
-            sleeper.wake()
 
-    def close(self, timeout: float) -> bool:
-        """Deliver what is queued, and end; False when the sink takes longer than *timeout* seconds for one event."""
-        self.tell_end()
-        if self._thread is threading.current_thread():
-            return True
-        patience = max(timeout, LEAST_PATIENCE)
-        while self._thread.is_alive():
-            before = self._seq
-            join(self._thread, SYSTEM_CLOCK.monotonic() + patience)
-            if self._thread.is_alive() and self._seq == before:
-                return False
-        return True
+def event_of(posted: Posted, seq: int) -> Event:
+    """The event itself, with its place in the order of whoever gets it."""
+    return posted.make(
+        **posted.fields,
+        agent_id=posted.agent_id,
+        agent=posted.agent,
+        parent_id=posted.parent_id,
+        depth=posted.depth,
+        tag=posted.tag,
+        seq=seq,
+        at=datetime.fromtimestamp(posted.at, UTC),
+    )
 
 
 def posted(
     make: Callable[..., Event],
-    fields: dict[str, Any],
+    fields: Mapping[str, Any],
     *,
     agent_id: AgentId = 0,
     agent: str = "",
     parent_id: AgentId | None = None,
     depth: int = 0,
+    tag: Any = None,
+    at: float | None = None,
 ) -> Posted:
-    """Note that something happened now."""
-    return Posted(make, fields, agent_id, agent, parent_id, depth, SYSTEM_CLOCK.now())
+    """Note that something happened, *at* a moment or now."""
+    return Posted(make, fields, agent_id, agent, parent_id, depth, tag, time() if at is None else at)

@@ -11,10 +11,13 @@ from typing_extensions import TypeVar
 from ...errors import fresh_copy
 from ..crash import fenced
 from ..glance import glance
+from ..messaging.router import PROGRAM
+from ..records.message import AgentMessage
 from ..records.outcome_words import ended
 from ..scheduling.approval import Decision
 from ..waiting.wait_graph import checkpoint
 from .awaiting import outcome_of
+from .event_reader import AsyncEventReader, EventReader, TextReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -113,6 +116,64 @@ class AgentHandle(Generic[T_co]):
         """
         outcome: AgentOutcome[T_co] = yield from outcome_of(self._supervisor, self._cell).__await__()
         return _result_of(outcome)
+
+    # Its events ---------------------------------------------------------------------------------------------------
+
+    def events(self, timeout: float | None = None) -> EventReader:
+        """All events of the agent, from the first to its ``AgentEnded``, as they come: ``for event in
+        handle.events(): ...``.
+
+        Each call reads all of them, also after the end. A reader that stops holds nobody up, and may be dropped. The
+        ``seq`` of an event is its place in what this reader gets. More than are kept are told by an ``EventsMissed``.
+
+        Args:
+            timeout: Seconds for each step; None waits for ever.
+        Raises:
+            TimeoutError: From a step: no event in time; nothing is lost, and the iterator goes on.
+            DeadlockError: From a step: read by the agent itself, by one of its descendants, or by one it waits for.
+        """
+        return EventReader(self._cell, self._supervisor.pool, timeout)
+
+    def aevents(self, timeout: float | None = None) -> AsyncEventReader:
+        """As :meth:`events`, on any running asyncio loop, without a thread: ``async for event in handle.aevents()``.
+
+        A cancelled await loses no event, and cancels nothing but itself.
+        """
+        return AsyncEventReader(self._cell, self._supervisor.pool, timeout)
+
+    def text(self, timeout: float | None = None) -> TextReader:
+        """What the agent's model says, piece by piece: ``for piece in handle.text(): print(piece, end="")``.
+
+        All its answers, what it says between tool calls included. Where one has broken off and is asked for again, or
+        the agent is started again, comes a ``TextRestarted``: an empty text that says how much of it all still stands.
+
+        Args:
+            timeout: As for :meth:`events`, whose errors are raised here, too.
+        """
+        return TextReader(self.events(timeout))
+
+    # Messages -----------------------------------------------------------------------------------------------------
+
+    def send(self, content: Any, timeout: float | None = 0.0) -> None:
+        """Send *content* to the agent, from the program (id 0).
+
+        Args:
+            timeout: Seconds to wait for room in its inbox; 0 does not wait, None waits for ever.
+        Raises:
+            NotRegistered: It has ended.
+            InboxFull: No room in time.
+            InboxClosed: It ended while this waited.
+        """
+        self._supervisor.pool.router.send(AgentMessage.between(PROGRAM, self._cell.id, content), timeout)
+
+    @property
+    def messages_in(self) -> int:
+        """How many messages wait in its inbox."""
+        self._supervisor.pool.refuse_after_fork()
+        mailbox = self._cell.mailbox
+        return 0 if mailbox is None else len(mailbox)
+
+    # Its end ------------------------------------------------------------------------------------------------------
 
     def cancel(self, reason: str = "") -> bool:
         """Cancel the agent; returns at once. False when it has ended already."""

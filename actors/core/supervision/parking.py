@@ -37,8 +37,8 @@ class Parking:
             return
         member.transition(state, on)
         pool = self._pool
-        if pool.listening:
-            pool.emit(member, AgentParked, on=on)
+        if member.heard:
+            pool.emit(member, AgentParked, {"on": on})
         if member.has_slot:
             slots = pool.slots
             slots.idle[member] = None
@@ -59,7 +59,7 @@ class Parking:
         if slots.idle.pop(member, pool) is pool:
             self.reclaim_slot(member)
         member.resume()
-        if pool.listening:
+        if member.heard:
             pool.emit(member, AgentResumed)
 
     def _rebalance(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from enum import IntEnum
+from time import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from loguru import logger
@@ -14,17 +15,20 @@ from ..process import fork
 from ..process.threads import Crew
 from ..records.ending import Ending
 from ..records.event import AgentEnded
+from ..records.heard import KEPT
 from ..records.outcome import AgentStatus
 from ..scheduling.cancellation import Cancellation
 from ..scheduling.effects import Effects
+from ..scheduling.event_log import BATCH, EVENTS, NO_FIELDS, log_of
 from ..scheduling.groups import Groups
 from ..scheduling.roster import Roster
 from ..scheduling.turn import Turn
 from ..shown import shown
-from .dispatcher import Dispatcher, posted
+from .dispatcher import Dispatcher, Posted
+from .event_callbacks import EventCallbacks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable, Mapping
 
     from ..clock import Clock
     from ..messaging.dead_letter import DeadLetter
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from ..process.threads import Worker
     from ..records.event import Event
     from ..scheduling.agent_cell import AgentCell
+    from ..scheduling.event_log import EventLog
     from ..scheduling.slots import Slots
     from .timer_thread import TimerThread
 
@@ -105,7 +110,7 @@ class PoolState:
             inbox_capacity=inbox_capacity,
             timers=timers,
             clock=clock,
-            note=self.emit if self.listening else None,
+            post=self.post if sink is not None else None,
             stalled_after=stalled_after,
             on_undelivered=on_undelivered,
         )
@@ -115,6 +120,7 @@ class PoolState:
         self._mark = fork.mark()
         self._generation = self._mark.generation
         self.dispatcher = Dispatcher(sink, f"{name}-events") if sink is not None else None
+        self.callbacks = EventCallbacks(f"{name}-callbacks")
 
     @property
     def is_forked(self) -> bool:
@@ -152,15 +158,32 @@ class PoolState:
 
     # Events -----------------------------------------------------------------------------------------------------
 
-    def emit(self, cell: AgentCell, make: Callable[..., Event], **fields: Any) -> None:
-        """Note an event of *cell*; without a sink, and after its end, nothing happens."""
-        if self.dispatcher is not None and cell.outcome is None:
-            parent = None if cell.parent is None else cell.parent.id
-            self.dispatcher.post(
-                posted(make, fields, agent_id=cell.id, agent=cell.spec.name, parent_id=parent, depth=cell.depth),
-                cell,
-                last=make is AgentEnded,
-            )
+    def emit(self, cell: AgentCell, make: Callable[..., Event], fields: Mapping[str, Any] = NO_FIELDS) -> None:
+        """Note an event of *cell*, if it is heard; after its end nothing happens. Outside the turn.
+
+        Args:
+            fields: Its own, which nobody changes from now on.
+        """
+        heard = cell.heard
+        if not heard or cell.outcome is not None:
+            return
+        at = time()
+        if self.listening:
+            self.post(cell, make, fields, at)
+            if heard is not KEPT:
+                return
+        log: EventLog = cell.lazies.get(EVENTS) or log_of(cell)
+        new = log.new
+        new.append((make, fields, at))  # here, and not by a method: it is done ten times for each answer of a model
+        if log.waiting or len(new) >= BATCH:
+            log.attend()
+
+    def post(self, cell: AgentCell, make: Callable[..., Event], fields: Mapping[str, Any], at: float) -> None:
+        """Hand it to the pool's sink."""
+        assert self.dispatcher is not None
+        spec, parent = cell.spec, None if cell.parent is None else cell.parent.id
+        noted = Posted(make, fields, cell.id, spec.name, parent, cell.depth, spec.tag, at)
+        self.dispatcher.post(noted, cell, last=make is AgentEnded)
 
     # What comes from outside ------------------------------------------------------------------------------------
 

@@ -130,7 +130,7 @@ class Runner:
 
     def _back_off(self, cell: AgentCell, delay: float) -> None:
         """Wait before a restart, without a slot."""
-        self._pool.emit(cell, AgentRestarted, attempt=cell.restarts, delay=delay)
+        self._pool.emit(cell, AgentRestarted, {"attempt": cell.restarts, "delay": delay})
         cell.host.park(cell, "restart", RESTARTING)
         try:
             cell.token.wait(delay)

@@ -184,6 +184,7 @@ class Shutdown:
             pool.crew.close()
             if pool.dispatcher is not None:
                 pool.dispatcher.tell_end()
+            pool.callbacks.tell_end()
             pool.router.seal()
             pool.timer_thread.tell_end()
 
@@ -192,6 +193,8 @@ class Shutdown:
         pool = self._pool
         if pool.dispatcher is not None and not pool.dispatcher.close(pool.abort_timeout):
             logger.warning("the event sink of {} is stuck: its thread is left behind", pool.name)
+        if not pool.callbacks.close(pool.abort_timeout):
+            logger.warning("an on_event of an agent of {} is stuck: its thread is left behind", pool.name)
         pool.timer_thread.end(pool.abort_timeout)
         with pool.turn:
             strays = list(pool.cancellation.abandoned)

@@ -193,6 +193,14 @@ class Supervisor(Actor):
         with self.turn.signals_held_off:  # a Ctrl-C between the decision and the wake would leave it waiting
             return cell.approvals.decide(call_id, decision)
 
+    def broadcast(self, content: Any, group: Hashable) -> int:
+        """Send *content* to all agents (of *group*) that have not ended; how many took it."""
+        self.pool.refuse_after_fork()
+        key = self.pool.groups.key(group)
+        with self.turn:
+            ids = sorted(cell.id for cell in self.pool.roster.everybody() if key is None or cell.group == key)
+        return self.pool.router.broadcast(content, ids)
+
     def disown(self, cell: AgentCell) -> None:
         """The outcome of *cell* is owed to nobody (any more)."""
         self.pool.refuse_after_fork()
