@@ -18,6 +18,7 @@ from actors import (
     AgentCrashed,
     AgentError,
     AgentOutcome,
+    AgentPool,
     AgentStatus,
     AgentTimedOut,
     CapacityError,
