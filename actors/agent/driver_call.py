@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from loguru import logger
 
 from ..core.records.answer import CompletionFinished
 from ..core.records.spec import Backoff, no_sooner_than
-from ..core.records.spent import Spent
 from ..core.records.usage import TokenUsage
 from ..core.shown import shown
 from ..errors import Cancelled, DriverError
@@ -25,6 +24,9 @@ if TYPE_CHECKING:
     from .budget import Reservation
     from .manifest import ModelConfig
     from .ports import CompletionRequest, CompletionResponse, LlmDriver, PricesModels
+
+Payment: TypeAlias = tuple[TokenUsage, float]
+"""What one call used, and what that cost in USD."""
 
 RETRIES = 3
 BACKOFF = Backoff(base=1.0, factor=2.0, maximum=30.0, jitter=0.1)
@@ -50,7 +52,7 @@ class DriverCalls:
         request: CompletionRequest,
         ask: Callable[[CompletionRequest, int], CompletionResponse],
         back_off: Callable[[float], object],
-    ) -> tuple[CompletionResponse, Spent]:
+    ) -> tuple[CompletionResponse, Sequence[Payment]]:
         """Call ``ask(request, attempt)`` until there is an answer.
 
         What was paid is in the agent's account when this returns or raises, and for each call that cost something a
@@ -59,13 +61,13 @@ class DriverCalls:
         Args:
             back_off: Waits so many seconds before the next attempt.
         Returns:
-            The answer, and what was paid for it, attempts that failed included.
+            The answer, and what was paid for it: one payment for each call, those that failed included.
         Raises:
             DriverError: Not retryable, or still failing after 3 retries.
             CircuitBreak: A budget is spent.
             Cancelled: The agent was cancelled.
         """
-        paid = Spent()
+        paid: list[Payment] = []
         attempt = 1
         while True:
             self._agent.checkpoint()
@@ -80,7 +82,7 @@ class DriverCalls:
                 attempt += 1
 
     def _within_budget(
-        self, request: CompletionRequest, call: Callable[[], CompletionResponse], paid: Spent
+        self, request: CompletionRequest, call: Callable[[], CompletionResponse], paid: list[Payment]
     ) -> CompletionResponse:
         """One call: what it costs at least is reserved before, what it did cost is settled after."""
         account = self._agent._parts.account
@@ -91,7 +93,7 @@ class DriverCalls:
             return self._call(call, paid, reservation)
 
     def _call(
-        self, call: Callable[[], CompletionResponse], paid: Spent, reservation: Reservation | None
+        self, call: Callable[[], CompletionResponse], paid: list[Payment], reservation: Reservation | None
     ) -> CompletionResponse:
         """One call, and into budgets and account with what it used, as far as anybody knows."""
         try:
@@ -105,7 +107,7 @@ class DriverCalls:
         self._pay(response.usage, paid, reservation)
         return response
 
-    def _pay(self, usage: TokenUsage, paid: Spent, reservation: Reservation | None) -> None:
+    def _pay(self, usage: TokenUsage, paid: list[Payment], reservation: Reservation | None) -> None:
         cost = 0.0
         try:
             cost = self._cost(usage)
@@ -113,7 +115,7 @@ class DriverCalls:
             if reservation is not None:
                 warn(self._agent, reservation.settle(Spending(tokens=usage.total, cost_usd=cost)))
             self._agent._context.spend(usage, cost, CompletionFinished)
-            paid.add(usage, cost)
+            paid.append((usage, cost))
 
     def _cost(self, usage: TokenUsage) -> float:
         declared = self._model.declared_cost(usage)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from ..core.records.conversation import Message
     from ..core.records.event import Event
-    from ..core.records.spent import Spent
     from .agent import Agent
+    from .driver_call import Payment
     from .guard import LoopGuard
     from .ports import CompletionResponse, LlmDriver, ToolDefinition
 
@@ -120,8 +120,9 @@ class Reasoner:
         with self._agent._context.at(what):
             return work()
 
-    def _count(self, paid: Spent) -> None:
-        for verdict in (self._guard.record_usage(paid.usage), self._guard.record_cost(paid.cost_usd)):
-            verdict.enforce()
-            if verdict.kind is VerdictKind.WARN:
-                logger.warning("{}: {}", shown(self._agent.manifest.name), shown(verdict.message, 500))
+    def _count(self, paid: Sequence[Payment]) -> None:
+        for usage, cost_usd in paid:
+            for verdict in (self._guard.record_usage(usage), self._guard.record_cost(cost_usd)):
+                verdict.enforce()
+                if verdict.kind is VerdictKind.WARN:
+                    logger.warning("{}: {}", shown(self._agent.manifest.name), shown(verdict.message, 500))
