@@ -867,3 +867,23 @@ def test_texts_come_as_deltas(serve: Any, connect: Connect) -> None:
     heard: list[Any] = []
     connect(serve("one two")).stream(ASK, heard.append, cancel=CancelToken())
     assert heard == [TextDelta(text="one "), TextDelta(text="two")]
+
+
+def test_a_server_that_does_not_stream_gives_the_same_answer(serve: Any, connect: Connect) -> None:
+    """Asked for a stream it answers with one JSON body, of whatever type it says: told whole, and as unstreamed."""
+    answer = CompletionResponse("all of it", usage=TokenUsage(7, 3))
+
+    def whole(asked: Asked) -> Answer:
+        unstreamed = Asked(asked.path, asked.headers, {**asked.body, "stream": False})
+        said = say(answer, unstreamed)
+        said.content_type = "text/event-stream" if asked.streams and len(provider.asked) % 2 else "application/json"
+        return said
+
+    provider = serve(whole)
+    driver = connect(provider)
+    plain, *streamed = (ask() for ask in (*both(driver), both(driver)[1]))
+    assert streamed == [plain, plain]
+    with AgentPool(driver) as pool:
+        handle = pool.spawn(SpawnConfig(AgentManifest(name="bot"), "q"))
+        assert list(handle.text(10)) == [handle.result(10).text] == ["all of it"]
+    assert [asked.streams for asked in provider.asked] == [False, True, True, True]

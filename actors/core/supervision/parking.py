@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from ..records.event import AgentParked, AgentResumed
 from ..records.state import PARKED
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     from ..scheduling.agent_cell import AgentCell, ToolThread
     from ..scheduling.effects import Effects
     from .pool_state import PoolState
+
+
+@lru_cache(64)
+def _fields(on: str) -> dict[str, Any]:
+    """What an ``AgentParked`` tells. Most wait for the same: of each agent that is parked it would take memory."""
+    return {"on": on}
 
 
 class Parking:
@@ -38,7 +45,7 @@ class Parking:
         member.transition(state, on)
         pool = self._pool
         if member.heard:
-            pool.emit(member, AgentParked, {"on": on})
+            pool.emit(member, AgentParked, _fields(on))
         if member.has_slot:
             slots = pool.slots
             slots.idle[member] = None
