@@ -197,12 +197,10 @@ class AgentPool:
         *,
         keeps_events: bool = False,
     ) -> list[AgentHandle[Any]]:
-        core = self._core
-        if owed is None:
-            owed = self._owed
-        else:
+        if owed is not None:
             yes_or_no(owed=owed)
-        owner = core.owed if owed else None
+        core = self._core
+        owner = core.owed if owed or (owed is None and self._owed) else None
         cells = core.admission.admit(specs, owner=owner, timeout=timeout, keeps_events=keeps_events)
         return [AgentHandle(cell, core) for cell in cells]
 

@@ -193,7 +193,8 @@ class AgentFactory:
             raise misfit
         if driver is not None and hasattr(driver, "close_idle") and id(driver) not in self._drivers:
             self._remember(driver)
-        shape = self._shape(config, manifest, agent_class)
+        has_shape = config.output_type is not None or manifest.output is not None
+        shape = self._shape(config, manifest, agent_class) if has_shape else None
         parts = AgentParts(self, config, manifest, agent_class, driver, memory, self._no_tools, tools, account, shape)
         return AgentSpec(
             name=manifest.name,

@@ -29,6 +29,8 @@ def shown(text: str, most: int = 100) -> str:
     Args:
         most: So many characters come out; what is longer ends with ``…``, never in the middle of an escape.
     """
+    if len(text) <= most and text.isprintable() and _HIDDEN.search(text) is None:  # each agent's name goes through here
+        return text
     return _escaped(text, most, _HIDDEN)
 
 
