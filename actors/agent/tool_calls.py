@@ -121,14 +121,12 @@ class ToolCaller:
 
         def run(cancel: CancelToken) -> ToolResult:
             context = agent._context
-            if not context.listening:
-                return tool.execute(call.input, cancel=cancel, agent=agent)
             context.emit(ToolStarted, {"call_id": call.id, "tool": call.name})
             begin = SYSTEM_CLOCK.monotonic()
             failed = True
             try:
                 result = tool.execute(call.input, cancel=cancel, agent=agent)
-                failed = result.is_error
+                failed = getattr(result, "is_error", True)  # whoever reads it says what is wrong with another thing
                 return result
             finally:
                 duration = SYSTEM_CLOCK.monotonic() - begin

@@ -446,3 +446,12 @@ def test_each_call_tells_its_start_and_its_end() -> None:
     for event in ended:
         (start,) = (one for one in started if one.call_id == event.call_id)
         assert start.seq < event.seq
+
+
+def test_what_is_no_result_is_told_as_such() -> None:
+    """Whether somebody listens or not; the event says that the call failed."""
+    seen: list[Event] = []
+    for listen in ({}, {"on_event": seen.append}):
+        result = one(asks(("note", {})), Probe(lambda *_: 42), **listen)
+        assert (result.content, result.is_error) == ("note failed: it gave no result with a text", True)
+    assert [event.is_error for event in seen if isinstance(event, ToolEnded)] == [True]

@@ -222,9 +222,9 @@ def log_of(cell: AgentCell) -> EventLog:
         return found
     made = EventLog()
     if cell.queued_at is not None:
-        made.note(AgentQueued, NO_FIELDS, cell.wall_time(cell.queued_at))
+        made.new.append((AgentQueued, NO_FIELDS, cell.wall_time(cell.queued_at)))
     if cell.started_at is not None:
-        made.note(AgentStarted, NO_FIELDS, cell.started_at.timestamp())
+        made.new.append((AgentStarted, NO_FIELDS, cell.started_at.timestamp()))
     log: EventLog = cell.lazies.setdefault(EVENTS, made)
     cell.heard = KEPT
     # Who settles an agent sets its outcome, and then looks whether there is a log.

@@ -17,7 +17,7 @@ from ..records.message import AgentMessage
 from ..records.state import RUNNING
 from ..scheduling.agent_cell import ToolThread
 from ..scheduling.approval import Approvals
-from ..scheduling.event_log import EVENTS, log_of
+from ..scheduling.event_log import BATCH, EVENTS, log_of
 from ..waiting.wait_graph import current
 from .handle import AgentHandle
 
@@ -247,7 +247,7 @@ class LocalContext:
             return
         fields = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens, "cost_usd": cost_usd}
         at = time()
-        log = log_of(cell) if cell.heard is KEPT else None
+        log: EventLog | None = (cell.lazies.get(EVENTS) or log_of(cell)) if cell.heard is KEPT else None
         note = None if log is None else partial(log.new.append, (told, fields, at))
         if pool.listening:
             with pool.turn:  # its end, wherever that comes from, is before both or after both
@@ -255,7 +255,7 @@ class LocalContext:
                     pool.post(cell, told, fields, at)
         else:
             cell.expenses.spend(usage, cost_usd, cell.is_here, note)
-        if log is not None:
+        if log is not None and (log.waiting or len(log.new) >= BATCH):
             log.attend()
 
     @property
