@@ -102,6 +102,8 @@ class CompletionRequest:
     output_schema: Data | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.messages, tuple) and isinstance(self.tools, tuple):
+            return
         for name in ("messages", "tools"):  # lists give an equal request
             if not isinstance(entries := getattr(self, name), tuple):
                 object.__setattr__(self, name, tuple(entries))
