@@ -115,7 +115,9 @@ class _Loop:
             self._expenses.turn()
             self._hear()
             self._enter(Phase.REASON)
-            response = self._reasoner.complete(self._messages, self._query, system, tools, native)
+            response, paid = self._reasoner.complete(self._messages, self._query, system, tools, native)
+            self._take_in(response)
+            self._reasoner.count(paid)
             if self._act_on(response):
                 continue
             if self._shape is None:
@@ -137,10 +139,13 @@ class _Loop:
         self._start_over()
         self._messages.append(UserMessage(f"Your answer does not fit the JSON Schema: {error}. {ONLY_JSON}"))
 
-    def _act_on(self, response: CompletionResponse) -> bool:
-        """Take the answer in; False when it was the last."""
+    def _take_in(self, response: CompletionResponse) -> None:
+        """Into the conversation: what was paid for stands there, also when no more may be spent."""
         said = AssistantMessage(response.text, tuple(response.tool_calls), response.reasoning, response.attachment)
         self._messages.append(said)
+
+    def _act_on(self, response: CompletionResponse) -> bool:
+        """Do what the answer asks for; False when it was the last."""
         is_cut = response.stop_reason is StopReason.MAX_TOKENS and not _has_whole_call(response)
         if is_cut:
             self._guard.record_max_tokens().enforce()

@@ -53,15 +53,17 @@ class Reasoner:
         system: str,
         tools: Sequence[ToolDefinition],
         schema: Mapping[str, Any] | None = None,
-    ) -> CompletionResponse:
+    ) -> tuple[CompletionResponse, Sequence[Payment]]:
         """Ask for the next answer.
 
         Args:
             schema: The JSON Schema that the answer has to fit; None asks for text.
+        Returns:
+            The answer, and what was paid for it, which is still to be counted.
         Raises:
             ContextOverflow: The conversation cannot be made to fit.
             DriverError: Not retryable, or still failing after 3 retries.
-            CircuitBreak: Tokens or cost above the limit.
+            CircuitBreak: A budget is spent.
             Cancelled: The agent was cancelled.
         """
         fitting = tuple(self._window.fit(messages, query, system=system, tools=tools))
@@ -75,8 +77,19 @@ class Reasoner:
             output_schema=schema,
         )
         response, paid = self._calls.complete(request, self._ask, self._back_off)
-        self._count(paid)
-        return within_bounds(response)
+        return within_bounds(response), paid
+
+    def count(self, paid: Sequence[Payment]) -> None:
+        """Count what was paid for an answer.
+
+        Raises:
+            CircuitBreak: Tokens or cost above the limit.
+        """
+        for usage, cost_usd in paid:
+            for verdict in (self._guard.record_usage(usage), self._guard.record_cost(cost_usd)):
+                verdict.enforce()
+                if verdict.kind is VerdictKind.WARN:
+                    logger.warning("{}: {}", shown(self._agent.manifest.name), shown(verdict.message, 500))
 
     def share(self, texts: Sequence[str]) -> list[str]:
         """*texts* for the system prompt, within their share of the window: the longest are cut."""
@@ -119,10 +132,3 @@ class Reasoner:
         """Do *work*; who looks meanwhile sees that the agent is at it."""
         with self._agent._context.at(what):
             return work()
-
-    def _count(self, paid: Sequence[Payment]) -> None:
-        for usage, cost_usd in paid:
-            for verdict in (self._guard.record_usage(usage), self._guard.record_cost(cost_usd)):
-                verdict.enforce()
-                if verdict.kind is VerdictKind.WARN:
-                    logger.warning("{}: {}", shown(self._agent.manifest.name), shown(verdict.message, 500))

@@ -23,6 +23,7 @@ from actors import (
     Cancelled,
     CompletionFinished,
     CompletionResponse,
+    CostExceeded,
     FunctionDriver,
     Inference,
     InferenceFailed,
@@ -36,6 +37,7 @@ from actors import (
     SpawnConfig,
     Spending,
     StopReason,
+    TokensExceeded,
     TokenUsage,
     ToolCallsExceeded,
     ToolRegistry,
@@ -228,6 +230,16 @@ def test_a_guard() -> None:
     assert (turns.error.used, turns.error.limit, turns.error.budget) == (2, 1, None)
     assert isinstance(many.error, ToolCallsExceeded)
     assert (many.usage, many.iterations, many.tool_calls) == (times(1), 1, 2)
+
+
+@pytest.mark.parametrize("limit", [{"max_tokens_budget": 10}, {"max_cost_usd": USD}])
+def test_the_answer_that_was_too_much(limit: dict[str, Any]) -> None:
+    """It was paid, so it stands in the conversation."""
+    with books(script(says("dear"))) as kept:
+        dear = kept.take(kept.spawn(manifest=AgentManifest(name="bot", resources=limit)))
+    assert isinstance(dear.error, TokensExceeded | CostExceeded)
+    assert (dear.usage, dear.iterations) == (times(1), 1)
+    assert dear.messages == (UserMessage("q"), AssistantMessage("dear"))
 
 
 class Verdict(BaseModel):
