@@ -62,10 +62,10 @@ def fields_of(kind: type) -> tuple[Field, ...] | None:
 
 
 def _own_fields(cls: type) -> Iterator[Field]:
-    if cls is BaseException or cls is object:  # those have names here, and nobody sets the others
-        return
     for name, value in type.__getattribute__(cls, "__dict__").items():
         is_field = type(value) in (MemberDescriptorType, GetSetDescriptorType)
+        if is_field and value.__objclass__ in (BaseException, object):  # those have names here, wherever they stand
+            continue
         if is_field and name not in ("__dict__", "__weakref__") and not any(value is untold for untold in _UNTOLD):
             yield value
 

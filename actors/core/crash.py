@@ -27,7 +27,7 @@ def crashed(error: BaseException) -> AgentCrashed:
     """
     try:
         origin = _kept(error)
-        return AgentCrashed(*origin.words, origin.format, origin=origin)
+        return AgentCrashed(*_said_by(error, origin), origin.format, origin=origin)
     except BaseException:  # noqa: BLE001 - metaclasses may do anything
         return AgentCrashed(type.__getattribute__(type(error), "__name__"), "<it cannot be described>")
 
@@ -106,6 +106,13 @@ def fenced(fn: Callable[..., object], *args: object, what: str, whose: Labelled 
             report("{} failed", what, depth=2)
         else:
             report("{} of {} failed", what, whose.label, depth=2)
+
+
+def _said_by(error: BaseException, origin: Origin) -> tuple[str, str]:
+    """What a crash by *error* says. One that comes from another agent goes on saying what happened there."""
+    if issubclass(type(error), AgentCrashed) and error._origin is not None:  # type: ignore[attr-defined] # noqa: SLF001
+        return text_of(error.type_name), text_of(error.text)  # type: ignore[attr-defined]
+    return origin.words
 
 
 def _bare(error: BaseException) -> BaseException | None:

@@ -113,12 +113,22 @@ def test_a_class_is_made_once() -> None:
 
 
 def test_what_an_agent_got_from_another_keeps_its_class() -> None:
-    """Through two agents."""
+    """Through two agents and more."""
     outer = raised_by(raised_by(KeyError("b")))
     assert isinstance(outer, KeyError)
-    assert outer.type_name == "actors.errors.AgentCrashed"
     assert isinstance(outer.__cause__, KeyError)
     assert type(outer.__cause__.__cause__) is KeyError
+
+
+@pytest.mark.parametrize("error", [*BOTH, *ALONE], ids=name)
+def test_what_an_agent_got_from_another_keeps_its_words(error: BaseException) -> None:
+    """However many it came through: each says what happened at the first."""
+    first = crash_of(error)
+    last = crash_of(raised_by(raised_by(error)))
+    raised = fresh_copy(last)
+    assert (last.type_name, last.text, last.args) == (first.type_name, first.text, first.args)
+    assert (raised.type_name, raised.text, raised.args) == (first.type_name, first.text, first.args)
+    assert type(raised) is type(raised_by(error))
 
 
 @given(st.sampled_from(sorted(BUILTIN - {BaseExceptionGroup, ExceptionGroup}, key=lambda cls: cls.__name__)), st.data())
