@@ -237,7 +237,7 @@ def test_spawn_waits_in_vain(pools: Callable[..., AgentPool], gate: Gate) -> Non
     """Then it is refused, uses no id, and stands in nobody's way."""
     pool = pools(max_concurrent=1)
     pool.spawn(at(gate))
-    with pytest.raises(CapacityError, match=r"no room for 1 agents within 0\.01 s.*max_queued=None.*timeout="):
+    with pytest.raises(CapacityError, match=r"no room for 1 agent within 0\.01 s.*max_queued=None.*timeout="):
         pool.spawn(echo(), timeout=0.01)
     gate.open()
     pool.join_all(BOUND)
@@ -340,7 +340,7 @@ def test_fan_out_admits_none_when_not_all_fit(
 def test_fan_out_of_too_many_is_refused_at_once(pools: Callable[..., AgentPool]) -> None:
     """What could never fit does not wait, however long it might."""
     pool = pools(max_concurrent=2, max_queued=3)
-    with pytest.raises(CapacityError, match=r"6 agents can never fit.*max_queued=None"):
+    with pytest.raises(CapacityError, match=r"6 agents can never fit.*timeout=.*max_queued=None"):
         pool.fan_out([echo()] * 6, timeout=None)
 
 

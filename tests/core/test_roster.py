@@ -99,7 +99,7 @@ def test_a_spawn_that_waits_in_vain_is_refused(supervise: Any, start: Any, gate:
     """CapacityError after the timeout, and it stands in the line no more."""
     supervisor = supervise(max_concurrent=1, max_queued=0)
     start(supervisor, gate.hold)
-    with pytest.raises(CapacityError, match=r"no room for 1 agents within 0\.01 s"):
+    with pytest.raises(CapacityError, match=r"no room for 1 agent within 0\.01 s"):
         start(supervisor, admit={"timeout": 0.01})
     assert not supervisor.pool.roster.waiting_spawns
     gate.open()

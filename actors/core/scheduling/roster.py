@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from loguru import logger
 
 from ...errors import CapacityError
+from ..figures import counted
 from ..messaging.dead_letter import DeadLetterReason
 from ..messaging.router import MessageRouter
 from ..records.event import AgentEnded, AgentQueued, AgentStalled, AgentStarted
@@ -136,8 +137,8 @@ class Roster:
         limit = self.slots.limit
         if self._max_queued is not None and count > min(limit, self.max_live) + self._max_queued:
             raise CapacityError(
-                f"{count} agents can never fit: max_concurrent={limit}, max_queued={self._max_queued}; "
-                "AgentPool(max_queued=None) lets any number queue, map takes them in turn"
+                f"{counted(count, 'agent')} can never fit: max_concurrent={limit}, max_queued={self._max_queued}, and "
+                "no timeout= changes that; AgentPool(max_queued=None) lets any number queue, map takes them in turn"
             )
 
     def enter(self, cells: Sequence[AgentCell], effects: Effects) -> None:

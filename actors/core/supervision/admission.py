@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import Cancelled, CapacityError, PoolClosed
 from ..checks import checking
+from ..figures import counted
 from ..records.heard import KEPT, NOT_HEARD, Heard
 from ..scheduling.agent_cell import AgentCell, CheckedCell
 from ..scheduling.roster import WaitingSpawn
@@ -125,6 +126,6 @@ class Admission:
             if self._pool.phase >= PoolPhase.DRAINING:
                 raise PoolClosed(f"pool {self._pool.name} closed while the spawn waited for room")
             raise CapacityError(
-                f"no room for {len(waiting.cells)} agents within {timeout} s: nothing was started; "
+                f"no room for {counted(len(waiting.cells), 'agent')} within {timeout} s: nothing was started; "
                 "AgentPool(max_queued=None) lets agents queue, a longer timeout= waits longer"
             )
