@@ -325,7 +325,7 @@ def test_many_outcomes_are_bounded(pool: AgentPool) -> None:
 def test_tokens_and_money_have_columns_where_there_are_any() -> None:
     """And the caption has their sums."""
     one = AgentOutcome(
-        agent_id=1,
+        agent_id=1234,
         name="a",
         query="q",
         status="completed",
@@ -340,6 +340,7 @@ def test_tokens_and_money_have_columns_where_there_are_any() -> None:
     found = seen(Outcomes({1: one}))
     assert found.rows[0][-2:] == ["tokens", "cost"]
     assert found.rows[1][-2:] == ["1,234", "$0.50"]
+    assert found.rows[1][1] == "1234"  # a name, not a number
     assert "1,234 tokens, $0.50" in found.text
     rows = dict(seen(one).rows)
     assert rows["model"] == "big, 0 iterations, 0 tool calls, 1,234 tokens, $0.50"
@@ -378,7 +379,7 @@ def test_a_table_of_an_agent_that_runs(gate: Gate) -> None:
         gate.await_reached()
         assert seen(running).text.startswith("agent 1 (first): running")
         assert dict(seen(running).rows) == {"query": "q", "tag": "t"}
-        assert seen(queued).text.startswith("agent 2 (<script>")
+        assert seen(queued).text.startswith(r"agent 2 (<script>alert('1')</script>&\u2028\u202e\x1b[2J" + '"')
         dump = pool.dump()
         head, first, second = seen(dump).rows
         assert head == ["", "agent", "state", "since", "unread", "waits for", "stack"]

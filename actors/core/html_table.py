@@ -24,6 +24,7 @@ _ROW = "border-bottom:1px solid rgba(128,128,128,.35);background:"
 _TEXT = "text-align:left;vertical-align:top;padding:.2em .6em"
 _LONG = f"{_TEXT};max-width:40em"
 _SHORT = f"{_TEXT};white-space:nowrap"
+_HEAD = f"{_SHORT};width:1px"  # what a long caption leaves over is the second column's
 _NUMBER = "text-align:right;vertical-align:top;padding:.2em .6em;white-space:nowrap"
 _MORE = "white-space:pre-wrap;margin:.3em 0;padding:0;background:none;color:inherit;font-size:90%"
 _LONG_FROM = 20
@@ -97,7 +98,7 @@ class HtmlTable:
         inside = ""
         if not self._columns:
             head, *cells = cells
-            inside = f'<th scope="row" style="{_SHORT}">{_text(str(head))}</th>'
+            inside = f'<th scope="row" style="{_HEAD}">{_text(str(head))}</th>'
         tint = "transparent" if mark is None else mark.tint
         return f'<tr style="{_ROW}{tint}">{inside}{"".join(map(_cell, cells))}</tr>'
 

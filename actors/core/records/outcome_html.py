@@ -62,7 +62,7 @@ def outcomes_html(outcomes: Collection[Any]) -> str:
         cells: list[Cell] = [plain(one.query, 80), said, seconds(one.duration), *([one.usage.total] if tokens else [])]
         mark = mark_of(one)
         cells += [dollars(one.cost_usd)] if cost else []
-        table.row(mark.sign, one.agent_id, one.name[:60], str(one.status), *cells, mark=mark)
+        table.row(mark.sign, str(one.agent_id), one.name[:60], str(one.status), *cells, mark=mark)
     if len(outcomes) > MOST_ROWS:
         table.after(f"and {len(outcomes) - MOST_ROWS:,} more")
     return str(table)

@@ -11,7 +11,7 @@ from ..figures import counted, seconds
 from ..glance import plain
 from ..html_table import Folded, HtmlTable, RowMark
 from ..places import innermost, printed_places
-from ..shown import agent_label, shown
+from ..shown import shown
 
 if TYPE_CHECKING:
     from ..scheduling.agent_cell import AgentCell
@@ -21,7 +21,7 @@ MOST_ROWS = 100
 
 def agent_html(cell: AgentCell) -> str:
     """A table of what is known of an agent that has not ended."""
-    table = HtmlTable(f"{agent_label(cell.id, shown(cell.spec.name, 60))}: {cell.status}")
+    table = HtmlTable(f"agent {cell.id} ({shown(cell.spec.name, 60)}): {cell.status}")
     state, on = cell.state_and_place()
     table.row("query", plain(cell.spec.query, 200))
     if on is not None:
