@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.crash import text_of
 from ..core.shown import shown
+from .manifest_problems import did_you_mean
 from .message_text import shortened
 from .structured import LONGEST, PROBLEMS, Shape, json_of, place_of
 
@@ -99,9 +100,11 @@ def check_schema(schema: dict[str, Any]) -> None:
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"is no JSON Schema: {error}") from None
     validator = _validator_class(schema)
-    if not set(schema) & (set(validator.VALIDATORS) | set(validator.META_SCHEMA.get("properties", ()))):
+    keywords = set(validator.VALIDATORS) | set(validator.META_SCHEMA.get("properties", ()))
+    if not set(schema) & keywords:
         known = "type, properties, required, enum, ..."
-        raise ValueError(f"is no JSON Schema: it has none of its keywords ({known})")
+        meant = did_you_mean(next(iter(schema), None), ["model", "schema", *sorted(keywords)])
+        raise ValueError(f"is no JSON Schema: it has none of its keywords ({known}){meant}")
     problems = list(islice(_problems(validator, schema), PROBLEMS))
     if problems:
         raise ValueError("; ".join(problems))
@@ -129,6 +132,7 @@ def _problems(validator: Any, schema: dict[str, Any]) -> Iterator[str]:
             message = shown(error.message, LONGEST_PROBLEM)
             if path and path[-1] == "type" and isinstance(error.instance, str):
                 message = f"{shown(error.instance)!r} is no type of JSON Schema ({', '.join(TYPES)})"
+                message += did_you_mean(error.instance, TYPES)
             yield f"{place_of(path)}{message}"
     except RecursionError:
         yield "is nested too deep"

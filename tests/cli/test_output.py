@@ -79,6 +79,8 @@ def test_a_field_of_the_input_keeps_its_name(cli: Callable[..., Any], judge: Pat
 BAD = {
     "no type": ('[output]\ntype = "objekt"\n', "output: type: 'objekt' is no type of JSON Schema (array, boolean,"),
     "two problems": ('[output]\ntype = "x"\nrequired = 3\n', "required: 3 is not of type 'array'"),
+    "a type misspelt": ('[output]\ntype = "objekt"\n', "did you mean 'object'? (line "),
+    "a key misspelt": ('[output]\nmodle = "a:B"\n', "did you mean 'model'? (line "),
     "no keyword": ('[output]\nlabel = "string"\n', "output: is no JSON Schema: it has none of its keywords"),
     "empty": ("[output]\n", "output: is no JSON Schema"),
     "dead reference": ('[output]\n"$ref" = "#/$defs/gone"\n', "output: $ref: '#/$defs/gone' leads nowhere"),
