@@ -29,8 +29,11 @@ STYLES = {
 }
 
 MOST_OF_NAME = 24
+MOST_OF_KEY = 40
+LEAST_OF_HEAD = 10
+"""Characters of a key, or of a name, that are shown even when the terminal is too narrow."""
 LEAST_LEFT = 24
-"""Characters of a query, or of a result, that are shown even when the terminal is too narrow."""
+"""Characters of a query, or of a result, for which keys and names make room."""
 NARROW = 90
 """With fewer columns a result stands below its query."""
 GAP = 2
@@ -84,8 +87,8 @@ def show_rows(groups: list[tuple[str, list[Row]]], voice: Console, *, titled: bo
 class Cells:
     """The columns of a table, and what stands in them.
 
-    A column that says the same of every agent is left out where there is little room; what a query has in common with
-    all others is left out, too.
+    Where there is little room a name that all agents share is left out, names stand below the keys, results below the
+    queries; what a query has in common with all others is left out everywhere. No line is longer than the terminal.
 
     Args:
         rows: All of the table.
@@ -94,24 +97,29 @@ class Cells:
 
     def __init__(self, rows: list[Row], width: int) -> None:
         self._stacked = width < NARROW
-        self._keyed = any(row.key for row in rows)
-        heads = [self._head(row) for row in rows]
-        named = not self._stacked or len({row.name for row in rows}) > 1
-        self._titles = [title for title in heads[0] if named or title != "agent"]
-        if not any(row.cost_usd for row in rows):
-            self._titles.remove("cost")
-        self._widths = {title: max(len(title), *(len(head[title]) for head in heads)) for title in self._titles}
-        left = max(LEAST_LEFT, width - sum(self._widths.values()) - GAP * len(self._widths))
-        self._place_texts(rows, left)
+        tails = _tails(rows)
+        left = width - sum(GAP + width for width in _widths(tails).values())
+        firsts = self._firsts(rows, left - GAP - LEAST_LEFT * (1 if self._stacked else 2))
+        heads = [{**first, **tail} for first, tail in zip(firsts, tails, strict=True)]
+        self._heads = dict(zip([row.agent_id for row in rows], heads, strict=True))
+        self._widths = _widths(heads)
+        self._place_texts(rows, max(LEAST_OF_HEAD, width - sum(GAP + width for width in self._widths.values())))
 
-    def _head(self, row: Row) -> dict[str, str]:
-        return {
-            **({"key": row.key or "-"} if self._keyed else {"id": str(row.agent_id)}),
-            "agent": shortened(row.name, MOST_OF_NAME),
-            "status": row.status,
-            "time": seconds(row.duration),
-            "cost": dollars(row.cost_usd) if row.cost_usd else "",
-        }
+    def _firsts(self, rows: list[Row], room: int) -> list[dict[str, str]]:
+        """Who each is, in *room* characters if that can be."""
+        title = "key" if any(row.key for row in rows) else "id"
+        several = len({row.name for row in rows}) > 1
+        most = room if self._stacked else room // 2
+        names = distinct([row.name for row in rows], min(MOST_OF_NAME, max(LEAST_OF_HEAD, most)))
+        if not self._stacked:
+            room -= GAP + max(len(name) for name in names)
+        keys = [row.key or "-" for row in rows] if title == "key" else [str(row.agent_id) for row in rows]
+        keys = distinct(keys, min(MOST_OF_KEY, max(LEAST_OF_HEAD, room)))
+        if self._stacked and several:
+            return [{f"{title}, agent": f"{key}\n{name}"} for key, name in zip(keys, names, strict=True)]
+        if self._stacked:
+            return [{title: key} for key in keys]
+        return [{title: key, "agent": name} for key, name in zip(keys, names, strict=True)]
 
     def _place_texts(self, rows: list[Row], left: int) -> None:
         folder = common_folder([row.query for row in rows])
@@ -141,9 +149,9 @@ class Cells:
             show_header=header,
             padding=(0, GAP - 1, 0, 0),
         )
-        for title in self._titles:
+        for title, width in self._widths.items():
             justify: Literal["left", "right"] = "right" if title in ("id", "time", "cost") else "left"
-            table.add_column(title, width=self._widths[title], justify=justify, no_wrap=True)
+            table.add_column(title, width=width, justify=justify, no_wrap=True)
         title = f"{self._title}, and what came" if self._stacked else self._title
         table.add_column(shortened(title, self._query_width), width=self._query_width, no_wrap=True)
         if not self._stacked:
@@ -154,8 +162,8 @@ class Cells:
         """Put *row* into *table*."""
         from rich.text import Text
 
-        head = self._head(row)
-        cells = [Text(head[title], STYLES.get(row.status, "") if title == "status" else "") for title in self._titles]
+        head = self._heads[row.agent_id]
+        cells = [Text(head[title], STYLES.get(row.status, "") if title == "status" else "") for title in self._widths]
         # Text, not str: brackets in a result are no markup.
         query, said = self._queries[row.agent_id], what_was_said(row, self._said_width)
         if self._stacked:
@@ -163,6 +171,26 @@ class Cells:
         else:
             cells += [Text(query), Text(said)]
         table.add_row(*cells)
+
+
+def _tails(rows: list[Row]) -> list[dict[str, str]]:
+    """How each ended, how long it took, and what it cost, where anything did."""
+    priced = any(row.cost_usd for row in rows)
+    return [
+        {
+            "status": row.status,
+            "time": seconds(row.duration),
+            **({"cost": dollars(row.cost_usd) if row.cost_usd else ""} if priced else {}),
+        }
+        for row in rows
+    ]
+
+
+def _widths(cells: list[dict[str, str]]) -> dict[str, int]:
+    """How wide each column has to be."""
+    return {
+        title: max(len(title), *(len(line) for cell in cells for line in cell[title].split("\n"))) for title in cells[0]
+    }
 
 
 def what_was_said(row: Row, limit: int) -> str:

@@ -162,8 +162,8 @@ def row_of(outcome: AgentOutcome[Any], key: str = "") -> Row:
     place = place_text(outcome) or ""
     return Row(
         agent_id=outcome.agent_id,
-        key=shown(key, 40),
-        name=shown(outcome.name, 40),
+        key=shown(key, 200),
+        name=shown(outcome.name, 200),
         status=outcome.status,
         duration=outcome.duration,
         cost_usd=outcome.cost_usd,

@@ -91,6 +91,27 @@ def test_rows_differ_at_every_width(
     assert "22 fail" in shown[0]
 
 
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("manifests", [["ask.toml"], ["ask.toml", "second.toml"]])
+def test_long_keys_leave_room(
+    cli: Callable[..., Any], folder: Path, monkeypatch: pytest.MonkeyPatch, width: int, manifests: list[str]
+) -> None:
+    """However long the keys and the names: no line is wider than the terminal, no status is cut, and each row begins as
+    no other does, with its key, and its name beside it or below.
+    """
+    monkeypatch.setenv("COLUMNS", str(width))
+    for name in manifests:
+        text = (folder / name).read_text()
+        name_line = next(line for line in text.splitlines() if line.startswith("name = "))
+        (folder / name).write_text(text.replace(name_line, f'name = "a-long-name-for-an-agent-{name[:3]}"'))
+    write_lines(folder / "jobs.jsonl", *({"id": f"{'customer-0' * 8}{n}", "query": "the same"} for n in range(6)))
+    lines = cli("run", *manifests, "--input", "jobs.jsonl", "--key", "id").stdout.splitlines()
+    assert all(len(line) <= width for line in lines[:-1])
+    rows = [at for at, line in enumerate(lines) if "  completed  " in line]
+    shown = {(lines[at].partition("  completed  ")[0], lines[at + 1].partition("  ")[0]) for at in rows}
+    assert len(shown) == 6 * len(manifests) == len(rows)
+
+
 def test_each_input_runs_with_each_manifest(cli: Callable[..., Any], folder: Path) -> None:
     """Two manifests and two lines are four agents; a name of the line's tells the manifests apart."""
     write_lines(folder / "jobs.jsonl", {"query": "a", "name": "n"}, {"query": "b"})
