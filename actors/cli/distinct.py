@@ -31,12 +31,21 @@ def distinct(texts: Sequence[str], limit: int) -> list[str]:
         return list(texts)
     start = _common_start(texts)
     cut = [_from(text, start, limit) for text in texts]
-    for look in {look for look in cut if cut.count(look) > 1}:
-        alike = [text for text, short in zip(texts, cut, strict=True) if short == look]
-        if len(set(alike)) > 1:
-            place, pairs = _shared(alike), zip(texts, cut, strict=True)
-            cut = [_around(text, place, limit) if text in alike else short for text, short in pairs]
+    apart = 0
+    while len(set(cut)) > apart:  # those that still look alike, part somewhere else
+        apart = len(set(cut))
+        cut = _told_apart(texts, cut, limit)
     return cut
+
+
+def _told_apart(texts: Sequence[str], cut: Sequence[str], limit: int) -> list[str]:
+    """*cut*, of which those that look alike, and are not, show the place where they part; all others stay."""
+    groups: dict[str, list[str]] = {}
+    for text, look in zip(texts, cut, strict=True):
+        groups.setdefault(look, []).append(text)
+    places = {look: _shared(alike) for look, alike in groups.items() if len(set(alike)) > 1}
+    pairs = zip(texts, cut, strict=True)
+    return [_around(text, places[look], limit) if look in places else look for text, look in pairs]
 
 
 def _common_start(texts: Sequence[str]) -> int:
