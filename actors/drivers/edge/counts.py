@@ -42,7 +42,7 @@ CHAT: Final[Places] = {
 
 MESSAGES: Final[Places] = {
     "fresh": (("input_tokens",),),
-    "written": (("output_tokens",),),
+    "so_far": (("output_tokens",),),  # 1 at the start, whatever comes
     "cached": (("cache_read_input_tokens",),),
     "cache_write": (("cache_creation_input_tokens",),),
     "thoughts": (("output_tokens_details", "thinking_tokens"),),
@@ -54,7 +54,7 @@ https://docs.claude.com/en/docs/build-with-claude/prompt-caching#tracking-cache-
 
 class Counts:
     """What a server has counted so far. In a stream it may say so several times: what it said last counts, but that it
-    has no number, or 0, takes back nothing.
+    has no number, or 0, takes back nothing (but of ``so_far``).
 
     Args:
         places: Where its numbers stand.
@@ -72,7 +72,7 @@ class Counts:
             return
         for name, places in self._places.items():
             most = max((_count_at(usage, place) for place in places), default=UNSAID)
-            if most > 0 or (most == 0 and name not in self._said):
+            if most > 0 or (most == 0 and (name == "so_far" or name not in self._said)):
                 self._said[name] = most
 
     @property
@@ -87,7 +87,7 @@ class Counts:
     @property
     def written(self) -> int | None:
         """All tokens that were written; None: it does not say."""
-        written, uncounted = self._said.get("written"), self._uncounted()
+        written, uncounted = self._said.get("written", self._said.get("so_far")), self._uncounted()
         return uncounted or None if written is None else written + uncounted
 
     def _uncounted(self) -> int:
