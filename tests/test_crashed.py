@@ -7,6 +7,7 @@ import gc
 import io
 import logging
 import pdb  # noqa: T100 - the debugger is what is tested
+import pickle
 import traceback
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ import pytest
 from loguru import logger
 from rich.console import Console
 
-from actors import Agent, AgentCrashed, AgentManifest, SpawnConfig, ToolFailed
+from actors import Agent, AgentCrashed, AgentManifest, AgentOutcome, Outcomes, SpawnConfig, ToolFailed
 from actors.core.crash import place_of
 
 from .process.program import run
@@ -160,6 +161,30 @@ def test_what_passes_through_a_parent_is_its_crash(make_pool: Any) -> None:
     assert "in on_start" in outcome.traceback
     assert "in run" in outcome.traceback
     assert place_of(outcome.error).function == "run"  # type: ignore[union-attr]
+
+
+def through_json(outcome: AgentOutcome[Any]) -> AgentOutcome[Any]:
+    for _ in range(2):
+        outcome = AgentOutcome.model_validate_json(outcome.model_dump_json())
+    return outcome
+
+
+def pickled(outcome: AgentOutcome[Any]) -> AgentOutcome[Any]:
+    return pickle.loads(pickle.dumps(outcome))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("fn", "name", "moved"), [(job, "look", pickled), (job, "look", through_json), (fail, "fail", through_json)]
+)
+def test_an_outcome_from_elsewhere_shows_the_agents_line(make_pool: Any, fn: Any, name: str, moved: Any) -> None:
+    """Its exception is not there, but where it was raised is told: once, and of the raised one alone."""
+    outcome = moved(make_pool().submit(fn).outcome(10))
+    for unwrap in (outcome.unwrap, outcome.unwrap, Outcomes({1: outcome}).unwrap):
+        with pytest.raises((AgentCrashed, ToolFailed, ExceptionGroup)) as caught:
+            unwrap()
+        error = caught.value.exceptions[0] if isinstance(caught.value, ExceptionGroup) else caught.value
+        assert "".join(traceback.format_exception_only(error)).count(f"in {name}\n") == 1
+    assert not hasattr(outcome.error, "__notes__")
 
 
 def test_a_raised_outcomes_error_changes_nothing(make_pool: Any) -> None:

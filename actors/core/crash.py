@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Protocol
 
 from loguru import logger
 
-from ..errors import AgentCrashed
+from ..errors import AgentCrashed, fresh_copy
 from . import anatomy
 from .keeper import Keeper
-from .places import innermost, places_of, printed_places, spots_of, traceback_through, without_ours
+from .places import innermost, places_of, printed, printed_places, spots_of, traceback_through, without_ours
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..errors import AgentError
+    from ..errors import AgentError, ErrorT
     from .origin import Origin
     from .places import Place
 
@@ -69,6 +69,23 @@ def place_of(error: BaseException) -> Place | None:
     if error.__traceback__ is not None and not isinstance(error, AgentCrashed):
         return innermost(places_of(spots_of(error.__traceback__)))
     return innermost(printed_places(traceback_of(error) or ""))
+
+
+def raised_again(error: ErrorT, *, alone: bool = False) -> ErrorT:
+    """A new error like *error*, an outcome's, to be raised once: what is printed of it leads to the user's line, also
+    where only the text of its traceback is left, in another process or from JSON.
+
+    Args:
+        alone: A crash has its class alone, and not also that of what the agent raised.
+    """
+    fresh = fresh_copy(error, alone=alone)
+    is_bare = error.__traceback__ is None and getattr(error, "_origin", None) is None
+    place = place_of(error) if is_bare else None
+    if place is not None:
+        note = printed([place]).rstrip("\n")
+        if note not in getattr(fresh, "__notes__", ()):
+            fresh.add_note(note)
+    return fresh
 
 
 def report(text: str, *values: object, depth: int = 1) -> None:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, cast
 from pydantic import BaseModel, field_serializer, model_validator
 from typing_extensions import TypeVar
 
-from ...errors import fresh_copy
-from ..crash import traceback_of
+from ..crash import raised_again, traceback_of
 from .conversation import Message
 from .json_fields import RESULT, AnError, AnyValue, Text
 from .message import AgentId
@@ -153,5 +152,5 @@ class AgentOutcome(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitr
             ActorsError: A fresh copy of ``error``, when it did not complete.
         """
         if self.error is not None:
-            raise fresh_copy(self.error, alone=True)
+            raise raised_again(self.error, alone=True)
         return cast("T_co", self.result)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, cast
 
 from typing_extensions import TypeVar
 
-from ...errors import fresh_copy
+from ..crash import raised_again
 from ..shown import agent_label
 from .failed import has_failed
 
@@ -87,7 +87,7 @@ class Outcomes(dict[int, "AgentOutcome[T]"], Generic[T]):
 
 def _noted(outcome: AgentOutcome[Any]) -> Exception:
     assert outcome.error is not None
-    error = fresh_copy(outcome.error)
+    error = raised_again(outcome.error)
     note = f"{agent_label(outcome.agent_id, outcome.name)}, {outcome.status}"
     if note not in getattr(error, "__notes__", ()):  # one that cannot be copied has it from before
         error.add_note(note)
