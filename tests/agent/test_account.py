@@ -233,7 +233,7 @@ def test_a_guard() -> None:
 
 
 @pytest.mark.parametrize("limit", [{"max_tokens_budget": 10}, {"max_cost_usd": USD}])
-def test_the_answer_that_was_too_much(limit: dict[str, Any]) -> None:
+def test_the_answer_that_was_too_much(limit: Any) -> None:
     """It was paid, so it stands in the conversation."""
     with books(script(says("dear"))) as kept:
         dear = kept.take(kept.spawn(manifest=AgentManifest(name="bot", resources=limit)))
