@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypedDict, TypeVar, Unpack
 
 from ..agent.ports import CompletionResponse, StopReason
 from ..core.records.conversation import ToolCall
-from ..errors import Cancelled, InferenceFailed
+from ..errors import Cancelled, InferenceFailed, fresh_copy
 from .base import Driver
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ..agent.ports import CompletionRequest
     from ..core.records.usage import TokenUsage
     from ..core.waiting.cancel import CancelToken
 
 Answer: TypeAlias = CompletionResponse | str | BaseException | type[BaseException]
+AnswerT = TypeVar("AnswerT")
 
 
 class ScriptedOptions(TypedDict, total=False):
@@ -58,7 +59,7 @@ class ScriptedDriver(Driver):
         if latency < 0:
             raise ValueError(f"latency must not be negative, got {latency}")
         self._lock = threading.Lock()
-        self._responses = deque(_checked(answer) for answer in responses)
+        self._responses = deque(_each_once(responses))
         self._count = len(self._responses)
         self._default = None if default is None else _checked(default)
         self._latency = latency
@@ -93,7 +94,7 @@ class ScriptedDriver(Driver):
         """
         with self._lock:
             self._requests.append(request)
-            answer = self._responses.popleft() if self._responses else self._default
+            answer = self._responses.popleft() if self._responses else _another(self._default)
         if self._latency and cancel.wait(self._latency):
             raise Cancelled(cancel.reason, timed_out=cancel.timed_out)
         cancel.check()
@@ -109,6 +110,19 @@ class ScriptedDriver(Driver):
     def estimate_cost(self, usage: TokenUsage) -> float:
         """``usd_per_token`` for every token."""
         return usage.total * self._usd_per_token
+
+
+def _each_once(answers: Iterable[Answer]) -> Iterator[Answer]:
+    """*answers*, with another error like it where one stands twice."""
+    seen: set[int] = set()
+    for answer in answers:
+        yield _another(_checked(answer)) if id(answer) in seen else _checked(answer)
+        seen.add(id(answer))
+
+
+def _another(answer: AnswerT) -> AnswerT:
+    """*answer*, an error as another one like it: whoever raises one again makes its traceback longer, for all."""
+    return fresh_copy(answer) if isinstance(answer, BaseException) else answer
 
 
 def _checked(answer: Answer) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from typing import Any
 
 import pytest
@@ -86,6 +87,23 @@ def test_a_default_that_fails() -> None:
     for _ in range(2):
         with pytest.raises(RateLimited):
             ask(driver)
+
+
+@pytest.mark.parametrize("kind", [RateLimited, KeyError])
+def test_an_error_that_is_raised_again_is_another_one(kind: type[Exception]) -> None:
+    """Else its traceback would grow with each time, for all that have it."""
+    fault = kind("slowly")
+    fault.field = "kept"  # type: ignore[attr-defined]
+    driver = ScriptedDriver([fault, fault], default=fault)
+    raised: list[Any] = []
+    for _ in range(4):
+        with pytest.raises(kind) as caught:
+            ask(driver)
+        raised.append(caught.value)
+    assert raised[0] is fault
+    assert len({id(error) for error in raised}) == 4
+    assert [(type(error), error.args, error.field) for error in raised] == [(kind, ("slowly",), "kept")] * 4
+    assert len({len(traceback.extract_tb(error.__traceback__)) for error in raised}) == 1
 
 
 def test_one_text() -> None:
