@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -14,6 +15,7 @@ from ..agent.ports import PrivacyTier
 from ..core.shown import shown
 from ..drivers.function import FunctionDriver
 from ..drivers.scripted import ScriptedDriver
+from ..extras import how_to_install
 from ..network.endpoint import Endpoint
 from ..tools.environment import handed_on
 from ..tools.mcp import is_granted
@@ -117,6 +119,8 @@ def _of_tool(manifest: AgentManifest, tool: NamedTool, *, gets_file: bool) -> It
 def _of_server(manifest: AgentManifest, server: McpServer) -> Iterator[str]:
     if not is_granted(manifest, server):
         yield f"the tools of {server.name!r} are not granted: they need the capability mcp"
+    elif importlib.util.find_spec("mcp") is None:
+        yield f"{server.name!r} cannot be used: 'mcp' is not installed; install it with: {how_to_install('mcp')}"
     elif server.transport is McpTransport.STDIO:
         program = server.command[0] if server.command else ""
         if shutil.which(program, path=handed_on(server.env).get("PATH")) is None and not Path(program).is_file():

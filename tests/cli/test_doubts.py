@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from actors.extras import how_to_install
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,3 +102,15 @@ def test_approval_of_a_server(cli: Callable[..., Any], folder: Path) -> None:
     result = cli("run", "odd.toml", "--prompt", "x", "--approve", "far.look", "--approve", "near.look")
     assert "--approve near.look: fits none of the tools (far.*)" in result.stderr
     assert "--approve far.look" not in result.stderr
+
+
+def test_the_package_for_servers_is_missing(
+    cli: Callable[..., Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Said before an agent crashes for it, with the whole command."""
+    monkeypatch.setitem(sys.modules, "mcp", None)
+    (folder / "odd.toml").write_text(SERVER + '[[capabilities]]\ntype = "mcp"\nserver = "*"\n')
+    result = cli("validate", "odd.toml")
+    assert result.exit_code == 0
+    assert "warning: odd.toml: mcp_servers.0: 'far' cannot be used: 'mcp' is not installed; " in result.stderr
+    assert f"install it with: {how_to_install('mcp')}\n" in result.stderr
