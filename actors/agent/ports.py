@@ -125,6 +125,10 @@ class CompletionResponse:
     attachment: Attachment | None = None
     is_paused: bool = False
 
+    def __post_init__(self) -> None:
+        if isinstance(self.tool_calls, list):  # it gives an equal answer
+            object.__setattr__(self, "tool_calls", tuple(self.tool_calls))
+
 
 class LlmDriver(Protocol):
     """What answers a completion request: a model, a script, a function.

@@ -18,6 +18,7 @@ from actors.ports import (
     AssistantMessage,
     Attachment,
     CompletionRequest,
+    CompletionResponse,
     Message,
     SystemMessage,
     TokenUsage,
@@ -173,3 +174,12 @@ def test_its_annotations_can_be_read() -> None:
     """By whoever looks where the class lives."""
     assert typing.get_type_hints(UserMessage)["content"] is str
     assert "role" in typing.get_type_hints(AssistantMessage)
+
+
+def test_lists_and_tuples_make_equal_answers() -> None:
+    """So that what was JSON is equal to what it was."""
+    answers = TypeAdapter(CompletionResponse)
+    call = ToolCall("1", "f", {"a": 1})
+    for answer in (CompletionResponse("t"), CompletionResponse("t", tool_calls=[call], usage=TokenUsage(1, 2))):
+        assert answers.validate_json(answers.dump_json(answer)) == answer
+    assert CompletionResponse(tool_calls=[call]) == CompletionResponse(tool_calls=(call,))
