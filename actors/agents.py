@@ -8,14 +8,15 @@ from .agent.agent import Agent
 from .agent.budget import Budget
 from .agent.config import Seconds, SpawnConfig
 from .agent.llm_agent import LlmAgent
-from .agent.loop_result import AgentLoopResult
 from .agent.manifest import AgentManifest
 from .core.clock import Clock
 from .core.records.conversation import AssistantMessage, Message, SystemMessage, ToolResultMessage, UserMessage
-from .core.records.json_fields import RESULT, AnError, AnyValue, Text
+from .core.records.json_fields import AnError, AnyValue, Text
+from .core.records.loop_result import AgentLoopResult
 from .core.records.message import AgentId
 from .core.records.outcome import AgentOutcome, AgentStatus, T_co
 from .core.records.outcomes import FailurePolicy, Outcomes
+from .core.records.result_field import RESULT
 from .core.records.spec import Backoff, RestartPolicy
 from .core.records.usage import TokenUsage
 from .core.supervision.async_map import AsyncMapIterator

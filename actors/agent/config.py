@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeForm, Unpack
 
     from ..core.records.event import Event
-    from .loop_result import AgentLoopResult
+    from ..core.records.loop_result import AgentLoopResult
 
 T = TypeVar("T")
 T_co = typing_extensions.TypeVar("T_co", covariant=True, default=Any)

@@ -9,13 +9,13 @@ from typing_extensions import TypeVar
 
 from ..core.records.answer import Phase, PhaseChanged
 from ..core.records.conversation import AssistantMessage, UserMessage
+from ..core.records.loop_result import AgentLoopResult
 from ..core.shown import shown
 from ..errors import Cancelled, InvalidOutput
 from .agent import Agent
 from .budget import Spending
 from .driver_call import warn
 from .guard import LoopGuard, VerdictKind, canonical
-from .loop_result import AgentLoopResult
 from .message_text import as_text, heard, told
 from .ports import StopReason
 from .reasoner import Reasoner

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from ..agent.loop_result import AgentLoopResult
 from ..core.crash import place_of, text_of as error_text
 from ..core.places import PACKAGE
 from ..core.records.json_value import to_json
+from ..core.records.loop_result import AgentLoopResult
 from ..core.records.outcome_row import error_type_of
 from ..errors import AgentCrashed, RemoteError
 

@@ -9,8 +9,8 @@ from pydantic import Field
 from ..agent.capability import Spawn
 from ..agent.config import SpawnConfig
 from ..agent.llm_agent import LlmAgent
-from ..agent.loop_result import AgentLoopResult
 from ..agent.message_text import as_text, heard
+from ..core.records.loop_result import AgentLoopResult
 from ..core.shown import agent_label
 from ..errors import CapabilityDenied, SendError, ToolFailed
 from .tool import tool

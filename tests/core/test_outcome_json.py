@@ -150,6 +150,32 @@ def test_a_result_comes_back_as_the_type_that_is_named(kind: Any, result: Any) -
     assert AgentOutcome[kind].model_validate_json(outcome().model_dump_json()).result is None
 
 
+ANSWER = AgentLoopResult("t", TokenUsage(1, 2), 1, 1, 0.5, TALK)
+
+
+@pytest.mark.parametrize("kind", [AgentOutcome, AgentOutcome[Any], AgentOutcome[AgentLoopResult]])
+def test_what_a_model_has_answered_comes_back_without_a_type(kind: Any) -> None:
+    """Its row, its line and its table are those that they were."""
+    told = outcome(result=ANSWER)
+    back = kind.model_validate_json(told.model_dump_json())
+    assert back == told
+    assert type(back.result) is AgentLoopResult
+    assert (back.to_row(), back._repr_html_()) == (told.to_row(), told._repr_html_())
+    assert kind.model_validate(told.model_dump(mode="json")) == told
+
+
+def test_what_only_looks_like_an_answer_stays_what_it_is() -> None:
+    """A dict of the same names, or one whose values do not fit; and a dict where the reader asks for one."""
+    look = json.loads(outcome(result=ANSWER).model_dump_json())["result"]
+    for result in (look, look | {"text": 1}):
+        assert again(outcome(result=result)).result == result
+        assert type(again(outcome(result=result)).result) is dict
+    unfit = dict.fromkeys(look, 1)
+    text = json.dumps({**json.loads(outcome().model_dump_json()), "result": unfit})
+    assert AgentOutcome.model_validate_json(text).result == unfit
+    assert type(AgentOutcome[dict].model_validate_json(outcome(result=ANSWER).model_dump_json()).result) is dict
+
+
 def test_a_result_of_another_type_is_refused() -> None:
     """It says which field."""
     with pytest.raises(ValidationError, match="result"):

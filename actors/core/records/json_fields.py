@@ -37,22 +37,24 @@ class _Data:
         return core_schema.no_info_wrap_validator_function(_read_data, handler(source), serialization=writing)
 
 
-class _AnyValue:
+class UserValue:
     """What a user put in: in Python it is never looked into, and in JSON it is said.
 
     Args:
-        exact: Tuples are marked, where no reader can name a type.
+        write: What it is in JSON.
+        read: Reads a :class:`FromJson`; the schema of the field checks what it gives.
     """
 
-    def __init__(self, *, exact: bool) -> None:
-        self._write = _written if exact else _written_result
+    def __init__(self, write: Callable[[Any], Any], read: Callable[[Any, Callable[[Any], Any]], Any]) -> None:
+        self._write = write
+        self._read = read
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         from pydantic_core import core_schema
 
         # Without the second step model_dump() would make dicts of models, and refuse a list that holds itself.
         as_it_is = core_schema.any_schema(serialization=core_schema.to_string_ser_schema(when_used="json"))
-        reading = core_schema.no_info_wrap_validator_function(_read_any, handler(source))
+        reading = core_schema.no_info_wrap_validator_function(self._read, handler(source))
         writing = core_schema.plain_serializer_function_ser_schema(self._write, when_used="json")
         return core_schema.chain_schema([reading, as_it_is], serialization=writing)
 
@@ -78,12 +80,6 @@ def _written(value: Any) -> Any:
     from .json_value import to_json
 
     return to_json(value, exact=True)
-
-
-def _written_result(value: Any) -> Any:
-    from .json_value import to_json
-
-    return to_json(value)
 
 
 def _written_data(value: Any, info: Any) -> Any:
@@ -127,7 +123,8 @@ class FromJson(NamedTuple):
     data: Any
 
 
-def _read_any(value: Any, check: Callable[[Any], Any]) -> Any:
+def read_any(value: Any, check: Callable[[Any], Any]) -> Any:
+    """What *value* was before it was JSON, as *check* lets it pass; what was no JSON is only checked."""
     if type(value) is not FromJson:
         return check(value)
     from .json_marks import from_json, unmarked
@@ -146,7 +143,5 @@ def _read_any(value: Any, check: Callable[[Any], Any]) -> Any:
 
 Text: TypeAlias = Annotated[str, _Text()]
 Data: TypeAlias = Annotated[Mapping[str, Any], _Data()]
-AnyValue: TypeAlias = Annotated[Any, _AnyValue(exact=True)]
+AnyValue: TypeAlias = Annotated[Any, UserValue(_written, read_any)]
 AnError: TypeAlias = Annotated[ActorsError | None, _AnError()]
-RESULT = _AnyValue(exact=False)
-"""For ``Annotated[T, RESULT]``."""

@@ -11,8 +11,9 @@ from typing_extensions import TypeVar
 
 from ..crash import raised_again, traceback_of
 from .conversation import Message
-from .json_fields import RESULT, AnError, AnyValue, Text
+from .json_fields import AnError, AnyValue, Text
 from .message import AgentId
+from .result_field import RESULT
 from .usage import NO_TOKENS, TokenUsage
 
 if TYPE_CHECKING:

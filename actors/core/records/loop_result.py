@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..core.figures import counted, spent
-from ..core.glance import glance
+from ..figures import counted, spent
+from ..glance import glance
 
 if TYPE_CHECKING:
-    from ..core.records.conversation import Message
-    from ..core.records.usage import TokenUsage
+    from .conversation import Message
+    from .usage import TokenUsage
 
 
 @dataclass(frozen=True, slots=True)
