@@ -63,7 +63,7 @@ def go_on_with(path: str, columns: Sequence[str] | None) -> Kept:
         old = open(path, "a+b")  # noqa: SIM115 - it stays open
     except OSError as error:
         raise RefusedError(f"{what}: cannot be written: {why(error)}") from None
-    lock(old, what)
+    lock(old, what, place=path)
     try:
         kept = Kept(old)
         old.seek(0)
@@ -169,7 +169,8 @@ def _rewritten(path: str, old: IO[bytes], kept: Kept, columns: Sequence[str] | N
         shutil.copymode(place, name)
         os.replace(name, place)
     except BaseException:
-        new.close()
+        with contextlib.suppress(OSError):  # what could not be written cannot be flushed, either
+            new.close()
         with contextlib.suppress(OSError):
             os.unlink(name)
         raise

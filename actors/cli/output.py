@@ -38,7 +38,7 @@ def open_output(path: str, *, option: str, mode: str = "wb") -> IO[bytes]:
         ) from None
     except OSError as error:
         raise RefusedError(f"{option} {path}: cannot be written: {why(error)}") from None
-    lock(file, f"{option} {path}")
+    lock(file, f"{option} {path}", place=path)
     if mode == "wb" and not is_special(path):
         file.truncate(0)
     return file
@@ -52,11 +52,16 @@ def is_special(path: str) -> bool:
         return False
 
 
-def lock(file: IO[bytes], what: str) -> None:
+def lock(file: IO[bytes], what: str, *, place: str | None = None) -> None:
     """Have *file* for this process alone, until it is closed.
 
+    Args:
+        file: Open for writing.
+        what: Begins the message.
+        place: Its path; None for one that nobody else knows.
+
     Raises:
-        RefusedError: Another one has it; *what* begins the message.
+        RefusedError: Another process has it, or has put another one in its place since it was opened.
     """
     try:
         import fcntl
@@ -64,11 +69,15 @@ def lock(file: IO[bytes], what: str) -> None:
         return
     with contextlib.suppress(OSError):  # file systems without locks
         try:
-            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            free = place is None or os.path.samestat(os.fstat(file.fileno()), os.stat(place))
+        except (BlockingIOError, FileNotFoundError):
+            free = False
+        if not free:
             file.close()
-            raise RefusedError(f"{what}: another process is writing it") from None
+            raise RefusedError(f"{what}: another process is writing it")
 
 
 def refuse_clashes(outputs: Mapping[str, str | None], inputs: Mapping[str, str | None]) -> None:

@@ -39,7 +39,7 @@ def json_records(lines: Iterable[bytes], label: str) -> Iterator[Record | BadInp
 
 def _object(line: bytes) -> dict[str, Any]:
     try:
-        record = json.loads(line.decode(), parse_constant=_no_number)
+        record = json.loads(line.decode().rstrip(), parse_constant=_no_number)
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 (byte {error.start + 1} of the line): save the file as UTF-8") from None
     except json.JSONDecodeError as error:

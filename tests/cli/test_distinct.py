@@ -18,7 +18,7 @@ LONG = "the same words at the start of all of them, and "
         [LONG, LONG + "more", LONG + "mores"],
         ["/a/b/c/d/e/f/g/h/file_one.py", "/a/b/c/d/e/f/g/h/file_two.py"],
         ["x" * 100 + "1" + "y" * 100, "x" * 100 + "2" + "y" * 100],
-        [LONG + "1" + LONG + "1", LONG + "1" + LONG + "2", LONG + "2" + LONG + "3"],
+        ["x" * 40 + "1" + "y" * 40 + "1", "x" * 40 + "1" + "y" * 40 + "2", "x" * 40 + "2" + "y" * 40 + "3"],
     ],
 )
 def test_different_texts_look_different(texts: list[str], limit: int) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
+import errno
+import io
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actors.cli.output import open_output
+from actors.cli.output import lock, open_output
+from actors.cli.refusal import RefusedError
 
 from .conftest import lines_of, write_lines
 
@@ -151,3 +155,43 @@ def test_refused(cli: Callable[..., Any], args: list[str], message: str) -> None
     result = cli("run", "ask.toml", "--prompt", "x", *args)
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_one_writer_while_a_file_takes_its_place(folder: Path) -> None:
+    """Who opened the file before another process put a new one in its place writes nothing into what nobody sees."""
+    place = folder / "out.csv"
+    with place.open("ab") as old:
+        (folder / "new.csv").write_text("new")
+        (folder / "new.csv").replace(place)
+        with pytest.raises(RefusedError, match="out: another process is writing it"):
+            lock(old, "out", place=str(place))
+        assert old.closed
+
+
+@KINDS
+def test_no_room_to_write_it_again(
+    resume: Callable[..., Any], folder: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """The file stays as it was, and nothing is left beside it."""
+    out = folder / f"out.{kind}"
+    resume(out.name)
+    before, names = out.read_bytes(), set(folder.iterdir())
+    monkeypatch.setattr("actors.cli.kept.open", FullDisk.instead_of_temporary, raising=False)
+    result = resume(out.name, "--resume")
+    assert result.exit_code == 2
+    assert f"--out {out.name}: cannot be read and written again: No space left on device" in result.stderr
+    assert out.read_bytes() == before
+    assert set(folder.iterdir()) == names
+
+
+class FullDisk(io.FileIO):
+    """A file on a disk that is full."""
+
+    @staticmethod
+    def instead_of_temporary(file: str | int, mode: str) -> Any:
+        """As ``open``, but what is opened by its number is on that disk."""
+        return io.BufferedRandom(FullDisk(file, mode)) if isinstance(file, int) else open(file, mode)
+
+    def write(self, data: Any) -> int:
+        """Fail."""
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
