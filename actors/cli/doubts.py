@@ -59,7 +59,8 @@ def of_manifest(manifest: AgentManifest, tools: Sequence[NamedTool], *, gets_fil
     for index, server in enumerate(manifest.mcp_servers):
         yield from (f"mcp_servers.{index}: {problem}" for problem in _of_server(manifest, server))
     if manifest.model.driver in REMOTE and not manifest.model.name:
-        yield f"model: no model is named for the driver {manifest.model.driver!r}: set remote_model, or give --model"
+        field = "model_repo" if manifest.privacy is PrivacyTier.SOVEREIGN else "remote_model"
+        yield f"model: no model is named for the driver {manifest.model.driver!r}: set {field}, or give --model"
 
 
 def of_model(

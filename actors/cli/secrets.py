@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SAYS_SO = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
+SAYS_SO = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL", re.IGNORECASE)
 """In the name of a variable."""
 SHORTEST = 6
 """Characters of a value that is taken for a secret: shorter ones stand in too many words."""
@@ -26,8 +26,8 @@ class Secrets:
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         found = os.environ if environment is None else environment
         named = [(value, name) for name, value in found.items() if SAYS_SO.search(name) and len(value) >= SHORTEST]
-        # As it is, and as it stands in JSON; long ones first: one may hold another.
-        masks = {form: f"[{name}]" for value, name in named for form in (value, json.dumps(value)[1:-1])}
+        # Long ones first: one may hold another.
+        masks = {form: f"[{name}]" for value, name in named for form in _forms(value)}
         self._masks = dict(sorted(masks.items(), key=lambda mask: len(mask[0]), reverse=True))
         self._pattern = re.compile("|".join(map(re.escape, self._masks))) if masks else None
 
@@ -36,3 +36,8 @@ class Secrets:
         if self._pattern is None:
             return text
         return self._pattern.sub(lambda found: self._masks[found.group()], text)
+
+
+def _forms(value: str) -> tuple[str, ...]:
+    """*value* as it is, and as it stands in JSON of both kinds."""
+    return value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -73,3 +74,6 @@ def test_secrets() -> None:
     secrets = Secrets({"A_TOKEN": 'to"ken-1', "MY_PASSWORD": 'to"ken-1-longer', "KEY": "abc", "HOME": "/home/me"})
     assert secrets.masked('a to"ken-1-longer, to\\"ken-1, abc, /home/me') == "a [MY_PASSWORD], [A_TOKEN], abc, /home/me"
     assert Secrets({}).masked("x") == "x"
+    accented = Secrets({"DB_PASS": 'g"eh\u00e9im'})
+    for text in ('g"eh\u00e9im', json.dumps('g"eh\u00e9im'), json.dumps('g"eh\u00e9im', ensure_ascii=False)):
+        assert accented.masked(text).strip('"') == "[DB_PASS]"
