@@ -352,7 +352,7 @@ def defined(path: Path) -> set[str]:
     """What a file defines: functions, classes, and their methods by ``Class.method``."""
     found: set[str] = set()
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             found.add(node.name)
         if isinstance(node, ast.ClassDef):
             found.update(f"{node.name}.{inner.name}" for inner in node.body if isinstance(inner, ast.FunctionDef))
@@ -379,6 +379,21 @@ def test_the_map_leads_somewhere(file: str, name: str, more: str) -> None:
     there = defined(ROOT / "actors" / file)
     cls = name.partition(".")[0]
     assert {name, *(f"{cls}.{other}" for other in re.findall(r"\w+", more))} <= there
+
+
+CORE = ROOT / "actors" / "core"
+ROOMS = ["", *sorted(folder.name for folder in CORE.iterdir() if (folder / "__init__.py").exists())]
+"""Of the core; the ground first."""
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_map_names_every_file_of_a_room(room: str) -> None:
+    """And none that is not there."""
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    first = f"`{room}/`" if room else "(the ground)"
+    (row,) = [line for line in text.splitlines() if line.startswith(f"| {first} |")]
+    told = re.findall(r"`(\w+)`", row.rsplit("|", 2)[1])
+    assert sorted(told) == sorted(path.stem for path in (CORE / room).glob("*.py") if path.stem != "__init__")
 
 
 def test_anchors_are_found() -> None:
