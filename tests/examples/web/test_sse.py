@@ -15,6 +15,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from ...drivers.provider import Provider, say
 from ...waiting import eventually
 from .servers import BOUND, HERE, WEB, Server, client_of, events_of, place_of, serving
 
@@ -280,3 +281,18 @@ def test_the_example_as_it_is(tmp_path: Path) -> None:
             assert next(events_of(response))[2] == {"text": "You"}
         code, _ = server.end(signal.SIGINT)
         assert (code, "Traceback" in server.log) == (0, False), server.log
+
+
+def test_a_model_on_a_server(tmp_path: Path) -> None:
+    """As the environment names it: its pieces, and its JSON as a typed result; what does not fit is a failure."""
+    answers = iter(['{"kind": "remark", "words": 7}', "no JSON", *["still none"] * 9])
+    with (
+        Provider(lambda asked: say("Hello there" if asked.streams else next(answers), asked)) as provider,
+        serving(tmp_path / "log", WEB / "sse_app.py", "--port", 0, MODEL="m", MODEL_URL=provider.url) as server,
+        client_of(server) as client,
+    ):
+        with stream(client, "Who are you?") as response:
+            assert text_of(events_of(response)) == ("Hello there", "ended")
+        assert provider.asked[0].body["model"] == "m"
+        assert client.post("/ask", json={"text": "Who?"}).json() == {"kind": "remark", "words": 7}
+        assert client.post("/ask", json={"text": "Who?"}).status_code == 500
