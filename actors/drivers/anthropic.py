@@ -29,7 +29,7 @@ class AnthropicDriver(RemoteDriver):
     path: ClassVar[str] = "/v1/messages"
     key_variable: ClassVar[str] = "ANTHROPIC_API_KEY"
     usual_window: ClassVar[int] = 200_000
-    optional: ClassVar[frozenset[str]] = frozenset({"temperature", "output_config"})
+    optional: ClassVar[frozenset[str]] = frozenset({"temperature", "stream", "output_config"})
 
     def _profile_of(self, url: str) -> ServerProfile:  # noqa: ARG002 - servers of Messages differ less
         return ANTHROPIC

@@ -33,7 +33,7 @@ class OpenAIDriver(RemoteDriver):
     path: ClassVar[str] = "/chat/completions"
     key_variable: ClassVar[str] = "OPENAI_API_KEY"
     usual_window: ClassVar[int] = 128_000
-    optional: ClassVar[frozenset[str]] = frozenset({"temperature", "stream_options", "response_format"})
+    optional: ClassVar[frozenset[str]] = frozenset({"temperature", "stream", "stream_options", "response_format"})
 
     def __init__(
         self, model: str, *, profile: ServerProfile | ProfileName | None = None, **settings: Unpack[RemoteSettings]

@@ -104,7 +104,7 @@ class RequestWriter:
             schema = self._acceptable(request.output_schema, profile, "the answer's type")
         tools = list(self._tools(request, profile))
         fields = self._words(Draft(request, model, profile, names, asked.owner, limit, tools, schema))
-        if streams:
+        if streams and "stream" not in profile.lacks:
             fields["stream"] = True
         else:
             fields.pop("stream_options", None)

@@ -158,7 +158,7 @@ def test_a_reader_can_be_left(in_thread: Any) -> None:
         assert gone() is None
         drive(handle)
         handle.result(BOUND)
-        assert not handle._cell.lazies["events"].is_read
+        assert not handle._cell.lazies["events"]._live()
 
 
 def test_many_readers_in_threads(in_thread: Any) -> None:

@@ -16,8 +16,8 @@ from actors.drivers.edge.refusals import Refusal, ServerError, error_in
 from actors.drivers.edge.refused_fields import replaced_field, unknown_fields
 from actors.drivers.provider_errors import has_worked, refusal_of, translate
 
-SENT = {"temperature", "top_p", "stream_options", "response_format", "max_tokens", "max_completion_tokens", "store"}
-SENT |= {"messages", "tools", "model", "system", "reasoning_effort", "x"}
+SENT = {"temperature", "top_p", "stream", "stream_options", "response_format", "max_tokens", "max_completion_tokens"}
+SENT |= {"store", "messages", "tools", "model", "system", "reasoning_effort", "x"}
 
 
 def ours(error: Exception, **options: Any) -> AgentError:
@@ -303,6 +303,23 @@ REFUSED: list[tuple[str, set[str]]] = [
     ("the model is not supported", set()),
     ("stream_options can only be set if stream is true", set()),
     ("get_temperature is not supported", set()),
+    ("Unknown parameter: 'stream'.", {"stream"}),
+    ("Unsupported value: 'stream' does not support true with this model. Only the default is supported.", {"stream"}),
+    ("Your organization must be verified to stream this model. Please go to: https://x.test", {"stream"}),
+    ("Streaming responses are currently not supported.", {"stream"}),
+    ("This model does not support streaming.", {"stream"}),
+    ("This model doesn't support tool use in streaming mode.", {"stream"}),
+    ("This deployment cannot stream", {"stream"}),
+    ("Please set `stream` to false", {"stream"}),
+    ("'stream' must be set to false", {"stream"}),
+    ("stream: Input should be False", {"stream"}),
+    ("stream=true is not supported", {"stream"}),
+    ("only stream=false is supported", {"stream"}),
+    ("stream must be set to true", set()),
+    ("This model only supports stream mode, please enable the stream parameter", set()),
+    ("Non-streaming is not supported: streaming is required for long operations", set()),
+    ("`stream_options` is not allowed when streaming is false", {"stream_options"}),
+    ("cannot read the stream", set()),
     ("", set()),
 ]  # fmt: skip
 

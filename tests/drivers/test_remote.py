@@ -887,3 +887,16 @@ def test_a_server_that_does_not_stream_gives_the_same_answer(serve: Any, connect
         handle = pool.spawn(SpawnConfig(AgentManifest(name="bot"), "q"))
         assert list(handle.text(10)) == [handle.result(10).text] == ["all of it"]
     assert [asked.streams for asked in provider.asked] == [False, True, True, True]
+
+
+def test_a_server_that_refuses_to_stream_is_asked_without(serve: Any, connect: Connect) -> None:
+    """Once for all further requests; the text is told whole, and nobody who did not ask for a stream fails."""
+    refusing = failure(400, "Your organization must be verified to stream this model.", "invalid_request_error")
+    provider = serve(lambda asked: refusing if asked.streams else "all of it")
+    driver = connect(provider)
+    with AgentPool(driver) as pool:
+        for _ in range(2):
+            handle = pool.spawn(SpawnConfig(AgentManifest(name="bot"), "q"))
+            assert list(handle.text(10)) == [handle.result(10).text] == ["all of it"]
+    assert [asked.streams for asked in provider.asked] == [True, False, False]
+    assert not any("stream_options" in asked.body for asked in provider.asked[1:])

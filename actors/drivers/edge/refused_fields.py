@@ -55,6 +55,7 @@ INVALID = re.compile(
 )
 """A field, or its value? The latter, where a bound or a type follows."""
 A_VALUE = re.compile(r"must|should|between|range|expected|at (?:least|most)|less|greater|got|\d", re.IGNORECASE)
+STREAM = rf"{Q}stream(?:ing|ed)?{Q}(?!\w)"
 IN_OTHER_WORDS = tuple(
     (frozenset(fields), re.compile(words, re.IGNORECASE))
     for fields, words in (
@@ -71,6 +72,18 @@ IN_OTHER_WORDS = tuple(
             r"|response[_ ]format\.type\W{0,2} must be|(?:does not|doesn't) support (?:the )?response[_ ]format"
             r"|response mime ?type.{0,40}unsupported|json mode cannot be combined"
             r"|cannot use custom grammar constraints",
+        ),
+        # OpenAI's reasoning models and organizations that are not verified, Bedrock, LiteLLM, gateways
+        (
+            ("stream",),
+            rf"(?<![\w-])streaming(?: \w+){{0,4}} (?:is|are) (?:\w+ )?(?:{NOT}|unavailable|disabled)"
+            r"|verified to stream\b|(?:does not|doesn't|do not|don't|cannot|can't|can not)"
+            rf" (?:support|accept|allow|handle|use)(?: \w+){{0,5}} {STREAM}"
+            rf"|(?:cannot|can't|can not|unable to) (?:be )?{STREAM}"
+            rf"|{NOT} (?:in|with|when|while|for|during) (?:using )?(?:the )?{STREAM}(?! is)"
+            rf"|(?<![\w.]){Q}stream{Q}(?!\w)(?:\W{{1,3}}\w{{1,20}}){{0,3}}?"
+            r" (?:be|to)(?: set to| exactly)? (?:false|disabled|off)"
+            rf"|{Q}stream{Q} ?[=:] ?true{Q} (?:is|are) {NOT}|only {Q}stream{Q} ?[=:] ?false",
         ),
     )
 )
