@@ -6,7 +6,7 @@ import asyncio
 import gc
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -322,6 +322,14 @@ def test_a_restart_is_told_and_text_begins_again() -> None:
         assert isinstance(pieces[1], TextRestarted)
         assert pieces[1].kept == 0
         assert kinds(handle.events()).count("AgentRestarted") == 1
+
+
+def test_what_is_no_event_is_refused() -> None:
+    """In the line that emits it."""
+    with AgentPool() as pool:
+        handle = pool.spawn(doing(lambda agent: agent.emit(cast("Event", "text"))))
+        with pytest.raises(TypeError, match="an Event is emitted, or a subclass of it; got str"):
+            handle.result(BOUND)
 
 
 def test_events_are_kept_for_who_has_a_handle() -> None:

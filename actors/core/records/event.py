@@ -110,7 +110,12 @@ def noted(event: Event) -> tuple[Callable[..., Event], dict[str, Any]]:
     """*event*, which somebody has made, as what makes it again with what the pool fills in, and the fields for that.
 
     One that may be merged with others is data from now on; any other stays as it is.
+
+    Raises:
+        TypeError: It is no event.
     """
+    if not isinstance(event, Event):
+        raise TypeError(f"an Event is emitted, or a subclass of it; got {type(event).__name__}")
     kind = type(event)
     if kind._merge is Event._merge:  # noqa: SLF001 - ours
         return _stamped, {"event": event}
