@@ -157,7 +157,7 @@ class LlmDriver(Protocol):
     ) -> CompletionResponse:
         """Answer as :meth:`complete` does, and hand a ``TextDelta`` to *on_event* for each piece as it arrives.
 
-        A driver that cannot stream hands over its whole text as one delta.
+        A driver that cannot stream hands over its whole text as one delta, or raises ``NotImplementedError`` at once.
         """
 
     def estimate_cost(self, usage: TokenUsage) -> float:

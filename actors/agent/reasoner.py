@@ -103,16 +103,26 @@ class Reasoner:
         before = max(self._told, attempt - 1) if attempt > 1 else 0
         if not before:
             self._told = 0
-        cancel = agent.cancel_token
-        if self._stream is None or not context.streams:
-            response = self._doing(AgentState.IN_DRIVER, partial(self._driver.complete, request, cancel=cancel))
-        else:
-            relay = partial(self._relay, before)
-            response = self._doing(AgentState.IN_DRIVER, partial(self._stream, request, relay, cancel=cancel))
+        ask = partial(self._driver.complete, request, cancel=agent.cancel_token)
+        if self._stream is not None and context.streams:
+            ask = partial(self._streamed, request, before)
+        response = self._doing(AgentState.IN_DRIVER, ask)
         # One that did not come in pieces comes in one; so does an empty one in place of what had been told before.
         if self._told <= before and (response.text or self._told):
             self._tell(before, response.text, 1)
         return response
+
+    def _streamed(self, request: CompletionRequest, before: int) -> CompletionResponse:
+        """Ask for the answer in pieces; whole, if the driver has no stream."""
+        assert self._stream is not None
+        cancel = self._agent.cancel_token
+        try:
+            return self._stream(request, partial(self._relay, before), cancel=cancel)
+        except NotImplementedError:
+            if self._told > before:
+                raise
+        self._stream = None
+        return self._driver.complete(request, cancel=cancel)
 
     def _relay(self, before: int, event: Event) -> None:
         """What a driver tells, when *before* attempts at this answer were told of."""

@@ -381,6 +381,24 @@ def test_a_driver_that_only_pretends_to_stream_is_told_whole() -> None:
         assert list(handle.text(10)) == ["all at once"]
 
 
+def test_a_driver_without_a_stream_is_asked_whole() -> None:
+    """One that has the method and says that it is none; once it has told text, that is an error like any other."""
+
+    class Whole(Streaming):
+        def stream(
+            self, request: CompletionRequest, on_event: Callable[[Event], None], *, cancel: CancelToken
+        ) -> CompletionResponse:
+            for word in self.answers.pop():
+                on_event(TextDelta(text=word))
+            raise NotImplementedError
+
+    with AgentPool(Whole([])) as pool:
+        handle = pool.spawn(SpawnConfig(manifest=AgentManifest(name="bot"), query="q"))
+        assert list(handle.text(10)) == [handle.result(10).text] == ["not streamed"]
+    with AgentPool(Whole(["half"])) as pool, pytest.raises(NotImplementedError):
+        pool.spawn(SpawnConfig(manifest=AgentManifest(name="bot"), query="q")).result(10)
+
+
 def test_a_retry_lets_a_reader_begin_again() -> None:
     """What stands is told; an answer that comes empty in place of half a one clears it, too."""
 
