@@ -175,7 +175,7 @@ class _AsyncSteps(Generic[T_co]):
         if cell.outcome is not None:
             await asyncio.sleep(0)  # the loop's other tasks get their turn, also when all outcomes are there
         elif not await ended(line.supervisor, cell, timeout):
-            raise line.too_late(timeout)
+            raise line.too_late(self.timeout)
         if line.is_closed:
             raise StopAsyncIteration
         return line.take_first()

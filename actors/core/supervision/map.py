@@ -45,7 +45,7 @@ class _Steps(Generic[T_co]):
             return outcome
         cell = line.first()
         if cell.outcome is None and not line.supervisor.wait_ended(cell, left):
-            raise line.too_late(left)
+            raise line.too_late(self.timeout)
         return line.take_first()
 
     def close(self) -> None:
