@@ -98,7 +98,7 @@ Trace = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")]
 Verbose = Annotated[
     int,
-    typer.Option("--verbose", "-v", count=True, show_default=False, help="Show tracebacks and the log, too; -vv all of it."),
+    typer.Option("--verbose", "-v", count=True, show_default=False, help="Show tracebacks and the log; -vv all of it."),
 ]
 
 # The commands ------------------------------------------------------------------------------------------------------
