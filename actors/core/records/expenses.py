@@ -96,22 +96,27 @@ class Expenses:
         return self._tool_calls if self._counts is None else self._counts.tool_calls
 
     def spend(
-        self, usage: TokenUsage, cost_usd: float, is_own: Callable[[], bool], note: Callable[[], object] | None = None
+        self,
+        usage: TokenUsage,
+        cost_usd: float,
+        is_own: Callable[[], bool],
+        log: list[Any] | None = None,
+        event: object = None,
     ) -> bool:
         """One more completion; False when it comes too late to count.
 
         Args:
             is_own: Is it the agent's own thread that has asked? What a tool spends that it waits for no longer counts
                 as long as the result is not made: that tells the tokens, too.
-            note: Called under the lock when it counts: so what it notes comes before the end.
+            log: To which *event* is added when it counts: so that comes before the end.
         """
         with self._lock:
             if self._ended or (self._result_made and not is_own()):
                 return False
             self._own.add(usage, cost_usd)
             self._is_told = False
-            if note is not None:
-                note()
+            if log is not None:
+                log.append(event)
             return True
 
     def spend_below(self, usage: TokenUsage, cost_usd: float) -> None:

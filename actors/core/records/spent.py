@@ -11,14 +11,16 @@ class Spent:
     Threads: one at a time.
     """
 
-    __slots__ = ("_cache_write", "_cached", "_read", "_thoughts", "_written", "cost_usd")
+    __slots__ = ("_cache_write", "_cached", "_made", "_read", "_thoughts", "_written", "cost_usd")
 
     def __init__(self) -> None:
+        self._made: TokenUsage | None = NO_TOKENS  # of all that was added
         self._read = self._written = self._cached = self._cache_write = self._thoughts = 0
         self.cost_usd = 0.0
 
     def add(self, usage: TokenUsage, cost_usd: float) -> None:
         """So much more."""
+        self._made = None
         self._read += usage.input_tokens
         self._written += usage.output_tokens
         if usage.cached_input_tokens or usage.cache_write_tokens or usage.reasoning_tokens:
@@ -30,6 +32,8 @@ class Spent:
     @property
     def usage(self) -> TokenUsage:
         """The tokens."""
-        if not (self._read or self._written):
-            return NO_TOKENS
-        return TokenUsage(self._read, self._written, self._cached, self._cache_write, self._thoughts)
+        made = self._made
+        if made is None:
+            made = TokenUsage(self._read, self._written, self._cached, self._cache_write, self._thoughts)
+            self._made = made
+        return made

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from functools import partial
 from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -167,14 +166,17 @@ class AgentInbox(Inbox):
 
 
 class LocalContext:
-    """The context of an agent that lives in its pool's process."""
+    """The context of an agent that lives in its pool's process.
 
-    __slots__ = ("_emit", "_supervisor", "cell")
+    Locks: none. ``_log`` is set by any thread of the agent, to the one log that there is.
+    """
+
+    __slots__ = ("_log", "_supervisor", "cell")
 
     def __init__(self, supervisor: Supervisor, cell: AgentCell) -> None:
         self.cell = cell
         self._supervisor = supervisor
-        self._emit = supervisor.pool.emit
+        self._log: EventLog | None = None  # where the events go, once that is known to be all
 
     # What Pykka needs of an agent -------------------------------------------------------------------------------
 
@@ -246,15 +248,17 @@ class LocalContext:
             cell.expenses.spend(usage, cost_usd, cell.is_here)
             return
         fields = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens, "cost_usd": cost_usd}
-        at = time()
-        log: EventLog | None = (cell.lazies.get(EVENTS) or log_of(cell)) if cell.heard is KEPT else None
-        note = None if log is None else partial(log.new.append, (told, fields, at))
+        event = told, fields, time()
+        log = self._log
+        if log is None and cell.heard is KEPT:
+            log = log_of(cell)
+        new = None if log is None else log.new
         if pool.listening:
             with pool.turn:  # its end, wherever that comes from, is before both or after both
-                if cell.expenses.spend(usage, cost_usd, cell.is_here, note):
-                    pool.post(cell, told, fields, at)
+                if cell.expenses.spend(usage, cost_usd, cell.is_here, new, event):
+                    pool.post(cell, *event)
         else:
-            cell.expenses.spend(usage, cost_usd, cell.is_here, note)
+            cell.expenses.spend(usage, cost_usd, cell.is_here, new, event)
         if log is not None and (log.waiting or len(log.new) >= BATCH):
             log.attend()
 
@@ -326,9 +330,22 @@ class LocalContext:
 
     def emit(self, make: Callable[..., Event], fields: Mapping[str, Any]) -> None:
         """Note an event of the agent."""
-        cell = self.cell
+        cell, log = self.cell, self._log
         cell.steps += 1
-        self._emit(cell, make, fields)
+        if log is None:
+            self._find_log(make, fields)
+        elif cell.outcome is None:
+            new = log.new
+            new.append((make, fields, time()))  # here, and not by a method: it is done ten times for each answer
+            if log.waiting or len(new) >= BATCH:
+                log.attend()
+
+    def _find_log(self, make: Callable[..., Event], fields: Mapping[str, Any]) -> None:
+        """Note an event by the pool, as long as it may have to tell others, too."""
+        cell, pool = self.cell, self._supervisor.pool
+        pool.emit(cell, make, fields)
+        if cell.heard is KEPT and not pool.listening:
+            self._log = cell.lazies[EVENTS]
 
     @contextmanager
     def parked(self) -> Iterator[None]:
