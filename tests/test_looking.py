@@ -21,10 +21,12 @@ from actors import (
     Outcomes,
     ScriptedDriver,
     SpawnConfig,
+    tool,
 )
 from actors.core.glance import glance, plain
 from actors.core.html_table import LONGEST, LONGEST_MORE, Folded, HtmlTable
 from actors.core.records.trusted import trusted
+from actors.ports import CompletionResponse, ToolCall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -393,6 +395,26 @@ def test_a_table_of_an_agent_that_runs(gate: Gate) -> None:
         pool.join_all(BOUND)
     ended = dict(seen(pool.stats()).rows)  # the second query was too long for the window
     assert (ended["completed"], ended["failed"]) == ("1", "1")
+
+
+def test_a_stack_stands_behind_a_line_of_the_users(gate: Gate) -> None:
+    """Also where only the thread of a tool has one."""
+
+    @tool
+    def look() -> str:
+        """Look."""
+        gate.arrive()
+        return "seen"
+
+    answers = [CompletionResponse(tool_calls=[ToolCall("c", "look", {})]), "done"]
+    with AgentPool(ScriptedDriver(answers), tools=[look]) as pool:
+        handle = pool.spawn(SpawnConfig(AgentManifest(name="first", privacy="standard"), "q"))
+        gate.await_reached()
+        (_, (*_, state, _, _, _, stack)) = seen(pool.dump()).rows
+        gate.open()
+        assert handle.result(BOUND).text == "done"
+    assert state == "in_tool: look"
+    assert stack.startswith(f"{os.path.dirname(__file__)}{os.sep}")
 
 
 def test_stats_mark_what_failed(pool: AgentPool) -> None:

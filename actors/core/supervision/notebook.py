@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..figures import counted, seconds
 from ..glance import plain
 from ..html_table import Folded, HtmlTable, RowMark
-from ..places import innermost, printed_places
+from ..places import innermost, is_own, printed_places
 from ..shown import shown
 
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ def dump_html(dump: Any) -> str:
 
 
 def _stack(threads: list[Any]) -> Folded | str:
-    """What each does, behind the place of the first that has one; empty where nobody has a thread."""
-    places = [innermost(printed_places(thread.stack)) for thread in threads if thread.stack]
-    return Folded(str(places[0] or "show"), "\n".join(map(str, threads))) if places else ""
+    """What each does, behind the first place that is the user's own; empty where nobody has a thread."""
+    if not any(thread.stack for thread in threads):
+        return ""
+    places = [place for thread in threads if (place := innermost(printed_places(thread.stack)))]
+    first = next((place for place in places if is_own(place.file)), places[0] if places else "show")
+    return Folded(str(first), "\n".join(map(str, threads)))
