@@ -40,4 +40,5 @@ class Lines:
         if line != self._last:
             self._last = line
             self._stream.write(f"{line}\n")
-            self._stream.flush()
+            if hasattr(self._stream, "flush"):
+                self._stream.flush()

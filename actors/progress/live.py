@@ -34,7 +34,7 @@ def console(stream: IO[str], width: int | None = None) -> Console:
 
 def may_redraw(stream: IO[str]) -> bool:
     """Is *stream* a terminal whose lines can be drawn again?"""
-    return stream.isatty() and not console(stream).is_dumb_terminal
+    return hasattr(stream, "isatty") and stream.isatty() and not console(stream).is_dumb_terminal
 
 
 class LiveBar:

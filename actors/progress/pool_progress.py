@@ -74,6 +74,8 @@ class PoolProgress(Generic[ItemT]):
         total: int | None,
         file: IO[str] | None,
     ) -> None:
+        if file is not None and not hasattr(file, "write"):
+            raise TypeError(f"file must be something to write texts to, got {file!r}")
         if total is None and hasattr(outcomes, "__len__"):
             total = len(outcomes)  # type: ignore[arg-type]
         self._stats = stats

@@ -179,6 +179,26 @@ def test_nonsense_is_refused(pool: AgentPool, outcomes: Any, total: Any, error: 
         pool.progress(outcomes, total=total)
 
 
+class Kept:
+    """What can be written to, and no more."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, text: str) -> None:
+        self.text += text
+
+
+def test_anything_that_can_be_written_to(pool: AgentPool) -> None:
+    """Is enough, as it is for print(); a path is none."""
+    kept: Any = Kept()
+    assert len(list(pool.progress(pool.fan_out(jobs(1, 2)), file=kept))) == 2
+    assert kept.text.startswith("2 of 2 done")
+    path: Any = "progress.txt"
+    with pytest.raises(TypeError, match=r"file must be something to write texts to, got 'progress\.txt'"):
+        pool.progress(file=path)
+
+
 def test_misuse_is_told(pool: AgentPool) -> None:
     """A block without something to iterate over, a second loop, a block within itself."""
     progress = pool.progress(pool.map(jobs(1)), file=io.StringIO())
