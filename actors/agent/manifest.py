@@ -300,7 +300,8 @@ class AgentManifest(_Table, frozen=True):
         """
         path = Path(path)
         try:
-            manifest: AgentManifest = cls.from_toml(path.read_text(encoding="utf-8"))
+            # Some editors put a mark in front of a text in UTF-8.
+            manifest: AgentManifest = cls.from_toml(path.read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise ManifestError([f"cannot be read: {error.strerror or error}"], source=str(path)) from error
         except UnicodeDecodeError as error:

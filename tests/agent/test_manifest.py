@@ -365,8 +365,9 @@ def test_a_refused_file_names_itself(tmp_path: Path) -> None:
 def test_a_file_is_read_as_utf8(tmp_path: Path) -> None:
     """Whatever the locale says."""
     path = tmp_path / "bot.toml"
-    path.write_text('name = "Prüfer"', encoding="utf-8")
-    assert AgentManifest.load(path).name == "Prüfer"
+    for encoding in ("utf-8", "utf-8-sig"):  # the second as some editors write it
+        path.write_text('name = "Prüfer"', encoding=encoding)
+        assert AgentManifest.load(path).name == "Prüfer"
 
 
 def test_a_loaded_manifest_knows_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
