@@ -27,14 +27,14 @@ def _is_open(source: Any) -> bool:
 
 
 def _written(value: Any) -> Any:
-    from .answer_json import result_to_json
+    from .result_json import result_to_json
 
     return result_to_json(value)
 
 
 def _read(value: Any, check: Callable[[Any], Any]) -> Any:
     if type(value) is FromJson:
-        from .answer_json import answer_from_json
+        from .result_json import answer_from_json
 
         answer = answer_from_json(value.data)
         if answer is not None:
