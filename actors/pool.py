@@ -169,7 +169,7 @@ class AgentPool:
             CapabilityDenied: Its privacy is stricter than its driver's tier.
             ManifestError: Something that its manifest names cannot be imported.
         """
-        return self._admit([self._factory.spec(config, streams=True)], timeout, owed, keeps_events=True)[0]
+        return self._admit([self._factory.spec(config)], timeout, owed, keeps_events=True)[0]
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> AgentHandle[T]:
         """Run ``fn(*args, **kwargs)`` as an agent; what it returns is the result. Admission as for :meth:`spawn`."""

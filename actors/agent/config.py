@@ -65,8 +65,8 @@ class SpawnConfig(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitra
         driver, tools, memory: In place of the pool's.
         messages: The conversation before the query.
         keep_messages: Does the outcome have the conversation?
-        stream: Do the answers of an ``LlmAgent`` come in pieces, as the model says them? None: those of one that
-            ``pool.spawn`` starts do, those of others while somebody listens. Any other answer comes whole.
+        stream: Do the answers of an ``LlmAgent`` come in pieces, as the model says them? None: where somebody has its
+            handle, or listens to its events; so not in a ``map`` to which nobody listens. Any other answer comes whole.
         on_event: Called with each event of this agent, in order, on a thread of the pool.
         output_type: What the answer of an ``LlmAgent`` must be (a pydantic model, ``list[int]``): the result is such a
             value in place of an ``AgentLoopResult``. An answer that does not fit goes back to the model, 3 times.

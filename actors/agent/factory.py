@@ -127,11 +127,9 @@ class AgentFactory:
         self._function_manifest = AgentManifest(privacy=PrivacyTier.STANDARD, capabilities=())
         self._found: dict[tuple[Hashable, ...], Any] = {}
 
-    def spec(self, config: SpawnConfig[Any], *, streams: bool | None = None) -> AgentSpec:
+    def spec(self, config: SpawnConfig[Any]) -> AgentSpec:
         """What the supervisor needs to start *config*.
 
-        Args:
-            streams: Where the config does not say whether answers come in pieces.
         Raises:
             TypeError: *config* is no ``SpawnConfig``.
             ValueError: The agent needs a driver and has none.
@@ -139,10 +137,7 @@ class AgentFactory:
             ManifestError: Something that the manifest names cannot be imported.
         """
         _refuse_other(config)
-        spec: AgentSpec = self._spec(config, config.manifest, self._driver, self._memory, self._tools)
-        if spec.streams is None:
-            spec.streams = streams
-        return spec
+        return self._spec(config, config.manifest, self._driver, self._memory, self._tools)
 
     def function_spec(self, fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> AgentSpec:
         """What the supervisor needs to run a plain function."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors import (
+    Agent,
     AgentManifest,
     AgentPool,
     AgentStatus,
@@ -334,7 +335,7 @@ def test_other_events_of_a_driver_pass() -> None:
 
 
 def test_whether_an_answer_is_streamed() -> None:
-    """What ``spawn`` starts is; others are while somebody listens; the config has the last word."""
+    """What has a handle is, whoever reads it, and when; a map while somebody listens; the config has the last word."""
 
     def texts(start: Callable[[AgentPool, SpawnConfig], object], **options: Any) -> object:
         with AgentPool(Streaming(["stre", "amed"])) as pool:
@@ -346,25 +347,29 @@ def test_whether_an_answer_is_streamed() -> None:
     def fan_out(pool: AgentPool, config: SpawnConfig) -> object:
         return pool.fan_out([config])[0].result(10).text
 
+    class Parent(Agent[str]):
+        def run(self, query: SpawnConfig) -> str:
+            return self.spawn(query).result(10).text
+
+    def child(pool: AgentPool, config: SpawnConfig) -> object:
+        return pool.spawn(SpawnConfig(AgentManifest(name="parent"), config, agent=Parent)).result(10)
+
     def mapped(pool: AgentPool, config: SpawnConfig) -> object:
         return [outcome.unwrap().text for outcome in pool.map([config])]
 
     assert texts(spawn) == "streamed"
     assert texts(spawn, stream=False) == "not streamed"
-    assert texts(fan_out) == "not streamed"
-    assert texts(fan_out, stream=True) == "streamed"
-    assert texts(fan_out, on_event=lambda _: None) == "streamed"
+    assert texts(fan_out) == texts(child) == "streamed"
+    assert texts(fan_out, stream=False) == texts(child, stream=False) == "not streamed"
     assert texts(mapped) == ["not streamed"]
-    assert texts(mapped, on_event=lambda _: None) == ["streamed"]
+    assert texts(mapped, stream=True) == texts(mapped, on_event=lambda _: None) == ["streamed"]
 
 
 def test_an_answer_that_was_not_streamed_is_told_whole() -> None:
     """So what a reader joins is always the text."""
-    for options in ({"stream": False}, {}):
-        with AgentPool(Streaming(["a", "b"])) as pool:
-            config = SpawnConfig(manifest=AgentManifest(name="bot"), query="q", **options)
-            handle = pool.spawn(config) if options else pool.fan_out([config])[0]
-            assert list(handle.text(10)) == [handle.result(10).text] == ["not streamed"]
+    with AgentPool(Streaming(["a", "b"])) as pool:
+        handle = pool.spawn(SpawnConfig(manifest=AgentManifest(name="bot"), query="q", stream=False))
+        assert list(handle.text(10)) == [handle.result(10).text] == ["not streamed"]
 
 
 def test_a_driver_that_only_pretends_to_stream_is_told_whole() -> None:

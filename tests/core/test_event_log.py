@@ -153,17 +153,21 @@ def test_after_its_end_nothing_is_noted() -> None:
     assert log.is_over(place)
 
 
-def test_a_reader_that_is_dropped_counts_no_more() -> None:
-    """It may be dropped at any time, without a word."""
+@pytest.mark.parametrize("is_dropped", [True, False])
+def test_a_reader_that_is_gone_keeps_nothing(is_dropped: bool) -> None:
+    """It may be dropped at any time, without a word, or leave: the routine that it had not read goes."""
     log = EventLog()
-    place = Place(log)
-    assert log.is_read
-    del place
-    gc.collect()
-    assert not log.is_read
-    other = Place(log)
-    log.leave(other)
-    assert not log.is_read
+    gone = Place(log)
+    if is_dropped:
+        del gone
+        gc.collect()
+    else:
+        log.leave(gone)
+    for _ in range(2 * THIN):
+        log.note(AgentParked, {"on": "receive"}, 1.0)
+        tick(log, 0)
+        log.attend()
+    assert Place(log).take()[0] is EventsMissed
 
 
 @pytest.mark.parametrize("is_first", [True, False])

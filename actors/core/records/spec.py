@@ -96,7 +96,7 @@ class AgentSpec:
         timeout: Seconds of life from its first start.
         deadline: Seconds from admission.
         max_depth: The deepest level at which its children may live; None has no limit.
-        streams: Is the text of its answers streamed? None does so while somebody listens.
+        streams: Is the text of its answers streamed? None does so where its events are heard.
         on_event: Called with each of its events.
 
     Locks: ``build``, which the end of the agent lets go of, changes under the turn; ``streams`` and ``on_event``

@@ -163,11 +163,6 @@ class EventLog:
     def _live(self) -> Iterable[Standing]:
         return [place for ref in self._places or () if (place := ref()) is not None]
 
-    @property
-    def is_read(self) -> bool:
-        """Does anybody read it, or may go on to?"""
-        return bool(self._places and self._live())
-
     def take(self, place: Standing) -> tuple[Entry, int] | None:
         """The next entry for *place*, and how many events it is; None when there is none yet."""
         dropped: list[object] = []

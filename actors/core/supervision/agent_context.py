@@ -296,11 +296,8 @@ class LocalContext:
     @property
     def streams(self) -> bool:
         """Is the text of an answer that is asked for now to be told as it comes?"""
-        cell = self.cell
-        if cell.spec.streams is not None:
-            return cell.spec.streams
-        log: EventLog | None = cell.lazies.get(EVENTS)
-        return self._supervisor.pool.listening or (log is not None and log.is_read)
+        said = self.cell.spec.streams
+        return bool(self.cell.heard) if said is None else said
 
     # What it does -----------------------------------------------------------------------------------------------
 
