@@ -122,7 +122,7 @@ def _each_once(answers: Iterable[Answer]) -> Iterator[Answer]:
 
 def _another(answer: AnswerT) -> AnswerT:
     """*answer*, an error as another one like it: whoever raises one again makes its traceback longer, for all."""
-    return fresh_copy(answer) if isinstance(answer, BaseException) else answer
+    return fresh_copy(answer).with_traceback(None) if isinstance(answer, BaseException) else answer
 
 
 def _checked(answer: Answer) -> Answer:
