@@ -6,6 +6,7 @@ One root, :class:`ActorsError`. Each class carries fields, not only text, and su
 from __future__ import annotations
 
 import copy
+import traceback
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
 
 if TYPE_CHECKING:
@@ -108,6 +109,12 @@ class Cancelled(_Portable):
 
 class AgentError(ActorsError):
     """An agent could not do its job: its outcome is ``failed`` and carries this error itself."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        if self.__traceback__ is not None:  # which neither a pickle nor a copy has: its text goes along
+            state["_traceback"] = "".join(traceback.format_exception(self))
+        return state
 
 
 class DriverError(AgentError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
 import io
 import logging
@@ -17,7 +18,7 @@ from loguru import logger
 from rich.console import Console
 
 from actors import Agent, AgentCrashed, AgentManifest, AgentOutcome, Outcomes, SpawnConfig, ToolFailed
-from actors.core.crash import place_of
+from actors.core.crash import place_of, traceback_of
 
 from .process.program import run
 
@@ -173,18 +174,33 @@ def pickled(outcome: AgentOutcome[Any]) -> AgentOutcome[Any]:
     return pickle.loads(pickle.dumps(outcome))  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize(
-    ("fn", "name", "moved"), [(job, "look", pickled), (job, "look", through_json), (fail, "fail", through_json)]
-)
+@pytest.mark.parametrize("moved", [pickled, through_json, copy.deepcopy])
+@pytest.mark.parametrize(("fn", "name"), [(job, "look"), (fail, "fail")])
 def test_an_outcome_from_elsewhere_shows_the_agents_line(make_pool: Any, fn: Any, name: str, moved: Any) -> None:
     """Its exception is not there, but where it was raised is told: once, and of the raised one alone."""
-    outcome = moved(make_pool().submit(fn).outcome(10))
+    first = make_pool().submit(fn).outcome(10)
+    outcome = moved(first)
+    assert outcome.traceback == first.traceback
     for unwrap in (outcome.unwrap, outcome.unwrap, Outcomes({1: outcome}).unwrap):
         with pytest.raises((AgentCrashed, ToolFailed, ExceptionGroup)) as caught:
             unwrap()
         error = caught.value.exceptions[0] if isinstance(caught.value, ExceptionGroup) else caught.value
         assert "".join(traceback.format_exception_only(error)).count(f"in {name}\n") == 1
     assert not hasattr(outcome.error, "__notes__")
+
+
+def test_an_agent_that_raises_an_error_from_elsewhere_shows_its_own_lines(make_pool: Any) -> None:
+    """Not those that it came through there."""
+    pool = make_pool()
+    error = pickled(pool.submit(fail).outcome(10)).error
+    assert "in fail" in traceback_of(error)
+
+    def again() -> None:
+        raise error
+
+    told = pool.submit(again).outcome(10).traceback
+    assert "in again" in told
+    assert "in fail" not in told
 
 
 def test_a_raised_outcomes_error_changes_nothing(make_pool: Any) -> None:

@@ -36,6 +36,7 @@ def without_frames(error: AgentError) -> AgentError:
     """*error*, an agent's own, with the places that it came through, and its causes with theirs: without what was alive
     there. Never raises.
     """
+    anatomy.dict_of(error).pop("_traceback", None)  # of an error that came from elsewhere, and is raised again here
     cause, hides_context = anatomy.cause_of(error), anatomy.is_context_hidden(error)
     context = None if hides_context or cause is not None else anatomy.context_of(error)
     anatomy.set_traceback(error, traceback_through(without_ours(spots_of(anatomy.traceback_of(error)))))
@@ -53,7 +54,7 @@ def traceback_of(error: BaseException) -> str | None:
     """
     if isinstance(error, AgentCrashed):
         return error.traceback or None
-    told = error.__dict__.get("_traceback")  # of an error that was read from JSON
+    told = error.__dict__.get("_traceback")  # of an error that was pickled, or read from JSON
     if isinstance(told, str):
         return told or None
     return None if error.__traceback__ is None else _kept(error).format()
