@@ -14,6 +14,10 @@ LEAST_COMMON = 12
 """Characters that texts have to have in common at their start, so that leaving them out helps."""
 BEFORE = 4
 """Characters that stay before the one where two texts part."""
+PLACE = 5
+"""Characters that a place needs at least, when several of a text are shown."""
+ROUNDS = 8
+"""So often those that still look alike are told apart, at another place."""
 HEAD = 3
 """The part of its room that the start of a text keeps, when its end is what tells it from another."""
 
@@ -31,21 +35,24 @@ def distinct(texts: Sequence[str], limit: int) -> list[str]:
         return list(texts)
     start = _common_start(texts)
     cut = [_from(text, start, limit) for text in texts]
-    apart = 0
-    while len(set(cut)) > apart:  # those that still look alike, part somewhere else
-        apart = len(set(cut))
-        cut = _told_apart(texts, cut, limit)
-    return cut
+    best, places = cut, [list[int]() for _ in texts]
+    for _ in range(ROUNDS):
+        groups = _alike(texts, cut)
+        for group in groups:
+            place = _shared([texts[index] for index in group])
+            for index in group:
+                places[index] = [*places[index], place][-max(1, limit // PLACE) :]
+        cut = [_around(text, at, limit) if at else look for text, look, at in zip(texts, cut, places, strict=True)]
+        best = max(best, cut, key=lambda looks: len(set(looks)))
+    return best
 
 
-def _told_apart(texts: Sequence[str], cut: Sequence[str], limit: int) -> list[str]:
-    """*cut*, of which those that look alike, and are not, show the place where they part; all others stay."""
-    groups: dict[str, list[str]] = {}
-    for text, look in zip(texts, cut, strict=True):
-        groups.setdefault(look, []).append(text)
-    places = {look: _shared(alike) for look, alike in groups.items() if len(set(alike)) > 1}
-    pairs = zip(texts, cut, strict=True)
-    return [_around(text, places[look], limit) if look in places else look for text, look in pairs]
+def _alike(texts: Sequence[str], cut: Sequence[str]) -> list[list[int]]:
+    """Those that look alike in *cut*, and are not: their indices, each group by itself."""
+    groups: dict[str, list[int]] = {}
+    for index, look in enumerate(cut):
+        groups.setdefault(look, []).append(index)
+    return [group for group in groups.values() if len({texts[index] for index in group}) > 1]
 
 
 def _common_start(texts: Sequence[str]) -> int:
@@ -63,13 +70,22 @@ def _shared(texts: Sequence[str]) -> int:
     return next(unlike, min(len(first), len(last)))
 
 
-def _around(text: str, place: int, limit: int) -> str:
-    """The start of *text*, and what stands at *place*."""
+def _around(text: str, places: Sequence[int], limit: int) -> str:
+    """The start of *text*, and what stands at each of *places*."""
     if len(text) <= limit:
         return text
-    head = limit // HEAD
-    start = max(head, min(place - BEFORE, len(text) - (limit - head - 1)))
-    return shortened(f"{text[:head]}…{text[start:]}", limit)
+    if len(places) == 1:
+        head, before = limit // HEAD, BEFORE
+    else:
+        head = (limit + 1) // (len(places) + 1) - 1
+        before = min(BEFORE, head // 2)
+    shown, end = text[:head], head
+    for place in sorted(places):
+        start = max(end, min(place - before, len(text) - (limit - head - 1) // len(places)))
+        size = (limit - head) // len(places) - 1
+        shown += ("…" if start > end else "") + text[start : start + size]
+        end = start + size
+    return shortened(shown + "…" * (end < len(text)), limit)
 
 
 def _from(text: str, start: int, limit: int) -> str:

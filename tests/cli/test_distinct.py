@@ -19,6 +19,7 @@ LONG = "the same words at the start of all of them, and "
         ["/a/b/c/d/e/f/g/h/file_one.py", "/a/b/c/d/e/f/g/h/file_two.py"],
         ["x" * 100 + "1" + "y" * 100, "x" * 100 + "2" + "y" * 100],
         ["x" * 40 + "1" + "y" * 40 + "1", "x" * 40 + "1" + "y" * 40 + "2", "x" * 40 + "2" + "y" * 40 + "3"],
+        [f"{LONG}{a}{LONG}{b}{LONG}" for a in "12" for b in "34"],
     ],
 )
 def test_different_texts_look_different(texts: list[str], limit: int) -> None:
