@@ -28,7 +28,7 @@ COLUMNS = (
     *("tokens", "iterations", "tool_calls", "cost_usd", "started_at", "ended_at", "seconds"),
 )
 """What a row of JSON has, in order, beside the fields of its input."""
-CSV_END = ("error", "place", "model", "input_tokens", "output_tokens", "tokens", "cost_usd", "seconds")
+CSV_END = ("error", "place", "traceback", "model", "input_tokens", "output_tokens", "tokens", "cost_usd", "seconds")
 """The last columns of CSV."""
 
 
@@ -65,8 +65,13 @@ def row_of(job: Job, key: str, outcome: AgentOutcome[Any]) -> dict[str, Any]:
 
 
 def input_name(field: str) -> str:
-    """The column of a field of the input: its own name, unless a row has a column of that name."""
-    return f"input_{field}" if field in COLUMNS or field in CSV_END else field
+    """The column of a field of the input: its own name, unless a row has a column of that name. No two fields share
+    one: rows that are the input of a further run may have both ``key`` and ``input_key``.
+    """
+    bare = field
+    while bare.startswith("input_") and bare not in CSV_END:
+        bare = bare.removeprefix("input_")
+    return f"input_{field}" if bare in COLUMNS or bare in CSV_END else field
 
 
 class CsvShape:

@@ -37,6 +37,29 @@ def test_from_csv_to_csv(cli: Callable[..., Any], folder: Path) -> None:
     assert (bad["status"], bad["result"], bad["error"]) == ("failed", "", "InferenceFailed: no answer to Say: fail é")
 
 
+def test_the_traceback_stands_in_csv(cli: Callable[..., Any], folder: Path) -> None:
+    """In the row of an agent that crashed, whole, with the place; in that of another one nothing."""
+    write_lines(folder / "in.jsonl", {"query": "boom"}, {"query": "fine"})
+    cli("run", "ask.toml", "--input", "in.jsonl", "--out", "out.csv", "--max-concurrent", "1")
+    crashed, completed = table(folder / "out.csv")
+    assert crashed["place"] == "bot.py:11 in answer"
+    assert crashed["traceback"].startswith("Traceback (most recent call last):\n")
+    assert crashed["traceback"].endswith("ValueError: boom [red]x[/nothing]\n")
+    assert completed["traceback"] == ""
+
+
+def test_rows_as_input(cli: Callable[..., Any], folder: Path) -> None:
+    """No field of theirs is lost, whichever have the names of columns."""
+    line = {"query": "a", "key": 1, "input_key": 2, "input_input_key": 3, "input_tokens": 4, "input_text": 5}
+    write_lines(folder / "in.jsonl", line)
+    for out in ("out.jsonl", "out.csv"):
+        cli("run", "ask.toml", "--input", "in.jsonl", "--out", out)
+    (row,) = table(folder / "out.csv")
+    (record,) = lines_of(folder / "out.jsonl")
+    names = ("input_key", "input_input_key", "input_input_input_key", "input_input_tokens", "input_text")
+    assert [record[name] for name in names] == [int(row[name]) for name in names] == [1, 2, 3, 4, 5]
+
+
 def test_keep_names_what_comes_back(cli: Callable[..., Any], folder: Path) -> None:
     """--keep takes some fields, also from inside; without a key a digest tells equal lines apart."""
     line = {"text": "x", "who": {"name": "Anna"}, "more": [1]}
