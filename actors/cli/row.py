@@ -17,7 +17,7 @@ from ..core.records.outcome_row import error_type_of
 from ..errors import AgentCrashed, RemoteError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from ..core.records.outcome import AgentOutcome
     from ..errors import ActorsError
@@ -88,7 +88,10 @@ class CsvShape:
         inputs = [input_name(field) for field in fields]
         first = ["key", *inputs, "name", *["query"] * queries, *["tag"] * tags, "status"]
         taken = {*first, *COLUMNS, *CSV_END}
-        self._results = {field: f"result.{field}" if field in taken else field for field in results or ()}
+        self._results: dict[str, str] = {}
+        for field in results or ():
+            self._results[field] = column = free_name(field, taken)
+            taken.add(column)
         self.columns = [*first, *(self._results.values() or ["result"]), *CSV_END]
 
     def flat(self, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,6 +110,13 @@ class CsvShape:
         if not isinstance(written, dict):
             return {}
         return {column: written.get(field) for field, column in self._results.items()}
+
+
+def free_name(field: str, taken: Collection[str]) -> str:
+    """The column of a field of the results: its own name, or with ``result.`` before it until nothing has that name."""
+    while field in taken:
+        field = f"result.{field}"
+    return field
 
 
 def error_fields(error: ActorsError) -> dict[str, str]:

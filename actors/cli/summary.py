@@ -134,7 +134,7 @@ class Cells:
             left -= GAP
             self._query_width = min(most_query, max(left * 2 // 5, left - most_said))
             self._said_width = min(most_said, left - self._query_width)
-        shown = distinct(queries, self._query_width)
+        shown = distinct(queries, self._query_width // (2 if any(map(_is_wide, queries)) else 1))
         self._queries = dict(zip([row.agent_id for row in rows], shown, strict=True))
 
     def table(self, *, header: bool) -> Table:
@@ -184,6 +184,13 @@ def _tails(rows: list[Row]) -> list[dict[str, str]]:
         }
         for row in rows
     ]
+
+
+def _is_wide(text: str) -> bool:
+    """Do most of its characters take two columns of a terminal, as those of Chinese or Japanese do?"""
+    from rich.cells import cell_len
+
+    return cell_len(text) > 1.5 * len(text)
 
 
 def _widths(cells: list[dict[str, str]]) -> dict[str, int]:

@@ -69,11 +69,17 @@ def test_results_are_objects(cli: Callable[..., Any], judge: Path, text: str) ->
 def test_a_field_of_the_input_keeps_its_name(cli: Callable[..., Any], judge: Path) -> None:
     """A field of the result that is called the same has another column."""
     (judge / "judge.toml").write_text(FORMS["schema"])
+    args = ("run", "judge.toml", "--input", "in.jsonl", "--query", "{text}", "--out", "out.csv")
     write_lines(judge / "in.jsonl", {"text": "yes", "label": "mine"})
-    assert cli("run", "judge.toml", "--input", "in.jsonl", "--query", "{text}", "--out", "out.csv").exit_code == 0
+    assert cli(*args).exit_code == 0
     with (judge / "out.csv").open(newline="", encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
     assert (row["label"], row["result.label"]) == ("mine", 'café, "x"')
+    write_lines(judge / "in.jsonl", {"text": "yes", "label": "mine", "result.label": "mine, too"})
+    assert cli(*args, "--overwrite").exit_code == 0
+    with (judge / "out.csv").open(newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["result.label"], row["result.result.label"]) == ("mine, too", 'café, "x"')
 
 
 BAD = {

@@ -91,6 +91,15 @@ def test_rows_differ_at_every_width(
     assert "22 fail" in shown[0]
 
 
+def test_rows_of_wide_characters_differ(cli: Callable[..., Any], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes two columns a character is cut in time, not where the column ends."""
+    monkeypatch.setenv("COLUMNS", "60")
+    write_lines(folder / "jobs.jsonl", *({"query": f"{'客户工单归类' * 8}{n}号"} for n in range(5)))
+    lines = cli("run", "ask.toml", "--input", "jobs.jsonl").stdout.splitlines()
+    shown = [line.partition(" s  ")[2].strip() for line in lines if " s  " in line]
+    assert len(set(shown)) == len(shown) == 5
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 @pytest.mark.parametrize("manifests", [["ask.toml"], ["ask.toml", "second.toml"]])
 def test_long_keys_leave_room(
