@@ -119,6 +119,16 @@ class SpawnConfig(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitra
         query: Any,
         *,
         agent: type[AgentActor[AgentLoopResult]] | None = None,
+        output_type: type[T],
+        **more: Unpack[SpawnKeywords],
+    ) -> None: ...
+    @overload  # any other type; a class is above for checkers that know no TypeForm
+    def __init__(
+        self: SpawnConfig[T],
+        manifest: AgentManifest,
+        query: Any,
+        *,
+        agent: type[AgentActor[AgentLoopResult]] | None = None,
         output_type: TypeForm[T],
         **more: Unpack[SpawnKeywords],
     ) -> None: ...
