@@ -11,6 +11,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 
 from ..core.actors.agent_actor import AgentActor
 from ..core.records.conversation import Message
+from ..core.records.positional import positional, put
 from .budget import Budget
 from .manifest import AgentManifest
 from .ports import LlmDriver, MemorySubstrate, Tool, Tools
@@ -132,13 +133,10 @@ class SpawnConfig(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitra
         output_type: TypeForm[T],
         **more: Unpack[SpawnKeywords],
     ) -> None: ...
+    @positional("manifest", "query")
     def __init__(self, *args: Any, **fields: Any) -> None:
         if args:
-            if len(args) > 2:
-                raise TypeError(
-                    f"SpawnConfig takes manifest and query, got {len(args)} positional values; name the others"
-                )
-            fields.update(zip(("manifest", "query"), args, strict=False))
+            put(args, fields, ("manifest", "query"), "SpawnConfig")
         super().__init__(**fields)
 
     def __class_getitem__(cls, _: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import BaseModel, Field
 
+from .positional import positional, put
 from .trusted import trusted
 
 AgentId: TypeAlias = int
@@ -31,11 +32,10 @@ class AgentMessage(BaseModel, frozen=True, extra="forbid", populate_by_name=True
 
     else:
 
+        @positional("sender", "to", "content")
         def __init__(self, /, *args, **fields):
             if args:
-                if len(args) > 3:
-                    raise TypeError(f"AgentMessage takes sender, to and content, got {len(args)} positional values")
-                fields.update(zip(("sender", "to", "content"), args, strict=False))
+                put(args, fields, ("sender", "to", "content"), "AgentMessage")
             super().__init__(**fields)
 
     @classmethod
