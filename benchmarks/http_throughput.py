@@ -55,9 +55,9 @@ def by_agents(url: str, count: int) -> float:
     manifest = AgentManifest(name="asker", privacy="private")
     driver = OpenAIDriver("slow", base_url=url, limiter=RateLimiter())
     with AgentPool(driver, count) as pool:
-        pool.spawn(SpawnConfig(manifest, "warm?")).result()
+        pool.spawn(SpawnConfig(manifest, "warm?", stream=False)).result()
         begin = time.perf_counter()
-        pool.fan_out([SpawnConfig(manifest, "yes?")] * count)
+        pool.fan_out([SpawnConfig(manifest, "yes?", stream=False)] * count)
         outcomes = pool.join_all()
         seconds = time.perf_counter() - begin
     assert all(outcome.ok for outcome in outcomes.values())

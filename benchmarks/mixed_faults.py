@@ -77,7 +77,7 @@ def run(load: Workload, completions: int, faults: tuple[str, ...]) -> Run:
         driver = OpenAIDriver("slow", base_url=url, limiter=RateLimiter())
         with AgentPool(driver, load.at_once, tools=ToolRegistry([note]), max_queued=None) as pool:
             begin = time.perf_counter()
-            pool.fan_out([SpawnConfig(manifest, "yes?")] * load.agents)
+            pool.fan_out([SpawnConfig(manifest, "yes?", stream=False)] * load.agents)
             outcomes = pool.join_all()
             seconds = time.perf_counter() - begin
         stats = driver.limiter.stats()
