@@ -28,6 +28,7 @@ MAX_DECODED = 1_000_000
 LONGEST_NAME = 1_000
 LONGEST_ID = 16_384
 """Some proxies keep in an id what a provider wants back, which takes some thousand characters."""
+PLAIN = frozenset({str, bool, type(None)})
 _LARGEST_BITS = 1024  # of a whole number that is as finite as a float: beyond it JSON parsers disagree
 
 
@@ -46,6 +47,8 @@ def problem_in(value: object, *, depth: int = MAX_DEPTH, nodes: int = MAX_NODES,
     for _ in range(depth + 1):
         below: list[object] = []
         for one in level:
+            if type(one) in PLAIN:
+                continue
             if isinstance(one, Mapping):
                 for key in one:
                     if not isinstance(key, str):

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..core.shown import shown
 from ..errors import (
@@ -39,6 +39,10 @@ class VerdictKind(StrEnum):
     CIRCUIT_BREAK = "circuit_break"
 
 
+CIRCUIT_BREAK: Final = VerdictKind.CIRCUIT_BREAK
+"""By a name of the module: before 3.12 a member of an enum is looked up slowly."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What the guard says of one step; ``error`` is the class that a circuit break raises, with what was ``used`` of
@@ -53,13 +57,14 @@ class Verdict:
 
     def enforce(self) -> None:
         """Raise ``error`` on a circuit break."""
-        if self.kind is VerdictKind.CIRCUIT_BREAK:
+        if self.kind is CIRCUIT_BREAK:
             if self.used is None:
                 raise self.error(self.message)
             raise self.error(self.message, used=self.used, limit=self.limit)
 
 
 ALLOW = Verdict(VerdictKind.ALLOW)
+"""The verdict of nearly every step, and always this one object."""
 
 
 class LoopGuard:
@@ -172,6 +177,7 @@ class LoopGuard:
         return ALLOW
 
 
+_ALIKE = frozenset({str, int, bool, type(None)})
 _as_json = json.JSONEncoder(sort_keys=True, default=repr, ensure_ascii=False).encode
 """Made once: ``json.dumps`` makes an encoder for each call that has options."""
 
@@ -187,6 +193,8 @@ def canonical(input: Mapping[str, Any]) -> str:  # noqa: A002 - as above
 
 
 def _alike(value: Any) -> Any:
+    if type(value) in _ALIKE:
+        return value
     if isinstance(value, float):
         return int(value) if value.is_integer() else value
     if isinstance(value, Mapping):

@@ -15,7 +15,7 @@ from ..errors import Cancelled, InvalidOutput
 from .agent import Agent
 from .budget import Spending
 from .driver_call import warn
-from .guard import LoopGuard, VerdictKind, canonical
+from .guard import ALLOW, LoopGuard, canonical
 from .message_text import as_text, heard, told
 from .ports import StopReason
 from .reasoner import Reasoner
@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 
 RECALLED = 5
 """How many memories enter the system prompt."""
+ONE_TURN = Spending(iterations=1)
 IDENTICAL_FIRST_CALLS = 4
 """After so many answers in a row with the same first call the turn ends."""
+MAX_TOKENS: Final = StopReason.MAX_TOKENS
+"""By a name of the module: before 3.12 a member of an enum is looked up slowly."""
 CONTINUE = "Continue exactly where you stopped."
 ONLY_JSON = "Answer again, with the JSON alone."
 PHASES: Final = {phase: {"phase": phase} for phase in Phase}
@@ -108,10 +111,10 @@ class _Loop:
         tools = agent.tools.definitions_for(agent.manifest.capabilities)
         while True:
             verdict = self._guard.check_iteration()
-            verdict.enforce()
-            if verdict.kind is VerdictKind.WARN:
+            if verdict is not ALLOW:
+                verdict.enforce()
                 logger.warning("{}: {}", shown(agent.manifest.name), shown(verdict.message, 500))
-            warn(agent, agent._parts.account.spend(Spending(iterations=1)))
+            warn(agent, agent._parts.account.spend(ONE_TURN))
             self._expenses.turn()
             self._hear()
             self._enter(Phase.REASON)
@@ -146,7 +149,7 @@ class _Loop:
 
     def _act_on(self, response: CompletionResponse) -> bool:
         """Do what the answer asks for; False when it was the last."""
-        is_cut = response.stop_reason is StopReason.MAX_TOKENS and not _has_whole_call(response)
+        is_cut = response.stop_reason is MAX_TOKENS and not _has_whole_call(response)
         if is_cut:
             self._guard.record_max_tokens().enforce()
         else:

@@ -41,7 +41,10 @@ class PrivacyTier(StrEnum):
     @property
     def rank(self) -> int:
         """0 for the strictest."""
-        return list(PrivacyTier).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {tier: rank for rank, tier in enumerate(PrivacyTier)}
 
 
 PrivacyWord = Literal["sovereign", "private", "standard"]

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from loguru import logger
 
 from ..core.records.answer import TextDelta
-from ..core.records.state import AgentState
+from ..core.records.state import IN_DRIVER, AgentState
 from ..core.shown import shown
 from .bounds import within_bounds
 from .context_window import ContextWindow, fitted_all
 from .driver_call import DriverCalls
-from .guard import VerdictKind
+from .guard import ALLOW
 from .ports import CompletionRequest
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ class Reasoner:
         """
         for usage, cost_usd in paid:
             for verdict in (self._guard.record_usage(usage), self._guard.record_cost(cost_usd)):
-                verdict.enforce()
-                if verdict.kind is VerdictKind.WARN:
+                if verdict is not ALLOW:
+                    verdict.enforce()
                     logger.warning("{}: {}", shown(self._agent.manifest.name), shown(verdict.message, 500))
 
     def share(self, texts: Sequence[str]) -> list[str]:
@@ -106,7 +106,7 @@ class Reasoner:
         ask = partial(self._driver.complete, request, cancel=agent.cancel_token)
         if self._stream is not None and context.streams:
             ask = partial(self._streamed, request, before)
-        response = self._doing(AgentState.IN_DRIVER, ask)
+        response = self._doing(IN_DRIVER, ask)
         # One that did not come in pieces comes in one; so does an empty one in place of what had been told before.
         if self._told <= before and (response.text or self._told):
             self._tell(before, response.text, 1)

@@ -13,7 +13,7 @@ from .budget import Spending
 from .capability import Browser, Network, capability_matches
 from .driver_call import warn
 from .events import ToolEnded, ToolStarted
-from .guard import VerdictKind
+from .guard import ALLOW
 from .message_text import shortened, told
 from .ports import PrivacyTier, ToolResult
 
@@ -111,8 +111,8 @@ class ToolCaller:
         if manifest.privacy is PrivacyTier.SOVEREIGN and isinstance(required, Network | Browser):
             return f"refused: {call.name} uses the network, and the manifest's privacy is sovereign"
         verdict = self._guard.check_tool_call(call.name, call.input, repeatable=is_repeatable(tool))
-        verdict.enforce()
-        if verdict.kind is VerdictKind.BLOCK:
+        if verdict is not ALLOW:
+            verdict.enforce()
             return verdict.message
         return f"{call.name} was not called: {call.problem}" if call.problem else None
 

@@ -25,6 +25,7 @@ class AgentState(StrEnum):
 QUEUED: Final = AgentState.QUEUED
 RUNNING: Final = AgentState.RUNNING
 PARKED: Final = AgentState.PARKED
+IN_DRIVER: Final = AgentState.IN_DRIVER
 IN_TOOL: Final = AgentState.IN_TOOL
 RESTARTING: Final = AgentState.RESTARTING
 

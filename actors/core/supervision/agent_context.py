@@ -244,12 +244,12 @@ class LocalContext:
         """Enter a completion into the agent's account, and tell of it."""
         cell, pool = self.cell, self._supervisor.pool
         cell.steps += 1
-        if not cell.heard:
+        log = self._log
+        if log is None and not cell.heard:
             cell.expenses.spend(usage, cost_usd, cell.is_here)
             return
         fields = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens, "cost_usd": cost_usd}
         event = told, fields, time()
-        log = self._log
         if log is None and cell.heard is KEPT:
             log = log_of(cell)
         new = None if log is None else log.new
