@@ -309,4 +309,6 @@ def _max_depth(manifest: AgentManifest, parent: AgentContext | None) -> int | No
     for grant in manifest.capabilities:
         if isinstance(grant, Spawn) and (own is None or depth + grant.max_depth > own):
             own = depth + grant.max_depth
-    return min((bound for bound in (limit, own) if bound is not None), default=None)
+    if own is None or limit is None:
+        return limit if own is None else own
+    return min(limit, own)
