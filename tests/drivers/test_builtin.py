@@ -24,14 +24,16 @@ def test_echo_answers() -> None:
     assert driver.complete(request, cancel=CancelToken()).text == "b"
 
 
-@pytest.mark.parametrize("name", ["gpt", "", "Echo", "function"])
-def test_an_unknown_word(name: str) -> None:
-    """The refusal names the known ones, and how to name one's own."""
+@pytest.mark.parametrize(
+    ("name", "meant"), [("gpt", ""), ("", ""), ("Echo", ", did you mean 'echo'?"), ("function", "")]
+)
+def test_an_unknown_word(name: str, meant: str) -> None:
+    """The refusal names the known ones, the one that may have been meant, and how to name one's own."""
     with pytest.raises(ManifestError) as caught:
         find_driver(name)
     (problem,) = caught.value.problems
     assert problem == (
-        f"model.driver: no built-in driver {name!r} (known: {', '.join(sorted(BUILT_IN))}); "
+        f"model.driver: no built-in driver {name!r}{meant} (known: {', '.join(sorted(BUILT_IN))}); "
         "name your own as 'package.module:factory'"
     )
 

@@ -563,7 +563,7 @@ def test_a_close_that_is_interrupted_ends_servers(lives: Path, monkeypatch: pyte
     pool.spawn(SpawnConfig(manifest(rogue("lingers", lives)), "q")).result(BOUND)
     shutdown = pool._core.shutdown
 
-    def interrupted(timeout: float | None) -> bool:
+    def interrupted(*_: object, **__: object) -> bool:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(shutdown, "_wait_until_idle", interrupted)
