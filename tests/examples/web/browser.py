@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ...waiting import comes_true, eventually
+from .servers import end
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
@@ -107,9 +108,4 @@ def browsing(folder: Path) -> Iterator[Page]:
         with connect(found[1], max_size=None, proxy=None) as connection:
             yield Page(connection)
     finally:
-        process.terminate()
-        try:
-            process.wait(BOUND)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(BOUND)
+        end(process, BOUND)

@@ -61,13 +61,17 @@ def serving(log_file: Path, *command: object, **environment: str) -> Iterator[Se
     try:
         yield Server(process, _where(process, log_file), log_file)
     finally:
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(BOUND)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(BOUND)
+        end(process, BOUND)
+
+
+def end(process: subprocess.Popen[bytes], patience: float) -> None:
+    """Let *process* end; kill it when it has not within *patience* seconds."""
+    process.terminate()
+    try:
+        process.wait(patience)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(patience)
 
 
 def _where(process: subprocess.Popen[bytes], log_file: Path) -> str:
