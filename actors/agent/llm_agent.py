@@ -10,7 +10,6 @@ from typing_extensions import TypeVar
 from ..core.records.answer import Phase, PhaseChanged
 from ..core.records.conversation import AssistantMessage, UserMessage
 from ..core.records.loop_result import AgentLoopResult
-from ..core.shown import shown
 from ..errors import Cancelled, InvalidOutput
 from .agent import Agent
 from .budget import Spending
@@ -18,7 +17,7 @@ from .driver_call import warn
 from .guard import ALLOW, LoopGuard, canonical
 from .message_text import as_text, heard, told
 from .ports import StopReason
-from .reasoner import Reasoner
+from .reasoner import Reasoner, heed
 from .structured import RETRIES
 from .tool_calls import ToolCaller, is_repeatable
 
@@ -112,8 +111,7 @@ class _Loop:
         while True:
             verdict = self._guard.check_iteration()
             if verdict is not ALLOW:
-                verdict.enforce()
-                logger.warning("{}: {}", shown(agent.manifest.name), shown(verdict.message, 500))
+                heed(verdict, agent)
             warn(agent, agent._parts.account.spend(ONE_TURN))
             self._expenses.turn()
             self._hear()

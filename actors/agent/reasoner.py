@@ -23,13 +23,23 @@ if TYPE_CHECKING:
     from ..core.records.event import Event
     from .agent import Agent
     from .driver_call import Payment
-    from .guard import LoopGuard
+    from .guard import LoopGuard, Verdict
     from .ports import CompletionResponse, LlmDriver, ToolDefinition
 
 T = TypeVar("T")
 
 SHARE = 4
 """What is recalled takes at most this part of the room for input: no memory may keep an agent from working."""
+
+
+def heed(verdict: Verdict, agent: Agent[Any]) -> None:
+    """Say what *verdict*, which is no ``ALLOW``, warns of.
+
+    Raises:
+        CircuitBreak: It is more than a warning.
+    """
+    verdict.enforce()
+    logger.warning("{}: {}", shown(agent.manifest.name), shown(verdict.message, 500))
 
 
 class Reasoner:
@@ -88,8 +98,7 @@ class Reasoner:
         for usage, cost_usd in paid:
             for verdict in (self._guard.record_usage(usage), self._guard.record_cost(cost_usd)):
                 if verdict is not ALLOW:
-                    verdict.enforce()
-                    logger.warning("{}: {}", shown(self._agent.manifest.name), shown(verdict.message, 500))
+                    heed(verdict, self._agent)
 
     def share(self, texts: Sequence[str]) -> list[str]:
         """*texts* for the system prompt, within their share of the window: the longest are cut."""
