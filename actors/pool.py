@@ -276,17 +276,13 @@ class AgentPool:
         return self._completed(end)
 
     def _completed(self, end: float | None) -> Iterator[AgentOutcome[Any]]:
-        while (outcome := self._core.owed.next(self._left(end))) is not None:
+        while (outcome := self._core.owed.next(self._core.clock.left(end))) is not None:
             yield outcome
 
     def _completed_of(self, handles: list[AgentHandle[Any]], end: float | None) -> Iterator[AgentOutcome[Any]]:
         queue = AsCompleted(handles)
-        while (handle := queue.next(self._left(end))) is not None:
+        while (handle := queue.next(self._core.clock.left(end))) is not None:
             yield handle.outcome(0)
-
-    def _left(self, end: float | None) -> float | None:
-        clock = self._core.clock
-        return None if end is None else max(0.0, end - clock.monotonic())
 
     def join_next(self, timeout: float | None = None) -> AgentOutcome[Any] | None:
         """Take the next outcome; None only when nothing is outstanding.

@@ -20,5 +20,9 @@ class Clock:
         """The wall-clock time, in UTC."""
         return datetime.now(UTC)
 
+    def left(self, end: float | None) -> float | None:
+        """Seconds until *end*, a moment of :attr:`monotonic`, and 0 when it is over; None when there is none."""
+        return None if end is None else max(0.0, end - self.monotonic())
+
 
 SYSTEM_CLOCK = Clock()

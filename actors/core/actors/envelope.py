@@ -80,7 +80,7 @@ def ask(send: Send, target: WaitMember, message: Any, timeout: float | None, who
         send(Question(message, future), timeout, target)
     except InboxFull:
         raise PykkaAskTimeout(f"the {box} of {who} had no room within {timeout} s") from None
-    return await_reply(future, None if end is None else max(0.0, end - SYSTEM_CLOCK.monotonic()), who)
+    return await_reply(future, SYSTEM_CLOCK.left(end), who)
 
 
 def ask_future(send: Send, target: WaitMember, message: Any) -> ReplyFuture[Any]:

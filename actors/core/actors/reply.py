@@ -181,10 +181,7 @@ class ReplyFuture(pykka.Future[T]):
 
         def gather(timeout: float | None) -> list[Any]:
             end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
-            return [
-                future.get(timeout=None if end is None else max(0.0, end - SYSTEM_CLOCK.monotonic()))
-                for future in (self, *futures)
-            ]
+            return [future.get(timeout=SYSTEM_CLOCK.left(end)) for future in (self, *futures)]
 
         joined: ReplyFuture[Any] = ReplyFuture()
         joined.set_get_hook(gather)

@@ -150,10 +150,10 @@ class _AsyncSteps(Generic[T_co]):
         end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
         self._fill()
         while not line:
-            if (self.reader is None or not await self.reader.hear(_left(end))) and not line:
+            if (self.reader is None or not await self.reader.hear(SYSTEM_CLOCK.left(end))) and not line:
                 line.raise_error()
                 raise StopAsyncIteration
-        outcome = await (self._first(_left(end)) if line.ordered else self._any(_left(end)))
+        outcome = await (self._first(SYSTEM_CLOCK.left(end)) if line.ordered else self._any(SYSTEM_CLOCK.left(end)))
         if line.is_closed:
             raise StopAsyncIteration
         if self.reader is not None:
@@ -256,7 +256,3 @@ class AsyncMapIterator(Generic[T_co]):
         steps = getattr(self, "_steps", None)
         if steps is not None:
             steps.let_go()
-
-
-def _left(end: float | None) -> float | None:
-    return None if end is None else max(0.0, end - SYSTEM_CLOCK.monotonic())

@@ -85,8 +85,7 @@ class EventReader(Reading):
         woken = True
         try:
             if self._log.await_more(cursor, waiter):
-                left = None if end is None else max(0.0, end - SYSTEM_CLOCK.monotonic())
-                woken = wait_for(waiter, left, f"the events of {self._cell.label}", self._cell)
+                woken = wait_for(waiter, SYSTEM_CLOCK.left(end), f"the events of {self._cell.label}", self._cell)
         finally:
             self._log.forget(waiter)
         if not woken and not self._log.has_more(cursor):
@@ -122,8 +121,7 @@ class AsyncEventReader(Reading):
         woken = True
         try:
             if self._log.await_more(cursor, waiter):
-                left = None if end is None else max(0.0, end - SYSTEM_CLOCK.monotonic())
-                woken = await arrive(waiter, left, f"the events of {self._cell.label}", self._cell)
+                woken = await arrive(waiter, SYSTEM_CLOCK.left(end), f"the events of {self._cell.label}", self._cell)
         finally:
             self._log.forget(waiter)
         if not woken and not self._log.has_more(cursor):

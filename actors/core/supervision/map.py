@@ -38,7 +38,7 @@ class _Steps(Generic[T_co]):
         if not line:
             line.raise_error()
             raise StopIteration
-        left = None if end is None else max(0.0, end - SYSTEM_CLOCK.monotonic())
+        left = SYSTEM_CLOCK.left(end)
         if not line.ordered:
             outcome = line.owed.next(left)
             assert outcome is not None
