@@ -101,7 +101,7 @@ async def main():
         await pool.spawn(config(Receiving))
 
 try:
-    asyncio.run(main())
+    asyncio.run(main(), debug=False)  # in debug it reads source files: an interrupt leaves one open
 except KeyboardInterrupt:
     say("interrupted", pool.active_count, {str(one.status) for one in pool.join_all(0).values()})
     say(threading.active_count())
@@ -128,7 +128,7 @@ async def main():
         await asyncio.Event().wait()
 
 try:
-    asyncio.run(main())
+    asyncio.run(main(), debug=False)
 except KeyboardInterrupt as error:
     say("second")
 try:
