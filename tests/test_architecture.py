@@ -24,10 +24,10 @@ TREE = Path(__file__).parents[1]
 FACADE = "actors"
 
 LAYERS = {
-    "errors": 0, "extras": 0, "public": 0, "core": 1, "agent": 2, "network": 3,
-    "drivers": 4, "memory": 4, "progress": 4, "tools": 4,
-    "pool": 5, "actors": 6, "agents": 6, "capabilities": 6, "events": 6, "limits": 6, "manifests": 6, "messages": 6,
-    "monitoring": 6, "ports": 6, "cli": 7, "testing": 7,
+    "portable": -1, "errors": 0, "extras": 0, "public": 0, "core": 1, "agent": 2, "network": 3, "storage": 3,
+    "drivers": 4, "journal": 4, "memory": 4, "progress": 4, "tools": 4,
+    "pool": 5, "actors": 6, "agents": 6, "capabilities": 6, "events": 6, "journals": 6, "limits": 6, "manifests": 6,
+    "messages": 6, "monitoring": 6, "ports": 6, "cli": 7, "testing": 7,
 }  # fmt: skip
 """Room -> height; imports go down, or stay inside a room."""
 

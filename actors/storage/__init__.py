@@ -1,0 +1,1 @@
+"""Files that outlive a process: SQLite, one writer thread, groups of entries in one transaction."""

@@ -1,0 +1,200 @@
+"""Opens a SQLite file: whose it is, which version, and how it is written."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from .faults import Damaged, NotOurs, StorageFault, TooNew, Unsuitable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+MAGIC = b"SQLite format 3\0"
+PATIENCE = 5.0
+"""Seconds that a lock of another connection (a reader that opens, a checkpoint) is waited for."""
+
+
+class Durability(StrEnum):
+    """What a committed entry survives: the death of the process, or that of the machine (a power cut), too."""
+
+    PROCESS = "process"
+    POWER = "power"
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Whose files these are, and how they came to be.
+
+    Args:
+        application_id: Marks the file as ours (32 bits, signed).
+        name: For messages: "journal".
+        steps: The SQL that leads from version *n* to *n* + 1, from an empty file on; their number is the version.
+    """
+
+    application_id: int
+    name: str
+    steps: Sequence[str]
+
+    @property
+    def version(self) -> int:
+        """That of a file which is up to date."""
+        return len(self.steps)
+
+
+def open_to_write(path: Path, schema: Schema, durability: Durability = Durability.PROCESS) -> sqlite3.Connection:
+    """Open *path*, made (readable by its owner alone) or brought up to date if need be, to be written by one thread.
+
+    A process that is killed meanwhile leaves a file in which all of it has happened, or nothing.
+
+    Raises:
+        NotOurs: Another program's file.
+        Damaged: It is not whole.
+        TooNew: A newer version has written it.
+        Unsuitable: The folder is not there or read only, or its file system allows no write-ahead log.
+    """
+    _touch(path)
+    _look_at_head(path, schema)
+    connection = _connect(path, "rw")
+    try:
+        with faults_of(path, schema):
+            version = _version(connection, path, schema)
+            if version == 0:
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            if mode != "wal":
+                raise Unsuitable(
+                    f"{path}: this file system allows no write-ahead log (it offers {mode!r}); use a local disk"
+                )
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durability is Durability.POWER else 'NORMAL'}")
+            connection.execute("PRAGMA wal_autocheckpoint = 0")  # whoever writes says when: a checkpoint holds it up
+            if version < schema.version:
+                _migrate(connection, path, schema)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_to_read(path: Path, schema: Schema) -> sqlite3.Connection:
+    """Open *path* to read alone, also while another process writes it.
+
+    Raises:
+        FileNotFoundError: There is none.
+        NotOurs, Damaged, TooNew, Unsuitable: As for :func:`open_to_write`.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"there is no {schema.name} {path}")
+    _look_at_head(path, schema)
+    connection = _connect(path, "ro")
+    try:
+        with faults_of(path, schema):
+            connection.execute("PRAGMA query_only = ON")
+            if _version(connection, path, schema) < schema.version:
+                raise Unsuitable(
+                    f"{path}: an older version of the library has written this {schema.name}; open it once to write"
+                )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def faults_of(path: Path, schema: Schema) -> Iterator[None]:
+    """Say what SQLite raises in the words of this room."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise fault_of(error, path, schema) from error
+
+
+def fault_of(error: sqlite3.Error, path: Path, schema: Schema) -> StorageFault:
+    """What *error* is, in the words of this room."""
+    code = getattr(error, "sqlite_errorname", "") or ""
+    if code.startswith("SQLITE_NOTADB"):
+        return NotOurs(f"{path} is no {schema.name}: {error}")
+    if code.startswith("SQLITE_CORRUPT") or (code == "SQLITE_ERROR" and "malformed" in str(error)):
+        return Damaged(f"{path} is damaged: {error}")
+    return Unsuitable(f"{path}: {error} ({code or type(error).__name__})")
+
+
+def _touch(path: Path) -> None:
+    """Make an empty file that only its owner may read, if there is none."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except FileNotFoundError:
+        raise Unsuitable(f"{path}: its folder is not there") from None
+    except OSError as error:
+        raise Unsuitable(f"{path}: {error.strerror or error}") from error
+
+
+def _look_at_head(path: Path, schema: Schema) -> None:
+    """Before SQLite does: it takes some files of others for empty ones."""
+    with path.open("rb") as file:
+        head = file.read(len(MAGIC))
+    if head and head != MAGIC:
+        raise NotOurs(f"{path} is no {schema.name}: it is no database")
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"file:{quote(str(path.absolute()))}?mode={mode}",
+        uri=True,
+        timeout=PATIENCE,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=32,
+    )
+
+
+def _version(connection: sqlite3.Connection, path: Path, schema: Schema) -> int:
+    """The version of the file; 0 for an empty one."""
+    (owner,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if not tables and owner in (0, schema.application_id):
+        return 0
+    if owner != schema.application_id:
+        raise NotOurs(f"{path} is no {schema.name}: it is another program's database")
+    if version > schema.version:
+        raise TooNew(
+            f"{path} has version {version} of the {schema.name}'s format, this library knows {schema.version}: "
+            "update the library"
+        )
+    if version < 1:
+        raise Damaged(f"{path} is damaged: it has tables and no version")
+    return int(version)
+
+
+def _migrate(connection: sqlite3.Connection, path: Path, schema: Schema) -> None:
+    """All steps in one transaction. Whoever else opens it meanwhile waits, and finds it done."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = _version(connection, path, schema)
+        for step in schema.steps[version:]:
+            for statement in _statements(step):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {schema.application_id}")
+        connection.execute(f"PRAGMA user_version = {schema.version}")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Each statement of *script*: ``executescript`` would commit before it begins."""
+    statement = ""
+    for piece in script.split(";"):
+        statement += piece + ";"
+        if sqlite3.complete_statement(statement):
+            if statement.strip(" \n;"):
+                yield statement
+            statement = ""
