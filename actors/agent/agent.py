@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..core.waiting.cancel import CancelToken, Deadline
     from .budget import Account
     from .config import SpawnConfig
+    from .ledger import Ledger
     from .manifest import AgentManifest
     from .ports import LlmDriver, MemorySubstrate, Tools
     from .structured import Shape
@@ -39,6 +40,7 @@ class Parts(Protocol):
     tools: Tools
     account: Account
     shape: Shape | None
+    ledger: Ledger | None
 
     def spawn_child(self, config: SpawnConfig[ChildT], parent: Agent[Any]) -> AgentHandle[ChildT]:
         """Start a child of *parent*."""
@@ -83,6 +85,11 @@ class Agent(AgentActor[T_co]):
     def agent_id(self) -> AgentId:
         """Its id."""
         return self._context.agent_id
+
+    @property
+    def key(self) -> str | None:
+        """What names it over all processes: given, or made by a journal; None without either."""
+        return self._context.key
 
     @property
     def manifest(self) -> AgentManifest:

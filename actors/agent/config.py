@@ -13,6 +13,7 @@ from ..core.actors.agent_actor import AgentActor
 from ..core.records.conversation import Message
 from ..core.records.positional import positional, put
 from .budget import Budget
+from .ledger import problem_of_key
 from .manifest import AgentManifest
 from .ports import LlmDriver, MemorySubstrate, Tool, Tools
 from .structured import shape_of
@@ -47,6 +48,7 @@ class SpawnKeywords(TypedDict, total=False):
     keep_messages: bool
     stream: bool | None
     on_event: Callable[[Event], object] | None
+    key: str | None
 
 
 class SpawnConfig(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitrary_types_allowed=True):
@@ -69,6 +71,8 @@ class SpawnConfig(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitra
         stream: Do the answers of an ``LlmAgent`` come in pieces, as the model says them? None: where somebody has its
             handle, or listens to its events; so not in a ``map`` to which nobody listens. Any other answer comes whole.
         on_event: Called with each event of this agent, in order, on a thread of the pool.
+        key: Names the agent over all processes, for a journal: 1 to 500 characters. None lets the journal make one of
+            what the agent is and has to do.
         output_type: What the answer of an ``LlmAgent`` must be (a pydantic model, ``list[int]``): the result is such a
             value in place of an ``AgentLoopResult``. An answer that does not fit goes back to the model, 3 times.
         budget: What the agent and all below it may spend together; besides those of the pool and the group.
@@ -92,6 +96,7 @@ class SpawnConfig(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitra
     keep_messages: bool = True
     stream: bool | None = None
     on_event: Callable[[Any], Any] | None = None
+    key: str | None = None
 
     @overload
     def __init__(
@@ -151,6 +156,13 @@ class SpawnConfig(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitra
         except TypeError as error:
             raise ValueError(f"a group must be hashable: {error}") from error
         return group
+
+    @field_validator("key")
+    @classmethod
+    def _is_key(cls, key: str | None) -> str | None:
+        if key is not None and (problem := problem_of_key(key)) is not None:
+            raise ValueError(problem)
+        return key
 
     @field_validator("output_type")
     @classmethod

@@ -16,9 +16,11 @@ from .budget import Account, Budget, FamilyBudget
 from .capability import Spawn
 from .config import SpawnConfig, ToolSource
 from .function_agent import FunctionAgent
+from .ledger import MemoryLedger
 from .llm_agent import LlmAgent
 from .manifest import AgentManifest
 from .ports import PrivacyTier, Tool, Tools
+from .recorder import Identity
 from .structured import shape_of
 
 if TYPE_CHECKING:
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
     from ..core.supervision.handle import AgentHandle
     from ..core.waiting.cancel import CancelToken
     from .agent import Agent
+    from .ledger import Ledger
     from .ports import ClosesIdle, LlmDriver, MemorySubstrate
+    from .recorder import Recorder
     from .resolve import FindBuiltIn
     from .structured import Shape
 
@@ -66,10 +70,13 @@ class AgentParts:
     tool_source: ToolSource | None
     account: Account
     shape: Shape | None
+    ledger: Ledger | None
 
     def build(self, cell: object) -> Callable[[], Runnable]:
         """Fetch the tools, and return the function that constructs the agent."""
         context = self.factory.context_of(cell)
+        if self.ledger is not None:
+            self.ledger.begin_life()
         self.tools = self.factory.tools_for(self.tool_source, self.manifest, context)
         agent: Agent[Any] = self.agent_class.__new__(self.agent_class)
         agent._context = context
@@ -94,6 +101,7 @@ class AgentFactory:
         make_registry: Makes a set of tools.
         servers: The MCP servers of the pool.
         context_of: What an agent has of its pool, by what the pool itself calls it.
+        recorder: Records what agents buy and do (a journal); None records nothing.
 
     Threads: any. What was found is kept in ``_found``, which changes by single operations.
     """
@@ -111,6 +119,7 @@ class AgentFactory:
         make_registry: Callable[[Iterable[Tool]], Tools],
         servers: ToolServers,
         context_of: Callable[[Any], AgentContext],
+        recorder: Recorder | None = None,
     ) -> None:
         self._driver = driver
         self._memory = memory
@@ -123,6 +132,7 @@ class AgentFactory:
         self._make_registry = make_registry
         self._servers = servers
         self.context_of = context_of
+        self._recorder = recorder
         self._no_tools = make_registry(())
         self._function_manifest = AgentManifest(privacy=PrivacyTier.STANDARD, capabilities=())
         self._found: dict[tuple[Hashable, ...], Any] = {}
@@ -190,7 +200,13 @@ class AgentFactory:
             self._remember(driver)
         has_shape = config.output_type is not None or manifest.output is not None
         shape = self._shape(config, manifest, agent_class) if has_shape else None
-        parts = AgentParts(self, config, manifest, agent_class, driver, memory, self._no_tools, tools, account, shape)
+        record = None
+        if self._recorder is not None and agent_class is not FunctionAgent:
+            record = self._recorder.record(Identity(config, manifest, agent_class, shape, account, parent))
+        ledger = record.ledger if record is not None else None if self._restart is None else MemoryLedger()
+        parts = AgentParts(
+            self, config, manifest, agent_class, driver, memory, self._no_tools, tools, account, shape, ledger
+        )
         return AgentSpec(
             name=manifest.name,
             query=config.query,
@@ -204,6 +220,8 @@ class AgentFactory:
             max_depth=_max_depth(manifest, None if parent is None else parent._context),
             streams=config.stream,
             on_event=config.on_event,
+            key=config.key,
+            record=record,
         )
 
     def _account(self, config: SpawnConfig[Any], manifest: AgentManifest, parent: Agent[Any] | None) -> Account:

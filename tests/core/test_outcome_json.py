@@ -56,7 +56,7 @@ def outcome(**fields: Any) -> AgentOutcome[Any]:
     made: dict[str, Any] = {"agent_id": 1, "name": "job", "query": "q", "tag": None, "result": None, "error": None}
     made |= {"status": AgentStatus.COMPLETED if fields.get("error") is None else AgentStatus.FAILED}
     made |= {"started_at": AT, "ended_at": AT, "duration": 0.5, "restarts": 0, "parent_id": None, "depth": 0}
-    return trusted(AgentOutcome, made | NOTHING_USED | fields)
+    return trusted(AgentOutcome, made | NOTHING_USED | {"key": None, "recalled": False} | fields)
 
 
 def again(told: AgentOutcome[Any]) -> AgentOutcome[Any]:

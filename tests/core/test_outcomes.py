@@ -226,6 +226,8 @@ def test_an_outcome_that_is_not_checked_equals_one_that_is() -> None:
         "parent_id": None,
         "depth": 0,
         **NOTHING_USED,
+        "key": None,
+        "recalled": False,
     }
     assert set(fields) == set(AgentOutcome.model_fields)
     checked, made = AgentOutcome(**fields), trusted(AgentOutcome, fields)

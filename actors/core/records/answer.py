@@ -44,11 +44,14 @@ class TextDelta(Event):
 
 
 class CompletionFinished(Event):
-    """The driver answered, or failed after it had worked; ``cost_usd`` is the driver's estimate."""
+    """The driver answered, or failed after it had worked; ``cost_usd`` is the driver's estimate. ``recalled``: it did
+    so in an earlier process, and was not asked now.
+    """
 
     input_tokens: int
     output_tokens: int
     cost_usd: float = 0.0
+    recalled: bool = False
 
 
 class TextRestarted(str):

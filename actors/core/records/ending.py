@@ -8,15 +8,18 @@ from ...errors import AgentCancelled, AgentTimedOut
 from .outcome import AgentStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ...errors import ActorsError, Cancelled
 
 
 class Ending(NamedTuple):
-    """How one attempt at the job ended."""
+    """How one attempt at the job ended; ``recalled`` are the further fields of an outcome of an earlier process."""
 
     status: AgentStatus
     result: Any = None
     error: ActorsError | None = None
+    recalled: Mapping[str, Any] | None = None
 
 
 def stopped(cancelled: Cancelled) -> Ending:

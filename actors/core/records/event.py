@@ -83,10 +83,11 @@ class AgentStalled(Event):
 
 
 class AgentEnded(Event):
-    """It ended; ``error`` is the text of the error, if there is one."""
+    """It ended; ``error`` is the text of the error, if there is one. ``recalled``: in an earlier process."""
 
     status: AgentStatus
     error: str | None = None
+    recalled: bool = False
 
     @field_validator("error", mode="before")
     @classmethod

@@ -58,6 +58,8 @@ class AgentOutcome(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitr
         usage_total: Tokens of it and of all below it.
         cost_usd_total: What it and all below it cost.
         messages: The conversation of its last life; empty with ``SpawnConfig(keep_messages=False)``.
+        key: Names the agent over all processes; None without a name.
+        recalled: It ended in an earlier process, and a journal tells how: nothing was done for it now.
 
     It goes through JSON, whatever it holds. What JSON cannot hold is said by its type, in its place; an error has
     ``type``, ``message``, ``cause`` and ``traceback``. Who reads it names the type of the result, where that is none
@@ -93,6 +95,8 @@ class AgentOutcome(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitr
     usage_total: TokenUsage = NO_TOKENS
     cost_usd_total: float = 0.0
     messages: tuple[Message, ...] = ()
+    key: Text | None = None
+    recalled: bool = False
 
     def __repr_args__(self) -> Iterator[tuple[str, Any]]:
         from .outcome_words import parts_of

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
+    from .ending import Ending
     from .event import Event
     from .outcome import AgentOutcome
 
@@ -86,6 +87,37 @@ class Runnable(Protocol):
         """Called once, after the job."""
 
 
+class Record(Protocol):
+    """What is recorded of one agent, over all processes that run it.
+
+    Threads: one at a time; ``keep`` any.
+    """
+
+    def claim(self) -> str:
+        """The agent is about to be admitted: its key, which no other has from now on. In the caller's thread.
+
+        Raises:
+            ValueError: Another agent has or had that key, or nothing can be made one of.
+            JournalError, AgentError: It is not what was recorded under that key, or nothing can be recorded.
+        """
+
+    def release(self) -> None:
+        """It was not admitted: the key is free again."""
+
+    def recall(self) -> Ending | None:
+        """It got its first slot, and is not built yet: how it ended in an earlier process; None: it is to be run. On a
+        worker's thread.
+        """
+
+    def keep(self, outcome: AgentOutcome[Any]) -> None:
+        """Record *outcome*, before anybody sees it; nothing but the first one counts. It waits until that is safe, if
+        the agent will not be run again.
+
+        Raises:
+            AgentError: It cannot be recorded.
+        """
+
+
 @dataclass(slots=True)
 class AgentSpec:
     """One agent to be admitted.
@@ -98,9 +130,11 @@ class AgentSpec:
         max_depth: The deepest level at which its children may live; None has no limit.
         streams: Is the text of its answers streamed? None does so where its events are heard.
         on_event: Called with each of its events.
+        key: Names it over all processes; None for one that has no name.
+        record: What is recorded of it; None records nothing.
 
-    Locks: ``build``, which the end of the agent lets go of, changes under the turn; ``streams`` and ``on_event``
-    before the admission; nothing else.
+    Locks: ``build`` and ``record``, which the end of the agent lets go of, change under the turn; ``streams``,
+    ``on_event`` and ``key`` before the admission; nothing else.
     """
 
     name: str
@@ -115,3 +149,5 @@ class AgentSpec:
     max_depth: int | None = None
     streams: bool | None = None
     on_event: Callable[[Event], object] | None = None
+    key: str | None = None
+    record: Record | None = None

@@ -270,9 +270,10 @@ class AgentCell(Endpoint, WaitMember):
         Returns:
             What was let go, to be dropped without the turn: its finalizers may be a user's.
         """
-        released = (self, self.survives_restart, self.context, self.spec.build)
-        self.survives_restart = self.context = None
-        self.spec.build = _gone
+        spec = self.spec
+        released = (self, self.survives_restart, self.context, spec.build, spec.record)
+        self.survives_restart = self.context = spec.record = None
+        spec.build = _gone
         if self.tied is not None:
             self.tied.clear()
         return released
@@ -337,7 +338,11 @@ class AgentCell(Endpoint, WaitMember):
             "parent_id": None if self.parent is None else self.parent.id,
             "depth": self.depth,
             **(NOTHING_USED if expenses is None else expenses.fields()),
+            "key": self.spec.key,
+            "recalled": False,
         }
+        if ending.recalled is not None:
+            fields.update(ending.recalled, recalled=True)
         return trusted(AgentOutcome, fields, names_of(AgentOutcome))
 
     def close_account(self, outcome: AgentOutcome[Any]) -> AgentOutcome[Any]:

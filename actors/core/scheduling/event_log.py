@@ -100,7 +100,8 @@ class EventLog:
 
     def end(self, outcome: AgentOutcome[Any]) -> Sequence[Wakeable]:
         """Note the end of the agent: after that nothing is noted. Whom the caller has to wake."""
-        fields = {"status": outcome.status, "error": outcome.error}  # its text is made by whoever reads it
+        # The text of the error is made by whoever reads it.
+        fields = {"status": outcome.status, "error": outcome.error, "recalled": outcome.recalled}
         return self.note(AgentEnded, fields, outcome.ended_at.timestamp())
 
     def attend(self) -> None:

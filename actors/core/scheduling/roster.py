@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
-from ...errors import CapacityError
+from ...errors import AgentError, CapacityError
 from ..figures import counted
 from ..messaging.dead_letter import DeadLetterReason
 from ..messaging.router import MessageRouter
 from ..records.event import AgentEnded, AgentQueued, AgentStalled, AgentStarted
 from ..records.heard import KEPT
+from ..records.outcome import AgentStatus
 from ..records.spent import Spent
 from ..records.state import QUEUED, RUNNING
 from ..waiting.cancel import Deadline
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from ..messaging.dead_letter import DeadLetter
     from ..records.event import Event
     from ..records.message import AgentId
-    from ..records.outcome import AgentOutcome, AgentStatus
+    from ..records.outcome import AgentOutcome
+    from ..records.spec import Record
     from ..waiting.waiter import Wakeable
     from .agent_cell import AgentCell
     from .effects import Effects
@@ -286,11 +288,18 @@ class Roster:
             self._bounded_queued -= cell.bounded
         self.slots.free(cell)
         self.ended[outcome.status] += 1
-        if EXPENSES in cell.lazies:
+        if outcome.recalled:  # what it used is in its outcome alone
+            self._count_in(cell, outcome)
+        elif EXPENSES in cell.lazies:
             outcome = cell.close_account(outcome)
             self._count_in(cell, outcome)
+        record = cell.spec.record
+        # Else its own thread has done it.
+        if record is not None and (not cell.thread or outcome.status is AgentStatus.ABANDONED):
+            effects.calls.append(partial(_keep, record, outcome))
         if self._post is not None:
-            fields = {"status": outcome.status, "error": outcome.error}  # its text is made by the sink
+            # The text of the error is made by the sink.
+            fields = {"status": outcome.status, "error": outcome.error, "recalled": outcome.recalled}
             self._post(cell, AgentEnded, fields, outcome.ended_at.timestamp())
         effects.dropped.append(cell.release())
         cell.outcome = outcome
@@ -347,6 +356,14 @@ class Roster:
         cell: AgentCell = owner.cell
         if not (cell.has_slot or cell.stopping) and cell.outcome is None and self.live.get(cell.id) is cell:
             self.slots.woken.setdefault(cell, [])
+
+
+def _keep(record: Record, outcome: AgentOutcome[Any]) -> None:
+    """Record an ending that was made by another thread than the agent's own."""
+    try:
+        record.keep(outcome)
+    except AgentError:  # whoever records has said so, and this ending is none that must be there
+        pass
 
 
 def _log_stall(label: str, seconds: float, state: str, on: str | None) -> None:

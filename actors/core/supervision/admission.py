@@ -16,7 +16,7 @@ from .pool_state import PoolPhase, Step
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..records.spec import AgentSpec
+    from ..records.spec import AgentSpec, Record
     from ..scheduling.agent_cell import Creditor, Host
     from .pool_state import PoolState
 
@@ -67,6 +67,22 @@ class Admission:
             self._make_cell(self._host, spec, parent, owner, bounded=bounded, group=key(spec.group), heard=heard)
             for spec in specs
         ]
+        claimed: list[Record] = []
+        try:
+            for spec in specs:
+                if spec.record is not None:
+                    spec.key = spec.record.claim()
+                    claimed.append(spec.record)
+            self._enter(cells, parent, timeout, bounded=bounded)
+        except BaseException:
+            for record in claimed:
+                record.release()
+            raise
+        return cells
+
+    def _enter(
+        self, cells: Sequence[AgentCell], parent: AgentCell | None, timeout: float | None, *, bounded: bool
+    ) -> None:
         cell: AgentCell
         for cell in cells:  # a deadline that nobody could watch is refused before anything is admitted, and so on
             spec = cell.spec
@@ -92,7 +108,6 @@ class Admission:
                 self._leave_line(waiting)
         if waiting is not None:
             self._refuse_unless_admitted(waiting, timeout)
-        return cells
 
     def _refuse_when_closed(self, parent: AgentCell | None) -> None:
         if parent is not None:

@@ -83,6 +83,10 @@ class AgentContext(HostedActor, Protocol):
         """The agent's id."""
 
     @property
+    def key(self) -> str | None:
+        """What names the agent over all processes; None for one without a name."""
+
+    @property
     def depth(self) -> int:
         """0 for an agent that the program started, 1 for its children, and so on."""
 
@@ -266,6 +270,11 @@ class LocalContext:
     def agent_id(self) -> AgentId:
         """The agent's id."""
         return self.cell.id
+
+    @property
+    def key(self) -> str | None:
+        """What names the agent over all processes."""
+        return self.cell.spec.key
 
     @property
     def depth(self) -> int:

@@ -69,6 +69,11 @@ class AgentHandle(Generic[T_co]):
         return self._cell.spec.name
 
     @property
+    def key(self) -> str | None:
+        """What names the agent over all processes: given, or made by a journal; None without either."""
+        return self._cell.spec.key
+
+    @property
     def status(self) -> AgentStatus:
         """``queued``, ``running``, ``parked``, ``restarting``, or the word of the outcome."""
         self._supervisor.pool.refuse_after_fork()

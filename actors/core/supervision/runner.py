@@ -18,6 +18,7 @@ from .pool_state import Step
 
 if TYPE_CHECKING:
     from ..process.threads import Worker
+    from ..records.spec import Record
     from ..scheduling.agent_cell import AgentCell
     from ..waiting.waiter import Waiter
     from .pool_state import PoolState
@@ -68,16 +69,42 @@ class Runner:
 
     def _run(self, cell: AgentCell) -> AgentOutcome[Any]:
         enter(cell)
+        record = cell.spec.record
+        if record is not None and (recalled := self._recall(cell, record)) is not None:
+            return recalled
         ending = self._attempt(cell) if cell.spec.restart is None else self._try_until_done(cell)
         if cell.children:
             self._end_children(cell)
         outcome = cell.make_outcome(ending)
+        if record is not None and cell.outcome is None:
+            outcome = self._keep(cell, record, outcome)
         if cell.actor is not None:
             try:
                 cell.actor.on_end(outcome)
             except BaseException:  # noqa: BLE001 - the outcome stands, whatever the cleanup does
                 report("on_end of agent {} failed; its outcome stands", cell.id)
             cell.actor = None
+        return outcome
+
+    @staticmethod
+    def _recall(cell: AgentCell, record: Record) -> AgentOutcome[Any] | None:
+        """The outcome that an earlier process has recorded; None: the agent is to be run."""
+        try:
+            cell.token.check()
+            ending = record.recall()
+        except Cancelled as cancelled:
+            ending = stopped(cancelled)
+        except AgentError as error:  # what cannot be recorded is not begun
+            ending = Ending(AgentStatus.FAILED, error=without_frames(error))
+        return None if ending is None else cell.make_outcome(ending)
+
+    @staticmethod
+    def _keep(cell: AgentCell, record: Record, outcome: AgentOutcome[Any]) -> AgentOutcome[Any]:
+        """Record *outcome* before anybody sees it; what cannot be recorded did not complete."""
+        try:
+            record.keep(outcome)
+        except AgentError as error:
+            return cell.make_outcome(Ending(AgentStatus.FAILED, error=without_frames(error)))
         return outcome
 
     def _try_until_done(self, cell: AgentCell) -> Ending:

@@ -1,0 +1,270 @@
+"""What one agent has bought and done, so that nothing is bought or done twice."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+
+from ..core.records.json_marks import is_utf8
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ..core.records.usage import TokenUsage
+
+LONGEST_KEY = 500
+"""Characters of a key."""
+
+
+class Effect(StrEnum):
+    """What a tool, or a step of an agent's own, does to the world.
+
+    ``at_most_once``: it must not be done again when nobody knows whether it was done. ``idempotent``: doing it again,
+    with the same ``effect_key``, does no harm.
+    """
+
+    AT_MOST_ONCE = "at_most_once"
+    IDEMPOTENT = "idempotent"
+
+
+EffectWord = Literal["at_most_once", "idempotent"]
+
+
+class InDoubt(StrEnum):
+    """What becomes of an effect that an earlier process has begun, and of which nobody knows whether it was done: the
+    model is told, somebody is asked for approval, or the agent fails.
+    """
+
+    TELL = "tell"
+    ASK = "ask"
+    FAIL = "fail"
+
+
+InDoubtWord = Literal["tell", "ask", "fail"]
+
+
+class EntryState(StrEnum):
+    """How far something is: an effect is begun and then done, or it raised; all else is done at once."""
+
+    BEGUN = "begun"
+    DONE = "done"
+    RAISED = "raised"
+
+
+BEGUN: Final = EntryState.BEGUN
+DONE: Final = EntryState.DONE
+RAISED: Final = EntryState.RAISED
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a ledger knows of one path.
+
+    Args:
+        path: ``3`` the fourth completion, ``3.1`` the second call of that answer, ``fetch`` a step of one's own,
+            ``3.1/fetch`` one inside that call, ``3/@heard``, ``@memories`` what else has to be the same again.
+        state: Of the last entry of that path.
+        kind: ``completion``, ``tool``, ``step``, ``approval``, ``heard``, ``memories``, ``remembered``.
+        digest: Of the request of a completion; empty for all else.
+        data: What JSON can hold, as it was given.
+        at: Seconds since the epoch.
+    """
+
+    path: str
+    state: EntryState
+    kind: str
+    digest: str
+    data: Mapping[str, Any]
+    at: float = 0.0
+
+
+class Ledger(Protocol):
+    """What one agent has bought and done, over all its lives: those of this process, and with a journal those of
+    earlier ones. It is kept beside the agent, and outlives it.
+
+    Guarantees: what :meth:`enter` was told with ``safe=True`` is on disk when it returns, with all before it.
+
+    Threads: any of the agent's. A path is entered by one thread at a time.
+    """
+
+    in_doubt: InDoubt
+    """What becomes of effects that nobody knows the end of."""
+
+    def begin_life(self) -> None:
+        """The agent is started (again): what it does is looked up from the beginning."""
+
+    def refuse_when_failed(self) -> None:
+        """Raise when nothing can be recorded any more: before something is bought.
+
+        Raises:
+            JournalFailed: It cannot.
+        """
+
+    def find(self, path: str) -> Entry | None:
+        """The last entry of *path*; None: it is new."""
+
+    def enter(
+        self,
+        path: str,
+        state: EntryState,
+        kind: str,
+        data: Mapping[str, Any],
+        *,
+        digest: str = "",
+        safe: bool = False,
+    ) -> None:
+        """Note what has happened. The first ``done`` of a path stands: a later one is left out.
+
+        Args:
+            data: What JSON can hold; nobody changes it from now on.
+            safe: Wait until it is on disk.
+        Raises:
+            JournalFailed: It cannot be recorded.
+        """
+
+    def count(self, path: str) -> bool:
+        """Has what stands at *path* still to be counted by guard, budgets and account? True once, for what an earlier
+        process has entered.
+        """
+
+    def set_aside(self, path: str, what: str) -> None:
+        """The completion at *path* was another one: *what* differs. From there on nothing is known any more.
+
+        Raises:
+            JournalChanged: That is not wanted, or an ``at_most_once`` effect from there on was begun.
+        """
+
+    def effect_key(self, path: str) -> str:
+        """What names the effect at *path* in all its tries: ASCII letters and digits, for an idempotency header."""
+
+    @property
+    def root(self) -> Scope:
+        """What the agent itself does, outside any effect."""
+
+
+class Scope:
+    """What is done inside one effect (or by the agent itself, outside all): how its steps and children are named.
+
+    Threads: those of one effect.
+
+    Locks: none. ``names`` and ``children`` change by single operations; ``running`` guards against two at once.
+    """
+
+    __slots__ = ("children", "ledger", "names", "paid", "path", "running")
+
+    def __init__(self, ledger: Ledger, path: str) -> None:
+        self.ledger = ledger
+        self.path = path
+        self.names: dict[str, int] = {}
+        self.running: set[str] = set()
+        self.children = 0
+        self.paid: list[tuple[TokenUsage, float]] = []
+        """What completions inside it have cost: of a recalled effect it is counted."""
+
+
+_SCOPE: Final[ContextVar[Scope | None]] = ContextVar("actors-effect", default=None)
+
+
+def scope_of(ledger: Ledger) -> Scope:
+    """The effect inside which this thread works for the agent of *ledger*; its root outside all."""
+    scope = _SCOPE.get()
+    return scope if scope is not None and scope.ledger is ledger else ledger.root
+
+
+def current_effect_key() -> str:
+    """The key of the effect inside which this thread works; a fresh one outside all."""
+    scope = _SCOPE.get()
+    return uuid.uuid4().hex if scope is None or not scope.path else scope.ledger.effect_key(scope.path)
+
+
+@contextmanager
+def inside(scope: Scope) -> Iterator[None]:
+    """Work inside *scope*: whatever this thread starts takes it along."""
+    token = _SCOPE.set(scope)
+    try:
+        yield
+    finally:
+        _SCOPE.reset(token)
+
+
+class MemoryLedger:
+    """A ledger for the lives of one agent in one process: nothing is written.
+
+    Threads: any of the agent's.
+
+    Locks: ``entries`` changes by single operations; ``root`` is written by the agent's own thread.
+    """
+
+    in_doubt = InDoubt.TELL
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Entry] = {}
+        self._name = ""
+        self.root = Scope(self, "")
+
+    def begin_life(self) -> None:
+        """The agent is started (again)."""
+        self.root = Scope(self, "")
+
+    def refuse_when_failed(self) -> None:
+        """It never is."""
+
+    def find(self, path: str) -> Entry | None:
+        """The last entry of *path*."""
+        return self.entries.get(path)
+
+    def enter(
+        self,
+        path: str,
+        state: EntryState,
+        kind: str,
+        data: Mapping[str, Any],
+        *,
+        digest: str = "",
+        safe: bool = False,  # noqa: ARG002 - it is as safe as the process
+    ) -> None:
+        """Note what has happened."""
+        known = self.entries.get(path)
+        if known is None or known.state is not DONE:
+            self.entries[path] = Entry(path, state, kind, digest, data)
+
+    def count(self, path: str) -> bool:  # noqa: ARG002 - all of it was done here
+        """Nothing comes from an earlier process."""
+        return False
+
+    def set_aside(self, path: str, what: str) -> None:  # noqa: ARG002 - nobody is told
+        """From *path* on nothing is known any more: an agent that is started again may ask something else."""
+        self.entries = {name: entry for name, entry in self.entries.items() if is_before(name, int(path))}
+
+    def effect_key(self, path: str) -> str:
+        """What names the effect at *path* in all its tries."""
+        if not self._name:
+            self._name = uuid.uuid4().hex
+        return digest_of(f"{self._name}\0{path}")
+
+
+def is_before(path: str, number: int) -> bool:
+    """Was what stands at *path* done before the completion of that *number*? Steps of one's own have no number."""
+    head = path.partition("/")[0].partition(".")[0]
+    return not head.isdecimal() or int(head) < number
+
+
+def digest_of(text: str) -> str:
+    """*text* in 32 hexadecimal digits."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def problem_of_key(key: object) -> str | None:
+    """What is wrong with a key; None when nothing is."""
+    if not isinstance(key, str):
+        return f"a key is text, not {type(key).__name__}"
+    if not key:
+        return "a key must not be empty: leave it out, and one is made"
+    if len(key) > LONGEST_KEY:
+        return f"a key has at most {LONGEST_KEY} characters, this one has {len(key)}"
+    return None if is_utf8(key) else "a key must be text that UTF-8 can hold: this one has a lone surrogate"

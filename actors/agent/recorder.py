@@ -1,0 +1,50 @@
+"""What records agents, as the factory sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..core.records.spec import Record
+
+if TYPE_CHECKING:
+    from .agent import Agent
+    from .budget import Account
+    from .config import SpawnConfig
+    from .ledger import Ledger
+    from .manifest import AgentManifest
+    from .structured import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What an agent is and has to do, for whoever records it.
+
+    Args:
+        config: As it was given.
+        manifest: A child's is cut down to what its parent has.
+        account: What recalled answers are charged to.
+        parent: Who starts it; None for the program.
+    """
+
+    config: SpawnConfig[Any]
+    manifest: AgentManifest
+    agent_class: type[Agent[Any]]
+    shape: Shape | None
+    account: Account
+    parent: Agent[Any] | None = None
+
+
+class AgentRecord(Record, Protocol):
+    """What is recorded of one agent."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """Its ledger; it knows nothing of earlier processes before :meth:`recall`."""
+
+
+class Recorder(Protocol):
+    """What records agents: a journal."""
+
+    def record(self, identity: Identity) -> AgentRecord:
+        """What is recorded of the agent that is about to be started."""

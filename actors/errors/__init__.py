@@ -1,0 +1,92 @@
+"""Every error of the library, sorted by whose doing it was.
+
+One root, :class:`ActorsError`. Each class carries fields, not only text, and survives a pickle round trip. Whichever
+file a class stands in, its name is ``actors.errors.Name``: in JSON, in a pickle and in a traceback.
+"""
+
+from __future__ import annotations
+
+from .agents import CapabilityDenied, ContextOverflow, InvalidOutput, ManifestError, MemoryFailed, ToolFailed
+from .base import ActorsError, AgentError, Cancelled
+from .copies import ErrorT as ErrorT, fresh_copy as fresh_copy
+from .drivers import DriverError, InferenceFailed, MalformedAnswer, ModelNotFound, NetworkError, Overloaded, RateLimited
+from .journals import (
+    CassetteError,
+    CassetteMiss,
+    EffectInDoubt,
+    JournalBusy,
+    JournalChanged,
+    JournalCorrupt,
+    JournalError,
+    JournalFailed,
+    JournalGaveUp,
+    JournalVersion,
+)
+from .limits import (
+    CapacityError,
+    CircuitBreak,
+    CostExceeded,
+    IterationsExceeded,
+    TokensExceeded,
+    ToolCallsExceeded,
+    TruncationExceeded,
+)
+from .messages import ActorDead, AskTimeout, InboxClosed, InboxFull, NotRegistered, SendError
+from .outcomes import AgentAbandoned, AgentCancelled, AgentCrashed, AgentTimedOut, Origin as Origin, RemoteError
+from .pools import DeadlockError, ForkedPoolError, JoinTimeout, PoolClosed
+from .portable import rebuild as rebuild
+
+__all__ = [
+    "ActorDead",
+    "ActorsError",
+    "AgentAbandoned",
+    "AgentCancelled",
+    "AgentCrashed",
+    "AgentError",
+    "AgentTimedOut",
+    "AskTimeout",
+    "Cancelled",
+    "CapabilityDenied",
+    "CapacityError",
+    "CassetteError",
+    "CassetteMiss",
+    "CircuitBreak",
+    "ContextOverflow",
+    "CostExceeded",
+    "DeadlockError",
+    "DriverError",
+    "EffectInDoubt",
+    "ForkedPoolError",
+    "InboxClosed",
+    "InboxFull",
+    "InferenceFailed",
+    "InvalidOutput",
+    "IterationsExceeded",
+    "JoinTimeout",
+    "JournalBusy",
+    "JournalChanged",
+    "JournalCorrupt",
+    "JournalError",
+    "JournalFailed",
+    "JournalGaveUp",
+    "JournalVersion",
+    "MalformedAnswer",
+    "ManifestError",
+    "MemoryFailed",
+    "ModelNotFound",
+    "NetworkError",
+    "NotRegistered",
+    "Overloaded",
+    "PoolClosed",
+    "RateLimited",
+    "RemoteError",
+    "SendError",
+    "TokensExceeded",
+    "ToolCallsExceeded",
+    "ToolFailed",
+    "TruncationExceeded",
+]
+
+rebuild.__module__ = __name__  # pickles name it
+for _name in __all__:
+    globals()[_name].__module__ = __name__
