@@ -1,0 +1,239 @@
+"""The records of the ports as data that JSON can hold, and back; and what tells two requests apart.
+
+Messages carry their ``role``. Nothing is lost: lone surrogates, numbers that are none and bytes are marked
+(``core/records/json_marks.py``), and come back as they were.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import TypeAdapter
+
+from ..core.records.conversation import Message
+from ..core.records.usage import TokenUsage
+from .ports import CompletionRequest, CompletionResponse, ToolDefinition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+SHORT: Final = 8
+"""Hexadecimal digits of a digest that only has to say which part differs."""
+
+to_text = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+"""Data as one line of ASCII: the same text for the same data."""
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    """Made when it is first needed: it takes a millisecond."""
+    return TypeAdapter(kind)
+
+
+def _data(kind: Any, value: object) -> Any:
+    # Without warnings: drivers of a user's own put into their answers what they please.
+    return _adapter(kind).dump_python(value, mode="json", warnings=False)
+
+
+def request_to_data(request: CompletionRequest) -> dict[str, Any]:
+    """*request* as data that JSON can hold."""
+    data: dict[str, Any] = _data(CompletionRequest, request)
+    return data
+
+
+def request_from_data(data: Mapping[str, Any]) -> CompletionRequest:
+    """The request that :func:`request_to_data` wrote.
+
+    Raises:
+        ValueError: It is none.
+    """
+    request: CompletionRequest = _adapter(CompletionRequest).validate_python(data)
+    return request
+
+
+def response_to_data(response: CompletionResponse) -> dict[str, Any]:
+    """*response* as data that JSON can hold."""
+    data: dict[str, Any] = _data(CompletionResponse, response)
+    return data
+
+
+def response_from_data(data: Mapping[str, Any]) -> CompletionResponse:
+    """The answer that :func:`response_to_data` wrote.
+
+    Raises:
+        ValueError: It is none.
+    """
+    response: CompletionResponse = _adapter(CompletionResponse).validate_python(data)
+    return response
+
+
+def message_to_data(message: Message) -> dict[str, Any]:
+    """*message*, with its role, as data that JSON can hold."""
+    data: dict[str, Any] = _data(type(message), message)
+    return data
+
+
+def message_from_data(data: Mapping[str, Any]) -> Message:
+    """The message that :func:`message_to_data` wrote.
+
+    Raises:
+        ValueError: It is none, or has no role.
+    """
+    message: Message = _adapter(Message).validate_python(data)
+    return message
+
+
+def paid_to_data(paid: Iterable[tuple[TokenUsage, float]]) -> list[Any]:
+    """What was paid as data that JSON can hold: a pair of usage and USD for each call."""
+    return [[_data(TokenUsage, usage), cost_usd] for usage, cost_usd in paid]
+
+
+def paid_from_data(data: Iterable[Sequence[Any]]) -> list[tuple[TokenUsage, float]]:
+    """What was paid, as :func:`paid_to_data` wrote it."""
+    return [(TokenUsage(**usage), cost_usd) for usage, cost_usd in data]
+
+
+# Digests --------------------------------------------------------------------------------------------------------
+
+
+def digest(request: CompletionRequest) -> str:
+    """What tells *request* from all others: 32 hexadecimal digits. The order of its tools does not count."""
+    return Digester().parts(request).whole
+
+
+@dataclass(frozen=True, slots=True)
+class RequestParts:
+    """The digests of the parts of a request, each of 32 hexadecimal digits."""
+
+    system: str
+    model: str
+    settings: str
+    schema: str
+    tools: str
+    messages: Sequence[str]
+
+    @property
+    def whole(self) -> str:
+        """The digest of all of it."""
+        fixed = (self.system, self.model, self.settings, self.schema, self.tools)
+        return _hash(" ".join((*fixed, *self.messages)))
+
+
+_WORDS: Final = {
+    "system": "system prompt",
+    "model": "model",
+    "settings": "settings",
+    "schema": "output schema",
+    "tools": "tools",
+}
+"""How a person calls each part but the messages."""
+
+
+@dataclass(slots=True)
+class Digester:
+    """Makes digests of the requests of one conversation: what stood in the one before is not digested again.
+
+    Messages, definitions of tools and schemas are taken to be what they were as long as they are the same objects.
+
+    Threads: one at a time.
+    """
+
+    _messages: dict[int, tuple[Message, str]] = field(default_factory=dict)
+    _constants: dict[str, tuple[Any, str]] = field(default_factory=dict)
+
+    def parts(self, request: CompletionRequest) -> RequestParts:
+        """The digests of *request*."""
+        if len(self._messages) > 2 * len(request.messages) + 16:  # a window lets go of messages, and cuts others anew
+            kept = ((id(message), self._messages.get(id(message))) for message in request.messages)
+            self._messages = {number: known for number, known in kept if known is not None}
+        return RequestParts(
+            system=self._constant("system", request.system),
+            model=self._constant("model", request.model),
+            settings=_hash(f"{request.max_tokens} {float(request.temperature)!r}"),
+            schema=self._constant("schema", request.output_schema),
+            tools=self._constant("tools", request.tools),
+            messages=[self.message(message) for message in request.messages],
+        )
+
+    def message(self, message: Message) -> str:
+        """The digest of one message."""
+        known = self._messages.get(id(message))
+        if known is None:
+            known = message, _hash(to_text(message_to_data(message)))
+            self._messages[id(message)] = known  # it is held: no other object gets its id
+        return known[1]
+
+    def _constant(self, name: str, value: Any) -> str:
+        """The digest of what seldom changes."""
+        known = self._constants.get(name)
+        if known is None or not _is_same(known[0], value):
+            known = self._constants[name] = value, _hash(to_text(_constant_to_data(value)))
+        return known[1]
+
+
+def _is_same(old: Any, new: Any) -> bool:
+    if type(old) is tuple and type(new) is tuple:
+        return len(old) == len(new) and all(one is other for one, other in zip(old, new, strict=True))
+    return old is new
+
+
+def _constant_to_data(value: Any) -> Any:
+    if isinstance(value, tuple):  # tools
+        told = (_data(ToolDefinition, each) for each in value)
+        return sorted(told, key=lambda each: to_text(each["name"]))
+    from ..core.records.json_value import to_json
+
+    return to_json(value, exact=True)
+
+
+def _hash(text: str) -> str:
+    return blake2b(text.encode("ascii"), digest_size=16).hexdigest()
+
+
+# What differs ---------------------------------------------------------------------------------------------------
+
+
+def parts_to_data(parts: RequestParts, before: Sequence[str] = ()) -> dict[str, Any]:
+    """The digests of *parts*, shortened, as data that JSON can hold.
+
+    Args:
+        before: The digests of the messages of the request before. Those that the two begin with are only counted, so
+            that what is kept of a conversation grows with it, and not with its square.
+    """
+    messages = parts.messages
+    kept = _common(messages, before)
+    fixed = {name: getattr(parts, name)[:SHORT] for name in _WORDS}
+    return {**fixed, "kept": kept, "messages": [each[:SHORT] for each in messages[kept:]]}
+
+
+def difference(recorded: Mapping[str, Any], before: Sequence[str], parts: RequestParts) -> str:
+    """The first part in which a request differs from the recorded one; "" when none does.
+
+    Args:
+        recorded: What :func:`parts_to_data` made of that one.
+        before: The digests of the messages of the request before, in which the two did not differ.
+    Returns:
+        ``system prompt``, ``model``, ``settings``, ``output schema``, ``tools``, ``message 7`` (the seventh),
+        ``fewer messages`` or ``more messages``.
+    """
+    for name, words in _WORDS.items():
+        if recorded.get(name) != getattr(parts, name)[:SHORT]:
+            return words
+    then = [each[:SHORT] for each in before[: recorded.get("kept", 0)]] + list(recorded.get("messages", ()))
+    now = [each[:SHORT] for each in parts.messages]
+    common = _common(then, now)
+    if common < min(len(then), len(now)):
+        return f"message {common + 1}"
+    return "" if len(then) == len(now) else "fewer messages" if len(now) < len(then) else "more messages"
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many digests both begin with."""
+    for index, (mine, theirs) in enumerate(zip(one, other, strict=False)):
+        if mine != theirs:
+            return index
+    return min(len(one), len(other))
