@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from ..core.records.json_marks import is_utf8
@@ -16,9 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ..core.records.usage import TokenUsage
+    from .agent import Agent
 
 LONGEST_KEY = 500
-"""Characters of a key."""
+"""Characters of a key, and of the name of a step."""
+_SPECIAL: Final = re.compile("[/~%#\ud800-\udfff]")
 
 
 class Effect(StrEnum):
@@ -89,11 +93,15 @@ class Ledger(Protocol):
 
     Guarantees: what :meth:`enter` was told with ``safe=True`` is on disk when it returns, with all before it.
 
-    Threads: any of the agent's. A path is entered by one thread at a time.
+    Threads: any of the agent's.
     """
 
     in_doubt: InDoubt
     """What becomes of effects that nobody knows the end of."""
+    calls_raised_again: bool
+    """Is a step that raised simply called again? Without a journal that is what a restart is for."""
+    values: dict[str, Any]
+    """What steps of this process have returned that JSON cannot hold, by their paths."""
 
     def begin_life(self) -> None:
         """The agent is started (again): what it does is looked up from the beginning."""
@@ -119,6 +127,8 @@ class Ledger(Protocol):
         safe: bool = False,
     ) -> None:
         """Note what has happened. The first ``done`` of a path stands: a later one is left out.
+
+        Two threads may enter the same end of one effect, with the same data.
 
         Args:
             data: What JSON can hold; nobody changes it from now on.
@@ -152,19 +162,49 @@ class Scope:
 
     Threads: those of one effect.
 
-    Locks: none. ``names`` and ``children`` change by single operations; ``running`` guards against two at once.
+    Locks: none; its fields change by single operations.
     """
 
-    __slots__ = ("children", "ledger", "names", "paid", "path", "running")
+    __slots__ = ("_children", "_completions", "_names", "_running", "ledger", "paid", "path")
 
     def __init__(self, ledger: Ledger, path: str) -> None:
         self.ledger = ledger
         self.path = path
-        self.names: dict[str, int] = {}
-        self.running: set[str] = set()
-        self.children = 0
+        self._names: dict[str, count[int]] = {}
+        self._running: dict[str, object] = {}
+        self._children = count(1)
+        self._completions = count()
         self.paid: list[tuple[TokenUsage, float]] = []
         """What completions inside it have cost: of a recalled effect it is counted."""
+
+    def next_completion(self) -> str:
+        """The path of the next completion: ``3`` for the fourth."""
+        return str(next(self._completions))
+
+    def next_child(self) -> str:
+        """Where the next child is started: ``3.1#2`` for the second of that call, ``#1`` for the first outside all."""
+        return f"{self.path}#{next(self._children)}"
+
+    def next_path(self, name: str) -> str:
+        """The path of what is called *name* here; a name that is used again gets ``~2``."""
+        number = next(self._names.setdefault(name, count(1)))
+        last = name if number == 1 else f"{name}~{number}"
+        return f"{self.path}/{last}" if self.path else last
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[str]:
+        """Be at the step of that *name*, whose path this gives.
+
+        Raises:
+            ValueError: One of that name is under way here: nobody could say which of the two is which the next time.
+        """
+        mine, quoted = object(), quoted_name(name)
+        if self._running.setdefault(quoted, mine) is not mine:
+            raise ValueError(f"a step named {name!r} is under way: steps at the same time need names of their own")
+        try:
+            yield self.next_path(quoted)
+        finally:
+            del self._running[quoted]
 
 
 _SCOPE: Final[ContextVar[Scope | None]] = ContextVar("actors-effect", default=None)
@@ -174,6 +214,21 @@ def scope_of(ledger: Ledger) -> Scope:
     """The effect inside which this thread works for the agent of *ledger*; its root outside all."""
     scope = _SCOPE.get()
     return scope if scope is not None and scope.ledger is ledger else ledger.root
+
+
+def next_child_path(agent: Agent[Any]) -> str:
+    """Where *agent* starts its next child, for the child's key. The same again in each life, whatever else runs beside
+    it: the count is that of the effect inside which this thread works.
+    """
+    ledger = agent._parts.ledger
+    return "" if ledger is None else scope_of(ledger).next_child()
+
+
+def note_paid(ledger: Ledger, usage: TokenUsage, cost_usd: float) -> None:
+    """A completion that was paid inside an effect belongs to it."""
+    scope = _SCOPE.get()
+    if scope is not None and scope.path and scope.ledger is ledger:
+        scope.paid.append((usage, cost_usd))
 
 
 def current_effect_key() -> str:
@@ -201,10 +256,12 @@ class MemoryLedger:
     """
 
     in_doubt = InDoubt.TELL
+    calls_raised_again = True
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
-        self._name = ""
+        self.values: dict[str, Any] = {}
+        self._name = uuid.uuid4().hex
         self.root = Scope(self, "")
 
     def begin_life(self) -> None:
@@ -243,8 +300,6 @@ class MemoryLedger:
 
     def effect_key(self, path: str) -> str:
         """What names the effect at *path* in all its tries."""
-        if not self._name:
-            self._name = uuid.uuid4().hex
         return digest_of(f"{self._name}\0{path}")
 
 
@@ -252,6 +307,28 @@ def is_before(path: str, number: int) -> bool:
     """Was what stands at *path* done before the completion of that *number*? Steps of one's own have no number."""
     head = path.partition("/")[0].partition(".")[0]
     return not head.isdecimal() or int(head) < number
+
+
+def quoted_name(name: object) -> str:
+    """The name of a step as part of a path: it can be nothing else that stands there.
+
+    Raises:
+        TypeError: It is no text.
+        ValueError: It is empty, or too long.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"the name of a step is text, not {type(name).__name__}")
+    if not name or len(name) > LONGEST_KEY:
+        raise ValueError(f"the name of a step has 1 to {LONGEST_KEY} characters, this one has {len(name)}")
+    quoted = _SPECIAL.sub(_percent, name)
+    if quoted[0] == "@" or quoted.partition(".")[0].isdecimal():
+        quoted = _percent(quoted[0]) + quoted[1:]
+    return quoted
+
+
+def _percent(found: re.Match[str] | str) -> str:
+    text = found if isinstance(found, str) else found[0]
+    return "".join(f"%{byte:02X}" for byte in text.encode("utf-8", "surrogatepass"))
 
 
 def digest_of(text: str) -> str:
