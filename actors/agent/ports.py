@@ -248,8 +248,9 @@ class Tool(Protocol):
     """What an agent may call. Threads: one tool serves many agents at once.
 
     It may also have ``approval`` (an ``ApprovalRule``: its calls need somebody's approval), ``repeatable`` (True: the
-    same call again is no sign of a loop), and ``check(input)`` (the error result of arguments that do not fit, or
-    None).
+    same call again is no sign of a loop), ``check(input)`` (the error result of arguments that do not fit, or None),
+    ``effect`` (an ``Effect``; without one it is ``at_most_once``), and ``reconcile(effect_key, input)`` (the result of
+    a call of which nobody knows whether it was done; None when it was not).
     """
 
     @property

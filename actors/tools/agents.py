@@ -26,7 +26,7 @@ MAX_LISTED = 200
 TALKS = Spawn(max_depth=0)
 
 
-@tool(capability=TALKS, timeout=None)
+@tool(capability=TALKS, timeout=None, effect="idempotent")
 def spawn_agent(
     task: Annotated[str, Field(min_length=1)],
     name: Annotated[str, Field(min_length=1, max_length=100)] = "helper",
@@ -67,7 +67,7 @@ def _kin(manifest: AgentManifest, name: str, instructions: str | None) -> AgentM
     return manifest.model_copy(update={"name": name, "description": "", "model": model, "agent": None})
 
 
-@tool(capability=TALKS)
+@tool(capability=TALKS, effect="at_most_once")
 def send_message(to: Annotated[int, Field(ge=0)], content: str, *, agent: Agent[Any]) -> str:
     """Send a message to another agent, and do not wait for an answer.
 
@@ -82,7 +82,7 @@ def send_message(to: Annotated[int, Field(ge=0)], content: str, *, agent: Agent[
     return f"sent to {to}"
 
 
-@tool(capability=TALKS, timeout=None, repeatable=True)
+@tool(capability=TALKS, timeout=None, repeatable=True, effect="idempotent")
 def wait_for_message(timeout: Annotated[float, Field(ge=0, le=MAX_WAIT)] = 60.0, *, agent: Agent[Any]) -> str:
     """Wait for the next message from another agent or from the program, and read it.
 
@@ -95,7 +95,7 @@ def wait_for_message(timeout: Annotated[float, Field(ge=0, le=MAX_WAIT)] = 60.0,
         raise ToolFailed(f"no message came within {timeout:g} s") from error
 
 
-@tool(capability=TALKS, repeatable=True)
+@tool(capability=TALKS, repeatable=True, effect="idempotent")
 def list_agents(*, agent: Agent[Any]) -> dict[str, Any]:
     """List the agents that are there: id, name, what each is at, and who started it (0 = the program)."""
     others = agent._context.colleagues()

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-INJECTED = frozenset({"cancel", "agent"})
+EFFECT_KEY = "effect_key"
+INJECTED = frozenset({"cancel", "agent", EFFECT_KEY})
 """Parameters that the caller of a tool fills in; the model does not see them."""
 
 if sys.version_info >= (3, 14):  # annotations are evaluated when asked for: one may name what only type checkers know
@@ -79,6 +80,8 @@ class Arguments:
         for parameter in parameters.values():
             _refuse_unnameable(parameter)
         self.injected = tuple(name for name in parameters if name in INJECTED)
+        if EFFECT_KEY in parameters:
+            _refuse_other_key(_resolved(function, parameters[EFFECT_KEY], namespace))
         shown = [parameter for name, parameter in parameters.items() if name not in INJECTED]
         # Fields are numbered, names are aliases: a field may not be called _x, json or model_config.
         self._names = {f"field_{number}": parameter.name for number, parameter in enumerate(shown)}
@@ -171,6 +174,15 @@ def _refuse_unnameable(parameter: inspect.Parameter) -> None:
         raise TypeError(f"'{parameter.name}' is positional-only, but a model gives arguments by name")
     if parameter.name in ("self", "cls") and parameter.annotation is parameter.empty:
         raise TypeError(f"'{parameter.name}' is not bound: make the tool of an object, tool(obj.method)")
+
+
+def _refuse_other_key(annotation: Any) -> None:
+    """Who has a parameter of that name for something else is told, before the model misses it."""
+    if annotation not in (Any, str):
+        raise TypeError(
+            f"'{EFFECT_KEY}' is filled in with the key of the call, which is text: write {EFFECT_KEY}: str, or give "
+            "the parameter another name"
+        )
 
 
 def _field(

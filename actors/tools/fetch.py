@@ -91,7 +91,7 @@ def fetch_tool(
             raise ToolFailed(f"the page did not come within {timeout:g} s") from None
 
     # The call's own bound comes first: it can say what was waited for.
-    return tool(fetch_url, capability=Network(), timeout=timeout + 5, name=name)
+    return tool(fetch_url, capability=Network(), timeout=timeout + 5, name=name, effect="idempotent")
 
 
 fetch_url = fetch_tool()

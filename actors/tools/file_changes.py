@@ -40,7 +40,7 @@ PATIENCE = 10.0
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK | ALWAYS
 
 
-@tool(capability=FileWrite())
+@tool(capability=FileWrite(), effect="idempotent")
 def write_file(path: str, content: str, *, agent: Agent[Any], cancel: CancelToken) -> str:
     """Write a text file (UTF-8): a new one, or all of one that is there. Missing folders are made.
 
@@ -57,7 +57,7 @@ def write_file(path: str, content: str, *, agent: Agent[Any], cancel: CancelToke
 
 
 # It tells whether a text stands in a file: that takes the right to read it, too.
-@tool(capability=FileWrite())
+@tool(capability=FileWrite(), effect="at_most_once")
 def edit_file(
     path: str,
     old: Annotated[str, Field(min_length=1)],

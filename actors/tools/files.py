@@ -33,7 +33,7 @@ MAX_ENTRIES = 1_000
 """More names are not listed at once."""
 
 
-@tool(capability=FileRead())
+@tool(capability=FileRead(), effect="idempotent")
 def read_file(
     path: str,
     offset: Annotated[int, Field(ge=0)] = 0,
@@ -98,7 +98,7 @@ def _decoded(piece: bytes, path: str, at: int) -> str:
         raise ToolFailed(f"{shown(path)} is not UTF-8 text: byte 0x{byte:02x} at offset {at + error.start}") from error
 
 
-@tool(capability=FileRead())
+@tool(capability=FileRead(), effect="idempotent")
 def list_files(path: str = ".", *, agent: Agent[Any], cancel: CancelToken | None = None) -> str:
     """List a folder: one name a line, sorted; folders end with a slash. An odd name stands in quotes, with escapes.
 
@@ -118,7 +118,7 @@ def _names(entries: Iterable[os.DirEntry[str]], cancel: CancelToken | None) -> I
         yield entry.name + "/" * is_folder(entry)
 
 
-@tool(capability=FileRead())
+@tool(capability=FileRead(), effect="idempotent")
 def find_files(pattern: Glob, path: str = ".", *, agent: Agent[Any], cancel: CancelToken) -> str:
     """Find files by name below a folder: one path a line, relative to that folder. Links are not followed.
 

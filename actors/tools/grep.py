@@ -40,7 +40,7 @@ MAX_PROGRAM_BYTES = 1 << 18
 _BINARY = b"\0"
 
 
-@tool(capability=FileRead())
+@tool(capability=FileRead(), effect="idempotent")
 def grep_files(
     pattern: Annotated[str, Field(min_length=1, max_length=1000)],
     path: str = ".",

@@ -80,7 +80,7 @@ def inference_tool(
         cut = "\n[the answer was cut here]" if response.stop_reason is StopReason.MAX_TOKENS else ""
         return response.text + cut
 
-    return tool(ask_model, capability=Inference(), timeout=timeout, name=name)
+    return tool(ask_model, capability=Inference(), timeout=timeout, name=name, effect="idempotent")
 
 
 ask_model = inference_tool()

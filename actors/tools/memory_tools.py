@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..agent.ports import MemoryFragment, MemorySubstrate
 
 
-@tool(capability=Memory())
+@tool(capability=Memory(), effect="at_most_once")
 def memory_remember(content: Annotated[str, Field(min_length=1)], *, agent: Agent[Any]) -> str:
     """Store a text in long-term memory, to be found again by its words.
 
@@ -26,7 +26,7 @@ def memory_remember(content: Annotated[str, Field(min_length=1)], *, agent: Agen
     return f"remembered under id {_memory(agent).remember(agent.manifest.name, content)}"
 
 
-@tool(capability=Memory())
+@tool(capability=Memory(), effect="idempotent")
 def memory_recall(
     query: str, limit: Annotated[int, Field(ge=1, le=50)] = 5, *, agent: Agent[Any]
 ) -> list[dict[str, Any]]:
@@ -41,7 +41,7 @@ def memory_recall(
 
 
 # Without ids: an agent forgets only its own. Not among MEMORY_TOOLS: who shares notes between agents says so.
-@tool(capability=Memory())
+@tool(capability=Memory(), effect="idempotent")
 def memory_recall_shared(
     query: str, limit: Annotated[int, Field(ge=1, le=50)] = 5, *, agent: Agent[Any]
 ) -> list[dict[str, Any]]:
@@ -55,7 +55,7 @@ def memory_recall_shared(
 
 
 # Any id is taken, since a memory does not say whose a fragment is: an agent learns only those of its own.
-@tool(capability=Memory())
+@tool(capability=Memory(), effect="idempotent")
 def memory_forget(id: str, *, agent: Agent[Any]) -> str:  # noqa: A002 - the word that memory_recall uses
     """Drop a memory.
 
@@ -66,7 +66,7 @@ def memory_forget(id: str, *, agent: Agent[Any]) -> str:  # noqa: A002 - the wor
     return "forgotten"
 
 
-@tool(capability=Memory())
+@tool(capability=Memory(), effect="idempotent")
 def memory_set(key: Annotated[str, Field(min_length=1)], value: Any, *, agent: Agent[Any]) -> str:
     """Store a value under a key, in place of what was there; null drops it.
 
@@ -78,7 +78,7 @@ def memory_set(key: Annotated[str, Field(min_length=1)], value: Any, *, agent: A
     return f"stored under {key!r}"
 
 
-@tool(capability=Memory())
+@tool(capability=Memory(), effect="idempotent")
 def memory_get(key: str, *, agent: Agent[Any]) -> Any:
     """Read the value stored under a key; null when there is none.
 

@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from ..agent.capability import capability_matches
+from ..agent.effects import refuse_bad_effect
 from ..agent.ports import Tool
 
 if TYPE_CHECKING:
@@ -45,13 +46,14 @@ class ToolRegistry:
         """Add *tool* under its name.
 
         Raises:
-            TypeError: It is no tool.
-            ValueError: The name is taken.
+            TypeError: It is no tool, or its ``reconcile`` cannot be called.
+            ValueError: The name is taken, or its ``effect`` is none.
         """
         if isinstance(tool, type) or not isinstance(tool, Tool):
             shown = getattr(tool, "__qualname__", None) or repr(tool)
             raise TypeError(f"not a tool: {shown}; put @tool above the function, or pass an object like it")
         name = tool.name
+        refuse_bad_effect(tool)
         with self._lock:
             if name in self._tools:
                 raise ValueError(f"a tool named {name!r} is already registered")

@@ -106,7 +106,7 @@ def shell_tool(
         return ToolResult(_report(result), is_error=result.code != 0)
 
     # The call's own bound comes first: it can say how long the program has run.
-    return tool(run_command, capability=Shell(), timeout=longest + 5, name=name)
+    return tool(run_command, capability=Shell(), timeout=longest + 5, name=name, effect="at_most_once")
 
 
 run_command = shell_tool()

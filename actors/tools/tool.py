@@ -6,20 +6,27 @@ import functools
 import inspect
 import re
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypedDict, TypeVar, cast, overload
 
+from ..agent.effects import effect_named
+from ..agent.ledger import Effect, current_effect_key
 from ..agent.ports import ToolDefinition, ToolResult
 from ..core.process import event_loop
 from ..errors import ToolFailed
-from .arguments import Arguments, BadArguments
+from .arguments import EFFECT_KEY, Arguments, BadArguments
 from .docstring import Docstring
+from .reconcile import Reconcile
 from .result import result_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from typing_extensions import Unpack
+
     from ..agent.capability import Capability
+    from ..agent.ledger import EffectWord
     from ..core.waiting.cancel import CancelToken
+    from .reconcile import Asked
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,6 +50,18 @@ class Isolation(StrEnum):
 IsolationWord = Literal["thread", "process"]
 
 
+class ToolKeywords(TypedDict, total=False):
+    """What :func:`tool` takes by name."""
+
+    capability: Capability | None
+    timeout: float | None
+    name: str | None
+    isolation: Isolation | IsolationWord
+    repeatable: bool
+    effect: Effect | EffectWord
+    reconcile: Asked | None
+
+
 class FunctionTool(Generic[P, R]):
     """A function as a tool; still callable as the function it was. Made by :func:`tool`.
 
@@ -58,6 +77,8 @@ class FunctionTool(Generic[P, R]):
         name: str | None = None,
         isolation: Isolation | IsolationWord = Isolation.THREAD,
         repeatable: bool = False,
+        effect: Effect | EffectWord = Effect.AT_MOST_ONCE,
+        reconcile: Asked | None = None,
         namespace: Mapping[str, Any] | None = None,
     ) -> None:
         if not callable(function) or isinstance(function, type):
@@ -73,8 +94,12 @@ class FunctionTool(Generic[P, R]):
         docstring = Docstring.parse(inspect.getdoc(source))
         try:
             self._arguments = Arguments(function, descriptions=docstring.parameters, namespace=namespace or {})
+            self._effect = effect_named(effect)
+            self._reconcile = None if reconcile is None else Reconcile(reconcile, self._effect, self._arguments)
         except TypeError as error:
             raise TypeError(f"tool {own_name}: {error}") from error
+        except ValueError as error:
+            raise ValueError(f"tool {own_name}: {error}") from error
         functools.update_wrapper(self, function)
         self.repeatable = repeatable
         self._isolation = Isolation(isolation)
@@ -119,6 +144,16 @@ class FunctionTool(Generic[P, R]):
             return self._timeout + ISOLATION_SECONDS
         return self._timeout
 
+    @property
+    def effect(self) -> Effect:
+        """May a call be made again when nobody knows whether it was done?"""
+        return self._effect
+
+    @property
+    def reconcile(self) -> Reconcile | None:
+        """What looks whether a call was done: called with its key and its input, it gives the result or None."""
+        return self._reconcile
+
     def check(self, input: Mapping[str, Any]) -> ToolResult | None:  # noqa: A002 - the port's name
         """Why these arguments do not fit, as :meth:`execute` would answer; None when they do."""
         try:
@@ -141,12 +176,13 @@ class FunctionTool(Generic[P, R]):
             arguments = self._arguments.bind(input)
         except BadArguments as error:
             return self._refusal(error)
+        available = {"cancel": cancel, "agent": agent}
+        for name in self._arguments.injected:
+            arguments[name] = current_effect_key() if name == EFFECT_KEY else available[name]
         if self._isolation is Isolation.PROCESS:
             from .isolation import run_isolated
 
             return run_isolated(self._function, arguments, name=self.name, cancel=cancel, timeout=self._timeout)
-        available = {"cancel": cancel, "agent": agent}
-        arguments.update((name, available[name]) for name in self._arguments.injected)
         value = cast("Callable[..., Any]", self._function)(**arguments)
         if inspect.iscoroutine(value):
             value = self._awaited(value, cancel)
@@ -165,30 +201,11 @@ class FunctionTool(Generic[P, R]):
 
 
 @overload
-def tool(function: Callable[P, R]) -> FunctionTool[P, R]: ...
+def tool(function: Callable[P, R], **options: Unpack[ToolKeywords]) -> FunctionTool[P, R]: ...
 
 
 @overload
-def tool(
-    function: Callable[P, R],
-    *,
-    capability: Capability | None = None,
-    timeout: float | None = DEFAULT_TIMEOUT,
-    name: str | None = None,
-    isolation: Isolation | IsolationWord = Isolation.THREAD,
-    repeatable: bool = False,
-) -> FunctionTool[P, R]: ...
-
-
-@overload
-def tool(
-    *,
-    capability: Capability | None = None,
-    timeout: float | None = DEFAULT_TIMEOUT,
-    name: str | None = None,
-    isolation: Isolation | IsolationWord = Isolation.THREAD,
-    repeatable: bool = False,
-) -> Callable[[Callable[P, R]], FunctionTool[P, R]]: ...
+def tool(**options: Unpack[ToolKeywords]) -> Callable[[Callable[P, R]], FunctionTool[P, R]]: ...
 
 
 def tool(
@@ -199,14 +216,16 @@ def tool(
     name: str | None = None,
     isolation: Isolation | IsolationWord = Isolation.THREAD,
     repeatable: bool = False,
+    effect: Effect | EffectWord = Effect.AT_MOST_ONCE,
+    reconcile: Asked | None = None,
 ) -> FunctionTool[P, R] | Callable[[Callable[P, R]], FunctionTool[P, R]]:
     """Make a tool of a typed function.
 
     The first paragraph of the docstring tells the model what it does, the ``Args:`` what each parameter is.
-    The parameters ``cancel`` (a ``CancelToken``) and ``agent`` (the calling agent) are filled in and not
-    shown to the model. An ``async def`` runs on an event loop that all async tools share, and that nothing else
-    uses; one that blocks it past its timeout is left behind with it, and those that ran beside it fail. For a
-    method: ``tool(obj.method)``.
+    The parameters ``cancel`` (a ``CancelToken``), ``agent`` (the calling agent) and ``effect_key`` (text that names
+    the call, the same for each try of it) are filled in and not shown to the model. An ``async def`` runs on an event
+    loop that all async tools share, and that nothing else uses; one that blocks it past its timeout is left behind
+    with it, and those that ran beside it fail. For a method: ``tool(obj.method)``.
 
     Args:
         function: A function, ``async def`` or not, or a bound method.
@@ -220,10 +239,26 @@ def tool(
             imported anew there; a main program that has such tools so needs its ``if __name__ == "__main__":``. A call
             takes some tenths of a second more. POSIX only.
         repeatable: A call with the same arguments as before is no sign of a loop: it waits, or looks at what changes.
+        effect: ``idempotent``: when nobody knows whether a call was done, since its program died meanwhile, it is made
+            again, with the same ``effect_key``: right for what only reads, and for a server that takes that key.
+            ``at_most_once``: it is not, unless *reconcile* says that it was not done.
+        reconcile: ``reconcile(effect_key, input)`` looks whether a call was done, before it would be made again. It
+            returns what the call answered, or None when it was not done; it raises when it cannot tell. ``input`` has
+            the arguments as the function got them: without defaults, and without what is filled in.
     Raises:
-        TypeError: The signature cannot be shown to a model (``*args``, a type that JSON cannot hold), or the function
-            cannot be found by another process.
-        ValueError: The name, the timeout or the isolation is not possible.
+        TypeError: The signature cannot be shown to a model (``*args``, a type that JSON cannot hold), the function
+            cannot be found by another process, or *reconcile* cannot be called so.
+        ValueError: The name, the timeout, the isolation or the effect is not possible.
+
+    Example::
+
+        def was_paid(effect_key: str, input: dict[str, Any]) -> str | None:
+            return bank.receipt_of(effect_key)              # None: there is none, so nothing was paid
+
+
+        @tool(reconcile=was_paid)
+        def pay(to: str, amount: float, effect_key: str) -> str:
+            return bank.pay(to, amount, idempotency_key=effect_key)
     """
     frame = inspect.currentframe()
     caller = frame.f_back if frame is not None else None
@@ -239,6 +274,8 @@ def tool(
             name=name,
             isolation=isolation,
             repeatable=repeatable,
+            effect=effect,
+            reconcile=reconcile,
             namespace=namespace,
         )
 
@@ -250,8 +287,9 @@ def _refuse_homeless(function: Any, name: str, injected: Sequence[str]) -> None:
     qualified = getattr(function, "__qualname__", "<none>")
     if "<" in qualified or not inspect.isfunction(function):
         raise TypeError(f"tool {name}: isolation='process' needs a function at the top of a module, not {function!r}")
-    if injected:
-        raise TypeError(f"tool {name}: {', '.join(injected)} cannot go to a process of its own (isolation='process')")
+    tied = [parameter for parameter in injected if parameter != EFFECT_KEY]
+    if tied:
+        raise TypeError(f"tool {name}: {', '.join(tied)} cannot go to a process of its own (isolation='process')")
 
 
 def _source(function: Any) -> Any:

@@ -81,3 +81,9 @@ def size(text: str) -> int:
 def surrogate() -> str:
     """Answer with half a character."""
     return "a\ud800b"
+
+
+@tool(isolation="process", timeout=60)
+def keyed(text: str, effect_key: str) -> list[str]:
+    """Tell the key of the call."""
+    return [text, effect_key]
