@@ -7,8 +7,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Required, TypedDict
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .approval_rules import ApprovalDefault, ApprovalWord
     from .capability import Texts
+    from .ledger import Effect, EffectWord
     from .mcp_transport import McpTransport, TransportWord
 
 
@@ -60,3 +63,4 @@ class McpKeywords(TypedDict, total=False):
     headers: dict[str, str]
     timeout: float
     start_timeout: float
+    effects: Mapping[str, Effect | EffectWord]

@@ -15,6 +15,7 @@ from ..errors import ManifestError
 from .approval_rules import ApprovalDefault, ApprovalRule
 from .capability import Capability, Memory, Rag, narrow
 from .json_schema import output_of
+from .ledger import Effect
 from .manifest_problems import Problem, at, found, with_lines
 from .mcp_transport import McpTransport
 from .ports import PrivacyTier
@@ -181,6 +182,8 @@ class McpServer(_Table, frozen=True):
         headers: Sent with each request by ``http``.
         timeout: Seconds for a call of one of its tools.
         start_timeout: Seconds until it has to list its tools.
+        effects: What its tools do to the world, by their own names or patterns of them: ``{pay = "at_most_once"}``. It
+            wins over the server's hints. A name wins over patterns, of those the first one.
     """
 
     name: Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -191,10 +194,16 @@ class McpServer(_Table, frozen=True):
     headers: dict[Text, Text] = {}
     timeout: Annotated[Number, Field(gt=0)] = 120.0
     start_timeout: Annotated[Number, Field(gt=0)] = 30.0
+    effects: dict[Text, Effect] = {}
 
     if TYPE_CHECKING:
 
         def __init__(self, /, **fields: Unpack[McpKeywords]) -> None: ...
+
+    def effect_of(self, tool: str) -> Effect | None:
+        """What ``effects`` says of the server's *tool*; None: nothing."""
+        fitting = (effect for pattern, effect in self.effects.items() if fnmatchcase(tool, pattern))
+        return self.effects.get(tool) or next(fitting, None)
 
 
 class ManifestKeywords(TypedDict, total=False):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..agent.capability import Browser, Network
+from ..agent.effects import effect_of
+from ..agent.ledger import Effect
 from ..agent.ports import PrivacyTier
 from ..core.shown import shown
 from ..core.waiting.cancel import CancelToken
@@ -18,11 +20,14 @@ if TYPE_CHECKING:
     from ..agent.ports import Tool
 
 
-def tool_line(manifest: AgentManifest, tool: Tool) -> str:
-    """One tool: its name, what it does, what its capability allows, and whether somebody is asked first."""
+def tool_line(manifest: AgentManifest, tool: Tool, *, of_server: bool = False) -> str:
+    """One tool: its name, what it does, what its capability allows, and whether somebody is asked first; of a server
+    also whether its calls may be made again: of other tools their code says it.
+    """
     asks = getattr(tool, "approval", None) is not None or manifest.approval.rule_for(tool.name) is not None
     description = one_line(tool.definition.description)
-    return f"{shown(tool.name)}: {description} [{_permission(manifest, tool)}{'; asks first' * asks}]"
+    again = "; idempotent" * (of_server and effect_of(tool) is Effect.IDEMPOTENT)
+    return f"{shown(tool.name)}: {description} [{_permission(manifest, tool)}{again}{'; asks first' * asks}]"
 
 
 def _permission(manifest: AgentManifest, tool: Tool) -> str:
@@ -48,8 +53,9 @@ def server_lines(manifest: AgentManifest, server: McpServer, *, run: bool) -> li
     servers = McpServers()
     try:
         alone = manifest.model_copy(update={"mcp_servers": (server,)})
-        lines = [tool_line(manifest, tool) for tool in servers.tools_for(alone, CancelToken())]
-        return [first, *lines, *(f"left out: {one_line(left, 300)}" for left in servers.left_out())]
+        lines = [tool_line(manifest, tool, of_server=True) for tool in servers.tools_for(alone, CancelToken())]
+        lines += (f"left out: {one_line(left, 300)}" for left in servers.left_out())
+        return [first, *lines, *(one_line(unknown, 300) for unknown in servers.unknown_effects())]
     except (ActorsError, ImportError) as error:
         return [first, one_line(str(error), 500)]
     finally:

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from loguru import logger
+
 from ..agent.capability import Mcp
+from ..agent.manifest_problems import did_you_mean
 from ..agent.mcp_transport import McpTransport
 from ..agent.ports import ToolDefinition, ToolResult
 from ..core.crash import report
 from ..core.process import event_loop
+from ..core.shown import shown
 from ..errors import ToolFailed
 from ..extras import need
 from ..network.endpoint import Endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Coroutine, Mapping, Sequence
 
+    from ..agent.ledger import Effect
     from ..agent.manifest import AgentManifest, McpServer
     from ..agent.ports import Tool
     from ..core.waiting.cancel import CancelToken
+    from .mcp_client import ServerTool
     from .mcp_server import SharedServer
 
 T = TypeVar("T")
@@ -36,12 +43,14 @@ CLOSE_TIMEOUT = 15.0
 class McpTool:
     """A tool of an MCP server, under the name ``server.tool``."""
 
-    def __init__(self, server: McpServer, shared: SharedServer, definition: ToolDefinition) -> None:
+    def __init__(self, server: McpServer, shared: SharedServer, listed: ServerTool) -> None:
+        definition = listed.definition
         self._shared = shared
         self._own_name = definition.name
         self._timeout = server.timeout
         self._start_timeout = server.start_timeout
         self._capability = Mcp(server=server.name, tool=definition.name)
+        self._effect = server.effect_of(definition.name) or listed.effect
         name = f"{server.name}.{definition.name}"
         self._definition = ToolDefinition(name, definition.description, definition.input_schema)
 
@@ -68,6 +77,11 @@ class McpTool:
         """Seconds that a call may take."""
         return self._timeout
 
+    @property
+    def effect(self) -> Effect:
+        """What the manifest says, else the server."""
+        return self._effect
+
     def execute(self, input: Mapping[str, Any], *, cancel: CancelToken, agent: Any) -> ToolResult:  # noqa: A002, ARG002
         """Call it.
 
@@ -84,12 +98,13 @@ class McpServers:
 
     Guarantees: a server is started once, however many agents share it; one that no capability grants is not started.
 
-    Locks: ``_lock`` guards ``_shared`` and ``_is_closed``.
+    Locks: ``_lock`` guards ``_shared``, ``_unknown`` and ``_is_closed``.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._shared: dict[str, SharedServer] = {}
+        self._unknown: dict[str, None] = {}
         self._is_closed = False
 
     def tools_for(self, manifest: AgentManifest, cancel: CancelToken) -> list[Tool]:
@@ -107,11 +122,11 @@ class McpServers:
             return []
         slowest = max(server.start_timeout for server, _ in opened)
         listed = _run(_tools_of_all([shared for _, shared in opened]), cancel, slowest)
-        return [
-            McpTool(server, shared, definition)
-            for (server, shared), definitions in zip(opened, listed, strict=True)
-            for definition in definitions.values()
-        ]
+        found: list[Tool] = []
+        for (server, shared), tools in zip(opened, listed, strict=True):
+            self._tell_unknown(server, [*tools, *shared.left_out])
+            found += (McpTool(server, shared, tool) for tool in tools.values())
+        return found
 
     def _server(self, server: McpServer, manifest: AgentManifest) -> SharedServer:
         need("mcp", "mcp", f"the MCP server {server.name!r}")
@@ -135,6 +150,24 @@ class McpServers:
             if key not in self._shared:
                 self._shared[key] = SharedServer(server, endpoint)
             return self._shared[key]
+
+    def _tell_unknown(self, server: McpServer, names: Sequence[str]) -> None:
+        """What ``effects`` names and *server* does not have is told once."""
+        for word in server.effects:
+            if any(fnmatchcase(name, word) for name in names):
+                continue
+            problem = f"MCP server {server.name}: effects names {shown(word)!r}, which is none of its tools"
+            problem += did_you_mean(word.removeprefix(f"{server.name}."), names)
+            with self._lock:
+                is_new = problem not in self._unknown
+                self._unknown[problem] = None
+            if is_new:
+                logger.warning("{}", problem)
+
+    def unknown_effects(self) -> list[str]:
+        """What the manifests say of the effects of tools that their servers do not have."""
+        with self._lock:
+            return list(self._unknown)
 
     def left_out(self) -> list[str]:
         """The tools of the servers that are open and that cannot be used, ``server.tool``, each with the reason."""
@@ -162,7 +195,7 @@ def _run(coroutine: Coroutine[Any, Any, T], cancel: CancelToken, seconds: float)
         raise ToolFailed(str(error)) from error
 
 
-async def _tools_of_all(shared: list[SharedServer]) -> list[dict[str, ToolDefinition]]:
+async def _tools_of_all(shared: list[SharedServer]) -> list[dict[str, ServerTool]]:
     return await asyncio.gather(*(server.tools() for server in shared))
 
 

@@ -7,7 +7,7 @@ import json
 import logging
 from collections import deque
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from mcp import Client, MCPError
 from mcp.shared.message import SessionMessage
@@ -15,6 +15,7 @@ from mcp_types import CONNECTION_CLOSED, jsonrpc_message_adapter
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
+from ..agent.ledger import Effect
 from ..agent.mcp_transport import McpTransport
 from ..agent.ports import ToolDefinition, ToolResult
 from ..errors import CapabilityDenied, ToolFailed
@@ -44,6 +45,13 @@ class ServerEnded(Exception):
     """The server has ended, or its connection is gone."""
 
 
+class ServerTool(NamedTuple):
+    """A tool as its server describes it, under its own name; the effect is what the server's hints say."""
+
+    definition: ToolDefinition
+    effect: Effect
+
+
 class Session:
     """An open connection to a server. Belongs to one task of the loop."""
 
@@ -57,14 +65,15 @@ class Session:
         """The tools of its list that cannot be used, with the reasons."""
         return self._messages.left_out
 
-    async def tools(self) -> dict[str, ToolDefinition]:
+    async def tools(self) -> dict[str, ServerTool]:
         """The server's tools by their own names."""
-        found: dict[str, ToolDefinition] = {}
+        found: dict[str, ServerTool] = {}
         cursor = None
         for _ in range(MAX_PAGES):
             page = await self._client.list_tools(cursor=cursor)
             for tool in page.tools:  # those that can be used: the others never come here
-                found[tool.name] = ToolDefinition(tool.name, tool.description or "", tool.input_schema)
+                definition = ToolDefinition(tool.name, tool.description or "", tool.input_schema)
+                found[tool.name] = ServerTool(definition, _effect_of(tool))
             cursor = page.next_cursor
             if cursor is None or len(found) == MAX_TOOLS:
                 break
@@ -234,6 +243,13 @@ async def _both(peer: _Lines | HttpServer) -> AsyncIterator[tuple[Any, Any]]:
 
 def _is_modern(version: str | None) -> bool:
     return version in MODERN_PROTOCOL_VERSIONS
+
+
+def _effect_of(tool: Any) -> Effect:
+    """What the hints of a tool say: only those that are true have come so far."""
+    hints = tool.annotations
+    is_harmless = hints is not None and (hints.read_only_hint or hints.idempotent_hint)
+    return Effect.IDEMPOTENT if is_harmless else Effect.AT_MOST_ONCE
 
 
 def _text_of(result: Any) -> str:

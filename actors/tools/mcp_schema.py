@@ -47,6 +47,10 @@ NOT_AT_ROOT = ("enum", "const", "not", "if", "then", "else", "anyOf", "oneOf", "
 """What no model takes of the arguments of a tool as a whole; the server looks at them itself."""
 
 
+HINTS = ("readOnlyHint", "idempotentHint")
+"""What of a tool's annotations is of use: each says, where it is true, that the same call again does no harm."""
+
+
 class BadTool(ValueError):
     """Why a tool is left out, on one line: names of its own may stand in it."""
 
@@ -97,7 +101,7 @@ class Listing:
         if self._left < 0:
             raise BadTool(f"what the server says of its tools has more than {MAX_LISTED:,} characters")
         self._names.add(name)
-        return {"name": name, "description": text, "inputSchema": schema}
+        return {"name": name, "description": text, "inputSchema": schema, "annotations": _hints(tool)}
 
     def _leave_out(self, tool: Any, why: str) -> None:
         name = tool.get("name") if isinstance(tool, dict) else None
@@ -129,6 +133,15 @@ def acceptable(schema: Any) -> dict[str, Any]:
         raise BadTool(f"its inputSchema has more than {MAX_SCHEMA:,} characters")
     _refuse_unfolding(root)
     return root
+
+
+def _hints(tool: dict[str, Any]) -> dict[str, bool]:
+    """Those that are true, and nothing that only looks so.
+
+    They do not contradict each other: by the protocol nothing else counts of a tool that only reads.
+    """
+    annotations = tool.get("annotations")
+    return {hint: True for hint in HINTS if isinstance(annotations, dict) and annotations.get(hint) is True}
 
 
 def clean_text(text: str) -> str:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..agent.manifest import McpServer
-    from ..agent.ports import ToolDefinition, ToolResult
+    from ..agent.ports import ToolResult
     from ..network.endpoint import Endpoint
-    from .mcp_client import Session
+    from .mcp_client import ServerTool, Session
 
     Call = tuple[str, Mapping[str, Any], float, asyncio.Future[ToolResult]]
 
@@ -46,7 +46,7 @@ class _Life:
         self._server = server
         self._endpoint = endpoint
         self._calls: asyncio.Queue[Call | None] = asyncio.Queue()
-        self.tools: asyncio.Future[dict[str, ToolDefinition]] = asyncio.get_running_loop().create_future()
+        self.tools: asyncio.Future[dict[str, ServerTool]] = asyncio.get_running_loop().create_future()
         self.left_out: dict[str, str] = {}
         self.is_over = False
         self.loop = asyncio.get_running_loop()
@@ -191,7 +191,7 @@ class SharedServer:
         life = self._life
         return {} if life is None else life.left_out
 
-    async def tools(self) -> dict[str, ToolDefinition]:
+    async def tools(self) -> dict[str, ServerTool]:
         """Its tools by their own names; it is opened if it is not.
 
         Raises:
@@ -226,7 +226,7 @@ class SharedServer:
             life.task.cancel()
         await asyncio.wait([life.task], timeout=CLOSE_TIMEOUT)
 
-    async def _tools_of(self, life: _Life) -> dict[str, ToolDefinition]:
+    async def _tools_of(self, life: _Life) -> dict[str, ServerTool]:
         try:
             return await asyncio.shield(life.tools)
         except ToolFailed as error:

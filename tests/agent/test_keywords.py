@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from enum import StrEnum
 from typing import Any, get_args
 
@@ -12,6 +13,7 @@ from actors import AgentManifest, FailurePolicy, FileRead, FileWrite, Network, P
 from actors.agent.approval_rules import ApprovalWord
 from actors.agent.config import SpawnKeywords
 from actors.agent.keywords import ApprovalKeywords, LimitKeywords, McpKeywords, ModelKeywords
+from actors.agent.ledger import Effect, EffectWord, InDoubt, InDoubtWord
 from actors.agent.manifest import ManifestKeywords
 from actors.agent.mcp_transport import TransportWord
 from actors.agent.ports import PrivacyWord
@@ -19,7 +21,7 @@ from actors.core.records.outcomes import FailureWord
 from actors.drivers import RoutingStrategy
 from actors.drivers.routing import StrategyWord
 from actors.manifests import ApprovalDefault, ApprovalRules, McpServer, McpTransport, ModelConfig, ResourceLimits
-from actors.tools.tool import Isolation, IsolationWord
+from actors.tools.tool import FunctionTool, Isolation, IsolationWord, ToolKeywords, tool
 
 IN_EACH_OVERLOAD = ["manifest", "query", "agent", "output_type"]
 
@@ -39,6 +41,13 @@ def test_the_names_are_those_of_the_fields(model: type[BaseModel], keywords: Any
     assert list(keywords.__annotations__) == list(model.model_fields)
 
 
+@pytest.mark.parametrize("made_by", [tool, FunctionTool.__init__])
+def test_the_names_of_a_tool_are_those_of_what_makes_it(made_by: Any) -> None:
+    """In their order; the namespace is no user's."""
+    named = [one.name for one in inspect.signature(made_by).parameters.values() if one.kind is one.KEYWORD_ONLY]
+    assert list(ToolKeywords.__annotations__) == [name for name in named if name != "namespace"]
+
+
 def test_the_names_of_a_config_are_those_of_its_fields() -> None:
     """The first stand in each overload, before the others."""
     names = [name for name in SpawnConfig.model_fields if name not in IN_EACH_OVERLOAD]
@@ -49,7 +58,9 @@ def test_the_names_of_a_config_are_those_of_its_fields() -> None:
     ("word", "enumeration"),
     [
         (ApprovalWord, ApprovalDefault),
+        (EffectWord, Effect),
         (FailureWord, FailurePolicy),
+        (InDoubtWord, InDoubt),
         (IsolationWord, Isolation),
         (PrivacyWord, PrivacyTier),
         (StrategyWord, RoutingStrategy),

@@ -47,6 +47,11 @@ MEANT = [
     ({"privacy": "Private"}, "got 'Private', did you mean 'private'?"),
     ({"approval": {"default": "aprove"}}, "got 'aprove', did you mean 'approve'?"),
     ({"privacy": "private", "mcp_servers": [{"name": "a", "url": "u", "transport": "htttp"}]}, "did you mean 'http'?"),
+    (
+        {"mcp_servers": [{"name": "a", "command": ["x"], "effects": {"pay": "at_most_onc"}}]},
+        "mcp_servers.0.effects.pay: Input should be 'at_most_once' or 'idempotent', got 'at_most_onc', did you mean "
+        "'at_most_once'?",
+    ),
     ({"capabilities": [{"type": "file_reed"}]}, "got {'type': 'file_reed'}, did you mean 'file_read'?"),
     ({"capabilities": [{"typ": "rag"}]}, "got {'typ': 'rag'}, did you mean 'type'?"),
     ({"capabilities": ["rag"]}, "got 'rag'; a grant is a table: { type = "),

@@ -122,6 +122,29 @@ def test_status_names_tools_that_cannot_be_used(
         assert text in result.stdout, result.stdout
 
 
+@pytest.mark.process
+def test_status_shows_which_calls_of_servers_may_be_made_again(
+    cli: Callable[..., Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the server's hints and the manifest; a name in ``effects`` that fits none of its tools is told."""
+    monkeypatch.setenv("COLUMNS", "300")
+    reads = {"readOnlyHint": True}
+    listed = [{"name": name, "description": "Do.", "annotations": reads} for name in ("look", "pay")]
+    (folder / "listed.json").write_text(json.dumps({"tools": listed}))
+    (folder / "full.toml").write_text(
+        f'[[mcp_servers]]\nname = "rogue"\ncommand = ["{sys.executable}", "{ROGUE}", "listed", "x", "listed.json"]\n'
+        'effects = { pay = "at_most_once", loko = "idempotent" }\n'
+        '[[capabilities]]\ntype = "mcp"\nserver = "rogue"\n'
+    )
+    shown = cli("status", "full.toml").stdout
+    for text in (
+        "rogue.look: Do. [may call every tool of the MCP server rogue; idempotent]",
+        "rogue.pay: Do. [may call every tool of the MCP server rogue]",
+        "MCP server rogue: effects names 'loko', which is none of its tools, did you mean 'look'?",
+    ):
+        assert text in shown, shown
+
+
 LOUD = "import pathlib; pathlib.Path('ran').touch()\n"
 
 

@@ -401,6 +401,7 @@ def test_a_call_that_fails_is_the_only_one(
     web.release.set()
     assert under_way.result(BOUND).content == "released"
     assert web.told.count("initialize") == 1
+    assert web.told.count("tools/call") == 3, "a call is sent once, whatever becomes of it"
 
 
 def test_calls_that_hang_or_are_cancelled_end_no_other(
