@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING, Any
 
-from .ledger import Effect
+from .ledger import Effect, current_effect_key
 
 if TYPE_CHECKING:
     from .ports import Tool
@@ -29,6 +30,16 @@ def effect_of(tool: Tool) -> Effect:
         ValueError: Its word is none.
     """
     return effect_named(getattr(tool, "effect", Effect.AT_MOST_ONCE))
+
+
+def key_of_call(agent: Any) -> str:
+    """The key of the call that *agent* is making; a fresh one where nobody tries it again."""
+    parts = getattr(agent, "_parts", None)
+    if parts is not None and parts.ledger is None:
+        # It keeps no ledger, so what stands in the context is its parent's call, by which this agent was spawned: that
+        # one's key would be the same for all that it does.
+        return uuid.uuid4().hex
+    return current_effect_key()
 
 
 def refuse_bad_effect(tool: Tool) -> None:

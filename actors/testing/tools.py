@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from ..agent.approval_rules import ApprovalRule
 from ..agent.config import SpawnConfig
+from ..agent.effects import effect_of
+from ..agent.ledger import Effect
 from ..agent.manifest import AgentManifest
 from ..agent.ports import CompletionResponse, PrivacyTier, StopReason, Tool, ToolDefinition, ToolResult
 from ..core.records.conversation import ToolCall, ToolResultMessage
@@ -84,6 +88,17 @@ class ToolConformance:
         assert tool.timeout is None or tool.timeout > 0
         assert ToolRegistry([tool]).get(tool.name) is tool
 
+    def test_what_it_may_say_of_its_calls(self) -> None:
+        """Its optional attributes are such as they are read."""
+        tool = self.tool()
+        assert isinstance(getattr(tool, "approval", None), ApprovalRule | None)
+        assert isinstance(getattr(tool, "repeatable", False), bool)
+        assert callable(getattr(tool, "check", len))
+        effect, reconcile = effect_of(tool), getattr(tool, "reconcile", None)
+        if reconcile is not None:
+            assert effect is Effect.AT_MOST_ONCE, "what is idempotent is simply made again: nobody asks reconcile"
+            inspect.signature(reconcile).bind("key", self.input())
+
     def test_its_schema_describes_an_object(self) -> None:
         """In JSON, with every argument of the good call."""
         schema = self.tool().definition.input_schema
@@ -92,6 +107,7 @@ class ToolConformance:
         properties = schema.get("properties", {})
         assert set(self.input()) <= set(properties), "the good call has arguments that the schema does not know"
         assert set(schema.get("required", ())) <= set(properties)
+        assert not {"cancel", "agent", "effect_key"} & set(properties), "these are filled in, not asked of a model"
 
     def test_a_good_call_succeeds(self) -> None:
         """With a text; twice."""

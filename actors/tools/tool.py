@@ -8,8 +8,8 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypedDict, TypeVar, cast, overload
 
-from ..agent.effects import effect_named
-from ..agent.ledger import Effect, current_effect_key
+from ..agent.effects import effect_named, key_of_call
+from ..agent.ledger import Effect
 from ..agent.ports import ToolDefinition, ToolResult
 from ..core.process import event_loop
 from ..errors import ToolFailed
@@ -150,8 +150,8 @@ class FunctionTool(Generic[P, R]):
         return self._effect
 
     @property
-    def reconcile(self) -> Reconcile | None:
-        """What looks whether a call was done: called with its key and its input, it gives the result or None."""
+    def reconcile(self) -> Callable[[str, Mapping[str, Any]], ToolResult | None] | None:
+        """What looks whether a call was done: called with its key and its input, it gives the result, or None."""
         return self._reconcile
 
     def check(self, input: Mapping[str, Any]) -> ToolResult | None:  # noqa: A002 - the port's name
@@ -178,7 +178,7 @@ class FunctionTool(Generic[P, R]):
             return self._refusal(error)
         available = {"cancel": cancel, "agent": agent}
         for name in self._arguments.injected:
-            arguments[name] = current_effect_key() if name == EFFECT_KEY else available[name]
+            arguments[name] = key_of_call(agent) if name == EFFECT_KEY else available[name]
         if self._isolation is Isolation.PROCESS:
             from .isolation import run_isolated
 

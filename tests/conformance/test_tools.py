@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from actors import (
     Spawn,
     Tool,
     needs_approval,
+    tool,
 )
 from actors.core.waiting.cancel import CancelToken
 from actors.testing import ToolConformance
@@ -253,6 +255,60 @@ class TestMcp(ToolConformance):
     def test_odd_arguments_do_no_harm(self) -> None:
         """To this one server; each call starts it anew here."""
         assert self._call({"text": "\0\U0001f600" * 1000}).content
+
+
+@tool(reconcile=lambda effect_key, input: f"{input['to']} was paid" if effect_key else None)  # noqa: A006
+def pay(to: str, effect_key: str) -> str:
+    """Pay somebody."""
+    return f"{to} {effect_key}"
+
+
+class TestPay(ToolConformance):
+    def tool(self) -> Tool:
+        return pay
+
+    def input(self) -> Mapping[str, Any]:
+        return {"to": "me"}
+
+
+class Said(ToolConformance):
+    """A tool that says something of itself."""
+
+    def __init__(self, **attributes: Any) -> None:
+        self.attributes = attributes
+
+    def tool(self) -> Tool:
+        class Looked:
+            name, definition, timeout, required_capability = "it", pay.definition, None, None
+            execute = pay.execute
+
+        vars(made := Looked()).update(self.attributes)
+        return made
+
+    def input(self) -> Mapping[str, Any]:
+        return {"to": "me"}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "wrong"),
+    [
+        ({}, None),
+        ({"effect": "idempotent", "repeatable": True, "reconcile": None, "approval": None}, None),
+        ({"effect": "at_most_once", "reconcile": pay.reconcile}, None),
+        ({"effect": "once"}, ValueError),
+        ({"effect": "idempotent", "reconcile": pay.reconcile}, AssertionError),
+        ({"reconcile": "was_paid"}, TypeError),
+        ({"reconcile": lambda: None}, TypeError),
+        ({"repeatable": "yes"}, AssertionError),
+        ({"approval": True}, AssertionError),
+        ({"check": True}, AssertionError),
+    ],
+)
+def test_what_a_tool_may_say_is_looked_at(attributes: dict[str, Any], wrong: type[Exception] | None) -> None:
+    """Each optional attribute has to be such as it is read."""
+    said = Said(**attributes)
+    with nullcontext() if wrong is None else pytest.raises(wrong):
+        said.test_what_it_may_say_of_its_calls()
 
 
 def suites(base: type[ToolConformance] = ToolConformance) -> list[type[ToolConformance]]:

@@ -11,10 +11,19 @@ from typing import TYPE_CHECKING, Any, NewType
 import pytest
 
 import actors.tools
-from actors import CancelToken, ToolRegistry, needs_approval, tool
+from actors import (
+    AgentManifest,
+    AgentPool,
+    CancelToken,
+    ScriptedDriver,
+    SpawnConfig,
+    ToolRegistry,
+    needs_approval,
+    tool,
+)
 from actors.agent.effects import effect_of
 from actors.agent.ledger import Effect, MemoryLedger, Scope, inside
-from actors.ports import ToolDefinition, ToolResult
+from actors.ports import CompletionResponse, StopReason, ToolCall, ToolDefinition, ToolResult
 from actors.tools.memory_tools import memory_set
 from actors.tools.tool import FunctionTool
 
@@ -24,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 IDEMPOTENT, AT_MOST_ONCE = Effect.IDEMPOTENT, Effect.AT_MOST_ONCE
+
+BOUND = 30.0
 
 BUILT_IN = {
     "read_file": IDEMPOTENT, "list_files": IDEMPOTENT, "find_files": IDEMPOTENT, "grep_files": IDEMPOTENT,
@@ -130,6 +141,21 @@ def test_outside_of_an_agent_each_call_has_a_key_of_its_own() -> None:
     keys = {call(made).content for _ in range(20)}
     assert len(keys) == 20
     assert all(key.isascii() and key.isalnum() for key in keys)
+
+
+def test_a_child_that_keeps_no_ledger_has_keys_of_its_own() -> None:
+    """It is spawned inside its parent's call, whose key would name all that it does."""
+    seen: list[str] = []
+
+    @tool
+    def pay(effect_key: str) -> None:
+        seen.append(effect_key)
+
+    ask = CompletionResponse("", StopReason.TOOL_USE, (ToolCall("a", "pay", {}), ToolCall("b", "pay", {})))
+    here = scope()
+    with AgentPool(ScriptedDriver([ask, "done"]), tools=ToolRegistry([pay])) as pool, inside(here):
+        pool.spawn(SpawnConfig(AgentManifest(), "Pay twice.")).result(BOUND)
+    assert len({*seen, here.ledger.effect_key("3.1")}) == 3
 
 
 class Bank:

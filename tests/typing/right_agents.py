@@ -31,6 +31,7 @@ from actors import (
     supervise,
     tool,
 )
+from actors.agent.ledger import Effect
 from actors.capabilities import Capability, Network
 from actors.events import AgentEnded, ToolEnded
 from actors.ports import CompletionRequest, CompletionResponse, TokenUsage, ToolDefinition
@@ -117,6 +118,30 @@ async def fetch(url: str, *, cancel: CancelToken, agent: Agent[Any]) -> str:
     return f"{url} {cancel.cancelled} {agent.agent_id}"
 
 
+def was_paid(effect_key: str, input: dict[str, Any]) -> str | None:  # noqa: A002
+    """Look at the bank's book."""
+    return input["to"] if effect_key else None
+
+
+@tool(effect="at_most_once", reconcile=was_paid)
+def pay(to: str, amount: float, *, effect_key: str = "") -> str:
+    """Pay."""
+    return f"{to} {amount} {effect_key}"
+
+
+@tool(effect=Effect.IDEMPOTENT)
+def look_up(word: str) -> str:
+    """Look up."""
+    return word
+
+
+assert_type(pay("me", 1.5), str)
+assert_type(pay("me", amount=1.5, effect_key="k"), str)
+assert_type(pay.effect, Effect)
+if pay.reconcile is not None:
+    assert_type(pay.reconcile("k", {"to": "me"}), ToolResult | None)
+made_plainly = tool(was_paid, name="was_paid", effect="idempotent", repeatable=True)
+assert_type(made_plainly("k", {}), str | None)
 assert_type(search("a", limit=2), list[str])
 assert_type(search.name, str)
 assert_type(search.required_capability, Capability | None)
@@ -130,6 +155,7 @@ class Clock:
     definition = ToolDefinition("clock", "What time is it?", {"type": "object"})
     required_capability: Capability | None = None
     timeout: float | None = 1.0
+    effect = Effect.IDEMPOTENT
 
     def execute(self, input: Mapping[str, Any], *, cancel: CancelToken, agent: Any) -> ToolResult:  # noqa: A002
         return ToolResult("noon")

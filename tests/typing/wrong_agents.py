@@ -73,6 +73,16 @@ ToolRegistry([len])  # error
 ToolRegistry([search]).get("search").name  # error
 tool(3)  # error
 tool(search, time_out=3)  # error
+tool(search, effect="once")  # error
+tool(search, effect=True)  # error
+tool(search, reconcile="was_paid")  # error
+tool(search, reconcile=lambda: None)  # error
+
+
+def of_other(effect_key: int, input: dict[str, Any]) -> None: ...  # noqa: A002
+
+
+tool(search, reconcile=of_other)  # error
 
 
 class Parrot:

@@ -87,6 +87,10 @@ def search(text: str, limit: int = 3) -> list[str]:
     return [text] * limit
 
 
+@tool(effect="at_least_once")  # error
+def post(text: str) -> None: ...
+
+
 @tool
 def look(text: str, limit: int = 3) -> list[str]:
     """Look."""
