@@ -46,6 +46,7 @@ class DriverCalls:
         self._driver = driver
         self._model = model
         self._prices_models = hasattr(driver, "has_price")
+        self._backoff_share: float = getattr(driver, "backoff_share", 1.0)  # 0: it replays, and nobody is worn out
 
     def complete(
         self,
@@ -78,7 +79,7 @@ class DriverCalls:
                     raise
                 delay = BACKOFF.delay(attempt) if error.retry_after is None else no_sooner_than(error.retry_after)
                 logger.debug("retry {} of {} in {:.1f} s: {}", attempt, RETRIES, delay, shown(str(error), 500))
-                back_off(delay)
+                back_off(delay * self._backoff_share)
                 attempt += 1
 
     def _within_budget(

@@ -1,4 +1,4 @@
-"""Test tools for those who extend the library: suites that their own drivers, tools and memories have to pass, and a
+"""Test tools: suites that drivers, tools and memories of one's own have to pass, recordings of what a model said, and a
 watch for threads that are left.
 
     from actors.testing import ToolConformance
@@ -10,9 +10,23 @@ watch for threads that are left.
 pytest collects the tests of the base class; nothing here needs pytest itself, but ``actors.testing.fixtures``.
 """
 
+from ..drivers.recorded.answer import DriverFacts, RecordedAnswer
+from ..public import publish
+from .cassette import Cassette, CassetteMode
 from .drivers import DriverConformance
 from .leaks import no_thread_left
 from .memory import MemoryConformance
 from .tools import ToolConformance
 
-__all__ = ["DriverConformance", "MemoryConformance", "ToolConformance", "no_thread_left"]
+__all__ = [
+    "Cassette",
+    "CassetteMode",
+    "DriverConformance",
+    "DriverFacts",
+    "MemoryConformance",
+    "RecordedAnswer",
+    "ToolConformance",
+    "no_thread_left",
+]
+
+publish(__name__, globals())
