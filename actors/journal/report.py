@@ -1,0 +1,402 @@
+"""What a journal tells of its agents, for people and for programs."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from ..agent.ledger import DONE, Effect, is_before
+from ..core.records.json_marks import from_json
+from ..core.shown import shown
+from .life import EFFECTS, Life, Line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from .life import Step
+
+    Ask = Callable[..., list[tuple[Any, ...]]]
+    Live = Callable[[], int | None]
+    KeyOf = Callable[[str, str, int], str]
+
+AT_ONCE = 200
+"""So many agents are looked at in one read: while nobody looks, nothing is held open."""
+LONGEST_TEXT = 200
+"""Characters of what is told of an effect."""
+GUESSED_FROM = 5_000
+"""So many keys are compared with one that is not there."""
+
+
+class JournaledStatus(StrEnum):
+    """How an agent stands in a journal: one of the six ends of ``AgentStatus``, or without an end so far.
+
+    ``queued``: never begun. ``running``: the process that began it lives. ``interrupted``: that process has died, or
+    closed the journal; the agent goes on when it is handed in again.
+    """
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CRASHED = "crashed"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+    ABANDONED = "abandoned"
+
+
+class EffectState(StrEnum):
+    """How far an effect is.
+
+    ``begun``: it is under way; or, if it is idempotent, it was when its process died, and is done again. ``in doubt``:
+    it was begun, must not be done again, and nobody knows whether it was done. ``denied``: no approval was given.
+    """
+
+    BEGUN = "begun"
+    DONE = "done"
+    RAISED = "raised"
+    DENIED = "denied"
+    IN_DOUBT = "in doubt"
+
+
+@dataclass(frozen=True, slots=True)
+class JournaledAgent:
+    """One agent, as a journal knows it.
+
+    Args:
+        key: Names it over all processes.
+        name: That of its manifest.
+        parent: The key of the agent that started it; None for the program.
+        status: How it stands.
+        processes: In how many it was begun.
+        steps: Completions, calls of tools and steps of its own that stand in the journal; 0 once they were pruned.
+        bought: How many of them are completions: these are never bought again.
+        in_doubt: How many of them were begun, must not be done again, and nobody knows whether they were done.
+        input_tokens: What its completions read, over all processes.
+        output_tokens: What they wrote.
+        cost_usd: What they cost.
+        kept: Is its result in the journal? An agent that completed with one that JSON cannot hold is run again from its
+            steps, which buys nothing.
+        pruned: Were its steps dropped?
+        process: The number of the process that last told of it, from 1.
+        admitted_at: UTC; None where that was not recorded.
+        started_at: UTC, when it was first begun; None: never.
+        ended_at: UTC; None: it has not ended.
+        error: What it ended with, such as ``ToolFailed: no such account``; None without an error.
+    """
+
+    key: str
+    name: str
+    parent: str | None
+    status: JournaledStatus
+    processes: int
+    steps: int
+    bought: int
+    in_doubt: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float
+    kept: bool
+    pruned: bool
+    process: int
+    admitted_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    error: str | None
+
+    @property
+    def is_ended(self) -> bool:
+        """Has it an end?"""
+        return self.ended_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class JournaledEffect:
+    """One thing that an agent has bought or done, or something that it was told.
+
+    Args:
+        path: Names it inside its agent: ``3`` its fourth completion, ``3.1`` the second call of that answer, ``fetch``
+            a step of its own, ``3.1/fetch`` one inside that call.
+        kind: ``completion``, ``tool``, ``step``; ``approval``; ``heard`` (messages), ``memories``, ``remembered``.
+        name: Of the model, the tool or the step; empty for all else.
+        state: How far it is.
+        effect: What it does to the world; None for what does nothing to it.
+        effect_key: Names it in all its tries, for whoever asks the world outside; None where nobody was told one.
+        process: The number of the process that entered it last.
+        at: UTC, when that was.
+        seconds: From its begin to its end; None where not both were recorded.
+        input_tokens: What completions in it read.
+        output_tokens: What they wrote.
+        cost_usd: What they cost.
+        text: The first words of the answer, the result, or the error.
+    """
+
+    path: str
+    kind: str
+    name: str
+    state: EffectState
+    effect: Effect | None
+    effect_key: str | None
+    process: int
+    at: datetime
+    seconds: float | None
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float
+    text: str
+
+
+class UnknownKey(KeyError):
+    """No agent of that key stands in the journal."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+_KEYS = "SELECT DISTINCT agent FROM entry WHERE agent > ? ORDER BY agent LIMIT ?"
+_ENDED = ("status", "kept", "usage", "cost_usd", "iterations", "error")
+_STEP = ("effect", "paid", "approved")
+# What is of interest is taken out of the payload by the database: an answer may be large.
+_LINES = """
+SELECT agent, seq, path, state, kind, process, at,
+    CASE WHEN NOT json_valid(payload) THEN NULL
+         WHEN path <> '' THEN json_extract(payload, '$.effect', '$.paid', '$.approved')
+         WHEN state = 'ended' THEN json_extract(
+            payload, '$.status', '$.kept', '$.fields.usage', '$.fields.cost_usd', '$.fields.iterations',
+            '$.fields.error')
+         ELSE json_remove(payload, '$.fingerprint') END
+FROM entry WHERE agent > ? AND agent <= ? ORDER BY agent, seq
+"""
+_WHOLE = "SELECT seq, path, state, kind, process, at, payload FROM entry WHERE agent = ? AND seq > ? ORDER BY seq LIMIT ?"
+
+
+def agents_of(ask: Ask, live: Live) -> Iterator[JournaledAgent]:
+    """Every agent, in the order of the keys. Read bit by bit: a large file does not fill the memory.
+
+    Args:
+        ask: Makes one read, and returns its rows.
+        live: The number of the process that writes the file now; None: none does.
+    """
+    for life in lives(ask):
+        if life.is_known:
+            yield agent_of(life, live())
+
+
+def lives(ask: Ask) -> Iterator[Life]:
+    """What stands of each agent."""
+    for key, lines in agent_lines(ask):
+        life = Life(key)
+        for line in lines:
+            if line.data is None:
+                raise ValueError(f"entry {line.seq:,} (agent {shown(key)}) is no JSON")
+            life.add(line)
+        yield life
+
+
+def agent_lines(ask: Ask) -> Iterator[tuple[str, list[Line]]]:
+    """The entries of each agent, in the order of the keys."""
+    last = ""
+    while keys := ask(_KEYS, last, AT_ONCE):
+        first, last = last, keys[-1][0]
+        if not first < last:
+            raise sqlite3.DatabaseError("agents are out of order")
+        for key, rows in groupby(ask(_LINES, first, last), itemgetter(0)):
+            yield key, [Line(*line, _of_interest(data)) for _, *line, data in rows]
+
+
+def _of_interest(text: str | None) -> Any:
+    """The names belong to a list of what was taken out."""
+    data = None if text is None else json.loads(text)
+    if isinstance(data, list):
+        data = dict(zip(_ENDED if len(data) == len(_ENDED) else _STEP, data, strict=True))
+    return data
+
+
+def effects_of(ask: Ask, live: Live, key: str, key_of: KeyOf) -> list[JournaledEffect]:
+    """What the agent of *key* has bought and done, in the order in which it began.
+
+    Args:
+        key_of: The effect key of a path of an agent, before which something was set aside so often.
+    Raises:
+        KeyError: There is no such agent; the message names the key that is most like it.
+    """
+    life = Life(key)
+    last = 0
+    while rows := ask(_WHOLE, key, last, AT_ONCE):
+        last = rows[-1][0]
+        for *line, payload in rows:
+            life.add(Line(*line, _in_short(line[3], json.loads(payload))))
+    if not life.is_known:
+        raise _unknown(ask, key)
+    running = live()
+    return [effect_of(life, step, running, key_of) for step in life.steps.values()]
+
+
+def _in_short(kind: str | None, data: Any) -> Any:
+    """What is told of an entry, without what may be large."""
+    if kind is None:
+        return {"from": data.get("from"), "status": data.get("status")}
+    name = data.get({"completion": "model", "tool": "tool", "step": "name"}.get(kind, ""))
+    short = {each: data.get(each) for each in _STEP}
+    return {**short, "name": cut(name), "text": _said(kind, data)}
+
+
+def _unknown(ask: Ask, key: str) -> UnknownKey:
+    known = [name for (name,) in ask(_KEYS, "", GUESSED_FROM)]
+    close = difflib.get_close_matches(str(key), known, n=1)
+    hint = f", did you mean {close[0]!r}?" if close else ": agents() lists those that it has"
+    return UnknownKey(f"the journal has no agent {key!r}{hint}")
+
+
+def agent_of(life: Life, live: int | None) -> JournaledAgent:
+    """What *life* comes to.
+
+    Args:
+        live: The process that writes the file now; None: none does.
+    """
+    admitted, ended, steps = life.admitted, life.ended, [s for s in life.steps.values() if s.last.kind in EFFECTS]
+    start = admitted.data if admitted is not None else {}
+    end = ended.data if ended is not None else {}
+    tokens_in, tokens_out, cost = _paid(step.last.data.get("paid") for step in life.steps.values())
+    usage = end.get("usage")
+    if isinstance(usage, dict):  # an outcome knows what tries cost that led to no answer, too
+        tokens_in, tokens_out = int(_figure(usage.get("input_tokens"))), int(_figure(usage.get("output_tokens")))
+        cost = _figure(end.get("cost_usd"))
+    lines = [line for line in (admitted, *life.begun, ended) if line is not None]
+    return JournaledAgent(
+        key=life.key,
+        name=text_of(start.get("name")),
+        parent=start.get("parent"),
+        status=status_of(life, live),
+        processes=len({line.process for line in life.begun}),
+        steps=len(steps),
+        bought=sum(step.last.kind == "completion" and step.last.state == DONE for step in steps),
+        in_doubt=sum(life.is_in_doubt(step, live) for step in steps),
+        input_tokens=tokens_in,
+        output_tokens=tokens_out,
+        cost_usd=cost,
+        kept=bool(end.get("kept", False)),
+        pruned=life.pruned is not None,
+        process=max((line.process for line in [*lines, *(step.last for step in steps)]), default=0),
+        admitted_at=None if admitted is None else moment(admitted.at),
+        started_at=moment(life.begun[0].at) if life.begun else None,
+        ended_at=None if ended is None else moment(ended.at),
+        error=error_text(end.get("error")),
+    )
+
+
+def status_of(life: Life, live: int | None) -> JournaledStatus:
+    """How *life* stands."""
+    if life.ended is not None:
+        return JournaledStatus(life.ended.data["status"])
+    if not life.begun:
+        return JournaledStatus.QUEUED
+    return JournaledStatus.RUNNING if life.begun[-1].process == live else JournaledStatus.INTERRUPTED
+
+
+def effect_of(life: Life, step: Step, live: int | None, key_of: KeyOf) -> JournaledEffect:
+    """What stands at one path of *life*."""
+    first, last = step.first, step.last
+    tokens_in, tokens_out, cost = _paid([last.data.get("paid")])
+    has_both = first is not last and first.process == last.process
+    times = sum(not is_before(last.path, start) for start in life.asides)
+    return JournaledEffect(
+        path=last.path,
+        kind=last.kind or "",
+        name=last.data["name"],
+        state=_state_of(life, step, live),
+        effect=step.effect,
+        effect_key=None if step.effect is None else key_of(life.key, last.path, times),
+        process=last.process,
+        at=moment(last.at),
+        seconds=max(0.0, last.at - first.at) if has_both else None,
+        input_tokens=tokens_in,
+        output_tokens=tokens_out,
+        cost_usd=cost,
+        text=last.data["text"],
+    )
+
+
+def _state_of(life: Life, step: Step, live: int | None) -> EffectState:
+    if life.is_in_doubt(step, live):
+        return EffectState.IN_DOUBT
+    if step.last.kind == "approval" and not step.last.data.get("approved"):
+        return EffectState.DENIED
+    return EffectState(step.last.state)
+
+
+def _paid(each: Iterable[Any]) -> tuple[int, int, float]:
+    """Input tokens, output tokens and USD of what was paid."""
+    tokens_in = tokens_out = 0
+    cost = 0.0
+    for paid in each:
+        for usage, usd in paid or ():
+            tokens_in += int(_figure(usage.get("input_tokens")))
+            tokens_out += int(_figure(usage.get("output_tokens")))
+            cost += _figure(usd)
+    return tokens_in, tokens_out, cost
+
+
+def _figure(told: Any) -> float:
+    """A number; 0 for what is none: drivers put into an answer what they please."""
+    found = from_json(told)
+    return found if isinstance(found, int | float) and math.isfinite(found) else 0
+
+
+def _said(kind: str, data: Any) -> str:
+    """What an effect is about, in a few words."""
+    if "error" in data:
+        return error_text(data["error"]) or ""
+    if kind == "completion":
+        return _answer(data.get("response") or {})
+    if kind == "approval":
+        return cut(data.get("reason")) or ("by default" if data.get("by_default") else "")
+    if kind in ("heard", "memories"):
+        return cut(" | ".join(text_of(text) for text in data.get("texts") or ()))
+    value = data.get("content", data.get("value"))
+    if data.get("kept") is False:
+        return f"a {text_of(data.get('type'))}, which was not kept"
+    return "" if value is None else cut(value)
+
+
+def _answer(response: Any) -> str:
+    calls = [f"{text_of(call.get('name'))}({_inside(call.get('input'))})" for call in response.get("tool_calls") or ()]
+    return cut(" ".join([*([text_of(response.get("text"))] if response.get("text") else []), *calls]))
+
+
+def _inside(given: Any) -> str:
+    return ", ".join(f"{name}={text_of(value)}" for name, value in given.items()) if isinstance(given, dict) else ""
+
+
+def error_text(told: Any) -> str | None:
+    """``ToolFailed: no such account``; None without an error."""
+    if not isinstance(told, dict):
+        return None
+    kind, words = text_of(told.get("type")).removeprefix("actors.errors."), text_of(told.get("message"))
+    return cut(f"{kind}: {words}" if words else kind)
+
+
+def text_of(value: Any) -> str:
+    """*value*, from JSON, as a text."""
+    found = from_json(value)
+    return found if isinstance(found, str) else "" if found is None else json.dumps(value, ensure_ascii=False)
+
+
+def cut(value: Any) -> str:
+    """The first characters of *value*."""
+    text = text_of(value)
+    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
+
+
+def moment(at: float) -> datetime:
+    """UTC."""
+    return datetime.fromtimestamp(at, UTC)
+
