@@ -200,14 +200,11 @@ class AgentFactory:
             self._remember(driver)
         has_shape = config.output_type is not None or manifest.output is not None
         shape = self._shape(config, manifest, agent_class) if has_shape else None
-        record = None
-        if self._recorder is not None and agent_class is not FunctionAgent:
-            record = self._recorder.record(Identity(config, manifest, agent_class, shape, account, parent))
-        ledger = record.ledger if record is not None else None if self._restart is None else MemoryLedger()
+        ledger = None if self._restart is None else MemoryLedger()
         parts = AgentParts(
             self, config, manifest, agent_class, driver, memory, self._no_tools, tools, account, shape, ledger
         )
-        return AgentSpec(
+        spec = AgentSpec(
             name=manifest.name,
             query=config.query,
             build=parts.build,
@@ -220,9 +217,15 @@ class AgentFactory:
             max_depth=_max_depth(manifest, None if parent is None else parent._context),
             streams=config.stream,
             on_event=config.on_event,
-            key=config.key,
-            record=record,
         )
+        if config.key is not None:
+            spec.key = config.key
+        if self._recorder is not None and agent_class is not FunctionAgent:
+            spec.record = record = self._recorder.record(
+                Identity(config, manifest, agent_class, shape, account, parent)
+            )
+            parts.ledger = record.ledger
+        return spec
 
     def _account(self, config: SpawnConfig[Any], manifest: AgentManifest, parent: Agent[Any] | None) -> Account:
         """Whom an agent is charged to: a child is charged to all that its parent is charged to, too."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     Run = Callable[[Callable[[sqlite3.Connection], Any]], Any]
 
+
 class Errand:
     """Something else that is done in the writer's thread, in its transaction, behind the entries that were added
     before; what fails of it leaves no trace, and is nobody else's failure.

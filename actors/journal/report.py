@@ -175,7 +175,9 @@ SELECT agent, seq, path, state, kind, process, at,
          ELSE json_remove(payload, '$.fingerprint') END
 FROM entry WHERE agent > ? AND agent <= ? ORDER BY agent, seq
 """
-_WHOLE = "SELECT seq, path, state, kind, process, at, payload FROM entry WHERE agent = ? AND seq > ? ORDER BY seq LIMIT ?"
+_WHOLE = (
+    "SELECT seq, path, state, kind, process, at, payload FROM entry WHERE agent = ? AND seq > ? ORDER BY seq LIMIT ?"
+)
 
 
 def agents_of(ask: Ask, live: Live) -> Iterator[JournaledAgent]:
@@ -399,4 +401,3 @@ def cut(value: Any) -> str:
 def moment(at: float) -> datetime:
     """UTC."""
     return datetime.fromtimestamp(at, UTC)
-

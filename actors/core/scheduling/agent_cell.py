@@ -270,10 +270,9 @@ class AgentCell(Endpoint, WaitMember):
         Returns:
             What was let go, to be dropped without the turn: its finalizers may be a user's.
         """
-        spec = self.spec
-        released = (self, self.survives_restart, self.context, spec.build, spec.record)
-        self.survives_restart = self.context = spec.record = None
-        spec.build = _gone
+        released = (self, self.survives_restart, self.context, self.spec.build)
+        self.survives_restart = self.context = None
+        self.spec.build = _gone
         if self.tied is not None:
             self.tied.clear()
         return released
@@ -321,13 +320,13 @@ class AgentCell(Endpoint, WaitMember):
 
     def make_outcome(self, ending: Ending) -> AgentOutcome[Any]:
         """Turn *ending* into the outcome, as of now."""
-        clock = self.host.clock
+        clock, spec = self.host.clock, self.spec
         expenses: Expenses | None = self.lazies.get(EXPENSES)
         fields = {
             "agent_id": self.id,
-            "name": self.spec.name,
-            "query": self.spec.query,
-            "tag": self.spec.tag,
+            "name": spec.name,
+            "query": spec.query,
+            "tag": spec.tag,
             "status": ending.status,
             "result": ending.result,
             "error": ending.error,
@@ -338,7 +337,7 @@ class AgentCell(Endpoint, WaitMember):
             "parent_id": None if self.parent is None else self.parent.id,
             "depth": self.depth,
             **(NOTHING_USED if expenses is None else expenses.fields()),
-            "key": self.spec.key,
+            "key": spec.key,
             "recalled": False,
         }
         if ending.recalled is not None:

@@ -288,15 +288,16 @@ class Roster:
             self._bounded_queued -= cell.bounded
         self.slots.free(cell)
         self.ended[outcome.status] += 1
-        if outcome.recalled:  # what it used is in its outcome alone
-            self._count_in(cell, outcome)
-        elif EXPENSES in cell.lazies:
+        if EXPENSES in cell.lazies:
             outcome = cell.close_account(outcome)
             self._count_in(cell, outcome)
-        record = cell.spec.record
-        # Else its own thread has done it.
-        if record is not None and (not cell.thread or outcome.status is AgentStatus.ABANDONED):
-            effects.calls.append(partial(_keep, record, outcome))
+        if (record := cell.spec.record) is not None:
+            if outcome.recalled:  # what it used is in its outcome alone
+                self._count_in(cell, outcome)
+            elif not cell.thread or outcome.status is AgentStatus.ABANDONED:  # else its own thread has done it
+                effects.calls.append(partial(_keep, record, outcome))
+            effects.dropped.append(record)
+            cell.spec.record = None
         if self._post is not None:
             # The text of the error is made by the sink.
             fields = {"status": outcome.status, "error": outcome.error, "recalled": outcome.recalled}

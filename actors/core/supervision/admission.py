@@ -67,31 +67,20 @@ class Admission:
             self._make_cell(self._host, spec, parent, owner, bounded=bounded, group=key(spec.group), heard=heard)
             for spec in specs
         ]
-        claimed: list[Record] = []
+        cell: AgentCell
+        waiting: WaitingSpawn | None = None
+        claimed: list[Record] | None = None
         try:
-            for spec in specs:
+            for cell in cells:  # a deadline that nobody could watch is refused before anything is admitted, and so on
+                spec = cell.spec
+                if spec.timeout is not None or spec.deadline is not None:
+                    self._pool.timer_thread.ensure_thread()
+                if spec.on_event is not None:
+                    self._pool.callbacks.follow(cell)
                 if spec.record is not None:
+                    claimed = claimed or []
                     spec.key = spec.record.claim()
                     claimed.append(spec.record)
-            self._enter(cells, parent, timeout, bounded=bounded)
-        except BaseException:
-            for record in claimed:
-                record.release()
-            raise
-        return cells
-
-    def _enter(
-        self, cells: Sequence[AgentCell], parent: AgentCell | None, timeout: float | None, *, bounded: bool
-    ) -> None:
-        cell: AgentCell
-        for cell in cells:  # a deadline that nobody could watch is refused before anything is admitted, and so on
-            spec = cell.spec
-            if spec.timeout is not None or spec.deadline is not None:
-                self._pool.timer_thread.ensure_thread()
-            if spec.on_event is not None:
-                self._pool.callbacks.follow(cell)
-        waiting = None
-        try:
             with Step(self._pool) as effects:
                 self._refuse_when_closed(parent)
                 if not bounded or (not self._roster.waiting_spawns and self._roster.has_room(len(cells))):
@@ -106,8 +95,12 @@ class Admission:
         finally:
             if waiting is not None:
                 self._leave_line(waiting)
+            if claimed and not cells[0].id:  # it has none: it was not admitted
+                for record in claimed:
+                    record.release()
         if waiting is not None:
             self._refuse_unless_admitted(waiting, timeout)
+        return cells
 
     def _refuse_when_closed(self, parent: AgentCell | None) -> None:
         if parent is not None:
