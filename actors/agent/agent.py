@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Protocol, TypeVar, overload
 
 from ..core.actors.agent_actor import AgentActor
 from ..core.records.event import noted
 from ..errors import Cancelled
+from .ledger import Effect
+from .steps import Step, Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ..core.messaging.router import Inbox
     from ..core.records.event import Event
@@ -21,13 +23,16 @@ if TYPE_CHECKING:
     from ..core.waiting.cancel import CancelToken, Deadline
     from .budget import Account
     from .config import SpawnConfig
-    from .ledger import Ledger
+    from .ledger import EffectWord, Ledger
     from .manifest import AgentManifest
     from .ports import LlmDriver, MemorySubstrate, Tools
+    from .steps import Reconcile
     from .structured import Shape
 
 T_co = TypeVar("T_co", covariant=True)
 ChildT = TypeVar("ChildT")
+T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class Parts(Protocol):
@@ -188,6 +193,83 @@ class Agent(AgentActor[T_co]):
         self._context.progress()
         if cancelled:
             raise Cancelled(token.reason, timed_out=token.timed_out)
+
+    @overload
+    def step(
+        self,
+        name: str,
+        fn: Callable[..., T],
+        /,
+        *args: Any,
+        effect: Effect | EffectWord,
+        reconcile: Reconcile | None = ...,
+        result_type: Any = ...,
+        **kwargs: Any,
+    ) -> T: ...
+
+    @overload
+    def step(
+        self,
+        name: str,
+        fn: Callable[..., T],
+        /,
+        *args: Any,
+        reconcile: Reconcile | None,
+        result_type: Any = ...,
+        **kwargs: Any,
+    ) -> T: ...
+
+    @overload
+    def step(self, name: str, fn: Callable[..., T], /, *args: Any, result_type: Any, **kwargs: Any) -> T: ...
+
+    @overload  # the last: only without the words above the arguments can be checked
+    def step(self, name: str, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
+
+    def step(  # type: ignore[misc]  # arguments of its own beside those of fn
+        self,
+        name: str,
+        fn: Callable[..., T],
+        /,
+        *args: Any,
+        effect: Effect | EffectWord = Effect.AT_MOST_ONCE,
+        reconcile: Reconcile | None = None,
+        result_type: Any = None,
+        **kwargs: Any,
+    ) -> T:
+        """Call ``fn(*args, **kwargs)`` as an effect that a journal records: once it is done, its result comes from
+        there when the agent is started again, in this process or in a later one. Without a journal, and without a
+        restart policy, it only calls *fn*.
+
+        A step that raised is noted, too, and raises: it is met again as one in doubt.
+
+        Args:
+            name: Names it among the steps of this agent, or of the tool call inside which it is done. One that is used
+                again gets ``~2``: so steps have to come in the same order each time, or have names of their own.
+            effect: ``idempotent``: when nobody knows whether it was done, or what its result was, it is done again.
+                ``at_most_once``: it is not, unless *reconcile* says that it was not done.
+            reconcile: ``reconcile(effect_key, input)`` looks whether it was done, with the arguments by name; it
+                returns the result, or None when it was not done, and raises when it cannot tell.
+            result_type: What the result is (a pydantic model, a dataclass, ``set[str]``), to be kept as JSON and given
+                back as such a value. None keeps what JSON holds exactly: ``dict``, ``list``, ``str``, ``int``, finite
+                ``float``, ``bool`` and None; anything else is returned and not kept, which the log says.
+        Raises:
+            EffectInDoubt: Nobody knows whether it was done, or its result was not kept.
+            JournalFailed: It cannot be recorded.
+            ValueError: Another step of that name is under way, or the name or the effect is none.
+            TypeError: *fn* is no function, or an ``async`` one.
+            Cancelled: The agent was cancelled.
+
+        Example::
+
+            class Invoices(Agent[str]):
+                def run(self, query: str) -> str:
+                    rows = self.step("fetch", fetch_rows, query, effect="idempotent")
+                    receipt = self.step("pay", bank.pay, rows[0]["amount"], reconcile=was_paid)
+                    return f"paid: {receipt}"
+        """
+        step = Step.of(name, fn, args, kwargs, effect=effect, reconcile=reconcile, result_type=result_type)
+        ledger = self._parts.ledger
+        return step.call() if ledger is None else Steps(self, ledger).do(step)
 
     def emit(self, event: Event) -> None:
         """Tell an event of your own to whoever listens to this agent; its first fields are filled in."""

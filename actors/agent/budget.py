@@ -212,6 +212,14 @@ class Account:
         """Reserve and settle in one: what is counted when it begins. Returns warnings."""
         return self.reserve(wanted).settle(wanted) if self.budgets else []
 
+    def charge(self, actual: Spending) -> list[str]:
+        """Spend *actual*, which an earlier process has bought: it is refused by nobody. Returns warnings."""
+        if self.budgets:
+            with Budget.lock:
+                for budget in self.budgets:
+                    budget.hold(NOTHING)
+        return Reservation(self.budgets, NOTHING).settle(actual)
+
 
 class Reservation:
     """What one call may spend. It is settled once; a context manager that refunds what was not settled."""

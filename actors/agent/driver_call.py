@@ -16,6 +16,7 @@ from ..errors import Cancelled, DriverError
 from .budget import Spending
 from .context_window import estimate_request
 from .events import BudgetWarned
+from .ledger import note_paid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -67,11 +68,15 @@ class DriverCalls:
             DriverError: Not retryable, or still failing after 3 retries.
             CircuitBreak: A budget is spent.
             Cancelled: The agent was cancelled.
+            JournalFailed: The answer could not be recorded: it is not asked for.
         """
         paid: list[Payment] = []
         attempt = 1
+        ledger = self._agent._parts.ledger
         while True:
             self._agent.checkpoint()
+            if ledger is not None:
+                ledger.refuse_when_failed()
             try:
                 return self._within_budget(request, partial(ask, request, attempt), paid), paid
             except DriverError as error:
@@ -117,6 +122,8 @@ class DriverCalls:
                 warn(self._agent, reservation.settle(Spending(tokens=usage.total, cost_usd=cost)))
             self._agent._context.spend(usage, cost, CompletionFinished)
             paid.append((usage, cost))
+            if self._agent._parts.ledger is not None:
+                note_paid(self._agent._parts.ledger, usage, cost)
 
     def _cost(self, usage: TokenUsage) -> float:
         declared = self._model.declared_cost(usage)

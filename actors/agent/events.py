@@ -26,7 +26,8 @@ class ToolEnded(Event):
 class ApprovalRequested(Event):
     """A call waits for approval, parked: ``handle.approve(call_id)``, ``pool.approve(agent_id, call_id)``, or ``deny``.
 
-    ``timeout``: seconds until ``default`` holds; None waits for ever.
+    ``timeout``: seconds until ``default`` holds; None waits for ever. ``in_doubt``: it was begun before and
+    interrupted, so it may have been done already: approve it to have it done (again).
     """
 
     call_id: str
@@ -34,6 +35,7 @@ class ApprovalRequested(Event):
     input: Any
     timeout: float | None
     default: str
+    in_doubt: bool = False
 
 
 class ApprovalDecided(Event):

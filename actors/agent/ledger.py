@@ -152,6 +152,9 @@ class Ledger(Protocol):
     def effect_key(self, path: str) -> str:
         """What names the effect at *path* in all its tries: ASCII letters and digits, for an idempotency header."""
 
+    def not_kept(self, type_name: str) -> None:
+        """The result of a step, of that type, is not kept, since JSON cannot hold it: whoever records says so, once."""
+
     @property
     def root(self) -> Scope:
         """What the agent itself does, outside any effect."""
@@ -297,6 +300,9 @@ class MemoryLedger:
     def set_aside(self, path: str, what: str) -> None:  # noqa: ARG002 - nobody is told
         """From *path* on nothing is known any more: an agent that is started again may ask something else."""
         self.entries = {name: entry for name, entry in self.entries.items() if is_before(name, int(path))}
+
+    def not_kept(self, type_name: str) -> None:
+        """Nothing is to be said: in this process it stands in ``values``."""
 
     def effect_key(self, path: str) -> str:
         """What names the effect at *path* in all its tries."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from loguru import logger
@@ -12,7 +13,7 @@ from ..core.records.conversation import AssistantMessage, UserMessage
 from ..core.records.loop_result import AgentLoopResult
 from ..errors import Cancelled, InvalidOutput
 from .agent import Agent
-from .budget import Spending
+from .bookkeeper import ONE_TURN, Bookkeeper
 from .driver_call import warn
 from .guard import ALLOW, LoopGuard, canonical
 from .message_text import as_text, heard, told
@@ -23,11 +24,10 @@ from .tool_calls import ToolCaller, is_repeatable
 
 if TYPE_CHECKING:
     from ..core.records.conversation import Message, ToolCall
-    from .ports import CompletionResponse, LlmDriver
+    from .ports import CompletionResponse, LlmDriver, MemorySubstrate
 
 RECALLED = 5
 """How many memories enter the system prompt."""
-ONE_TURN = Spending(iterations=1)
 IDENTICAL_FIRST_CALLS = 4
 """After so many answers in a row with the same first call the turn ends."""
 MAX_TOKENS: Final = StopReason.MAX_TOKENS
@@ -85,12 +85,16 @@ class _Loop:
             )
         self._agent = agent
         self._guard: LoopGuard = agent._context.survives_restart
-        self._reasoner = Reasoner(agent, driver, self._guard)
+        model = agent.manifest.model.name or _own_model(driver)
+        ledger, self._books = agent._parts.ledger, None
+        if ledger is not None:
+            self._books = Bookkeeper(agent, ledger, self._guard, model or "")
+            self._guard.reset_max_tokens()  # the answers in a row are met again
+        self._reasoner = Reasoner(agent, driver, self._guard, self._books)
         self._caller = ToolCaller(agent, self._guard)
         self._query = UserMessage(query)
         self._messages: list[Message] = [*agent.config.messages, self._query]
         self._expenses = agent._context.expenses
-        model = agent.manifest.model.name or _own_model(driver)
         self._expenses.begin(model, self._guard, self._messages if agent.config.keep_messages else ())
         self._parts: list[str] = []
         self._thoughts: list[str] = []
@@ -109,11 +113,13 @@ class _Loop:
             system, native = f"{system}\n\n{self._shape.instructions()}", self._shape.native
         tools = agent.tools.definitions_for(agent.manifest.capabilities)
         while True:
-            verdict = self._guard.check_iteration()
-            if verdict is not ALLOW:
-                heed(verdict, agent)
-            warn(agent, agent._parts.account.spend(ONE_TURN))
-            self._expenses.turn()
+            books = self._books
+            if books is None or books.begin_turn():
+                verdict = self._guard.check_iteration()
+                if verdict is not ALLOW:
+                    heed(verdict, agent)
+                warn(agent, agent._parts.account.spend(ONE_TURN))
+                self._expenses.turn()
             self._hear()
             self._enter(Phase.REASON)
             response, paid = self._reasoner.complete(self._messages, self._query, system, tools, native)
@@ -144,6 +150,8 @@ class _Loop:
         """Into the conversation: what was paid for stands there, also when no more may be spent."""
         said = AssistantMessage(response.text, tuple(response.tool_calls), response.reasoning, response.attachment)
         self._messages.append(said)
+        if self._books is not None:
+            self._books.digest(said)
 
     def _act_on(self, response: CompletionResponse) -> bool:
         """Do what the answer asks for; False when it was the last."""
@@ -160,7 +168,8 @@ class _Loop:
                 return False
             self._enter(Phase.ACT)
             self._acted = True
-            self._messages.extend(self._caller.call(response.tool_calls))
+            path = None if self._books is None else self._books.path
+            self._messages.extend(self._caller.call(response.tool_calls, path))
             self._enter(Phase.PERCEIVE)
             return True
         self._parts.append(response.text)
@@ -206,24 +215,36 @@ class _Loop:
         memory = self._agent.memory
         if memory is None:
             return prompt
+        recall = partial(self._memories, memory)
+        texts = recall() if self._books is None else self._books.memories(recall)
+        if not texts:
+            return prompt
+        return prompt + "\n\nWhat you remember:\n" + "\n".join(f"- {text}" for text in texts)
+
+    def _memories(self, memory: MemorySubstrate) -> list[str]:
+        """What fits the query, as far as there is room for it."""
         try:
             fragments = memory.recall(self._query.content, RECALLED)
         except Cancelled:
             raise
         except BaseException:  # noqa: BLE001 - an agent can answer without its memories
             logger.exception("recalling failed; going on without memories")
-            return prompt
-        if not fragments:
-            return prompt
-        texts = [told(fragment.content) for fragment in fragments]
-        return prompt + "\n\nWhat you remember:\n" + "\n".join(f"- {text}" for text in self._reasoner.share(texts))
+            return []
+        return self._reasoner.share([told(fragment.content) for fragment in fragments]) if fragments else []
 
     def _hear(self) -> None:
         """Take new messages into the conversation."""
         self._agent.checkpoint()
+        texts = self._new_messages() if self._books is None else self._books.hear(self._new_messages)
+        if texts:
+            self._messages.extend(map(UserMessage, texts))
+
+    def _new_messages(self) -> list[str]:
         inbox = self._agent.inbox
+        texts = []
         while (message := inbox.receive_nowait()) is not None:
-            self._messages.append(UserMessage(told(heard(message))))
+            texts.append(told(heard(message)))
+        return texts
 
     def _enter(self, phase: Phase) -> None:
         self._agent._context.emit(PhaseChanged, PHASES[phase])
@@ -236,7 +257,7 @@ class _Loop:
         is_empty = self._is_empty()
         if memory is not None and not is_empty:
             try:
-                memory.remember(self._agent.manifest.name, f"Q: {self._query.content}\nA: {text}")
+                self._remember(memory, f"Q: {self._query.content}\nA: {text}")
             except BaseException:  # noqa: BLE001 - the answer stands, whatever the memory does
                 logger.exception("remembering failed; the answer stands")
         usage, cost_usd = self._expenses.make_result()
@@ -250,3 +271,10 @@ class _Loop:
             reasoning="\n\n".join(filter(None, self._thoughts)),
             is_empty=is_empty,
         )
+
+    def _remember(self, memory: MemorySubstrate, text: str) -> None:
+        remember = partial(memory.remember, self._agent.manifest.name, text)
+        if self._books is None:
+            remember()
+        else:
+            self._books.remember(remember)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..core.records.conversation import Message
     from ..core.records.event import Event
     from .agent import Agent
+    from .bookkeeper import Bookkeeper
     from .driver_call import Payment
     from .guard import LoopGuard, Verdict
     from .ports import CompletionResponse, LlmDriver, ToolDefinition
@@ -43,10 +44,15 @@ def heed(verdict: Verdict, agent: Agent[Any]) -> None:
 
 
 class Reasoner:
-    """Asks the driver on behalf of one agent."""
+    """Asks the driver on behalf of one agent.
 
-    def __init__(self, agent: Agent[Any], driver: LlmDriver, guard: LoopGuard) -> None:
+    Args:
+        books: What the conversation has bought in earlier lives; None when nobody keeps it.
+    """
+
+    def __init__(self, agent: Agent[Any], driver: LlmDriver, guard: LoopGuard, books: Bookkeeper | None = None) -> None:
         self._agent = agent
+        self._books = books
         self._driver = driver
         self._stream = driver.stream if getattr(driver, "has_pieces", True) else None
         self._guard = guard
@@ -64,7 +70,7 @@ class Reasoner:
         tools: Sequence[ToolDefinition],
         schema: Mapping[str, Any] | None = None,
     ) -> tuple[CompletionResponse, Sequence[Payment]]:
-        """Ask for the next answer.
+        """Ask for the next answer, unless it is known.
 
         Args:
             schema: The JSON Schema that the answer has to fit; None asks for text.
@@ -75,6 +81,8 @@ class Reasoner:
             DriverError: Not retryable, or still failing after 3 retries.
             CircuitBreak: A budget is spent.
             Cancelled: The agent was cancelled.
+            JournalChanged: Another request was answered here in an earlier process.
+            JournalFailed: The answer cannot be recorded.
         """
         fitting = tuple(self._window.fit(messages, query, system=system, tools=tools))
         request = CompletionRequest(
@@ -86,8 +94,14 @@ class Reasoner:
             model=self._model.name,
             output_schema=schema,
         )
+        books = self._books
+        if books is not None and (known := books.recall(request)) is not None:
+            return known
         response, paid = self._calls.complete(request, self._ask, self._back_off)
-        return within_bounds(response), paid
+        response = within_bounds(response)
+        if books is not None:  # before anything is made of it, also where no more may be spent
+            books.enter(response, paid)
+        return response, paid
 
     def count(self, paid: Sequence[Payment]) -> None:
         """Count what was paid for an answer.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..core.clock import SYSTEM_CLOCK
@@ -9,13 +10,15 @@ from ..core.crash import text_of
 from ..core.records.conversation import ToolResultMessage
 from ..errors import Cancelled, CircuitBreak, ToolFailed
 from .approval_gate import ApprovalGate
-from .budget import Spending
 from .capability import Browser, Network, capability_matches
+from .doubts import Doubts
 from .driver_call import warn
 from .events import ToolEnded, ToolStarted
 from .guard import ALLOW
+from .ledger import Effect
 from .message_text import shortened, told
 from .ports import PrivacyTier, ToolResult
+from .tool_effects import ONE_CALL, ToolEffects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,7 +33,6 @@ if TYPE_CHECKING:
 
     Job = tuple[Callable[[CancelToken], ToolResult], float | None]
 
-ONE_CALL = Spending(tool_calls=1)
 LONGEST_LIST = 2_000
 """Characters of the names of all tools, where the model named one that is not there."""
 LONGEST_SHOWN = 200
@@ -45,45 +47,87 @@ class ToolCaller:
         self._guard = guard
         self._approval_gate = ApprovalGate(agent)
 
-    def call(self, calls: Sequence[ToolCall]) -> list[ToolResultMessage]:
+    def call(self, calls: Sequence[ToolCall], path: str | None = None) -> list[ToolResultMessage]:
         """Run *calls* at the same time.
 
+        Args:
+            path: That of the answer in the agent's ledger, which knows what was done in earlier lives; None where there
+                is none.
         Returns:
             A result for each, in the order asked. What is refused or fails is an error result for the model.
         Raises:
             CircuitBreak: Too many tool calls.
             Cancelled: The agent was cancelled; no further call was started.
+            EffectInDoubt: Nobody knows whether one of them was done, and that is to end the agent.
+            JournalFailed: What they do cannot be recorded.
         """
         refusals: dict[int, ToolResult] = {}
         accepted: dict[int, Tool] = {}
+        answers: dict[int, ToolResultMessage] = {}
+        effects = None if path is None else self._recall(calls, path, answers, accepted)
         known = ""
         for index, call in enumerate(calls):
+            if index in answers or index in accepted:
+                continue
             tool = self._agent.tools.get(call.name)
             if tool is None:
                 refusal: str | None = f"unknown tool {shortened(call.name, LONGEST_SHOWN)!r}; {known or self._known()}"
                 known = "the tools are named above"
             else:
-                refusal = self._refusal(call, tool)
+                refusal = self._refusal(call, tool, counts=effects is None or effects.counts(index))
             if refusal is None and tool is not None:
                 accepted[index] = tool
                 continue
             # What is wrong with the call itself is told beside whatever else is.
             more = f"; {call.problem}" if call.problem and call.problem not in (refusal or "") else ""
             refusals[index] = ToolResult(f"{refusal}{more}", is_error=True)
-        refusals |= self._approval_gate.refusals({index: (calls[index], tool) for index, tool in accepted.items()})
-        jobs = {
-            index: (self._job(calls[index], tool), tool.timeout)
-            for index, tool in accepted.items()
-            if index not in refusals
-        }
-        self._charge(len(jobs))
-        names = [calls[index].name for index in jobs]
-        ends = dict(zip(jobs, self._agent._context.run_tools(list(jobs.values()), names), strict=True)) if jobs else {}
-        results = []
-        for index, call in enumerate(calls):
-            result = refusals.get(index) or _result(call, ends[index], jobs[index][1])
-            results.append(ToolResultMessage(call.id, told(result.content), result.is_error))
-        return results
+        asking = {index: (calls[index], tool) for index, tool in accepted.items()}
+        refusals |= self._approval_gate.refusals(asking, effects)
+        for index, result in refusals.items():
+            answers[index] = _answer(effects, index, calls[index], result)
+        self._run(calls, {index: tool for index, tool in accepted.items() if index not in refusals}, effects, answers)
+        return [answers[index] for index in range(len(calls))]
+
+    def _recall(
+        self, calls: Sequence[ToolCall], path: str, answers: dict[int, ToolResultMessage], accepted: dict[int, Tool]
+    ) -> ToolEffects:
+        """Into *answers* with what is known, and into *accepted* with what was begun and has to be run again."""
+        ledger = self._agent._parts.ledger
+        assert ledger is not None  # that is where the path comes from
+        effects = ToolEffects(self._agent, ledger, self._guard, path, calls)
+        answers |= effects.recall()
+        if effects.begun:
+            doubts = Doubts(self._agent, ledger, self._approval_gate, effects, calls)
+            doubts.settle()
+            answers |= doubts.answers
+            accepted |= doubts.again
+        return effects
+
+    def _run(
+        self,
+        calls: Sequence[ToolCall],
+        tools: dict[int, Tool],
+        effects: ToolEffects | None,
+        answers: dict[int, ToolResultMessage],
+    ) -> None:
+        """Run *tools* at the same time, and put what the model is told into *answers*."""
+        if not tools:
+            return
+        self._charge(len(tools) if effects is None else effects.uncharged(tools))
+        jobs, names = [], []
+        for index, tool in tools.items():
+            call = calls[index]
+            run = self._job(call, tool)
+            if effects is not None:
+                run = effects.job(index, tool, run, partial(_result, call, tool.timeout))
+            jobs.append((run, tool.timeout))
+            names.append(call.name)
+        ends = self._agent._context.run_tools(jobs, names)
+        for (index, tool), end, (_, timeout) in zip(tools.items(), ends, jobs, strict=True):
+            if effects is None:
+                answers[index] = _answer(None, index, calls[index], _result(calls[index], timeout, end))
+            else:
+                answers[index] = effects.end(index, tool, end, partial(_result, calls[index], timeout))
 
     def _known(self) -> str:
         """Which tools there are, for a model that named another one."""
@@ -102,18 +146,23 @@ class ToolCaller:
         for reservation in reservations:
             warn(self._agent, reservation.settle(ONE_CALL))
 
-    def _refusal(self, call: ToolCall, tool: Tool) -> str | None:
-        """Why *call* is not run; None when it may be."""
+    def _refusal(self, call: ToolCall, tool: Tool, *, counts: bool) -> str | None:
+        """Why *call* is not run; None when it may be.
+
+        Args:
+            counts: It was not counted in an earlier life.
+        """
         manifest = self._agent.manifest
         required = tool.required_capability
         if required is not None and not capability_matches(manifest.capabilities, required):
             return f"capability denied: {call.name} needs the capability {required.type!r}, which is not granted"
         if manifest.privacy is PrivacyTier.SOVEREIGN and isinstance(required, Network | Browser):
             return f"refused: {call.name} uses the network, and the manifest's privacy is sovereign"
-        verdict = self._guard.check_tool_call(call.name, call.input, repeatable=is_repeatable(tool))
-        if verdict is not ALLOW:
-            verdict.enforce()
-            return verdict.message
+        if counts:
+            verdict = self._guard.check_tool_call(call.name, call.input, repeatable=is_repeatable(tool))
+            if verdict is not ALLOW:
+                verdict.enforce()
+                return verdict.message
         return f"{call.name} was not called: {call.problem}" if call.problem else None
 
     def _job(self, call: ToolCall, tool: Tool) -> Callable[[CancelToken], ToolResult]:
@@ -141,7 +190,14 @@ def is_repeatable(tool: Tool | None) -> bool:
     return getattr(tool, "repeatable", False) is True
 
 
-def _result(call: ToolCall, end: ToolEnd, timeout: float | None) -> ToolResult:
+def _answer(effects: ToolEffects | None, index: int, call: ToolCall, result: ToolResult) -> ToolResultMessage:
+    """What the model is told of a call; of one that was refused the ledger knows it, too."""
+    if effects is None:
+        return ToolResultMessage(call.id, told(result.content), result.is_error)
+    return effects.settle(index, result, Effect.IDEMPOTENT, ran=False)
+
+
+def _result(call: ToolCall, timeout: float | None, end: ToolEnd) -> ToolResult:
     error = end.error
     if end.abandoned or isinstance(error, Cancelled):
         return ToolResult(f"{call.name} timed out after {timeout} s", is_error=True)

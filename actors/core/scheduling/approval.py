@@ -12,7 +12,7 @@ from ..waiting.wait_graph import wait_for
 from ..waiting.waiter import Waiter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,13 @@ class PendingApproval:
         call_id: The name under which it is approved or denied; none is ever used twice by an agent.
         tool: The tool's name.
         input: The arguments that the model sent.
+        in_doubt: It was begun before and interrupted: it may have been done already.
     """
 
     call_id: str
     tool: str
     input: Mapping[str, Any]
+    in_doubt: bool = False
 
 
 class Question:
@@ -85,6 +87,7 @@ class Approvals:
         self._pending: dict[str, Question] = {}
         self._used: set[str] = set()
         self._waiter = Waiter()
+        self._wakes_for_each = False
 
     def pending(self) -> tuple[PendingApproval, ...]:
         """What waits for an answer."""
@@ -92,7 +95,14 @@ class Approvals:
         return tuple(one.asked for one in questions if one.decision is None and not one.is_over())
 
     def ask(
-        self, call_id: str, tool: str, arguments: Mapping[str, Any], timeout: float | None, default: Decision
+        self,
+        call_id: str,
+        tool: str,
+        arguments: Mapping[str, Any],
+        timeout: float | None,
+        default: Decision,
+        *,
+        in_doubt: bool = False,
     ) -> Question:
         """Ask for approval of a call of *tool*; the answer may come from now on."""
         name, number = call_id or "call", 1
@@ -102,7 +112,7 @@ class Approvals:
         self._used.add(name)
         end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
         # A copy: whoever answers must not change what is called.
-        question = Question(PendingApproval(name, tool, deepcopy(dict(arguments))), default, end)
+        question = Question(PendingApproval(name, tool, deepcopy(dict(arguments)), in_doubt), default, end)
         self._pending[name] = question
         return question
 
@@ -113,16 +123,20 @@ class Approvals:
             return False
         counts = question.decide(decision)
         # Also when it did not count: whoever decided before may have been interrupted before this.
-        if all(other.decision is not None for other in list(self._pending.values())):
+        if self._wakes_for_each or all(other.decision is not None for other in list(self._pending.values())):
             self._waiter.wake()
         return counts
 
-    def wait(self, questions: Sequence[Question]) -> None:
+    def wait(self, questions: Sequence[Question], decided: Callable[[Question], None] | None = None) -> None:
         """Wait, parked, until all *questions* are decided.
 
+        Args:
+            decided: Called with each as soon as it is decided, in this thread.
         Raises:
             Cancelled: The agent was cancelled: they are withdrawn.
         """
+        self._wakes_for_each = decided is not None
+        told: set[int] = set()
         self._waiter = Waiter()
         try:
             while waiting := [question for question in questions if question.decision is None]:
@@ -131,9 +145,21 @@ class Approvals:
                 on = listed([f"{question.asked.tool} ({question.asked.call_id})" for question in waiting])
                 if not wait_for(self._waiter, left, f"approval of {on}"):
                     self._let_expire(waiting)
+                if decided is not None:
+                    self._waiter = Waiter()  # before a look at what is decided: what comes after it wakes this one
+                    self._tell(questions, decided, told)
         finally:
             for question in questions:
                 self._pending.pop(question.asked.call_id, None)
+            if decided is not None:
+                self._tell(questions, decided, told)
+
+    @staticmethod
+    def _tell(questions: Sequence[Question], decided: Callable[[Question], None], told: set[int]) -> None:
+        for question in questions:
+            if question.decision is not None and id(question) not in told:
+                told.add(id(question))
+                decided(question)
 
     def _let_expire(self, questions: Sequence[Question]) -> None:
         for question in questions:

@@ -141,12 +141,23 @@ class AgentContext(HostedActor, Protocol):
         """Run *jobs* at the same time, each on a thread of its own, and wait for all. The agent's own thread."""
 
     def ask_approval(
-        self, call_id: str, tool: str, arguments: Mapping[str, Any], timeout: float | None, default: Decision
+        self,
+        call_id: str,
+        tool: str,
+        arguments: Mapping[str, Any],
+        timeout: float | None,
+        default: Decision,
+        *,
+        in_doubt: bool = False,
     ) -> ApprovalQuestion:
         """Ask whether *tool* may be called; the answer may come from now on. The agent's own thread."""
 
-    def await_approvals(self, questions: Sequence[ApprovalQuestion]) -> None:
-        """Wait, parked, until all *questions* are decided. The agent's own thread."""
+    def await_approvals(
+        self, questions: Sequence[ApprovalQuestion], decided: Callable[[ApprovalQuestion], None] | None = None
+    ) -> None:
+        """Wait, parked, until all *questions* are decided; *decided* is called with each at once. The agent's own
+        thread.
+        """
 
     def colleagues(self) -> list[Colleague]:
         """The other agents of the pool that have not ended, by id."""
@@ -393,18 +404,27 @@ class LocalContext:
         return [ToolEnd(one.result, one.error, one.abandoned) for one in ran]
 
     def ask_approval(
-        self, call_id: str, tool: str, arguments: Mapping[str, Any], timeout: float | None, default: Decision
+        self,
+        call_id: str,
+        tool: str,
+        arguments: Mapping[str, Any],
+        timeout: float | None,
+        default: Decision,
+        *,
+        in_doubt: bool = False,
     ) -> ApprovalQuestion:
         """Ask whether *tool* may be called."""
         if self.cell.approvals is None:
             self.cell.approvals = Approvals()
-        return self.cell.approvals.ask(call_id, tool, arguments, timeout, default)
+        return self.cell.approvals.ask(call_id, tool, arguments, timeout, default, in_doubt=in_doubt)
 
-    def await_approvals(self, questions: Sequence[ApprovalQuestion]) -> None:
+    def await_approvals(
+        self, questions: Sequence[ApprovalQuestion], decided: Callable[[ApprovalQuestion], None] | None = None
+    ) -> None:
         """Wait, parked, until all *questions* are decided."""
         approvals = self.cell.approvals
         assert approvals is not None  # they were asked by it
-        approvals.wait(questions)
+        approvals.wait(questions, decided)
 
     def colleagues(self) -> list[Colleague]:
         """The other agents of the pool that have not ended, by id."""

@@ -1,0 +1,164 @@
+"""Keeps the ledger of one conversation: what it has bought is not bought again."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from ..core.records.answer import CompletionFinished
+from ..core.records.json_marks import from_json, marked_text
+from .budget import Spending
+from .driver_call import warn
+from .ledger import DONE, is_before
+from .wire import (
+    Digester,
+    difference,
+    paid_from_data,
+    paid_to_data,
+    parts_to_data,
+    response_from_data,
+    response_to_data,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ..core.records.conversation import Message
+    from .agent import Agent
+    from .driver_call import Payment
+    from .guard import LoopGuard
+    from .ledger import Entry, Ledger
+    from .ports import CompletionRequest, CompletionResponse
+    from .wire import RequestParts
+
+ONE_TURN = Spending(iterations=1)
+RECALLED: Final = partial(CompletionFinished, recalled=True)
+
+
+class Bookkeeper:
+    """Looks up what the conversation of an agent has bought in earlier lives, and enters what it buys now.
+
+    Nothing is counted twice: what guard, budgets and account of this process have counted stands in ``guard.counted``;
+    what comes from an earlier process is counted when it is recalled, and is never refused for want of a budget.
+
+    Args:
+        model: The model that is asked; empty when nobody says.
+
+    Threads: the agent's own.
+    """
+
+    def __init__(self, agent: Agent[Any], ledger: Ledger, guard: LoopGuard, model: str) -> None:
+        self._agent = agent
+        self._ledger = ledger
+        self._guard = guard
+        self._model = model
+        self._digester = Digester()
+        self._before: Sequence[str] = ()  # the digests of the messages of the request before
+        self._asked: RequestParts | None = None
+        self.path = ""
+        """That of the completion at hand."""
+
+    # Turns ------------------------------------------------------------------------------------------------------
+
+    def begin_turn(self) -> bool:
+        """The next turn begins: is it still to be counted? One of an earlier process is counted here."""
+        self.path = path = self._ledger.root.next_completion()
+        counted = self._guard.counted
+        if path in counted:
+            return False
+        counted.add(path)
+        if self._ledger.find(path) is None:
+            return True
+        self._guard.check_iteration().enforce()
+        warn(self._agent, self._agent._parts.account.charge(ONE_TURN))
+        self._agent._context.expenses.turn()
+        return False
+
+    def hear(self, read: Callable[[], list[str]]) -> list[str]:
+        """The messages of this turn: those of an earlier life; else what is there now, unless its answer is known."""
+        entry = self._ledger.find(f"{self.path}/@heard")
+        if entry is not None:
+            return _texts_of(entry)
+        if self._ledger.find(self.path) is not None:
+            return []
+        return self._entered(f"{self.path}/@heard", "heard", texts) if (texts := read()) else []
+
+    # Completions ------------------------------------------------------------------------------------------------
+
+    def recall(self, request: CompletionRequest) -> tuple[CompletionResponse, Sequence[Payment]] | None:
+        """The answer to *request* that is known, and what of it the guard has still to count; None: it is to be bought.
+
+        Raises:
+            JournalChanged: Another request was answered here.
+        """
+        self._asked = parts = self._digester.parts(request)
+        entry = self._ledger.find(self.path)
+        if entry is None:
+            return None
+        if entry.digest != parts.whole or entry.data["model"] != self._model:
+            self._set_aside(difference(entry.data["parts"], self._before, parts) or "model")
+            return None
+        response = response_from_data(entry.data["response"])
+        self._before = parts.messages
+        paid = paid_from_data(entry.data["paid"]) if self._ledger.count(self.path) else []
+        count_paid(self._agent, paid)
+        return response, paid
+
+    def enter(self, response: CompletionResponse, paid: Sequence[Payment]) -> None:
+        """*response* was bought.
+
+        Raises:
+            JournalFailed: It cannot be recorded.
+        """
+        parts = self._asked
+        assert parts is not None  # it was looked for first
+        data = {
+            "response": response_to_data(response),
+            "paid": paid_to_data(paid),
+            "parts": parts_to_data(parts, self._before),
+            "model": self._model,
+        }
+        self._ledger.enter(self.path, DONE, "completion", data, digest=parts.whole)
+        self._before = parts.messages
+
+    def digest(self, said: Message) -> None:
+        """*said* enters the conversation: it counts as it is now, whatever tools do to the arguments that they get."""
+        self._digester.message(said)
+
+    def _set_aside(self, what: str) -> None:
+        self._ledger.set_aside(self.path, what)
+        number = int(self.path)
+        self._guard.counted = {path for path in self._guard.counted if is_before(path, number)} | {self.path}
+        self._guard.check_iteration().enforce()  # this turn was one of those; now it is another one
+        warn(self._agent, self._agent._parts.account.charge(ONE_TURN))
+        self._agent._context.expenses.turn()
+
+    # What else has to be the same again -------------------------------------------------------------------------
+
+    def memories(self, recall: Callable[[], list[str]]) -> list[str]:
+        """The memories that this conversation began with."""
+        path = self._ledger.root.next_path("@memories")
+        entry = self._ledger.find(path)
+        return self._entered(path, "memories", recall()) if entry is None else _texts_of(entry)
+
+    def remember(self, remember: Callable[[], object]) -> None:
+        """Remember the answer, unless that was done."""
+        path = self._ledger.root.next_path("@remembered")
+        if self._ledger.find(path) is None:
+            remember()
+            self._ledger.enter(path, DONE, "remembered", {})
+
+    def _entered(self, path: str, kind: str, texts: list[str]) -> list[str]:
+        self._ledger.enter(path, DONE, kind, {"texts": [marked_text(text) for text in texts]})
+        return texts
+
+
+def count_paid(agent: Agent[Any], paid: Sequence[Payment]) -> None:
+    """Count in budgets and account what an earlier process has paid: it is not refused."""
+    for usage, cost_usd in paid:
+        warn(agent, agent._parts.account.charge(Spending(tokens=usage.total, cost_usd=cost_usd)))
+        agent._context.spend(usage, cost_usd, RECALLED)
+
+
+def _texts_of(entry: Entry) -> list[str]:
+    return [from_json(text) for text in entry.data["texts"]]

@@ -1,0 +1,255 @@
+"""Effects of an agent of one's own: done once, however often its program is started."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from pydantic import TypeAdapter
+
+from ..core.crash import text_of
+from ..core.records.error_json import error_from_json, error_to_json
+from ..core.records.json_plain import is_plain
+from ..core.records.json_value import class_name, to_json
+from ..errors import ActorsError, Cancelled
+from .bookkeeper import count_paid
+from .doubts import in_doubt
+from .effects import effect_named
+from .ledger import BEGUN, DONE, RAISED, Effect, Scope, inside, quoted_name, scope_of
+from .wire import paid_from_data, paid_to_data
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from .agent import Agent
+    from .ledger import EffectWord, Entry, Ledger
+
+    Reconcile = Callable[[str, Mapping[str, Any]], Any]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Generic[T]):
+    """One step as it was asked for."""
+
+    name: str
+    fn: Callable[..., T]
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+    effect: Effect
+    reconcile: Reconcile | None
+    result_type: Any
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        fn: Callable[..., T],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        *,
+        effect: Effect | EffectWord,
+        reconcile: Reconcile | None,
+        result_type: Any,
+    ) -> Step[T]:
+        """Look at what was given.
+
+        Raises:
+            TypeError: *fn* or *reconcile* is no function, or the name no text.
+            ValueError: The name or the effect is none.
+        """
+        quoted_name(name)
+        if not callable(fn):
+            raise TypeError(f"step {name!r} needs a function, got {type(fn).__name__}")
+        if inspect.iscoroutinefunction(fn):
+            raise TypeError(f"step {name!r} needs a function that is not async: its effect is over when it returns")
+        if reconcile is not None and not callable(reconcile):
+            raise TypeError(f"step {name!r}: reconcile is a function, not {type(reconcile).__name__}")
+        return cls(name, fn, args, kwargs, effect_named(effect), reconcile, result_type)
+
+    def call(self) -> T:
+        """Do it."""
+        return self.fn(*self.args, **self.kwargs)
+
+    def input(self) -> dict[str, Any]:
+        """Its arguments by name; those of a function that does not tell its names by their place, from "0"."""
+        try:
+            return dict(inspect.signature(self.fn).bind(*self.args, **self.kwargs).arguments)
+        except (TypeError, ValueError):
+            return {**{str(place): value for place, value in enumerate(self.args)}, **self.kwargs}
+
+
+class Steps:
+    """Does the steps of one agent that has a ledger.
+
+    Threads: any of the agent's.
+    """
+
+    def __init__(self, agent: Agent[Any], ledger: Ledger) -> None:
+        self._agent = agent
+        self._ledger = ledger
+
+    def do(self, step: Step[T]) -> T:
+        """The result of *step*: that of an earlier life, or of now.
+
+        Raises:
+            EffectInDoubt: Nobody knows whether it was done, or what its result was.
+            JournalFailed: It cannot be recorded.
+            ValueError: A step of that name is under way.
+        """
+        with scope_of(self._ledger).step(step.name) as path:
+            self._agent.checkpoint()
+            entry = self._ledger.find(path)
+            if entry is not None and self._ledger.count(path):
+                count_paid(self._agent, paid_from_data(entry.data.get("paid", ())))
+            if entry is None:
+                return self._run(step, path)
+            if entry.state is DONE:
+                return self._known(step, entry)
+            if step.effect is Effect.IDEMPOTENT or (entry.state is RAISED and self._ledger.calls_raised_again):
+                return self._run(step, path)
+            return self._reconciled(step, entry)
+
+    def _known(self, step: Step[T], entry: Entry) -> T:
+        path = entry.path
+        if entry.data.get("kept", True):
+            try:
+                value: T = _read(entry.data["value"], step.result_type)
+            except NotKeptError:
+                pass
+            else:
+                return value
+        if path in self._ledger.values:
+            kept: T = self._ledger.values[path]
+            return kept
+        return self._run(step, path) if step.effect is Effect.IDEMPOTENT else self._reconciled(step, entry)
+
+    def _reconciled(self, step: Step[T], entry: Entry) -> T:
+        """What *step* says itself; None: it was not done, so it is done now."""
+        cause: BaseException | None = None
+        if step.reconcile is not None:
+            try:
+                value = step.reconcile(self._ledger.effect_key(entry.path), step.input())
+            except Cancelled:
+                raise
+            except Exception as error:  # noqa: BLE001 - it cannot tell
+                cause = error
+            else:
+                if value is None:
+                    return self._run(step, entry.path)
+                self._enter(step, entry.path, value, [])
+                found: T = value
+                return found
+        raise self._doubt(step, entry, cause) from cause or _raised_of(entry)
+
+    def _doubt(self, step: Step[Any], entry: Entry, cause: BaseException | None) -> ActorsError:
+        raised = _raised_of(entry)
+        if raised is not None:
+            why = f"raised {raised} in an earlier process: it may or may not have been done"
+        elif entry.state is DONE:
+            why = "was done, its result was not kept: give result_type"
+        else:
+            why = "was begun and interrupted: it may or may not have been done"
+        if cause is not None:
+            why += f"; reconcile cannot tell ({type(cause).__name__}: {text_of(cause)})"
+        return in_doubt(self._agent, self._ledger, entry.path, f"step {step.name!r}", why)
+
+    # Doing it ---------------------------------------------------------------------------------------------------
+
+    def _run(self, step: Step[T], path: str) -> T:
+        told = {"name": to_json(step.name), "effect": step.effect.value}
+        once = step.effect is Effect.AT_MOST_ONCE
+        if once:
+            self._ledger.enter(path, BEGUN, "step", told, safe=True)
+        else:
+            self._ledger.refuse_when_failed()
+        scope = Scope(self._ledger, path)
+        try:
+            with inside(scope):
+                value = step.call()
+        except Cancelled:  # it is as open as if the program had died
+            raise
+        except Exception as error:
+            if once:
+                self._ledger.enter(path, RAISED, "step", {**told, "error": error_to_json(error)})
+            raise
+        self._enter(step, path, value, paid_to_data(scope.paid))
+        return value
+
+    def _enter(self, step: Step[Any], path: str, value: Any, paid: list[Any]) -> None:
+        data = {"name": to_json(step.name), "effect": step.effect.value}
+        if paid:
+            data["paid"] = paid
+        try:
+            data["value"] = _write(value, step.result_type)
+        except NotKeptError:
+            kind = class_name(type(value))
+            self._ledger.not_kept(kind)
+            data |= {"kept": False, "type": kind}
+            self._ledger.values[path] = value
+        self._ledger.enter(path, DONE, "step", data)
+
+
+def _raised_of(entry: Entry) -> ActorsError | None:
+    return error_from_json(entry.data["error"]) if entry.state is RAISED else None
+
+
+# Results --------------------------------------------------------------------------------------------------------
+
+
+class NotKeptError(Exception):
+    """JSON does not hold the result exactly."""
+
+
+def _write(value: Any, result_type: Any) -> Any:
+    """*value* as data that JSON can hold, from which it comes back as it was.
+
+    Raises:
+        NotKeptError: It does not.
+    """
+    if result_type is None:
+        if not is_plain(value):
+            raise NotKeptError
+        return deepcopy(value)  # what is made of it later changes nothing
+    adapter = _adapter(result_type)
+    try:
+        text = adapter.dump_json(value, by_alias=True, round_trip=True, warnings="error")
+        again = adapter.validate_json(text)
+        is_same = type(again) is type(value) and bool(again == value)
+    except Exception as error:  # as a type of the user's pleases
+        raise NotKeptError from error
+    if not is_same:
+        raise NotKeptError
+    return json.loads(text)
+
+
+def _read(data: Any, result_type: Any) -> Any:
+    """What :func:`_write` wrote.
+
+    Raises:
+        NotKeptError: Its type does not read it (any more).
+    """
+    if result_type is None:
+        return deepcopy(data)
+    try:
+        return _adapter(result_type).validate_json(json.dumps(data))
+    except Exception as error:  # as above
+        raise NotKeptError from error
+
+
+def _adapter(result_type: Any) -> TypeAdapter[Any]:
+    try:
+        hash(result_type)
+    except TypeError:
+        return TypeAdapter(result_type)
+    return _kept_adapter(result_type)
+
+
+@lru_cache(maxsize=256)
+def _kept_adapter(result_type: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(result_type)

@@ -1,0 +1,231 @@
+"""What the tool calls of one answer have done in earlier lives, and what they do now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..core.records.conversation import ToolResultMessage
+from ..core.records.json_marks import from_json, marked_text
+from ..core.scheduling.approval import Decision
+from ..core.supervision.agent_context import ToolEnd
+from ..errors import Cancelled, EffectInDoubt, JournalFailed
+from .bookkeeper import count_paid
+from .budget import Spending
+from .driver_call import warn
+from .effects import effect_of
+from .ledger import BEGUN, DONE, Effect, InDoubt, Scope, inside
+from .message_text import told
+from .wire import paid_from_data, paid_to_data
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from ..core.records.conversation import ToolCall
+    from ..core.waiting.cancel import CancelToken
+    from .agent import Agent
+    from .guard import LoopGuard
+    from .ledger import Entry, Ledger
+    from .ports import Tool, ToolResult
+
+ONE_CALL = Spending(tool_calls=1)
+
+
+class ToolEffects:
+    """The effects of the calls of one answer.
+
+    Guarantees: what the model is told of a call is what the ledger holds of it, so that it is told the same in each
+    life: a result that comes after the call has timed out changes nothing.
+
+    Args:
+        turn: The path of the answer.
+
+    Threads: the agent's own; what a job does, on the thread of its call.
+
+    Locks: none; ``_done`` changes by single operations, and the first who enters an end has it.
+    """
+
+    def __init__(
+        self, agent: Agent[Any], ledger: Ledger, guard: LoopGuard, turn: str, calls: Sequence[ToolCall]
+    ) -> None:
+        self._agent = agent
+        self._ledger = ledger
+        self._guard = guard
+        self._turn = turn
+        self._calls = calls
+        self._token = agent._context.token  # its own: that of a call is cancelled when it times out
+        self._done: dict[int, Mapping[str, Any]] = {}
+        self._scopes: dict[int, Scope] = {}
+        self.begun: dict[int, Entry] = {}
+        """Those that were begun in an earlier life and have no end."""
+
+    def path(self, index: int) -> str:
+        """``3.1`` for the second call of the fourth answer."""
+        return f"{self._turn}.{index}"
+
+    # What is known ----------------------------------------------------------------------------------------------
+
+    def recall(self) -> dict[int, ToolResultMessage]:
+        """The results of the calls that have ended; what an earlier process did is counted, once."""
+        found = {}
+        for index in range(len(self._calls)):
+            entry = self._ledger.find(self.path(index))
+            if entry is None:
+                continue
+            if self._ledger.count(entry.path):
+                self._count(index, entry)
+            if entry.state is DONE:
+                found[index] = self._message(index, entry.data)
+            else:
+                self.begun[index] = entry
+        return found
+
+    def _count(self, index: int, entry: Entry) -> None:
+        if entry.data.get("counted", True) and self.counts(index):
+            call = self._calls[index]
+            tool = self._agent.tools.get(call.name)
+            repeatable = getattr(tool, "repeatable", False) is True
+            self._guard.check_tool_call(call.name, call.input, repeatable=repeatable)
+        if entry.state is DONE and entry.data.get("ran", True):
+            self.charge_begun(index)
+            count_paid(self._agent, paid_from_data(entry.data.get("paid", ())))
+
+    def counts(self, index: int) -> bool:
+        """Has the guard of this process still to count it? Then it does now."""
+        return self._is_first(self.path(index))
+
+    def uncharged(self, indices: Iterable[int]) -> int:
+        """How many of them have still to be charged to budgets; then they are."""
+        return sum(self._is_first(f"{self.path(index)}/@charged") for index in indices)
+
+    def charge_begun(self, index: int) -> None:
+        """One that an earlier process has begun is charged to budgets, and not refused."""
+        if self.uncharged([index]):
+            warn(self._agent, self._agent._parts.account.charge(ONE_CALL))
+
+    def _is_first(self, path: str) -> bool:
+        counted = self._guard.counted
+        if path in counted:
+            return False
+        counted.add(path)
+        return True
+
+    # Approvals --------------------------------------------------------------------------------------------------
+
+    def decisions(self, indices: Iterable[int], *, again: bool = False) -> dict[int, Decision]:
+        """What was decided of them in an earlier life.
+
+        Args:
+            again: By those who were asked whether they are to be made once more.
+        """
+        entries = ((index, self._ledger.find(self._approval(index, again=again))) for index in indices)
+        return {index: _decision(entry) for index, entry in entries if entry is not None}
+
+    def enter_decision(self, index: int, decision: Decision, *, again: bool = False) -> None:
+        """It was decided."""
+        data = {
+            "approved": decision.approved,
+            "reason": marked_text(decision.reason),
+            "by_default": decision.by_default,
+        }
+        self._ledger.enter(self._approval(index, again=again), DONE, "approval", data)
+
+    def _approval(self, index: int, *, again: bool) -> str:
+        """Its path; each time that it is in doubt has one of its own."""
+        return f"{self.path(index)}/@approval" + (f"~{self._attempt(index)}" if again else "")
+
+    def _attempt(self, index: int) -> int:
+        entry = self.begun.get(index)
+        return 1 if entry is None else 1 + int(entry.data.get("attempt", 1))
+
+    # What is done now -------------------------------------------------------------------------------------------
+
+    def job(
+        self,
+        index: int,
+        tool: Tool,
+        run: Callable[[CancelToken], ToolResult],
+        judge: Callable[[ToolEnd], ToolResult],
+    ) -> Callable[[CancelToken], ToolResult]:
+        """*run*, as an effect: entered before, if it must not be done twice, and after.
+
+        Args:
+            judge: What the model is told of an end.
+        """
+        effect, path = effect_of(tool), self.path(index)
+        begun: dict[str, Any] = {"tool": self._calls[index].name, "effect": effect.value}
+        if index in self.begun:
+            begun["attempt"] = self._attempt(index)
+        scope = self._scopes[index] = Scope(self._ledger, path)
+
+        def work(cancel: CancelToken) -> ToolResult:
+            if effect is Effect.AT_MOST_ONCE:
+                self._ledger.enter(path, BEGUN, "tool", begun, safe=True)
+            else:
+                self._ledger.refuse_when_failed()
+            try:
+                with inside(scope):
+                    result = run(cancel)
+            except BaseException as error:
+                if not self._leaves_open(error):
+                    self._enter_late(index, judge(ToolEnd(None, error, False)), effect)
+                raise
+            self._enter_late(index, judge(ToolEnd(result, None, False)), effect)
+            return result
+
+        return work
+
+    def _leaves_open(self, error: BaseException) -> bool:
+        """Does it say nothing of what was done? The agent ends with it, and not the call alone."""
+        if isinstance(error, Cancelled):
+            return self._token.cancelled
+        return self._is_fatal(error)
+
+    def _is_fatal(self, error: BaseException | None) -> bool:
+        in_doubt = isinstance(error, EffectInDoubt) and self._ledger.in_doubt == InDoubt.FAIL
+        return in_doubt or isinstance(error, JournalFailed)
+
+    def _enter_late(self, index: int, result: ToolResult, effect: Effect) -> None:
+        """On the thread of the call: its end, unless it has timed out meanwhile."""
+        mine = self._data(index, result, effect, ran=True)
+        if self._done.setdefault(index, mine) is mine:
+            self._ledger.enter(self.path(index), DONE, "tool", mine)
+
+    def settle(self, index: int, result: ToolResult, effect: Effect, *, ran: bool) -> ToolResultMessage:
+        """*result* is what the model is told, unless the call has entered its own; refusals are entered here, too."""
+        data = self._done.setdefault(index, self._data(index, result, effect, ran=ran))
+        self._ledger.enter(self.path(index), DONE, "tool", data)
+        return self._message(index, data)
+
+    def end(self, index: int, tool: Tool, end: ToolEnd, judge: Callable[[ToolEnd], ToolResult]) -> ToolResultMessage:
+        """What the model is told of a call that was run.
+
+        Raises:
+            JournalFailed: It could not be recorded.
+            EffectInDoubt: A step inside it is in doubt, and that is to end the agent.
+        """
+        if end.error is not None and self._is_fatal(end.error):
+            raise end.error
+        if index in self._done and not end.abandoned:
+            return self._message(index, self._done[index])
+        return self.settle(index, judge(end), effect_of(tool), ran=True)
+
+    def _data(self, index: int, result: ToolResult, effect: Effect, *, ran: bool) -> dict[str, Any]:
+        data = {
+            "tool": marked_text(self._calls[index].name),
+            "effect": effect.value,
+            "content": marked_text(told(result.content)),
+            "is_error": bool(result.is_error),
+        }
+        if not ran:
+            data |= {"ran": False, "counted": self.path(index) in self._guard.counted}
+        scope = self._scopes.get(index)
+        if scope is not None and scope.paid:
+            data["paid"] = paid_to_data(scope.paid)
+        return data
+
+    def _message(self, index: int, data: Mapping[str, Any]) -> ToolResultMessage:
+        return ToolResultMessage(self._calls[index].id, from_json(data["content"]), data["is_error"])
+
+
+def _decision(entry: Entry) -> Decision:
+    return Decision(entry.data["approved"], from_json(entry.data["reason"]), entry.data["by_default"])
