@@ -203,7 +203,7 @@ def test_events_tell_of_it() -> None:
     assert [event.model_dump(exclude={"seq", "at", "depth", "parent_id"}) for event in told] == [
         {
             "agent_id": 1, "agent": "writer", "tag": None, "call_id": "c1", "tool": "note", "input": {"text": "hi"},
-            "timeout": 60.0, "default": "deny",
+            "timeout": 60.0, "default": "deny", "in_doubt": False,
         },
         {
             "agent_id": 1, "agent": "writer", "tag": None, "call_id": "c1", "tool": "note", "approved": False,
