@@ -61,18 +61,21 @@ class Bookkeeper:
     # Turns ------------------------------------------------------------------------------------------------------
 
     def begin_turn(self) -> bool:
-        """The next turn begins: is it still to be counted? One of an earlier process is counted here."""
+        """The next turn begins: is it still to be counted? One of an earlier process is counted here; one that broke off
+        before its answer was there is a turn of its own.
+        """
         self.path = path = self._ledger.root.next_completion()
-        counted = self._guard.counted
-        if path in counted:
-            return False
-        counted.add(path)
         if self._ledger.find(path) is None:
             return True
+        if path not in self._guard.counted:
+            self._count_turn()
+        return False
+
+    def _count_turn(self) -> None:
+        self._guard.counted.add(self.path)
         self._guard.check_iteration().enforce()
         warn(self._agent, self._agent._parts.account.charge(ONE_TURN))
         self._agent._context.expenses.turn()
-        return False
 
     def hear(self, read: Callable[[], list[str]]) -> list[str]:
         """The messages of this turn: those of an earlier life; else what is there now, unless its answer is known."""
@@ -118,6 +121,7 @@ class Bookkeeper:
             "parts": parts_to_data(parts, self._before),
             "model": self._model,
         }
+        self._guard.counted.add(self.path)
         self._ledger.enter(self.path, DONE, "completion", data, digest=parts.whole)
         self._before = parts.messages
 
@@ -128,10 +132,8 @@ class Bookkeeper:
     def _set_aside(self, what: str) -> None:
         self._ledger.set_aside(self.path, what)
         number = int(self.path)
-        self._guard.counted = {path for path in self._guard.counted if is_before(path, number)} | {self.path}
-        self._guard.check_iteration().enforce()  # this turn was one of those; now it is another one
-        warn(self._agent, self._agent._parts.account.charge(ONE_TURN))
-        self._agent._context.expenses.turn()
+        self._guard.counted = {path for path in self._guard.counted if is_before(path, number)}
+        self._count_turn()  # this one was among those; now it is another one
 
     # What else has to be the same again -------------------------------------------------------------------------
 

@@ -345,7 +345,7 @@ def test_over_restarts() -> None:
     answers = [calls("note"), ValueError("boom"), calls("note"), says("done")]
     with books(script(*answers), restart=AT_ONCE) as kept:
         outcome = kept.take(kept.spawn())
-    assert (outcome.restarts, outcome.usage, outcome.iterations, outcome.tool_calls) == (1, times(3), 3, 2)
+    assert (outcome.restarts, outcome.usage, outcome.iterations, outcome.tool_calls) == (1, times(3), 4, 2)
     assert len(outcome.messages) == 6
 
 

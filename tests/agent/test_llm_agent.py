@@ -515,14 +515,14 @@ def test_an_answer_before_a_late_cancel_counts() -> None:
 
 
 def test_the_counts_belong_to_the_id() -> None:
-    """A restart after a crash goes on with them, counts no step twice, and runs into the same limits."""
+    """A restart after a crash goes on with them, counts nothing that is recalled, and runs into the same limits."""
     policy = RestartPolicy(max_restarts=5, backoff=Backoff(base=0, jitter=0))
     answers = [asks(("note", {"n": 1})), ValueError("boom"), asks(("note", {"n": 2})), "done"]
     driver = ScriptedDriver(answers)
     with AgentPool(driver, 1, tools=ToolRegistry([Probe()]), restart=policy) as pool:
         outcome = pool.spawn(SpawnConfig(bot(), "q")).outcome(BOUND)
         assert outcome.restarts == 1
-        assert (outcome.unwrap().iterations, outcome.unwrap().tool_calls) == (3, 2)
+        assert (outcome.unwrap().iterations, outcome.unwrap().tool_calls) == (4, 2)
         broken = pool.spawn(
             SpawnConfig(limited(max_iterations=3), "q", driver=ScriptedDriver([], default=ValueError("boom")))
         ).outcome(BOUND)
