@@ -15,6 +15,7 @@ from ..public import publish
 from .cassette import Cassette, CassetteMode
 from .drivers import DriverConformance
 from .leaks import no_thread_left
+from .ledgers import LedgerConformance
 from .memory import MemoryConformance
 from .tools import ToolConformance
 
