@@ -3,9 +3,11 @@
 What most programs use is here. All of it, and the rest, is in groups: ``actors.agents``, ``actors.actors``,
 ``actors.messages``, ``actors.manifests``, ``actors.capabilities``, ``actors.limits``, ``actors.ports``,
 ``actors.drivers``, ``actors.memory``, ``actors.tools``, ``actors.events``, ``actors.errors``, ``actors.monitoring``,
-and ``actors.testing``. A name that is imported here as itself (``X as X``) is from before there were groups: it still
-works from here, and is listed in its group alone.
+``actors.journals``, and ``actors.testing``. A name that is imported here as itself (``X as X``) is from before there
+were groups: it still works from here, and is listed in its group alone.
 """
+
+from typing import TYPE_CHECKING as _TYPE_CHECKING, Any as _Any
 
 from loguru import logger as _logger
 
@@ -187,6 +189,15 @@ from .ports import (
 from .public import publish as _publish
 from .tools import ProcessResult as ProcessResult, ToolRegistry, needs_approval, run_process as run_process, tool
 
+if _TYPE_CHECKING:  # who keeps no journal need not wait for what one is made of
+    from .journals import (
+        Durability as Durability,
+        Effect as Effect,
+        InDoubt as InDoubt,
+        Journal as Journal,
+        OnChange as OnChange,
+    )
+
 __version__ = "0.1.0"
 
 __all__ = [  # noqa: RUF022 - grouped for people, not sorted
@@ -261,3 +272,13 @@ __all__ = [  # noqa: RUF022 - grouped for people, not sorted
 
 _publish(__name__, globals())
 _logger.disable(_NAMESPACE)  # the library is silent until log() turns it on
+
+
+def __getattr__(name: str) -> _Any:
+    """What is in ``actors.journals``, imported when somebody first asks for it."""
+    if not name.startswith("_"):
+        from . import journals
+
+        if name in journals.__all__:
+            return getattr(journals, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

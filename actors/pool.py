@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
@@ -16,7 +17,7 @@ from .core.scheduling.approval import Decision
 from .core.supervision import awaiting
 from .core.supervision.agent_context import LocalContext
 from .core.supervision.arguments import above_zero, policy, restart_or_none, seconds, sink_or_none, whole, yes_or_no
-from .core.supervision.as_completed import AsCompleted
+from .core.supervision.as_completed import completed
 from .core.supervision.async_map import AsyncMapIterator
 from .core.supervision.dump import PoolDump, dump
 from .core.supervision.handle import AgentHandle
@@ -28,6 +29,7 @@ from .tools.registry import ToolRegistry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Hashable, Iterable, Iterator, Mapping
+    from os import PathLike
     from types import TracebackType
     from typing import IO
 
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from .core.records.pool_stats import PoolStats
     from .core.records.spec import AgentSpec, RestartPolicy
     from .core.supervision.shutdown import Shutdown
+    from .journal.journal import Journal
     from .progress.pool_progress import ItemT, PoolProgress
 
 P = ParamSpec("P")
@@ -77,6 +80,7 @@ class AgentPool:
         stalled_after: Seconds without progress after which an agent is reported, by an ``AgentStalled`` and in the
             log; noticed within a quarter more. None never looks.
         on_undelivered: Called with each dead letter, in the thread that made it.
+        journal: Records agents, so that a program that died goes on where it stood: a path, or a ``Journal``.
         name: For threads and messages.
 
     Threads: any, but for the waits for all (``join_all``, ``drain``, ``close``) inside an agent of the pool.
@@ -102,6 +106,7 @@ class AgentPool:
         owed: bool = True,
         stalled_after: float | None = None,
         on_undelivered: Callable[[DeadLetter], object] | None = None,
+        journal: str | PathLike[str] | Journal | None = None,
         name: str | None = None,
     ) -> None:
         self._supervisor: Supervisor | None = None  # __del__ looks at it, whatever goes wrong below
@@ -116,20 +121,27 @@ class AgentPool:
             if one is not None and not isinstance(one, Budget):
                 raise TypeError(f"budget and group_budgets take Budgets, got {one!r}")
         refuse_no_driver(driver)
+        failure = policy(failure)
         self.name: str = name or f"pool-{at_exit().next_number()}"
-        supervisor = Supervisor(
-            name=self.name,
-            max_concurrent=max_concurrent,
-            max_queued=max_queued,
-            max_live=max_live,
-            inbox_capacity=inbox_capacity,
-            abort_timeout=abort_timeout,
-            sink=on_event,
-            on_undelivered=on_undelivered,
-            stalled_after=stalled_after,
-            failure=policy(failure),
-        )
-        self._supervisor = supervisor
+        with ExitStack() as ends:  # what is opened here is closed, if the pool cannot be made
+            recorder = None
+            if journal is not None:
+                from .journal.journal import opened
+
+                recorder = opened(journal, ends)
+            self._supervisor = supervisor = Supervisor(
+                name=self.name,
+                max_concurrent=max_concurrent,
+                max_queued=max_queued,
+                max_live=max_live,
+                inbox_capacity=inbox_capacity,
+                abort_timeout=abort_timeout,
+                sink=on_event,
+                on_undelivered=on_undelivered,
+                stalled_after=stalled_after,
+                failure=failure,
+            )
+            supervisor.shutdown.at_end = ends.pop_all().close
         self._shutdown_timeout = shutdown_timeout
         self._owed = owed
         self._factory = AgentFactory(
@@ -143,8 +155,9 @@ class AgentPool:
             make_registry=ToolRegistry,
             servers=McpServers(),
             context_of=partial(LocalContext, supervisor),
+            recorder=recorder,
         )
-        supervisor.shutdown.at_end = self._factory.close
+        supervisor.shutdown.at_end = partial(_end, self._factory.close, supervisor.shutdown.at_end)
 
     @property
     def _core(self) -> Supervisor:
@@ -269,20 +282,7 @@ class AgentPool:
         Raises:
             TimeoutError: Not all ended in time; what was not yielded is still owed.
         """
-        clock = self._core.clock.monotonic
-        end = None if timeout is None else clock() + timeout
-        if handles is not None:
-            return self._completed_of(list(handles), end)
-        return self._completed(end)
-
-    def _completed(self, end: float | None) -> Iterator[AgentOutcome[Any]]:
-        while (outcome := self._core.owed.next(self._core.clock.left(end))) is not None:
-            yield outcome
-
-    def _completed_of(self, handles: list[AgentHandle[Any]], end: float | None) -> Iterator[AgentOutcome[Any]]:
-        queue = AsCompleted(handles)
-        while (handle := queue.next(self._core.clock.left(end))) is not None:
-            yield handle.outcome(0)
+        return completed(self._core, None if handles is None else list(handles), timeout)
 
     def join_next(self, timeout: float | None = None) -> AgentOutcome[Any] | None:
         """Take the next outcome; None only when nothing is outstanding.
@@ -491,3 +491,10 @@ class AgentPool:
     def __repr__(self) -> str:
         supervisor = self._supervisor
         return f"<AgentPool {'that could not be made' if supervisor is None else supervisor.pool}>"
+
+
+def _end(*steps: Callable[[], object]) -> None:
+    """What a pool has is closed, each whatever the others raise."""
+    with ExitStack() as ends:
+        for step in reversed(steps):
+            ends.callback(step)

@@ -18,6 +18,7 @@ import pytest
 from pydantic import BaseModel
 
 import actors
+import actors.journals
 from actors import (
     AgentManifest,
     AgentPool,

@@ -54,6 +54,7 @@ GROUPS = (
     "tools",
     "events",
     "errors",
+    "journals",
     "monitoring",
     "testing",
 )

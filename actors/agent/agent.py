@@ -61,6 +61,10 @@ class Agent(AgentActor[T_co]):
 
     needs_driver: ClassVar[bool] = False
     """Is it refused at spawn when there is no driver for it?"""
+    result_type: ClassVar[Any] = None
+    """What its results are (a pydantic model, a dataclass, ``set[str]``), for a journal, which keeps them as JSON and
+    gives them back as such values. None: what JSON holds exactly is kept, and of an ``LlmAgent`` its answer.
+    """
 
     _context: AgentContext
     _parts: Parts

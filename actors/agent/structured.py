@@ -68,8 +68,9 @@ class OutputShape(Shape):
     """
 
     def __init__(self, output_type: Any) -> None:
-        self._adapter: TypeAdapter[Any] = TypeAdapter(output_type)
-        self.schema = self._adapter.json_schema()
+        self.adapter: TypeAdapter[Any] = TypeAdapter(output_type)
+        """Reads such values from JSON, and writes them."""
+        self.schema = self.adapter.json_schema()
 
     def read(self, text: str) -> Any:
         """The value of *text*.
@@ -78,7 +79,7 @@ class OutputShape(Shape):
             ValueError: It does not fit; the message tells the model what to mend.
         """
         try:
-            return self._adapter.validate_json(json_of(text))
+            return self.adapter.validate_json(json_of(text))
         except ValidationError as error:
             details = error.errors(include_url=False, include_context=False, include_input=False)[:PROBLEMS]
             raise ValueError(shortened("; ".join(_problem(detail) for detail in details), LONGEST)) from None

@@ -6,10 +6,10 @@ import os
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from .durability import Durability
 from .faults import Damaged, NotOurs, StorageFault, TooNew, Unsuitable
 
 if TYPE_CHECKING:
@@ -19,13 +19,6 @@ if TYPE_CHECKING:
 MAGIC = b"SQLite format 3\0"
 PATIENCE = 5.0
 """Seconds that a lock of another connection (a reader that opens, a checkpoint) is waited for."""
-
-
-class Durability(StrEnum):
-    """What a committed entry survives: the death of the process, or that of the machine (a power cut), too."""
-
-    PROCESS = "process"
-    POWER = "power"
 
 
 @dataclass(frozen=True, slots=True)

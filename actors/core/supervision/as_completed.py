@@ -10,9 +10,11 @@ from ..waiting.wait_graph import AnyOf, wait_for
 from ..waiting.waiter import Waiter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from ..records.outcome import AgentOutcome
     from .handle import AgentHandle
+    from .supervisor import Supervisor
 
 
 class AsCompleted:
@@ -55,3 +57,28 @@ class AsCompleted:
         handle = self._ended.popleft()
         del self._left[id(handle.member)]
         return handle
+
+
+def completed(
+    supervisor: Supervisor, handles: list[AgentHandle[Any]] | None, timeout: float | None
+) -> Iterator[AgentOutcome[Any]]:
+    """The outcomes of *handles*, or of all that is owed, in order of completion; *timeout* seconds for all of them.
+
+    Raises:
+        TimeoutError: Not all ended in time.
+    """
+    end = None if timeout is None else supervisor.clock.monotonic() + timeout
+    return _owed(supervisor, end) if handles is None else _of(supervisor, handles, end)
+
+
+def _owed(supervisor: Supervisor, end: float | None) -> Iterator[AgentOutcome[Any]]:
+    while (outcome := supervisor.owed.next(supervisor.clock.left(end))) is not None:
+        yield outcome
+        supervisor.pool.refuse_after_fork()
+
+
+def _of(supervisor: Supervisor, handles: list[AgentHandle[Any]], end: float | None) -> Iterator[AgentOutcome[Any]]:
+    queue = AsCompleted(handles)
+    while (handle := queue.next(supervisor.clock.left(end))) is not None:
+        yield handle.outcome(0)
+        supervisor.pool.refuse_after_fork()

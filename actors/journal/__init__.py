@@ -1,0 +1,1 @@
+"""What agents have bought and done, in a file that outlives the process."""

@@ -1,0 +1,202 @@
+"""How an agent ended, as a line of the journal holds it."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import TypeAdapter
+
+from ..agent.structured import OutputShape
+from ..core.records.conversation import Message
+from ..core.records.ending import Ending
+from ..core.records.error_json import error_from_json, error_to_json
+from ..core.records.json_marks import from_json, marked_text
+from ..core.records.json_plain import is_plain
+from ..core.records.json_value import class_name, to_json
+from ..core.records.loop_result import AgentLoopResult
+from ..core.records.outcome import AgentStatus
+from ..core.records.usage import TokenUsage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..agent.recorder import Identity
+    from ..core.records.outcome import AgentOutcome
+
+FIGURES = ("duration", "restarts", "cost_usd", "iterations", "tool_calls", "cost_usd_total")
+USAGES = ("usage", "usage_total")
+STAMPS = ("started_at", "ended_at")
+_TALK: TypeAdapter[Any] = TypeAdapter(tuple[Message, ...])
+_NOTHING: Final = object()
+
+
+class NotKeptError(Exception):
+    """JSON does not hold the result exactly."""
+
+
+def to_data(outcome: AgentOutcome[Any], identity: Identity, *, final: bool) -> dict[str, Any]:
+    """*outcome* for the journal: ``{"status", "kept", "fields"}``. What is run again has no result and no conversation
+    there.
+    """
+    fields: dict[str, Any] = {name: _figure(getattr(outcome, name)) for name in FIGURES}
+    fields |= {name: _usage(getattr(outcome, name)) for name in USAGES}
+    fields |= {name: _stamp(getattr(outcome, name)) for name in STAMPS}
+    fields["model"] = None if outcome.model is None else marked_text(outcome.model)
+    fields["error"] = None if outcome.error is None else error_to_json(outcome.error)
+    kept = final
+    if final:
+        fields["messages"] = _talk(outcome.messages)
+        try:
+            fields["result"] = _result(outcome, identity)
+        except NotKeptError:
+            kept = False
+    return {"status": str(outcome.status), "kept": kept, "fields": fields}
+
+
+def from_data(data: Mapping[str, Any], identity: Identity) -> Ending:
+    """The ending that :func:`to_data` wrote.
+
+    Raises:
+        NotKeptError: Its result was not kept, or its type reads it no more.
+        KeyError, TypeError, ValueError: That was not written here.
+    """
+    if not data["kept"]:
+        raise NotKeptError
+    told = data["fields"]
+    fields: dict[str, Any] = {name: from_json(told[name]) for name in FIGURES}
+    fields |= {name: _usage_from(told[name]) for name in USAGES}
+    fields |= {name: None if told[name] is None else datetime.fromisoformat(told[name]) for name in STAMPS}
+    fields["model"] = from_json(told["model"])
+    fields["messages"] = messages = _talk_from(told["messages"])
+    error = None if told["error"] is None else error_from_json(told["error"])
+    result = _result_from(told["result"], identity, messages)
+    return Ending(AgentStatus(data["status"]), result, error, fields)
+
+
+# Results --------------------------------------------------------------------------------------------------------
+
+
+def _result(outcome: AgentOutcome[Any], identity: Identity) -> Any:
+    """The result, with how it is to be read: a pair."""
+    result = outcome.result
+    if result is None:
+        return "json", None
+    if type(result) is AgentLoopResult:
+        return "answer", _answer(result, outcome.messages)
+    for name, adapter in _adapters(identity):
+        if (data := _by_type(adapter, result)) is not _NOTHING:
+            return name, data
+    if not is_plain(result):
+        raise NotKeptError
+    return "json", result
+
+
+def _result_from(told: Sequence[Any], identity: Identity, messages: tuple[Message, ...]) -> Any:
+    how, data = told
+    if how == "json":
+        return data
+    if how == "answer":
+        return _answer_from(data, messages)
+    for name, adapter in _adapters(identity):
+        if name == how:
+            try:
+                return adapter.validate_json(json.dumps(data))
+            except Exception as error:
+                raise NotKeptError from error
+    raise NotKeptError
+
+
+def _adapters(identity: Identity) -> list[tuple[str, TypeAdapter[Any]]]:
+    """What may know the type of the result: the output that was asked for, and the class."""
+    found = []
+    if isinstance(identity.shape, OutputShape):
+        found.append(("output", identity.shape.adapter))
+    named = identity.agent_class.result_type
+    if named is not None:
+        found.append(("type", _adapter_of(named)))
+    return found
+
+
+def _by_type(adapter: TypeAdapter[Any], result: Any) -> Any:
+    """*result* as data, if it comes back from that as what it is; else nothing."""
+    try:
+        text = adapter.dump_json(result, by_alias=True, round_trip=True, warnings="error")
+        again = adapter.validate_json(text)
+        return json.loads(text) if type(again) is type(result) and bool(again == result) else _NOTHING
+    except Exception:  # noqa: BLE001 - as a user's type pleases
+        return _NOTHING
+
+
+def _adapter_of(kind: Any) -> TypeAdapter[Any]:
+    try:
+        hash(kind)
+    except TypeError:
+        return TypeAdapter(kind)
+    return _kept_adapter(kind)
+
+
+@lru_cache(maxsize=64)
+def _kept_adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _answer(result: AgentLoopResult, messages: tuple[Message, ...]) -> dict[str, Any]:
+    said: dict[str, Any] = {"text": marked_text(result.text), "reasoning": marked_text(result.reasoning)}
+    said |= {"usage": _usage(result.usage), "cost_usd": _figure(result.cost_usd), "is_empty": result.is_empty}
+    said |= {"iterations": result.iterations, "tool_calls": result.tool_calls}
+    if result.messages != messages:  # as a rule it is the same conversation, which is told once
+        said["messages"] = _talk(result.messages)
+    return said
+
+
+def _answer_from(said: Mapping[str, Any], messages: tuple[Message, ...]) -> AgentLoopResult:
+    return AgentLoopResult(
+        text=from_json(said["text"]),
+        usage=_usage_from(said["usage"]),
+        iterations=said["iterations"],
+        tool_calls=said["tool_calls"],
+        cost_usd=from_json(said["cost_usd"]),
+        messages=_talk_from(said["messages"]) if "messages" in said else messages,
+        reasoning=from_json(said["reasoning"]),
+        is_empty=said["is_empty"],
+    )
+
+
+# Other fields ---------------------------------------------------------------------------------------------------
+
+
+def _figure(value: Any) -> Any:
+    if type(value) is int or (type(value) is float and math.isfinite(value)):
+        return value
+    return to_json(value)
+
+
+def _usage(usage: Any) -> Any:
+    if type(usage) is not TokenUsage:
+        return to_json(usage)
+    return {name: _figure(count) for name in TokenUsage.__slots__ if (count := getattr(usage, name))}
+
+
+def _usage_from(told: Mapping[str, Any]) -> TokenUsage:
+    return TokenUsage(**{"input_tokens": 0, "output_tokens": 0, **from_json(told)})
+
+
+def _stamp(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _talk(messages: tuple[Message, ...]) -> Any:
+    return _TALK.dump_python(messages, mode="json", warnings=False) if messages else []
+
+
+def _talk_from(told: Sequence[Any]) -> tuple[Message, ...]:
+    return _TALK.validate_python(told) if told else ()
+
+
+def name_of(result: Any) -> str:
+    """How messages name the type of a result."""
+    return class_name(type(result))

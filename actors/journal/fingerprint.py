@@ -1,0 +1,126 @@
+"""What an agent is and has to do, in a few digests: whether it is the one that was recorded."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, TypeAdapter
+
+from ..core.records.conversation import Message
+from ..core.records.json_plain import is_plain
+from ..core.records.json_value import class_name, to_json
+
+if TYPE_CHECKING:
+    from ..agent.manifest import AgentManifest
+    from ..agent.recorder import Identity
+
+Parts = Mapping[str, str]
+"""Part -> digest, in the order in which they are told."""
+KEPT = 256
+"""Of so many manifests the digests are kept: thousands of agents share one."""
+_TALK: TypeAdapter[Any] = TypeAdapter(Message)
+
+canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+"""Data as one line of ASCII: the same text for the same data."""
+
+
+class Fingerprints:
+    """Makes the fingerprints of agents.
+
+    Threads: any. What is kept of manifests changes by single operations.
+    """
+
+    def __init__(self) -> None:
+        self._manifests: OrderedDict[int, tuple[AgentManifest, Parts]] = OrderedDict()
+
+    def parts(self, identity: Identity, *, named: bool) -> dict[str, str]:
+        """The parts of *identity*.
+
+        Args:
+            named: It has a key: what JSON cannot hold counts by its type.
+        Raises:
+            ValueError: JSON cannot hold the query, and no key was given.
+        """
+        config, shape = identity.config, identity.shape
+        parts = {"agent": _digest(class_name(identity.agent_class)), **self._manifest(identity.manifest)}
+        parts["query"] = _digest(_query(config.query, named=named))
+        for number, message in enumerate(config.messages, 1):
+            parts[f"message {number}"] = _digest(_of_message(message))
+        if shape is not None:
+            parts["output"] = _digest(canonical(shape.schema))
+        return parts
+
+    def _manifest(self, manifest: AgentManifest) -> Parts:
+        kept = self._manifests.get(id(manifest))
+        if kept is None:
+            data = manifest.model_dump(mode="json", warnings=False)
+            parts = {f"manifest {name}": _digest(canonical(to_json(each))) for name, each in data.items()}
+            kept = self._manifests[id(manifest)] = manifest, parts  # it is held: no other object gets its id
+            if len(self._manifests) > KEPT:
+                self._manifests.popitem(last=False)
+        return kept[1]
+
+
+def digest_of_parts(parts: Parts) -> str:
+    """The whole fingerprint."""
+    return _digest(canonical(parts))
+
+
+def first_difference(recorded: Parts, parts: Parts) -> str | None:
+    """The first part that is another one; None when all are alike."""
+    for name in (*parts, *recorded):
+        if recorded.get(name) != parts.get(name):
+            return name
+    return None
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def _of_message(message: Any) -> str:
+    try:
+        return canonical(_TALK.dump_python(message, mode="json", warnings=False))
+    except Exception:  # noqa: BLE001 - fields that are not what they should be
+        return canonical(to_json(message, exact=True))
+
+
+def _query(query: Any, *, named: bool) -> str:
+    if type(query) is str:
+        return f"text {query}"
+    try:
+        data = _plain(query)
+        if is_plain(data):
+            return canonical(data)
+    except Exception:  # noqa: BLE001 - a model of a user's may do anything when it is written
+        pass
+    if named:
+        return f"type {class_name(type(query))}"
+    raise ValueError(
+        f"a journal makes the agent's key of what it has to do, and JSON cannot hold this query "
+        f"({class_name(type(query))}): name a key, as in SpawnConfig(..., key='invoice 17')"
+    )
+
+
+def _plain(value: Any) -> Any:
+    """*value* with tuples as arrays, and models and dataclasses as what they are in JSON."""
+    kind = type(value)
+    if kind is tuple or kind is list:
+        return [_plain(each) for each in value]
+    if kind is dict:
+        return {key: _plain(each) for key, each in value.items()}
+    if issubclass(kind, BaseModel):
+        return value.model_dump(mode="json")
+    return _adapter(kind).dump_python(value, mode="json") if is_dataclass(kind) else value
+
+
+@lru_cache(maxsize=64)
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    """Making one takes a millisecond."""
+    return TypeAdapter(kind)

@@ -1,0 +1,141 @@
+"""What one agent has bought and done, in memory and in the journal."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from ..agent.ledger import DONE, Entry, EntryState, MemoryLedger, digest_of, is_before
+from ..core.records.json_marks import is_utf8
+from ..errors import JournalChanged
+from .history import VERSION, is_risky
+from .settings import OnChange
+from .store import to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .history import History
+    from .settings import Settings
+    from .store import Store
+
+
+class JournalLedger(MemoryLedger):
+    """A ledger that writes all that it is told.
+
+    Args:
+        next_life: Numbers the lives of all agents of the journal.
+
+    Threads: any of the agent's.
+
+    Locks: none more; ``_uncounted`` changes by single operations, ``key`` is written before the agent is admitted, and
+    ``life`` and ``_asides`` by the agent's own thread.
+    """
+
+    calls_raised_again = False
+
+    def __init__(self, store: Store, settings: Settings, next_life: Callable[[], int]) -> None:
+        super().__init__()
+        self.in_doubt = settings.in_doubt
+        self.key = ""
+        """The agent's."""
+        self.life = 0
+        """The number of the agent's life; 0 before the first."""
+        self._store = store
+        self._reruns = settings.on_change is OnChange.RERUN
+        self._next_life = next_life
+        self._asides: list[int] = []
+        self._uncounted: set[str] = set()
+
+    def load(self, history: History) -> None:
+        """Know what earlier processes have entered, and what this one has of the same agent.
+
+        Raises:
+            JournalCorrupt: It is not as it was written.
+        """
+        self._asides = history.asides
+        for entry, process in history.entries():
+            known = self.entries.get(entry.path)
+            if known is None or known.state is not DONE:
+                self.entries[entry.path] = entry
+                if process != self._store.number:
+                    self._uncounted.add(entry.path)
+
+    def begin_life(self) -> None:
+        """The agent is started (again)."""
+        super().begin_life()
+        self.life = self._next_life()
+
+    def refuse_when_failed(self) -> None:
+        """Raise when nothing can be recorded any more."""
+        self._store.refuse_when_failed()
+
+    def enter(
+        self,
+        path: str,
+        state: EntryState,
+        kind: str,
+        data: Mapping[str, Any],
+        *,
+        digest: str = "",
+        safe: bool = False,
+    ) -> None:
+        """Write it, and know it.
+
+        Raises:
+            JournalFailed: It cannot be written.
+            ValueError: JSON cannot hold it, or the path is no text for a file.
+        """
+        known = self.entries.get(path)
+        if known is not None and known.state is DONE:
+            return
+        if not is_utf8(path):
+            raise ValueError(f"{path!r} has half of a surrogate pair: it cannot be recorded")
+        payload = to_text({"v": VERSION, **data})
+        self._store.write(self.key, path, state.value, kind, payload, digest=digest or None, safe=safe)
+        self.entries[path] = Entry(path, state, kind, digest, data, time.time())
+
+    def count(self, path: str) -> bool:
+        """Has what stands at *path* still to be counted? True once, for what an earlier process has entered."""
+        try:
+            self._uncounted.remove(path)
+        except KeyError:
+            return False
+        return True
+
+    def set_aside(self, path: str, what: str) -> None:
+        """The completion at *path* was another one: *what* differs.
+
+        Raises:
+            JournalChanged: That is not wanted, or an ``at_most_once`` effect from there on was begun.
+        """
+        start = int(path)
+        risky = [entry.path for entry in self.entries.values() if is_risky(entry) and not is_before(entry.path, start)]
+        if risky or not self._reruns:
+            raise changed(self.key, path, what, risky=risky, path_of_effect=", ".join(risky))
+        self._store.write(self.key, "", "aside", None, to_text({"v": VERSION, "from": path, "what": what}))
+        self._asides.append(start)
+        super().set_aside(path, what)
+
+    def effect_key(self, path: str) -> str:
+        """What names the effect at *path* in all its tries, in all processes. What is done there after something else
+        was set aside is another effect.
+        """
+        times = sum(not is_before(path, start) for start in self._asides)
+        return digest_of("\0".join((self._store.identity, self.key, path, str(times))))
+
+
+def changed(key: str, path: str, what: str, *, risky: object = None, path_of_effect: str = "") -> JournalChanged:
+    """What to raise when *what* is not what was recorded."""
+    where = f", at completion {path}" if path else ""
+    if risky:
+        effect = f" ({path_of_effect})" if path_of_effect else ""
+        then = f"an effect that must not be done twice was begun{effect}, so it is not run anew: give another key"
+    else:
+        then = "give another key, or open the journal with on_change='rerun', which sets aside what was recorded"
+    return JournalChanged(
+        f"agent {key!r}: not what was recorded under this key{where}: {what} differs; {then}",
+        key=key,
+        path=path,
+        what=what,
+    )

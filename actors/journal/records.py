@@ -1,0 +1,241 @@
+"""What is recorded of one agent, from its admission to its outcome."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..agent.budget import Spending
+from ..agent.ledger import next_child_path
+from ..core.records.outcome import AgentStatus
+from ..errors import JournalFailed, JournalGaveUp
+from .claims import Claim, child_key, stem_of
+from .endings import NotKeptError, from_data, name_of, to_data
+from .fingerprint import digest_of_parts, first_difference
+from .history import VERSION, History
+from .ledger import JournalLedger, changed
+from .settings import OnChange
+from .store import to_text
+
+if TYPE_CHECKING:
+    from ..agent.recorder import Identity
+    from ..core.records.ending import Ending
+    from ..core.records.outcome import AgentOutcome
+    from .claims import Claims
+    from .fingerprint import Fingerprints
+    from .settings import Settings
+    from .store import Store
+    from .told import Told
+
+
+class Desk:
+    """What the records of a journal share."""
+
+    __slots__ = ("claims", "fingerprints", "settings", "store", "told")
+
+    def __init__(
+        self, store: Store, settings: Settings, claims: Claims, fingerprints: Fingerprints, told: Told
+    ) -> None:
+        self.store = store
+        self.settings = settings
+        self.claims = claims
+        self.fingerprints = fingerprints
+        self.told = told
+
+
+class JournalRecord:
+    """What is recorded of one agent.
+
+    Threads: one at a time; ``keep`` any, and of several the first counts.
+
+    Locks: none; ``_is_open`` changes by single operations.
+    """
+
+    def __init__(self, desk: Desk, identity: Identity) -> None:
+        self._desk = desk
+        self._identity = identity
+        self._ledger = JournalLedger(desk.store, desk.settings, desk.claims.next_life)
+        self._key = ""
+        self._before: Claim | None = None  # who had the key before
+        self._parts: dict[str, str] = {}
+        self._history: History | None = None
+        self._changed: str | None = None  # what is to be set aside, when it begins
+        self._is_admitted_here = False
+        self._is_open = [True]
+
+    @property
+    def ledger(self) -> JournalLedger:
+        """What it has bought and done; what earlier processes have, once it was recalled."""
+        return self._ledger
+
+    # Admission ------------------------------------------------------------------------------------------------------
+
+    def claim(self) -> str:
+        """Take its key, and look whether it is the agent that was recorded under it.
+
+        Raises:
+            ValueError: Another agent has or had that key, or nothing can be made one of.
+            JournalChanged: It is not what was recorded.
+            JournalCorrupt: What was recorded is damaged.
+            JournalFailed: Nothing can be recorded any more.
+        """
+        self._desk.store.refuse_when_failed()
+        given = self._identity.config.key
+        self._parts = self._desk.fingerprints.parts(self._identity, named=given is not None)
+        self._key = self._ledger.key = self._take_key(given)
+        try:
+            self._history = self._look_back()
+            self._compare(self._history)
+        except BaseException:
+            self._give_back()
+            raise
+        return self._key
+
+    def _take_key(self, given: str | None) -> str:
+        parent = None if self._identity.parent is None else self._identity.parent._parts.ledger
+        claim = Claim("", 0)
+        if isinstance(parent, JournalLedger):
+            claim = Claim(parent.key, parent.life)
+            if given is None:
+                assert self._identity.parent is not None
+                given = child_key(parent.key, next_child_path(self._identity.parent))
+        if given is None:
+            return self._desk.claims.take_first(
+                stem_of(self._identity.manifest.name, digest_of_parts(self._parts)), claim
+            )
+        is_mine, self._before = self._desk.claims.take(given, claim)
+        if not is_mine:
+            raise ValueError(f"another agent has or had the key {given!r}: a key names one agent of a journal")
+        return given
+
+    def _look_back(self) -> History:
+        store = self._desk.store
+        if self._before is not None:  # its parent was started again: this process has recorded it, too
+            store.flush()
+        elif not store.has_history:
+            return History(store, self._key)
+        return History(store, self._key, store.rows(self._key))
+
+    def _compare(self, history: History) -> None:
+        if history.fingerprint is None:
+            self._admit()
+            self._is_admitted_here = True
+            return
+        what = first_difference(history.fingerprint, self._parts)
+        if what is None:
+            return
+        risky = history.has_risky()
+        if risky or self._desk.settings.on_change is not OnChange.RERUN:
+            raise changed(self._key, "", what, risky=risky)
+        self._changed = what
+
+    def _admit(self) -> None:
+        identity = self._identity
+        name = identity.manifest.name.encode("utf-8", "backslashreplace").decode()
+        parent = None if identity.parent is None else identity.parent.key
+        self._write("admitted", {"name": name, "parent": parent, "fingerprint": self._parts})
+
+    def release(self) -> None:
+        """It was not admitted: as if it never was."""
+        if self._is_admitted_here:
+            try:
+                self._write("refused", {})
+            except JournalFailed:  # whoever asked is told something else
+                pass
+        self._give_back()
+
+    def _give_back(self) -> None:
+        self._desk.claims.give_back(self._key, self._before)
+
+    def _write(self, state: str, data: dict[str, Any], *, safe: bool = False) -> None:
+        payload = to_text({"v": VERSION, **data})
+        self._desk.store.write(self._key, "", state, None, payload, safe=safe)
+
+    # Its life -------------------------------------------------------------------------------------------------------
+
+    def recall(self) -> Ending | None:
+        """How it ended in an earlier process; None: it is to be run, with its ledger.
+
+        Raises:
+            JournalGaveUp: Too many processes died while it lived.
+            JournalFailed: Nothing can be recorded any more.
+        """
+        self._desk.store.refuse_when_failed()
+        history, settings = self._history, self._desk.settings
+        assert history is not None
+        ending = None
+        if self._changed is not None:
+            history = self._begin_anew(self._changed)
+        elif history.ended is not None and self._is_final(history):
+            ending = self._recalled(history)
+        if ending is not None:
+            return ending
+        died = len(history.begun - self._desk.store.ended_well - {self._desk.store.number})
+        if settings.max_attempts is not None and died >= settings.max_attempts:
+            raise JournalGaveUp(
+                f"agent {self._key!r} is not begun again: {died} processes died while it lived "
+                f"(max_attempts={settings.max_attempts}); open the journal with more of them to try once more"
+            )
+        self._write("begun", {}, safe=settings.max_attempts is not None)
+        self._ledger.load(history)
+        return None
+
+    def _begin_anew(self, what: str) -> History:
+        self._write("aside", {"from": "", "what": what})
+        self._admit()
+        self._changed = None
+        history = History(self._desk.store, self._key)
+        history.asides = [*(self._history.asides if self._history is not None else ()), 0]
+        self._history = history
+        return history
+
+    def _is_final(self, history: History) -> bool:
+        return history.ended is not None and history.ended.get("status") in self._desk.settings.final
+
+    def _recalled(self, history: History) -> Ending | None:
+        """The recorded ending; None when its result cannot be had: then it is run again, and buys nothing."""
+        assert history.ended is not None
+        try:
+            ending = from_data(history.ended, self._identity)
+        except NotKeptError:
+            return None
+        self._is_open.clear()
+        if history.ended_by != self._desk.store.number:
+            fields = ending.recalled or {}
+            for warning in self._identity.account.charge(
+                Spending(
+                    iterations=fields["iterations"],
+                    tool_calls=fields["tool_calls"],
+                    tokens=fields["usage_total"].total,
+                    cost_usd=fields["cost_usd_total"],
+                )
+            ):
+                self._desk.told.budget(warning)
+        return ending
+
+    def keep(self, outcome: AgentOutcome[Any]) -> None:
+        """Record how it ended; wait until that is safe, if it will not be run again.
+
+        Raises:
+            JournalFailed: It cannot be recorded, and would have been final.
+        """
+        try:
+            self._is_open.pop()
+        except IndexError:
+            return
+        history = self._history
+        was_final = history is not None and self._is_final(history)
+        if self._changed is not None:  # it never began: what was recorded stays as it is
+            return
+        is_final = outcome.status in self._desk.settings.final
+        if was_final and not is_final:
+            return
+        data = to_data(outcome, self._identity, final=is_final)
+        if is_final and not data["kept"]:
+            self._desk.told.not_kept(name_of(outcome.result), self._identity.agent_class)
+            if was_final:  # as it was
+                return
+        try:
+            self._write("ended", data, safe=is_final)
+        except JournalFailed:
+            if is_final or outcome.status is AgentStatus.COMPLETED:
+                raise

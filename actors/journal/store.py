@@ -1,0 +1,308 @@
+"""The file of a journal, as the one process that writes it has it open."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sqlite3
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from zlib import crc32
+
+from ..core.process import fork
+from ..errors import JournalBusy, JournalCorrupt, JournalError, JournalFailed, JournalVersion
+from ..storage.commit import Committer
+from ..storage.database import Schema, faults_of, open_to_read, open_to_write
+from ..storage.faults import Damaged, NotOurs, StorageFault, TooNew, WriteFailed
+from .lock import FileLock, LockHeldError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from ..storage.durability import Durability
+
+TABLES = """
+CREATE TABLE process (number INTEGER PRIMARY KEY, pid INTEGER NOT NULL, host TEXT NOT NULL, program TEXT,
+    library TEXT NOT NULL, started_at REAL NOT NULL, ended_at REAL);
+CREATE TABLE entry (seq INTEGER PRIMARY KEY, agent TEXT NOT NULL, path TEXT NOT NULL, state TEXT NOT NULL, kind TEXT,
+    process INTEGER NOT NULL, at REAL NOT NULL, digest TEXT, payload TEXT, checksum INTEGER);
+CREATE INDEX entry_agent ON entry (agent);
+"""
+SCHEMA: Final = Schema(application_id=0x61_6A_72_6E, name="journal", steps=(TABLES,))
+"""The file's kind (``ajrn``) and how it came to be."""
+INSERT = (
+    "INSERT INTO entry (agent, path, state, kind, process, at, digest, payload, checksum) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+SELECT = "SELECT seq, path, state, kind, process, at, digest, payload, checksum FROM entry WHERE agent = ? ORDER BY seq"
+
+to_text = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+"""Data as one line of ASCII."""
+
+
+class Row(NamedTuple):
+    """An entry as it stands in the file."""
+
+    seq: int
+    path: str
+    state: str
+    kind: str | None
+    process: int
+    at: float
+    digest: str | None
+    payload: str
+    checksum: int
+
+
+class _Ended(NamedTuple):
+    """Not an entry: this process ends in order."""
+
+    at: float
+
+
+class Store:
+    """A journal's file, its lock, its process, the writer's thread, and a connection to read.
+
+    Guarantees: what :meth:`put` was given is on disk when it returns, with all before it; once something could not be
+    written, or it was closed, everything raises ``JournalFailed``.
+
+    Args:
+        path: With all links followed.
+
+    Threads: any.
+
+    Locks: none of its own. ``_reader`` is SQLite's to guard; ``_is_closed`` is written by the one that closes.
+    """
+
+    def __init__(self, path: Path, durability: Durability) -> None:
+        """Open it, made or brought up to date if need be.
+
+        Raises:
+            JournalBusy: It is open elsewhere.
+            JournalCorrupt, JournalVersion, JournalError: As they say.
+        """
+        self.path = path
+        self._generation = fork.generation()
+        self._is_closed = False
+        self._lock = self._take_lock()
+        try:
+            with self._faults():
+                self._open(durability)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _take_lock(self) -> FileLock:
+        if not self.path.parent.is_dir():
+            raise JournalError(f"{self.path}: its folder is not there")
+        try:
+            return FileLock(self.path.with_name(f"{self.path.name}.lock"))
+        except LockHeldError:
+            raise _busy(self.path) from None
+
+    def _open(self, durability: Durability) -> None:
+        connection = open_to_write(self.path, SCHEMA, durability)
+        try:
+            with faults_of(self.path, SCHEMA):
+                self.number, self.identity = _enter_process(connection)
+                (last,) = connection.execute("SELECT max(seq) FROM entry").fetchone()
+                ended = connection.execute("SELECT number FROM process WHERE ended_at IS NOT NULL").fetchall()
+            self.has_history = last is not None
+            """Was anything recorded before this process?"""
+            self.ended_well = frozenset(number for (number,) in ended)
+            """The processes that closed it."""
+            self._reader = open_to_read(self.path, SCHEMA)
+        except BaseException:
+            connection.close()
+            raise
+        try:
+            self._committer = Committer(connection, self.path, self._write, name="actors-journal")
+        except BaseException:
+            self._reader.close()
+            connection.close()
+            raise
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except StorageFault as fault:
+            raise error_of(fault, self.path) from fault
+
+    # Writing --------------------------------------------------------------------------------------------------------
+
+    def refuse_when_failed(self) -> None:
+        """Raise ``JournalFailed`` when nothing can be recorded any more."""
+        fork.refuse_after_fork(self._generation)
+        if self._committer.failure is not None:
+            raise _failed(self._committer.failure)
+        if self._is_closed:
+            raise JournalFailed(f"the journal {self.path} is closed: nothing can be recorded, so nothing is begun")
+
+    def write(
+        self,
+        agent: str,
+        path: str,
+        state: str,
+        kind: str | None,
+        payload: str,
+        *,
+        digest: str | None = None,
+        safe: bool = False,
+    ) -> None:
+        """Enter one line; with *safe* wait until it is on disk.
+
+        Raises:
+            JournalFailed: It is not, and never will be.
+        """
+        self.refuse_when_failed()
+        entry = (agent, path, state, kind, self.number, time.time(), digest, payload)
+        try:
+            (self._committer.put if safe else self._committer.add)(entry)
+        except WriteFailed as failure:
+            raise _failed(failure) from failure
+
+    def _write(self, connection: sqlite3.Connection, entries: Sequence[Any]) -> None:
+        """On the writer's thread, in a transaction."""
+        rows = [(*entry, crc32(entry[-1].encode())) for entry in entries if type(entry) is tuple]
+        connection.executemany(INSERT, rows)
+        for entry in entries:
+            if type(entry) is _Ended:
+                connection.execute("UPDATE process SET ended_at = ? WHERE number = ?", (entry.at, self.number))
+
+    def flush(self) -> None:
+        """Wait until all that was entered is on disk, where :meth:`rows` sees it."""
+        self.refuse_when_failed()
+        try:
+            self._committer.put(None)
+        except WriteFailed as failure:
+            raise _failed(failure) from failure
+
+    # Reading --------------------------------------------------------------------------------------------------------
+
+    def rows(self, agent: str) -> list[Row]:
+        """What is recorded of *agent*, in order.
+
+        Raises:
+            JournalCorrupt: It is not what was written.
+            JournalError: It cannot be read.
+        """
+        fork.refuse_after_fork(self._generation)
+        try:
+            found = [Row(*row) for row in self._reader.execute(SELECT, (agent,))]
+        except sqlite3.ProgrammingError as error:  # closed meanwhile
+            raise JournalFailed(f"the journal {self.path} is closed") from error
+        except sqlite3.Error as error:
+            raise self._unread(error, agent) from error
+        for row in found:
+            if type(row.payload) is not str or crc32(row.payload.encode()) != row.checksum:
+                raise self.damaged(agent, row, "its checksum does not fit")
+        return found
+
+    def _unread(self, error: sqlite3.Error, agent: str) -> JournalError:
+        code = getattr(error, "sqlite_errorname", "") or ""
+        if "decode" in str(error) or code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            return JournalCorrupt(
+                f"{self.path} is damaged where agent {agent!r} is recorded: {error}; {self._advice()}"
+            )
+        return JournalError(f"{self.path} cannot be read: {error}")
+
+    def damaged(self, agent: str, row: Row, what: str) -> JournalCorrupt:
+        """What to raise for a *row* that is not as it was written."""
+        place = f"path {row.path!r}" if row.path else f"state {row.state!r}"
+        return JournalCorrupt(
+            f"{self.path} is damaged: entry {row.seq} (agent {agent!r}, {place}): {what}; {self._advice()}"
+        )
+
+    def _advice(self) -> str:
+        return advice(self.path)
+
+    # The end --------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Write what is left, and let go of the file. Idempotent.
+
+        Raises:
+            JournalFailed: Something could not be written.
+        """
+        fork.refuse_after_fork(self._generation)
+        self._is_closed = True
+        try:
+            if self._committer.failure is None:
+                try:
+                    self._committer.put(_Ended(time.time()))
+                except WriteFailed:  # closed before, or told below
+                    pass
+            self._reader.close()  # before the writer's: the last one takes the log along
+            self._committer.close()
+        except WriteFailed as failure:
+            raise _failed(failure) from failure
+        finally:
+            self._lock.release()
+
+
+def error_of(fault: StorageFault, path: Path) -> JournalError:
+    """*fault* in the words of a journal."""
+    if isinstance(fault, TooNew):
+        return JournalVersion(str(fault))
+    if isinstance(fault, NotOurs):
+        return JournalCorrupt(f"{fault}; it is left as it is: take another path")
+    if isinstance(fault, Damaged):
+        return JournalCorrupt(f"{fault}; {advice(path)}")
+    return JournalError(str(fault))
+
+
+def advice(path: Path) -> str:
+    """What to do with a damaged file."""
+    return f"`actors journal check {path}` says what is whole; it is never begun anew by itself"
+
+
+def _failed(failure: WriteFailed) -> JournalFailed:
+    return JournalFailed(f"{failure}; what cannot be recorded is not begun: mend that, and open the journal again")
+
+
+def _busy(path: Path) -> JournalBusy:
+    """Who has it, as far as its last process tells."""
+    pid = since = None
+    try:
+        connection = open_to_read(path, SCHEMA)
+        try:
+            found = connection.execute(
+                "SELECT pid, started_at FROM process WHERE ended_at IS NULL ORDER BY number DESC LIMIT 1"
+            ).fetchone()
+        finally:
+            connection.close()
+        if found is not None:
+            pid, since = found
+    except (StorageFault, sqlite3.Error, OSError):  # it is just being opened, or is none
+        pass
+    return JournalBusy(
+        f"the journal {path} is open {_by_whom(pid, since)}: it has one writer at a time "
+        "(Journal.read() reads it meanwhile; pools of one program may share a Journal)",
+        pid=pid,
+        since=since,
+    )
+
+
+def _by_whom(pid: int | None, since: float | None) -> str:
+    if pid is None or since is None:
+        return "elsewhere"
+    who = "in this process" if pid == os.getpid() else f"in process {pid}"
+    return f"{who} since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(since))}"
+
+
+def _enter_process(connection: sqlite3.Connection) -> tuple[int, str]:
+    """Enter this process; its number, and what tells this journal from all others."""
+    library = getattr(sys.modules.get(__name__.partition(".")[0]), "__version__", "")  # of the facade, which is above
+    program = (sys.argv[0] if sys.argv else "").encode("utf-8", "backslashreplace").decode()
+    done = connection.execute(
+        "INSERT INTO process (pid, host, program, library, started_at) VALUES (?, ?, ?, ?, ?)",
+        (os.getpid(), platform.node(), program, library, time.time()),
+    )
+    first = connection.execute("SELECT pid, host, started_at FROM process ORDER BY number LIMIT 1").fetchone()
+    assert done.lastrowid is not None
+    return done.lastrowid, "\0".join(map(repr, first))

@@ -1,0 +1,12 @@
+"""What a committed entry survives."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Durability(StrEnum):
+    """What a committed entry survives: the death of the process, or that of the machine (a power cut), too."""
+
+    PROCESS = "process"
+    POWER = "power"
