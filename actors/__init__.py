@@ -7,6 +7,7 @@ What most programs use is here. All of it, and the rest, is in groups: ``actors.
 were groups: it still works from here, and is listed in its group alone.
 """
 
+from importlib import import_module as _import_module
 from typing import TYPE_CHECKING as _TYPE_CHECKING, Any as _Any
 
 from loguru import logger as _logger
@@ -274,11 +275,11 @@ _publish(__name__, globals())
 _logger.disable(_NAMESPACE)  # the library is silent until log() turns it on
 
 
+_LATER = frozenset({"Durability", "Effect", "InDoubt", "Journal", "OnChange"})
+
+
 def __getattr__(name: str) -> _Any:
     """What is in ``actors.journals``, imported when somebody first asks for it."""
-    if not name.startswith("_"):
-        from . import journals
-
-        if name in journals.__all__:
-            return getattr(journals, name)
+    if name in _LATER:
+        return getattr(_import_module("actors.journals"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

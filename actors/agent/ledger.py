@@ -261,10 +261,10 @@ class MemoryLedger:
     in_doubt = InDoubt.TELL
     calls_raised_again = True
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
         self.entries: dict[str, Entry] = {}
         self.values: dict[str, Any] = {}
-        self._name = uuid.uuid4().hex
+        self._name = name or uuid.uuid4().hex
         self.root = Scope(self, "")
 
     def begin_life(self) -> None:

@@ -19,7 +19,7 @@ from ..core.records.json_plain import is_plain
 from ..core.records.json_value import class_name, to_json
 from ..core.records.loop_result import AgentLoopResult
 from ..core.records.outcome import AgentStatus
-from ..core.records.usage import TokenUsage
+from ..core.records.usage import NO_TOKENS, TokenUsage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,7 +67,7 @@ def from_data(data: Mapping[str, Any], identity: Identity) -> Ending:
     if not data["kept"]:
         raise NotKeptError
     told = data["fields"]
-    fields: dict[str, Any] = {name: from_json(told[name]) for name in FIGURES}
+    fields: dict[str, Any] = {name: _figure_from(told[name]) for name in FIGURES}
     fields |= {name: _usage_from(told[name]) for name in USAGES}
     fields |= {name: None if told[name] is None else datetime.fromisoformat(told[name]) for name in STAMPS}
     fields["model"] = from_json(told["model"])
@@ -159,7 +159,7 @@ def _answer_from(said: Mapping[str, Any], messages: tuple[Message, ...]) -> Agen
         usage=_usage_from(said["usage"]),
         iterations=said["iterations"],
         tool_calls=said["tool_calls"],
-        cost_usd=from_json(said["cost_usd"]),
+        cost_usd=_figure_from(said["cost_usd"]),
         messages=_talk_from(said["messages"]) if "messages" in said else messages,
         reasoning=from_json(said["reasoning"]),
         is_empty=said["is_empty"],
@@ -175,6 +175,10 @@ def _figure(value: Any) -> Any:
     return to_json(value)
 
 
+def _figure_from(told: Any) -> Any:
+    return from_json(told) if type(told) is dict else told
+
+
 def _usage(usage: Any) -> Any:
     if type(usage) is not TokenUsage:
         return to_json(usage)
@@ -182,6 +186,8 @@ def _usage(usage: Any) -> Any:
 
 
 def _usage_from(told: Mapping[str, Any]) -> TokenUsage:
+    if not told:
+        return NO_TOKENS
     return TokenUsage(**{"input_tokens": 0, "output_tokens": 0, **from_json(told)})
 
 

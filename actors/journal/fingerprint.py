@@ -74,6 +74,8 @@ def digest_of_parts(parts: Parts) -> str:
 
 def first_difference(recorded: Parts, parts: Parts) -> str | None:
     """The first part that is another one; None when all are alike."""
+    if recorded == parts:
+        return None
     for name in (*parts, *recorded):
         if recorded.get(name) != parts.get(name):
             return name

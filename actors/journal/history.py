@@ -50,19 +50,18 @@ class History:
                 self._steps.append(row)
 
     def _take(self, row: Row) -> None:
-        data = self._data(row)
         try:
-            if row.state == "admitted":
-                self.fingerprint = dict(data["fingerprint"])
-            elif row.state == "refused":
-                self.fingerprint = None
-            elif row.state == "begun":
+            if row.state == "begun":
                 self.begun.add(row.process)
             elif row.state == "ended":
                 self.begun.discard(row.process)
-                self.ended, self.ended_by = data, row.process
+                self.ended, self.ended_by = self._data(row), row.process
+            elif row.state == "admitted":
+                self.fingerprint = dict(self._data(row)["fingerprint"])
+            elif row.state == "refused":
+                self.fingerprint = None
             elif row.state == "aside":
-                self._set_aside(data["from"])
+                self._set_aside(self._data(row)["from"])
         except (KeyError, TypeError, ValueError) as error:
             raise self._store.damaged(self._key, row, f"it cannot be read ({error!r})") from error
 

@@ -35,7 +35,7 @@ class JournalLedger(MemoryLedger):
     calls_raised_again = False
 
     def __init__(self, store: Store, settings: Settings, next_life: Callable[[], int]) -> None:
-        super().__init__()
+        super().__init__(name="journal")  # its effects have other names: see below
         self.in_doubt = settings.in_doubt
         self.key = ""
         """The agent's."""
@@ -46,6 +46,10 @@ class JournalLedger(MemoryLedger):
         self._next_life = next_life
         self._asides: list[int] = []
         self._uncounted: set[str] = set()
+
+    def belong_to(self, key: str) -> None:
+        """It is that of the agent with that *key*."""
+        self.key = key
 
     def load(self, history: History) -> None:
         """Know what earlier processes have entered, and what this one has of the same agent.

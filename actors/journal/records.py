@@ -81,7 +81,8 @@ class JournalRecord:
         self._desk.store.refuse_when_failed()
         given = self._identity.config.key
         self._parts = self._desk.fingerprints.parts(self._identity, named=given is not None)
-        self._key = self._ledger.key = self._take_key(given)
+        self._key = self._take_key(given)
+        self._ledger.belong_to(self._key)
         try:
             self._history = self._look_back()
             self._compare(self._history)
