@@ -193,7 +193,7 @@ class Store:
         """
         fork.refuse_after_fork(self._generation)
         try:
-            found = list(map(Row._make, self._reader.execute(SELECT, (agent,))))
+            found = [Row(*row) for row in self._reader.execute(SELECT, (agent,)).fetchall()]
         except sqlite3.ProgrammingError as error:  # closed meanwhile
             raise JournalFailed(f"the journal {self.path} is closed") from error
         except sqlite3.Error as error:
