@@ -12,6 +12,8 @@ from ..errors import JournalError
 if TYPE_CHECKING:
     from pathlib import Path
 
+PATIENCE = 0.1
+"""Seconds for which it is waited for: who only looks whether it is held holds it for a moment."""
 TRIES = 100
 """So often is the file made or looked at again, when others take it away meanwhile."""
 
@@ -59,7 +61,7 @@ class FileLock:
             connection = sqlite3.connect(
                 f"file:{quote(str(self._path))}?mode=rwc",
                 uri=True,
-                timeout=0,
+                timeout=PATIENCE,
                 isolation_level=None,
                 check_same_thread=False,
             )

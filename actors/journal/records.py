@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 from ..agent.budget import Spending
 from ..agent.ledger import next_child_path
 from ..core.records.outcome import AgentStatus
-from ..errors import JournalFailed, JournalGaveUp
+from ..errors import JournalError, JournalFailed, JournalGaveUp
 from .claims import Claim, child_key, stem_of
 from .endings import NotKeptError, from_data, name_of, to_data
 from .fingerprint import digest_of_parts, first_difference
 from .history import VERSION, History
 from .ledger import JournalLedger, changed
 from .settings import OnChange
-from .store import to_text
+from .store import advice, to_text
 
 if TYPE_CHECKING:
     from ..agent.recorder import Identity
@@ -158,8 +158,14 @@ class JournalRecord:
 
         Raises:
             JournalGaveUp: Too many processes died while it lived.
-            JournalFailed: Nothing can be recorded any more.
+            JournalFailed: Nothing can be recorded any more, or what was recorded cannot be read.
         """
+        try:
+            return self._recall()
+        except JournalError as error:  # an outcome can carry the other one
+            raise JournalFailed(str(error)) from error
+
+    def _recall(self) -> Ending | None:
         self._desk.store.refuse_when_failed()
         history, settings = self._history, self._desk.settings
         assert history is not None
@@ -199,6 +205,9 @@ class JournalRecord:
             ending = from_data(history.ended, self._identity)
         except NotKeptError:
             return None
+        except (KeyError, TypeError, ValueError) as error:
+            what = f"how agent {self._key!r} ended cannot be read ({error!r})"
+            raise JournalFailed(f"{self._desk.store.path}: {what}; {advice(self._desk.store.path)}") from error
         self._is_open.clear()
         if history.ended_by != self._desk.store.number:
             fields = ending.recalled or {}

@@ -72,13 +72,17 @@ def completed(
 
 
 def _owed(supervisor: Supervisor, end: float | None) -> Iterator[AgentOutcome[Any]]:
-    while (outcome := supervisor.owed.next(supervisor.clock.left(end))) is not None:
+    while (outcome := _here(supervisor).owed.next(supervisor.clock.left(end))) is not None:
         yield outcome
-        supervisor.pool.refuse_after_fork()
 
 
 def _of(supervisor: Supervisor, handles: list[AgentHandle[Any]], end: float | None) -> Iterator[AgentOutcome[Any]]:
     queue = AsCompleted(handles)
-    while (handle := queue.next(supervisor.clock.left(end))) is not None:
+    while (handle := queue.next(_here(supervisor).clock.left(end))) is not None:
         yield handle.outcome(0)
-        supervisor.pool.refuse_after_fork()
+
+
+def _here(supervisor: Supervisor) -> Supervisor:
+    """*supervisor*, in the process in which it lives."""
+    supervisor.pool.refuse_after_fork()
+    return supervisor
