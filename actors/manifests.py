@@ -7,6 +7,7 @@ from pydantic import Field
 
 from .agent.approval_rules import ApprovalDefault
 from .agent.capability import Capability
+from .agent.ledger import Effect
 from .agent.manifest import (
     AgentManifest,
     ApprovalRules,

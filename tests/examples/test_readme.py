@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actors import AgentPool, FunctionDriver
+from actors import AgentPool, CancelToken, FunctionDriver
+from actors.agent.ledger import MemoryLedger, Scope, inside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,6 +81,47 @@ def test_pieces_reach_a_browser() -> None:
     assert asyncio.run(main()) == ['data: "Hello,\\nworld"\n\n']
 
 
+def test_a_payment_is_made_once_whatever_happens() -> None:
+    """By its key, or by looking for it; the bank is a server on loopback."""
+    paid: dict[str, str] = {}
+
+    class Bank(BaseHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            """Nothing is written."""
+
+        def tell(self, answer: str) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(answer.encode())
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            key = self.headers.get("idempotency-key") or body["reference"]
+            self.tell(paid.setdefault(key, f"receipt {len(paid) + 1} for {body['to']}"))
+
+        def do_GET(self) -> None:
+            key = self.path.partition("reference=")[2]
+            self.tell(json.dumps([paid[key]] if key in paid else []))
+
+    names = run(program("was_paid")[0])
+    by_key, by_reference = names["pay"], names["pay_by_reference"]
+    with HTTPServer(("127.0.0.1", 0), Bank) as bank:
+        names["BANK"] = f"http://127.0.0.1:{bank.server_address[1]}/payments"
+        serving = threading.Thread(target=bank.serve_forever, args=(0.01,))
+        serving.start()
+        try:
+            given = {"to": "me", "amount": 3}
+            with inside(Scope(MemoryLedger(), "0.0")):
+                first, again = (by_key.execute(given, cancel=CancelToken(), agent=None).content for _ in range(2))
+            assert by_reference.reconcile("other", given) is None
+            second = by_reference.execute(given, cancel=CancelToken(), agent=None).content
+            found = by_reference.reconcile(list(paid)[1], given).content
+        finally:
+            bank.shutdown()
+            serving.join()
+    assert (first, again, second, found) == ("receipt 1 for me", first, "receipt 2 for me", second)
+
+
 def test_a_supervised_actor_lives_on(capsys: pytest.CaptureFixture[str]) -> None:
     """Two restarts, then poison."""
     run(program("class Fragile")[0])
@@ -87,6 +132,15 @@ def test_a_supervised_actor_lives_on(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_no_program_is_left_out() -> None:
     """Those that ask a server, and the suite, are looked at by type checkers alone."""
-    run_here = ("WordCount", "cancel_rest", "tool_then_text", "Counter", "to_rows()", "aevents()", "Fragile")
+    run_here = (
+        "WordCount",
+        "cancel_rest",
+        "tool_then_text",
+        "Counter",
+        "to_rows()",
+        "aevents()",
+        "Fragile",
+        "was_paid",
+    )
     others = [code for code, _ in PROGRAMS if not any(word in code for word in run_here)]
     assert [NEEDS_A_SERVER in code or "DriverConformance" in code for code in others] == [True, True]
