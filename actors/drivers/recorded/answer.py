@@ -202,9 +202,7 @@ def _answer_of(data: Mapping[str, Any], place: str) -> RecordedAnswer:
     digest = data.get("digest")
     if not isinstance(digest, str) or not digest:
         raise ValueError('a recorded answer has a "digest", which is text')
-    error = _object(data, "error") if is_error else None
-    if error is not None:
-        usage_of(error_from_record(error))
+    error = _error(data) if is_error else None
     return RecordedAnswer(
         place,
         digest,
@@ -234,6 +232,17 @@ def _object(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = data.get(name)
     if not isinstance(found, dict):
         raise ValueError(f'"{name}" is an object, not {type(found).__name__}')
+    return found
+
+
+def _error(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = _object(data, "error")
+    error_from_record(found)
+    _number(found, "retry_after")
+    for name, count in (("tokens", 2), ("token_parts", 3)):
+        held = found.get(name)
+        if held is not None and not (isinstance(held, list) and [type(one) for one in held] == [int] * count):
+            raise ValueError(f'"{name}" of an error are {count} whole numbers')
     return found
 
 

@@ -31,7 +31,7 @@ def readable(data: Any) -> list[str]:
 
 
 def differences(recorded: Sequence[str], asked: Sequence[str], most: int = MOST) -> list[str]:
-    """What differs in two lists of lines: recorded ones after ``-``, asked ones after ``+``; nothing if they are equal."""
+    """What differs in two lists of lines: ``-`` only recorded, ``+`` only asked; nothing when they are equal."""
     head = common_start(recorded, asked)
     tail = common_start(recorded[head:][::-1], asked[head:][::-1])
     first = max(0, head - AROUND)

@@ -61,8 +61,9 @@ class Shelf:
             waiting = self._waiting.get(digest)
             if not waiting:
                 return None
-            answer = next((one for one in waiting if one.driver.number == number), waiting[0])
-            waiting.remove(answer)
+            index = next((index for index, one in enumerate(waiting) if one.driver.number == number), 0)
+            answer = waiting[index]
+            del waiting[index]
             return answer
 
     def put_back(self, answer: RecordedAnswer) -> None:
