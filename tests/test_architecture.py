@@ -61,9 +61,14 @@ ONCE = {
     "actors.network.tls",
 }
 """The files of what a process has once, made on first use."""
-ENVIRONMENT = {"actors.tools.environment", "actors.core.checks", "actors.network.tls"}
+ENVIRONMENT = {
+    "actors.tools.environment",
+    "actors.core.checks",
+    "actors.network.tls",
+    "actors.testing.fixtures",
+}
 """The files that read the environment: for child processes, for the switch of our own checks, for which certificates
-are trusted.
+are trusted, for what tests record.
 """
 
 MUTABLE_CALLS = {

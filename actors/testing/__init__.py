@@ -10,6 +10,10 @@ watch for threads that are left.
 pytest collects the tests of the base class; nothing here needs pytest itself, but ``actors.testing.fixtures``.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..agent.ports import CompletionResponse, PrivacyTier
 from ..drivers.recorded.answer import DriverFacts, RecordedAnswer
 from ..public import publish
 from .cassette import Cassette, CassetteMode

@@ -8,19 +8,23 @@ from actors.testing.fixtures import agent_pool, cassette, make_agent_pool
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
 from ..pool import AgentPool
 from .cassette import Cassette, CassetteMode, mode_of
-from .cassette_of_test import Verdict, advice_on_unused, path_for
+from .cassette_of_test import advice_on_unused, file_name
 from .leaks import no_thread_left
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 VARIABLE = "ACTORS_CASSETTE"
+FOLDER = "cassettes"
+TAKEN = pytest.StashKey[dict["Path", str]]()
+"""Whose a cassette is: the node id of its test."""
 NO = frozenset({"", "0", "false", "no"})
 
 
@@ -57,9 +61,9 @@ def cassette(request: pytest.FixtureRequest) -> Iterator[Cassette]:
 
     A fixture ``cassette_options`` of yours may return what :class:`Cassette` is to get: ``{"redact": ...}``.
     """
-    verdict = Verdict.on(request)
+    verdict = _Verdict.on(request)
     options = {"mode": _default_mode(), **_options(request)}
-    recording = Cassette(path_for(request), **options)
+    recording = Cassette(_path_for(request), **options)
     try:
         yield recording
     finally:
@@ -87,3 +91,53 @@ def _default_mode() -> CassetteMode:
     word = os.environ.get(VARIABLE, "")
     mode = mode_of(word) if word else CassetteMode.NONE
     return mode if os.environ.get("CI", "").lower() in NO else CassetteMode.NONE
+
+
+def _path_for(request: pytest.FixtureRequest) -> Path:
+    """``cassettes/test_name.jsonl`` beside the file of the test, ``Class.test_name`` and ``test_name-id`` where there
+    are a class and parameters.
+
+    Raises:
+        pytest.UsageError: Another test has the same.
+    """
+    path = request.path.parent / FOLDER / f"{_name_of(request.node)}.jsonl"
+    taken = request.config.stash.setdefault(TAKEN, {})
+    other = taken.setdefault(path, request.node.nodeid)
+    if other != request.node.nodeid:
+        raise pytest.UsageError(
+            f"{other} and {request.node.nodeid} would share the cassette {path.name}: give one of them another name"
+        )
+    return path
+
+
+def _name_of(item: Any) -> str:
+    return file_name(item.name, getattr(item, "originalname", None) or item.name, item.cls)
+
+
+class _Verdict:
+    """Hears how one test went: a plugin for as long as it takes.
+
+    ``is_good``: its function returned; it did not raise, and was not skipped.
+    """
+
+    def __init__(self, item: Any, plugins: pytest.PytestPluginManager) -> None:
+        self.is_good = False
+        self._item = item
+        self._plugins = plugins
+
+    @classmethod
+    def on(cls, request: pytest.FixtureRequest) -> Self:
+        """Listen, until :meth:`forget`."""
+        verdict = cls(request.node, request.config.pluginmanager)
+        verdict._plugins.register(verdict)
+        return verdict
+
+    def forget(self) -> None:
+        """Listen no more."""
+        self._plugins.unregister(self)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: Any, call: pytest.CallInfo[None]) -> None:
+        """Look at the call, before anybody makes something else of it (an expected failure, say)."""
+        if item is self._item and call.when == "call":
+            self.is_good = call.excinfo is None

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from actors import (
+    CancelToken,
+    CompletionRequest,
     CompletionResponse,
     DriverError,
     FunctionDriver,
@@ -13,13 +17,15 @@ from actors import (
     RateLimited,
     RoutingDriver,
     ScriptedDriver,
+    UserMessage,
 )
 from actors.drivers.anthropic import AnthropicDriver
 from actors.drivers.openai import OpenAIDriver
-from actors.testing import DriverConformance
+from actors.testing import Cassette, DriverConformance
 from tests.drivers.provider import Provider, Reply, failure, hang
 
 MODEL = "test-model"
+MANY = 40
 
 
 class TestScripted(DriverConformance):
@@ -52,6 +58,40 @@ class TestRouting(TestScripted):
 
     def driver_that_hangs(self) -> LlmDriver:
         return RoutingDriver(ScriptedDriver([], latency=600, default="late"))
+
+
+def anything(_: CompletionRequest) -> CompletionRequest:
+    """The suite asks this and that, and takes any answer."""
+    return CompletionRequest((UserMessage("anything"),))
+
+
+class TestRecording(TestScripted):
+    def _recorded(self, driver: LlmDriver) -> LlmDriver:
+        folder = self.cleanup.enter_context(TemporaryDirectory())
+        cassette = self.cleanup.enter_context(Cassette(Path(folder, "one.jsonl"), "all", normalize=anything))
+        return cassette.driver(lambda: driver)
+
+    def driver_that_answers(self, *answers: Any) -> LlmDriver:
+        return self._recorded(super().driver_that_answers(*answers))
+
+    def driver_that_hangs(self) -> LlmDriver | None:
+        return self._recorded(ScriptedDriver([], latency=600, default="late"))
+
+
+class TestReplaying(DriverConformance):
+    def driver_that_answers(self, *answers: Any) -> LlmDriver:
+        path = Path(self.cleanup.enter_context(TemporaryDirectory()), "one.jsonl")
+        with Cassette(path, "all", normalize=anything) as cassette:
+            driver = cassette.driver(lambda: ScriptedDriver(answers, default=answers[-1]))
+            for _ in range(len(answers) + MANY):
+                try:
+                    driver.complete(CompletionRequest(()), cancel=CancelToken())
+                except DriverError:
+                    pass
+        return self.cleanup.enter_context(Cassette(path, normalize=anything)).driver()
+
+    def driver_that_hangs(self) -> None:
+        """What was recorded is there."""
 
 
 def as_reply(answer: Any) -> Any:

@@ -14,6 +14,7 @@ import pytest
 
 from actors import AgentPool, CancelToken, FunctionDriver
 from actors.agent.ledger import MemoryLedger, Scope, inside
+from actors.testing import Cassette
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,6 +131,15 @@ def test_a_supervised_actor_lives_on(capsys: pytest.CaptureFixture[str]) -> None
     assert "0.25" in shown
 
 
+def test_a_cassette_is_recorded_and_replayed() -> None:
+    """As its test would be."""
+    test = run(program("cassette.driver")[0])["test_summary"]
+    for mode in ("once", "none"):
+        with Cassette("test_summary.jsonl", mode) as cassette:
+            test(cassette)
+        assert cassette.unused == ()
+
+
 def test_no_program_is_left_out() -> None:
     """Those that ask a server, and the suite, are looked at by type checkers alone."""
     run_here = (
@@ -141,6 +151,7 @@ def test_no_program_is_left_out() -> None:
         "aevents()",
         "Fragile",
         "was_paid",
+        "cassette",
     )
     others = [code for code, _ in PROGRAMS if not any(word in code for word in run_here)]
     assert [NEEDS_A_SERVER in code or "DriverConformance" in code for code in others] == [True, True]
