@@ -16,7 +16,7 @@ import pytest
 from actors.errors import ForkedPoolError
 from actors.storage import commit
 from actors.storage.commit import Committer
-from actors.storage.database import open_to_write
+from actors.storage.database import open_to_read, open_to_write
 from actors.storage.faults import WriteFailed
 from tests.storage.test_database import ONE, texts_in
 
@@ -49,6 +49,10 @@ class Desk:
             raise self.error
         insert(connection, texts)
         self.groups.append(list(texts))
+
+
+def log_of(desk: Desk) -> Path:
+    return desk.path.with_name(f"{desk.path.name}-wal")
 
 
 @pytest.fixture
@@ -91,7 +95,7 @@ def test_what_comes_during_a_write_goes_together(desk: Desk) -> None:
 
 def test_memory_is_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch, in_thread: Any, eventually: Any) -> None:
     """Who adds to a line that is full waits for room; nothing is lost and the order stays."""
-    monkeypatch.setattr(commit, "MOST_BEHIND", 4)
+    monkeypatch.setattr(commit, "MOST_BEHIND", 5)  # with the one that is being written
     desk.may_write.clear()
     desk.committer.add("first")
     assert desk.writing.wait(BOUND)
@@ -115,7 +119,7 @@ def test_after_a_failure_nothing_is_written(desk: Desk, in_thread: Any, eventual
     first = in_thread(desk.committer.put, "lost")
     assert desk.writing.wait(BOUND)
     second = in_thread(desk.committer.put, "behind it")
-    eventually(lambda: len(desk.committer._line) == 1)
+    eventually(lambda: len(desk.committer._line) == 2)  # with the one that is being written
     desk.may_write.set()
     for late in (first, second):
         with pytest.raises(WriteFailed, match=r"a\.db could not be written: database or disk is full"):
@@ -155,12 +159,56 @@ def test_a_close_writes_what_is_left(desk: Desk) -> None:
 
 
 def test_the_log_is_copied_when_nobody_waits(desk: Desk, monkeypatch: pytest.MonkeyPatch, eventually: Any) -> None:
-    """So it does not grow without bound."""
+    """And emptied: so it does not grow without bound, and does not look full when it is not."""
     monkeypatch.setattr(commit, "CHECKPOINT_AT", 3)
     empty = desk.path.stat().st_size
     desk.committer.put("text" * 5000)
     eventually(lambda: desk.path.stat().st_size > empty)
+    eventually(lambda: log_of(desk).stat().st_size == 0)
     assert texts_in(desk.path) == ["text" * 5000]
+
+
+def test_the_log_is_not_copied_while_somebody_comes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy holds the writer up, so it waits for a quiet moment; but only until the log has grown too long."""
+    monkeypatch.setattr(commit, "IDLE", BOUND)
+    monkeypatch.setattr(commit, "CHECKPOINT_AT", 3)
+    for number in range(20):
+        desk.committer.put(str(number))
+    full = log_of(desk).stat().st_size
+    assert full > 20 * 4096
+    monkeypatch.setattr(commit, "CHECKPOINT_BY", full // 4120)
+    desk.committer.put("one more")
+    desk.committer.put("this one comes after the copy")
+    assert log_of(desk).stat().st_size < full
+
+
+def test_a_reader_does_not_hold_up_the_writer(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log cannot be emptied while one reads: it is tried again when it has grown, and not for each group."""
+    desk.committer.put("first")
+    monkeypatch.setattr(commit, "CHECKPOINT_AT", 10)
+    monkeypatch.setattr(commit, "CHECKPOINT_BY", 10)
+    tries: list[bool] = []
+    real = desk.committer._checkpoint
+
+    def checkpoint(patience: int) -> bool:
+        assert patience == 0
+        tries.append(real(patience))
+        return tries[-1]
+
+    monkeypatch.setattr(desk.committer, "_checkpoint", checkpoint)
+    monkeypatch.setattr(commit, "IDLE", BOUND)
+    reader = open_to_read(desk.path, ONE)
+    reader.execute("BEGIN")
+    assert reader.execute("SELECT count(*) FROM note").fetchone() == (1,)
+    for number in range(40):
+        desk.committer.put(str(number))
+    assert 2 <= len(tries) <= 15
+    assert all(tries)
+    reader.close()
+    for number in range(20):
+        desk.committer.put(str(number))
+    assert not tries[-1]
+    monkeypatch.undo()
 
 
 def test_many_producers(desk: Desk) -> None:
@@ -203,7 +251,7 @@ PROGRAM = """
 import os, sys, threading
 from pathlib import Path
 from actors.storage import commit
-from actors.storage.database import open_to_write
+from actors.storage.database import open_to_read, open_to_write
 from tests.storage.test_commit import insert
 from tests.storage.test_database import ONE
 commit.CHECKPOINT_AT = 2
