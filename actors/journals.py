@@ -1,7 +1,10 @@
 """What is recorded of agents, so that a program that died goes on where it stood."""
 
 from .agent.ledger import Effect, InDoubt
+from .journal.findings import JournalFinding
 from .journal.journal import Journal
+from .journal.reader import JournalReader
+from .journal.report import EffectState, JournaledAgent, JournaledEffect, JournaledStatus
 from .journal.settings import OnChange
 from .public import publish
 from .storage.durability import Durability
@@ -9,8 +12,14 @@ from .storage.durability import Durability
 __all__ = [
     "Durability",
     "Effect",
+    "EffectState",
     "InDoubt",
     "Journal",
+    "JournalFinding",
+    "JournalReader",
+    "JournaledAgent",
+    "JournaledEffect",
+    "JournaledStatus",
     "OnChange",
 ]
 

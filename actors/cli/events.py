@@ -38,7 +38,8 @@ class EventSink:
     def __call__(self, event: Event) -> None:
         """Take one event."""
         if isinstance(event, CompletionFinished):
-            self._tally.spend(event.input_tokens, event.output_tokens, event.cost_usd)
+            count = self._tally.save if event.recalled else self._tally.spend
+            count(event.input_tokens, event.output_tokens, event.cost_usd)
         if self._lines is None or self.problem is not None:
             return
         try:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from ..agent.config import SpawnConfig
     from ..core.records.message import AgentId
     from ..core.records.outcome import AgentOutcome
+    from ..core.supervision.handle import AgentHandle
     from ..pool import AgentPool
 
 TaskT = TypeVar("TaskT")
+Spawn: TypeAlias = "Callable[[TaskT, SpawnConfig], AgentHandle[Any] | None]"
 
 
 class Feed(Generic[TaskT]):
@@ -25,6 +27,7 @@ class Feed(Generic[TaskT]):
 
     Args:
         pool: With room for *bound* agents in its queue; nobody else takes its outcomes.
+        spawn: Starts one agent there; or returns None: it was refused, and whoever has to know that was told.
         tasks: Each with what is to be spawned for it; read lazily, on the feed's thread.
         bound: So many are started and not yet yielded, at most.
 
@@ -36,8 +39,16 @@ class Feed(Generic[TaskT]):
         ``_lock`` guards ``_started``, ``_running`` and ``_stopped``: an agent is started before a stop, or not at all.
     """
 
-    def __init__(self, pool: AgentPool, tasks: Iterable[tuple[TaskT, SpawnConfig]], *, bound: int) -> None:
+    def __init__(
+        self,
+        pool: AgentPool,
+        tasks: Iterable[tuple[TaskT, SpawnConfig]],
+        *,
+        bound: int,
+        spawn: Spawn[TaskT] | None = None,
+    ) -> None:
         self._pool = pool
+        self._spawn = spawn or (lambda _, config: pool.spawn(config))
         self._tasks = tasks
         self._room = threading.Semaphore(bound)
         self._ended: SimpleQueue[bool] = SimpleQueue()
@@ -83,7 +94,10 @@ class Feed(Generic[TaskT]):
         with self._lock:
             if self._stopped:
                 return False
-            handle = self._pool.spawn(config)
+            handle = self._spawn(task, config)
+            if handle is None:
+                self._room.release()
+                return True
             self._running[handle.id] = task
             self._started += 1
         handle.add_done_callback(lambda _: self._ended.put(True))

@@ -38,7 +38,7 @@ class Wanted:
     def of(cls, options: RunOptions) -> Wanted:
         """What *options* say."""
         template = None if options.query is None else Template(options.query)
-        return cls(template, options.key, options.keep, keyed=options.out is not None or options.key is not None)
+        return cls(template, options.key, options.keep, keyed=any((options.out, options.journal, options.key)))
 
 
 class JobMaker:

@@ -65,8 +65,17 @@ Out = Annotated[
         help="FILE.csv, or JSON lines: a row for each agent as it ends; - = standard output. No file that exists.",
     ),
 ]
+Record = Annotated[
+    str | None,
+    typer.Option(
+        "--journal",
+        metavar="FILE",
+        help="Record all that is bought and done, so that a run that was killed goes on. No file that exists.",
+    ),
+]
 Resume = Annotated[
-    bool, typer.Option("--resume", help="Go on with the file of --out: what has completed is not run again.")
+    bool,
+    typer.Option("--resume", help="Go on with the files of --out and --journal: what has completed is not run again."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Empty the file of --out first.")]
 Events = Annotated[str | None, typer.Option(metavar="FILE.jsonl", help="One line for each event.")]
@@ -142,6 +151,7 @@ def run(
     max_concurrent: MaxConcurrent = 4,
     timeout: Timeout = None,
     out: Out = None,
+    journal: Record = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
     events: Events = None,
@@ -168,6 +178,7 @@ def run(
         max_concurrent=max_concurrent,
         timeout=timeout,
         out=out,
+        journal=journal,
         resume=resume,
         overwrite=overwrite,
         events=events,

@@ -26,6 +26,7 @@ class RunOptions:
     max_concurrent: int = 4
     timeout: float | None = None
     out: str | None = None
+    journal: str | None = None
     resume: bool = False
     overwrite: bool = False
     events: str | None = None
@@ -84,11 +85,16 @@ class RunOptions:
         return problems
 
     def _problems_of_output(self) -> list[str]:
+        if self.journal == STANDARD_STREAM:
+            return ["--journal needs a file: standard output cannot be gone on with"]
         if self.resume and self.overwrite:
             return ["--resume and --overwrite exclude each other: go on with the file, or empty it"]
-        option = "--resume" if self.resume else "--overwrite"
-        if (self.resume or self.overwrite) and self.out in (None, STANDARD_STREAM):
-            return [f"{option} is about the file of --out: give --out FILE"]
+        if self.out not in (None, STANDARD_STREAM):
+            return []
+        if self.overwrite:
+            return ["--overwrite is about the file of --out: give --out FILE"]
+        if self.resume and self.journal is None:
+            return ["--resume is about the file of --out, or of --journal: give --out FILE or --journal FILE"]
         return []
 
     def _problems_of_limits(self) -> list[str]:

@@ -66,7 +66,7 @@ class PlainLines(_NeverInTheWay):
     def ended(self, outcome: AgentOutcome[Any]) -> None:
         """Write a line, if one is due."""
         now = time.monotonic()
-        if self._tally.done <= FIRST_LINES:
+        if self._tally.ran <= FIRST_LINES and not outcome.recalled:
             say(sentence(outcome))
         elif now - self._last_line >= LINE_INTERVAL:
             say(counts(self._tally, self._expected()))
@@ -145,13 +145,14 @@ def counts(tally: Tally, expected: int | None) -> str:
         f"{queued} queued",
         f"{done:,}{of_all} done",
         f"{tally.failed:,} failed",
+        *([f"{tally.recalled:,} recalled"] if tally.recalled else []),
         *([f"{tally.skipped:,} there before"] if tally.skipped else []),
         *([counted(tally.bad_inputs, "bad input")] if tally.bad_inputs else []),
         *([f"{tally.tokens:,} tokens"] if tally.tokens else []),
         *([dollars(tally.cost_usd)] if tally.cost_usd else []),
     ]
-    if done and elapsed:
-        parts.append(rate(done / elapsed))
+    if tally.ran and elapsed:  # what is recalled takes no time, and says nothing of what is still to be run
+        parts.append(rate(tally.ran / elapsed))
         if expected is not None and done < expected:
-            parts.append(f"{seconds(elapsed / done * (expected - done))} left")
+            parts.append(f"{seconds(elapsed / tally.ran * (expected - done))} left")
     return " · ".join(parts)

@@ -76,7 +76,9 @@ class Recipe:
         shape = resolve.output_shape(self.manifest) if issubclass(self.agent, LlmAgent) else None
         return None if shape is None else shape.fields()
 
-    def config(self, job: Job, *, timeout: float | None, several: bool, keep_messages: bool = False) -> SpawnConfig:
+    def config(
+        self, job: Job, *, timeout: float | None, several: bool, keep_messages: bool = False, key: str | None = None
+    ) -> SpawnConfig:
         """What to spawn for *job*.
 
         Args:
@@ -84,6 +86,7 @@ class Recipe:
             timeout: Seconds of life.
             several: Other manifests get the same job: a name of the job's must tell them apart.
             keep_messages: Does anybody look at the conversation?
+            key: Names the agent in a journal.
         """
         return SpawnConfig(
             self._manifest_for(job, several=several),
@@ -93,6 +96,7 @@ class Recipe:
             timeout=timeout,
             tag=job.tag,
             keep_messages=keep_messages,
+            key=key,
         )
 
     def _manifest_for(self, job: Job, *, several: bool) -> AgentManifest:
@@ -111,11 +115,14 @@ def labels_of(recipes: Sequence[Recipe]) -> list[str]:
     """What tells the rows of one manifest from those of the others: nothing when there is one, else its name, with a
     number where another one has that name, too.
     """
-    if len(recipes) == 1:
-        return [""]
+    return [""] if len(recipes) == 1 else [f"@{name}" for name in names_of(recipes)]
+
+
+def names_of(recipes: Sequence[Recipe]) -> list[str]:
+    """What the manifests are called, with a number where another one before has that name, too."""
     names = [recipe.manifest.name for recipe in recipes]
     return [
-        f"@{name}" if names.index(name) == index else f"@{name}-{names[: index + 1].count(name)}"
+        name if names.index(name) == index else f"{name}-{names[: index + 1].count(name)}"
         for index, name in enumerate(names)
     ]
 

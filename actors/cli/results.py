@@ -8,6 +8,7 @@ from .csv_rows import CsvRows
 from .inputs import CSV
 from .jsonl import JsonLines
 from .kept import Kept, go_on_with
+from .options import STANDARD_STREAM
 from .output import is_special, open_output
 from .refusal import OutputLostError, RefusedError, why
 from .row import row_of
@@ -49,7 +50,7 @@ class ResultsFile:
 
     def _open(self, options: RunOptions) -> tuple[IO[bytes], list[str]]:
         """The file, and the columns that stand in it."""
-        if not options.resume:
+        if not options.resume or (options.journal is not None and _is_written_once(self._path)):
             return open_output(self._path, option="--out", mode="wb" if options.overwrite else "xb"), []
         if is_special(self._path):
             raise RefusedError(f"--resume: {self._path} is no file that one could go on with")
@@ -77,6 +78,11 @@ class ResultsFile:
     def close(self) -> None:
         """Close the file."""
         self._rows.close()
+
+
+def _is_written_once(path: str) -> bool:
+    """Is it a stream or a device? A journal that is gone on with tells what has stood there, too."""
+    return path == STANDARD_STREAM or is_special(path)
 
 
 def _tell(path: str, kept: Kept) -> None:

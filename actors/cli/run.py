@@ -10,6 +10,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from ..errors import JournalChanged, JournalError, JournalFailed
 from ..pool import AgentPool
 from .approver import Approver
 from .doubts import say_doubts
@@ -22,7 +23,8 @@ from .log import log_lines
 from .options import STANDARD_STREAM
 from .output import refuse_clashes
 from .progress import open_progress
-from .recipe import ModelChoice, doubts_about, labels_of, memory_for, prepare_all
+from .recipe import ModelChoice, doubts_about, labels_of, memory_for, names_of, prepare_all
+from .recording import files_of, key_of, open_journal, refusal_of, refuse_journal
 from .refusal import OutputLostError, RefusedError
 from .results import ResultsFile
 from .row import CsvShape, place_text
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from ..agent.config import SpawnConfig
     from ..core.records.event import Event
     from ..core.records.outcome import AgentOutcome
+    from ..core.supervision.handle import AgentHandle
+    from ..journal.journal import Journal
     from .job import Job
     from .options import RunOptions
     from .progress import Progress
@@ -58,14 +62,16 @@ def run(options: RunOptions) -> int:
     """
     options.check()
     refuse_clashes(
-        {"--out": options.out, "--events": options.events},
+        {"--out": options.out, "--events": options.events, "--journal": options.journal},
         {"--input": options.input, **{f"manifest {path}": path for path in options.manifests}},
     )
+    refuse_journal(options)
     recipes = prepare_all(options.manifests, choice=ModelChoice(options.driver, options.model, options.base_url))
     if not options.quiet:
         gets_file = options.glob is not None
         say_doubts(doubts_about(recipes, model=options.model, approved=options.approve, gets_file=gets_file))
-    written = frozenset(os.path.realpath(path) for path in (options.out, options.events) if path)
+    outputs = [path for path in (options.out, options.events) if path]
+    written = frozenset(map(os.path.realpath, [*outputs, *files_of(options.journal)]))
     interrupt = Interrupt()
     source = open_source(options, read=interrupt.read, skip=written)
     with closing(source), interrupt:
@@ -81,11 +87,12 @@ def run(options: RunOptions) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One agent of a run: what it was started for, and the key of its row."""
+    """One agent of a run: what it was started for, the key of its row, and what its manifest is called in a journal."""
 
     job: Job
     key: str
     recipe: Recipe
+    name: str
 
 
 class Run:
@@ -98,7 +105,9 @@ class Run:
         self._survey = survey
         self._interrupt = interrupt
         self._tally = Tally()
+        self._names = names_of(recipes)
         self._results: ResultsFile | None = None
+        self._journal: Journal | None = None
         self._trace = Trace() if options.trace else None
         self._output_lost = False
         # Then nothing else may stand there.
@@ -112,8 +121,7 @@ class Run:
         """
         options = self._options
         with ExitStack() as stack:
-            if options.out is not None:
-                self._results = stack.enter_context(closing(ResultsFile(options, self._shape(first))))
+            self._open(stack, first)
             sink = stack.enter_context(closing(EventSink(self._tally, options.events, resume=options.resume)))
             self._report_survey()
             progress = stack.enter_context(
@@ -129,7 +137,32 @@ class Run:
                 self._lose(sink.problem)
         self._tally.stop_clock()
         self._report()
+        self._say_how_to_go_on()
         return self._exit_code()
+
+    def _open(self, stack: ExitStack, first: Job | BadInput | None) -> None:
+        """Open the journal and the results file: first the one that is there, so that a refusal leaves no new one."""
+        options = self._options
+        is_there = options.journal is not None and os.path.exists(options.journal)
+        if is_there:
+            self._open_journal(stack)
+        if options.out is not None:
+            self._results = stack.enter_context(closing(ResultsFile(options, self._shape(first))))
+        if not is_there:
+            self._open_journal(stack)
+
+    def _open_journal(self, stack: ExitStack) -> None:
+        path = self._options.journal
+        if path is not None:
+            self._journal = open_journal(path, f"--journal {path}")
+            stack.callback(self._close_journal, self._journal)
+
+    def _close_journal(self, journal: Journal) -> None:
+        try:
+            journal.close()
+        except JournalFailed as error:
+            if not self._output_lost:
+                self._lose(f"--journal {self._options.journal}: {error}")
 
     def expected(self) -> int | None:
         """How many agents there will be in all; None = cannot say."""
@@ -165,12 +198,13 @@ class Run:
                 max_queued=bound,
                 on_event=hear,
                 memory=memory_for(self._recipes),
+                journal=self._journal,
                 name="actors run",
             ) as pool,
         ):
             approver.answers_for(pool)
             self._tally.gauge = lambda: (pool.active_count, pool.queued_count)
-            feed = Feed(pool, self._tasks(items), bound=bound)
+            feed = Feed(pool, self._tasks(items), bound=bound, spawn=partial(self._spawn, pool))
             self._interrupt.stop_with(partial(_stop, pool, feed))
             self._interrupt.show_with(lambda: str(pool.dump()))
             for task, outcome in feed:
@@ -184,10 +218,10 @@ class Run:
                 self._report_bad(item)
                 continue
             tally.jobs_read += 1
-            for recipe, label in zip(self._recipes, self._labels, strict=True):
+            for recipe, label, name in zip(self._recipes, self._labels, self._names, strict=True):
                 if self._interrupt.requested:
                     break
-                task = Task(item, f"{item.key}{label}", recipe)
+                task = Task(item, f"{item.key}{label}", recipe, name)
                 if self._results is not None and task.key in self._results.kept:
                     tally.skipped += 1
                     continue
@@ -199,12 +233,30 @@ class Run:
                 break
         tally.input_ended = True
 
+    def _spawn(self, pool: AgentPool, task: Task, config: SpawnConfig) -> AgentHandle[Any] | None:
+        """Start the agent of *task*; None: it is not what the journal says of it, which was told."""
+        try:
+            return pool.spawn(config)
+        except JournalFailed as error:
+            raise OutputLostError(f"--journal {self._options.journal}: {error}") from None
+        except (JournalError, JournalChanged, ValueError) as error:
+            if self._journal is None:
+                raise
+            self._tally.refused += 1
+            self._tally.admitted -= 1
+            if self._tally.refused <= BAD_INPUTS_SHOWN:
+                say(f"error: {refusal_of(error)}")
+            elif self._tally.refused == BAD_INPUTS_SHOWN + 1:
+                say("error: further agents that the journal refuses are counted, not shown")
+            return None
+
     def _config(self, task: Task) -> SpawnConfig:
         return task.recipe.config(
             task.job,
             timeout=self._options.timeout,
             several=len(self._recipes) > 1,
             keep_messages=self._trace is not None,
+            key=None if self._journal is None else key_of(task.name, task.job.key),
         )
 
     def _take(self, task: Task, outcome: AgentOutcome[Any], progress: Progress) -> None:
@@ -247,10 +299,15 @@ class Run:
         except OutputLostError as error:
             self._lose(str(error))
 
+    def _say_how_to_go_on(self) -> None:
+        is_done = not (self._interrupt.requested or self._tally.failed)
+        if self._journal is not None and not (self._options.quiet or is_done):
+            say(f"{self._options.journal}: the same command with --resume goes on, and buys nothing again")
+
     def _exit_code(self) -> int:
         if self._interrupt.requested:
             return EXIT_INTERRUPTED
-        if self._tally.failed or self._tally.bad_inputs or self._output_lost:
+        if self._tally.failed or self._tally.bad_inputs or self._tally.refused or self._output_lost:
             return EXIT_INCOMPLETE
         return EXIT_COMPLETED
 

@@ -11,7 +11,7 @@ from .options import STANDARD_STREAM
 from .row import text_of
 from .tally import MOST_ROWS
 from .terminal import console
-from .wording import counted, dollars, printable, seconds, shortened
+from .wording import counted, dollars, printable, seconds, shortened, spent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -221,8 +221,11 @@ def summary(tally: Tally, *, out: str | None) -> str:
     """The sum of all, as one line."""
     statuses = [f"{tally.by_status[status]:,} {status}" for status in STYLES if tally.by_status[status]]
     parts = [f"{counted(tally.done, 'agent')}: {', '.join(statuses)}" if statuses else "no agent ran"]
+    parts += recalled_words(tally)
     if tally.skipped:
         parts.append(f"{tally.skipped:,} completed before")
+    if tally.refused:
+        parts.append(f"{tally.refused:,} refused by the journal")
     if tally.bad_inputs:
         parts.append(f"{counted(tally.bad_inputs, 'bad input')} left out")
     parts.append(seconds(tally.elapsed))
@@ -233,3 +236,10 @@ def summary(tally: Tally, *, out: str | None) -> str:
     if out not in (None, STANDARD_STREAM):
         parts.append(f"results in {printable(str(out))}")
     return " · ".join(parts)
+
+
+def recalled_words(tally: Tally) -> list[str]:
+    """How many agents were recalled, and what was not bought again, of these and of others that went on."""
+    words = [f"{tally.recalled:,} recalled"] if tally.recalled else []
+    saved = spent(tally.saved_tokens, tally.saved_usd)
+    return [*words, f"not bought again: {', '.join(reversed(saved))}"] if saved else words

@@ -40,6 +40,19 @@ class Row:
     text: str
 
 
+class Saved:
+    """What was recalled, and not bought again."""
+
+    def __init__(self) -> None:
+        self.tokens = 0
+        self.cost_usd = 0.0
+
+    def add(self, input_tokens: int, output_tokens: int, cost_usd: float) -> None:
+        """Count some more."""
+        self.tokens += input_tokens + output_tokens
+        self.cost_usd += cost_usd
+
+
 class Most:
     """The rows with the highest value.
 
@@ -70,8 +83,9 @@ class Tally:
         Its size does not grow with the number of agents.
 
     Locks:
-        None: each value has one writer. The main thread counts outcomes, the thread that reads the input counts
-        that, the pool's dispatcher counts tokens and money; the live display only reads.
+        None: each value has one writer. The main thread counts outcomes and what the recalled ones have saved, the
+        thread that reads the input counts that, the pool's dispatcher counts tokens and money; the live display only
+        reads.
     """
 
     def __init__(self) -> None:
@@ -84,14 +98,21 @@ class Tally:
         self.skipped = 0
         self.jobs_read = 0
         self.bad_inputs = 0
+        self.refused = 0
+        """Agents that were not what the journal says of them."""
+        self.recalled = 0
+        """Agents that ended in an earlier process: the journal tells how."""
         self.input_ended = False
         self.input_tokens = 0
         self.output_tokens = 0
         self.cost_usd = 0.0
+        self._saved = Saved()
+        self._saved_at_once = Saved()
         self.last: AgentOutcome[Any] | None = None
         self._good: list[Row] = []
         self._bad: list[Row] = []
         self._cancelled: list[Row] = []
+        self._recalled: list[Row] = []
         self._slowest = Most(EXTREMES)
         self._dearest = Most(EXTREMES)
         self.gauge: Callable[[], tuple[int, int]] = lambda: (0, 0)
@@ -103,6 +124,9 @@ class Tally:
         self.done += 1
         self.failed += not outcome.ok
         self.last = outcome
+        if outcome.recalled:
+            self._count_recalled(outcome, key)
+            return
         cancelled = outcome.status is AgentStatus.CANCELLED
         rows = self._good if outcome.ok else self._cancelled if cancelled else self._bad
         if len(rows) < MOST_ROWS:
@@ -112,11 +136,37 @@ class Tally:
             if outcome.cost_usd:
                 self._dearest.offer(outcome.cost_usd, self.done, lambda: row_of(outcome, key))
 
+    def _count_recalled(self, outcome: AgentOutcome[Any], key: str) -> None:
+        self.recalled += 1
+        usage = outcome.usage_total
+        self._saved_at_once.add(usage.input_tokens, usage.output_tokens, outcome.cost_usd_total)
+        if len(self._recalled) < MOST_ROWS:
+            self._recalled.append(row_of(outcome, key))
+
+    def save(self, input_tokens: int, output_tokens: int, cost_usd: float) -> None:
+        """Count one completion that an earlier process has paid."""
+        self._saved.add(input_tokens, output_tokens, cost_usd)
+
+    @property
+    def saved_tokens(self) -> int:
+        """Tokens, in both directions, that were not bought again."""
+        return self._saved.tokens + self._saved_at_once.tokens
+
+    @property
+    def saved_usd(self) -> float:
+        """What they have cost when they were bought."""
+        return self._saved.cost_usd + self._saved_at_once.cost_usd
+
     def spend(self, input_tokens: int, output_tokens: int, cost_usd: float) -> None:
         """Count one completion."""
         self.input_tokens += input_tokens
         self.output_tokens += output_tokens
         self.cost_usd += cost_usd
+
+    @property
+    def ran(self) -> int:
+        """How many ended now, and were not recalled."""
+        return self.done - self.recalled
 
     def stop_clock(self) -> None:
         """Fix ``elapsed``."""
@@ -134,7 +184,7 @@ class Tally:
 
     def groups(self) -> list[tuple[str, list[Row]]]:
         """At most ``MOST_ROWS`` rows, each once, with what they have in common: those that failed first, then the
-        slowest and the dearest, then others that completed; those that Ctrl-C cancelled last.
+        slowest and the dearest, then others that completed, those that Ctrl-C cancelled; those that were recalled last.
         """
         seen: set[int] = set()
         left = MOST_ROWS
@@ -153,6 +203,7 @@ class Tally:
             ("dearest", some(self._dearest.rows())),
             ("others that completed", some(self._good)),
             ("cancelled", some(self._cancelled)),
+            ("recalled", some(self._recalled)),
         ]
         return [(title, rows) for title, rows in groups if rows]
 

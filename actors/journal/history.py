@@ -42,6 +42,9 @@ class History:
         """Processes in which it was begun, and has not ended."""
         self.asides: list[int] = []
         """From which completion on something was set aside, each time; 0 for all."""
+        self.is_pruned = False
+        """Were its steps dropped? Then how it ended is final for good: it could only be done anew from its beginning."""
+        self._dropped_risky = False
         self._steps: list[Row] = []
         for row in rows:
             if row.kind is None:
@@ -60,6 +63,8 @@ class History:
                 self.fingerprint = dict(self._data(row)["fingerprint"])
             elif row.state == "refused":
                 self.fingerprint = None
+            elif row.state == "pruned":
+                self.is_pruned, self._dropped_risky = True, self._data(row)["at_most_once"]
             elif row.state == "aside":
                 self._set_aside(self._data(row)["from"])
         except (KeyError, TypeError, ValueError) as error:
@@ -73,6 +78,7 @@ class History:
             self._steps = []
             self.fingerprint = self.ended = None
             self.begun = set()
+            self.is_pruned = False
 
     def _data(self, row: Row) -> Any:
         try:
@@ -102,7 +108,7 @@ class History:
 
     def has_risky(self) -> bool:
         """Was an effect begun that must not be done twice?"""
-        return any(is_risky(entry) for entry, _ in self.entries())
+        return self._dropped_risky or any(is_risky(entry) for entry, _ in self.entries())
 
 
 def is_risky(entry: Entry) -> bool:

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from ..agent.ledger import InDoubt
 from ..core.process import fork
 from ..core.process.threads import start_from_collector
-from ..errors import JournalFailed
+from ..errors import JournalError, JournalFailed
 from ..storage.durability import Durability
 from .settings import OnChange, path_of, settings_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from contextlib import ExitStack
+    from datetime import datetime
     from pathlib import Path
     from types import TracebackType
 
     from ..agent.ledger import InDoubtWord
     from ..agent.recorder import Identity
+    from .findings import JournalFinding
+    from .reader import JournalReader
     from .records import JournalRecord
+    from .report import JournaledAgent, JournaledEffect
     from .settings import DurabilityWord, OnChangeWord, StatusWord
 
 
@@ -107,6 +112,84 @@ class Journal:
         from .records import JournalRecord
 
         return JournalRecord(self._desk, identity)
+
+    @staticmethod
+    def read(path: str | os.PathLike[str]) -> JournalReader:
+        """Open the journal at *path* to read alone, also while a program writes it: it has ``agents``, ``effects``,
+        ``check`` and ``close``, and is a context manager::
+
+            with Journal.read("run.db") as journal:
+                print(sum(agent.cost_usd for agent in journal.agents()))
+
+        Raises:
+            FileNotFoundError: There is none.
+            JournalCorrupt: It is damaged, or another program's file.
+            JournalVersion: A newer version of the library has written it.
+            JournalError: It cannot be read here.
+        """
+        from .reader import JournalReader
+
+        return JournalReader(path)
+
+    def agents(self) -> Iterator[JournaledAgent]:
+        """Every agent that is recorded here, in the order of the keys; read bit by bit, so that a large file does not
+        fill the memory.
+
+        Raises:
+            JournalCorrupt: An entry cannot be read.
+            JournalError: The journal is closed.
+        """
+        with self._report() as report:
+            yield from report.agents()
+
+    def effects(self, key: str) -> list[JournaledEffect]:
+        """What the agent of *key* has bought and done, in the order in which it began.
+
+        Raises:
+            KeyError: There is no such agent; the message names the key that is most like it.
+            JournalCorrupt: An entry cannot be read.
+            JournalError: The journal is closed.
+        """
+        with self._report() as report:
+            return report.effects(key)
+
+    def check(self) -> list[JournalFinding]:
+        """What is wrong with the file: its pages, the checksums of its entries, and whether it holds all that happened
+        before whatever it holds. Empty when it is whole. Reads all of it.
+
+        Raises:
+            JournalError: The journal is closed.
+        """
+        with self._report() as report:
+            return report.check()
+
+    def prune(self, before: datetime | None = None) -> int:
+        """Drop what the agents have bought and done whose outcome is final (their result is in the journal); the
+        outcomes stay, and come back as before. The file gets shorter by it. It may be done at any time: agents that
+        run wait for one group of agents at most.
+
+        Args:
+            before: Only of those that ended earlier; without a time zone it is local time. None: of all.
+        Returns:
+            How many entries were dropped.
+        Raises:
+            JournalFailed: Nothing can be written any more, or the journal is closed.
+        """
+        from .pruning import prune
+
+        store = self._desk.store
+        return prune(store.run, process=store.number, final=self._desk.settings.final, before=before)
+
+    def _report(self) -> JournalReader:
+        """To read all that was entered until now, on a connection of its own: agents are started meanwhile."""
+        from .reader import JournalReader
+
+        store = self._desk.store
+        if self._is_closed:
+            raise JournalError(f"{self.path} is closed: Journal.read(path) reads it")
+        with suppress(JournalFailed):  # then what is on disk is told
+            store.flush()
+        return JournalReader(self.path, owner=store.number)
 
     def close(self) -> None:
         """Write what is left, and let go of the file. Idempotent. Agents that still run fail (``JournalFailed``).

@@ -13,7 +13,7 @@ from .settings import OnChange
 from .store import to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from .history import History
     from .settings import Settings
@@ -125,8 +125,18 @@ class JournalLedger(MemoryLedger):
         """What names the effect at *path* in all its tries, in all processes. What is done there after something else
         was set aside is another effect.
         """
-        times = sum(not is_before(path, start) for start in self._asides)
-        return digest_of("\0".join((self._store.identity, self.key, path, str(times))))
+        return effect_key(self._store.identity, self.key, path, self._asides)
+
+
+def effect_key(journal: str, key: str, path: str, asides: Iterable[int]) -> str:
+    """What names the effect at *path* of the agent of *key* in all its tries.
+
+    Args:
+        journal: What tells it from all others.
+        asides: From which completion on something was set aside, each time: what is done there then is another effect.
+    """
+    times = sum(not is_before(path, start) for start in asides)
+    return digest_of("\0".join((journal, key, path, str(times))))
 
 
 def changed(key: str, path: str, what: str, *, risky: object = None, path_of_effect: str = "") -> JournalChanged:

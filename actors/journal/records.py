@@ -196,7 +196,9 @@ class JournalRecord:
         return history
 
     def _is_final(self, history: History) -> bool:
-        return history.ended is not None and history.ended.get("status") in self._desk.settings.final
+        if history.ended is None:
+            return False
+        return history.is_pruned or history.ended.get("status") in self._desk.settings.final
 
     def _recalled(self, history: History) -> Ending | None:
         """The recorded ending; None when its result cannot be had: then it is run again, and buys nothing."""

@@ -13,19 +13,19 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from ..agent.ledger import DONE, Effect, is_before
+from ..agent.ledger import DONE, Effect
 from ..core.records.json_marks import from_json
 from ..core.shown import shown
 from .life import EFFECTS, Life, Line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from .life import Step
 
     Ask = Callable[..., list[tuple[Any, ...]]]
     Live = Callable[[], int | None]
-    KeyOf = Callable[[str, str, int], str]
+    KeyOf = Callable[[str, str, Sequence[int]], str]
 
 AT_ONCE = 200
 """So many agents are looked at in one read: while nobody looks, nothing is held open."""
@@ -226,7 +226,7 @@ def effects_of(ask: Ask, live: Live, key: str, key_of: KeyOf) -> list[JournaledE
     """What the agent of *key* has bought and done, in the order in which it began.
 
     Args:
-        key_of: The effect key of a path of an agent, before which something was set aside so often.
+        key_of: The effect key of a path of an agent, of which from these completions on something was set aside.
     Raises:
         KeyError: There is no such agent; the message names the key that is most like it.
     """
@@ -309,14 +309,13 @@ def effect_of(life: Life, step: Step, live: int | None, key_of: KeyOf) -> Journa
     first, last = step.first, step.last
     tokens_in, tokens_out, cost = _paid([last.data.get("paid")])
     has_both = first is not last and first.process == last.process
-    times = sum(not is_before(last.path, start) for start in life.asides)
     return JournaledEffect(
         path=last.path,
         kind=last.kind or "",
         name=last.data["name"],
         state=_state_of(life, step, live),
         effect=step.effect,
-        effect_key=None if step.effect is None else key_of(life.key, last.path, times),
+        effect_key=None if step.effect is None else key_of(life.key, last.path, life.asides),
         process=last.process,
         at=moment(last.at),
         seconds=max(0.0, last.at - first.at) if has_both else None,

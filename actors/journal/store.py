@@ -9,7 +9,7 @@ import sqlite3
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from zlib import crc32
 
 from ..core.process import fork
@@ -18,12 +18,15 @@ from ..storage.commit import Committer
 from ..storage.database import Schema, faults_of, open_to_read, open_to_write
 from ..storage.faults import Damaged, NotOurs, StorageFault, TooNew, WriteFailed
 from .lock import FileLock, LockHeldError
+from .pruning import Errand
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from ..storage.durability import Durability
+
+ResultT = TypeVar("ResultT")
 
 TABLES = """
 CREATE TABLE process (number INTEGER PRIMARY KEY, pid INTEGER NOT NULL, host TEXT NOT NULL, program TEXT,
@@ -173,6 +176,8 @@ class Store:
         for entry in entries:
             if type(entry) is _Ended:
                 connection.execute("UPDATE process SET ended_at = ? WHERE number = ?", (entry.at, self.number))
+            elif type(entry) is Errand:
+                entry.run(connection)
 
     def flush(self) -> None:
         """Wait until all that was entered is on disk, where :meth:`rows` sees it."""
@@ -181,6 +186,23 @@ class Store:
             self._committer.put(None)
         except WriteFailed as failure:
             raise _failed(failure) from failure
+
+    def run(self, do: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
+        """Call *do* with the writer's connection, on its thread and in a transaction, when all that was entered before
+        is written; return what it returns.
+
+        Raises:
+            JournalFailed: Nothing is written any more.
+            Exception: What *do* raises; of what it did then nothing stays.
+        """
+        self.refuse_when_failed()
+        errand = Errand(do)
+        try:
+            self._committer.put(errand)
+        except WriteFailed as failure:
+            raise _failed(failure) from failure
+        result: ResultT = errand.result()
+        return result
 
     # Reading --------------------------------------------------------------------------------------------------------
 
@@ -303,6 +325,11 @@ def _enter_process(connection: sqlite3.Connection) -> tuple[int, str]:
         "INSERT INTO process (pid, host, program, library, started_at) VALUES (?, ?, ?, ?, ?)",
         (os.getpid(), platform.node(), program, library, time.time()),
     )
-    first = connection.execute("SELECT pid, host, started_at FROM process ORDER BY number LIMIT 1").fetchone()
     assert done.lastrowid is not None
-    return done.lastrowid, "\0".join(map(repr, first))
+    return done.lastrowid, identity_of(connection)
+
+
+def identity_of(connection: sqlite3.Connection) -> str:
+    """What tells this journal from all others: its first process."""
+    first = connection.execute("SELECT pid, host, started_at FROM process ORDER BY number LIMIT 1").fetchone()
+    return "\0".join(map(repr, first or ()))

@@ -63,7 +63,12 @@ class Filled:
         """Its end."""
         usage = {"input_tokens": 100, "output_tokens": 50}
         self.entry(
-            agent, "", "ended", status=status, kept=True, fields={"usage": usage, "cost_usd": 1.5, "error": None, **fields}
+            agent,
+            "",
+            "ended",
+            status=status,
+            kept=True,
+            fields={"usage": usage, "cost_usd": 1.5, "error": None, **fields},
         )
 
     def ask(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:

@@ -72,7 +72,10 @@ def change(path: str, **columns: Any) -> Callable[[Filled], object]:
 def rewrite(path: str, text: str) -> Callable[[Filled], object]:
     """A payload whose checksum fits."""
     return lambda file: file.ask(
-        "UPDATE entry SET payload = ?, checksum = ? WHERE agent = 'a' AND path = ?", text, zlib.crc32(text.encode()), path
+        "UPDATE entry SET payload = ?, checksum = ? WHERE agent = 'a' AND path = ?",
+        text,
+        zlib.crc32(text.encode()),
+        path,
     )
 
 
@@ -85,10 +88,16 @@ def rewrite(path: str, text: str) -> Callable[[Filled], object]:
         (lose("", "admitted"), "entry 2, agent a: it was begun, and never admitted"),
         (lose("", "begun"), "entry 3, agent a, step 0/@heard: its agent was never begun"),
         (lose("", "begun"), "entry 11, agent a: it completed, and was never begun"),
-        (change("1", payload="{}"), "entry 10, agent a, step 1: its payload is not what was written: the checksum differs"),
+        (
+            change("1", payload="{}"),
+            "entry 10, agent a, step 1: its payload is not what was written: the checksum differs",
+        ),
         (change("1", payload=None), "entry 10, agent a, step 1: its payload is missing"),
         (change("1", process=1), "entry 10, agent a, step 1: process 1 wrote it after process 2 had the journal"),
-        (change("1", process=9), "entry 10, agent a, step 1: it was written by process 9, which the journal does not know"),
+        (
+            change("1", process=9),
+            "entry 10, agent a, step 1: it was written by process 9, which the journal does not know",
+        ),
         (change("1", state="odd"), "entry 10, agent a, step 1: no step can be odd"),
         (change("", state="odd"), "entry 1, agent a: no agent can be odd"),
         (rewrite("1", "{"), "entry 10, agent a, step 1: its payload is no JSON"),
@@ -98,7 +107,10 @@ def rewrite(path: str, text: str) -> Callable[[Filled], object]:
         (lambda file: file.end("x", "failed"), "entry 18, agent x: it ended, and was never admitted"),
         (lambda file: file.completion("a", 1), "entry 18, agent a, step 1: it was done twice"),
         (lambda file: file.entry("a", "", "admitted"), "entry 18, agent a: it was admitted anew, and what was known"),
-        (lambda file: file.ask("DELETE FROM entry WHERE state = 'pruned'"), "it completed after 2 iterations, of which"),
+        (
+            lambda file: file.ask("DELETE FROM entry WHERE state = 'pruned'"),
+            "it completed after 2 iterations, of which",
+        ),
     ],
 )
 def test_what_is_wrong(file: Filled, harm: Callable[[Filled], object], finding: str) -> None:
@@ -133,7 +145,9 @@ def test_a_damaged_file_is_read_as_far_as_it_goes(tmp_path: Path, seed: int) -> 
     path.write_bytes(data)
     connection = sqlite3.connect(path)
     try:
-        lines = [str(finding) for finding in findings_of(lambda sql, *values: connection.execute(sql, values).fetchall())]
+        lines = [
+            str(finding) for finding in findings_of(lambda sql, *values: connection.execute(sql, values).fetchall())
+        ]
     finally:
         connection.close()
     assert lines

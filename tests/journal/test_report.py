@@ -37,7 +37,7 @@ def agents(file: Filled, live: int | None = None) -> dict[str, JournaledAgent]:
 
 
 def effects(file: Filled, key: str, live: int | None = None) -> dict[str, JournaledEffect]:
-    found = effects_of(file.ask, lambda: live, key, lambda key, path, times: f"{key}:{path}" + "~" * times)
+    found = effects_of(file.ask, lambda: live, key, lambda key, path, asides: f"{key}:{path}" + "~" * len(asides))
     return {effect.path: effect for effect in found}
 
 
@@ -164,8 +164,26 @@ def test_effects(file: Filled) -> None:
     file.completion("a", 0, "", tool_calls=[{"id": "1", "name": "pay", "input": {"to": "me", "sum": 3}}])
     file.entry("a", "0.0/@approval", "done", "approval", approved=False, reason="too much", by_default=False)
     file.entry("a", "0.1/fetch", "begun", "step", name="fetch", effect="at_most_once")
-    file.entry("a", "0.1/fetch", "raised", "step", name="fetch", effect="at_most_once", error={"type": "KeyError", "message": "'x'"})
-    file.entry("a", "0.2", "done", "tool", tool="ask_model", effect="idempotent", content="x" * 900, is_error=False, paid=[[{"input_tokens": 7, "output_tokens": 1}, 0.5]])
+    file.entry(
+        "a",
+        "0.1/fetch",
+        "raised",
+        "step",
+        name="fetch",
+        effect="at_most_once",
+        error={"type": "KeyError", "message": "'x'"},
+    )
+    file.entry(
+        "a",
+        "0.2",
+        "done",
+        "tool",
+        tool="ask_model",
+        effect="idempotent",
+        content="x" * 900,
+        is_error=False,
+        paid=[[{"input_tokens": 7, "output_tokens": 1}, 0.5]],
+    )
     file.entry("a", "odd", "done", "step", name="odd", effect="idempotent", kept=False, type="socket.socket")
     found = effects(file, "a")
     assert [(e.path, e.kind, e.name, str(e.state), e.effect_key, e.text[:20]) for e in found.values()] == [
