@@ -30,6 +30,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+journal_app = typer.Typer(
+    name="journal",
+    help="Look into a journal of actors run --journal, check it, make it smaller.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(journal_app)
+
 # What can be asked for ---------------------------------------------------------------------------------------------
 
 Manifests = Annotated[list[str], typer.Argument(metavar="MANIFEST", help="TOML files, each describing an agent.")]
@@ -108,6 +117,15 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")]
 Verbose = Annotated[
     int,
     typer.Option("--verbose", "-v", count=True, show_default=False, help="Show tracebacks and the log; -vv all of it."),
+]
+
+JournalFile = Annotated[str, typer.Argument(metavar="FILE", help="The journal.")]
+AgentKey = Annotated[
+    str | None, typer.Option("--agent", metavar="KEY", help="What this one has bought and done, step by step.")
+]
+All = Annotated[bool, typer.Option("--all", help="Show all agents, and not only those that matter most.")]
+Before = Annotated[
+    str | None, typer.Option(metavar="DATE", help="Only of agents that ended earlier: 2026-01-31, or with T18:00.")
 ]
 
 # The commands ------------------------------------------------------------------------------------------------------
@@ -242,6 +260,42 @@ def status(manifest: Manifest, run: Run = None) -> None:
         from .check import status as show_status
 
         return show_status(manifest, run=run)
+
+    carry_out(command)
+
+
+@journal_app.command("show")
+def show_journal(file: JournalFile, agent: AgentKey = None, all_: All = False) -> None:
+    """Tell how the agents of a journal stand, also while a run writes it; with --agent what one of them has done."""
+
+    def command() -> int:
+        from .journal import show
+
+        return show(file, agent=agent, everything=all_)
+
+    carry_out(command)
+
+
+@journal_app.command("check", epilog="Exit codes: 0 whole, 1 something was found, 2 no journal.")
+def check_journal(file: JournalFile) -> None:
+    """Look whether a journal is whole: its pages, its checksums, and that nothing is missing in between."""
+
+    def command() -> int:
+        from .journal import check
+
+        return check(file)
+
+    carry_out(command)
+
+
+@journal_app.command("prune")
+def prune_journal(file: JournalFile, before: Before = None) -> None:
+    """Drop the steps of agents that completed: their outcomes stay, and come back as before. Not while a run writes it."""
+
+    def command() -> int:
+        from .journal import prune
+
+        return prune(file, before=before)
 
     carry_out(command)
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import os
 import re
 
-from ..core.figures import counted as counted, dollars as dollars, rate as rate, seconds as seconds, spent as spent
+from ..core.figures import (
+    counted as counted,
+    dollars as dollars,
+    in_words as in_words,
+    rate as rate,
+    seconds as seconds,
+    spent as spent,
+)
 
 # A result may hold what moves the cursor, text that reads backwards, or letters that only a model sees; and a lone
 # surrogate cannot be printed.

@@ -15,7 +15,7 @@ from ..storage.faults import StorageFault
 from .findings import findings_of
 from .ledger import effect_key
 from .owner import owner_of
-from .report import UnknownKey, agents_of, effects_of
+from .report import UnknownKey, agents_of, effects_of, one_of
 from .settings import path_of
 from .store import SCHEMA, advice, error_of, identity_of
 
@@ -86,6 +86,19 @@ class JournalReader:
         """
         with self._faults():
             yield from agents_of(self._ask, self._owner)
+
+    def agent(self, key: str) -> JournaledAgent:
+        """The agent of *key*.
+
+        Raises:
+            KeyError: There is no such agent; the message names the key that is most like it.
+            JournalCorrupt: An entry cannot be read.
+            JournalError: It is closed.
+        """
+        if not isinstance(key, str):
+            raise TypeError(f"a key is text, not {type(key).__name__}")
+        with self._faults():
+            return one_of(self._ask, self._owner, key)
 
     def effects(self, key: str) -> list[JournaledEffect]:
         """What the agent of *key* has bought and done, in the order in which it began.

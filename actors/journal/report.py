@@ -165,7 +165,7 @@ _KEYS = "SELECT DISTINCT agent FROM entry WHERE agent > ? ORDER BY agent LIMIT ?
 _ENDED = ("status", "kept", "usage", "cost_usd", "iterations", "error")
 _STEP = ("effect", "paid", "approved")
 # What is of interest is taken out of the payload by the database: an answer may be large.
-_LINES = """
+_OF_INTEREST = """
 SELECT agent, seq, path, state, kind, process, at,
     CASE WHEN NOT json_valid(payload) THEN NULL
          WHEN path <> '' THEN json_extract(payload, '$.effect', '$.paid', '$.approved')
@@ -173,8 +173,10 @@ SELECT agent, seq, path, state, kind, process, at,
             payload, '$.status', '$.kept', '$.fields.usage', '$.fields.cost_usd', '$.fields.iterations',
             '$.fields.error')
          ELSE json_remove(payload, '$.fingerprint') END
-FROM entry WHERE agent > ? AND agent <= ? ORDER BY agent, seq
+FROM entry WHERE {} ORDER BY agent, seq
 """
+_LINE = _OF_INTEREST.format("agent = ?")
+_LINES = _OF_INTEREST.format("agent > ? AND agent <= ?")
 _WHOLE = (
     "SELECT seq, path, state, kind, process, at, payload FROM entry WHERE agent = ? AND seq > ? ORDER BY seq LIMIT ?"
 )
@@ -190,6 +192,20 @@ def agents_of(ask: Ask, live: Live) -> Iterator[JournaledAgent]:
     for life in lives(ask):
         if life.is_known:
             yield agent_of(life, live())
+
+
+def one_of(ask: Ask, live: Live, key: str) -> JournaledAgent:
+    """The agent of *key*.
+
+    Raises:
+        KeyError: There is none.
+    """
+    life = Life(key)
+    for _, *line, data in ask(_LINE, key):
+        life.add(Line(*line, _of_interest(data)))
+    if not life.is_known:
+        raise _unknown(ask, key)
+    return agent_of(life, live())
 
 
 def lives(ask: Ask) -> Iterator[Life]:
