@@ -1,0 +1,36 @@
+"""The program that is killed, and started again until all of its agents have completed."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from actors import AgentEnded, AgentPool
+
+from .cast import Provider, World, configs
+from .outside import Outside
+
+if TYPE_CHECKING:
+    from actors import Event
+
+JOURNAL = "run.db"
+OUTSIDE = "outside.jsonl"
+
+
+def run_pool(folder: str, run: int, seed: str, agents: int, at_once: int, kill_at: int | None = None) -> None:
+    """Go on with what is in *folder* until all is done."""
+    random.seed(seed)
+    here = Path(folder)
+    outside = Outside(here / OUTSIDE, run, kill_at)
+
+    def told(event: Event) -> None:
+        if isinstance(event, AgentEnded):
+            outside.note("told", event.agent, [str(event.status), event.recalled])
+
+    journal = here / JOURNAL
+    with AgentPool(Provider(outside), tools=World(outside).tools(), max_concurrent=at_once, journal=journal) as pool:
+        for outcome in pool.map(configs(agents, told)):
+            text = outcome.result.text if outcome.ok else repr(outcome.error)
+            outside.note("seen", outcome.key or "", [str(outcome.status), outcome.recalled, text])
+    outside.note("closed", "")
