@@ -11,8 +11,8 @@ from actors import (
     AgentManifest,
     AssistantMessage,
     CompletionResponse,
-    Driver,
     LlmAgent,
+    PrivacyTier,
     Spawn,
     SpawnConfig,
     StopReason,
@@ -21,7 +21,7 @@ from actors import (
     UserMessage,
     tool,
 )
-from actors.tools import spawn_agent
+from actors.tools.agents import spawn_agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,18 +76,22 @@ class Stepping(LlmAgent):
     def run(self, query: str) -> AgentLoopResult:
         """Reserve, talk, ship."""
         name = query.split()[0]
-        outside = self._parts.driver.outside  # type: ignore[union-attr]
-        self.step("reserve", World(outside).reserve, name, reconcile=World(outside).look_up)
+        assert isinstance(self.driver, Provider)
+        world = World(self.driver.outside)
+        self.step("reserve", world.reserve, name, reconcile=world.look_up)
         result: AgentLoopResult = super().run(query)
-        self.step("ship", World(outside).ship, name, effect="idempotent")
+        self.step("ship", world.ship, name, effect="idempotent")
         return result
 
 
-class Provider(Driver):
+class Provider:
     """A model that is paid for each answer: it notes who asks, and what it sells, before it hands it over."""
 
+    context_window = 1_000_000
+    privacy_tier = PrivacyTier.SOVEREIGN
+    has_pieces = False
+
     def __init__(self, outside: Outside) -> None:
-        super().__init__(context_window=1_000_000)
         self.outside = outside
 
     def complete(self, request: CompletionRequest, *, cancel: CancelToken) -> CompletionResponse:
@@ -105,6 +109,10 @@ class Provider(Driver):
             return CompletionResponse(answer_of(name), usage=usage)
         asked = tuple(ToolCall(f"{name}-{turn}-{word}", word, input_of(word, name, turn)) for word in calls)
         return CompletionResponse("", StopReason.TOOL_USE, asked, usage)
+
+    def stream(self, *_: object, **__: object) -> CompletionResponse:
+        """Its answers come whole."""
+        raise NotImplementedError
 
     def estimate_cost(self, usage: TokenUsage) -> float:
         """A millionth of a USD for each token."""

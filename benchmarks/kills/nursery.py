@@ -51,7 +51,7 @@ class Nursery:
 
     def __init__(self, *modules: str) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - ourselves
-            [sys.executable, "-m", __name__, *modules],
+            [sys.executable, "-c", f"from {__name__} import serve; serve()", *modules],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,
