@@ -113,7 +113,7 @@ class Siege:
         for line in lines:
             if line.what not in ("told", "seen", "closed") or (line.detail and not line.detail[1]):
                 judge.problems.append(f"an agent that had ended did something: {line} (J6)")
-        left = [path.name for path in folder.iterdir() if path.name.startswith(JOURNAL) and path.suffix != ".lock"]
+        left = [path.name for path in folder.iterdir() if path.name.startswith(JOURNAL)]
         if left != [JOURNAL]:
             judge.problems.append(f"after close there is {left} (J10)")
 
