@@ -194,7 +194,7 @@ def test_j5_begun_is_on_disk_before_the_first_instruction(journal: Path, kind: s
 
 
 def test_j6_recalled_takes_nothing(journal: Path) -> None:
-    """J6: an agent that is known takes no driver call, no approval, and is not built; half known, no more than its rest."""
+    """J6: an agent that is known takes no driver call and no approval, and no object of it is built."""
 
     class Built(LlmAgent):
         built = 0
@@ -333,7 +333,8 @@ class Looking(LlmAgent):
 with AgentPool(ScriptedDriver(["yes"])) as pool:
     assert pool.spawn(SpawnConfig(AgentManifest(), "hello", agent=Looking)).result().text == "yes"
     assert pool.spawn(SpawnConfig(AgentManifest(), "hello", agent=Looking, driver=ScriptedDriver(["no"]))).outcome().ok
-print(sorted(name for name in sys.modules if name.startswith(("sqlite3", "_sqlite3", "actors.journal", "actors.storage"))))
+parts = ("sqlite3", "_sqlite3", "actors.journal", "actors.storage")
+print(sorted(name for name in sys.modules if name.startswith(parts)))
 """
 
 
