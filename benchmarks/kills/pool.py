@@ -105,7 +105,13 @@ class Siege:
 
     def _recall_all(self, nursery: Nursery, folder: Path, run: int, judge: Judge) -> None:
         """One more start has nothing to do: no answer is bought, no tool is called (J6)."""
-        how = {"folder": str(folder), "run": run, "seed": "", "agents": self._agents, "at_once": self._at_once}
+        how: dict[str, Any] = {
+            "folder": str(folder),
+            "run": run,
+            "seed": "",
+            "agents": self._agents,
+            "at_once": self._at_once,
+        }
         end = nursery.run(PROGRAM, folder / "stderr", **how)
         lines = [line for line in outside.read(folder / OUTSIDE) if line.run == run]
         if end.code:

@@ -31,6 +31,6 @@ def run_pool(folder: str, run: int, seed: str, agents: int, at_once: int, kill_a
     journal = here / JOURNAL
     with AgentPool(Provider(outside), tools=World(outside).tools(), max_concurrent=at_once, journal=journal) as pool:
         for outcome in pool.map(configs(agents, told)):
-            text = outcome.result.text if outcome.ok else repr(outcome.error)
+            text = getattr(outcome.result, "text", None) or repr(outcome.error)
             outside.note("seen", outcome.key or "", [str(outcome.status), outcome.recalled, text])
     outside.note("closed", "")

@@ -168,7 +168,8 @@ def _of_doubts() -> Iterator[Race]:
             looks = {"in_doubt": policy, "reconcile": "looks"}
             yield Race("tool", point, more={"looked": 1, "approved": 0}, options=looks)
             yield Race("step", point, (), more={"looked": 1, "approved": 0}, options=looks)
-        for kind, end in (("tool", {}), ("step", {"status": "failed", "answers": ()})):
+        ends: dict[str, dict[str, Any]] = {"tool": {}, "step": {"status": "failed", "answers": ()}}
+        for kind, end in ends.items():
             raises = {"reconcile": "raises"}
             yield Race(kind, point, acts=done, doubt=True, more={"looked": 1}, options=raises, **end)
         failing = {"in_doubt": "fail", "reconcile": "raises"}
