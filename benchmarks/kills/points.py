@@ -61,7 +61,7 @@ class Points:
     def watch_the_line(self) -> None:
         """Put the points of the line of entries round its functions."""
         kind: Any = Committer
-        add, put, commit = kind.add, kind.put, kind._commit
+        add, put, commit = kind.add, kind.put, kind._commit  # noqa: SLF001 - the point is inside
 
         def entering(enter: Callable[[Committer, Any], None]) -> Callable[[Committer, Any], None]:
             def entered(line: Committer, entry: Any) -> None:
@@ -91,4 +91,4 @@ class Points:
                 self._written.update(names)
                 self._changed.notify_all()
 
-        kind.add, kind.put, kind._commit = entering(add), entering(put), committed
+        kind.add, kind.put, kind._commit = entering(add), entering(put), committed  # noqa: SLF001
