@@ -199,8 +199,10 @@ class Journal:
         """
         if self._is_closed:
             return
-        self._desk.store.close()
-        self._is_closed = True
+        try:
+            self._desk.store.close()
+        finally:  # also after a write that failed: it has let go of the file
+            self._is_closed = True
 
     def __enter__(self) -> Self:
         return self
