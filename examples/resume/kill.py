@@ -48,7 +48,7 @@ def settle(folder: Path, invoices: int, kills: int) -> int:
         code = run(folder, invoices, further=invoices * 5 // (kills + 1) if start <= kills else None)
         how = "killed with -9" if code == -9 else "ended by itself" if code == 0 else f"ended with {code}"
         bought, paid = len(model.lines()) - bought, len(bank.lines()) - paid
-        print(f"start {start:>2}: {bought:>3} answers bought, {paid:>3} payments, {how}")
+        print(f"start {start:>2}: {bought:>3} answers bought, {paid:>3} payments made, {how}")
     return 1 if code else tell(folder, invoices)
 
 
@@ -72,8 +72,10 @@ def tell(folder: Path, invoices: int) -> int:
     answers = Counter((line["invoice"], line["answer"]) for line in Model(folder).books.lines())
     twice = sum(count > 1 for count in payments.values())
     print(f"{invoices} invoices: {len(payments)} paid, {twice} of them twice")
-    again = answers.total() - len(answers)
-    print(f"{len(answers)} answers needed, {answers.total()} bought: {again} again, which were under way at a kill")
+    inquiries = [line["receipt"] for line in Bank(folder).inquiries.lines()]
+    made, again = sum(receipt is not None for receipt in inquiries), answers.total() - len(answers)
+    print(f"{len(inquiries)} times a payment was in doubt: {made} times the bank had made it, so it was not made again")
+    print(f"{len(answers)} answers needed, {answers.total()} bought: {again} again: a kill was faster than the journal")
     return 0 if len(payments) == invoices and not twice else 1
 
 

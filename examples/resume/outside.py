@@ -41,6 +41,7 @@ class Bank:
 
     def __init__(self, folder: Path) -> None:
         self.books = Books(folder / "bank.jsonl")
+        self.inquiries = Books(folder / "inquiries.jsonl")
 
     def transfer(self, invoice: str, account: str, amount: float, key: str) -> str:
         """Pay *amount* to *account*; the receipt."""
@@ -51,7 +52,9 @@ class Bank:
 
     def receipt_of(self, key: str) -> str | None:
         """The receipt of the payment of that key; None: there was none."""
-        return next((f"receipt {key[:8]}" for line in self.books.lines() if line["key"] == key), None)
+        receipt = next((f"receipt {key[:8]}" for line in self.books.lines() if line["key"] == key), None)
+        self.inquiries.write(key=key, receipt=receipt)
+        return receipt
 
 
 class Model:

@@ -12,11 +12,14 @@ def test_killed_and_nothing_paid_twice(run, tmp_path):
     done = run(RESUME / "kill.py", "--kills", KILLS, "--invoices", INVOICES, "--seed", 5, "--folder", tmp_path)
 
     assert (done.returncode, done.stderr) == (0, "")
-    *starts, paid, bought = done.stdout.splitlines()
+    *starts, paid, doubts, bought = done.stdout.splitlines()
     assert [line.partition(":")[0].split() for line in starts] == [["start", str(n + 1)] for n in range(len(starts))]
     assert [line.endswith("killed with -9") for line in starts] == [True] * (len(starts) - 1) + [False]
     assert starts[-1].endswith("ended by itself")
     assert paid == f"{INVOICES} invoices: {INVOICES} paid, 0 of them twice"
+    assert re.fullmatch(
+        r"\d+ times a payment was in doubt: \d+ times the bank had made it, so it was not made again", doubts
+    )
     needed, total, again = map(int, re.findall(r"\d+", bought))
     assert needed == 3 * INVOICES
     assert total == needed + again == sum(int(line.split()[2]) for line in starts)
@@ -32,4 +35,4 @@ def test_the_readme_shows_how_to_start_it():
     """The command of the README is one that is there, and its lines are what the script prints."""
     text = (RESUME / "README.md").read_text(encoding="utf-8")
     assert "python examples/resume/kill.py --kills 12" in text
-    assert "invoices: 24 paid, 0 of them twice" in text
+    assert "24 invoices: 24 paid, 0 of them twice" in text

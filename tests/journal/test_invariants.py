@@ -112,7 +112,7 @@ def test_j1_what_was_acknowledged_is_there(journal: Path, gate: Gate, commits: A
     with AgentPool(FunctionDriver(Asked()), tools=[pay], journal=journal) as pool:
         handle = spawn(pool)
         gate.await_reached()
-        assert not handle.done
+        assert not handle.done()
         assert "ended" not in states(journal)
         gate.open()
         assert handle.outcome().ok
@@ -146,7 +146,7 @@ def test_j3_one_final_end_for_a_key(journal: Path, gate: Gate) -> None:
         handle.cancel("enough")
         assert handle.outcome().status is AgentStatus.ABANDONED
         gate.open()
-        eventually(lambda: not pool.stats().abandoned)
+        eventually(lambda: not pool.stats().abandoned_threads)
     for recalled in (False, True):
         with AgentPool(journal=journal) as pool:
             outcome = pool.spawn(SpawnConfig(AgentManifest(), "", key="a", agent=Deaf)).outcome()
@@ -318,6 +318,7 @@ def test_j8_after_a_failed_write_nothing_is_begun(journal: Path, gate: Gate, com
             pool.spawn(SpawnConfig(AgentManifest(), "another", key="c")).result()
     with pytest.raises(JournalFailed):
         kept.close()
+    kept.close()  # it has let go of the file, and has said why
 
 
 NOTHING_OF_IT = """

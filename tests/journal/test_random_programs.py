@@ -32,7 +32,7 @@ def recorded(image: Path) -> set[tuple[str, int]]:
 
 
 @given(program=PROGRAMS, deaths=DEATHS)
-@settings(chosen(), max_examples=40)
+@settings(chosen(), max_examples=chosen().max_examples // 10)  # each runs whole pools, some of them four times
 def test_dying_changes_nothing(program: Program, deaths: list[int]) -> None:
     """The results are those of a program that lives; nothing recorded is bought again, nothing is paid twice."""
     alive = World()
@@ -53,7 +53,7 @@ def test_dying_changes_nothing(program: Program, deaths: list[int]) -> None:
         of_all = len(recorded(journal))
 
     assert same(results, wanted, doubts=bool(deaths) and not program.looks), (results, wanted)
-    assert of_all == alive.all("bought").total()
+    assert of_all == len(alive.all("bought"))
     assert set(world.all("bought")) == set(alive.all("bought"))
     for what in ("paid", "noted"):
         keys = Counter(event[:2] for event in world.all(what))
