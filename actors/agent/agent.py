@@ -244,7 +244,8 @@ class Agent(AgentActor[T_co]):
         there when the agent is started again, in this process or in a later one. Without a journal, and without a
         restart policy, it only calls *fn*.
 
-        A step that raised is noted, too, and raises: it is met again as one in doubt.
+        A step that raised is noted, too, and raises: it is met again as one in doubt. A parameter ``effect_key`` of *fn*
+        that is not given is filled in, the same for each try: made for an idempotency header.
 
         Args:
             name: Names it among the steps of this agent, or of the tool call inside which it is done. One that is used

@@ -19,7 +19,7 @@ from ..errors import ActorsError, Cancelled
 from .bookkeeper import count_paid
 from .doubts import in_doubt
 from .effects import effect_named
-from .ledger import BEGUN, DONE, RAISED, Effect, Scope, inside, quoted_name, scope_of
+from .ledger import BEGUN, DONE, RAISED, Effect, Scope, current_effect_key, inside, quoted_name, scope_of
 from .wire import paid_from_data, paid_to_data
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     Reconcile = Callable[[str, Mapping[str, Any]], Any]
 
 T = TypeVar("T")
+
+EFFECT_KEY = "effect_key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +75,25 @@ class Step(Generic[T]):
         return cls(name, fn, args, kwargs, effect_named(effect), reconcile, result_type)
 
     def call(self) -> T:
-        """Do it."""
+        """Do it, in its scope. A parameter ``effect_key`` that was not given is filled in, as that of a tool is."""
+        if EFFECT_KEY not in self.kwargs and self._wants_key():
+            return self.fn(*self.args, **self.kwargs, effect_key=current_effect_key())
         return self.fn(*self.args, **self.kwargs)
+
+    def _wants_key(self) -> bool:
+        try:
+            signature = inspect.signature(self.fn)
+            wanted = signature.parameters.get(EFFECT_KEY)
+            if wanted is None or wanted.kind not in (wanted.KEYWORD_ONLY, wanted.POSITIONAL_OR_KEYWORD):
+                return False
+            return EFFECT_KEY not in signature.bind_partial(*self.args, **self.kwargs).arguments
+        except (TypeError, ValueError):  # it does not tell, or does not fit: the call says so
+            return False
 
     def input(self) -> dict[str, Any]:
         """Its arguments by name; those of a function that does not tell its names by their place, from "0"."""
         try:
-            return dict(inspect.signature(self.fn).bind(*self.args, **self.kwargs).arguments)
+            return dict(inspect.signature(self.fn).bind_partial(*self.args, **self.kwargs).arguments)
         except (TypeError, ValueError):
             return {**{str(place): value for place, value in enumerate(self.args)}, **self.kwargs}
 
