@@ -23,7 +23,6 @@ from actors import (
     UserMessage,
     tool,
 )
-from actors.agent.ledger import current_effect_key
 
 from .outside import Outside
 from .points import Points
@@ -144,10 +143,10 @@ class World:
         self.effect: Any = effect
         self.reconcile: Any = {"looks": self.look, "raises": self.fail}.get(reconcile or "")
 
-    def act(self, key: str) -> str:
+    def act(self, effect_key: str) -> str:
         """Pay, say: it is done when it stands in the books."""
         self._points.reach("execute: before")
-        self._outside.note("acted", "", key)
+        self._outside.note("acted", "", effect_key)
         self._points.reach("execute: inside")
         return "acted"
 
@@ -196,4 +195,4 @@ class Stepping(Agent[str]):
     def run(self, _: object) -> str:
         """Do it."""
         world = self._world
-        return self.step("act", lambda: world.act(current_effect_key()), effect=world.effect, reconcile=world.reconcile)
+        return self.step("act", world.act, effect=world.effect, reconcile=world.reconcile)

@@ -26,7 +26,6 @@ from actors import (
     UserMessage,
     tool,
 )
-from actors.agent.ledger import current_effect_key
 from actors.storage.commit import Committer
 from benchmarks.kills import books
 
@@ -78,12 +77,12 @@ class World:
         self._crashed: set[Any] = set()
         self._lock = threading.Lock()
 
-    def pay(self, who: str, what: str, key: str) -> str:
-        self.events.append(("paid", who, what, key))
+    def pay(self, who: str, what: str, effect_key: str) -> str:
+        self.events.append(("paid", who, what, effect_key))
         return f"paid {what}"
 
-    def note(self, who: str, what: str, key: str) -> str:
-        self.events.append(("noted", who, what, key))
+    def note(self, who: str, what: str, effect_key: str) -> str:
+        self.events.append(("noted", who, what, effect_key))
         return f"noted {what}"
 
     def look(self, key: str, _: object) -> str | None:
@@ -138,18 +137,12 @@ class Walking(Agent[list]):
             elif word == "pay":
                 look = world.look if self._program.looks else None
                 try:
-                    results.append(self.step(word, self._pay, query, index, reconcile=look))
+                    results.append(self.step(word, world.pay, query, str(index), reconcile=look))
                 except EffectInDoubt:
                     results.append(DOUBT)
             else:
-                results.append(self.step(word, self._note, query, index, effect="idempotent"))
+                results.append(self.step(word, world.note, query, str(index), effect="idempotent"))
         return results
-
-    def _pay(self, who: str, index: int) -> str:
-        return self._world.pay(who, str(index), current_effect_key())
-
-    def _note(self, who: str, index: int) -> str:
-        return self._world.note(who, str(index), current_effect_key())
 
 
 def child_of(name: str) -> SpawnConfig[Any]:

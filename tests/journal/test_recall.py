@@ -45,7 +45,9 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "result", [{"a": [1, 2.5, True, None]}, "text", LONE, "", 0, [], None, 10**300, 1e300], ids=lambda value: repr(value)[:12]
+    "result",
+    [{"a": [1, 2.5, True, None]}, "text", LONE, "", 0, [], None, 10**300, 1e300],
+    ids=lambda value: repr(value)[:12],
 )
 def test_what_completed_comes_back_without_being_run(path: Path, result: Any) -> None:
     """Exactly as it was, and it says that it was recalled."""
@@ -315,7 +317,8 @@ def test_a_crash_of_the_journals_reading_harms_its_agent_alone(path: Path) -> No
     text = '{"v":1,"status":"completed","kept":true,"fields":{}}'
     connection = sqlite3.connect(path)
     connection.execute(
-        "UPDATE entry SET payload = ?, checksum = ? WHERE agent = 'k' AND state = 'ended'", (text, zlib.crc32(text.encode()))
+        "UPDATE entry SET payload = ?, checksum = ? WHERE agent = 'k' AND state = 'ended'",
+        (text, zlib.crc32(text.encode())),
     )
     connection.commit()
     connection.close()
