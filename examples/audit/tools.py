@@ -13,7 +13,7 @@ from actors import Agent, FileRead, ToolFailed, tool
 from actors.tools.files import read_text
 
 
-@tool(capability=FileRead())
+@tool(capability=FileRead(), effect="idempotent")
 def measure_file(path: str, *, agent: Agent[Any]) -> dict[str, Any]:
     """Measure one Python source file: its lines, its functions and how many of them are too long or too complex,
     its bare excepts and missing docstrings, and a score (0 is spotless, more is worse).
@@ -34,7 +34,7 @@ def measure_file(path: str, *, agent: Agent[Any]) -> dict[str, Any]:
     }
 
 
-@tool(capability=FileRead())
+@tool(capability=FileRead(), effect="idempotent")
 def worst_functions(path: str, limit: int = 5, *, agent: Agent[Any]) -> list[dict[str, Any]]:
     """List the most complex functions of one Python source file: name, line, length in lines, complexity.
 
