@@ -170,6 +170,7 @@ from .ports import (
     Attachment as Attachment,
     CompletionRequest as CompletionRequest,
     CompletionResponse as CompletionResponse,
+    Effect as Effect,
     LlmDriver as LlmDriver,
     MemoryFilter as MemoryFilter,
     MemoryFragment as MemoryFragment,
@@ -193,7 +194,6 @@ from .tools import ProcessResult as ProcessResult, ToolRegistry, needs_approval,
 if _TYPE_CHECKING:  # who keeps no journal need not wait for what one is made of
     from .journals import (
         Durability as Durability,
-        Effect as Effect,
         InDoubt as InDoubt,
         Journal as Journal,
         OnChange as OnChange,
@@ -275,7 +275,7 @@ _publish(__name__, globals())
 _logger.disable(_NAMESPACE)  # the library is silent until log() turns it on
 
 
-_LATER = frozenset({"Durability", "Effect", "InDoubt", "Journal", "OnChange"})
+_LATER = frozenset({"Durability", "InDoubt", "Journal", "OnChange"})
 
 
 def __getattr__(name: str) -> _Any:

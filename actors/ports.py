@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
+from .agent.ledger import Effect
 from .agent.ports import (
     CompletionRequest,
     CompletionResponse,
@@ -36,6 +37,7 @@ __all__ = [
     "Attachment",
     "CompletionRequest",
     "CompletionResponse",
+    "Effect",
     "LlmDriver",
     "MemoryFilter",
     "MemoryFragment",

@@ -16,6 +16,7 @@ from actors import (
     AgentOutcome,
     AgentPool,
     CancelToken,
+    Effect,
     Event,
     FunctionDriver,
     InMemorySubstrate,
@@ -31,7 +32,6 @@ from actors import (
     supervise,
     tool,
 )
-from actors.agent.ledger import Effect
 from actors.capabilities import Capability, Network
 from actors.events import AgentEnded, ToolEnded
 from actors.ports import CompletionRequest, CompletionResponse, TokenUsage, ToolDefinition
