@@ -118,7 +118,8 @@ class LedgerConformance:
     def test_what_is_set_aside_is_not_found(self) -> None:
         """All from that completion on, and nothing before; one that refuses that has kept all of it."""
         ledger = self.make_ledger()
-        before, after = ("0", "1", "1.0", "1.0/step", "1/@heard", "fetch"), ("2", "2.0", "2/@heard", "2.0/step", "10")
+        before: tuple[str, ...] = ("0", "1", "1.0", "1.0/step", "1/@heard", "fetch")
+        after: tuple[str, ...] = ("2", "2.0", "2/@heard", "2.0/step", "10")
         for path in (*before, *after):
             ledger.enter(path, DONE, "step", {"path": path})
         try:
