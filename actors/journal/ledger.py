@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .history import History
     from .settings import Settings
     from .store import Store
+    from .told import Told
 
 
 class JournalLedger(MemoryLedger):
@@ -25,6 +26,7 @@ class JournalLedger(MemoryLedger):
 
     Args:
         next_life: Numbers the lives of all agents of the journal.
+        told: What the journal says in the log.
 
     Threads: any of the agent's.
 
@@ -34,7 +36,7 @@ class JournalLedger(MemoryLedger):
 
     calls_raised_again = False
 
-    def __init__(self, store: Store, settings: Settings, next_life: Callable[[], int]) -> None:
+    def __init__(self, store: Store, settings: Settings, next_life: Callable[[], int], told: Told) -> None:
         super().__init__(name="journal")  # its effects have other names: see below
         self.in_doubt = settings.in_doubt
         self.key = ""
@@ -44,6 +46,7 @@ class JournalLedger(MemoryLedger):
         self._store = store
         self._reruns = settings.on_change is OnChange.RERUN
         self._next_life = next_life
+        self._told = told
         self._asides: list[int] = []
         self._uncounted: set[str] = set()
 
@@ -120,6 +123,10 @@ class JournalLedger(MemoryLedger):
         self._store.write(self.key, "", "aside", None, to_text({"v": VERSION, "from": path, "what": what}))
         self._asides.append(start)
         super().set_aside(path, what)
+
+    def not_kept(self, type_name: str) -> None:
+        """Say so, once for each type."""
+        self._told.step_not_kept(type_name)
 
     def effect_key(self, path: str) -> str:
         """What names the effect at *path* in all its tries, in all processes. What is done there after something else

@@ -53,7 +53,7 @@ class JournalRecord:
     def __init__(self, desk: Desk, identity: Identity) -> None:
         self._desk = desk
         self._identity = identity
-        self._ledger = JournalLedger(desk.store, desk.settings, desk.claims.next_life)
+        self._ledger = JournalLedger(desk.store, desk.settings, desk.claims.next_life, desk.told)
         self._key = ""
         self._before: Claim | None = None  # who had the key before
         self._parts: dict[str, str] = {}
