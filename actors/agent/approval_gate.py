@@ -42,11 +42,13 @@ class ApprovalGate:
         Raises:
             Cancelled: The agent was cancelled while it waited.
         """
+        general = self._agent.manifest.approval.tools
         needed: dict[int, ApprovalRule] = {}
         for index, (call, tool) in calls.items():
-            rule = self._rule(call, tool)
-            if rule is not None:
-                needed[index] = rule
+            if general or getattr(tool, "approval", None) is not None:
+                rule = self._rule(call, tool)
+                if rule is not None:
+                    needed[index] = rule
         if not needed:
             return {}
         decisions = {} if effects is None else effects.decisions(needed)

@@ -38,7 +38,7 @@ RECALLED: Final = partial(CompletionFinished, recalled=True)
 class Bookkeeper:
     """Looks up what the conversation of an agent has bought in earlier lives, and enters what it buys now.
 
-    Nothing is counted twice: what guard, budgets and account of this process have counted stands in ``guard.counted``;
+    Nothing is counted twice: what guard, budgets and account of this process have counted stands in ``ledger.counted``;
     what comes from an earlier process is counted when it is recalled, and is never refused for want of a budget.
 
     Args:
@@ -49,7 +49,7 @@ class Bookkeeper:
 
     def __init__(self, agent: Agent[Any], ledger: Ledger, guard: LoopGuard, model: str) -> None:
         self._agent = agent
-        self._ledger = ledger
+        self.ledger = ledger
         self._guard = guard
         self._model = model
         self._digester = Digester()
@@ -61,28 +61,28 @@ class Bookkeeper:
     # Turns ------------------------------------------------------------------------------------------------------
 
     def begin_turn(self) -> bool:
-        """The next turn begins: is it still to be counted? One of an earlier process is counted here; one that broke off
-        before its answer was there is a turn of its own.
+        """The next turn begins: is it still to be counted? One of an earlier process is counted here; one that broke
+        off before its answer was there is a turn of its own.
         """
-        self.path = path = self._ledger.root.next_completion()
-        if self._ledger.find(path) is None:
+        self.path = path = self.ledger.root.next_completion()
+        if self.ledger.find(path) is None:
             return True
-        if path not in self._guard.counted:
+        if path not in self.ledger.counted:
             self._count_turn()
         return False
 
     def _count_turn(self) -> None:
-        self._guard.counted.add(self.path)
+        self.ledger.counted.add(self.path)
         self._guard.check_iteration().enforce()
         warn(self._agent, self._agent._parts.account.charge(ONE_TURN))
         self._agent._context.expenses.turn()
 
     def hear(self, read: Callable[[], list[str]]) -> list[str]:
         """The messages of this turn: those of an earlier life; else what is there now, unless its answer is known."""
-        entry = self._ledger.find(f"{self.path}/@heard")
+        entry = self.ledger.find(f"{self.path}/@heard")
         if entry is not None:
             return _texts_of(entry)
-        if self._ledger.find(self.path) is not None:
+        if self.ledger.find(self.path) is not None:
             return []
         return self._entered(f"{self.path}/@heard", "heard", texts) if (texts := read()) else []
 
@@ -95,7 +95,7 @@ class Bookkeeper:
             JournalChanged: Another request was answered here.
         """
         self._asked = parts = self._digester.parts(request)
-        entry = self._ledger.find(self.path)
+        entry = self.ledger.find(self.path)
         if entry is None:
             return None
         if entry.digest != parts.whole or entry.data["model"] != self._model:
@@ -103,7 +103,7 @@ class Bookkeeper:
             return None
         response = response_from_data(entry.data["response"])
         self._before = parts.messages
-        paid = paid_from_data(entry.data["paid"]) if self._ledger.count(self.path) else []
+        paid = paid_from_data(entry.data["paid"]) if self.ledger.count(self.path) else []
         count_paid(self._agent, paid)
         return response, paid
 
@@ -121,8 +121,8 @@ class Bookkeeper:
             "parts": parts_to_data(parts, self._before),
             "model": self._model,
         }
-        self._guard.counted.add(self.path)
-        self._ledger.enter(self.path, DONE, "completion", data, digest=parts.whole)
+        self.ledger.counted.add(self.path)
+        self.ledger.enter(self.path, DONE, "completion", data, digest=parts.whole)
         self._before = parts.messages
 
     def digest(self, said: Message) -> None:
@@ -130,28 +130,28 @@ class Bookkeeper:
         self._digester.message(said)
 
     def _set_aside(self, what: str) -> None:
-        self._ledger.set_aside(self.path, what)
+        self.ledger.set_aside(self.path, what)
         number = int(self.path)
-        self._guard.counted = {path for path in self._guard.counted if is_before(path, number)}
+        self.ledger.counted -= {path for path in self.ledger.counted if not is_before(path, number)}
         self._count_turn()  # this one was among those; now it is another one
 
     # What else has to be the same again -------------------------------------------------------------------------
 
     def memories(self, recall: Callable[[], list[str]]) -> list[str]:
         """The memories that this conversation began with."""
-        path = self._ledger.root.next_path("@memories")
-        entry = self._ledger.find(path)
+        path = self.ledger.root.next_path("@memories")
+        entry = self.ledger.find(path)
         return self._entered(path, "memories", recall()) if entry is None else _texts_of(entry)
 
     def remember(self, remember: Callable[[], object]) -> None:
         """Remember the answer, unless that was done."""
-        path = self._ledger.root.next_path("@remembered")
-        if self._ledger.find(path) is None:
+        path = self.ledger.root.next_path("@remembered")
+        if self.ledger.find(path) is None:
             remember()
-            self._ledger.enter(path, DONE, "remembered", {})
+            self.ledger.enter(path, DONE, "remembered", {})
 
     def _entered(self, path: str, kind: str, texts: list[str]) -> list[str]:
-        self._ledger.enter(path, DONE, kind, {"texts": [marked_text(text) for text in texts]})
+        self.ledger.enter(path, DONE, kind, {"texts": [marked_text(text) for text in texts]})
         return texts
 
 

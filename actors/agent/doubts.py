@@ -18,7 +18,7 @@ from .ports import ToolResult
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ..core.records.conversation import ToolCall, ToolResultMessage
+    from ..core.records.conversation import ToolCall
     from ..core.waiting.cancel import CancelToken
     from .agent import Agent
     from .approval_gate import ApprovalGate
@@ -41,14 +41,13 @@ class Doubts:
         self._gate = gate
         self._effects = effects
         self._calls = calls
-        self.answers: dict[int, ToolResultMessage] = {}
-        """What the model is told of those that are not run again."""
-        self.again: dict[int, Tool] = {}
-        """Those that are run again."""
+        self._again: dict[int, Tool] = {}
 
-    def settle(self) -> None:
-        """Find out, or decide, what becomes of each.
+    def settle(self) -> dict[int, Tool]:
+        """Find out, or decide, what becomes of each. What the model is told of those that are not run is settled.
 
+        Returns:
+            Those that are run again.
         Raises:
             EffectInDoubt: That is to end the agent.
             Cancelled: The agent was cancelled meanwhile.
@@ -59,21 +58,22 @@ class Doubts:
             if tool is None:
                 self._tell(index)
             elif effect_of(tool) is Effect.IDEMPOTENT:
-                self.again[index] = tool
+                self._again[index] = tool
             else:
                 open_ones[index] = tool
         self._reconcile({index: tool for index, tool in open_ones.items() if _reconcile_of(tool) is not None})
-        left = {index: tool for index, tool in open_ones.items() if index not in self.answers | self.again}
-        if not left:
-            return
-        if self._ledger.in_doubt == InDoubt.FAIL:
+        left = {
+            index: tool for index, tool in open_ones.items() if not (index in self._again or self._effects.knows(index))
+        }
+        if left and self._ledger.in_doubt == InDoubt.FAIL:
             raise self._error(next(iter(left)))
-        approved = self._approved(left) if self._ledger.in_doubt == InDoubt.ASK else ()
+        approved = self._approved(left) if left and self._ledger.in_doubt == InDoubt.ASK else ()
         for index, tool in left.items():
             if index in approved:
-                self.again[index] = tool
+                self._again[index] = tool
             else:
                 self._tell(index)
+        return self._again
 
     def _reconcile(self, tools: Mapping[int, Tool]) -> None:
         """Ask the tools themselves, all at the same time."""
@@ -87,7 +87,7 @@ class Doubts:
                 why = "it took too long" if end.error is None else f"{type(end.error).__name__}: {text_of(end.error)}"
                 logger.warning("reconcile of {} cannot tell: {}", shown(self._calls[index].name), shown(why, 500))
             elif end.result is None:
-                self.again[index] = tool
+                self._again[index] = tool
             else:
                 self._answer(index, _as_result(end.result))
 
@@ -118,7 +118,7 @@ class Doubts:
 
     def _answer(self, index: int, result: ToolResult) -> None:
         self._effects.charge_begun(index)
-        self.answers[index] = self._effects.settle(index, result, Effect.AT_MOST_ONCE, ran=True)
+        self._effects.settle(index, result, Effect.AT_MOST_ONCE, ran=True)
 
     def _error(self, index: int) -> EffectInDoubt:
         path = self._effects.path(index)

@@ -46,6 +46,7 @@ class DriverCalls:
         self._agent = agent
         self._driver = driver
         self._model = model
+        self._ledger = agent._parts.ledger
         self._prices_models = hasattr(driver, "has_price")
         self._backoff_share: float = getattr(driver, "backoff_share", 1.0)  # 0: it replays, and nobody is worn out
 
@@ -72,11 +73,10 @@ class DriverCalls:
         """
         paid: list[Payment] = []
         attempt = 1
-        ledger = self._agent._parts.ledger
         while True:
             self._agent.checkpoint()
-            if ledger is not None:
-                ledger.refuse_when_failed()
+            if self._ledger is not None:
+                self._ledger.refuse_when_failed()
             try:
                 return self._within_budget(request, partial(ask, request, attempt), paid), paid
             except DriverError as error:
@@ -122,8 +122,8 @@ class DriverCalls:
                 warn(self._agent, reservation.settle(Spending(tokens=usage.total, cost_usd=cost)))
             self._agent._context.spend(usage, cost, CompletionFinished)
             paid.append((usage, cost))
-            if self._agent._parts.ledger is not None:
-                note_paid(self._agent._parts.ledger, usage, cost)
+            if self._ledger is not None:
+                note_paid(self._ledger, usage, cost)
 
     def _cost(self, usage: TokenUsage) -> float:
         declared = self._model.declared_cost(usage)

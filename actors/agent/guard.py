@@ -96,8 +96,6 @@ class LoopGuard:
         self.tool_calls: int = 0
         self.tokens: int = 0
         self.cost_usd: float = 0.0
-        self.counted: set[str] = set()
-        """The paths of what was counted, where a ledger has numbered it."""
 
     def check_iteration(self) -> Verdict:
         """Count one turn of the loop."""

@@ -102,6 +102,8 @@ class Ledger(Protocol):
     """Is a step that raised simply called again? Without a journal that is what a restart is for."""
     values: dict[str, Any]
     """What steps of this process have returned that JSON cannot hold, by their paths."""
+    counted: set[str]
+    """The paths of what guard, budgets and account of this process have counted."""
 
     def begin_life(self) -> None:
         """The agent is started (again): what it does is looked up from the beginning."""
@@ -255,7 +257,8 @@ class MemoryLedger:
 
     Threads: any of the agent's.
 
-    Locks: ``entries`` changes by single operations; ``root`` is written by the agent's own thread.
+    Locks: ``entries``, ``values`` and ``counted`` change by single operations; ``root`` is written by the agent's own
+    thread.
     """
 
     in_doubt = InDoubt.TELL
@@ -264,6 +267,7 @@ class MemoryLedger:
     def __init__(self, name: str = "") -> None:
         self.entries: dict[str, Entry] = {}
         self.values: dict[str, Any] = {}
+        self.counted: set[str] = set()
         self._name = name or uuid.uuid4().hex
         self.root = Scope(self, "")
 

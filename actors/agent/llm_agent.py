@@ -91,7 +91,7 @@ class _Loop:
             self._books = Bookkeeper(agent, ledger, self._guard, model or "")
             self._guard.reset_max_tokens()  # the answers in a row are met again
         self._reasoner = Reasoner(agent, driver, self._guard, self._books)
-        self._caller = ToolCaller(agent, self._guard)
+        self._caller = ToolCaller(agent, self._guard, self._books)
         self._query = UserMessage(query)
         self._messages: list[Message] = [*agent.config.messages, self._query]
         self._expenses = agent._context.expenses
@@ -113,8 +113,7 @@ class _Loop:
             system, native = f"{system}\n\n{self._shape.instructions()}", self._shape.native
         tools = agent.tools.definitions_for(agent.manifest.capabilities)
         while True:
-            books = self._books
-            if books is None or books.begin_turn():
+            if self._books is None or self._books.begin_turn():
                 verdict = self._guard.check_iteration()
                 if verdict is not ALLOW:
                     heed(verdict, agent)
@@ -168,8 +167,7 @@ class _Loop:
                 return False
             self._enter(Phase.ACT)
             self._acted = True
-            path = None if self._books is None else self._books.path
-            self._messages.extend(self._caller.call(response.tool_calls, path))
+            self._messages.extend(self._caller.call(response.tool_calls))
             self._enter(Phase.PERCEIVE)
             return True
         self._parts.append(response.text)
@@ -235,16 +233,14 @@ class _Loop:
     def _hear(self) -> None:
         """Take new messages into the conversation."""
         self._agent.checkpoint()
-        texts = self._new_messages() if self._books is None else self._books.hear(self._new_messages)
-        if texts:
-            self._messages.extend(map(UserMessage, texts))
-
-    def _new_messages(self) -> list[str]:
         inbox = self._agent.inbox
-        texts = []
+        if self._books is not None:
+            messages = iter(inbox.receive_nowait, None)
+            texts = self._books.hear(lambda: [told(heard(message)) for message in messages])
+            self._messages.extend(map(UserMessage, texts))
+            return
         while (message := inbox.receive_nowait()) is not None:
-            texts.append(told(heard(message)))
-        return texts
+            self._messages.append(UserMessage(told(heard(message))))
 
     def _enter(self, phase: Phase) -> None:
         self._agent._context.emit(PhaseChanged, PHASES[phase])

@@ -94,13 +94,19 @@ class Reasoner:
             model=self._model.name,
             output_schema=schema,
         )
-        books = self._books
-        if books is not None and (known := books.recall(request)) is not None:
+        if self._books is not None:
+            return self._recalled(request, self._books)
+        response, paid = self._calls.complete(request, self._ask, self._back_off)
+        return within_bounds(response), paid
+
+    def _recalled(self, request: CompletionRequest, books: Bookkeeper) -> tuple[CompletionResponse, Sequence[Payment]]:
+        """The answer that is known; else one that is bought, and entered before anything is made of it."""
+        known = books.recall(request)
+        if known is not None:
             return known
         response, paid = self._calls.complete(request, self._ask, self._back_off)
         response = within_bounds(response)
-        if books is not None:  # before anything is made of it, also where no more may be spent
-            books.enter(response, paid)
+        books.enter(response, paid)
         return response, paid
 
     def count(self, paid: Sequence[Payment]) -> None:

@@ -15,7 +15,6 @@ from .doubts import Doubts
 from .driver_call import warn
 from .events import ToolEnded, ToolStarted
 from .guard import ALLOW
-from .ledger import Effect
 from .message_text import shortened, told
 from .ports import PrivacyTier, ToolResult
 from .tool_effects import ONE_CALL, ToolEffects
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from ..core.supervision.agent_context import ToolEnd
     from ..core.waiting.cancel import CancelToken
     from .agent import Agent
+    from .bookkeeper import Bookkeeper
     from .budget import Reservation
     from .guard import LoopGuard
     from .ports import Tool
@@ -40,19 +40,21 @@ LONGEST_SHOWN = 200
 
 
 class ToolCaller:
-    """Acts on behalf of one agent."""
+    """Acts on behalf of one agent.
 
-    def __init__(self, agent: Agent[Any], guard: LoopGuard) -> None:
+    Args:
+        books: What the conversation has done in earlier lives; None when nobody keeps it.
+    """
+
+    def __init__(self, agent: Agent[Any], guard: LoopGuard, books: Bookkeeper | None = None) -> None:
         self._agent = agent
         self._guard = guard
+        self._books = books
         self._approval_gate = ApprovalGate(agent)
 
-    def call(self, calls: Sequence[ToolCall], path: str | None = None) -> list[ToolResultMessage]:
-        """Run *calls* at the same time.
+    def call(self, calls: Sequence[ToolCall]) -> list[ToolResultMessage]:
+        """Run *calls* at the same time; those that were run in an earlier life are not run again.
 
-        Args:
-            path: That of the answer in the agent's ledger, which knows what was done in earlier lives; None where there
-                is none.
         Returns:
             A result for each, in the order asked. What is refused or fails is an error result for the model.
         Raises:
@@ -63,18 +65,17 @@ class ToolCaller:
         """
         refusals: dict[int, ToolResult] = {}
         accepted: dict[int, Tool] = {}
-        answers: dict[int, ToolResultMessage] = {}
-        effects = None if path is None else self._recall(calls, path, answers, accepted)
+        effects = None if self._books is None else self._recall(calls, self._books, accepted)
         known = ""
         for index, call in enumerate(calls):
-            if index in answers or index in accepted:
+            if effects is not None and (index in accepted or effects.knows(index)):
                 continue
             tool = self._agent.tools.get(call.name)
             if tool is None:
                 refusal: str | None = f"unknown tool {shortened(call.name, LONGEST_SHOWN)!r}; {known or self._known()}"
                 known = "the tools are named above"
             else:
-                refusal = self._refusal(call, tool, counts=effects is None or effects.counts(index))
+                refusal = self._refusal(index, call, tool, effects)
             if refusal is None and tool is not None:
                 accepted[index] = tool
                 continue
@@ -83,51 +84,31 @@ class ToolCaller:
             refusals[index] = ToolResult(f"{refusal}{more}", is_error=True)
         asking = {index: (calls[index], tool) for index, tool in accepted.items()}
         refusals |= self._approval_gate.refusals(asking, effects)
-        for index, result in refusals.items():
-            answers[index] = _answer(effects, index, calls[index], result)
-        self._run(calls, {index: tool for index, tool in accepted.items() if index not in refusals}, effects, answers)
-        return [answers[index] for index in range(len(calls))]
+        jobs = {
+            index: (self._job(index, calls[index], tool, effects), tool.timeout)
+            for index, tool in accepted.items()
+            if index not in refusals
+        }
+        if effects is not None:
+            effects.refuse(refusals)
+        self._charge(len(jobs) if effects is None else effects.uncharged(jobs))
+        names = [calls[index].name for index in jobs]
+        ends = dict(zip(jobs, self._agent._context.run_tools(list(jobs.values()), names), strict=True)) if jobs else {}
+        if effects is not None:
+            return effects.answers(ends)
+        results = []
+        for index, call in enumerate(calls):
+            result = refusals.get(index) or _result(call, jobs[index][1], ends[index])
+            results.append(ToolResultMessage(call.id, told(result.content), result.is_error))
+        return results
 
-    def _recall(
-        self, calls: Sequence[ToolCall], path: str, answers: dict[int, ToolResultMessage], accepted: dict[int, Tool]
-    ) -> ToolEffects:
-        """Into *answers* with what is known, and into *accepted* with what was begun and has to be run again."""
-        ledger = self._agent._parts.ledger
-        assert ledger is not None  # that is where the path comes from
-        effects = ToolEffects(self._agent, ledger, self._guard, path, calls)
-        answers |= effects.recall()
+    def _recall(self, calls: Sequence[ToolCall], books: Bookkeeper, accepted: dict[int, Tool]) -> ToolEffects:
+        """What is known of *calls*; into *accepted* with those that were begun and have to be run again."""
+        effects = ToolEffects(self._agent, books.ledger, self._guard, books.path, calls)
+        effects.recall()
         if effects.begun:
-            doubts = Doubts(self._agent, ledger, self._approval_gate, effects, calls)
-            doubts.settle()
-            answers |= doubts.answers
-            accepted |= doubts.again
+            accepted |= Doubts(self._agent, books.ledger, self._approval_gate, effects, calls).settle()
         return effects
-
-    def _run(
-        self,
-        calls: Sequence[ToolCall],
-        tools: dict[int, Tool],
-        effects: ToolEffects | None,
-        answers: dict[int, ToolResultMessage],
-    ) -> None:
-        """Run *tools* at the same time, and put what the model is told into *answers*."""
-        if not tools:
-            return
-        self._charge(len(tools) if effects is None else effects.uncharged(tools))
-        jobs, names = [], []
-        for index, tool in tools.items():
-            call = calls[index]
-            run = self._job(call, tool)
-            if effects is not None:
-                run = effects.job(index, tool, run, partial(_result, call, tool.timeout))
-            jobs.append((run, tool.timeout))
-            names.append(call.name)
-        ends = self._agent._context.run_tools(jobs, names)
-        for (index, tool), end, (_, timeout) in zip(tools.items(), ends, jobs, strict=True):
-            if effects is None:
-                answers[index] = _answer(None, index, calls[index], _result(calls[index], timeout, end))
-            else:
-                answers[index] = effects.end(index, tool, end, partial(_result, calls[index], timeout))
 
     def _known(self) -> str:
         """Which tools there are, for a model that named another one."""
@@ -146,26 +127,24 @@ class ToolCaller:
         for reservation in reservations:
             warn(self._agent, reservation.settle(ONE_CALL))
 
-    def _refusal(self, call: ToolCall, tool: Tool, *, counts: bool) -> str | None:
-        """Why *call* is not run; None when it may be.
-
-        Args:
-            counts: It was not counted in an earlier life.
-        """
+    def _refusal(self, index: int, call: ToolCall, tool: Tool, effects: ToolEffects | None) -> str | None:
+        """Why *call* is not run; None when it may be."""
         manifest = self._agent.manifest
         required = tool.required_capability
         if required is not None and not capability_matches(manifest.capabilities, required):
             return f"capability denied: {call.name} needs the capability {required.type!r}, which is not granted"
         if manifest.privacy is PrivacyTier.SOVEREIGN and isinstance(required, Network | Browser):
             return f"refused: {call.name} uses the network, and the manifest's privacy is sovereign"
-        if counts:
+        if effects is None or effects.counts(index):
             verdict = self._guard.check_tool_call(call.name, call.input, repeatable=is_repeatable(tool))
             if verdict is not ALLOW:
                 verdict.enforce()
                 return verdict.message
         return f"{call.name} was not called: {call.problem}" if call.problem else None
 
-    def _job(self, call: ToolCall, tool: Tool) -> Callable[[CancelToken], ToolResult]:
+    def _job(
+        self, index: int, call: ToolCall, tool: Tool, effects: ToolEffects | None
+    ) -> Callable[[CancelToken], ToolResult]:
         agent = self._agent
 
         def run(cancel: CancelToken) -> ToolResult:
@@ -182,19 +161,12 @@ class ToolCaller:
                 told = {"call_id": call.id, "tool": call.name, "is_error": failed, "duration": duration}
                 context.emit(ToolEnded, told)
 
-        return run
+        return run if effects is None else effects.job(index, tool, run, partial(_result, call, tool.timeout))
 
 
 def is_repeatable(tool: Tool | None) -> bool:
     """Is it no sign of a loop when the tool is called again with the same input? Its own attribute says so."""
     return getattr(tool, "repeatable", False) is True
-
-
-def _answer(effects: ToolEffects | None, index: int, call: ToolCall, result: ToolResult) -> ToolResultMessage:
-    """What the model is told of a call; of one that was refused the ledger knows it, too."""
-    if effects is None:
-        return ToolResultMessage(call.id, told(result.content), result.is_error)
-    return effects.settle(index, result, Effect.IDEMPOTENT, ran=False)
 
 
 def _result(call: ToolCall, timeout: float | None, end: ToolEnd) -> ToolResult:

@@ -55,6 +55,8 @@ class ToolEffects:
         self._token = agent._context.token  # its own: that of a call is cancelled when it times out
         self._done: dict[int, Mapping[str, Any]] = {}
         self._scopes: dict[int, Scope] = {}
+        self._jobs: dict[int, tuple[Effect, Callable[[ToolEnd], ToolResult]]] = {}
+        self._answers: dict[int, ToolResultMessage] = {}
         self.begun: dict[int, Entry] = {}
         """Those that were begun in an earlier life and have no end."""
 
@@ -64,9 +66,8 @@ class ToolEffects:
 
     # What is known ----------------------------------------------------------------------------------------------
 
-    def recall(self) -> dict[int, ToolResultMessage]:
-        """The results of the calls that have ended; what an earlier process did is counted, once."""
-        found = {}
+    def recall(self) -> None:
+        """Look up the calls; what an earlier process did is counted, once."""
         for index in range(len(self._calls)):
             entry = self._ledger.find(self.path(index))
             if entry is None:
@@ -74,10 +75,13 @@ class ToolEffects:
             if self._ledger.count(entry.path):
                 self._count(index, entry)
             if entry.state is DONE:
-                found[index] = self._message(index, entry.data)
+                self._answers[index] = self._message(index, entry.data)
             else:
                 self.begun[index] = entry
-        return found
+
+    def knows(self, index: int) -> bool:
+        """Is it known what the model is told of it?"""
+        return index in self._answers
 
     def _count(self, index: int, entry: Entry) -> None:
         if entry.data.get("counted", True) and self.counts(index):
@@ -103,7 +107,7 @@ class ToolEffects:
             warn(self._agent, self._agent._parts.account.charge(ONE_CALL))
 
     def _is_first(self, path: str) -> bool:
-        counted = self._guard.counted
+        counted = self._ledger.counted
         if path in counted:
             return False
         counted.add(path)
@@ -156,6 +160,7 @@ class ToolEffects:
         if index in self.begun:
             begun["attempt"] = self._attempt(index)
         scope = self._scopes[index] = Scope(self._ledger, path)
+        self._jobs[index] = effect, judge
 
         def work(cancel: CancelToken) -> ToolResult:
             if effect is Effect.AT_MOST_ONCE:
@@ -190,24 +195,35 @@ class ToolEffects:
         if self._done.setdefault(index, mine) is mine:
             self._ledger.enter(self.path(index), DONE, "tool", mine)
 
-    def settle(self, index: int, result: ToolResult, effect: Effect, *, ran: bool) -> ToolResultMessage:
-        """*result* is what the model is told, unless the call has entered its own; refusals are entered here, too."""
+    def settle(self, index: int, result: ToolResult, effect: Effect, *, ran: bool) -> None:
+        """*result* is what the model is told, unless the call has entered its own."""
         data = self._done.setdefault(index, self._data(index, result, effect, ran=ran))
         self._ledger.enter(self.path(index), DONE, "tool", data)
-        return self._message(index, data)
+        self._answers[index] = self._message(index, data)
 
-    def end(self, index: int, tool: Tool, end: ToolEnd, judge: Callable[[ToolEnd], ToolResult]) -> ToolResultMessage:
-        """What the model is told of a call that was run.
+    def refuse(self, refusals: Mapping[int, ToolResult]) -> None:
+        """Enter what the model is told of calls that are not run: they have no effect."""
+        for index, result in refusals.items():
+            self.settle(index, result, Effect.IDEMPOTENT, ran=False)
 
+    def answers(self, ends: Mapping[int, ToolEnd]) -> list[ToolResultMessage]:
+        """What the model is told of each call, in the order asked.
+
+        Args:
+            ends: Of those that were run now.
         Raises:
-            JournalFailed: It could not be recorded.
-            EffectInDoubt: A step inside it is in doubt, and that is to end the agent.
+            JournalFailed: What they did could not be recorded.
+            EffectInDoubt: A step inside one is in doubt, and that is to end the agent.
         """
-        if end.error is not None and self._is_fatal(end.error):
-            raise end.error
-        if index in self._done and not end.abandoned:
-            return self._message(index, self._done[index])
-        return self.settle(index, judge(end), effect_of(tool), ran=True)
+        for index, end in ends.items():
+            if end.error is not None and self._is_fatal(end.error):
+                raise end.error
+            effect, judge = self._jobs[index]
+            if index in self._done and not end.abandoned:  # by its own thread
+                self._answers[index] = self._message(index, self._done[index])
+            else:
+                self.settle(index, judge(end), effect, ran=True)
+        return [self._answers[index] for index in range(len(self._calls))]
 
     def _data(self, index: int, result: ToolResult, effect: Effect, *, ran: bool) -> dict[str, Any]:
         data = {
@@ -217,7 +233,7 @@ class ToolEffects:
             "is_error": bool(result.is_error),
         }
         if not ran:
-            data |= {"ran": False, "counted": self.path(index) in self._guard.counted}
+            data |= {"ran": False, "counted": self.path(index) in self._ledger.counted}
         scope = self._scopes.get(index)
         if scope is not None and scope.paid:
             data["paid"] = paid_to_data(scope.paid)
