@@ -9,7 +9,7 @@ from ..core.actors.agent_actor import AgentActor
 from ..core.records.event import noted
 from ..errors import Cancelled
 from .ledger import Effect
-from .steps import Step, Steps
+from .steps import NamedStep, Steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -272,7 +272,7 @@ class Agent(AgentActor[T_co]):
                     receipt = self.step("pay", bank.pay, rows[0]["amount"], reconcile=was_paid)
                     return f"paid: {receipt}"
         """
-        step = Step.of(name, fn, args, kwargs, effect=effect, reconcile=reconcile, result_type=result_type)
+        step = NamedStep.of(name, fn, args, kwargs, effect=effect, reconcile=reconcile, result_type=result_type)
         ledger = self._parts.ledger
         return step.call() if ledger is None else Steps(self, ledger).do(step)
 

@@ -36,7 +36,7 @@ EFFECT_KEY = "effect_key"
 
 
 @dataclass(frozen=True, slots=True)
-class Step(Generic[T]):
+class NamedStep(Generic[T]):
     """One step as it was asked for."""
 
     name: str
@@ -58,7 +58,7 @@ class Step(Generic[T]):
         effect: Effect | EffectWord,
         reconcile: Reconcile | None,
         result_type: Any,
-    ) -> Step[T]:
+    ) -> NamedStep[T]:
         """Look at what was given.
 
         Raises:
@@ -108,7 +108,7 @@ class Steps:
         self._agent = agent
         self._ledger = ledger
 
-    def do(self, step: Step[T]) -> T:
+    def do(self, step: NamedStep[T]) -> T:
         """The result of *step*: that of an earlier life, or of now.
 
         Raises:
@@ -129,7 +129,7 @@ class Steps:
                 return self._run(step, path)
             return self._reconciled(step, entry)
 
-    def _known(self, step: Step[T], entry: Entry) -> T:
+    def _known(self, step: NamedStep[T], entry: Entry) -> T:
         path = entry.path
         if entry.data.get("kept", True):
             try:
@@ -143,7 +143,7 @@ class Steps:
             return kept
         return self._run(step, path) if step.effect is Effect.IDEMPOTENT else self._reconciled(step, entry)
 
-    def _reconciled(self, step: Step[T], entry: Entry) -> T:
+    def _reconciled(self, step: NamedStep[T], entry: Entry) -> T:
         """What *step* says itself; None: it was not done, so it is done now."""
         cause: BaseException | None = None
         if step.reconcile is not None:
@@ -161,7 +161,7 @@ class Steps:
                 return found
         raise self._doubt(step, entry, cause) from cause or _raised_of(entry)
 
-    def _doubt(self, step: Step[Any], entry: Entry, cause: BaseException | None) -> ActorsError:
+    def _doubt(self, step: NamedStep[Any], entry: Entry, cause: BaseException | None) -> ActorsError:
         raised = _raised_of(entry)
         if raised is not None:
             why = f"raised {raised} in an earlier process: it may or may not have been done"
@@ -175,7 +175,7 @@ class Steps:
 
     # Doing it ---------------------------------------------------------------------------------------------------
 
-    def _run(self, step: Step[T], path: str) -> T:
+    def _run(self, step: NamedStep[T], path: str) -> T:
         told = {"name": to_json(step.name), "effect": step.effect.value}
         once = step.effect is Effect.AT_MOST_ONCE
         if once:
@@ -195,7 +195,7 @@ class Steps:
         self._enter(step, path, value, paid_to_data(scope.paid))
         return value
 
-    def _enter(self, step: Step[Any], path: str, value: Any, paid: list[Any]) -> None:
+    def _enter(self, step: NamedStep[Any], path: str, value: Any, paid: list[Any]) -> None:
         data = {"name": to_json(step.name), "effect": step.effect.value}
         if paid:
             data["paid"] = paid
