@@ -64,7 +64,7 @@ class Journal:
 
     Threads: any. One journal may be shared by pools; its owner closes it, after them.
 
-    Locks: none; ``_is_closed`` is written by who closes it.
+    Locks: none of its own.
     """
 
     def __init__(
@@ -77,7 +77,6 @@ class Journal:
         in_doubt: InDoubt | InDoubtWord = InDoubt.TELL,
         max_attempts: int | None = None,
     ) -> None:
-        self._is_closed = True  # __del__ looks at it, whatever goes wrong below
         settings = settings_of(
             durability=durability, final=final, on_change=on_change, in_doubt=in_doubt, max_attempts=max_attempts
         )
@@ -92,7 +91,6 @@ class Journal:
         self._generation = fork.generation()
         store = Store(file, settings.durability)
         self._desk = Desk(store, settings, Claims(), Fingerprints(), Told())
-        self._is_closed = False
 
     @property
     def path(self) -> Path:
@@ -185,7 +183,7 @@ class Journal:
         from .reader import JournalReader
 
         store = self._desk.store
-        if self._is_closed:
+        if store.is_closed:
             raise JournalError(f"{self.path} is closed: Journal.read(path) reads it")
         with suppress(JournalFailed):  # then what is on disk is told
             store.flush()
@@ -197,12 +195,7 @@ class Journal:
         Raises:
             JournalFailed: Something could not be written.
         """
-        if self._is_closed:
-            return
-        try:
-            self._desk.store.close()
-        finally:  # also after a write that failed: it has let go of the file
-            self._is_closed = True
+        self._desk.store.close()
 
     def __enter__(self) -> Self:
         return self
@@ -215,9 +208,10 @@ class Journal:
         self.close()
 
     def __del__(self) -> None:
-        if self._is_closed or self._generation != fork.generation():
+        desk = getattr(self, "_desk", None)  # there is none, if it could not be opened
+        if desk is None or desk.store.is_closed or self._generation != fork.generation():
             return
-        start_from_collector(self._desk.store.close, "actors-journal-end")
+        start_from_collector(desk.store.close, "actors-journal-end")
         warnings.warn(f"the journal {self.path} was not closed", ResourceWarning, source=self, stacklevel=2)
 
     def __repr__(self) -> str:
@@ -236,7 +230,5 @@ def opened(journal: str | os.PathLike[str] | Journal, ends: ExitStack) -> Journa
 
 def _close_quietly(journal: Journal) -> None:
     """Close it, at the end of the pool that opened it. What could not be written was said already."""
-    try:
+    with suppress(JournalFailed):
         journal.close()
-    except JournalFailed:
-        pass

@@ -30,7 +30,7 @@ class JournalLedger(MemoryLedger):
 
     Threads: any of the agent's.
 
-    Locks: none more; ``_uncounted`` changes by single operations, ``key`` is written before the agent is admitted, and
+    Locks: none more; ``_uncounted`` and ``_ends`` change by single operations, ``key`` is written before the agent is admitted, and
     ``life`` and ``_asides`` by the agent's own thread.
     """
 
@@ -49,6 +49,7 @@ class JournalLedger(MemoryLedger):
         self._told = told
         self._asides: list[int] = []
         self._uncounted: set[str] = set()
+        self._ends: dict[str, Entry] = {}  # those that are just being entered
 
     def belong_to(self, key: str) -> None:
         """It is that of the agent with that *key*."""
@@ -99,8 +100,16 @@ class JournalLedger(MemoryLedger):
         if not is_utf8(path):
             raise ValueError(f"{path!r} has half of a surrogate pair: it cannot be recorded")
         payload = to_text({"v": VERSION, **data})
-        self._store.write(self.key, path, state.value, kind, payload, digest=digest or None, safe=safe)
-        self.entries[path] = Entry(path, state, kind, digest, data, time.time())
+        entry = Entry(path, state, kind, digest, data, time.time())
+        if state is DONE and self._ends.setdefault(path, entry) is not entry:
+            return  # another thread is just entering it
+        try:
+            self._store.write(self.key, path, state.value, kind, payload, digest=digest or None, safe=safe)
+            self.entries[path] = entry
+        finally:
+            if state is DONE:
+                del self._ends[path]
+        self._uncounted.discard(path)  # whoever enters it counts it
 
     def count(self, path: str) -> bool:
         """Has what stands at *path* still to be counted? True once, for what an earlier process has entered."""

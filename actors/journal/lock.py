@@ -65,6 +65,7 @@ class FileLock:
                 isolation_level=None,
                 check_same_thread=False,
             )
+            connection.execute("PRAGMA journal_mode = MEMORY")  # there is nothing to be rolled back
             connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as error:
             if connection is not None:

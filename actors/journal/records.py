@@ -47,7 +47,7 @@ class JournalRecord:
 
     Threads: one at a time; ``keep`` any, and of several the first counts.
 
-    Locks: none; ``_is_open`` changes by single operations.
+    Locks: none; ``_is_open`` changes by single operations, ``counts`` is written by :meth:`recall`.
     """
 
     def __init__(self, desk: Desk, identity: Identity) -> None:
@@ -60,6 +60,7 @@ class JournalRecord:
         self._history: History | None = None
         self._changed: str | None = None  # what is to be set aside, when it begins
         self._is_admitted_here = False
+        self.counts = True
         self._is_open = [True]
 
     @property
@@ -211,7 +212,8 @@ class JournalRecord:
             what = f"how agent {self._key!r} ended cannot be read ({error!r})"
             raise JournalFailed(f"{self._desk.store.path}: {what}; {advice(self._desk.store.path)}") from error
         self._is_open.clear()
-        if history.ended_by != self._desk.store.number:
+        self.counts = history.ended_by != self._desk.store.number
+        if self.counts:
             fields = ending.recalled or {}
             for warning in self._identity.account.charge(
                 Spending(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import platform
 import sqlite3
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from zlib import crc32
 
@@ -78,7 +79,8 @@ class Store:
 
     Threads: any.
 
-    Locks: none of its own. ``_reader`` is SQLite's to guard; ``_is_closed`` is written by the one that closes.
+    Locks: none of its own. ``_reader`` is SQLite's to guard; ``_is_closed`` and ``_is_let_go`` are written by whoever
+    closes it.
     """
 
     def __init__(self, path: Path, durability: Durability) -> None:
@@ -90,7 +92,7 @@ class Store:
         """
         self.path = path
         self._generation = fork.generation()
-        self._is_closed = False
+        self._is_closed = self._is_let_go = False
         self._lock = self._take_lock()
         try:
             with self._faults():
@@ -98,6 +100,7 @@ class Store:
         except BaseException:
             self._lock.release()
             raise
+        atexit.register(self._close_at_exit)
 
     def _take_lock(self) -> FileLock:
         if not self.path.parent.is_dir():
@@ -135,6 +138,11 @@ class Store:
             yield
         except StorageFault as fault:
             raise error_of(fault, self.path) from fault
+
+    @property
+    def is_closed(self) -> bool:
+        """Does it take nothing more?"""
+        return self._is_closed
 
     # Writing --------------------------------------------------------------------------------------------------------
 
@@ -252,19 +260,33 @@ class Store:
             JournalFailed: Something could not be written.
         """
         fork.refuse_after_fork(self._generation)
+        if self._is_let_go:
+            return
         self._is_closed = True
         try:
-            if self._committer.failure is None:
-                try:
-                    self._committer.put(_Ended(time.time()))
-                except WriteFailed:  # closed before, or told below
-                    pass
-            self._reader.close()  # before the writer's: the last one takes the log along
-            self._committer.close()
+            self._end_writer()
         except WriteFailed as failure:
+            self._let_go()
             raise _failed(failure) from failure
-        finally:
-            self._lock.release()
+        self._let_go()  # not after an interrupt: then the writer may still write, and a second close goes on
+
+    def _end_writer(self) -> None:
+        if self._committer.failure is None:
+            with suppress(WriteFailed):  # it is said below
+                self._committer.put(_Ended(time.time()))
+        self._reader.close()  # before the writer's: the last one takes the log along
+        self._committer.close()
+
+    def _let_go(self) -> None:
+        self._is_let_go = True
+        self._lock.release()
+        atexit.unregister(self._close_at_exit)
+
+    def _close_at_exit(self) -> None:
+        """The program ends, its pools have. What could not be written was said already."""
+        if self._generation == fork.generation():
+            with suppress(JournalFailed):
+                self.close()
 
 
 def error_of(fault: StorageFault, path: Path) -> JournalError:

@@ -76,7 +76,7 @@ def test_it_is_remembered_what_must_not_be_done_again(file: Filled) -> None:
 def test_only_those_that_ended_before(file: Filled) -> None:
     """A moment, in local time without a zone; a date is none."""
     assert pruned(file, ("completed", "failed"), datetime.fromtimestamp(AT + 4, UTC)) == 0
-    assert pruned(file, ("completed", "failed"), datetime.fromtimestamp(AT + 5)) == 1  # noqa: DTZ006 - local on purpose
+    assert pruned(file, ("completed", "failed"), datetime.fromtimestamp(AT + 5)) == 1
     assert steps(file) == {"a": 0, "b": 1, "c": 1, "d": 1}
     with pytest.raises(TypeError, match="before is a datetime, not date"):
         pruned(file, before=datetime.now(UTC).date())  # type: ignore[arg-type]

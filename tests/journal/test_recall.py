@@ -28,10 +28,9 @@ from actors import (
     TokenUsage,
 )
 
-from .programs import Counting, MANIFEST, World, entries, run, states
+from .programs import MANIFEST, Counting, World, entries, run, states
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from actors import AgentOutcome

@@ -93,6 +93,9 @@ class Record(Protocol):
     Threads: one at a time; ``keep`` any.
     """
 
+    counts: bool
+    """Has what a recalled agent used still to be counted? Not so, when it ended in this process: it was."""
+
     def claim(self) -> str:
         """The agent is about to be admitted: its key, which no other has from now on. In the caller's thread.
 

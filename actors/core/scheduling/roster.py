@@ -293,7 +293,8 @@ class Roster:
             self._count_in(cell, outcome)
         if (record := cell.spec.record) is not None:
             if outcome.recalled:  # what it used is in its outcome alone
-                self._count_in(cell, outcome)
+                if record.counts:
+                    self._count_in(cell, outcome)
             elif not cell.thread or outcome.status is AgentStatus.ABANDONED:  # else its own thread has done it
                 effects.calls.append(partial(_keep, record, outcome))
             effects.dropped.append(record)
