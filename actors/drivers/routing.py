@@ -86,6 +86,11 @@ class RoutingDriver(Driver):
         with self._lock:
             return self._metrics
 
+    @property
+    def backoff_share(self) -> float:
+        """What part of its backoff an agent waits: none where both replay what was recorded."""
+        return max(getattr(driver, "backoff_share", 1.0) for driver in self._drivers)
+
     def complete(self, request: CompletionRequest, *, cancel: CancelToken) -> CompletionResponse:
         """Answer as the first driver that can."""
         return self._route(lambda driver: driver.complete(request, cancel=cancel))

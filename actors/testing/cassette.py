@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from ..drivers.cassette import RecordingDriver, Reel, ReplayingDriver
 from ..drivers.recorded import file
-from ..drivers.recorded.answer import read_lines
+from ..drivers.recorded.answer import DriverFacts, read_lines
 from ..drivers.recorded.shelf import Shelf
 from ..drivers.recorded.tape import Tape
-from ..drivers.recorded.wording import Wording
+from ..drivers.recorded.wording import Verbatim, Wording
+from . import journal_answers
 
 if TYPE_CHECKING:
     import os
@@ -76,8 +77,7 @@ class Cassette:
         speed: float | None = None,
     ) -> None:
         place, mode = Path(path), mode_of(mode)
-        if speed is not None and not 0 < speed < math.inf:
-            raise ValueError(f"speed must be a number above 0, got {speed}; None waits for nothing")
+        speed = None if speed is None else checked_speed(speed)
         wording = Wording(normalize, redact)
         content = file.read(place)
         if mode is CassetteMode.ALL or (mode is CassetteMode.ONCE and content is None):
@@ -87,6 +87,33 @@ class Cassette:
         shelf = Shelf([] if content is None else list(read_lines(content, str(place))))
         hint = HINT.format(word="all") if content is not None else f"no such file: {HINT.format(word='once')}"
         self._load(place, Reel(str(place), wording, hint), shelf, speed)
+
+    @classmethod
+    def from_journal(cls, path: str | os.PathLike[str], *, context_window: int = 10_000_000) -> Self:
+        """The answers of a run that really was, to replay it in a test, or to look why it went as it did::
+
+            with Cassette.from_journal("run.db") as cassette, AgentPool(cassette.driver(), tools=tools) as pool:
+                ...
+
+        They are matched by the digest of the whole request. A miss names the part that differs: a journal has no
+        requests, so there is no text to compare. It has what agents' own loops have asked, as long as that was not
+        pruned; not what their tools have. Tokens and costs are those that were paid, of tries that failed, too.
+
+        Args:
+            path: A journal, also one that a program is writing.
+            context_window: Of the driver then, in tokens, if conversations were cut to fit it.
+        Raises:
+            FileNotFoundError: There is none.
+            JournalCorrupt: It is no journal, or not as it was written.
+            JournalVersion: A newer version has written it.
+        """
+        place = Path(path)
+        found = journal_answers.read(place, DriverFacts(context_window=context_window))
+        replayed = cls.__new__(cls)
+        hint = "the journal has what its agents asked themselves, and was not pruned"
+        shelf = Shelf(found.answers, found.difference_from)
+        replayed._load(place, Reel(str(place), Verbatim(), hint), shelf, None)  # noqa: SLF001 - one of this class
+        return replayed
 
     def _load(self, path: Path, reel: Reel, holds: Shelf | Tape, speed: float | None) -> None:
         self._path = path
@@ -110,7 +137,7 @@ class Cassette:
         """Answers that nobody has asked for so far; none while it records."""
         return self._holds.unused if isinstance(self._holds, Shelf) else ()
 
-    def driver(self, make: Callable[[], LlmDriver] | None = None) -> LlmDriver:
+    def driver(self, make: Callable[[], LlmDriver] | None = None, *, speed: float | None = None) -> LlmDriver:
         """A driver for a pool, or for agents.
 
         Several drivers of one cassette are told apart by the order in which they are made here.
@@ -118,17 +145,19 @@ class Cassette:
         Args:
             make: Makes the driver that is asked when something is to be recorded; then it is called once. None is
                 enough for a replay.
+            speed: In place of the cassette's.
         Raises:
-            ValueError: Something is to be recorded, and there is no *make*.
+            ValueError: Something is to be recorded, and there is no *make*; a speed that is not above 0.
             CassetteError: The cassette is closed.
         """
         if make is not None and not callable(make):
             raise TypeError(
                 f"make must be a function that makes the driver, got {type(make).__name__}: give lambda: driver"
             )
+        speed = self._speed if speed is None else checked_speed(speed)
         self._reel.refuse_use()
         if isinstance(self._holds, Shelf):
-            return ReplayingDriver(self._reel, self._holds, next(self._numbers), self._speed)
+            return ReplayingDriver(self._reel, self._holds, next(self._numbers), speed)
         if make is None:
             raise ValueError(f"{self._path} is to be recorded: give cassette.driver a function that makes the driver")
         return RecordingDriver(self._reel, self._holds, next(self._numbers), make)
@@ -176,3 +205,14 @@ def mode_of(word: str) -> CassetteMode:
         return CassetteMode(word)
     except ValueError:
         raise ValueError(f"the mode of a cassette is none, once or all, not {word!r}") from None
+
+
+def checked_speed(speed: float) -> float:
+    """*speed*.
+
+    Raises:
+        ValueError: It is not above 0.
+    """
+    if not 0 < speed < math.inf:
+        raise ValueError(f"speed must be a number above 0, got {speed}; None waits for nothing")
+    return speed

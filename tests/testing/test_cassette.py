@@ -37,6 +37,7 @@ from actors import (
     Overloaded,
     PrivacyTier,
     RateLimited,
+    RoutingDriver,
     ScriptedDriver,
     SpawnConfig,
     StopReason,
@@ -343,6 +344,8 @@ def test_an_error_is_asked_again_without_waiting(path: Path) -> None:
         outcome = pool.spawn(SpawnConfig(MANIFEST, "?")).outcome(10)
     assert outcome.unwrap().text == "yes"
     assert (outcome.usage, outcome.cost_usd) == (TokenUsage(100, 0), 1.0)
+    with Cassette(path) as cassette, AgentPool(RoutingDriver(cassette.driver(), strategy="primary_only")) as pool:
+        assert pool.spawn(SpawnConfig(MANIFEST, "?")).outcome(10).unwrap().text == "yes"
 
 
 def test_what_is_not_recorded(path: Path) -> None:
@@ -440,9 +443,13 @@ def test_a_replay_takes_time_if_it_is_told_to(path: Path) -> None:
         assert ask(cassette.driver(), "q0").text == "slow"
     with Cassette(path) as cassette:
         assert ask(cassette.driver(), "q0").text == "slow"
+    with Cassette(path) as cassette:
+        assert ask(cassette.driver(speed=1e9), "q0").text == "slow"
     for speed in (0, -1, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="speed"):
             Cassette(path, speed=speed)
+        with pytest.raises(ValueError, match="speed"):
+            Cassette(path).driver(speed=speed)
 
 
 class _Priced(FunctionDriver):
@@ -570,6 +577,18 @@ def test_what_normalize_and_redact_must_not_do(path: Path) -> None:
         assert inner.requests == []
         with pytest.raises(TypeError, match=f"{name} must be a function"):
             Cassette(path, **{name: "no"})
+
+
+def test_no_key_gets_into_the_file(path: Path) -> None:
+    """As servers quote them; other words of an error stay."""
+    for text, told in (
+        ("Incorrect API key provided: sk-proj-12***cdef34. See", "Incorrect API key provided: <key>. See"),
+        ("no: Bearer 0123456789abcdef", "no: <key>"),
+        ("key=AIzaSyA0123456789abcdefghij", "<key>"),
+        ("model claude-sonnet-4-5-20250929: 4096 tokens", "model claude-sonnet-4-5-20250929: 4096 tokens"),
+    ):
+        record(path, InferenceFailed(text))
+        assert lines_of(path)[0]["error"]["message"] == told
 
 
 def test_no_address_gets_into_the_file(path: Path) -> None:

@@ -73,6 +73,9 @@ def test_where_ci_is_set_nothing_is_recorded(pytester: pytest.Pytester, run: Any
         result = run(ONE, "all", ci=ci)
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["*CassetteMiss*"])
+    run("@pytest.fixture\ndef cassette_options():\n    return {'mode': 'once'}\n" + ONE, ci="1").assert_outcomes(
+        failed=1
+    )
     assert files(pytester) == []
     run(ONE, "once", ci="false").assert_outcomes(passed=1)
 

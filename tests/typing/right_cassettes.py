@@ -42,5 +42,6 @@ for answer in replayed.unused:
     assert_type(answer.request, Mapping[str, Any] | None)
     assert_type(answer.response, CompletionResponse | None)
     assert_type(answer.seconds, float)
+assert_type(Cassette.from_journal("run.db"), Cassette)
 replayed.close()
 replayed.discard()

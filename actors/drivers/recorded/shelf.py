@@ -47,6 +47,7 @@ class Shelf:
         self._facts: dict[int, DriverFacts] = {}
         self._prices: dict[tuple[int, str], DriverFacts] = {}
         self._costs: dict[tuple[str, TokenUsage], float] = {}
+        self._any_costs: dict[TokenUsage, float] = {}
         for answer in answers:
             self._waiting.setdefault(answer.digest, deque()).append(answer)
             self._facts.setdefault(answer.driver.number, answer.driver)
@@ -54,6 +55,7 @@ class Shelf:
             usage = None if answer.cost_usd is None else answer.usage()
             if usage is not None and answer.cost_usd is not None:
                 self._costs.setdefault((answer.model, usage), answer.cost_usd)
+                self._any_costs.setdefault(usage, answer.cost_usd)
 
     def take(self, digest: str, number: int) -> RecordedAnswer | None:
         """The next answer to a request, of driver *number* before those of others; None when there is none."""
@@ -89,8 +91,9 @@ class Shelf:
         return self._prices.get((number, model)) or self.facts(number)
 
     def cost(self, model: str, usage: TokenUsage) -> float | None:
-        """What *usage* of *model* was recorded to cost; None where it was not."""
-        return self._costs.get((model, usage))
+        """What *usage* was recorded to cost, of *model* if that was asked; None where it was not."""
+        known = self._costs.get((model, usage))
+        return self._any_costs.get(usage) if known is None else known
 
     # A miss -----------------------------------------------------------------------------------------------------
 

@@ -23,7 +23,13 @@ T = TypeVar("T")
 _ADDRESS = re.compile(
     r"\b[a-z][a-z0-9+.-]{0,20}://[^\s'\"<>()]+|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?\b", re.IGNORECASE
 )
+_KEY = re.compile(
+    r"\b(?:sk|pk|rk|gsk|xai|key|token|bearer)[-_ :='\"]{1,4}(?=[\w*.-]{0,80}\d)[\w*.-]{11,}[\w*]|\bAIza[\w-]{20,}",
+    re.IGNORECASE,
+)
+"""What a server quotes of a key that it does not take; a number is in each."""
 ELSEWHERE = "<address>"
+SECRET = "<key>"  # noqa: S105 - in its place
 
 
 class Wording:
@@ -65,8 +71,8 @@ class Wording:
         return response if self._redact is None else self._redacted(response)
 
     def error(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        """What is recorded of an error: its words, without addresses."""
-        told = {name: _without_addresses(value) for name, value in record.items()}
+        """What is recorded of an error: its words, without addresses and keys."""
+        told = {name: _without_keys(_without_addresses(value)) for name, value in record.items()}
         if self._redact is None:
             return told
         return {name: value if name == "type" else self._redacted(value) for name, value in told.items()}
@@ -103,6 +109,18 @@ class Wording:
         if not isinstance(told, str):
             raise TypeError(f"redact must return a str, got {type(told).__name__}")
         return told
+
+
+class Verbatim(Wording):
+    """Tells requests as they are."""
+
+    def request(self, request: CompletionRequest) -> CompletionRequest:
+        """*request*."""
+        return request
+
+
+def _without_keys(value: Any) -> Any:
+    return _KEY.sub(SECRET, value) if isinstance(value, str) else value
 
 
 def _without_addresses(value: Any) -> Any:
