@@ -106,7 +106,10 @@ class Cassette:
             FileNotFoundError: There is none.
             JournalCorrupt: It is no journal, or not as it was written.
             JournalVersion: A newer version has written it.
+            ValueError: A window below 1.
         """
+        if context_window < 1:
+            raise ValueError(f"context_window must be at least 1, got {context_window}")
         place = Path(path)
         found = journal_answers.read(place, DriverFacts(context_window=context_window))
         replayed = cls.__new__(cls)

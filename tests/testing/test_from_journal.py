@@ -172,6 +172,8 @@ def test_what_is_no_journal(journal: Path) -> None:
     """A file that is not there, or is another one; an entry that is damaged, or newer."""
     with pytest.raises(FileNotFoundError):
         Cassette.from_journal(journal)
+    with pytest.raises(ValueError, match="context_window"):
+        Cassette.from_journal(journal, context_window=0)
     journal.write_text("{}\n")
     with pytest.raises(JournalCorrupt, match="no journal"):
         Cassette.from_journal(journal)
