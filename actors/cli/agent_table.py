@@ -153,7 +153,7 @@ def totals(found: Agents, path: str, writer: str | None) -> Iterator[str]:
         yield f"… and {found.count - shown_rows:,} more (--all shows them)"
     statuses = {status: found.statuses[status] for status in _ORDER}
     parts = [f"{counted(found.count, 'agent')}: {', '.join(in_words(statuses))}"]
-    parts.append(f"{counted(found.bought, 'answer')} bought")
+    parts += [f"{counted(found.bought, 'answer')} bought"] if found.bought else []
     if found.tokens_in or found.tokens_out:
         parts.append(f"{found.tokens_in:,} tokens in, {found.tokens_out:,} out")
     if found.cost_usd:

@@ -17,7 +17,7 @@ from .wording import one_line, printable
 if TYPE_CHECKING:
     from .options import RunOptions
 
-BESIDE = ("", "-wal", "-shm", ".lock")
+BESIDE = ("", "-wal", "-shm", ".lock", ".lock-journal")
 """The ends of the names of the files that a journal consists of."""
 
 

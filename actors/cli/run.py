@@ -302,7 +302,7 @@ class Run:
     def _say_how_to_go_on(self) -> None:
         is_done = not (self._interrupt.requested or self._tally.failed)
         if self._journal is not None and not (self._options.quiet or is_done):
-            say(f"{self._options.journal}: the same command with --resume goes on, and buys nothing again")
+            say(f"{self._options.journal}: the same command with --resume goes on; what was bought is not bought again")
 
     def _exit_code(self) -> int:
         if self._interrupt.requested:

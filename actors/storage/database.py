@@ -85,7 +85,7 @@ def open_to_read(path: Path, schema: Schema) -> sqlite3.Connection:
     if not path.exists():
         raise FileNotFoundError(f"there is no {schema.name} {path}")
     _look_at_head(path, schema)
-    connection = _connect(path, "ro")
+    connection = _connect(path, _mode_to_read(path))
     try:
         with faults_of(path, schema):
             connection.execute("PRAGMA query_only = ON")
@@ -145,6 +145,15 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
         check_same_thread=False,
         cached_statements=32,
     )
+
+
+def _mode_to_read(path: Path) -> str:
+    """How to open *path* so that nothing is left beside it."""
+    if os.path.exists(f"{path}-wal"):
+        return "ro"
+    if not os.access(path.parent, os.W_OK):  # there is no log, and none can be made: so it is all there
+        return "ro&immutable=1"
+    return "rw" if os.access(path, os.W_OK) else "ro"  # who may write takes along the log that is made for it
 
 
 def _version(connection: sqlite3.Connection, path: Path, schema: Schema) -> int:

@@ -13,7 +13,7 @@ from ..glance import plain
 from ..html_table import Cell, Folded, HtmlTable, RowMark
 from ..shown import shown
 from .failed import has_failed
-from .outcome_words import error_in_words
+from .outcome_words import error_in_words, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -24,7 +24,9 @@ MOST_ROWS = 100
 def outcome_html(outcome: Any) -> str:
     """A table of what it tells."""
     mark = mark_of(outcome)
-    table = HtmlTable(f"{mark.sign} agent {outcome.agent_id} ({shown(outcome.name, 60)}): {outcome.status}")
+    table = HtmlTable(f"{mark.sign} agent {outcome.agent_id} ({shown(outcome.name, 60)}): {status_of(outcome)}")
+    if outcome.key is not None:
+        table.row("key", shown(outcome.key, 200))
     table.row("query", plain(outcome.query, 200))
     if outcome.error is None:
         table.row("result", plain(outcome.result, 200))
@@ -53,7 +55,8 @@ def outcomes_html(outcomes: Collection[Any]) -> str:
     tokens = sum(one.usage.total for one in outcomes)
     cost = sum(one.cost_usd for one in outcomes)
     statuses = Counter(str(one.status) for one in in_order)
-    tally = in_words(statuses)
+    recalled = sum(one.recalled for one in in_order)
+    tally = [*in_words(statuses), *([f"{recalled:,} recalled"] if recalled else [])]
     caption = ", ".join([counted(len(outcomes), "outcome"), *tally, *spent(tokens, cost)])
     columns = ["", "id", "name", "status", "query", "result or error", "time"]
     table = HtmlTable(caption, columns + ["tokens"] * bool(tokens) + ["cost"] * bool(cost))
@@ -62,7 +65,7 @@ def outcomes_html(outcomes: Collection[Any]) -> str:
         cells: list[Cell] = [plain(one.query, 80), said, seconds(one.duration), *([one.usage.total] if tokens else [])]
         mark = mark_of(one)
         cells += [dollars(one.cost_usd)] if cost else []
-        table.row(mark.sign, str(one.agent_id), one.name[:60], str(one.status), *cells, mark=mark)
+        table.row(mark.sign, str(one.agent_id), one.name[:60], status_of(one), *cells, mark=mark)
     if len(outcomes) > MOST_ROWS:
         table.after(f"and {len(outcomes) - MOST_ROWS:,} more")
     return str(table)

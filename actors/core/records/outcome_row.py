@@ -30,9 +30,11 @@ _INT64 = 2**63
 def row_of(outcome: Mapping[str, Any]) -> Row:
     """The fields of an outcome, by their names, in plain values."""
     usage, total = outcome["usage"], outcome["usage_total"]
+    has_key = outcome["key"] is not None
     return {
-        **_cells(outcome, "agent_id", "name", "tag", "status"),
+        **_cells(outcome, "agent_id", "name", *["key"] * has_key, "tag", "status"),
         "ok": outcome["status"] == "completed",
+        **_cells(outcome, *["recalled"] * has_key),
         **_cells(outcome, "query"),
         **_result_of(outcome["result"]),
         **_error_of(outcome["error"]),

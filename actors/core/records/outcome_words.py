@@ -35,7 +35,9 @@ def parts_of(outcome: Any) -> Iterator[tuple[str, Any]]:
     """What its ``repr`` names: what matters, shortened."""
     yield "agent_id", outcome.agent_id
     yield "name", Words(glance(outcome.name, 40))
-    yield "status", Words(outcome.status)
+    if outcome.key is not None:
+        yield "key", Words(glance(outcome.key, 60))
+    yield "status", Words(status_of(outcome))
     yield "query", Words(glance(outcome.query, 40))
     if outcome.error is not None:
         yield "error", Words(error_in_words(outcome.error))
@@ -48,7 +50,12 @@ def parts_of(outcome: Any) -> Iterator[tuple[str, Any]]:
         yield "cost", Words(dollars(outcome.cost_usd))
 
 
+def status_of(outcome: Any) -> str:
+    """``completed``, or ``completed (recalled)`` when an earlier process has done it."""
+    return f"{outcome.status} (recalled)" if outcome.recalled else str(outcome.status)
+
+
 def ended(outcome: Any) -> str:
     """``failed: InvalidOutput: ..., 1,200 tokens, $0.0042``: how it ended, why, and what it used, if anything."""
     why = "" if outcome.error is None else f": {error_in_words(outcome.error)}"
-    return ", ".join([f"{outcome.status}{why}", *spent(outcome.usage.total, outcome.cost_usd)])
+    return ", ".join([f"{status_of(outcome)}{why}", *spent(outcome.usage.total, outcome.cost_usd)])
