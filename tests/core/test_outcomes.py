@@ -248,3 +248,17 @@ def test_outcomes_share_no_more_than_they_may() -> None:
     assert one.model_fields_set == other.model_fields_set == set(AgentOutcome.model_fields)
     assert one.model_copy(update={"depth": 1}).model_fields_set is not one.model_fields_set
     assert pickle.loads(pickle.dumps(one)).model_fields_set == one.model_fields_set
+
+
+def test_a_key_and_what_was_recalled() -> None:
+    """Stand in a row, in words and in a table where there is a key; rows of all others stay as they are."""
+    plain = outcome(1)
+    keyed = plain.model_copy(update={"key": "invoices/7\x1b", "recalled": True})
+    assert keyed.to_row() == {**plain.to_row(), "key": "invoices/7\x1b", "recalled": True}
+    assert not {"key", "recalled"} & plain.to_row().keys()
+    assert "key='invoices/7\\x1b', status=completed (recalled), " in repr(keyed)
+    assert "key" not in repr(plain)
+    assert "recalled" not in plain._repr_html_()
+    assert "completed (recalled)" in keyed._repr_html_()
+    assert "invoices/7\\x1b" in keyed._repr_html_()
+    assert "2 outcomes, 2 completed, 1 recalled" in Outcomes({1: plain, 2: keyed})._repr_html_()
