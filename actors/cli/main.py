@@ -290,7 +290,10 @@ def check_journal(file: JournalFile) -> None:
 
 @journal_app.command("prune")
 def prune_journal(file: JournalFile, before: Before = None) -> None:
-    """Drop the steps of agents that completed: their outcomes stay, and come back as before. Not while a run writes it."""
+    """Drop the steps of agents that completed: their outcomes stay, and come back as before.
+
+    Not while a run writes it.
+    """
 
     def command() -> int:
         from .journal import prune

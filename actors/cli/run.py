@@ -233,7 +233,7 @@ class Run:
                 break
         tally.input_ended = True
 
-    def _spawn(self, pool: AgentPool, task: Task, config: SpawnConfig) -> AgentHandle[Any] | None:
+    def _spawn(self, pool: AgentPool, _: Task, config: SpawnConfig) -> AgentHandle[Any] | None:
         """Start the agent of *task*; None: it is not what the journal says of it, which was told."""
         try:
             return pool.spawn(config)

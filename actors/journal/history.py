@@ -43,7 +43,7 @@ class History:
         self.asides: list[int] = []
         """From which completion on something was set aside, each time; 0 for all."""
         self.is_pruned = False
-        """Were its steps dropped? Then how it ended is final for good: it could only be done anew as a whole."""
+        """Were its steps dropped? Then how it ended is final for good: all of it would have to be done again."""
         self._dropped_risky = False
         self._steps: list[Row] = []
         for row in rows:

@@ -24,7 +24,7 @@ class Line(NamedTuple):
 
 
 @dataclass(slots=True)
-class Step:
+class Standing:
     """What stands at one path.
 
     Args:
@@ -73,7 +73,7 @@ class Life:
     begun: list[Line] = field(default_factory=list)
     ended: Line | None = None
     pruned: Line | None = None
-    steps: dict[str, Step] = field(default_factory=dict)
+    steps: dict[str, Standing] = field(default_factory=dict)
     asides: list[int] = field(default_factory=list)
 
     def add(self, line: Line) -> None:
@@ -105,7 +105,7 @@ class Life:
         """Did it complete, as far as that stands?"""
         return self.ended is not None and self.ended.data.get("status") == "completed"
 
-    def is_in_doubt(self, step: Step, live: int | None) -> bool:
+    def is_in_doubt(self, step: Standing, live: int | None) -> bool:
         """Has an effect that must not be repeated begun, and will nobody tell any more whether it was done?
 
         Args:
@@ -116,7 +116,7 @@ class Life:
     def _step(self, line: Line) -> None:
         known = self.steps.get(line.path)
         if known is None:
-            self.steps[line.path] = Step(line, line)
+            self.steps[line.path] = Standing(line, line)
         elif known.last.state not in (DONE, RAISED) or line.state == DONE:
             known.last = line
 

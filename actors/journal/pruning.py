@@ -6,6 +6,7 @@ import json
 import time
 import zlib
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -82,9 +83,10 @@ def prune(run: Run, *, process: int, final: Collection[str], before: datetime | 
     if before is not None and not isinstance(before, datetime):
         raise TypeError(f"before is a datetime, not {type(before).__name__}")
     limit = None if before is None else before.timestamp()
-    dropped, last = 0, ""
+    dropped: int = 0
+    last = ""
     while True:
-        count, last = run(lambda connection, last=last: _prune_some(connection, last, process, final, limit))
+        count, last = run(partial(_prune_some, after=last, process=process, final=final, limit=limit))
         dropped += count
         if not last:
             break
@@ -94,7 +96,7 @@ def prune(run: Run, *, process: int, final: Collection[str], before: datetime | 
 
 
 def _prune_some(
-    connection: sqlite3.Connection, after: str, process: int, final: Collection[str], limit: float | None
+    connection: sqlite3.Connection, *, after: str, process: int, final: Collection[str], limit: float | None
 ) -> tuple[int, str]:
     """How many entries of the next agents were dropped, and the key of the last of them; empty: there is none."""
     keys = [key for (key,) in connection.execute(_KEYS, (after, AT_ONCE))]
@@ -112,7 +114,7 @@ def _prune_some(
 
 def _drop(connection: sqlite3.Connection, key: str, process: int) -> int:
     (held_one,) = connection.execute(_HELD_ONE, (key,)).fetchone()
-    count = connection.execute("DELETE FROM entry WHERE agent = ? AND path <> ''", (key,)).rowcount
+    count = int(connection.execute("DELETE FROM entry WHERE agent = ? AND path <> ''", (key,)).rowcount)
     if count:
         payload = json.dumps({"v": 1, "dropped": count, "at_most_once": bool(held_one)})
         connection.execute(_WORD, (key, process, time.time(), payload, zlib.crc32(payload.encode("ascii"))))

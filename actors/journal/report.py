@@ -21,7 +21,7 @@ from .life import EFFECTS, Life, Line
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from .life import Step
+    from .life import Standing
 
     Ask = Callable[..., list[tuple[Any, ...]]]
     Live = Callable[[], int | None]
@@ -202,7 +202,7 @@ def one_of(ask: Ask, live: Live, key: str) -> JournaledAgent:
     """
     life = Life(key)
     for _, *line, data in ask(_LINE, key):
-        life.add(Line(*line, _of_interest(data)))
+        life.add(Line(*[*line, _of_interest(data)]))
     if not life.is_known:
         raise _unknown(ask, key)
     return agent_of(life, live())
@@ -227,7 +227,7 @@ def agent_lines(ask: Ask) -> Iterator[tuple[str, list[Line]]]:
         if not first < last:
             raise sqlite3.DatabaseError("agents are out of order")
         for key, rows in groupby(ask(_LINES, first, last), itemgetter(0)):
-            yield key, [Line(*line, _of_interest(data)) for _, *line, data in rows]
+            yield key, [Line(*[*line, _of_interest(data)]) for _, *line, data in rows]
 
 
 def _of_interest(text: str | None) -> Any:
@@ -251,7 +251,7 @@ def effects_of(ask: Ask, live: Live, key: str, key_of: KeyOf) -> list[JournaledE
     while rows := ask(_WHOLE, key, last, AT_ONCE):
         last = rows[-1][0]
         for *line, payload in rows:
-            life.add(Line(*line, _in_short(line[3], json.loads(payload))))
+            life.add(Line(*[*line, _in_short(line[3], json.loads(payload))]))
     if not life.is_known:
         raise _unknown(ask, key)
     running = live()
@@ -320,7 +320,7 @@ def status_of(life: Life, live: int | None) -> JournaledStatus:
     return JournaledStatus.RUNNING if life.begun[-1].process == live else JournaledStatus.INTERRUPTED
 
 
-def effect_of(life: Life, step: Step, live: int | None, key_of: KeyOf) -> JournaledEffect:
+def effect_of(life: Life, step: Standing, live: int | None, key_of: KeyOf) -> JournaledEffect:
     """What stands at one path of *life*."""
     first, last = step.first, step.last
     tokens_in, tokens_out, cost = _paid([last.data.get("paid")])
@@ -342,7 +342,7 @@ def effect_of(life: Life, step: Step, live: int | None, key_of: KeyOf) -> Journa
     )
 
 
-def _state_of(life: Life, step: Step, live: int | None) -> EffectState:
+def _state_of(life: Life, step: Standing, live: int | None) -> EffectState:
     if life.is_in_doubt(step, live):
         return EffectState.IN_DOUBT
     if step.last.kind == "approval" and not step.last.data.get("approved"):

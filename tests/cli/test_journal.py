@@ -239,10 +239,12 @@ def test_glob_leaves_the_journal_out(cli: Callable[..., Any], folder: Path) -> N
     assert "1 agent: 1 completed · 1 recalled" in result.stdout
 
 
-def test_a_run_that_was_killed(start: Callable[..., Any], pay: Callable[..., Any], cli: Callable[..., Any], folder: Path) -> None:
+def test_a_run_that_was_killed(
+    start: Callable[..., Any], pay: Callable[..., Any], cli: Callable[..., Any], folder: Path
+) -> None:
     """Goes on where it stood: what was answered is not asked again, and who may have been paid is not paid again."""
     write_lines(folder / "in.jsonl", {"id": "x", "query": "pay and die"})
-    process = start(*"run pay.toml --input in.jsonl --key id --journal run.db".split())
+    process = start("run", "pay.toml", "--input", "in.jsonl", "--key", "id", "--journal", "run.db")
     process.communicate()
     assert process.returncode == 9
     shown = cli("journal", "show", "run.db")
@@ -310,7 +312,8 @@ def test_show_of_what_a_stranger_wrote(
 ) -> None:
     """Keys, errors and answers move no cursor, and no line of a table is longer than the terminal."""
     monkeypatch.setenv("COLUMNS", str(width))
-    write_lines(folder / "in.jsonl", *({"id": f"\x1b[2J{'k' * 400}{n}", "query": "fail \x1b[31m" + "x" * 5_000} for n in range(60)))
+    query = "fail \x1b[31m" + "x" * 5_000
+    write_lines(folder / "in.jsonl", *({"id": f"\x1b[2J{'k' * 400}{n}", "query": query} for n in range(60)))
     cli("run", "ask.toml", "--input", "in.jsonl", "--key", "id", "--journal", "run.db", "-q")
     found = cli("journal", "show", "run.db").stdout
     assert "\x1b" not in found
@@ -323,7 +326,7 @@ def test_show_of_what_a_stranger_wrote(
     key = f"ask/\x1b[2J{'k' * 400}7"
     steps = cli("journal", "show", "run.db", "--agent", key).stdout
     assert "\x1b" not in steps
-    assert "error: InferenceFailed: no answer to fail \\x1b[31mxxx" in steps.replace("\N{REPLACEMENT CHARACTER}", "\\x1b")
+    assert "error: InferenceFailed: no answer to fail \N{REPLACEMENT CHARACTER}[31mxxx" in steps
 
 
 def test_check(pay: Callable[..., Any], cli: Callable[..., Any], folder: Path) -> None:
@@ -346,7 +349,8 @@ def test_check(pay: Callable[..., Any], cli: Callable[..., Any], folder: Path) -
 def test_prune(pay: Callable[..., Any], cli: Callable[..., Any], folder: Path) -> None:
     """Says how much went; the outcomes come back as before."""
     pay("-q")
-    assert cli("journal", "prune", "run.db", "--before", "2020-01-31").stdout.startswith("run.db: 0 entries dropped, 0 ")
+    result = cli("journal", "prune", "run.db", "--before", "2020-01-31")
+    assert result.stdout.startswith("run.db: 0 entries dropped, 0 bytes freed")
     result = cli("journal", "prune", "run.db", "--before", "soon")
     assert (result.exit_code, "--before soon: is no date: write 2026-01-31" in result.stderr) == (2, True)
     result = cli("journal", "prune", "run.db")

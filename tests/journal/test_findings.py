@@ -66,7 +66,8 @@ def lose(path: str, state: str) -> Callable[[Filled], object]:
 
 def change(path: str, **columns: Any) -> Callable[[Filled], object]:
     (name, value), *_ = columns.items()
-    return lambda file: file.ask(f"UPDATE entry SET {name} = ? WHERE agent = 'a' AND path = ?", value, path)
+    sql = f"UPDATE entry SET {name} = ? WHERE agent = 'a' AND path = ?"  # noqa: S608 - a word of this file
+    return lambda file: file.ask(sql, value, path)
 
 
 def rewrite(path: str, text: str) -> Callable[[Filled], object]:

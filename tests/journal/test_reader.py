@@ -90,7 +90,7 @@ def test_others_read_it_meanwhile(path: Path) -> None:
         assert reader.agent("w").status == "cancelled"
     assert [file.name for file in path.parent.iterdir()] == ["run.db"]
     reader.close()
-    with pytest.raises(JournalError, match="run.db is closed"):
+    with pytest.raises(JournalError, match=r"run\.db is closed"):
         reader.check()
 
 

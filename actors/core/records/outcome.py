@@ -125,8 +125,8 @@ class AgentOutcome(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitr
         """All of it in one flat row, for CSV, Parquet or a DataFrame: texts, numbers and truth values alone.
 
         A result with names in it (a model, a dataclass, a dict) has a column for each, ``result.label``, and in
-        ``result`` its JSON. An agent that has a key has the columns ``key`` and ``recalled``, too. Moments are texts in ISO 8601. Of several outcomes ``Outcomes.to_rows`` makes rows with the
-        same columns::
+        ``result`` its JSON. An agent that has a key has columns ``key`` and ``recalled``, too. Moments are texts in
+        ISO 8601. Of several outcomes ``Outcomes.to_rows`` makes rows with the same columns::
 
             from actors import AgentPool
 
