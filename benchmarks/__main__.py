@@ -27,7 +27,9 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 Names = Annotated[
     list[str],
-    typer.Argument(metavar="NAME...", help="Benchmarks, in the order to run them; all = every one but soak and fuzz."),
+    typer.Argument(
+        metavar="NAME...", help="Benchmarks, in the order to run them; all = every one but soak, fuzz and kills."
+    ),
 ]
 Quick = Annotated[bool, typer.Option("--quick", help="A first look: fewer and smaller.")]
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there, too.")]
@@ -53,7 +55,7 @@ Corpus = Annotated[
 def main(words: list[str] | None = None) -> None:
     """Run the command line. A benchmark's name needs no command before it."""
     words = sys.argv[1:] if words is None else words
-    commands = {"list", "run", "soak", "fuzz", "compare"}
+    commands = {"list", "run", "soak", "fuzz", "kills", "compare"}
     if not words:
         words = ["list"]
     elif words[0] not in commands and words[0] not in ("-h", "--help"):
@@ -135,6 +137,22 @@ def fuzz(
         raise typer.BadParameter(f"no target is named {', '.join(unknown)}; there are {', '.join(targets.NAMES)}")
     console = Console(stderr=True)
     finish([run_fuzz(minutes * 60, names=names, seed=seed, corpus=corpus, watch=console)], json)
+
+
+@app.command()
+def kills(
+    who: Annotated[str, typer.Argument(metavar="WHO", help="Whom: writer, pool or all.")] = "all",
+    number: Annotated[int, typer.Option(metavar="N", min=1, help="So many times each.")] = 200,
+    seed: Seed = None,
+    json: Json = None,
+) -> None:
+    """Kill a program again and again: is anything lost, bought or done twice?"""
+    from .kills import victims
+
+    if who not in (*victims.NAMES, "all"):
+        raise typer.BadParameter(f"nobody is named {who}; there are {', '.join((*victims.NAMES, 'all'))}")
+    names = () if who == "all" else (who,)
+    finish(victims.kill(names, number, seed=seed, watch=Console(stderr=True)), json)
 
 
 def finish(reports: Iterable[Report], json: Path | None, plots: Path | None = None, **how: str) -> None:

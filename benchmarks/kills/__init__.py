@@ -1,6 +1,8 @@
-"""Is anything lost, bought or done twice when a program with a journal is killed?"""
+"""Is anything lost, bought or done twice when a program is killed?"""
 
-from .pool import QUESTION, kill_pool
+from .pool import kill_pool
 from .races import kill_races
+from .victims import QUESTION
+from .writer import kill_writer
 
-__all__ = ["QUESTION", "kill_pool", "kill_races"]
+__all__ = ["QUESTION", "kill_pool", "kill_races", "kill_writer"]
