@@ -19,6 +19,7 @@ PACKAGES = {
     "openai-agents": "agents",
     "autogen-core": "autogen_core",
     "thespian": "thespian",
+    "dbos": "dbos",
 }
 """Peer -> the module that it is imported as."""
 

@@ -15,7 +15,7 @@ NAMES = (
     "scaling",
     *("http_throughput", "mixed_faults", "import_time"),
     *("ping_pong", "counting", "fork_join", "banking", "bounded_buffer", "skynet"),
-    *("abort_latency", "mass_wake", "stop_overshoot", "nesting", "ask_stop", "soak", "fuzz", "kills"),
+    *("abort_latency", "mass_wake", "stop_overshoot", "nesting", "ask_stop", "journal", "soak", "fuzz", "kills"),
 )
 ENDLESS = ("soak", "fuzz", "kills")
 """They go on as long as they are told to, so each is run by a command of its own, and not with all others."""
