@@ -13,6 +13,7 @@ from actors import (
     ApprovalRules,
     AssistantMessage,
     CompletionResponse,
+    InDoubt,
     Journal,
     PrivacyTier,
     SpawnConfig,
@@ -76,7 +77,7 @@ def race(
     config: SpawnConfig[Any] = SpawnConfig(manifest, kind, key="a")
     if kind == "step":
         config = SpawnConfig(manifest, kind, key="a", agent=Stepping, kwargs={"world": world})
-    journal = Journal(Path(folder) / JOURNAL, in_doubt=in_doubt)
+    journal = Journal(Path(folder) / JOURNAL, in_doubt=InDoubt(in_doubt))
     with AgentPool(Model(outside, points), tools=world.tools(), on_event=decide, journal=journal) as pool:
         outcome = pool.spawn(config).outcome()
         outside.note("seen", "a", [str(outcome.status), type(outcome.error).__name__, outcome.recalled])
