@@ -141,7 +141,9 @@ def fuzz(
 
 @app.command()
 def kills(
-    who: Annotated[str, typer.Argument(metavar="WHO", help="Whom: writer, pool or all.")] = "all",
+    who: Annotated[
+        str, typer.Argument(metavar="WHO", help="Whom: writer, pool, races (one agent, at each named point) or all.")
+    ] = "all",
     number: Annotated[int, typer.Option(metavar="N", min=1, help="So many times each.")] = 200,
     seed: Seed = None,
     json: Json = None,

@@ -184,16 +184,22 @@ def before(begun: Mapping[str, int], here: int) -> set[str]:
     return {path for path, process in begun.items() if process < here}
 
 
-def bought_twice(lines: Iterable[Line]) -> Iterator[str]:
-    """At a kill an agent loses one answer at most: which one, is seen when it is bought again."""
+def lost(lines: Iterable[Line], what: str) -> Counter[tuple[str, int]]:
+    """How many answers (``answered``), or calls (``asked``), each agent lost at the end of a start: those that were
+    needed again later.
+    """
     last: dict[tuple[str, int], int] = {}
-    lost: Counter[tuple[str, int]] = Counter()
+    found: Counter[tuple[str, int]] = Counter()
     for line in lines:
-        if line.what == "answered":
-            what = line.who, line.detail
-            if what in last:
-                lost[line.who, last[what]] += 1
-            last[what] = line.run
-    yield from (
-        f"{who} lost {count} answers at the end of start {run}" for (who, run), count in lost.items() if count > 1
-    )
+        if line.what == what:
+            if (line.who, line.detail) in last:
+                found[line.who, last[line.who, line.detail]] += 1
+            last[line.who, line.detail] = line.run
+    return found
+
+
+def bought_twice(lines: Iterable[Line]) -> Iterator[str]:
+    """At a kill an agent loses one answer at most."""
+    for (who, run), count in lost(lines, "answered").items():
+        if count > 1:
+            yield f"{who} lost {count} answers at the end of start {run}"

@@ -34,23 +34,25 @@ class Outside:
     """One writer of the file. What is handed to the system with one ``write`` survives the process.
 
     Args:
-        kill_at: The process is killed at that line: at an even number just after line number n / 2 was written, at an
-            odd one just before; None never.
+        kill_at: The process is killed at that line of this start: at an even number just after line number n / 2 was
+            written, at an odd one just before; None never.
+        kill_on: What these lines tell of; None counts all.
 
     Threads: any.
     """
 
-    def __init__(self, path: Path, run: int, kill_at: int | None = None) -> None:
+    def __init__(self, path: Path, run: int, kill_at: int | None = None, kill_on: str | None = None) -> None:
         self._path = path
         self._run = run
         self._kill_at = kill_at
+        self._kill_on = kill_on
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._count = itertools.count()
 
     def note(self, what: str, who: str, detail: Any = None) -> None:
         """It happens now."""
         line = json.dumps([self._run, what, who, detail]).encode() + b"\n"
-        number = 2 * next(self._count)
+        number = 2 * next(self._count) if self._kill_on in (None, what) else -2
         if number + 1 == self._kill_at:
             kill()
         os.write(self._file, line)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..report import Cell, Report, Table
 from . import books, outside
 from .cast import KINDS
-from .judge import Judge
+from .judge import Judge, lost
 from .nursery import Nursery
 from .program import JOURNAL, OUTSIDE
 
@@ -22,8 +22,10 @@ QUESTION = "Is anything lost, bought or done twice when a pool with a journal is
 PROGRAM = f"{__package__}.program:run_pool"
 SHARE = 0.3
 """Of the work of a pool that is done before a kill, at most: so that a pool is killed several times."""
-SECONDS_EACH, LINES_EACH = 0.02, 12
-"""What an agent takes, roughly: time with 8 at once, and lines of the world's books."""
+SECONDS_EACH = 0.02
+"""What an agent takes, roughly, with 8 at once."""
+LINES_EACH: dict[str | None, float] = {None: 13, "answered": 3.2, "begun": 1.6, "noted": 1.4, "told": 1, "seen": 1}
+"""Lines of the world's books for each agent, roughly: all of them, and some kinds at which a kill may hurt."""
 
 
 def kill_pool(
@@ -42,7 +44,7 @@ def kill_pool(
         watch: Told how it goes.
     """
     siege = Siege(SystemRandom().randrange(10**9) if seed is None else seed, agents, at_once)
-    with Nursery(f"{__package__}.program", "actors.journal") as nursery:
+    with Nursery(f"{__package__}.program", "actors.journal.store") as nursery:
         while siege.kills < number and not siege.problems:
             siege.run(nursery, number)
             if watch is not None:
@@ -62,6 +64,7 @@ class Siege:
         self._draw = Random(seed)
         self.kills = 0
         self.pools = 0
+        self.most = 0  # calls that one agent made again after one kill
         self.problems: list[str] = []
         self._counts: Counter[str] = Counter()
 
@@ -98,10 +101,11 @@ class Siege:
 
     def _how(self) -> dict[str, Any]:
         """When it is killed: after some time, or at some line of the world's books."""
-        draw, agents = self._draw, self._agents
-        if draw.random() < 0.5:
-            return {"kill_after": draw.uniform(0.0, SHARE * SECONDS_EACH * agents + 0.05)}
-        return {"kill_at": draw.randrange(int(2 * SHARE * LINES_EACH * agents) + 1)}
+        draw, share = self._draw, SHARE * self._agents
+        if draw.random() < 0.4:
+            return {"kill_after": draw.uniform(0.0, SECONDS_EACH * share + 0.05)}
+        kind = draw.choice(tuple(LINES_EACH))
+        return {"kill_on": kind, "kill_at": draw.randrange(int(2 * LINES_EACH[kind] * share) + 1)}
 
     def _recall_all(self, nursery: Nursery, folder: Path, run: int, judge: Judge) -> None:
         """One more start has nothing to do: no answer is bought, no tool is called (J6)."""
@@ -126,9 +130,10 @@ class Siege:
     def _count(self, lines: list[outside.Line], judge: Judge) -> None:
         counts = Counter(line.what for line in lines)
         self._counts += counts
-        for what in ("answered", "paid", "noted"):
+        for what in ("asked", "answered", "paid", "noted"):
             once = {(line.who, str(line.detail)) for line in lines if line.what == what}
             self._counts[f"{what} again"] += counts[what] - len(once)
+        self.most = max([self.most, *lost(lines, "asked").values()])
         paid = {(line.who, line.detail[0]) for line in lines if line.what == "paid"}
         self._counts["never paid"] += sum(what not in paid for what in judge.purposes())
 
@@ -138,13 +143,16 @@ class Siege:
         sums: dict[str, Cell] = {
             "kills": self.kills,
             "pools": self.pools,
+            "calls of the model": counts["asked"],
+            "called again": counts["asked again"],
+            "most of one agent at one kill": self.most,
             "answers bought": counts["answered"],
             "bought again": counts["answered again"],
             "payments": counts["paid"],
             "paid twice": counts["paid again"],
             "in doubt, and not paid": counts["never paid"],
             "idempotent calls": counts["noted"],
-            "called again": counts["noted again"],
+            "made again": counts["noted again"],
             "violations": len(self.problems),
         }
         title = f"kills of a pool of {self._agents} agents, {self._at_once} at once, seed {self._seed}"

@@ -18,11 +18,13 @@ JOURNAL = "run.db"
 OUTSIDE = "outside.jsonl"
 
 
-def run_pool(folder: str, run: int, seed: str, agents: int, at_once: int, kill_at: int | None = None) -> None:
-    """Go on with what is in *folder* until all is done."""
+def run_pool(
+    folder: str, run: int, seed: str, agents: int, at_once: int, kill_at: int | None = None, kill_on: str | None = None
+) -> None:
+    """Go on with what is in *folder* until all is done, or the world's books have so many lines more."""
     random.seed(seed)
     here = Path(folder)
-    outside = Outside(here / OUTSIDE, run, kill_at)
+    outside = Outside(here / OUTSIDE, run, kill_at, kill_on)
 
     def told(event: Event) -> None:
         if isinstance(event, AgentEnded):

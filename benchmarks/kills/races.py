@@ -6,6 +6,7 @@ import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from ..report import Report, Table
@@ -14,7 +15,9 @@ from .nursery import Nursery
 from .race_program import OUTSIDE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
+
+    from rich.console import Console
 
     from .outside import Line
 
@@ -195,18 +198,23 @@ def _of_others() -> Iterator[Race]:
     yield Race("parent", "commit 0.0 done: after")
 
 
-REPRESENTATIVE = 8
-"""The gate runs one race of so many; all of them are run by ``python -m benchmarks kills races``."""
+def kill_races(number: int | None = None, *, seed: int | None = None, watch: Console | None = None) -> Report:
+    """Run the races, each with a file of its own.
 
-
-def kill_races(chosen: Iterable[Race] | None = None) -> Report:
-    """Run *chosen*, or all: each with a file of its own."""
+    Args:
+        number: So many of them at most, drawn by *seed*; None: all.
+        watch: Told how it goes, now and then.
+    """
+    chosen = races()
+    if number is not None and number < len(chosen):
+        chosen = Random(seed).sample(chosen, number)
     problems: list[str] = []
-    rows: Counter[str] = Counter()
-    with Nursery(f"{__package__}.race_program", "actors.journal") as nursery:
-        for race in races() if chosen is None else chosen:
+    with Nursery(f"{__package__}.race_program", "actors.journal.store") as nursery:
+        for count, race in enumerate(chosen, 1):
             with tempfile.TemporaryDirectory(prefix="race-") as folder:
                 problems += run_race(race, nursery, Path(folder))
-            rows[race.kind] += 1
-    table = Table("races", [{"kind": kind, "points": count} for kind, count in rows.items()])
+            if watch is not None and count % 25 == 0:
+                watch.print(f"{count} of {len(chosen)} races, {len(problems)} problems", highlight=False)
+    kinds = Counter(race.kind for race in chosen)
+    table = Table("races", [{"an agent with": kind, "killed at points": count} for kind, count in kinds.items()])
     return Report("kills races", QUESTION, [table], (), problems)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..report import Report
 
 QUESTION = "Is anything lost, bought or done twice when a program is killed at any moment?"
-NAMES = ("writer", "pool")
+NAMES = ("writer", "pool", "races")
 """Each is a module of this folder with a function ``kill_NAME(number, seed=, watch=)`` that gives a report."""
 
 

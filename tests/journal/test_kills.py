@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.kills import kill_pool
 from benchmarks.kills.nursery import Nursery
+from benchmarks.kills.pool import kill_pool
 from benchmarks.kills.races import Race, races, run_race
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def test_a_pool_that_is_killed_ends_as_if_nobody_had() -> None:
 @pytest.fixture(scope="module")
 def nursery() -> Iterator[Nursery]:
     """Where the programs of this module come from."""
-    with Nursery("benchmarks.kills.race_program", "actors.journal") as one:
+    with Nursery("benchmarks.kills.race_program", "actors.journal.store") as one:
         yield one
 
 
