@@ -30,13 +30,11 @@ class Judge:
 
     def look(self, run: int, entries: Sequence[Entry], lines: Sequence[Line]) -> None:
         """After start number *run*: is the file a prefix, and does it hold what others were told?"""
-        names = {entry.agent: entry.payload["name"] for entry in entries if entry.state == "admitted"}
+        names = names_of(entries)
         told: list[str] = list(self._of_file(entries, names))
         told += self._of_world([line for line in lines if line.run == run], entries, names)
         self.problems += [f"after start {run}: {text}" for text in told]
-        self._recorded = {
-            (names.get(entry.agent, ""), entry.path) for entry in entries if entry.path and entry.state == "done"
-        }
+        self._recorded = {(names[entry.agent], entry.path) for entry in entries if entry.path and entry.state == "done"}
 
     # The file: a prefix of what happened ------------------------------------------------------------------------
 
@@ -47,8 +45,8 @@ class Judge:
         for entry in entries:
             of_agent[entry.agent].append(entry)
         for agent, own in of_agent.items():
-            name = names.get(agent)
-            if own[0].state != "admitted" or name is None:
+            name = names[agent]
+            if own[0].state != "admitted":
                 yield f"{agent} begins with {own[0].state} (J2)"
             else:
                 yield from (f"{name}: {text}" for text in prefix_faults(own, self.kinds[name]))
@@ -94,7 +92,7 @@ class Judge:
         self.problems += self._paid(lines)
 
     def _left(self, run: int, entries: Sequence[Entry], lines: Sequence[Line]) -> Iterator[str]:
-        names = {entry.agent: entry.payload["name"] for entry in entries if entry.state == "admitted"}
+        names = names_of(entries)
         if sorted(names.values()) != sorted(self.kinds):
             yield f"the journal has other agents: {set(names.values()) ^ set(self.kinds)}"
         ended = Counter(
@@ -133,6 +131,12 @@ class Judge:
                 yield from ((name, f"{word} {turn}") for word in words if word in PAYMENTS)
 
 
+def names_of(entries: Iterable[Entry]) -> dict[str, str]:
+    """The names of agents by their keys; of one that was never admitted its key."""
+    names = {entry.agent: entry.agent for entry in entries}
+    return names | {entry.agent: entry.payload["name"] for entry in entries if entry.state == "admitted"}
+
+
 def prefix_faults(own: Iterable[Entry], kind: str) -> Iterator[str]:
     """What stands in the entries of one agent without that which came before it."""
     done: set[str] = set()
@@ -165,6 +169,8 @@ def prefix_faults(own: Iterable[Entry], kind: str) -> Iterator[str]:
             if missing:
                 yield f"{path} {state} without {missing} (J2)"
         if state == "done":
+            if path not in begun and entry.payload.get("effect") == "at_most_once":
+                yield f"{path} is done, and was never begun (J5)"
             if path in done:
                 yield f"{path} is done twice (J4)"
             done.add(path)

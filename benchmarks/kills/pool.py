@@ -83,6 +83,7 @@ class Siege:
                     seed=f"{self._seed} {self.pools} {run}",
                     agents=self._agents,
                     at_once=self._at_once,
+                    durability=self._durability(),
                     **(self._how() if self.kills < number else {}),
                 )
                 self.kills += end.killed
@@ -98,6 +99,10 @@ class Siege:
             self._count(outside.read(folder / OUTSIDE), judge)
         self.pools += 1
         self.problems += [f"pool {self.pools}, --seed {self._seed}: {text}" for text in judge.problems]
+
+    def _durability(self) -> str:
+        """Of every second pool the entries are to survive a power cut, too: that is another way to commit."""
+        return "power" if self.pools % 2 else "process"
 
     def _how(self) -> dict[str, Any]:
         """When it is killed: after some time, or at some line of the world's books."""
@@ -115,6 +120,7 @@ class Siege:
             "seed": "",
             "agents": self._agents,
             "at_once": self._at_once,
+            "durability": self._durability(),
         }
         end = nursery.run(PROGRAM, folder / "stderr", **how)
         lines = [line for line in outside.read(folder / OUTSIDE) if line.run == run]
