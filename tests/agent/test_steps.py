@@ -391,7 +391,11 @@ def test_results_of_a_type(value: Any, kind: Any) -> None:
     assert world.done == [1]
 
 
-@pytest.mark.parametrize("value", [(1, 2), {1}, object(), float("nan"), {1: 2}, b"x", Receipt(number=1)], ids=str)
+@pytest.mark.parametrize(
+    "value",
+    [(1, 2), {1}, object(), float("nan"), {1: 2}, b"x", Receipt(number=1)],
+    ids=lambda value: type(value).__name__,
+)
 def test_results_that_are_not_kept(value: Any) -> None:
     """They are returned; the next process does an idempotent one again, and cannot do another."""
     world, desk = World(), Desk()
