@@ -14,7 +14,6 @@ from ..drivers.recorded.answer import DriverFacts, read_lines
 from ..drivers.recorded.shelf import Shelf
 from ..drivers.recorded.tape import Tape
 from ..drivers.recorded.wording import Verbatim, Wording
-from . import journal_answers
 
 if TYPE_CHECKING:
     import os
@@ -110,6 +109,8 @@ class Cassette:
         """
         if context_window < 1:
             raise ValueError(f"context_window must be at least 1, got {context_window}")
+        from . import journal_answers  # and with it SQLite: not for who has no journal
+
         place = Path(path)
         found = journal_answers.read(place, DriverFacts(context_window=context_window))
         replayed = cls.__new__(cls)
