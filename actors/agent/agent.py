@@ -9,7 +9,7 @@ from ..core.actors.agent_actor import AgentActor
 from ..core.records.event import noted
 from ..errors import Cancelled
 from .ledger import Effect
-from .steps import NamedStep, Steps
+from .named_step import NamedStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from .config import SpawnConfig
     from .ledger import EffectWord, Ledger
     from .manifest import AgentManifest
+    from .named_step import Reconcile
     from .ports import LlmDriver, MemorySubstrate, Tools
-    from .steps import Reconcile
     from .structured import Shape
 
 T_co = TypeVar("T_co", covariant=True)
@@ -49,6 +49,9 @@ class Parts(Protocol):
 
     def spawn_child(self, config: SpawnConfig[ChildT], parent: Agent[Any]) -> AgentHandle[ChildT]:
         """Start a child of *parent*."""
+
+    def do(self, step: NamedStep[T], agent: Agent[Any]) -> T:
+        """Do *step* of *agent*, which has a ledger."""
 
 
 class Agent(AgentActor[T_co]):
@@ -244,8 +247,8 @@ class Agent(AgentActor[T_co]):
         there when the agent is started again, in this process or in a later one. Without a journal, and without a
         restart policy, it only calls *fn*.
 
-        A step that raised is noted, too, and raises: it is met again as one in doubt. A parameter ``effect_key`` of *fn*
-        that is not given is filled in, the same for each try: made for an idempotency header.
+        A step that raised is noted, too, and raises: it is met again as one in doubt. A parameter ``effect_key`` of
+        *fn* that is not given is filled in, the same for each try: made for an idempotency header.
 
         Args:
             name: Names it among the steps of this agent, or of the tool call inside which it is done. One that is used
@@ -273,8 +276,7 @@ class Agent(AgentActor[T_co]):
                     return f"paid: {receipt}"
         """
         step = NamedStep.of(name, fn, args, kwargs, effect=effect, reconcile=reconcile, result_type=result_type)
-        ledger = self._parts.ledger
-        return step.call() if ledger is None else Steps(self, ledger).do(step)
+        return step.call() if self._parts.ledger is None else self._parts.do(step, self)
 
     def emit(self, event: Event) -> None:
         """Tell an event of your own to whoever listens to this agent; its first fields are filled in."""

@@ -21,6 +21,7 @@ from .llm_agent import LlmAgent
 from .manifest import AgentManifest
 from .ports import PrivacyTier, Tool, Tools
 from .recorder import Identity
+from .steps import Steps
 from .structured import shape_of
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from ..core.waiting.cancel import CancelToken
     from .agent import Agent
     from .ledger import Ledger
+    from .named_step import NamedStep
     from .ports import ClosesIdle, LlmDriver, MemorySubstrate
     from .recorder import Recorder
     from .resolve import FindBuiltIn
@@ -91,6 +93,11 @@ class AgentParts:
     def spawn_child(self, config: SpawnConfig[ResultT], parent: Agent[Any]) -> AgentHandle[ResultT]:
         """Start a child of *parent*."""
         return self.factory.spawn_child(config, parent, self.tool_source)
+
+    def do(self, step: NamedStep[ResultT], agent: Agent[Any]) -> ResultT:
+        """Do *step* of *agent*."""
+        assert self.ledger is not None  # without one it is only called
+        return Steps(agent, self.ledger).do(step)
 
 
 class AgentFactory:

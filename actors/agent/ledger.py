@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ..core.records.usage import TokenUsage
-    from .agent import Agent
 
 LONGEST_KEY = 500
 """Characters of a key, and of the name of a step."""
@@ -94,6 +93,8 @@ class Ledger(Protocol):
     Guarantees: what :meth:`enter` was told with ``safe=True`` is on disk when it returns, with all before it.
 
     Threads: any of the agent's.
+
+    Locks: ``counted`` is changed by the agent's own thread.
     """
 
     in_doubt: InDoubt
@@ -221,7 +222,21 @@ def scope_of(ledger: Ledger) -> Scope:
     return scope if scope is not None and scope.ledger is ledger else ledger.root
 
 
-def next_child_path(agent: Agent[Any]) -> str:
+class HasLedger(Protocol):
+    """Who may have a ledger."""
+
+    ledger: Ledger | None
+
+
+class Owner(Protocol):
+    """An agent, as far as its ledger needs it."""
+
+    @property
+    def _parts(self) -> HasLedger:
+        """What it was given."""
+
+
+def next_child_path(agent: Owner) -> str:
     """Where *agent* starts its next child, for the child's key. The same again in each life, whatever else runs beside
     it: the count is that of the effect inside which this thread works.
     """
