@@ -60,7 +60,10 @@ GOODBYE = 2.0
 
 @dataclass(slots=True)
 class AgentParts:
-    """What one agent has. ``tools`` is filled in on the agent's thread."""
+    """What one agent has. ``tools`` is filled in on the agent's thread.
+
+    Locks: ``ledger`` is written by the thread that starts the agent, before it is admitted.
+    """
 
     factory: AgentFactory
     config: SpawnConfig[Any]

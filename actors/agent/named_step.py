@@ -27,8 +27,8 @@ class NamedStep(Generic[T]):
 
     name: str
     fn: Callable[..., T]
-    args: Sequence[Any]
-    kwargs: Mapping[str, Any]
+    given: Sequence[Any]
+    keywords: Mapping[str, Any]
     effect: Effect
     reconcile: Reconcile | None
     result_type: Any
@@ -62,9 +62,9 @@ class NamedStep(Generic[T]):
 
     def call(self) -> T:
         """Do it, in its scope. A parameter ``effect_key`` that was not given is filled in, as that of a tool is."""
-        if EFFECT_KEY not in self.kwargs and self._wants_key():
-            return self.fn(*self.args, **self.kwargs, effect_key=current_effect_key())
-        return self.fn(*self.args, **self.kwargs)
+        if EFFECT_KEY not in self.keywords and self._wants_key():
+            return self.fn(*self.given, **self.keywords, effect_key=current_effect_key())
+        return self.fn(*self.given, **self.keywords)
 
     def _wants_key(self) -> bool:
         try:
@@ -72,13 +72,13 @@ class NamedStep(Generic[T]):
             wanted = signature.parameters.get(EFFECT_KEY)
             if wanted is None or wanted.kind not in (wanted.KEYWORD_ONLY, wanted.POSITIONAL_OR_KEYWORD):
                 return False
-            return EFFECT_KEY not in signature.bind_partial(*self.args, **self.kwargs).arguments
+            return EFFECT_KEY not in signature.bind_partial(*self.given, **self.keywords).arguments
         except (TypeError, ValueError):  # it does not tell, or does not fit: the call says so
             return False
 
     def input(self) -> dict[str, Any]:
         """Its arguments by name; those of a function that does not tell its names by their place, from "0"."""
         try:
-            return dict(inspect.signature(self.fn).bind_partial(*self.args, **self.kwargs).arguments)
+            return dict(inspect.signature(self.fn).bind_partial(*self.given, **self.keywords).arguments)
         except (TypeError, ValueError):
-            return {**{str(place): value for place, value in enumerate(self.args)}, **self.kwargs}
+            return {**{str(place): value for place, value in enumerate(self.given)}, **self.keywords}
