@@ -194,8 +194,14 @@ from .tools import ProcessResult as ProcessResult, ToolRegistry, needs_approval,
 if _TYPE_CHECKING:  # who keeps no journal need not wait for what one is made of
     from .journals import (
         Durability as Durability,
+        EffectState as EffectState,
         InDoubt as InDoubt,
         Journal as Journal,
+        JournalFinding as JournalFinding,
+        JournalReader as JournalReader,
+        JournaledAgent as JournaledAgent,
+        JournaledEffect as JournaledEffect,
+        JournaledStatus as JournaledStatus,
         OnChange as OnChange,
     )
 
@@ -275,7 +281,20 @@ _publish(__name__, globals())
 _logger.disable(_NAMESPACE)  # the library is silent until log() turns it on
 
 
-_LATER = frozenset({"Durability", "InDoubt", "Journal", "OnChange"})
+_LATER = frozenset(
+    {
+        "Durability",
+        "EffectState",
+        "InDoubt",
+        "Journal",
+        "JournalFinding",
+        "JournalReader",
+        "JournaledAgent",
+        "JournaledEffect",
+        "JournaledStatus",
+        "OnChange",
+    }
+)
 
 
 def __getattr__(name: str) -> _Any:

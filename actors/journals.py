@@ -1,5 +1,7 @@
 """What is recorded of agents, so that a program that died goes on where it stood."""
 
+from datetime import datetime
+
 from .agent.ledger import Effect, InDoubt
 from .journal.findings import JournalFinding
 from .journal.journal import Journal
