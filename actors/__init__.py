@@ -197,11 +197,11 @@ if _TYPE_CHECKING:  # who keeps no journal need not wait for what one is made of
         EffectState as EffectState,
         InDoubt as InDoubt,
         Journal as Journal,
-        JournalFinding as JournalFinding,
-        JournalReader as JournalReader,
         JournaledAgent as JournaledAgent,
         JournaledEffect as JournaledEffect,
         JournaledStatus as JournaledStatus,
+        JournalFinding as JournalFinding,
+        JournalReader as JournalReader,
         OnChange as OnChange,
     )
 

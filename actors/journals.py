@@ -13,7 +13,6 @@ from .storage.durability import Durability
 
 __all__ = [
     "Durability",
-    "Effect",
     "EffectState",
     "InDoubt",
     "Journal",

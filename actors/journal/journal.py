@@ -111,8 +111,8 @@ class Journal:
 
         return JournalRecord(self._desk, identity)
 
-    @staticmethod
-    def read(path: str | os.PathLike[str]) -> JournalReader:
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> JournalReader:
         """Open the journal at *path* to read alone, also while a program writes it: it has ``agents``, ``effects``,
         ``check`` and ``close``, and is a context manager::
 
