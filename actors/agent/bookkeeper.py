@@ -21,13 +21,13 @@ from .wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ..core.records.conversation import Message
     from .agent import Agent
     from .driver_call import Payment
     from .guard import LoopGuard
-    from .ledger import Entry, Ledger
+    from .ledger import Entry, Ledger, Scope
     from .ports import CompletionRequest, CompletionResponse
     from .wire import RequestParts
 
@@ -153,6 +153,20 @@ class Bookkeeper:
     def _entered(self, path: str, kind: str, texts: list[str]) -> list[str]:
         self.ledger.enter(path, DONE, kind, {"texts": [marked_text(text) for text in texts]})
         return texts
+
+
+def spent_to_data(scope: Scope) -> dict[str, Any]:
+    """What was spent inside *scope*, as a part of what is entered of it."""
+    spent = {"paid": paid_to_data(scope.paid), "below": paid_to_data(scope.below)}
+    return {name: each for name, each in spent.items() if each}
+
+
+def count_spent(agent: Agent[Any], data: Mapping[str, Any]) -> None:
+    """Count what an effect of an earlier process has spent: by itself, and by agents that it has started."""
+    count_paid(agent, paid_from_data(data.get("paid", ())))
+    for usage, cost_usd in paid_from_data(data.get("below", ())):
+        warn(agent, agent._parts.account.charge(Spending(tokens=usage.total, cost_usd=cost_usd)))
+        agent._context.expenses.spend_below(usage, cost_usd)
 
 
 def count_paid(agent: Agent[Any], paid: Sequence[Payment]) -> None:

@@ -171,7 +171,7 @@ class Scope:
     Locks: none; its fields change by single operations.
     """
 
-    __slots__ = ("_children", "_completions", "_names", "_running", "ledger", "paid", "path")
+    __slots__ = ("_children", "_completions", "_names", "_running", "below", "ledger", "paid", "path")
 
     def __init__(self, ledger: Ledger, path: str) -> None:
         self.ledger = ledger
@@ -182,6 +182,8 @@ class Scope:
         self._completions = count()
         self.paid: list[tuple[TokenUsage, float]] = []
         """What completions inside it have cost: of a recalled effect it is counted."""
+        self.below: list[tuple[TokenUsage, float]] = []
+        """What agents that were started inside it have cost, with all below them: as well."""
 
     def next_completion(self) -> str:
         """The path of the next completion: ``3`` for the fourth."""

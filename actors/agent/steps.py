@@ -14,10 +14,10 @@ from ..core.records.error_json import error_from_json, error_to_json
 from ..core.records.json_plain import is_plain
 from ..core.records.json_value import class_name, to_json
 from ..errors import ActorsError, Cancelled
-from .bookkeeper import count_paid
+from .bookkeeper import count_spent, spent_to_data
 from .doubts import in_doubt
 from .ledger import BEGUN, DONE, RAISED, Effect, Scope, inside, scope_of
-from .wire import paid_from_data, paid_to_data
+from .wire import paid_from_data
 
 if TYPE_CHECKING:
     from .agent import Agent
@@ -49,7 +49,7 @@ class Steps:
             self._agent.checkpoint()
             entry = self._ledger.find(path)
             if entry is not None and self._ledger.count(path):
-                count_paid(self._agent, paid_from_data(entry.data.get("paid", ())))
+                count_spent(self._agent, entry.data)
             if entry is None:
                 return self._run(step, path)
             if entry.state is DONE:
@@ -60,6 +60,9 @@ class Steps:
 
     def _known(self, step: NamedStep[T], entry: Entry) -> T:
         path = entry.path
+        outer = scope_of(self._ledger)
+        outer.paid.extend(paid_from_data(entry.data.get("paid", ())))
+        outer.below.extend(paid_from_data(entry.data.get("below", ())))
         if entry.data.get("kept", True):
             try:
                 value: T = _read(entry.data["value"], step.result_type)
@@ -121,13 +124,14 @@ class Steps:
             if once:
                 self._ledger.enter(path, RAISED, "step", {**told, "error": error_to_json(error)})
             raise
-        self._enter(step, path, value, paid_to_data(scope.paid))
+        self._enter(step, path, value, spent_to_data(scope))
+        outer = scope_of(self._ledger)
+        outer.paid.extend(scope.paid)
+        outer.below.extend(scope.below)
         return value
 
-    def _enter(self, step: NamedStep[Any], path: str, value: Any, paid: list[Any]) -> None:
-        data = {"name": to_json(step.name), "effect": step.effect.value}
-        if paid:
-            data["paid"] = paid
+    def _enter(self, step: NamedStep[Any], path: str, value: Any, spent: dict[str, Any]) -> None:
+        data = {"name": to_json(step.name), "effect": step.effect.value, **spent}
         try:
             data["value"] = _write(value, step.result_type)
         except NotKeptError:

@@ -9,13 +9,12 @@ from ..core.records.json_marks import from_json, marked_text
 from ..core.scheduling.approval import Decision
 from ..core.supervision.agent_context import ToolEnd
 from ..errors import Cancelled, EffectInDoubt, JournalFailed
-from .bookkeeper import count_paid
+from .bookkeeper import count_spent, spent_to_data
 from .budget import Spending
 from .driver_call import warn
 from .effects import effect_of
 from .ledger import BEGUN, DONE, Effect, InDoubt, Scope, inside
 from .message_text import told
-from .wire import paid_from_data, paid_to_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -91,7 +90,7 @@ class ToolEffects:
             self._guard.check_tool_call(call.name, call.input, repeatable=repeatable)
         if entry.state is DONE and entry.data.get("ran", True):
             self.charge_begun(index)
-            count_paid(self._agent, paid_from_data(entry.data.get("paid", ())))
+            count_spent(self._agent, entry.data)
 
     def counts(self, index: int) -> bool:
         """Has the guard of this process still to count it? Then it does now."""
@@ -235,9 +234,7 @@ class ToolEffects:
         if not ran:
             data |= {"ran": False, "counted": self.path(index) in self._ledger.counted}
         scope = self._scopes.get(index)
-        if scope is not None and scope.paid:
-            data["paid"] = paid_to_data(scope.paid)
-        return data
+        return data if scope is None else data | spent_to_data(scope)
 
     def _message(self, index: int, data: Mapping[str, Any]) -> ToolResultMessage:
         return ToolResultMessage(self._calls[index].id, from_json(data["content"]), data["is_error"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..agent.budget import Spending
-from ..agent.ledger import next_child_path
+from ..agent.ledger import next_child_path, scope_of
 from ..core.records.outcome import AgentStatus
 from ..errors import JournalError, JournalFailed, JournalGaveUp
 from .claims import Claim, child_key, stem_of
@@ -17,6 +17,9 @@ from .settings import OnChange
 from .store import advice, to_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..agent.ledger import Scope
     from ..agent.recorder import Identity
     from ..core.records.ending import Ending
     from ..core.records.outcome import AgentOutcome
@@ -56,6 +59,7 @@ class JournalRecord:
         self._ledger = JournalLedger(desk.store, desk.settings, desk.claims.next_life, desk.told)
         self._key = ""
         self._before: Claim | None = None  # who had the key before
+        self._scope: Scope | None = None  # the effect of its parent inside which it is started
         self._parts: dict[str, str] = {}
         self._history: History | None = None
         self._changed: str | None = None  # what is to be set aside, when it begins
@@ -97,6 +101,7 @@ class JournalRecord:
         claim = Claim("", 0)
         if isinstance(parent, JournalLedger):
             claim = Claim(parent.key, parent.life)
+            self._scope = scope_of(parent)
             if given is None:
                 assert self._identity.parent is not None
                 given = child_key(parent.key, next_child_path(self._identity.parent))
@@ -212,6 +217,7 @@ class JournalRecord:
             what = f"how agent {self._key!r} ended cannot be read ({error!r})"
             raise JournalFailed(f"{self._desk.store.path}: {what}; {advice(self._desk.store.path)}") from error
         self._is_open.clear()
+        self._tell_parent(ending.recalled or {})
         self.counts = history.ended_by != self._desk.store.number
         if self.counts:
             fields = ending.recalled or {}
@@ -236,6 +242,7 @@ class JournalRecord:
             self._is_open.pop()
         except IndexError:
             return
+        self._tell_parent(dict(outcome))
         history = self._history
         was_final = history is not None and self._is_final(history)
         if self._changed is not None:  # it never began: what was recorded stays as it is
@@ -253,3 +260,9 @@ class JournalRecord:
         except JournalFailed:
             if is_final or outcome.status is AgentStatus.COMPLETED:
                 raise
+
+    def _tell_parent(self, fields: Mapping[str, Any]) -> None:
+        """What it and all below it cost is part of the effect that has started it."""
+        scope = self._scope
+        if scope is not None and scope.path:  # the agent itself starts it again
+            scope.below.append((fields["usage_total"], fields["cost_usd_total"]))

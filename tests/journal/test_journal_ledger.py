@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors import (
+    Agent,
     AgentManifest,
     AgentPool,
+    AssistantMessage,
+    Budget,
     CompletionResponse,
     FunctionDriver,
     Journal,
     JournalChanged,
     JournalFailed,
+    Spawn,
     SpawnConfig,
     StopReason,
     TokenUsage,
@@ -218,3 +222,55 @@ def test_a_run_that_broke_off_goes_on_where_it_stood(path: Path, dies_at: int) -
     (recalled,) = run(path, [config], driver=model.driver, tools=model.tools)
     assert recalled == again.model_copy(update={"recalled": True})
     assert states(path, "k") == ["admitted", "begun", "ended", "begun", "ended"]
+
+
+class Helped(Model):
+    """Its tool starts an agent, which asks the model, and a step inside it asks once more."""
+
+    @property
+    def tools(self) -> list[Any]:
+        @tool
+        def pay(amount: int, agent: Agent[Any]) -> str:
+            """Pay."""
+            child = SpawnConfig(MANIFEST, f"child {amount}", messages=DEEP)
+            text = agent.step("asked", lambda: agent.spawn(child).outcome().result.text)
+            return f"{text} {agent.spawn(SpawnConfig(MANIFEST, 'sibling', messages=DEEP)).outcome().result.text}"
+
+        return [pay]
+
+
+DEEP = (AssistantMessage("a"), AssistantMessage("b"))  # so its turn is the last one
+
+
+@pytest.mark.parametrize("dies_at", [1, 2])
+def test_what_agents_below_an_effect_have_cost_counts_again(path: Path, dies_at: int) -> None:
+    """For the budgets and the totals: as if the run had not broken off."""
+    whole, broken = Helped(), Helped()
+    config = SpawnConfig(AgentManifest(name="asking", capabilities=(Spawn(max_depth=1),)), "q", key="k")
+    (want,) = run(path.with_name("whole.db"), [config], driver=whole.driver, tools=whole.tools)
+    assert want.usage_total.total == 7 * 11
+    broken.dies_at = dies_at
+    run(path, [config], driver=Dying(broken), tools=broken.tools)
+    broken.dies_at = 99
+    budget = Budget()
+    (again,) = run(path, [config], driver=broken.driver, tools=broken.tools, budget=budget)
+    assert sorted(broken.asked) == sorted(whole.asked)
+    assert (again.usage, again.usage_total) == (want.usage, want.usage_total)
+    assert budget.spent.tokens == 7 * 11
+
+
+class Dying(FunctionDriver):
+    """Dies at a turn of the conversation that is not a child's."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(lambda request: self.answer_of(request))
+        self.model = model
+
+    def answer_of(self, request: Any) -> CompletionResponse:
+        if request.messages[0] is DEEP[0]:
+            dies_at, self.model.dies_at = self.model.dies_at, 99
+            try:
+                return self.model.answer(request)
+            finally:
+                self.model.dies_at = dies_at
+        return self.model.answer(request)
