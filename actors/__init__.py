@@ -283,16 +283,8 @@ _logger.disable(_NAMESPACE)  # the library is silent until log() turns it on
 
 _LATER = frozenset(
     {
-        "Durability",
-        "EffectState",
-        "InDoubt",
-        "Journal",
-        "JournalFinding",
-        "JournalReader",
-        "JournaledAgent",
-        "JournaledEffect",
-        "JournaledStatus",
-        "OnChange",
+        *("Durability", "EffectState", "InDoubt", "Journal", "JournalFinding", "JournalReader"),
+        *("JournaledAgent", "JournaledEffect", "JournaledStatus", "OnChange"),
     }
 )
 

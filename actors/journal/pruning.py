@@ -90,8 +90,9 @@ def prune(run: Run, *, process: int, final: Collection[str], before: datetime | 
         dropped += count
         if not last:
             break
-    while dropped and run(_give_back):
-        pass
+    before_that, free = -1, run(_give_back) if dropped else 0
+    while free and free != before_that:  # a file that gives nothing back stays as it is
+        before_that, free = free, run(_give_back)
     return dropped
 
 
@@ -121,8 +122,8 @@ def _drop(connection: sqlite3.Connection, key: str, process: int) -> int:
     return count
 
 
-def _give_back(connection: sqlite3.Connection) -> bool:
-    """Shorten the file by some of the pages that are free; are there more?"""
+def _give_back(connection: sqlite3.Connection) -> int:
+    """Shorten the file by some of the pages that are free; how many are left?"""
     connection.execute(f"PRAGMA incremental_vacuum({PAGES})").fetchall()
     (free,) = connection.execute("PRAGMA freelist_count").fetchone()
-    return bool(free)
+    return int(free)

@@ -108,3 +108,12 @@ def test_what_fails_leaves_no_trace(file: Filled) -> None:
     with pytest.raises(OSError, match="no more"):
         errand.result()
     assert list(steps(file)) == ["a", "b", "c", "d", "e"]
+
+
+def test_a_file_that_gives_no_pages_back(file: Filled, tmp_path: Path) -> None:
+    """Stays as long as it is."""
+    file.ask("PRAGMA auto_vacuum = NONE")
+    file.ask("VACUUM")
+    size = (tmp_path / "run.db").stat().st_size
+    assert pruned(file) == 1
+    assert (tmp_path / "run.db").stat().st_size == size
