@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from .agent.ledger import Effect, InDoubt
+from .agent.ledger import Effect as Effect, InDoubt
 from .journal.findings import JournalFinding
 from .journal.journal import Journal
 from .journal.reader import JournalReader
