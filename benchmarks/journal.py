@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from .size import Size
 from .turns import in_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from .report import Cell
 
@@ -64,15 +65,11 @@ def row(what: str, unit: str, values: Sequence[float], target: str, prototype: s
 
 def entry_rows(load: Workload) -> list[dict[str, Cell]]:
     """Entries that nobody waits for, and what waiting for each would cost."""
-    found = in_turn(
-        {
-            "behind": lambda: entries.cost_behind(load.entries),
-            "waited": lambda: entries.Waited(1, "process", load.entries // 10),
-        },
-        repeats=load.repeats,
-    )
-    behind = [value for value in found["behind"] if isinstance(value, tuple)]
-    waited = [value.cpu for value in found["waited"] if isinstance(value, entries.Waited)]
+    behind: list[tuple[float, float, float]] = []
+    waited: list[float] = []
+    for _ in range(load.repeats):
+        behind.append(entries.cost_behind(load.entries))
+        waited.append(entries.Waited(1, "process", load.entries // 10).cpu)
     return [
         row("entry of 1 KB, written behind: its agent's thread", "us CPU", [one[0] for one in behind], "12", "12"),
         row("all in all", "us CPU", [one[1] for one in behind], "25", "25"),
@@ -83,14 +80,10 @@ def entry_rows(load: Workload) -> list[dict[str, Cell]]:
 
 def wait_rows(load: Workload) -> list[dict[str, Cell]]:
     """Entries that are waited for: by one, by many, for the process and for power."""
-    cases: dict[str, Callable[[], entries.Waited]] = {
-        f"{durability} {producers}": (
-            lambda producers=producers, durability=durability: entries.Waited(
-                producers, durability, load.waits // (1 if producers > 1 else 4)
-            )
-        )
+    cases = {
+        f"{durability} {producers}": partial(entries.Waited, producers, durability, count)
         for durability in ("process", "power")
-        for producers in (1, MANY)
+        for producers, count in ((1, load.waits // 4), (MANY, load.waits))
     }
     found = in_turn(cases, repeats=load.repeats)
     waits = {name: [wait for one in runs for wait in one.waits] for name, runs in found.items()}

@@ -41,7 +41,7 @@ class Workload:
 WORKLOADS = {
     Size.FULL: Workload(60, 5, 20, 0.02),
     Size.QUICK: Workload(60, 1, 4, 0.02),
-    Size.SMOKE: Workload(6, 1, 1, 0.02),
+    Size.SMOKE: Workload(4, 1, 1, 0.01),
 }
 
 

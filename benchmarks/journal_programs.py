@@ -88,19 +88,19 @@ def run_dbos(folder: Path, names: list[str], world: World, begun: Callable[[], N
         config["system_database_engine"] = _wal_engine(url)
     DBOS(config=config)
 
-    @DBOS.step()
+    @DBOS.step()  # type: ignore[untyped-decorator]
     def answer(name: str, turn: int) -> str:
         return world.answer(name, turn)
 
-    @DBOS.step()
+    @DBOS.step()  # type: ignore[untyped-decorator]
     def pay(name: str) -> str:
         return world.pay(name)
 
-    @DBOS.step()
+    @DBOS.step()  # type: ignore[untyped-decorator]
     def write_down(name: str) -> str:
         return world.write_down(name)
 
-    @DBOS.workflow()
+    @DBOS.workflow()  # type: ignore[untyped-decorator]
     def worker(name: str) -> str:
         answer(name, 0)
         pay(name)
@@ -129,7 +129,7 @@ def _wal_engine(url: str) -> Any:
 
     engine = sqlalchemy.create_engine(url)
 
-    @sqlalchemy.event.listens_for(engine, "connect")
+    @sqlalchemy.event.listens_for(engine, "connect")  # type: ignore[untyped-decorator]
     def connected(connection: Any, _: object) -> None:
         connection.isolation_level = "IMMEDIATE"  # as its own engine does, but for the last two
         for pragma in ("busy_timeout=30000", "foreign_keys=ON", "journal_mode=WAL", "synchronous=NORMAL"):

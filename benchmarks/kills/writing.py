@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,8 @@ from zlib import crc32
 
 from actors.storage import commit, database
 from actors.storage.commit import Committer
-from actors.storage.database import Durability, Schema, open_to_write
+from actors.storage.database import Schema, open_to_write
+from actors.storage.durability import Durability
 
 if TYPE_CHECKING:
     import sqlite3
@@ -128,7 +128,7 @@ def main(words: str) -> None:
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     if how["seconds"] is not None:
-        threading.Thread(target=lambda: (time.sleep(how["seconds"]), die()), daemon=True).start()
+        threading.Timer(how["seconds"], die).start()
     life.run()
 
 
