@@ -76,7 +76,7 @@ class DriverCalls:
         while True:
             self._agent.checkpoint()
             if self._ledger is not None:
-                self._ledger.refuse_when_failed()
+                self._ledger.secure()
             try:
                 return self._within_budget(request, partial(ask, request, attempt), paid), paid
             except DriverError as error:

@@ -116,6 +116,14 @@ class Ledger(Protocol):
             JournalFailed: It cannot.
         """
 
+    def secure(self) -> None:
+        """Another answer is about to be bought: wait until those that were bought before are on disk, so that a process
+        that dies has one of each agent at most to buy again.
+
+        Raises:
+            JournalFailed: They are not, or nothing can be recorded any more.
+        """
+
     def find(self, path: str) -> Entry | None:
         """The last entry of *path*; None: it is new."""
 
@@ -294,6 +302,9 @@ class MemoryLedger:
 
     def refuse_when_failed(self) -> None:
         """It never is."""
+
+    def secure(self) -> None:
+        """They are as safe as the process."""
 
     def find(self, path: str) -> Entry | None:
         """The last entry of *path*."""

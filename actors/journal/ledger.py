@@ -30,8 +30,9 @@ class JournalLedger(MemoryLedger):
 
     Threads: any of the agent's.
 
-    Locks: none more; ``_uncounted`` and ``_ends`` change by single operations, ``key`` is written before the agent is admitted, and
-    ``life`` and ``_asides`` by the agent's own thread.
+    Locks: none more; ``_uncounted`` and ``_ends`` change by single operations, ``key`` is written before the agent is
+    admitted, and ``life``, ``_asides`` and ``_bought`` by the agent's own thread. ``_secured`` is written by any: one
+    that is too small costs a wait.
     """
 
     calls_raised_again = False
@@ -50,6 +51,8 @@ class JournalLedger(MemoryLedger):
         self._asides: list[int] = []
         self._uncounted: set[str] = set()
         self._ends: dict[str, Entry] = {}  # those that are just being entered
+        self._bought = 0  # answers that this process has entered
+        self._secured = 0  # so many of them are on disk for certain
 
     def belong_to(self, key: str) -> None:
         """It is that of the agent with that *key*."""
@@ -78,6 +81,19 @@ class JournalLedger(MemoryLedger):
         """Raise when nothing can be recorded any more."""
         self._store.refuse_when_failed()
 
+    def secure(self) -> None:
+        """Wait until the answers that were bought are on disk.
+
+        Raises:
+            JournalFailed: They are not, or nothing can be recorded any more.
+        """
+        bought = self._bought
+        if self._secured == bought:
+            self._store.refuse_when_failed()
+        else:
+            self._store.flush()
+            self._secured = bought
+
     def enter(
         self,
         path: str,
@@ -103,12 +119,17 @@ class JournalLedger(MemoryLedger):
         entry = Entry(path, state, kind, digest, data, time.time())
         if state is DONE and self._ends.setdefault(path, entry) is not entry:
             return  # another thread is just entering it
+        bought = self._bought
         try:
             self._store.write(self.key, path, state.value, kind, payload, digest=digest or None, safe=safe)
             self.entries[path] = entry
         finally:
             if state is DONE:
                 del self._ends[path]
+        if kind == "completion":
+            self._bought += 1
+        elif safe:
+            self._secured = bought
         self._uncounted.discard(path)  # whoever enters it counts it
 
     def count(self, path: str) -> bool:

@@ -167,6 +167,7 @@ class LedgerConformance:
         assert ledger.in_doubt in tuple(InDoubt)
         assert isinstance(ledger.calls_raised_again, bool)
         ledger.refuse_when_failed()
+        ledger.secure()
         assert not ledger.count("0")
         assert not ledger.count("1")
 

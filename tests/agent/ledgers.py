@@ -75,6 +75,9 @@ class PaperLedger(MemoryLedger):
         """Raise when the paper is full."""
         self.paper.refuse_when_full()
 
+    def secure(self) -> None:
+        self.refuse_when_failed()
+
     def enter(
         self,
         path: str,

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from actors import CompletionRequest, Event
 
 ROOT = Path(__file__).parents[2]
+TURNS = tuple(f"{number} done" for number in range(9))
 
 
 @pytest.fixture
@@ -132,6 +133,22 @@ def test_j2_the_file_is_a_prefix_at_every_moment(journal: Path, tmp_path: Path, 
         assert image == last[: len(image)]
 
 
+def test_j3_who_ends_twice_has_one_end(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """J3: whoever comes second, be it the thread of the agent or whoever gave it up, enters nothing."""
+    from actors.journal.records import JournalRecord
+
+    keep = JournalRecord.keep
+
+    def keep_twice(record: JournalRecord, outcome: Any) -> None:
+        keep(record, outcome)
+        keep(record, outcome)
+
+    monkeypatch.setattr(JournalRecord, "keep", keep_twice)
+    with AgentPool(FunctionDriver(Asked()), tools=[pay], journal=journal) as pool:
+        assert spawn(pool).outcome().ok
+    assert states(journal).count("ended") == 1
+
+
 def test_j3_one_final_end_for_a_key(journal: Path, gate: Gate) -> None:
     """J3: who is given up, and completes all the same when nobody waits any more, has one end; and one of the next."""
 
@@ -169,6 +186,27 @@ def test_j4_what_is_recorded_is_not_asked_again(journal: Path, tmp_path: Path, a
     assert len(run(Program(agents, 2), later, camera.image)) == len(agents)
     assert later.here("bought").total() == 8 * 6 - known
     assert max(later.here("bought").values()) == 1
+
+
+def test_j4_no_answer_is_bought_before_the_last_one_is_on_disk(journal: Path) -> None:
+    """J4: so a kill costs an agent one answer at most, however quick the model, and however slow the disk."""
+    images: list[list[str]] = []
+
+    def answer(request: CompletionRequest) -> CompletionResponse:
+        images.append(states(journal))
+        turn = sum(isinstance(message, AssistantMessage) for message in request.messages)
+        calls = (ToolCall(f"{turn}", "note", {"turn": turn}),) if turn < 3 else ()
+        return CompletionResponse("done", StopReason.TOOL_USE if calls else StopReason.END_TURN, calls)
+
+    @tool(effect="idempotent")
+    def note(turn: int) -> str:
+        """Note."""
+        return "noted"
+
+    with AgentPool(FunctionDriver(answer), tools=[note], journal=journal) as pool:
+        assert spawn(pool).outcome().ok
+    for turn, image in enumerate(images):
+        assert [f"{number} done" for number in range(turn)] == [name for name in image if name in TURNS], images
 
 
 @pytest.mark.parametrize("kind", ["tool", "step"])
