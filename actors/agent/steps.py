@@ -88,7 +88,7 @@ class Steps:
             else:
                 if value is None:
                     return self._run(step, entry.path)
-                self._enter(step, entry.path, value, [])
+                self._enter(step, entry.path, value, {})
                 found: T = value
                 return found
         raise self._doubt(step, entry, cause) from cause or _raised_of(entry)

@@ -149,9 +149,9 @@ def test_what_must_not_be_done_twice_is_not_set_aside(path: Path, state: Any) ->
         with pytest.raises(JournalChanged, match=r"0\.0"):
             ledger.set_aside("0", "query")
         ledger.set_aside("1", "message 3")
-    with Journal(path, on_change="rerun") as journal, AgentPool(journal=journal) as pool:
-        with pytest.raises(JournalChanged, match="must not be done twice"):
-            pool.spawn(SpawnConfig(MANIFEST, "other", agent=Counting, key="k"))
+    refused = pytest.raises(JournalChanged, match="must not be done twice")
+    with Journal(path, on_change="rerun") as journal, AgentPool(journal=journal) as pool, refused:
+        pool.spawn(SpawnConfig(MANIFEST, "other", agent=Counting, key="k"))
 
 
 def test_the_same_key_in_another_journal_is_another_effect(tmp_path: Path) -> None:

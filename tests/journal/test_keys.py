@@ -108,7 +108,10 @@ def test_how_an_agent_is_run_does_not_count(path: Path, change: dict[str, Any]) 
     assert run(path, [world.config("a", **change)])[0].recalled
 
 
-@pytest.mark.parametrize("query", [object(), {1, 2}, b"x", float("nan"), {1: "a"}, [float("inf")], lambda: 0], ids=lambda value: type(value).__name__)
+UNHELD: list[Any] = [object(), {1, 2}, b"x", float("nan"), {1: "a"}, [float("inf")], lambda: 0]
+
+
+@pytest.mark.parametrize("query", UNHELD, ids=lambda value: type(value).__name__)
 def test_a_query_that_json_cannot_hold_needs_a_key(path: Path, query: Any) -> None:
     """It is refused at once, and says so; with a key, its type is what counts."""
     with AgentPool(journal=path) as pool:

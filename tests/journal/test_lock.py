@@ -158,7 +158,8 @@ assert pool.spawn(world.config("before")).outcome(10).ok
 child = os.fork()
 if not child:
     refused = []
-    calls = (lambda: pool.spawn(world.config("x")), lambda: AgentPool(journal=journal), journal.close, lambda: Journal(path))
+    calls = [lambda: pool.spawn(world.config("x")), lambda: AgentPool(journal=journal), journal.close]
+    calls.append(lambda: Journal(path))
     for call in calls:
         try:
             call()
