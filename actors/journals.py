@@ -1,6 +1,6 @@
 """What is recorded of agents, so that a program that died goes on where it stood."""
 
-from datetime import datetime
+from datetime import datetime as datetime
 
 from .agent.ledger import Effect as Effect, InDoubt
 from .journal.findings import JournalFinding

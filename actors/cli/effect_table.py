@@ -10,7 +10,7 @@ from .agent_table import GAP
 from .wording import counted, dollars, first_line, one_line, seconds, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from rich.table import Table
@@ -51,13 +51,16 @@ def headline(agent: JournaledAgent) -> Iterator[str]:
 
 
 def effects_table(effects: Sequence[JournaledEffect], width: int) -> Table:
-    """A table of *effects*, in *width* columns; what is in doubt has its effect key below it."""
+    """A table of *effects*, in *width* columns; where there is little room, without their times."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     columns = _columns(effects)
-    left = width - sum(GAP + max(len(title), *map(len, cells)) for title, cells in columns.items())
+    left = _left(columns, width)
+    if left < LEAST_OF_TEXT:
+        columns = {title: cells for title, cells in columns.items() if title not in ("time", "took")}
+        left = _left(columns, width)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, GAP - 1, 0, 0))
     for title in columns:
         justify: Literal["left", "right"] = "right" if title in ("took", "cost", "process") else "left"
@@ -72,6 +75,21 @@ def effects_table(effects: Sequence[JournaledEffect], width: int) -> Table:
             cells.append(Text(shortened(_what(effect), left)))
         table.add_row(*cells)
     return table
+
+
+def doubts(effects: Sequence[JournaledEffect]) -> Iterator[str]:
+    """What is in doubt, with what is needed to ask the world outside: each a line."""
+    for effect in effects:
+        if effect.state is EffectState.IN_DOUBT:
+            name = f" ({shown(effect.name, 60)})" if effect.name and effect.name != effect.path else ""
+            yield (
+                f"{shown(effect.path, 200)}{name}: begun, and nobody knows whether it was done; "
+                f"its effect key is {effect.effect_key}"
+            )
+
+
+def _left(columns: Mapping[str, Sequence[str]], width: int) -> int:
+    return width - sum(GAP + max(len(title), *map(len, cells)) for title, cells in columns.items())
 
 
 def _columns(effects: Sequence[JournaledEffect]) -> dict[str, list[str]]:
@@ -93,7 +111,7 @@ def _columns(effects: Sequence[JournaledEffect]) -> dict[str, list[str]]:
 
 def _what(effect: JournaledEffect) -> str:
     if effect.state is EffectState.IN_DOUBT:
-        return f"begun, and nobody knows whether done: {effect.effect_key}"
+        return "begun, and nobody knows whether done"
     return first_line(effect.text, 300)
 
 

@@ -14,7 +14,7 @@ from ..journal.findings import JournalFinding
 from ..journal.journal import Journal
 from .agent_table import Agents, agents_table, totals
 from .check import answer
-from .effect_table import effects_table, headline
+from .effect_table import doubts, effects_table, headline
 from .recording import open_journal
 from .refusal import OutputLostError, RefusedError, why
 from .terminal import answering, console, say
@@ -136,6 +136,8 @@ def _of_agent(journal: JournalReader, path: str, key: str) -> Iterator[Renderabl
     if effects:
         yield ""
         yield effects_table(effects, console(sys.stdout).width)
+        found = list(doubts(effects))
+        yield from ["", *found] if found else []
 
 
 def _writer(journal: JournalReader) -> str | None:
