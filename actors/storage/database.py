@@ -89,7 +89,10 @@ def open_to_read(path: Path, schema: Schema) -> sqlite3.Connection:
     try:
         with faults_of(path, schema):
             connection.execute("PRAGMA query_only = ON")
-            if _version(connection, path, schema) < schema.version:
+            version = _version(connection, path, schema)
+            if version == 0:
+                raise Unsuitable(f"{path} is empty: there is no {schema.name} in it yet")
+            if version < schema.version:
                 raise Unsuitable(
                     f"{path}: an older version of the library has written this {schema.name}; open it once to write"
                 )
@@ -130,6 +133,8 @@ def _touch(path: Path) -> None:
 
 def _look_at_head(path: Path, schema: Schema) -> None:
     """Before SQLite does: it takes some files of others for empty ones."""
+    if not path.is_file():
+        raise NotOurs(f"{path} is no {schema.name}: it is no file")  # to open a pipe might take for ever
     with path.open("rb") as file:
         head = file.read(len(MAGIC))
     if head and head != MAGIC:

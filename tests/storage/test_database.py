@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 import subprocess
@@ -173,3 +174,14 @@ database.open_to_write(Path({str(path)!r}), ONE)
     assert ended.returncode == -9
     write(path, "one")
     assert texts_in(path) == ["one"]
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    """A pipe that nobody writes, a folder; and an empty file has nothing to be read."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(NotOurs, match="it is no file"):
+            open_to_read(path, ONE)
+    (tmp_path / "empty").touch()
+    with pytest.raises(Unsuitable, match=r"is empty: there is no .* in it yet"):
+        open_to_read(tmp_path / "empty", ONE)
