@@ -75,7 +75,8 @@ def tell(folder: Path, invoices: int) -> int:
     inquiries = [line["receipt"] for line in Bank(folder).inquiries.lines()]
     made, again = sum(receipt is not None for receipt in inquiries), answers.total() - len(answers)
     print(f"{len(inquiries)} times a payment was in doubt: {made} times the bank had made it, so it was not made again")
-    print(f"{len(answers)} answers needed, {answers.total()} bought: {again} again: a kill was faster than the journal")
+    bought = f"{answers.total()} bought: {again} again, where a kill was faster than the journal"
+    print(f"{len(answers)} answers needed, {bought}")
     return 0 if len(payments) == invoices and not twice else 1
 
 
