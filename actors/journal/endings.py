@@ -42,9 +42,10 @@ def to_data(outcome: AgentOutcome[Any], identity: Identity, *, final: bool) -> d
     """*outcome* for the journal: ``{"status", "kept", "fields"}``. What is run again has no result and no conversation
     there.
     """
-    fields: dict[str, Any] = {name: _figure(getattr(outcome, name)) for name in FIGURES}
-    fields |= {name: _usage(getattr(outcome, name)) for name in USAGES}
-    fields |= {name: _stamp(getattr(outcome, name)) for name in STAMPS}
+    held = outcome.__dict__
+    fields: dict[str, Any] = {name: _figure(held[name]) for name in FIGURES}
+    fields |= {name: _usage(held[name]) for name in USAGES}
+    fields |= {name: _stamp(held[name]) for name in STAMPS}
     fields["model"] = None if outcome.model is None else marked_text(outcome.model)
     fields["error"] = None if outcome.error is None else error_to_json(outcome.error)
     kept = final

@@ -48,7 +48,7 @@ class Fingerprints:
             ValueError: JSON cannot hold the query, and no key was given.
         """
         config, shape = identity.config, identity.shape
-        parts = {"agent": _digest(class_name(identity.agent_class)), **self._manifest(identity.manifest)}
+        parts = {"agent": _of_class(identity.agent_class), **self._manifest(identity.manifest)}
         parts["query"] = _digest(_query(config.query, named=named))
         for number, message in enumerate(config.messages, 1):
             parts[f"message {number}"] = _digest(_of_message(message))
@@ -80,6 +80,11 @@ def first_difference(recorded: Parts, parts: Parts) -> str | None:
         if recorded.get(name) != parts.get(name):
             return name
     return None
+
+
+@lru_cache(maxsize=256)
+def _of_class(cls: type) -> str:
+    return _digest(class_name(cls))
 
 
 def _digest(text: str) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..agent.recorder import Identity
     from ..core.records.ending import Ending
     from ..core.records.outcome import AgentOutcome
+    from ..core.records.usage import TokenUsage
     from .claims import Claims
     from .fingerprint import Fingerprints
     from .settings import Settings
@@ -217,20 +218,23 @@ class JournalRecord:
             what = f"how agent {self._key!r} ended cannot be read ({error!r})"
             raise JournalFailed(f"{self._desk.store.path}: {what}; {advice(self._desk.store.path)}") from error
         self._is_open.clear()
-        self._tell_parent(ending.recalled or {})
+        if ending.recalled is not None:
+            self._tell_parent(ending.recalled["usage_total"], ending.recalled["cost_usd_total"])
         self.counts = history.ended_by != self._desk.store.number
-        if self.counts:
-            fields = ending.recalled or {}
-            for warning in self._identity.account.charge(
-                Spending(
-                    iterations=fields["iterations"],
-                    tool_calls=fields["tool_calls"],
-                    tokens=fields["usage_total"].total,
-                    cost_usd=fields["cost_usd_total"],
-                )
-            ):
-                self._desk.told.budget(warning)
+        if self.counts and self._identity.account.budgets:
+            self._charge(ending.recalled or {})
         return ending
+
+    def _charge(self, fields: Mapping[str, Any]) -> None:
+        """What it has spent counts for its budgets, and is refused by none of them."""
+        spent = Spending(
+            iterations=fields["iterations"],
+            tool_calls=fields["tool_calls"],
+            tokens=fields["usage_total"].total,
+            cost_usd=fields["cost_usd_total"],
+        )
+        for warning in self._identity.account.charge(spent):
+            self._desk.told.budget(warning)
 
     def keep(self, outcome: AgentOutcome[Any]) -> None:
         """Record how it ended; wait until that is safe, if it will not be run again.
@@ -242,7 +246,7 @@ class JournalRecord:
             self._is_open.pop()
         except IndexError:
             return
-        self._tell_parent(dict(outcome))
+        self._tell_parent(outcome.usage_total, outcome.cost_usd_total)
         history = self._history
         was_final = history is not None and self._is_final(history)
         if self._changed is not None:  # it never began: what was recorded stays as it is
@@ -261,8 +265,8 @@ class JournalRecord:
             if is_final or outcome.status is AgentStatus.COMPLETED:
                 raise
 
-    def _tell_parent(self, fields: Mapping[str, Any]) -> None:
+    def _tell_parent(self, usage: TokenUsage, cost_usd: float) -> None:
         """What it and all below it cost is part of the effect that has started it."""
         scope = self._scope
-        if scope is not None and scope.path:  # the agent itself starts it again
-            scope.below.append((fields["usage_total"], fields["cost_usd_total"]))
+        if scope is not None and scope.path:  # what the agent itself starts, it starts again
+            scope.below.append((usage, cost_usd))
