@@ -20,6 +20,8 @@ from ..core.records.json_value import class_name, to_json
 from ..core.records.loop_result import AgentLoopResult
 from ..core.records.outcome import AgentStatus
 from ..core.records.usage import NO_TOKENS, TokenUsage
+from .history import VERSION
+from .store import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,9 +40,9 @@ class NotKeptError(Exception):
     """JSON does not hold the result exactly."""
 
 
-def to_data(outcome: AgentOutcome[Any], identity: Identity, *, final: bool) -> dict[str, Any]:
-    """*outcome* for the journal: ``{"status", "kept", "fields"}``. What is run again has no result and no conversation
-    there.
+def written(outcome: AgentOutcome[Any], identity: Identity, *, final: bool) -> tuple[str, bool]:
+    """*outcome* for the journal, and whether its result is kept there. What is run again has no result there, and no
+    conversation.
     """
     held = outcome.__dict__
     fields: dict[str, Any] = {name: _figure(held[name]) for name in FIGURES}
@@ -48,18 +50,21 @@ def to_data(outcome: AgentOutcome[Any], identity: Identity, *, final: bool) -> d
     fields |= {name: _stamp(held[name]) for name in STAMPS}
     fields["model"] = None if outcome.model is None else marked_text(outcome.model)
     fields["error"] = None if outcome.error is None else error_to_json(outcome.error)
-    kept = final
     if final:
-        fields["messages"] = _talk(outcome.messages)
         try:
-            fields["result"] = _result(outcome, identity)
-        except NotKeptError:
-            kept = False
-    return {"status": str(outcome.status), "kept": kept, "fields": fields}
+            more = {"messages": _talk(outcome.messages), "result": _result(outcome, identity)}
+            return _payload(outcome, {**fields, **more}, kept=True), True
+        except (NotKeptError, ValueError, TypeError, RecursionError):  # drivers put into messages what they please
+            pass
+    return _payload(outcome, fields, kept=False), False
+
+
+def _payload(outcome: AgentOutcome[Any], fields: dict[str, Any], *, kept: bool) -> str:
+    return to_text({"v": VERSION, "status": str(outcome.status), "kept": kept, "fields": fields})
 
 
 def from_data(data: Mapping[str, Any], identity: Identity) -> Ending:
-    """The ending that :func:`to_data` wrote.
+    """The ending that :func:`written` wrote.
 
     Raises:
         NotKeptError: Its result was not kept, or its type reads it no more.

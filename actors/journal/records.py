@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..agent.budget import Spending
@@ -9,7 +10,7 @@ from ..agent.ledger import next_child_path, scope_of
 from ..core.records.outcome import AgentStatus
 from ..errors import JournalError, JournalFailed, JournalGaveUp
 from .claims import Claim, child_key, stem_of
-from .endings import NotKeptError, from_data, name_of, to_data
+from .endings import NotKeptError, from_data, name_of, written
 from .fingerprint import digest_of_parts, first_difference
 from .history import VERSION, History
 from .ledger import JournalLedger, changed
@@ -89,12 +90,8 @@ class JournalRecord:
         self._parts = self._desk.fingerprints.parts(self._identity, named=given is not None)
         self._key = self._take_key(given)
         self._ledger.belong_to(self._key)
-        try:
-            self._history = self._look_back()
-            self._compare(self._history)
-        except BaseException:
-            self._give_back()
-            raise
+        self._history = self._look_back()
+        self._compare(self._history)
         return self._key
 
     def _take_key(self, given: str | None) -> str:
@@ -140,23 +137,21 @@ class JournalRecord:
         identity = self._identity
         name = identity.manifest.name.encode("utf-8", "backslashreplace").decode()
         parent = None if identity.parent is None else identity.parent.key
-        self._write("admitted", {"name": name, "parent": parent, "fingerprint": self._parts})
+        self._write(self._key, "admitted", {"name": name, "parent": parent, "fingerprint": self._parts})
 
     def release(self) -> None:
         """It was not admitted: as if it never was."""
+        key, self._key = self._key, ""
+        if not key:  # it had none
+            return
         if self._is_admitted_here:
-            try:
-                self._write("refused", {})
-            except JournalFailed:  # whoever asked is told something else
-                pass
-        self._give_back()
+            with suppress(JournalFailed):  # whoever asked is told something else
+                self._write(key, "refused", {})
+        self._desk.claims.give_back(key, self._before)
 
-    def _give_back(self) -> None:
-        self._desk.claims.give_back(self._key, self._before)
-
-    def _write(self, state: str, data: dict[str, Any], *, safe: bool = False) -> None:
+    def _write(self, key: str, state: str, data: dict[str, Any], *, safe: bool = False) -> None:
         payload = to_text({"v": VERSION, **data})
-        self._desk.store.write(self._key, "", state, None, payload, safe=safe)
+        self._desk.store.write(key, "", state, None, payload, safe=safe)
 
     # Its life -------------------------------------------------------------------------------------------------------
 
@@ -189,12 +184,12 @@ class JournalRecord:
                 f"agent {self._key!r} is not begun again: {died} processes died while it lived "
                 f"(max_attempts={settings.max_attempts}); open the journal with more of them to try once more"
             )
-        self._write("begun", {}, safe=settings.max_attempts is not None)
+        self._write(self._key, "begun", {}, safe=settings.max_attempts is not None)
         self._ledger.load(history)
         return None
 
     def _begin_anew(self, what: str) -> History:
-        self._write("aside", {"from": "", "what": what})
+        self._write(self._key, "aside", {"from": "", "what": what})
         self._admit()
         self._changed = None
         history = History(self._desk.store, self._key)
@@ -254,13 +249,13 @@ class JournalRecord:
         is_final = outcome.status in self._desk.settings.final
         if was_final and not is_final:
             return
-        data = to_data(outcome, self._identity, final=is_final)
-        if is_final and not data["kept"]:
+        payload, kept = written(outcome, self._identity, final=is_final)
+        if is_final and not kept:
             self._desk.told.not_kept(name_of(outcome.result), self._identity.agent_class)
             if was_final:  # as it was
                 return
         try:
-            self._write("ended", data, safe=is_final)
+            self._desk.store.write(self._key, "", "ended", None, payload, safe=is_final)
         except JournalFailed:
             if is_final or outcome.status is AgentStatus.COMPLETED:
                 raise

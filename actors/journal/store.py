@@ -44,6 +44,9 @@ INSERT = (
 )
 SELECT = "SELECT seq, path, state, kind, process, at, digest, payload, checksum FROM entry WHERE agent = ? ORDER BY seq"
 
+LARGEST = 500_000_000
+"""Characters of one entry."""
+
 to_text = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 """Data as one line of ASCII."""
 
@@ -171,6 +174,8 @@ class Store:
             JournalFailed: It is not, and never will be.
         """
         self.refuse_when_failed()
+        if len(payload) > LARGEST:  # the database would refuse it, and the journal stop
+            raise JournalFailed(f"{len(payload):,} characters are too many for one entry of a journal ({LARGEST:,})")
         entry = (agent, path, state, kind, self.number, time.time(), digest, payload)
         try:
             (self._committer.put if safe else self._committer.add)(entry)

@@ -497,3 +497,43 @@ def test_ten_thousand_are_recalled(path: Path) -> None:
     configs = [World().config(number) for number in range(10_000)]
     assert not any(outcome.recalled for outcome in run(path, configs, max_concurrent=8))
     assert all(outcome.recalled and outcome.result == outcome.query for outcome in run(path, configs, max_concurrent=8))
+
+
+@pytest.mark.parametrize("name", ["run #1?%20&x=.db", "\u00fcber.db", "a b", "run.db.lock"])
+def test_odd_names_of_files(tmp_path: Path, name: str) -> None:
+    """They are taken as they are."""
+    for _ in range(2):
+        (outcome,) = run(str(tmp_path / name), [World().config("a")])
+    assert outcome.recalled
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("key", ["a\0b", "a/b~2", "\U0001f600" * 500, " ", "'; DROP TABLE entry; --", "k%_"])
+def test_odd_keys(path: Path, key: str) -> None:
+    """They are names like any other."""
+    for _ in range(2):
+        (outcome,) = run(path, [World().config("a", key=key)])
+    assert (outcome.key, outcome.recalled) == (key, True)
+
+
+def test_what_is_too_large_for_the_file_harms_its_agent_alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journal goes on."""
+    monkeypatch.setattr(store, "LARGEST", 10_000)
+    large, small = run(path, [World(q=lambda _: "x" * 20_000).config("q"), World().config("a")])
+    assert (large.status, type(large.error)) == ("failed", JournalFailed)
+    assert "too many" in str(large.error)
+    assert small.ok
+
+
+def test_a_spawn_that_is_interrupted_leaves_its_key_free(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the interrupt comes."""
+    from actors.journal.records import JournalRecord
+
+    world = World()
+    with AgentPool(journal=path) as pool:
+        for name in ("_look_back", "_compare", "_admit"):
+            with monkeypatch.context() as patch:
+                patch.setattr(JournalRecord, name, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+                with pytest.raises(KeyboardInterrupt):
+                    pool.spawn(world.config("a", key="k"))
+        assert pool.spawn(world.config("a", key="k")).outcome(10).ok

@@ -17,6 +17,7 @@ from actors import (
     AgentManifest,
     AgentPool,
     AgentStatus,
+    Attachment,
     Budget,
     CompletionResponse,
     Journal,
@@ -259,6 +260,19 @@ def test_a_driver_that_counts_in_other_numbers_does_no_harm(path: Path) -> None:
     (first,) = run(path, [config], driver=Odd([answer("1")]))
     (again,) = run(path, [config], driver=ScriptedDriver([]))
     assert (again.recalled, again.cost_usd) == (True, first.cost_usd)
+
+
+def test_messages_that_are_none_are_not_kept(path: Path) -> None:
+    """A driver of a user's puts into its answers what it pleases: the agent is run again from its ledger."""
+
+    class Odd(ScriptedDriver):
+        def complete(self, request: Any, *, cancel: Any = None) -> CompletionResponse:
+            return answer("fine", attachment=Attachment("me", {"data": object()}))
+
+    config = SpawnConfig(MANIFEST, "q")
+    first, again = (run(path, [config], driver=Odd([]))[0] for _ in range(2))
+    assert first.ok
+    assert again.ok
 
 
 def test_functions_are_not_recorded(path: Path) -> None:

@@ -105,7 +105,7 @@ class Record(Protocol):
         """
 
     def release(self) -> None:
-        """It was not admitted: the key is free again."""
+        """It was not admitted, or its claim failed: the key is free again. Twice does nothing twice."""
 
     def recall(self) -> Ending | None:
         """It got its first slot, and is not built yet: how it ended in an earlier process; None: it is to be run. On a
