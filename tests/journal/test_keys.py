@@ -257,10 +257,11 @@ def test_a_rerun_sets_aside_what_was_recorded(path: Path) -> None:
     assert world.runs == {"a": 1, "b": 1}
 
 
-def test_a_rerun_that_never_began_sets_nothing_aside(path: Path, gates: Any) -> None:
+@pytest.mark.parametrize("answer", ["a", ValueError("no")])
+def test_a_rerun_that_never_began_sets_nothing_aside(path: Path, gates: Any, answer: Any) -> None:
     """It was refused, or cancelled in the queue."""
     gate, other = gates(), gates()
-    world = World(hold=lambda _: gate.hold())
+    world = World(hold=lambda _: gate.hold(), a=answer)
     run(path, [world.config("a", key="k")])
     with Journal(path, on_change="rerun") as journal, AgentPool(journal=journal, max_concurrent=1) as pool:
         pool.spawn(world.config("hold"))
@@ -279,7 +280,7 @@ def test_a_rerun_that_never_began_sets_nothing_aside(path: Path, gates: Any) -> 
         assert queued.outcome(10).status == "cancelled"
         other.open()
     assert states(path, "k") == ["admitted", "begun", "ended"]
-    assert run(path, [world.config("a", key="k")])[0].recalled
+    assert run(path, [world.config("a", key="k")])[0].recalled is (answer == "a")
 
 
 # Children -------------------------------------------------------------------------------------------------------
