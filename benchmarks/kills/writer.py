@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from ..report import Cell
 
+PROGRAM = "import sys; from benchmarks.kills.writing import main; main(sys.argv[1])"
 PRODUCERS = (1, 8, 64)
 DURABILITIES = ("process", "power")
 VERSIONS = 5
@@ -128,7 +129,7 @@ class Writer:
 
     def live(self, how: dict[str, Any]) -> None:
         """Run the program, and kill it: it does that itself at a point or a time, or after a while it is done."""
-        command = [sys.executable, "-m", "benchmarks.kills.writing", json.dumps(how)]
+        command = [sys.executable, "-c", PROGRAM, json.dumps(how)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as program:  # noqa: S603 - our own words
             assert program.stdout is not None
             program.stdout.readline()

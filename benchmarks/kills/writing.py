@@ -130,7 +130,3 @@ def main(words: str) -> None:
     if how["seconds"] is not None:
         threading.Timer(how["seconds"], die).start()
     life.run()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
