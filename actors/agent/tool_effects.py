@@ -8,7 +8,7 @@ from ..core.records.conversation import ToolResultMessage
 from ..core.records.json_marks import from_json, marked_text
 from ..core.scheduling.approval import Decision
 from ..core.supervision.agent_context import ToolEnd
-from ..errors import Cancelled, EffectInDoubt, JournalFailed
+from ..errors import AgentCancelled, Cancelled, EffectInDoubt, JournalFailed, PoolClosed
 from .bookkeeper import count_spent, spent_to_data
 from .budget import Spending
 from .driver_call import warn
@@ -170,27 +170,35 @@ class ToolEffects:
                 with inside(scope):
                     result = run(cancel)
             except BaseException as error:
-                if not self._leaves_open(error):
-                    self._enter_late(index, judge(ToolEnd(None, error, False)), effect)
+                self._enter_late(index, ToolEnd(None, error, False), effect)
                 raise
-            self._enter_late(index, judge(ToolEnd(result, None, False)), effect)
+            self._enter_late(index, ToolEnd(result, None, False), effect)
             return result
 
         return work
 
-    def _leaves_open(self, error: BaseException) -> bool:
-        """Does it say nothing of what was done? The agent ends with it, and not the call alone."""
-        if isinstance(error, Cancelled):
-            return self._token.cancelled
-        return self._is_fatal(error)
+    def _leaves_open(self, end: ToolEnd, effect: Effect) -> bool:
+        """Does it say nothing of what was done? The agent ends with it, and not the call alone: also when whom it has
+        waited for was stopped with the agent.
+        """
+        error = end.error
+        if self._is_fatal(error) or isinstance(error, PoolClosed):
+            return True
+        if not self._token.cancelled:
+            return False
+        has_failed = error is not None or getattr(end.result, "is_error", False) is True
+        return isinstance(error, Cancelled | AgentCancelled) or (has_failed and effect is Effect.IDEMPOTENT)
 
     def _is_fatal(self, error: BaseException | None) -> bool:
         in_doubt = isinstance(error, EffectInDoubt) and self._ledger.in_doubt == InDoubt.FAIL
         return in_doubt or isinstance(error, JournalFailed)
 
-    def _enter_late(self, index: int, result: ToolResult, effect: Effect) -> None:
+    def _enter_late(self, index: int, end: ToolEnd, effect: Effect) -> None:
         """On the thread of the call: its end, unless it has timed out meanwhile."""
-        mine = self._data(index, result, effect, ran=True)
+        if self._leaves_open(end, effect):
+            return
+        _, judge = self._jobs[index]
+        mine = self._data(index, judge(end), effect, ran=True)
         if self._done.setdefault(index, mine) is mine:
             self._ledger.enter(self.path(index), DONE, "tool", mine)
 
@@ -211,6 +219,7 @@ class ToolEffects:
         Args:
             ends: Of those that were run now.
         Raises:
+            Cancelled: The agent was, and one says nothing of what it did.
             JournalFailed: What they did could not be recorded.
             EffectInDoubt: A step inside one is in doubt, and that is to end the agent.
         """
@@ -221,6 +230,8 @@ class ToolEffects:
             if index in self._done and not end.abandoned:  # by its own thread
                 self._answers[index] = self._message(index, self._done[index])
             else:
+                if self._leaves_open(end, effect):
+                    self._token.check()
                 self.settle(index, judge(end), effect, ran=True)
         return [self._answers[index] for index in range(len(self._calls))]
 

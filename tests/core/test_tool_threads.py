@@ -443,3 +443,23 @@ def test_a_slot_does_not_stay_with_an_agent_whose_tools_all_wait(make_pool: Any,
     manifest = AgentManifest(name="top", capabilities=(Spawn(max_depth=2),))
     assert pool.spawn(SpawnConfig(manifest, "go")).result(10).text == "done"
     assert begun.is_set()
+
+
+def test_a_branch_sees_the_cancel_of_its_agent_at_once(supervise: Any, start: Any) -> None:
+    """Agents are marked at once, their branches with their wave: what was stopped meanwhile is no result for them."""
+    supervisor = supervise()
+    seen: list[Any] = []
+
+    def agent(cell: Any) -> Any:
+        def job(token: Any) -> None:
+            cell.token.mark("stop")
+            member: Any = current()
+            seen.append(token.cancelled)
+            with pytest.raises(Cancelled, match="stop"):
+                member.check()
+            seen.append("stopped")
+
+        return supervisor.tool_threads.run(cell, [(job, None)])
+
+    assert start(supervisor, agent).outcome(10).status == "cancelled"
+    assert seen == [False, "stopped"]

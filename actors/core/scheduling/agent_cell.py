@@ -473,6 +473,13 @@ class ToolThread(WaitMember):
         """How messages name it: as its agent."""
         return self._cell.label
 
+    def check(self) -> None:
+        """Raise when it was cancelled, or its agent: that is marked at once, and its calls when its wave comes. So
+        nobody takes what is seen of children that were stopped together with their parent for what they have done.
+        """
+        self._cell.token.check()
+        self.token.check()
+
     def waiting_self(self) -> WaitMember:
         """The agent that it works for."""
         return self._cell

@@ -98,7 +98,7 @@ class WaitMember(WaitNode):
             token.forget(wake)
             if target is not None:
                 self.waiting_self().unwatch(target, waiter)
-        token.check()
+        self.check()
         return woken
 
     def waiting_self(self) -> WaitMember:
