@@ -157,9 +157,9 @@ class SpawnConfig(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitra
             raise ValueError(f"a group must be hashable: {error}") from error
         return group
 
-    @field_validator("key")
+    @field_validator("key", mode="before")  # bytes would be made text
     @classmethod
-    def _is_key(cls, key: str | None) -> str | None:
+    def _is_key(cls, key: object) -> object:
         if key is not None and (problem := problem_of_key(key)) is not None:
             raise ValueError(problem)
         return key

@@ -128,3 +128,10 @@ def test_it_survives_a_pickle() -> None:
     twin = pickle.loads(pickle.dumps(config))
     assert twin == config
     assert twin.messages == messages
+
+
+@pytest.mark.parametrize("key", [b"k", bytearray(b"k"), 1, True])
+def test_a_key_is_text(key: Any) -> None:
+    """Bytes are none."""
+    with pytest.raises(ValueError, match=f"a key is text, not {type(key).__name__}"):
+        SpawnConfig(AgentManifest(), "q", key=key)
