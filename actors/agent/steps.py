@@ -163,8 +163,8 @@ def _write(value: Any, result_type: Any) -> Any:
         if not is_plain(value):
             raise NotKeptError
         return deepcopy(value)  # what is made of it later changes nothing
-    adapter = _adapter(result_type)
     try:
+        adapter = _adapter(result_type)
         text = adapter.dump_json(value, by_alias=True, round_trip=True, warnings="error")
         again = adapter.validate_json(text)
         is_same = type(again) is type(value) and bool(again == value)

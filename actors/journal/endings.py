@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -123,7 +124,8 @@ def _adapters(identity: Identity) -> list[tuple[str, TypeAdapter[Any]]]:
         found.append(("output", identity.shape.adapter))
     named = identity.agent_class.result_type
     if named is not None:
-        found.append(("type", _adapter_of(named)))
+        with suppress(Exception):  # one that pydantic makes nothing of: what is of it is not kept
+            found.append(("type", _adapter_of(named)))
     return found
 
 

@@ -36,8 +36,8 @@ class Told:
         if self._is_new("step", type_name):
             logger.warning(
                 "results of steps of type {} are not kept by the journal: JSON does not hold them exactly. On resume a "
-                "step that is idempotent is done again, and any other is in doubt. Name the type: step(..., "
-                "result_type=...)",
+                "step that is idempotent is done again, and any other is in doubt. Name the type, one that pydantic "
+                "knows: step(..., result_type=...)",
                 type_name,
             )
 
@@ -46,8 +46,8 @@ class Told:
         if self._is_new("agent", type_name):
             logger.warning(
                 "results of type {} are not kept by the journal: JSON does not hold them exactly. On resume such an "
-                "agent is run again from what it has bought and done, which buys nothing. Or name the type: "
-                "{}.result_type = ...",
+                "agent is run again from what it has bought and done, which buys nothing. Or name the type, one that "
+                "pydantic knows: {}.result_type = ...",
                 type_name,
                 class_name(agent_class),
             )

@@ -162,6 +162,19 @@ def test_a_type_that_reads_its_result_no_more_has_it_made_again(path: Path) -> N
     assert (again.recalled, world.runs["q"]) == (False, 2)
 
 
+class Nothing:
+    """Pydantic makes nothing of it."""
+
+
+def test_a_type_of_which_pydantic_makes_nothing_harms_nobody(path: Path) -> None:
+    """What is of it is not kept; the agent has completed all the same, and plain results come back."""
+    unreadable = type("Unreadable", (Counting,), {"result_type": Nothing})
+    world = World(q=lambda _: Nothing(), r=5)
+    first, second = ([world.config(query, agent=unreadable, key=query) for query in "qr"] for _ in range(2))
+    assert [(one.status, one.recalled) for one in run(path, first)] == [("completed", False)] * 2
+    assert [(one.status, one.recalled) for one in run(path, second)] == [("completed", False), ("completed", True)]
+
+
 class MyError(AgentError):
     pass
 
