@@ -57,7 +57,7 @@ class ApprovalGate:
         found = {index: result for index, result in refused.items() if result is not None}
         asking = {index: calls[index][0] for index in refused if index not in found}
         if asking:
-            decisions |= self._ask(asking, needed, None if effects is None else effects.enter_decision)
+            decisions |= self._ask(asking, needed, None if effects is None else effects.decider())
         for index, decision in decisions.items():
             if not decision.approved:
                 words = _in_words(calls[index][0], decision, needed[index].timeout)

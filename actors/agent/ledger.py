@@ -117,11 +117,12 @@ class Ledger(Protocol):
         """
 
     def secure(self) -> None:
-        """Another answer is about to be bought: wait until those that were bought before are on disk, so that a process
-        that dies has one of each agent at most to buy again.
+        """Another answer is about to be bought, or somebody is asked for approval: wait until what was bought and done
+        before is on disk, so that a process that dies has one answer of each agent at most to buy again, and what was
+        done before it is not in doubt.
 
         Raises:
-            JournalFailed: They are not, or nothing can be recorded any more.
+            JournalFailed: It is not, or nothing can be recorded any more.
         """
 
     def find(self, path: str) -> Entry | None:

@@ -123,6 +123,15 @@ class ToolEffects:
         entries = ((index, self._ledger.find(self._approval(index, again=again))) for index in indices)
         return {index: _decision(entry) for index, entry in entries if entry is not None}
 
+    def decider(self) -> Callable[[int, Decision], None]:
+        """Somebody is about to be asked of calls whose answer is on disk; whoever decides tells it this.
+
+        Raises:
+            JournalFailed: It is not.
+        """
+        self._ledger.secure()
+        return self.enter_decision
+
     def enter_decision(self, index: int, decision: Decision, *, again: bool = False) -> None:
         """It was decided."""
         data = {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final
 
 from ..agent.ledger import DONE, Entry, EntryState, MemoryLedger, digest_of, is_before
 from ..core.records.json_marks import is_utf8
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from .told import Told
 
 
+SECURED: Final = frozenset({"completion", "tool", "step", "approval"})
+"""Kinds that are on disk before the next answer is bought."""
+
+
 class JournalLedger(MemoryLedger):
     """A ledger that writes all that it is told.
 
@@ -31,8 +36,8 @@ class JournalLedger(MemoryLedger):
     Threads: any of the agent's.
 
     Locks: none more; ``_uncounted`` and ``_ends`` change by single operations, ``key`` is written before the agent is
-    admitted, and ``life``, ``_asides`` and ``_bought`` by the agent's own thread. ``_secured`` is written by any: one
-    that is too small costs a wait.
+    admitted, and ``life`` and ``_asides`` by the agent's own thread. ``_entered`` and ``_secured`` are written by any:
+    a number is given when its entry stands in the line, so that whoever writes late costs a wait.
     """
 
     calls_raised_again = False
@@ -51,8 +56,9 @@ class JournalLedger(MemoryLedger):
         self._asides: list[int] = []
         self._uncounted: set[str] = set()
         self._ends: dict[str, Entry] = {}  # those that are just being entered
-        self._bought = 0  # answers that this process has entered
-        self._secured = 0  # so many of them are on disk for certain
+        self._numbers = count(1)
+        self._entered = 0  # the number of the last answer, or end of an effect, that this process has entered
+        self._secured = 0  # all are on disk for certain if this is the same
 
     def belong_to(self, key: str) -> None:
         """It is that of the agent with that *key*."""
@@ -82,17 +88,17 @@ class JournalLedger(MemoryLedger):
         self._store.refuse_when_failed()
 
     def secure(self) -> None:
-        """Wait until the answers that were bought are on disk.
+        """Wait until what was bought and done is on disk.
 
         Raises:
-            JournalFailed: They are not, or nothing can be recorded any more.
+            JournalFailed: It is not, or nothing can be recorded any more.
         """
-        bought = self._bought
-        if self._secured == bought:
+        entered = self._entered
+        if self._secured == entered:
             self._store.refuse_when_failed()
         else:
             self._store.flush()
-            self._secured = bought
+            self._secured = entered
 
     def enter(
         self,
@@ -119,17 +125,17 @@ class JournalLedger(MemoryLedger):
         entry = Entry(path, state, kind, digest, data, time.time())
         if state is DONE and self._ends.setdefault(path, entry) is not entry:
             return  # another thread is just entering it
-        bought = self._bought
+        entered = self._entered
         try:
             self._store.write(self.key, path, state.value, kind, payload, digest=digest or None, safe=safe)
             self.entries[path] = entry
         finally:
             if state is DONE:
                 del self._ends[path]
-        if kind == "completion":
-            self._bought += 1
-        elif safe:
-            self._secured = bought
+        if safe:
+            self._secured = entered
+        elif kind in SECURED:
+            self._entered = next(self._numbers)
         self._uncounted.discard(path)  # whoever enters it counts it
 
     def count(self, path: str) -> bool:

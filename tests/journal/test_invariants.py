@@ -23,6 +23,7 @@ from actors import (
     ApprovalRules,
     AssistantMessage,
     CompletionResponse,
+    Effect,
     FunctionDriver,
     Journal,
     JournalChanged,
@@ -188,8 +189,14 @@ def test_j4_what_is_recorded_is_not_asked_again(journal: Path, tmp_path: Path, a
     assert max(later.here("bought").values()) == 1
 
 
-def test_j4_no_answer_is_bought_before_the_last_one_is_on_disk(journal: Path) -> None:
-    """J4: so a kill costs an agent one answer at most, however quick the model, and however slow the disk."""
+@pytest.mark.parametrize("effect", ["idempotent", "at_most_once"])
+def test_j4_no_answer_is_bought_before_all_else_is_on_disk(
+    journal: Path, effect: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """J4: so a kill costs an agent one answer at most, however quick the model, and however slow the disk; and what was
+    done before it is not in doubt.
+    """
+    monkeypatch.setattr("actors.storage.commit.GATHER", 10.0)  # what nobody waits for takes so long
     images: list[list[str]] = []
 
     def answer(request: CompletionRequest) -> CompletionResponse:
@@ -198,7 +205,7 @@ def test_j4_no_answer_is_bought_before_the_last_one_is_on_disk(journal: Path) ->
         calls = (ToolCall(f"{turn}", "note", {"turn": turn}),) if turn < 3 else ()
         return CompletionResponse("done", StopReason.TOOL_USE if calls else StopReason.END_TURN, calls)
 
-    @tool(effect="idempotent")
+    @tool(effect=Effect(effect))
     def note(turn: int) -> str:
         """Note."""
         return "noted"
@@ -207,6 +214,23 @@ def test_j4_no_answer_is_bought_before_the_last_one_is_on_disk(journal: Path) ->
         assert spawn(pool).outcome().ok
     for turn, image in enumerate(images):
         assert [f"{number} done" for number in range(turn)] == [name for name in image if name in TURNS], images
+        assert all(f"{number}.0 done" in image for number in range(turn)), images
+
+
+def test_j4_nobody_is_asked_about_an_answer_that_is_not_on_disk(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """J4: whoever dies while somebody is asked does not buy the answer again."""
+    monkeypatch.setattr("actors.storage.commit.GATHER", 10.0)  # what nobody waits for takes so long
+    images: list[list[str]] = []
+
+    def approve(event: Event) -> None:
+        if isinstance(event, ApprovalRequested):
+            images.append(states(journal))
+            assert pool.approve(event.agent_id, event.call_id)
+
+    manifest = AgentManifest(approval=ApprovalRules(tools=("pay",)))
+    with AgentPool(FunctionDriver(Asked()), tools=[pay], journal=journal, on_event=approve) as pool:
+        assert pool.spawn(SpawnConfig(manifest, "", key="a")).outcome().ok
+    assert images == [["admitted", "begun", "0 done"]]
 
 
 @pytest.mark.parametrize("kind", ["tool", "step"])
