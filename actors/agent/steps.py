@@ -96,7 +96,7 @@ class Steps:
     def _doubt(self, step: NamedStep[Any], entry: Entry, cause: BaseException | None) -> ActorsError:
         raised = _raised_of(entry)
         if raised is not None:
-            why = f"raised {raised} in an earlier process: it may or may not have been done"
+            why = f"raised {raised} in an earlier life: it may or may not have been done"
         elif entry.state is DONE:
             why = "was done, its result was not kept: give result_type"
         else:
