@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal
 
 from ..core.shown import shown
 from ..journal.report import JournaledStatus
+from .columns import cell, is_wide, width_of
 from .distinct import distinct
-from .wording import counted, dollars, in_words, shortened
+from .wording import counted, dollars, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -97,27 +98,36 @@ class Agents:
 
 def agents_table(agents: Sequence[JournaledAgent], width: int) -> Table:
     """A table of *agents*, in *width* columns."""
-    from rich.text import Text
-
     errors = [shown(agent.error or "", 200) for agent in agents]
     columns = _figures(agents)
-    left = width - sum(GAP + max(len(title), *map(len, cells)) for title, cells in columns.items())
-    longest = max(map(len, errors))
-    room = left if not longest else max(LEAST_OF_KEY, left * 2 // 5)
-    keys = distinct([shown(agent.key, 500) for agent in agents], max(LEAST_OF_KEY, min(MOST_OF_KEY, room)))
-    left -= GAP + max(len("agent"), *map(len, keys))
+    left = width - sum(GAP + width_of(title, cells) for title, cells in columns.items())
+    has_errors = any(errors)
+    keys, widest = _keys(agents, max(LEAST_OF_KEY, left * 2 // 5 if has_errors else left))
+    left -= GAP + widest
+    has_errors = has_errors and left >= LEAST_OF_ERROR
     table = _empty(["agent", *columns])
-    if longest and left >= LEAST_OF_ERROR:
+    if has_errors:
         table.add_column("error", no_wrap=True)
     for number, agent in enumerate(agents):
-        cells = [Text(keys[number])]
+        cells = [cell(keys[number], widest)]
         for title, column in columns.items():
             style = STYLES[agent.status] if title == "status" else "bold red" if title == "in doubt" else ""
-            cells.append(Text(column[number], style))
-        if longest and left >= LEAST_OF_ERROR:
-            cells.append(Text(shortened(errors[number], left)))
+            cells.append(cell(column[number], width, style))
+        if has_errors:
+            cells.append(cell(errors[number], left))
         table.add_row(*cells)
     return table
+
+
+def _keys(agents: Sequence[JournaledAgent], room: int) -> tuple[list[str], int]:
+    """Their keys, each told from the next in *room* columns where that can be, and how wide these are."""
+    names = [shown(agent.key, 500) for agent in agents]
+    limit = min(MOST_OF_KEY, room)
+    wide = [name for name in names if is_wide(name)]
+    narrow = [name for name in names if not is_wide(name)]
+    cut = dict(zip([*narrow, *wide], [*distinct(narrow, limit), *distinct(wide, limit // 2)], strict=True))
+    keys = [cut[name] for name in names]
+    return keys, min(limit, width_of("agent", keys))
 
 
 def _figures(agents: Sequence[JournaledAgent]) -> dict[str, list[str]]:

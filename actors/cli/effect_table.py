@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from ..core.shown import shown
 from ..journal.report import EffectState
 from .agent_table import GAP
+from .columns import cell, width_of
 from .wording import counted, dollars, first_line, one_line, seconds, shortened
 
 if TYPE_CHECKING:
@@ -54,7 +55,6 @@ def effects_table(effects: Sequence[JournaledEffect], width: int) -> Table:
     """A table of *effects*, in *width* columns; where there is little room, without their times."""
     from rich import box
     from rich.table import Table
-    from rich.text import Text
 
     columns = _columns(effects)
     left = _left(columns, width)
@@ -69,10 +69,11 @@ def effects_table(effects: Sequence[JournaledEffect], width: int) -> Table:
         table.add_column("what", no_wrap=True)
     for number, effect in enumerate(effects):
         cells = [
-            Text(column[number], STYLES[effect.state] if title == "state" else "") for title, column in columns.items()
+            cell(column[number], width, STYLES[effect.state] if title == "state" else "")
+            for title, column in columns.items()
         ]
         if left >= LEAST_OF_TEXT:
-            cells.append(Text(shortened(_what(effect), left)))
+            cells.append(cell(_what(effect), left))
         table.add_row(*cells)
     return table
 
@@ -89,7 +90,7 @@ def doubts(effects: Sequence[JournaledEffect]) -> Iterator[str]:
 
 
 def _left(columns: Mapping[str, Sequence[str]], width: int) -> int:
-    return width - sum(GAP + max(len(title), *map(len, cells)) for title, cells in columns.items())
+    return width - sum(GAP + width_of(title, cells) for title, cells in columns.items())
 
 
 def _columns(effects: Sequence[JournaledEffect]) -> dict[str, list[str]]:

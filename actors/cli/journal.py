@@ -48,7 +48,8 @@ def show(path: str, *, agent: str | None = None, everything: bool = False) -> in
             with answering():
                 voice = console(sys.stdout)
                 for part in parts:
-                    voice.print(part, soft_wrap=isinstance(part, str), markup=False, highlight=False)
+                    whole_lines = isinstance(part, str) and not sys.stdout.isatty()
+                    voice.print(part, soft_wrap=whole_lines, markup=False, highlight=False)
         except JournalError as error:
             raise RefusedError(one_line(str(error), 1_000)) from None
     return EXIT_OK
@@ -60,18 +61,20 @@ def check(path: str) -> int:
     Raises:
         RefusedError: There is no such file, or a newer version has written it.
     """
+    rest = "What is whole can still be looked at"
     try:
         with _opened(path, damaged=True) as journal:
             found = journal.check()
             count = sum(1 for _ in journal.agents()) if not found else 0
-    except JournalCorrupt as error:
-        found = [JournalFinding(str(error))]
+    except JournalCorrupt as error:  # whose cause does not advise what is being done here
+        found = [JournalFinding(str(error.__cause__ or error))]
+        rest = "Nothing of it can be read: take a copy that is whole, or another path"
     for finding in found[:MOST_FINDINGS]:
         answer(one_line(str(finding), 1_000))
     if len(found) > MOST_FINDINGS:
         answer(f"and {len(found) - MOST_FINDINGS:,} more")
     if found:
-        say(f"{path}: {counted(len(found), 'finding')}; nothing was changed. What is whole can still be looked at")
+        say(f"{path}: {counted(len(found), 'finding')}; nothing was changed. {rest}")
         return EXIT_FINDINGS
     answer(f"{path}: whole ({counted(count, 'agent')})")
     return EXIT_OK
@@ -87,8 +90,7 @@ def prune(path: str, *, before: str | None = None) -> int:
         RefusedError: There is no such journal, another process writes it, or that is no date.
     """
     limit = None if before is None else _moment(before)
-    if not os.path.exists(path):
-        raise RefusedError(f"{path}: there is no such journal")
+    _opened(path).close()  # what is none is not made one
     size = _size(path)
     try:
         with open_journal(path, path) as journal:
@@ -108,7 +110,7 @@ def _opened(path: str, *, damaged: bool = False) -> JournalReader:
     except OSError as error:
         raise RefusedError(f"{path}: cannot be read: {why(error)}") from None
     except ValueError as error:
-        raise RefusedError(f"{path}: {error}") from None
+        raise RefusedError(str(error)) from None
     except JournalError as error:
         if damaged and isinstance(error, JournalCorrupt):
             raise

@@ -30,8 +30,8 @@ def refuse_journal(options: RunOptions) -> None:
     path = options.journal
     if path is None:
         return
-    if is_special(path):
-        raise RefusedError(f"--journal {path}: is no file that one could go on with")
+    if not path or is_special(path):
+        raise RefusedError(f"--journal {path or repr(path)}: is no file that one could go on with")
     if os.path.exists(path) and not options.resume:
         raise RefusedError(f"--journal {path}: exists already: --resume goes on with it")
     if not os.path.isdir(os.path.dirname(path) or "."):

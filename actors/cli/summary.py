@@ -6,6 +6,7 @@ import os
 from typing import IO, TYPE_CHECKING, Literal
 
 from ..core.records.outcome import AgentStatus
+from .columns import is_wide
 from .distinct import common_folder, distinct
 from .options import STANDARD_STREAM
 from .row import text_of
@@ -61,7 +62,7 @@ def show(tally: Tally, *, out: str | None, stream: IO[str]) -> None:
     answer = only_answer(tally)
     if answer:
         voice.print(Text(f"\n{answer}"), soft_wrap=True)
-    voice.print(Text(f"\n{summary(tally, out=out)}"), soft_wrap=True)
+    voice.print(Text(f"\n{summary(tally, out=out)}"), soft_wrap=not stream.isatty())
 
 
 def show_rows(groups: list[tuple[str, list[Row]]], voice: Console, *, titled: bool) -> None:
@@ -134,7 +135,7 @@ class Cells:
             left -= GAP
             self._query_width = min(most_query, max(left * 2 // 5, left - most_said))
             self._said_width = min(most_said, left - self._query_width)
-        shown = distinct(queries, self._query_width // (2 if any(map(_is_wide, queries)) else 1))
+        shown = distinct(queries, self._query_width // (2 if any(map(is_wide, queries)) else 1))
         self._queries = dict(zip([row.agent_id for row in rows], shown, strict=True))
 
     def table(self, *, header: bool) -> Table:
@@ -184,13 +185,6 @@ def _tails(rows: list[Row]) -> list[dict[str, str]]:
         }
         for row in rows
     ]
-
-
-def _is_wide(text: str) -> bool:
-    """Do most of its characters take two columns of a terminal, as those of Chinese or Japanese do?"""
-    from rich.cells import cell_len
-
-    return cell_len(text) > 1.5 * len(text)
 
 
 def _widths(cells: list[dict[str, str]]) -> dict[str, int]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import csv
+import io
 import signal
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from rich.cells import cell_len
 
 from actors import Journal
 from actors.agent.ledger import problem_of_key
 from actors.cli.recording import key_of
-from actors.cli.summary import summary
+from actors.cli.summary import show, summary
 from actors.cli.tally import Tally
 
 from .conftest import lines_of, write_lines
@@ -154,6 +156,7 @@ def test_a_refusal_leaves_no_journal(pay: Callable[..., Any], folder: Path) -> N
     [
         (["--journal", "-"], "--journal needs a file: standard output cannot be gone on with"),
         (["--journal", "no/run.db"], "--journal no/run.db: cannot be written: its folder is not there"),
+        (["--journal", "", "--resume"], "--journal '': is no file that one could go on with"),
         (["--journal", "."], "--journal .: is no file that one could go on with"),
         (["--journal", "x", "--out", "x"], "--journal and --out are the same file, x"),
         (["--journal", "ask.toml", "--resume"], "--journal and manifest ask.toml are the same file"),
@@ -361,3 +364,67 @@ def test_the_summary_of_nothing_that_was_recalled() -> None:
     tally.stop_clock()
     assert "recalled" not in summary(tally, out=None)
     assert "not bought again" not in summary(tally, out=None)
+
+
+def test_an_empty_file(cli: Callable[..., Any], folder: Path) -> None:
+    """Is no journal yet, whoever looks; and none is made of it."""
+    (folder / "empty.db").touch()
+    for command in ("show", "check", "prune"):
+        result = cli("journal", command, "empty.db")
+        assert (result.exit_code, "empty.db is empty: there is no journal in it yet" in result.stderr) == (2, True)
+    assert (folder / "empty.db").read_bytes() == b""
+
+
+def test_what_cannot_be_read_at_all(pay: Callable[..., Any], cli: Callable[..., Any], folder: Path) -> None:
+    """Who checks is not told to check."""
+    pay("-q")
+    whole = (folder / "run.db").read_bytes()
+    (folder / "run.db").write_bytes(whole[: len(whole) // 2])
+    result = cli("journal", "check", "run.db")
+    assert result.exit_code == 1
+    assert "run.db is damaged: " in result.stdout
+    assert "actors journal check" not in result.stdout + result.stderr
+    assert "take a copy that is whole, or another path" in result.stderr
+    assert "`actors journal check" in cli("journal", "show", "run.db").stderr
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_show_of_wide_characters(
+    cli: Callable[..., Any], folder: Path, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    """They take two columns each: no other column is cut for them."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    wide = "\N{CJK UNIFIED IDEOGRAPH-6F22}" * 40
+    lines = [{"id": f"{wide}{n}", "query": f"fail {n}"} for n in range(3)]
+    write_lines(folder / "in.jsonl", *lines)
+    cli("run", "ask.toml", "--input", "in.jsonl", "--key", "id", "--journal", "run.db", "-q")
+    head, _, *rows = cli("journal", "show", "run.db").stdout.partition("\n\n")[0].splitlines()
+    assert head.split()[:4] == ["agent", "status", "steps", "bought"]
+    assert [row.split()[1] for row in rows] == ["failed"] * 3
+    assert len({row.split()[0] for row in rows}) == 3
+    assert max(map(cell_len, rows)) <= width
+
+
+class Terminal(io.StringIO):
+    """Text that is written to a terminal."""
+
+    def isatty(self) -> bool:
+        """It is one."""
+        return True
+
+
+def test_the_sum_on_a_terminal_is_broken_between_words(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No figure is cut in two; in a pipe it stays one line."""
+    monkeypatch.setenv("COLUMNS", "40")
+    tally = Tally()
+    tally.recalled, tally.skipped, tally.refused = 32, 11_520, 29_760
+    terminal, pipe = Terminal(), io.StringIO()
+    for stream in (terminal, pipe):
+        show(tally, out=None, stream=stream)
+    whole = pipe.getvalue().strip()
+    assert whole.startswith("no agent ran · 32 recalled · 11,520 completed before · 29,760 refused by the journal · ")
+    assert "\n" not in whole
+    lines = terminal.getvalue().strip().splitlines()
+    assert len(lines) > 1
+    assert [len(line) <= 40 for line in lines] == [True] * len(lines)
+    assert " ".join(line.strip() for line in lines) == whole
