@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sqlite3
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from ..errors import JournalError
+from ..storage.database import uri
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +59,7 @@ class FileLock:
         connection: sqlite3.Connection | None = None
         try:
             connection = sqlite3.connect(
-                f"file:{quote(str(self._path))}?mode=rwc",
+                uri(self._path, "rwc"),
                 uri=True,
                 timeout=PATIENCE,
                 isolation_level=None,
@@ -82,6 +82,8 @@ class FileLock:
             found = os.stat(self._path)
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise JournalError(f"{self._path}: the lock of the journal cannot be taken: {error.strerror}") from error
         if found.st_size:
             raise JournalError(f"{self._path} is no lock of a journal (it is not empty): move it away")
         return found.st_dev, found.st_ino, found.st_ctime_ns

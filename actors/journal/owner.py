@@ -6,7 +6,8 @@ import os
 import platform
 import sqlite3
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+
+from ..storage.database import uri
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +50,7 @@ def is_locked(path: Path) -> bool:
     if not path.exists():
         return False
     try:
-        connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=0, isolation_level=None)
+        connection = sqlite3.connect(uri(path, "ro"), uri=True, timeout=0, isolation_level=None)
     except sqlite3.Error:
         return False
     try:

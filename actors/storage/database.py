@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
+import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-MAGIC = b"SQLite format 3\0"
 PATIENCE = 5.0
 """Seconds that a lock of another connection (a reader that opens, a checkpoint) is waited for."""
 
@@ -50,10 +51,11 @@ def open_to_write(path: Path, schema: Schema, durability: Durability = Durabilit
         NotOurs: Another program's file.
         Damaged: It is not whole.
         TooNew: A newer version has written it.
-        Unsuitable: The folder is not there or read only, or its file system allows no write-ahead log.
+        Unsuitable: The folder is not there or read only, its file system allows no write-ahead log, or the file has a
+            second name.
     """
     _touch(path)
-    _look_at_head(path, schema)
+    _refuse_unwritable(path, schema)
     connection = _connect(path, "rw")
     try:
         with faults_of(path, schema):
@@ -84,7 +86,7 @@ def open_to_read(path: Path, schema: Schema) -> sqlite3.Connection:
     """
     if not path.exists():
         raise FileNotFoundError(f"there is no {schema.name} {path}")
-    _look_at_head(path, schema)
+    _look_at(path, schema)
     connection = _connect(path, _mode_to_read(path))
     try:
         with faults_of(path, schema):
@@ -124,26 +126,50 @@ def fault_of(error: sqlite3.Error, path: Path, schema: Schema) -> StorageFault:
 def _touch(path: Path) -> None:
     """Make an empty file that only its owner may read, if there is none."""
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        if path.is_dir():
+            raise Unsuitable(f"{path}: {os.strerror(errno.EISDIR)}") from None
     except FileNotFoundError:
         raise Unsuitable(f"{path}: its folder is not there") from None
     except OSError as error:
         raise Unsuitable(f"{path}: {error.strerror or error}") from error
 
 
-def _look_at_head(path: Path, schema: Schema) -> None:
-    """Before SQLite does: it takes some files of others for empty ones."""
-    if not path.is_file():
-        raise NotOurs(f"{path} is no {schema.name}: it is no file")  # to open a pipe might take for ever
-    with path.open("rb") as file:
-        head = file.read(len(MAGIC))
-    if head and head != MAGIC:
+def _look_at(path: Path, schema: Schema) -> os.stat_result:
+    """Before SQLite does: to open a pipe might take for ever, and a file of one byte it takes for an empty one.
+
+    Not with a descriptor of our own: closing it would let go of all locks that connections of this process hold on the
+    file, and whoever closed it next, in another process, took the log of its writer away.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise NotOurs(f"{path} is no {schema.name}: it is no file")
+    if found.st_size == 1:
         raise NotOurs(f"{path} is no {schema.name}: it is no database")
+    return found
+
+
+def _refuse_unwritable(path: Path, schema: Schema) -> None:
+    """Raise when *path* cannot be written, or has a second name: its log would be found under one of them alone."""
+    found = _look_at(path, schema)
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise Unsuitable(f"{path}: {os.strerror(errno.EACCES)}")
+    if found.st_nlink > 1:
+        raise Unsuitable(
+            f"{path} has {found.st_nlink} names (hard links): what is written under one is not seen under the others; "
+            "remove those"
+        )
+
+
+def uri(path: Path, mode: str) -> str:
+    """What SQLite is told to open: each byte of the name as it is, also where it is no UTF-8."""
+    return f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}"
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(
-        f"file:{quote(str(path.absolute()))}?mode={mode}",
+        uri(path, mode),
         uri=True,
         timeout=PATIENCE,
         isolation_level=None,

@@ -18,6 +18,7 @@ from actors import (
     Backoff,
     Durability,
     Journal,
+    JournalBusy,
     JournalCorrupt,
     JournalError,
     JournalFailed,
@@ -153,6 +154,40 @@ def test_where_no_journal_can_be(tmp_path: Path, name: str) -> None:
     with pytest.raises(JournalError, match=r"folder|directory"):
         Journal(tmp_path / name)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_name_that_no_system_takes(tmp_path: Path) -> None:
+    """Too long for one."""
+    with pytest.raises(JournalError, match="too long"):
+        Journal(tmp_path / ("x" * 300))
+
+
+def test_a_file_with_two_names_is_refused(path: Path) -> None:
+    """Each would have a lock and a log of its own."""
+    run(path, [World().config("a")])
+    other = path.with_name("other.db")
+    other.hardlink_to(path)
+    for name in (path, other):
+        with pytest.raises(JournalError, match="2 names"):
+            Journal(name)
+    other.unlink()
+    assert run(path, [World().config("a")])[0].recalled
+
+
+@pytest.mark.process
+def test_another_program_that_looks_into_the_file_takes_no_log_away(path: Path) -> None:
+    """As the last one to close a file does. What a journal reads of itself lets go of no lock that says it is there."""
+    look = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); print(*c.execute('SELECT path FROM entry')); c.close()"
+    )
+    with Journal(path) as journal:
+        run(journal, [World().config("a")])
+        assert len(list(journal.agents())) == 1
+        with pytest.raises(JournalBusy):
+            Journal(path)
+        subprocess.run([sys.executable, "-S", "-c", look, path], check=True, stdout=subprocess.PIPE)
+        run(journal, [World().config("b")])
+    assert len({agent for agent, *_ in entries(path)}) == 2
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="no folder here is read only for everybody")
@@ -499,7 +534,9 @@ def test_thousands_are_recalled(path: Path) -> None:
     assert all(outcome.recalled and outcome.result == outcome.query for outcome in run(path, configs, max_concurrent=8))
 
 
-@pytest.mark.parametrize("name", ["run #1?%20&x=.db", "\u00fcber.db", "a b", "run.db.lock"])
+@pytest.mark.parametrize(
+    "name", ["run #1?%20&x=.db", "\u00fcber.db", "a b", "run.db.lock", ":memory:", "no utf-8 \udcff"]
+)
 def test_odd_names_of_files(tmp_path: Path, name: str) -> None:
     """They are taken as they are."""
     for _ in range(2):
