@@ -121,6 +121,7 @@ class Cassette:
 
     def _load(self, path: Path, reel: Reel, holds: Shelf | Tape, speed: float | None) -> None:
         self._path = path
+        self._place = path.absolute()  # so it is written where it was read, wherever the program has gone meanwhile
         self._reel = reel
         self._holds = holds
         self._speed = speed
@@ -176,10 +177,10 @@ class Cassette:
             return
         self._reel.closed = True
         if isinstance(self._holds, Tape):
-            old = file.read(self._path)
+            old = file.read(self._place)
             content = self._holds.content(old or b"")
             if content or old is not None:
-                file.write(self._path, content)
+                file.write(self._place, content)
 
     def discard(self) -> None:
         """End it, and write nothing."""

@@ -744,6 +744,17 @@ def test_where_nothing_can_be_written_nothing_is_bought(tmp_path: Path, monkeypa
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes and links of POSIX")
+def test_a_program_that_goes_elsewhere_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative path is of the folder in which the cassette was opened."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with Cassette("one.jsonl", "once") as cassette:
+        ask(cassette.driver(lambda: FunctionDriver(echo)), "q")
+        monkeypatch.chdir("elsewhere")
+    assert [path.name for path in tmp_path.rglob("*.jsonl")] == ["one.jsonl"]
+    assert lines_of(tmp_path / "one.jsonl")
+
+
 def test_a_file_keeps_its_mode_and_a_link_stays_one(path: Path, tmp_path: Path) -> None:
     """A new one is as readable as any that is written."""
     record(path, "one")
