@@ -56,7 +56,7 @@ def open_to_write(path: Path, schema: Schema, durability: Durability = Durabilit
     """
     _touch(path)
     _refuse_unwritable(path, schema)
-    connection = _connect(path, "rw")
+    connection = _connect(path, "rw", schema)
     try:
         with faults_of(path, schema):
             version = _version(connection, path, schema)
@@ -87,7 +87,7 @@ def open_to_read(path: Path, schema: Schema) -> sqlite3.Connection:
     if not path.exists():
         raise FileNotFoundError(f"there is no {schema.name} {path}")
     _look_at(path, schema)
-    connection = _connect(path, _mode_to_read(path))
+    connection = _connect(path, _mode_to_read(path), schema)
     try:
         with faults_of(path, schema):
             connection.execute("PRAGMA query_only = ON")
@@ -167,15 +167,16 @@ def uri(path: Path, mode: str) -> str:
     return f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}"
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    return sqlite3.connect(
-        uri(path, mode),
-        uri=True,
-        timeout=PATIENCE,
-        isolation_level=None,
-        check_same_thread=False,
-        cached_statements=32,
-    )
+def _connect(path: Path, mode: str, schema: Schema) -> sqlite3.Connection:
+    with faults_of(path, schema):
+        return sqlite3.connect(
+            uri(path, mode),
+            uri=True,
+            timeout=PATIENCE,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=32,
+        )
 
 
 def _mode_to_read(path: Path) -> str:

@@ -153,6 +153,20 @@ def test_folders_that_do_not_do(tmp_path: Path) -> None:
         open_to_read(tmp_path / "a.db", ONE)
 
 
+def test_a_file_that_may_not_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another user's, say."""
+    path = tmp_path / "a.db"
+    write(path, "one")
+
+    def connect(*_: object, **__: object) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    for opening in (open_to_write, open_to_read):
+        with pytest.raises(Unsuitable, match="unable to open"):
+            opening(path, ONE)
+
+
 @pytest.mark.process
 def test_a_process_that_is_killed_while_it_opens_leaves_all_or_nothing(tmp_path: Path) -> None:
     """Killed inside the transaction that makes the tables."""
