@@ -36,10 +36,14 @@ P = ParamSpec("P")
 
 
 class Parts(Protocol):
-    """What an agent was given."""
+    """What an agent was given.
+
+    Locks: ``ledger`` is written by the thread that starts the agent, before it is admitted.
+    """
 
     config: SpawnConfig[Any]
     manifest: AgentManifest
+    agent_class: type[Agent[Any]]
     driver: LlmDriver | None
     memory: MemorySubstrate | None
     tools: Tools

@@ -14,6 +14,7 @@ from ..errors import CapabilityDenied
 from . import resolve
 from .budget import Account, Budget, FamilyBudget
 from .capability import Spawn
+from .children import ChildRecord
 from .config import SpawnConfig, ToolSource
 from .function_agent import FunctionAgent
 from .ledger import MemoryLedger
@@ -235,6 +236,8 @@ class AgentFactory:
                 Identity(config, manifest, agent_class, shape, account, parent)
             )
             parts.ledger = record.ledger
+        elif ledger is not None and parent is not None and isinstance(parent._parts.ledger, MemoryLedger):
+            spec.record = ChildRecord(parts, ledger, parent, parent._parts.ledger)
         return spec
 
     def _account(self, config: SpawnConfig[Any], manifest: AgentManifest, parent: Agent[Any] | None) -> Account:

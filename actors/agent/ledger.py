@@ -17,6 +17,7 @@ from ..core.records.json_marks import is_utf8
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from ..core.records.outcome import AgentOutcome
     from ..core.records.usage import TokenUsage
 
 LONGEST_KEY = 500
@@ -283,8 +284,8 @@ class MemoryLedger:
 
     Threads: any of the agent's.
 
-    Locks: ``entries``, ``values`` and ``counted`` change by single operations; ``root`` is written by the agent's own
-    thread.
+    Locks: ``entries``, ``values``, ``counted`` and ``children`` change by single operations; ``root`` is written by the
+    agent's own thread.
     """
 
     in_doubt = InDoubt.TELL
@@ -294,8 +295,17 @@ class MemoryLedger:
         self.entries: dict[str, Entry] = {}
         self.values: dict[str, Any] = {}
         self.counted: set[str] = set()
+        self.children: dict[str, KnownChild] = {}
+        """Without a journal: those that it has started, by the paths in which it did."""
         self._name = name or uuid.uuid4().hex
         self.root = Scope(self, "")
+
+    def copied(self) -> MemoryLedger:
+        """One that knows the same, for who does the same job next: this one's agent may still be at work."""
+        copy = MemoryLedger(self._name)
+        copy.entries, copy.values, copy.counted = self.entries.copy(), self.values.copy(), self.counted.copy()
+        copy.children = self.children.copy()
+        return copy
 
     def begin_life(self) -> None:
         """The agent is started (again)."""
@@ -333,6 +343,7 @@ class MemoryLedger:
     def set_aside(self, path: str, what: str) -> None:  # noqa: ARG002 - nobody is told
         """From *path* on nothing is known any more: an agent that is started again may ask something else."""
         self.entries = {name: entry for name, entry in self.entries.items() if is_before(name, int(path))}
+        self.children = {name: child for name, child in self.children.items() if is_before(name, int(path))}
 
     def not_kept(self, type_name: str) -> None:
         """Nothing is to be said: in this process it stands in ``values``."""
@@ -340,6 +351,25 @@ class MemoryLedger:
     def effect_key(self, path: str) -> str:
         """What names the effect at *path* in all its tries."""
         return digest_of(f"{self._name}\0{path}")
+
+
+@dataclass(slots=True)
+class KnownChild:
+    """What is known of an agent that another one has started.
+
+    Args:
+        asked: What it was and had to do.
+        ledger: What it has bought and done; None when it has completed, and needs it no more.
+        outcome: None: it has not completed.
+    """
+
+    asked: tuple[Any, ...]
+    ledger: MemoryLedger | None
+    outcome: AgentOutcome[Any] | None = None
+
+    def complete(self, outcome: AgentOutcome[Any]) -> None:
+        """It is not run again."""
+        self.ledger, self.outcome = None, outcome
 
 
 def is_before(path: str, number: int) -> bool:

@@ -37,6 +37,8 @@ def test_dying_changes_nothing(program: Program, deaths: list[int]) -> None:
     """The results are those of a program that lives; nothing recorded is bought again, nothing is paid twice."""
     alive = World()
     wanted = run(program, alive, None)
+    for what in ("bought", "paid", "noted"):  # also by the children of those that were started again
+        assert [twice for twice, count in alive.all(what).items() if count > 1] == [], f"{what} again after a restart"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         journal, world, known = folder / "run.db", World(), 0
@@ -55,12 +57,18 @@ def test_dying_changes_nothing(program: Program, deaths: list[int]) -> None:
     assert same(results, wanted, doubts=bool(deaths) and not program.looks), (results, wanted)
     assert of_all == len(alive.all("bought"))
     assert set(world.all("bought")) == set(alive.all("bought"))
+    assert deaths or of_each(world) == of_each(alive)
     for what in ("paid", "noted"):
         keys = Counter(event[:2] for event in world.all(what))
         assert not [twice for twice, count in keys.items() if count > 1], f"{what} under several keys"
     assert [twice for twice, count in world.all("paid").items() if count > 1] == []
     missing = {event[:2] for event in alive.all("paid")} - {event[:2] for event in world.all("paid")}
     assert not missing or (deaths and not program.looks), f"never paid: {missing}"
+
+
+def of_each(world: World) -> Counter[tuple[Any, ...]]:
+    """How often everything was done. The keys of effects, which are those of a file, are left out."""
+    return Counter(event[:3] for event in world.events)
 
 
 def bought_once(world: World, known: int, journal: Path) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Ending(NamedTuple):
-    """How one attempt at the job ended; ``recalled`` are the further fields of an outcome of an earlier process."""
+    """How one attempt at the job ended; ``recalled`` are the further fields of the outcome of one that ended before."""
 
     status: AgentStatus
     result: Any = None

@@ -83,7 +83,9 @@ class AgentStalled(Event):
 
 
 class AgentEnded(Event):
-    """It ended; ``error`` is the text of the error, if there is one. ``recalled``: in an earlier process."""
+    """It ended; ``error`` is the text of the error, if there is one. ``recalled``: as it did before, in an earlier
+    process or in an earlier life of its parent.
+    """
 
     status: AgentStatus
     error: str | None = None

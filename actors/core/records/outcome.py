@@ -59,7 +59,8 @@ class AgentOutcome(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitr
         cost_usd_total: What it and all below it cost.
         messages: The conversation of its last life; empty with ``SpawnConfig(keep_messages=False)``.
         key: Names the agent over all processes; None without a name.
-        recalled: It ended in an earlier process, and a journal tells how: nothing was done for it now.
+        recalled: It ended before, and nothing was done for it now: in an earlier process, of which a journal tells, or
+            in an earlier life of its parent. What it used is told again; it counts once.
 
     It goes through JSON, whatever it holds. What JSON cannot hold is said by its type, in its place; an error has
     ``type``, ``message``, ``cause`` and ``traceback``. Who reads it names the type of the result, where that is none

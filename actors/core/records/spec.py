@@ -96,8 +96,9 @@ class Record(Protocol):
     counts: bool
     """Has what a recalled agent used still to be counted? Not so, when it ended in this process: it was."""
 
-    def claim(self) -> str:
-        """The agent is about to be admitted: its key, which no other has from now on. In the caller's thread.
+    def claim(self) -> str | None:
+        """The agent is about to be admitted: its key, which no other has from now on; None for one that has no name. In
+        the caller's thread.
 
         Raises:
             ValueError: Another agent has or had that key, or nothing can be made one of.
@@ -108,8 +109,8 @@ class Record(Protocol):
         """It was not admitted, or its claim failed: the key is free again. Twice does nothing twice."""
 
     def recall(self) -> Ending | None:
-        """It got its first slot, and is not built yet: how it ended in an earlier process; None: it is to be run. On a
-        worker's thread.
+        """It got its first slot, and is not built yet: how it ended earlier; None: it is to be run. On a worker's
+        thread.
         """
 
     def keep(self, outcome: AgentOutcome[Any]) -> None:
