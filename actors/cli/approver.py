@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 NOBODY = "there is no terminal on which somebody could be asked"
 CHOICES = "[y]es, [n]o, [a]lways this tool, or why not: "
+CHOICES_IN_DOUBT = "[y]es, do it again, [n]o, or why not: "
+IN_DOUBT = "it was begun before and interrupted: it may have been done already"
 INPUT_SHOWN = 4_000
 """Characters of the arguments; of longer ones it is said how much is missing."""
 PATIENCE = 5.0
@@ -37,7 +39,8 @@ PATIENCE = 5.0
 class Approver:
     """Answers the questions of a pool: by the tools that were approved beforehand, else by asking, one at a time.
 
-    Without a terminal it denies what nobody could answer; a question with a timeout is left to its default.
+    Without a terminal it denies what nobody could answer; a question with a timeout is left to its default. A call that
+    may have been made already is approved by nobody beforehand: that was said of calls, not of doing them twice.
 
     Args:
         approved: Names of tools, or patterns of them, whose calls may be made.
@@ -94,7 +97,7 @@ class Approver:
             self._drop(event.agent_id, None)
 
     def _take(self, event: ApprovalRequested) -> None:
-        if self._is_approved(event.tool):
+        if not event.in_doubt and self._is_approved(event.tool):
             self._answer(event, None)
         elif self._can_ask:
             with self._changed:
@@ -103,6 +106,10 @@ class Approver:
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._ask_all, name="actors-approver", daemon=True)
                     self._thread.start()
+        elif event.in_doubt:
+            say(f"{_who(event)} may not call {shown(event.tool)} again: {IN_DOUBT}, and {NOBODY}")
+            if event.timeout is None:
+                self._answer(event, NOBODY)
         elif event.timeout is None:
             say(f"{_who(event)} may not call {shown(event.tool)}: {NOBODY} (--approve {shown(event.tool)})")
             self._answer(event, NOBODY)
@@ -141,7 +148,7 @@ class Approver:
                     return
                 event = self._asking = self._waiting.popleft()
             try:
-                if self._is_approved(event.tool):  # since then
+                if not event.in_doubt and self._is_approved(event.tool):  # since then
                     self._answer(event, None)
                 else:
                     with self._pause():
@@ -153,19 +160,21 @@ class Approver:
 
     def _ask(self, event: ApprovalRequested) -> None:
         _forget_what_was_typed()
-        say(f"{_who(event)} asks to call {shown(event.tool)}:\n{_shown(event.input)}")
+        again = f" again ({IN_DOUBT})" if event.in_doubt else ""
+        say(f"{_who(event)} asks to call {shown(event.tool)}{again}:\n{_shown(event.input)}")
         while True:
-            _prompt(CHOICES)
+            _prompt(CHOICES_IN_DOUBT if event.in_doubt else CHOICES)
             line = self._read_line(event)
             if line is None:
                 say("\n[no answer is needed any more]")
                 return
             word = line.strip()
-            if word:
+            always = word.lower() in ("a", "always")
+            if word and not (always and event.in_doubt):
                 break
-        if word.lower() in ("a", "always"):
+        if always:
             self._always.add(event.tool)
-        yes = word.lower() in ("y", "yes", "a", "always")
+        yes = always or word.lower() in ("y", "yes")
         refusal = "" if word.lower() in ("n", "no") else word
         if not self._answer(event, None if yes else refusal):
             say("[the answer came too late]")

@@ -9,13 +9,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from actors.agent.events import ApprovalRequested
-from actors.cli.approver import Approver
+from actors.cli.approver import NOBODY, Approver
 
 from .conftest import LIMIT, START, environment, lines_of
 from .test_chat import _own_terminal, read_until
@@ -282,3 +283,47 @@ def test_names_in_a_question_forge_no_answer(capsys: pytest.CaptureFixture[str])
     assert line.startswith(r"#3 x\n[approved]\x1b[2Jyyy")
     assert r"may not call x\n[approved]\x1b[2Jyyy" in line
     assert len(line) < 500
+
+
+def asked_again(timeout: float | None) -> ApprovalRequested:
+    """A question about a call that may have been made already."""
+    fields: dict[str, Any] = {"agent_id": 3, "agent": "bot", "parent_id": 0, "depth": 0, "call_id": "c"}
+    return ApprovalRequested(**fields, tool="pay", input={}, timeout=timeout, default="deny", in_doubt=True)
+
+
+@pytest.mark.parametrize("timeout", [None, 5.0])
+def test_what_is_in_doubt_is_approved_by_no_option(timeout: float | None, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a terminal nobody does it again; it is said that it may have been done."""
+    answers: list[Any] = []
+    pool: Any = SimpleNamespace(approve=lambda *_: answers.append("yes"), deny=lambda *more: answers.append(more[-1]))
+    with Approver(("pay", "*")) as approver:
+        approver._can_ask = False
+        approver._always.add("pay")
+        approver.answers_for(pool)
+        approver(asked_again(timeout))
+    assert answers == ([NOBODY] if timeout is None else [])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "may not call pay again: it was begun before and interrupted: it may have been done already" in line
+
+
+@pytest.mark.parametrize(("typed", "answer"), [("y", "yes"), ("n", ""), ("look first", "look first")])
+def test_what_is_in_doubt_is_asked(
+    typed: str, answer: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time, whatever was approved beforehand, or for always."""
+    answers: SimpleQueue[str] = SimpleQueue()
+    lines = iter(["a", "always", typed])
+    pool: Any = SimpleNamespace(
+        approve=lambda *_: answers.put("yes") or True, deny=lambda *more: answers.put(more[-1]) or True
+    )
+    monkeypatch.setattr(Approver, "_read_line", lambda *_: next(lines))
+    with Approver(("pay",)) as approver:
+        approver._can_ask = True
+        approver.answers_for(pool)
+        approver(asked_again(None))
+        assert answers.get(timeout=LIMIT) == answer
+    assert not approver._always
+    said = capsys.readouterr().err
+    assert "#3 bot asks to call pay again (it was begun before and interrupted: it may have been done already):" in said
+    assert "[y]es, do it again" in said
+    assert "[a]lways" not in said
