@@ -8,21 +8,34 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import TypeAdapter
 
 from ..core.records.conversation import Message
+from ..core.records.plain_records import (
+    NotPlainError,
+    data_of_calls,
+    data_of_message,
+    data_of_usage,
+    flag_of,
+    text_of,
+)
 from ..core.records.usage import TokenUsage
-from .ports import CompletionRequest, CompletionResponse, ToolDefinition
+from .ports import CompletionRequest, CompletionResponse, StopReason, ToolDefinition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 SHORT: Final = 8
 """Hexadecimal digits of a digest that only has to say which part differs."""
+
+SHARED: Final = 64
+"""Of so many system prompts, sets of tools and schemas the digests are kept."""
+LONG: Final = 100_000
+"""Characters of a text that is not kept for that."""
 
 to_text = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 """Data as one line of ASCII: the same text for the same data."""
@@ -57,8 +70,28 @@ def request_from_data(data: Mapping[str, Any]) -> CompletionRequest:
 
 def response_to_data(response: CompletionResponse) -> dict[str, Any]:
     """*response* as data that JSON can hold."""
-    data: dict[str, Any] = _data(CompletionResponse, response)
-    return data
+    try:
+        return _plain_response(response)
+    except NotPlainError:
+        data: dict[str, Any] = _data(CompletionResponse, response)
+        return data
+
+
+def _plain_response(response: CompletionResponse) -> dict[str, Any]:
+    if type(response) is not CompletionResponse or response.attachment is not None:
+        raise NotPlainError
+    if type(response.stop_reason) is not StopReason:
+        raise NotPlainError
+    data: dict[str, Any] = {
+        "text": text_of(response.text),
+        "stop_reason": response.stop_reason.value,
+        "tool_calls": data_of_calls(response.tool_calls),
+        "reasoning": text_of(response.reasoning),
+        "is_paused": flag_of(response.is_paused),
+    }
+    said = {name: value for name, value in data.items() if value}  # whoever reads it fills in the defaults
+    said["usage"] = data_of_usage(response.usage)
+    return said
 
 
 def response_from_data(data: Mapping[str, Any]) -> CompletionResponse:
@@ -73,8 +106,11 @@ def response_from_data(data: Mapping[str, Any]) -> CompletionResponse:
 
 def message_to_data(message: Message) -> dict[str, Any]:
     """*message*, with its role, as data that JSON can hold."""
-    data: dict[str, Any] = _data(type(message), message)
-    return data
+    try:
+        return data_of_message(message)
+    except NotPlainError:
+        data: dict[str, Any] = _data(type(message), message)
+        return data
 
 
 def message_from_data(data: Mapping[str, Any]) -> Message:
@@ -89,7 +125,14 @@ def message_from_data(data: Mapping[str, Any]) -> Message:
 
 def paid_to_data(paid: Iterable[tuple[TokenUsage, float]]) -> list[Any]:
     """What was paid as data that JSON can hold: a pair of usage and USD for each call."""
-    return [[_data(TokenUsage, usage), cost_usd] for usage, cost_usd in paid]
+    return [[_usage_to_data(usage), cost_usd] for usage, cost_usd in paid]
+
+
+def _usage_to_data(usage: TokenUsage) -> Any:
+    try:
+        return data_of_usage(usage)
+    except NotPlainError:
+        return _data(TokenUsage, usage)
 
 
 def paid_from_data(data: Iterable[Sequence[Any]]) -> list[tuple[TokenUsage, float]]:
@@ -171,7 +214,7 @@ class Digester:
         """The digest of what seldom changes."""
         known = self._constants.get(name)
         if known is None or not _is_same(known[0], value):
-            known = self._constants[name] = value, _hash(to_text(_constant_to_data(value)))
+            known = self._constants[name] = value, _digest_of_constant(value)
         return known[1]
 
 
@@ -179,6 +222,40 @@ def _is_same(old: Any, new: Any) -> bool:
     if type(old) is tuple and type(new) is tuple:
         return len(old) == len(new) and all(one is other for one, other in zip(old, new, strict=True))
     return old is new
+
+
+class _Same:
+    """An object that equals itself alone. It is held: no other one gets its id."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is _Same and other.value is self.value
+
+
+def _digest_of_constant(value: Any) -> str:
+    """Thousands of conversations share a system prompt, tools and a schema."""
+    if type(value) is tuple:
+        return _digest_of_tools(*map(_Same, value))
+    if type(value) is str and len(value) > LONG:
+        return _hash(to_text(_constant_to_data(value)))
+    return _digest_of_shared(value if type(value) is str else _Same(value))
+
+
+@lru_cache(maxsize=SHARED)
+def _digest_of_tools(*tools: _Same) -> str:
+    return _hash(to_text(_constant_to_data(tuple(each.value for each in tools))))
+
+
+@lru_cache(maxsize=SHARED)
+def _digest_of_shared(value: str | _Same) -> str:
+    return _hash(to_text(_constant_to_data(value.value if type(value) is _Same else value)))
 
 
 def _constant_to_data(value: Any) -> Any:

@@ -20,6 +20,7 @@ from ..core.records.json_plain import is_plain
 from ..core.records.json_value import class_name, to_json
 from ..core.records.loop_result import AgentLoopResult
 from ..core.records.outcome import AgentStatus
+from ..core.records.plain_records import NotPlainError, data_of_message
 from ..core.records.usage import NO_TOKENS, TokenUsage
 from .history import VERSION
 from .store import to_text
@@ -204,7 +205,10 @@ def _stamp(moment: datetime | None) -> str | None:
 
 
 def _talk(messages: tuple[Message, ...]) -> Any:
-    return _TALK.dump_python(messages, mode="json", warnings=False) if messages else []
+    try:
+        return [data_of_message(message) for message in messages]
+    except NotPlainError:
+        return _TALK.dump_python(messages, mode="json", warnings=False)
 
 
 def _talk_from(told: Sequence[Any]) -> tuple[Message, ...]:
