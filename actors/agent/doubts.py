@@ -89,15 +89,16 @@ class Doubts:
             elif end.result is None:
                 self._again[index] = tool
             else:
-                self._answer(index, _as_result(end.result))
+                self._answer(index, end.result)
 
-    def _look(self, index: int, tool: Tool) -> Callable[[CancelToken], Any]:
+    def _look(self, index: int, tool: Tool) -> Callable[[CancelToken], ToolResult | None]:
         reconcile, call = _reconcile_of(tool), self._calls[index]
         key = self._ledger.effect_key(self._effects.path(index))
 
-        def look(_: CancelToken) -> Any:
+        def look(_: CancelToken) -> ToolResult | None:
             assert reconcile is not None  # it was looked for
-            return reconcile(key, dict(call.input))
+            value = reconcile(key, dict(call.input))
+            return None if value is None else _as_result(value)
 
         return look
 
@@ -142,4 +143,7 @@ def _reconcile_of(tool: Tool) -> Callable[[str, Mapping[str, Any]], Any] | None:
 
 
 def _as_result(value: Any) -> ToolResult:
-    return value if isinstance(value, ToolResult) else ToolResult(as_text(value))
+    result = value if isinstance(value, ToolResult) else ToolResult(as_text(value))
+    if not isinstance(result.content, str):
+        raise TypeError("it gave no result with a text")
+    return result

@@ -134,6 +134,14 @@ def test_it_was_not_done() -> None:
     assert desk.papers["bot"].paths("begun") == ["0.0", "0.0"]
 
 
+def test_its_word_is_no_result() -> None:
+    """Then it says nothing, and what cannot be told to a model ends no agent."""
+    pay, desk = Reconciled(lambda key, input: ToolResult(5)), Desk()  # type: ignore[arg-type]  # noqa: A006
+    outcome = resumed(desk, begun(desk, pay), pay)
+    assert "may or may not have been done" in told(outcome).content
+    assert len(pay.calls) == 1
+
+
 @pytest.mark.parametrize("policy", ["tell", "fail"])
 def test_it_cannot_tell(policy: str, agent_log: list[str]) -> None:
     """It is in doubt, by the policy."""
