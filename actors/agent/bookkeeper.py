@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ..core.records.answer import CompletionFinished
+from ..core.records.error_json import error_to_json
 from ..core.records.json_marks import from_json, marked_text
+from ..errors import JournalFailed
 from .budget import Spending
 from .driver_call import warn
-from .ledger import DONE, is_before
+from .ledger import DONE, RAISED, is_before
 from .wire import (
     Digester,
     difference,
@@ -55,6 +58,7 @@ class Bookkeeper:
         self._digester = Digester()
         self._before: Sequence[str] = ()  # the digests of the messages of the request before
         self._asked: RequestParts | None = None
+        self._failed: list[Payment] = []  # what tries of earlier lives have cost that led to no answer
         self.path = ""
         """That of the completion at hand."""
 
@@ -65,11 +69,15 @@ class Bookkeeper:
         off before its answer was there is a turn of its own.
         """
         self.path = path = self.ledger.root.next_completion()
-        if self.ledger.find(path) is None:
+        if not self._is_answered():
             return True
         if path not in self.ledger.counted:
             self._count_turn()
         return False
+
+    def _is_answered(self) -> bool:
+        entry = self.ledger.find(self.path)
+        return entry is not None and entry.state is DONE
 
     def _count_turn(self) -> None:
         self.ledger.counted.add(self.path)
@@ -82,30 +90,40 @@ class Bookkeeper:
         entry = self.ledger.find(f"{self.path}/@heard")
         if entry is not None:
             return _texts_of(entry)
-        if self.ledger.find(self.path) is not None:
+        if self._is_answered():
             return []
         return self._entered(f"{self.path}/@heard", "heard", texts) if (texts := read()) else []
 
     # Completions ------------------------------------------------------------------------------------------------
 
-    def recall(self, request: CompletionRequest) -> tuple[CompletionResponse, Sequence[Payment]] | None:
-        """The answer to *request* that is known, and what of it the guard has still to count; None: it is to be bought.
+    def recall(self, request: CompletionRequest) -> tuple[CompletionResponse | None, Sequence[Payment]]:
+        """The answer to *request* that is known (None: it is to be bought), and what was paid for it, or for tries that
+        led to none, and the guard has still to count.
 
         Raises:
             JournalChanged: Another request was answered here.
         """
         self._asked = parts = self._digester.parts(request)
+        self._failed = []
         entry = self.ledger.find(self.path)
         if entry is None:
-            return None
+            return None, ()
+        if entry.state is RAISED:
+            self._failed = paid_from_data(entry.data["paid"])
+            return None, self._counted(self._failed)
         if entry.digest != parts.whole or entry.data["model"] != self._model:
             self._set_aside(difference(entry.data["parts"], self._before, parts) or "model")
-            return None
+            return None, ()
         response = response_from_data(entry.data["response"])
         self._before = parts.messages
-        paid = paid_from_data(entry.data["paid"]) if self.ledger.count(self.path) else []
+        return response, self._counted(paid_from_data(entry.data["paid"]))
+
+    def _counted(self, paid: Sequence[Payment]) -> Sequence[Payment]:
+        """*paid*, which is counted here in budgets and account, if an earlier process has paid it; else nothing."""
+        if not self.ledger.count(self.path):
+            return ()
         count_paid(self._agent, paid)
-        return response, paid
+        return paid
 
     def enter(self, response: CompletionResponse, paid: Sequence[Payment]) -> None:
         """*response* was bought.
@@ -117,13 +135,19 @@ class Bookkeeper:
         assert parts is not None  # it was looked for first
         data = {
             "response": response_to_data(response),
-            "paid": paid_to_data(paid),
+            "paid": paid_to_data([*self._failed, *paid]),
             "parts": parts_to_data(parts, self._before),
             "model": self._model,
         }
         self.ledger.counted.add(self.path)
         self.ledger.enter(self.path, DONE, "completion", data, digest=parts.whole)
         self._before = parts.messages
+
+    def enter_failed(self, error: BaseException, paid: Sequence[Payment]) -> None:
+        """There is no answer, but tries were paid: that is known to the next one, which takes the place of this."""
+        data = {"paid": paid_to_data([*self._failed, *paid]), "model": self._model, "error": error_to_json(error)}
+        with suppress(JournalFailed):  # the agent is told what has failed first
+            self.ledger.enter(self.path, RAISED, "completion", data)
 
     def digest(self, said: Message) -> None:
         """*said* enters the conversation: it counts as it is now, whatever tools do to the arguments that they get."""

@@ -55,6 +55,7 @@ class DriverCalls:
         request: CompletionRequest,
         ask: Callable[[CompletionRequest, int], CompletionResponse],
         back_off: Callable[[float], object],
+        paid: list[Payment] | None = None,
     ) -> tuple[CompletionResponse, Sequence[Payment]]:
         """Call ``ask(request, attempt)`` until there is an answer.
 
@@ -63,6 +64,7 @@ class DriverCalls:
 
         Args:
             back_off: Waits so many seconds before the next attempt.
+            paid: Into which what was paid goes, for whoever wants to know it also of a call that fails.
         Returns:
             The answer, and what was paid for it: one payment for each call, those that failed included.
         Raises:
@@ -71,7 +73,7 @@ class DriverCalls:
             Cancelled: The agent was cancelled.
             JournalFailed: The answer could not be recorded: it is not asked for.
         """
-        paid: list[Payment] = []
+        paid = [] if paid is None else paid
         attempt = 1
         while True:
             self._agent.checkpoint()

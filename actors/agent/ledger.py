@@ -53,7 +53,9 @@ InDoubtWord = Literal["tell", "ask", "fail"]
 
 
 class EntryState(StrEnum):
-    """How far something is: an effect is begun and then done, or it raised; all else is done at once."""
+    """How far something is: an effect is begun and then done, or it raised; all else is done at once. A completion that
+    raised has no answer, and tries that were paid.
+    """
 
     BEGUN = "begun"
     DONE = "done"

@@ -10,6 +10,7 @@ from loguru import logger
 from ..core.records.answer import TextDelta
 from ..core.records.state import IN_DRIVER, AgentState
 from ..core.shown import shown
+from ..errors import Cancelled
 from .bounds import within_bounds
 from .context_window import ContextWindow, fitted_all
 from .driver_call import DriverCalls
@@ -101,11 +102,17 @@ class Reasoner:
 
     def _recalled(self, request: CompletionRequest, books: Bookkeeper) -> tuple[CompletionResponse, Sequence[Payment]]:
         """The answer that is known; else one that is bought, and entered before anything is made of it."""
-        known = books.recall(request)
+        known, uncounted = books.recall(request)
         if known is not None:
-            return known
-        response, paid = self._calls.complete(request, self._ask, self._back_off)
-        response = within_bounds(response)
+            return known, uncounted
+        self.count(uncounted)
+        paid: list[Payment] = []
+        try:
+            response = within_bounds(self._calls.complete(request, self._ask, self._back_off, paid)[0])
+        except (Exception, Cancelled) as error:
+            if paid:
+                books.enter_failed(error, paid)
+            raise
         books.enter(response, paid)
         return response, paid
 

@@ -251,4 +251,4 @@ class _History:
         if not head.isdecimal():
             return True
         number = int(head) - (line.kind == "heard")
-        return number < 0 or str(number) in self._states
+        return number < 0 or self._states.get(str(number)) == DONE

@@ -77,6 +77,8 @@ class JournalLedger(MemoryLedger):
                 self.entries[entry.path] = entry
                 if process != self._store.number:
                     self._uncounted.add(entry.path)
+                else:
+                    self._uncounted.discard(entry.path)  # whoever entered it has counted it, and what was before
 
     def begin_life(self) -> None:
         """The agent is started (again)."""

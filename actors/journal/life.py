@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..agent.ledger import BEGUN, DONE, RAISED, Effect, is_before
+from ..agent.ledger import BEGUN, RAISED, Effect, is_before
 
 EFFECTS = frozenset({"completion", "tool", "step"})
 """Kinds that are steps: all others are kept so that these can be told again."""
@@ -117,7 +117,7 @@ class Life:
         known = self.steps.get(line.path)
         if known is None:
             self.steps[line.path] = Standing(line, line)
-        elif known.last.state not in (DONE, RAISED) or line.state == DONE:
+        elif known.last.state == BEGUN or (known.last.state == RAISED and line.state != BEGUN):
             known.last = line
 
     def _set_aside(self, line: Line) -> None:

@@ -10,6 +10,7 @@ import pytest
 from actors import (
     AgentManifest,
     AgentPool,
+    AgentState,
     AgentStatus,
     ApprovalDecided,
     ApprovalRequested,
@@ -24,6 +25,7 @@ from actors import (
     JournalChanged,
     JournalFailed,
     LlmAgent,
+    ModelNotFound,
     NetworkError,
     RestartPolicy,
     ScriptedDriver,
@@ -187,6 +189,52 @@ def test_tries_that_failed_and_were_paid() -> None:
         (10, True),
     ]
     assert budget.spent.tokens == 50
+
+
+@pytest.mark.parametrize("last", [ModelNotFound("gone"), ValueError("boom")])
+def test_tries_that_were_paid_for_no_answer(last: Exception) -> None:
+    """They are no answer: the next process asks again, and counts them, once each; so does the one after it."""
+    tries: list[Any] = []
+    for number in range(3):
+        paid = NetworkError("cut", retry_after=0.0)
+        paid.tokens = (7, number)
+        tries += [paid, last]
+    model, desk, budget, seen = Model([*tries[:4], "done"]), Desk(), Budget(), []
+    events: list[Event] = []
+    for _ in range(4):
+        with desk.process(model.driver, restart=None, on_event=events.append, budget=budget) as pool:
+            seen.append(pool.spawn(config()).outcome(BOUND))
+    assert model.asked == [0] * 5
+    assert [outcome.ok for outcome in seen] == [False, False, True, True]
+    used = [TokenUsage(7, 0), TokenUsage(14, 1), TokenUsage(24, 6), TokenUsage(24, 6)]
+    assert [outcome.usage for outcome in seen] == used
+    assert [outcome.iterations for outcome in seen] == [1, 1, 1, 1]
+    assert budget.spent.tokens == sum(usage.total for usage in used)
+    assert desk.papers["bot"].paths("raised") == ["0", "0"]
+
+
+def test_tries_that_were_paid_count_for_the_guard() -> None:
+    """What an earlier process has paid in vain may be the last that the limit allows: nothing more is bought."""
+    paid = NetworkError("cut", retry_after=0.0)
+    paid.tokens = (7, 3)
+    model, desk = Model([paid, "done"]), Desk()
+    first, second, _ = twice(desk, model, resources={"max_tokens_budget": 9})
+    assert (type(first.error), type(second.error)) == (TokensExceeded, TokensExceeded)
+    assert model.asked == [0]
+
+
+def test_tries_that_were_paid_before_a_cancel() -> None:
+    """They are known, too."""
+    paid = NetworkError("cut", retry_after=100.0)
+    paid.tokens = (7, 3)
+    model, desk = Model([paid, "done"]), Desk()
+    with desk.process(model.driver) as pool:
+        handle = pool.spawn(config())
+        eventually(lambda: handle._cell.state_and_place()[0] is AgentState.IN_BACKOFF)
+        handle.cancel()
+        assert handle.outcome(BOUND).status is AgentStatus.CANCELLED
+    with desk.process(model.driver) as pool:
+        assert pool.spawn(config()).outcome(BOUND).usage == TokenUsage(17, 8)
 
 
 def test_a_budget_that_breaks_with_the_answer() -> None:

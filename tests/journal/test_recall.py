@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from actors import (
+    Agent,
     AgentEnded,
     AgentError,
     AgentLoopResult,
@@ -18,17 +19,25 @@ from actors import (
     AgentPool,
     AgentStatus,
     Attachment,
+    Backoff,
     Budget,
     CompletionResponse,
+    FunctionDriver,
     Journal,
+    ModelNotFound,
+    NetworkError,
     RemoteError,
     ResourceLimits,
+    RestartPolicy,
     ScriptedDriver,
+    Spawn,
     SpawnConfig,
     StopReason,
     TokenUsage,
 )
+from actors.testing import Cassette
 
+from ..waiting import BOUND
 from .programs import MANIFEST, Counting, World, entries, run, states
 
 if TYPE_CHECKING:
@@ -245,7 +254,9 @@ def test_what_was_spent_counts_for_budgets_again(path: Path) -> None:
     configs = [SpawnConfig(manifest, "one", key="1"), SpawnConfig(manifest, "two", key="2")]
     run(path, configs, driver=ScriptedDriver([answer("1"), answer("2")], usd_per_token=0.01))
     budget = Budget(max_tokens=150, name="the purse")
-    again = run(path, [*configs, SpawnConfig(manifest, "three")], driver=ScriptedDriver([]), budget=budget)
+    again = run(
+        path, [*configs, SpawnConfig(manifest, "three")], driver=ScriptedDriver([]), budget=budget, max_concurrent=1
+    )
     assert [outcome.status for outcome in again] == ["completed", "completed", "failed"]
     assert budget.spent.tokens == 240
     assert budget.spent.iterations == 3  # the turn of the third began
@@ -352,3 +363,76 @@ def test_a_crash_of_the_journals_reading_harms_its_agent_alone(path: Path) -> No
     assert broken.status == AgentStatus.FAILED
     assert "actors journal check" in str(broken.error)
     assert whole.recalled
+
+
+def test_what_was_paid_for_no_answer(path: Path) -> None:
+    """It is told and counted, bought nothing, and its place is taken by the next try."""
+    paid = NetworkError("cut", retry_after=0.0)
+    paid.tokens = (7, 3)
+    answers: list[Any] = [paid, ModelNotFound("gone"), CompletionResponse("done", usage=TokenUsage(10, 5))]
+
+    def answer(_: Any) -> Any:
+        said = answers.pop(0)
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+    def run_once() -> AgentOutcome[Any]:
+        with AgentPool(FunctionDriver(answer), journal=path) as pool:
+            return pool.spawn(SpawnConfig(MANIFEST, "q", key="k")).outcome(BOUND)
+
+    assert isinstance(run_once().error, ModelNotFound)
+    with Journal.read(path) as journal:
+        (agent,), (effect,) = journal.agents(), journal.effects("k")
+        assert journal.check() == []
+    assert (agent.status, agent.steps, agent.bought, agent.input_tokens) == ("failed", 1, 0, 7)
+    assert (effect.state, effect.path, effect.input_tokens, effect.text) == ("raised", "0", 7, "ModelNotFound: gone")
+    with Cassette.from_journal(path) as cassette:
+        assert cassette.unused == ()
+
+    assert run_once().usage == TokenUsage(17, 8)
+    with Journal.read(path) as journal:
+        (agent,), (effect,) = journal.agents(), journal.effects("k")
+        assert journal.check() == []
+    assert (agent.status, agent.bought, agent.input_tokens) == ("completed", 1, 17)
+    assert (effect.state, effect.input_tokens) == ("done", 17)
+    with Cassette.from_journal(path) as cassette:
+        assert len(cassette.unused) == 1
+
+
+class Insisting(Agent[str]):
+    """Has a child; when that fails it crashes, and in its first process it gives up."""
+
+    gives_up: ClassVar[bool] = True
+
+    def run(self, query: str) -> str:
+        outcome = self.spawn(SpawnConfig(MANIFEST, query)).outcome()
+        if outcome.error is not None:
+            raise AgentError("no") if self.gives_up else RuntimeError("boom")
+        return str(outcome.result.text)
+
+
+def test_what_a_child_paid_for_no_answer_counts_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where its parent is started again in a process that has counted it."""
+    answers: list[Any] = [CompletionResponse("done", usage=TokenUsage(10, 5))]
+    for _ in range(2):
+        paid = NetworkError("cut", retry_after=0.0)
+        paid.tokens = (7, 3)
+        answers = [paid, ModelNotFound("gone"), *answers]
+
+    def answer(_: Any) -> Any:
+        said = answers.pop(0)
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+    manifest = AgentManifest(name="insisting", capabilities=(Spawn(max_depth=1),))
+    at_once = RestartPolicy(max_restarts=1, backoff=Backoff(base=0.0, jitter=0.0))
+    seen = []
+    for gives_up in (True, False):
+        monkeypatch.setattr(Insisting, "gives_up", gives_up)
+        with AgentPool(FunctionDriver(answer), journal=path, restart=at_once) as pool:
+            seen.append(pool.spawn(SpawnConfig(manifest, "q", agent=Insisting, key="k")).outcome(BOUND))
+            assert pool.stats().usage == seen[-1].usage_total
+    assert [outcome.status for outcome in seen] == ["failed", "completed"]
+    assert [outcome.usage_total for outcome in seen] == [TokenUsage(7, 3), TokenUsage(24, 11)]
