@@ -202,7 +202,7 @@ def test_a_file_system_without_a_log_is_refused(path: Path, monkeypatch: pytest.
     monkeypatch.setattr(
         database,
         "_connect",
-        lambda path, mode: sqlite3.connect(
+        lambda path, mode, *_: sqlite3.connect(
             f"file:{path}?mode={mode}&vfs=unix-none", uri=True, isolation_level=None, check_same_thread=False
         ),
     )
