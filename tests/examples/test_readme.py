@@ -140,6 +140,15 @@ def test_a_cassette_is_recorded_and_replayed() -> None:
         assert cassette.unused == ()
 
 
+def test_a_program_that_is_started_again_recalls(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who completed, in the order in which they end; the report is the same."""
+    for recalled in (False, True):
+        run(program("Journal.read")[0])
+        *ended, first, second = capsys.readouterr().out.splitlines()
+        assert sorted(ended) == [f"{name} completed {recalled}" for name in ("contract.txt", "letter.txt")]
+        assert [first, second] == ["contract.txt completed 1 0 0.0", "letter.txt completed 1 0 0.0"]
+
+
 def test_no_program_is_left_out() -> None:
     """Those that ask a server, and the suite, are looked at by type checkers alone."""
     run_here = (
@@ -152,6 +161,7 @@ def test_no_program_is_left_out() -> None:
         "Fragile",
         "was_paid",
         "cassette",
+        "Journal.read",
     )
     others = [code for code, _ in PROGRAMS if not any(word in code for word in run_here)]
     assert [NEEDS_A_SERVER in code or "DriverConformance" in code for code in others] == [True, True]
