@@ -5,8 +5,8 @@ from datetime import datetime as datetime
 from .agent.ledger import Effect as Effect, InDoubt
 from .journal.findings import JournalFinding
 from .journal.journal import Journal
+from .journal.journaled import EffectState, JournaledAgent, JournaledEffect, JournaledStatus
 from .journal.reader import JournalReader
-from .journal.report import EffectState, JournaledAgent, JournaledEffect, JournaledStatus
 from .journal.settings import OnChange
 from .public import publish
 from .storage.durability import Durability

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Literal
 
 from ..core.shown import shown
-from ..journal.report import JournaledStatus
+from ..journal.journaled import JournaledStatus
 from .columns import cell, is_wide, width_of
 from .distinct import distinct
 from .wording import counted, dollars, in_words
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from ..journal.report import JournaledAgent
+    from ..journal.journaled import JournaledAgent
 
 STYLES = {
     JournaledStatus.QUEUED: "dim",

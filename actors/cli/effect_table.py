@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from ..core.shown import shown
-from ..journal.report import EffectState
+from ..journal.journaled import EffectState
 from .agent_table import GAP
 from .columns import cell, width_of
 from .wording import counted, dollars, first_line, one_line, seconds, shortened
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from ..journal.report import JournaledAgent, JournaledEffect
+    from ..journal.journaled import JournaledAgent, JournaledEffect
 
 STYLES = {
     EffectState.BEGUN: "cyan",

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from ..agent.ledger import InDoubtWord
     from ..agent.recorder import Identity
     from .findings import JournalFinding
+    from .journaled import JournaledAgent, JournaledEffect
     from .reader import JournalReader
     from .records import JournalRecord
-    from .report import JournaledAgent, JournaledEffect
     from .settings import DurabilityWord, OnChangeWord, StatusWord
 
 
@@ -141,7 +141,10 @@ class Journal:
             yield from report.agents()
 
     def effects(self, key: str) -> list[JournaledEffect]:
-        """What the agent of *key* has bought and done, in the order in which it began.
+        """What the agent of *key* has bought and done, in the order in which it began::
+
+            for effect in journal.effects("contract.txt"):
+                print(effect.path, effect.kind, effect.name, effect.state, effect.text)
 
         Raises:
             KeyError: There is no such agent; the message names the key that is most like it.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .findings import JournalFinding
-    from .report import JournaledAgent, JournaledEffect
+    from .journaled import JournaledAgent, JournaledEffect
 
 
 class JournalReader:

@@ -1,25 +1,22 @@
-"""What a journal tells of its agents, for people and for programs."""
+"""Reads what a journal has of its agents, and makes of it what it tells."""
 
 from __future__ import annotations
 
 import difflib
 import json
-import math
 import sqlite3
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import StrEnum
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from ..agent.ledger import DONE, Effect
-from ..core.records.json_marks import from_json
+from ..agent.ledger import DONE
 from ..core.shown import shown
+from .journaled import EffectState, JournaledAgent, JournaledEffect, JournaledStatus
 from .life import EFFECTS, Life, Line
+from .words import cut, error_text, figure, moment, paid_in, said, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from .life import Standing
 
@@ -29,129 +26,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 200
 """So many agents are looked at in one read: while nobody looks, nothing is held open."""
-LONGEST_TEXT = 200
-"""Characters of what is told of an effect."""
 GUESSED_FROM = 5_000
 """So many keys are compared with one that is not there."""
-
-
-class JournaledStatus(StrEnum):
-    """How an agent stands in a journal: one of the six ends of ``AgentStatus``, or without an end so far.
-
-    ``queued``: never begun. ``running``: the process that began it lives. ``interrupted``: that process has died, or
-    closed the journal; the agent goes on when it is handed in again.
-    """
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    INTERRUPTED = "interrupted"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CRASHED = "crashed"
-    CANCELLED = "cancelled"
-    TIMED_OUT = "timed_out"
-    ABANDONED = "abandoned"
-
-
-class EffectState(StrEnum):
-    """How far an effect is.
-
-    ``begun``: it is under way; or, if it is idempotent, it was when its process died, and is done again. ``in doubt``:
-    it was begun, must not be done again, and nobody knows whether it was done. ``denied``: no approval was given.
-    """
-
-    BEGUN = "begun"
-    DONE = "done"
-    RAISED = "raised"
-    DENIED = "denied"
-    IN_DOUBT = "in doubt"
-
-
-@dataclass(frozen=True, slots=True)
-class JournaledAgent:
-    """One agent, as a journal knows it.
-
-    Args:
-        key: Names it over all processes.
-        name: That of its manifest.
-        parent: The key of the agent that started it; None for the program.
-        status: How it stands.
-        processes: In how many it was begun.
-        steps: Completions, calls of tools and steps of its own that stand in the journal; 0 once they were pruned.
-        bought: How many of them are completions: these are never bought again.
-        in_doubt: How many of them were begun, must not be done again, and nobody knows whether they were done.
-        input_tokens: What its completions read, over all processes.
-        output_tokens: What they wrote.
-        cost_usd: What they cost.
-        kept: Is its result in the journal? An agent that completed with one that JSON cannot hold is run again from its
-            steps, which buys nothing.
-        pruned: Were its steps dropped?
-        process: The number of the process that last told of it, from 1.
-        admitted_at: UTC; None where that was not recorded.
-        started_at: UTC, when it was first begun; None: never.
-        ended_at: UTC; None: it has not ended.
-        error: What it ended with, such as ``ToolFailed: no such account``; None without an error.
-    """
-
-    key: str
-    name: str
-    parent: str | None
-    status: JournaledStatus
-    processes: int
-    steps: int
-    bought: int
-    in_doubt: int
-    input_tokens: int
-    output_tokens: int
-    cost_usd: float
-    kept: bool
-    pruned: bool
-    process: int
-    admitted_at: datetime | None
-    started_at: datetime | None
-    ended_at: datetime | None
-    error: str | None
-
-    @property
-    def is_ended(self) -> bool:
-        """Has it an end?"""
-        return self.ended_at is not None
-
-
-@dataclass(frozen=True, slots=True)
-class JournaledEffect:
-    """One thing that an agent has bought or done, or something that it was told.
-
-    Args:
-        path: Names it inside its agent: ``3`` its fourth completion, ``3.1`` the second call of that answer, ``fetch``
-            a step of its own, ``3.1/fetch`` one inside that call.
-        kind: ``completion``, ``tool``, ``step``; ``approval``; ``heard`` (messages), ``memories``, ``remembered``.
-        name: Of the model, the tool or the step; empty for all else.
-        state: How far it is.
-        effect: What it does to the world; None for what does nothing to it.
-        effect_key: Names it in all its tries, for whoever asks the world outside; None where nobody was told one.
-        process: The number of the process that entered it last.
-        at: UTC, when that was.
-        seconds: From its begin to its end; None where not both were recorded.
-        input_tokens: What completions in it read.
-        output_tokens: What they wrote.
-        cost_usd: What they cost.
-        text: The first words of the answer, the result, or the error.
-    """
-
-    path: str
-    kind: str
-    name: str
-    state: EffectState
-    effect: Effect | None
-    effect_key: str | None
-    process: int
-    at: datetime
-    seconds: float | None
-    input_tokens: int
-    output_tokens: int
-    cost_usd: float
-    text: str
 
 
 class UnknownKey(KeyError):
@@ -264,7 +140,7 @@ def _in_short(kind: str | None, data: Any) -> Any:
         return {"from": data.get("from"), "status": data.get("status")}
     name = data.get({"completion": "model", "tool": "tool", "step": "name"}.get(kind, ""))
     short = {each: data.get(each) for each in _STEP}
-    return {**short, "name": cut(name), "text": _said(kind, data)}
+    return {**short, "name": cut(name), "text": said(kind, data)}
 
 
 def _unknown(ask: Ask, key: str) -> UnknownKey:
@@ -283,11 +159,11 @@ def agent_of(life: Life, live: int | None) -> JournaledAgent:
     admitted, ended, steps = life.admitted, life.ended, [s for s in life.steps.values() if s.last.kind in EFFECTS]
     start = admitted.data if admitted is not None else {}
     end = ended.data if ended is not None else {}
-    tokens_in, tokens_out, cost = _paid(step.last.data.get("paid") for step in life.steps.values())
+    tokens_in, tokens_out, cost = paid_in(step.last.data.get("paid") for step in life.steps.values())
     usage = end.get("usage")
     if isinstance(usage, dict):  # an outcome knows what tries cost that led to no answer, too
-        tokens_in, tokens_out = int(_figure(usage.get("input_tokens"))), int(_figure(usage.get("output_tokens")))
-        cost = _figure(end.get("cost_usd"))
+        tokens_in, tokens_out = int(figure(usage.get("input_tokens"))), int(figure(usage.get("output_tokens")))
+        cost = figure(end.get("cost_usd"))
     lines = [line for line in (admitted, *life.begun, ended) if line is not None]
     return JournaledAgent(
         key=life.key,
@@ -323,7 +199,7 @@ def status_of(life: Life, live: int | None) -> JournaledStatus:
 def effect_of(life: Life, step: Standing, live: int | None, key_of: KeyOf) -> JournaledEffect:
     """What stands at one path of *life*."""
     first, last = step.first, step.last
-    tokens_in, tokens_out, cost = _paid([last.data.get("paid")])
+    tokens_in, tokens_out, cost = paid_in([last.data.get("paid")])
     has_both = first is not last and first.process == last.process
     return JournaledEffect(
         path=last.path,
@@ -348,71 +224,3 @@ def _state_of(life: Life, step: Standing, live: int | None) -> EffectState:
     if step.last.kind == "approval" and not step.last.data.get("approved"):
         return EffectState.DENIED
     return EffectState(step.last.state)
-
-
-def _paid(each: Iterable[Any]) -> tuple[int, int, float]:
-    """Input tokens, output tokens and USD of what was paid."""
-    tokens_in = tokens_out = 0
-    cost = 0.0
-    for paid in each:
-        for usage, usd in paid or ():
-            tokens_in += int(_figure(usage.get("input_tokens")))
-            tokens_out += int(_figure(usage.get("output_tokens")))
-            cost += _figure(usd)
-    return tokens_in, tokens_out, cost
-
-
-def _figure(told: Any) -> float:
-    """A number; 0 for what is none: drivers put into an answer what they please."""
-    found = from_json(told)
-    return found if isinstance(found, int | float) and math.isfinite(found) else 0
-
-
-def _said(kind: str, data: Any) -> str:
-    """What an effect is about, in a few words."""
-    if "error" in data:
-        return error_text(data["error"]) or ""
-    if kind == "completion":
-        return _answer(data.get("response") or {})
-    if kind == "approval":
-        return cut(data.get("reason")) or ("by default" if data.get("by_default") else "")
-    if kind in ("heard", "memories"):
-        return cut(" | ".join(text_of(text) for text in data.get("texts") or ()))
-    value = data.get("content", data.get("value"))
-    if data.get("kept") is False:
-        return f"a {text_of(data.get('type'))}, which was not kept"
-    return "" if value is None else cut(value)
-
-
-def _answer(response: Any) -> str:
-    calls = [f"{text_of(call.get('name'))}({_inside(call.get('input'))})" for call in response.get("tool_calls") or ()]
-    return cut(" ".join([*([text_of(response.get("text"))] if response.get("text") else []), *calls]))
-
-
-def _inside(given: Any) -> str:
-    return ", ".join(f"{name}={text_of(value)}" for name, value in given.items()) if isinstance(given, dict) else ""
-
-
-def error_text(told: Any) -> str | None:
-    """``ToolFailed: no such account``; None without an error."""
-    if not isinstance(told, dict):
-        return None
-    kind, words = text_of(told.get("type")).removeprefix("actors.errors."), text_of(told.get("message"))
-    return cut(f"{kind}: {words}" if words else kind)
-
-
-def text_of(value: Any) -> str:
-    """*value*, from JSON, as a text."""
-    found = from_json(value)
-    return found if isinstance(found, str) else "" if found is None else json.dumps(value, ensure_ascii=False)
-
-
-def cut(value: Any) -> str:
-    """The first characters of *value*."""
-    text = text_of(value)
-    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
-
-
-def moment(at: float) -> datetime:
-    """UTC."""
-    return datetime.fromtimestamp(at, UTC)

@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from actors.agent.ledger import Effect
+from actors.journal.journaled import EffectState, JournaledAgent, JournaledEffect, JournaledStatus
 from actors.journal.report import (
     AT_ONCE,
-    EffectState,
-    JournaledAgent,
-    JournaledEffect,
-    JournaledStatus,
     agents_of,
     effects_of,
 )
