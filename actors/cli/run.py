@@ -217,7 +217,6 @@ class Run:
             if isinstance(item, BadInput):
                 self._report_bad(item)
                 continue
-            tally.jobs_read += 1
             for recipe, label, name in zip(self._recipes, self._labels, self._names, strict=True):
                 if self._interrupt.requested:
                     break

@@ -96,7 +96,6 @@ class Tally:
         self.failed = 0
         self.admitted = 0
         self.skipped = 0
-        self.jobs_read = 0
         self.bad_inputs = 0
         self.refused = 0
         """Agents that were not what the journal says of them."""
