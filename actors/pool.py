@@ -80,8 +80,7 @@ class AgentPool:
         stalled_after: Seconds without progress after which an agent is reported, by an ``AgentStalled`` and in the
             log; noticed within a quarter more. None never looks.
         on_undelivered: Called with each dead letter, in the thread that made it.
-        journal: Records agents, so that a program that died goes on where it stood: a path, which the pool opens (with
-            the errors of a ``Journal``) and closes, or a ``Journal``, which its owner closes.
+        journal: Records agents, so that a program that died goes on: a path (opened and closed here), or a ``Journal``.
         name: For threads and messages.
 
     Threads: any, but for the waits for all (``join_all``, ``drain``, ``close``) inside an agent of the pool.

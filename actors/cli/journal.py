@@ -159,8 +159,9 @@ def _moment(text: str) -> datetime:
 
 
 def _size(path: str) -> int:
+    """With what stands in its log as yet."""
     try:
-        return os.stat(path).st_size
+        return sum(os.stat(file).st_size for file in (path, f"{path}-wal") if file == path or os.path.exists(file))
     except OSError as error:
         raise RefusedError(f"{path}: cannot be read: {why(error)}") from None
 

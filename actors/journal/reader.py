@@ -12,12 +12,13 @@ from ..core.process import fork
 from ..errors import JournalCorrupt, JournalError
 from ..storage.database import faults_of, open_to_read
 from ..storage.faults import StorageFault
+from .faults import advice, error_of, is_damage
 from .findings import findings_of
 from .ledger import effect_key
 from .owner import owner_of
 from .report import UnknownKey, agents_of, effects_of, one_of
 from .settings import path_of
-from .store import SCHEMA, advice, error_of, identity_of
+from .store import SCHEMA, identity_of
 
 if TYPE_CHECKING:
     import os
@@ -169,10 +170,6 @@ class JournalReader:
         except UnknownKey:
             raise
         except (sqlite3.Error, LookupError, TypeError, ValueError, AttributeError) as error:
-            if isinstance(error, sqlite3.Error) and not _is_damage(error):
+            if isinstance(error, sqlite3.Error) and not is_damage(error):
                 raise JournalError(f"{self._path} cannot be read: {error}") from error
             raise JournalCorrupt(f"{self._path} is damaged: {error}; {advice(self._path)}") from error
-
-
-def _is_damage(error: sqlite3.Error) -> bool:
-    return (getattr(error, "sqlite_errorname", "") or "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))

@@ -11,11 +11,12 @@ from ..core.records.outcome import AgentStatus
 from ..errors import JournalError, JournalFailed, JournalGaveUp
 from .claims import Claim, child_key, stem_of
 from .endings import NotKeptError, from_data, name_of, written
+from .faults import advice
 from .fingerprint import digest_of_parts, first_difference
 from .history import VERSION, History
 from .ledger import JournalLedger, changed
 from .settings import OnChange
-from .store import advice, to_text
+from .store import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

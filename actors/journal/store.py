@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from zlib import crc32
 
 from ..core.process import fork
-from ..errors import JournalBusy, JournalCorrupt, JournalError, JournalFailed, JournalVersion
+from ..errors import JournalBusy, JournalCorrupt, JournalError, JournalFailed
 from ..storage.commit import Committer
 from ..storage.database import Schema, faults_of, open_to_read, open_to_write
-from ..storage.faults import Damaged, NotOurs, StorageFault, TooNew, WriteFailed
+from ..storage.faults import StorageFault, WriteFailed
+from .faults import advice, error_of, failed, is_damage
 from .lock import FileLock, LockHeldError
 from .pruning import Errand
 
@@ -153,7 +154,7 @@ class Store:
         """Raise ``JournalFailed`` when nothing can be recorded any more."""
         fork.refuse_after_fork(self._generation)
         if self._committer.failure is not None:
-            raise _failed(self._committer.failure)
+            raise failed(self._committer.failure, self.path)
         if self._is_closed:
             raise JournalFailed(f"the journal {self.path} is closed: nothing can be recorded, so nothing is begun")
 
@@ -180,7 +181,7 @@ class Store:
         try:
             (self._committer.put if safe else self._committer.add)(entry)
         except WriteFailed as failure:
-            raise _failed(failure) from failure
+            raise failed(failure, self.path) from failure
 
     def _write(self, connection: sqlite3.Connection, entries: Sequence[Any]) -> None:
         """On the writer's thread, in a transaction."""
@@ -198,7 +199,7 @@ class Store:
         try:
             self._committer.put(None)
         except WriteFailed as failure:
-            raise _failed(failure) from failure
+            raise failed(failure, self.path) from failure
 
     def run(self, do: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
         """Call *do* with the writer's connection, on its thread and in a transaction, when all that was entered before
@@ -213,7 +214,7 @@ class Store:
         try:
             self._committer.put(errand)
         except WriteFailed as failure:
-            raise _failed(failure) from failure
+            raise failed(failure, self.path) from failure
         result: ResultT = errand.result()
         return result
 
@@ -239,10 +240,9 @@ class Store:
         return found
 
     def _unread(self, error: sqlite3.Error, agent: str) -> JournalError:
-        code = getattr(error, "sqlite_errorname", "") or ""
-        if "decode" in str(error) or code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        if "decode" in str(error) or is_damage(error):
             return JournalCorrupt(
-                f"{self.path} is damaged where agent {agent!r} is recorded: {error}; {self._advice()}"
+                f"{self.path} is damaged where agent {agent!r} is recorded: {error}; {advice(self.path)}"
             )
         return JournalError(f"{self.path} cannot be read: {error}")
 
@@ -250,11 +250,8 @@ class Store:
         """What to raise for a *row* that is not as it was written."""
         place = f"path {row.path!r}" if row.path else f"state {row.state!r}"
         return JournalCorrupt(
-            f"{self.path} is damaged: entry {row.seq} (agent {agent!r}, {place}): {what}; {self._advice()}"
+            f"{self.path} is damaged: entry {row.seq} (agent {agent!r}, {place}): {what}; {advice(self.path)}"
         )
-
-    def _advice(self) -> str:
-        return advice(self.path)
 
     # The end --------------------------------------------------------------------------------------------------------
 
@@ -272,7 +269,7 @@ class Store:
             self._end_writer()
         except WriteFailed as failure:
             self._let_go()
-            raise _failed(failure) from failure
+            raise failed(failure, self.path) from failure
         self._let_go()  # not after an interrupt: then the writer may still write, and a second close goes on
 
     def _end_writer(self) -> None:
@@ -292,26 +289,6 @@ class Store:
         if self._generation == fork.generation():
             with suppress(JournalFailed):
                 self.close()
-
-
-def error_of(fault: StorageFault, path: Path) -> JournalError:
-    """*fault* in the words of a journal."""
-    if isinstance(fault, TooNew):
-        return JournalVersion(str(fault))
-    if isinstance(fault, NotOurs):
-        return JournalCorrupt(f"{fault}; it is left as it is: take another path")
-    if isinstance(fault, Damaged):
-        return JournalCorrupt(f"{fault}; {advice(path)}")
-    return JournalError(str(fault))
-
-
-def advice(path: Path) -> str:
-    """What to do with a damaged file."""
-    return f"`actors journal check {path}` says what is whole; it is never begun anew by itself"
-
-
-def _failed(failure: WriteFailed) -> JournalFailed:
-    return JournalFailed(f"{failure}; what cannot be recorded is not begun: mend that, and open the journal again")
 
 
 def _busy(path: Path) -> JournalBusy:

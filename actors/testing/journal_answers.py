@@ -15,7 +15,8 @@ from ..core.shown import shown
 from ..drivers.recorded.answer import DriverFacts, RecordedAnswer
 from ..drivers.recorded.diff import common_start
 from ..errors import JournalCorrupt, JournalVersion
-from ..journal.store import SCHEMA, advice, error_of
+from ..journal.faults import advice, error_of
+from ..journal.store import SCHEMA
 from ..storage.database import faults_of, open_to_read
 from ..storage.faults import StorageFault
 

@@ -428,3 +428,20 @@ def test_the_sum_on_a_terminal_is_broken_between_words(folder: Path, monkeypatch
     assert len(lines) > 1
     assert [len(line) <= 40 for line in lines] == [True] * len(lines)
     assert " ".join(line.strip() for line in lines) == whole
+
+
+def test_prune_of_a_damaged_file(pay: Callable[..., Any], cli: Callable[..., Any], folder: Path) -> None:
+    """Is told what is wrong with it, and not to mend the disk."""
+    pay("-q")
+    file = sqlite3.connect("run.db")
+    (page,) = file.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'entry_agent'").fetchone()
+    (size,) = file.execute("PRAGMA page_size").fetchone()
+    file.close()
+    whole = bytearray((folder / "run.db").read_bytes())
+    whole[(page - 1) * size : page * size] = b"\xff" * size
+    (folder / "run.db").write_bytes(whole)
+    result = cli("journal", "prune", "run.db")
+    assert result.exit_code == 1
+    assert "run.db could not be written: database disk image is malformed" in result.stderr
+    assert "`actors journal check " in result.stderr
+    assert "mend that" not in result.stderr
