@@ -66,15 +66,18 @@ def _payload(outcome: AgentOutcome[Any], fields: dict[str, Any], *, kept: bool) 
 
 
 def from_data(data: Mapping[str, Any], identity: Identity) -> Ending:
-    """The ending that :func:`written` wrote.
+    """The ending that :func:`written` wrote. One without a result is whole without its conversation, which is not there
+    when its status has become final since.
 
     Raises:
         NotKeptError: Its result was not kept, or its type reads it no more.
         KeyError, TypeError, ValueError: That was not written here.
     """
+    status, told = AgentStatus(data["status"]), data["fields"]
     if not data["kept"]:
-        raise NotKeptError
-    told = data["fields"]
+        if status is AgentStatus.COMPLETED:
+            raise NotKeptError
+        told = {**told, "messages": (), "result": ("json", None)}
     fields: dict[str, Any] = {name: _figure_from(told[name]) for name in FIGURES}
     fields |= {name: _usage_from(told[name]) for name in USAGES}
     fields |= {name: None if told[name] is None else datetime.fromisoformat(told[name]) for name in STAMPS}
@@ -82,7 +85,7 @@ def from_data(data: Mapping[str, Any], identity: Identity) -> Ending:
     fields["messages"] = messages = _talk_from(told["messages"])
     error = None if told["error"] is None else error_from_json(told["error"])
     result = _result_from(told["result"], identity, messages)
-    return Ending(AgentStatus(data["status"]), result, error, fields)
+    return Ending(status, result, error, fields)
 
 
 # Results --------------------------------------------------------------------------------------------------------

@@ -200,6 +200,23 @@ def test_what_did_not_complete_is_run_again(path: Path, error: Exception) -> Non
     assert states(path, str(first.key)) == ["admitted", "begun", "ended", "begun", "ended"]
 
 
+def test_a_failure_becomes_final_when_that_is_said_later(path: Path) -> None:
+    """The next time it is not run again; what had completed is made of its steps, as it was to be run again."""
+    world = World(q=MyError("no"))
+    outcomes = []
+    for final in ((), ("completed", "failed"), ("completed", "failed")):
+        with Journal(path, final=final) as journal:
+            outcomes.append(run(journal, [world.config("q", key="q"), world.config("r", key="r")]))
+            assert journal.check() == []
+    assert [[(one.status, one.recalled) for one in each] for each in outcomes] == [
+        [("failed", False), ("completed", False)],
+        [("failed", True), ("completed", False)],
+        [("failed", True), ("completed", True)],
+    ]
+    assert str(outcomes[2][0].error).endswith("no")
+    assert outcomes[2][0].started_at == outcomes[0][0].started_at
+
+
 def test_a_failure_is_final_where_that_is_said(path: Path) -> None:
     """Then its error comes back; a class of a user's is told, and never imported."""
     world = World(q=MyError("no"))
