@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 5.0
 """Seconds that a lock of another connection (a reader that opens, a checkpoint) is waited for."""
+DAMAGES = ("malformed", "no such table", "no such column", "has no column")
+"""What SQLite says, under a general code, of a file of ours that is not as it was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def fault_of(error: sqlite3.Error, path: Path, schema: Schema) -> StorageFault:
     code = getattr(error, "sqlite_errorname", "") or ""
     if code.startswith("SQLITE_NOTADB"):
         return NotOurs(f"{path} is no {schema.name}: {error}")
-    if code.startswith("SQLITE_CORRUPT") or (code == "SQLITE_ERROR" and "malformed" in str(error)):
+    if code.startswith("SQLITE_CORRUPT") or (code == "SQLITE_ERROR" and any(sign in str(error) for sign in DAMAGES)):
         return Damaged(f"{path} is damaged: {error}")
     return Unsuitable(f"{path}: {error} ({code or type(error).__name__})")
 

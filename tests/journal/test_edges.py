@@ -225,6 +225,16 @@ def test_another_programs_file_is_left_as_it_is(path: Path) -> None:
     assert left_over(path) == []
 
 
+@pytest.mark.parametrize("change", ["DROP TABLE process", "DROP TABLE entry", "ALTER TABLE process RENAME pid TO p"])
+def test_a_file_without_its_tables_is_damaged(path: Path, change: str) -> None:
+    """It says that it is a journal, and is none."""
+    run(path, [World().config("a")])
+    with by_hand(path) as connection:
+        connection.execute(change)
+    with pytest.raises(JournalCorrupt, match="actors journal check"):
+        Journal(path)
+
+
 def test_a_newer_schema_is_refused(path: Path) -> None:
     """And not changed."""
     run(path, [World().config("a")])
