@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from typing import TYPE_CHECKING
 
 from ..errors import JournalError
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
 
 PATIENCE = 0.1
 """Seconds for which it is waited for: who only looks whether it is held holds it for a moment."""
-TRIES = 100
-"""So often is the file made or looked at again, when others take it away meanwhile."""
+PERSISTENCE = 5.0
+"""Seconds for which the file is made and looked at again, when others take it away meanwhile: programs that open and
+close the journal again and again, say."""
 
 
 class LockHeldError(Exception):
@@ -46,7 +48,8 @@ class FileLock:
         self._connection: sqlite3.Connection | None = self._take()
 
     def _take(self) -> sqlite3.Connection:
-        for _ in range(TRIES):
+        end = time.monotonic() + PERSISTENCE
+        while time.monotonic() < end:
             before = self._identity()
             connection = self._begin()
             if before is not None and self._identity() == before:

@@ -125,6 +125,24 @@ def test_who_waited_at_a_lock_that_was_taken_away_takes_the_new_one(
     assert not path.exists()
 
 
+def test_a_lock_that_others_come_and_go_with(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is tried for seconds, however often that is."""
+    begin = FileLock._begin
+    taken = iter(range(200))
+
+    def taken_away(lock: FileLock) -> sqlite3.Connection:
+        connection = begin(lock)
+        if next(taken, None) is not None:
+            path.unlink()
+        return connection
+
+    monkeypatch.setattr(FileLock, "_begin", taken_away)
+    FileLock(path).release()
+    monkeypatch.setattr("actors.journal.lock.PERSISTENCE", 0)
+    with pytest.raises(JournalError, match="something else removes it"):
+        FileLock(path)
+
+
 def test_a_lock_whose_file_was_taken_away_leaves_that_of_another(path: Path) -> None:
     """Somebody has removed it by hand: the file that is there now is not its own."""
     lock = FileLock(path)
