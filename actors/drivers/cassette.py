@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 SAMPLE = 1_000
 """Tokens by which the price of one is asked: some prices are others for very many."""
 DIGITS = 9
-"""Of a price: what comes after them is the noise of binary fractions."""
+"""Of a price by the million: what comes after them is the noise of binary fractions."""
 
 
 class Reel:
@@ -243,7 +243,7 @@ class RecordingDriver:
             cost = float(self.estimate_cost(usage, model))
         except Exception:  # noqa: BLE001 - whoever asks for it is told; what is recorded says that nobody knows
             return None
-        return _digits(cost) if math.isfinite(cost) and cost >= 0 else None
+        return cost if math.isfinite(cost) and cost >= 0 else None  # every digit: a replay costs as much, to the last
 
     def _say_lost(self, why: str) -> None:
         logger.warning("an answer is not recorded in {}: {}", self._reel.name, why)

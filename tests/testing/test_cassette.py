@@ -494,6 +494,23 @@ def test_what_a_pool_asks_of_a_driver_is_recorded(path: Path) -> None:
             pool.spawn(SpawnConfig(manifest, "?"))
 
 
+def test_a_replay_costs_to_the_last_digit_what_was_paid(path: Path) -> None:
+    """Sums of prices have noise in them: that is recorded, too."""
+    prices = [0.1 + 0.2, 0.00035472999999999993, 1 / 3]
+    for mode in ("all", "none"):
+        with Cassette(path, mode) as cassette, AgentPool(cassette.driver(_Thirds)) as pool:
+            costs = [pool.spawn(SpawnConfig(MANIFEST, str(number))).outcome(10).cost_usd for number in range(3)]
+        assert costs == prices
+
+
+class _Thirds(FunctionDriver):
+    def __init__(self) -> None:
+        super().__init__(lambda request: CompletionResponse("x", usage=TokenUsage(int(request.messages[0].content), 0)))
+
+    def estimate_cost(self, usage: TokenUsage, model: str = "") -> float:
+        return [0.1 + 0.2, 0.00035472999999999993, 1 / 3, 0.0][min(usage.input_tokens, 3)]
+
+
 def test_several_drivers_are_told_apart(path: Path) -> None:
     """By the order in which they are made: each has its window, and its own answers to the same request first."""
     with Cassette(path, "all") as cassette:
