@@ -305,7 +305,7 @@ class ReplayingDriver:
 
     def estimate_cost(self, usage: TokenUsage, model: str = "") -> float:
         """What *usage* cost when it was recorded; of other usage, about as much."""
-        known = self._shelf.cost(model, usage)
+        known = self._shelf.cost(self._number, model, usage)
         if known is not None:
             return known
         facts = self._shelf.prices(self._number, model)

@@ -527,6 +527,23 @@ def test_several_drivers_are_told_apart(path: Path) -> None:
 # Normalized, and redacted ---------------------------------------------------------------------------------------------
 
 
+def test_several_drivers_cost_what_each_has_cost(path: Path) -> None:
+    """The same request, the same model, the same tokens."""
+    for mode in ("all", "none"):
+        with Cassette(path, mode) as cassette:
+            dear, cheap = (
+                cassette.driver(
+                    lambda usd=usd: ScriptedDriver([CompletionResponse("x", usage=USED)], usd_per_token=usd)
+                )
+                for usd in (3.0, 1.0)
+            )
+            costs = []
+            for driver in (dear, cheap):
+                with AgentPool(driver) as pool:
+                    costs.append(pool.spawn(SpawnConfig(MANIFEST, "?")).outcome(10).cost_usd)
+        assert costs[0] == 3 * costs[1] > 0
+
+
 def test_normalize_leaves_out_what_changes(path: Path) -> None:
     """A request is recorded, and looked for, as it gives it; the driver gets it as it was asked."""
 

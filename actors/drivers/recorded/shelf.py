@@ -46,16 +46,15 @@ class Shelf:
         self._waiting: dict[str, deque[RecordedAnswer]] = {}
         self._facts: dict[int, DriverFacts] = {}
         self._prices: dict[tuple[int, str], DriverFacts] = {}
-        self._costs: dict[tuple[str, TokenUsage], float] = {}
-        self._any_costs: dict[TokenUsage, float] = {}
+        self._costs: dict[tuple[Any, ...], float] = {}
         for answer in answers:
             self._waiting.setdefault(answer.digest, deque()).append(answer)
             self._facts.setdefault(answer.driver.number, answer.driver)
             self._prices.setdefault((answer.driver.number, answer.model), answer.driver)
             usage = None if answer.cost_usd is None else answer.usage()
             if usage is not None and answer.cost_usd is not None:
-                self._costs.setdefault((answer.model, usage), answer.cost_usd)
-                self._any_costs.setdefault(usage, answer.cost_usd)
+                for key in _of_cost(answer.driver.number, answer.model, usage):
+                    self._costs.setdefault(key, answer.cost_usd)
 
     def take(self, digest: str, number: int) -> RecordedAnswer | None:
         """The next answer to a request, of driver *number* before those of others; None when there is none."""
@@ -90,10 +89,10 @@ class Shelf:
         """What is known of the prices of *model* there."""
         return self._prices.get((number, model)) or self.facts(number)
 
-    def cost(self, model: str, usage: TokenUsage) -> float | None:
-        """What *usage* was recorded to cost, of *model* if that was asked; None where it was not."""
-        known = self._costs.get((model, usage))
-        return self._any_costs.get(usage) if known is None else known
+    def cost(self, number: int, model: str, usage: TokenUsage) -> float | None:
+        """What *usage* was recorded to cost: of *model* there, of it elsewhere, or of any; None where it was not."""
+        keys = _of_cost(number, model, usage)
+        return next((self._costs[key] for key in keys if key in self._costs), None)
 
     # A miss -----------------------------------------------------------------------------------------------------
 
@@ -113,6 +112,11 @@ class Shelf:
         if not told:
             return f"{nearest.place} has this request under another digest: was it changed by hand?"
         return "\n".join([f"the nearest that was recorded (-: {nearest.place}, +: asked):", *told])
+
+
+def _of_cost(number: int, model: str, usage: TokenUsage) -> tuple[tuple[Any, ...], ...]:
+    """Under what a cost is kept, what fits best first."""
+    return (number, model, usage), (model, usage), (usage,)
 
 
 def _nearest_to(asked: Mapping[str, Any], answers: Sequence[RecordedAnswer]) -> RecordedAnswer:
