@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from ..agent.ledger import Effect, Entry, EntryState, is_before
 from ..errors import JournalVersion
+from .store import from_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -82,7 +82,7 @@ class History:
 
     def _data(self, row: Row) -> Any:
         try:
-            data = json.loads(row.payload)
+            data = from_text(row.payload)
             version = data.pop("v")
         except (ValueError, KeyError, AttributeError) as error:
             raise self._store.damaged(self._key, row, f"it cannot be read ({error!r})") from error

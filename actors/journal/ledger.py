@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from ..agent.ledger import DONE, Entry, EntryState, MemoryLedger, digest_of, is_before
@@ -11,7 +10,7 @@ from ..core.records.json_marks import is_utf8
 from ..errors import JournalChanged
 from .history import VERSION, is_risky
 from .settings import OnChange
-from .store import to_text
+from .store import strict_text, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -36,8 +35,8 @@ class JournalLedger(MemoryLedger):
     Threads: any of the agent's.
 
     Locks: none more; ``_uncounted`` and ``_ends`` change by single operations, ``key`` is written before the agent is
-    admitted, and ``life`` and ``_asides`` by the agent's own thread. ``_entered`` and ``_secured`` are written by any:
-    a number is given when its entry stands in the line, so that whoever writes late costs a wait.
+    admitted, and ``life`` and ``_asides`` by the agent's own thread. ``_marks`` grows by single operations of any, and
+    is shortened by the agent's own thread.
     """
 
     calls_raised_again = False
@@ -56,9 +55,7 @@ class JournalLedger(MemoryLedger):
         self._asides: list[int] = []
         self._uncounted: set[str] = set()
         self._ends: dict[str, Entry] = {}  # those that are just being entered
-        self._numbers = count(1)
-        self._entered = 0  # the number of the last answer, or end of an effect, that this process has entered
-        self._secured = 0  # all are on disk for certain if this is the same
+        self._marks: list[int] = []  # the store's, behind answers and ends of effects that this process has entered
 
     def belong_to(self, key: str) -> None:
         """It is that of the agent with that *key*."""
@@ -95,12 +92,10 @@ class JournalLedger(MemoryLedger):
         Raises:
             JournalFailed: It is not, or nothing can be recorded any more.
         """
-        entered = self._entered
-        if self._secured == entered:
-            self._store.refuse_when_failed()
-        else:
-            self._store.flush()
-            self._secured = entered
+        marks = self._marks
+        known = len(marks)
+        self._store.flush(max(marks[:known], default=0))
+        del marks[:known]
 
     def enter(
         self,
@@ -123,21 +118,19 @@ class JournalLedger(MemoryLedger):
             return
         if not is_utf8(path):
             raise ValueError(f"{path!r} has half of a surrogate pair: it cannot be recorded")
-        payload = to_text({"v": VERSION, **data})
+        write = strict_text if kind == "step" else to_text  # what a step has returned is a user's
+        payload = write({"v": VERSION, **data})
         entry = Entry(path, state, kind, digest, data, time.time())
         if state is DONE and self._ends.setdefault(path, entry) is not entry:
             return  # another thread is just entering it
-        entered = self._entered
         try:
             self._store.write(self.key, path, state.value, kind, payload, digest=digest or None, safe=safe)
             self.entries[path] = entry
         finally:
             if state is DONE:
                 del self._ends[path]
-        if safe:
-            self._secured = entered
-        elif kind in SECURED:
-            self._entered = next(self._numbers)
+        if kind in SECURED and not safe:
+            self._marks.append(self._store.mark())
         self._uncounted.discard(path)  # whoever enters it counts it
 
     def count(self, path: str) -> bool:

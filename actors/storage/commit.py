@@ -74,9 +74,10 @@ class Committer:
 
     Threads: any.
 
-    Locks: ``_lock`` guards ``_line``, ``_hurry``, ``_bell``, ``_quorum``, ``_full``, ``_closing`` and ``_failure``;
-    nothing is written, woken or waited for while it is held. An entry leaves the line, and a waiter ``_full``, after
-    it was told: so whoever cleans up after the thread finds it. ``_copied`` belongs to the writer's thread.
+    Locks: ``_lock`` guards ``_line``, ``_hurry``, ``_bell``, ``_quorum``, ``_full``, ``_closing``, ``_failure`` and
+    ``added``, which anybody may read; nothing is written, woken or waited for while it is held. An entry leaves the
+    line, and a waiter ``_full``, after it was told: so whoever cleans up after the thread finds it. ``_copied`` and
+    ``committed``, which anybody may read, belong to the writer's thread.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path, write: Write, *, name: str) -> None:
@@ -86,6 +87,10 @@ class Committer:
         self._write = write
         self._lock = leaf_lock()
         self._line: deque[Any] = deque()
+        self.added = 0
+        """So many entries have stood in the line until now."""
+        self.committed = 0
+        """The first so many of them are committed."""
         self._hurry = False  # somebody waits for one in the line
         self._bell: Waiter | None = None  # where the writer waits; only the writer takes it down
         self._quorum = 1  # so many in the line ring it, or one that is waited for
@@ -162,6 +167,7 @@ class Committer:
                     self._hurry = True
                 if is_urgent or behind + 1 >= self._quorum:
                     bell = self._bell
+                self.added += 1  # first: one that is interrupted in between makes nobody take another for committed
                 self._line.append(entry)
         finally:  # also when it was interrupted on its way out
             if bell is not None:
@@ -222,6 +228,7 @@ class Committer:
         while self._await_work():
             group = self._first_in_line()
             self._commit(group)
+            self.committed += len(group)
             self._tell(group)
             self._leave_line(len(group))
             self._make_room()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -28,6 +29,7 @@ from actors import (
 from actors.agent.budget import Account
 from actors.agent.ledger import BEGUN, DONE
 from actors.agent.recorder import Identity
+from actors.journal.store import from_text, to_text
 from actors.testing import LedgerConformance
 
 from .programs import MANIFEST, Counting, entries, run, states
@@ -90,6 +92,45 @@ def test_what_is_safe_is_in_the_file(path: Path) -> None:
         ledger.enter("100.0", DONE, "tool", {})
         ledger.enter("100.0", DONE, "tool", {"late": True})
     assert [state for _, place, state, _ in entries(path, "k") if place == "100.0"] == ["begun", "done"]
+
+
+def test_nobody_waits_for_what_is_on_disk(path: Path) -> None:
+    """As with every model that takes longer than a disk: then nothing more stands in the line."""
+    with Journal(path) as journal:
+        ledger, store = begun(journal, "k"), journal._desk.store
+        ledger.enter("0", DONE, "completion", {}, digest="d")
+        store.run(lambda connection: connection)
+        added = store.mark()
+        ledger.secure()
+        store.flush()
+        assert store.mark() == added
+        ledger.enter("1", DONE, "completion", {}, digest="d")
+        ledger.secure()
+        assert entries(path, "k")[-1][1:3] == ("1", "done")
+
+
+TEXTS: dict[str, dict[str, Any]] = {
+    "plain": {"v": 1, "a": [1, 2.5, None, True, {"b": "c"}], "x": 1e-300},
+    "not ASCII": {"a": "gr\u00fcn \U0001f600"},
+    "half of a surrogate pair": {"a": "\ud800"},
+    "looks like no number": {"a": "NaN Infinity"},
+    "many digits": {"a": 10**300},
+}
+
+
+@pytest.mark.parametrize("data", TEXTS.values(), ids=TEXTS)
+def test_lines_are_ascii_and_come_back(data: dict[str, Any]) -> None:
+    """Whoever writes them: they are the same as Python's own."""
+    text = to_text(data)
+    assert text.isascii()
+    assert from_text(text) == json.loads(text) == data
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("-inf"), object()])
+def test_what_json_cannot_hold_is_no_line(value: Any) -> None:
+    """No other program could read it."""
+    with pytest.raises((ValueError, TypeError)):
+        to_text({"a": [value]})
 
 
 def test_after_the_end_of_the_journal_nothing_is_entered(path: Path) -> None:

@@ -80,6 +80,21 @@ def test_what_nobody_waits_for_is_written_soon(desk: Desk, eventually: Any) -> N
     eventually(lambda: texts_in(desk.path) == ["one"])
 
 
+def test_how_far_it_is_committed(desk: Desk) -> None:
+    """Whoever knows that need not wait: what is in the line is not yet."""
+    desk.committer.put("one")
+    assert desk.committer.committed == desk.committer.added == 1
+    desk.may_write.clear()
+    desk.writing.clear()
+    desk.committer.add("two")
+    desk.committer.add("three")
+    assert desk.writing.wait(BOUND)
+    assert (desk.committer.committed, desk.committer.added) == (1, 3)
+    desk.may_write.set()
+    desk.committer.put("four")
+    assert desk.committer.committed == desk.committer.added == 4
+
+
 def test_what_comes_during_a_write_goes_together(desk: Desk) -> None:
     """One transaction for all that stand in the line, at most a group."""
     desk.may_write.clear()
