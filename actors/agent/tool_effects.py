@@ -164,7 +164,7 @@ class ToolEffects:
             judge: What the model is told of an end.
         """
         effect, path = effect_of(tool), self.path(index)
-        begun: dict[str, Any] = {"tool": self._calls[index].name, "effect": effect.value}
+        begun: dict[str, Any] = {"tool": self._calls[index].name, "effect": str(effect)}
         if index in self.begun:
             begun["attempt"] = self._attempt(index)
         scope = self._scopes[index] = Scope(self._ledger, path)
@@ -247,7 +247,7 @@ class ToolEffects:
     def _data(self, index: int, result: ToolResult, effect: Effect, *, ran: bool) -> dict[str, Any]:
         data = {
             "tool": marked_text(self._calls[index].name),
-            "effect": effect.value,
+            "effect": str(effect),
             "content": marked_text(told(result.content)),
             "is_error": bool(result.is_error),
         }

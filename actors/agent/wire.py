@@ -24,7 +24,15 @@ from ..core.records.plain_records import (
     text_of,
 )
 from ..core.records.usage import TokenUsage
-from .ports import CompletionRequest, CompletionResponse, StopReason, ToolDefinition
+from .ports import (
+    AssistantMessage,
+    CompletionRequest,
+    CompletionResponse,
+    StopReason,
+    ToolDefinition,
+    ToolResultMessage,
+    UserMessage,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -84,7 +92,7 @@ def _plain_response(response: CompletionResponse) -> dict[str, Any]:
         raise NotPlainError
     data: dict[str, Any] = {
         "text": text_of(response.text),
-        "stop_reason": response.stop_reason.value,
+        "stop_reason": str(response.stop_reason),
         "tool_calls": data_of_calls(response.tool_calls),
         "reasoning": text_of(response.reasoning),
         "is_paused": flag_of(response.is_paused),
@@ -196,7 +204,7 @@ class Digester:
         return RequestParts(
             system=self._constant("system", request.system),
             model=self._constant("model", request.model),
-            settings=_hash(f"{request.max_tokens} {float(request.temperature)!r}"),
+            settings=_digest_of_settings(request.max_tokens, request.temperature),
             schema=self._constant("schema", request.output_schema),
             tools=self._constant("tools", request.tools),
             messages=[self.message(message) for message in request.messages],
@@ -206,14 +214,14 @@ class Digester:
         """The digest of one message."""
         known = self._messages.get(id(message))
         if known is None:
-            known = message, _hash(to_text(message_to_data(message)))
+            known = message, _hash(_text_of_message(message))
             self._messages[id(message)] = known  # it is held: no other object gets its id
         return known[1]
 
     def _constant(self, name: str, value: Any) -> str:
         """The digest of what seldom changes."""
         known = self._constants.get(name)
-        if known is None or not _is_same(known[0], value):
+        if known is None or not (known[0] is value or _is_same(known[0], value)):
             known = self._constants[name] = value, _digest_of_constant(value)
         return known[1]
 
@@ -256,6 +264,32 @@ def _digest_of_tools(*tools: _Same) -> str:
 @lru_cache(maxsize=SHARED)
 def _digest_of_shared(value: str | _Same) -> str:
     return _hash(to_text(_constant_to_data(value.value if type(value) is _Same else value)))
+
+
+@lru_cache(maxsize=SHARED, typed=True)
+def _digest_of_settings(max_tokens: int, temperature: float) -> str:
+    return _hash(f"{max_tokens} {float(temperature)!r}")
+
+
+def _text_of_message(message: Message) -> str:
+    """The text of :func:`message_to_data`, where there is little in it, made directly."""
+    try:
+        if type(message) is UserMessage:
+            return f'{{"content":{_quoted(message.content)},"role":"user"}}'
+        if type(message) is ToolResultMessage:
+            is_error = "true" if flag_of(message.is_error) else "false"
+            said, number = _quoted(message.content), _quoted(message.tool_call_id)
+            return f'{{"content":{said},"is_error":{is_error},"role":"tool","tool_call_id":{number}}}'
+        if type(message) is AssistantMessage and message.tool_calls == () and message.attachment is None:
+            said, thought = _quoted(message.content), _quoted(message.reasoning)
+            return f'{{"attachment":null,"content":{said},"reasoning":{thought},"role":"assistant","tool_calls":[]}}'
+    except NotPlainError:
+        pass
+    return to_text(message_to_data(message))
+
+
+def _quoted(text: str) -> str:
+    return to_text(text_of(text))
 
 
 def _constant_to_data(value: Any) -> Any:

@@ -124,7 +124,7 @@ class JournalLedger(MemoryLedger):
         if state is DONE and self._ends.setdefault(path, entry) is not entry:
             return  # another thread is just entering it
         try:
-            self._store.write(self.key, path, state.value, kind, payload, digest=digest or None, safe=safe)
+            self._store.write(self.key, path, str(state), kind, payload, digest=digest or None, safe=safe)
             self.entries[path] = entry
         finally:
             if state is DONE:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import TypeAdapter
 
 from actors.agent.ports import (
     AssistantMessage,
@@ -36,6 +39,9 @@ from actors.agent.wire import (
     to_text,
 )
 from actors.core.records.conversation import Attachment
+
+if TYPE_CHECKING:
+    from actors.agent.ports import Message
 
 CALL = ToolCall("1", "pay", {"amount": 1.5, "to": ("a", b"\xff")}, "odd", Attachment("p/m", {"signature": b"\x00\xff"}))
 MESSAGES = (
@@ -84,6 +90,27 @@ def test_messages_carry_their_role(message: SystemMessage) -> None:
     assert message_from_data(data) == message
     with pytest.raises(ValueError, match="role"):
         message_from_data({name: value for name, value in data.items() if name != "role"})
+
+
+LITTLE = (
+    UserMessage('wie "gro\u00df"?\n\0'),
+    UserMessage("\ud800"),
+    SystemMessage("be brief"),
+    ToolResultMessage("1", "", True),
+    ToolResultMessage("\U0001f600", "\ud800"),
+    ToolResultMessage("1", "x", 1),  # type: ignore[arg-type]
+    AssistantMessage("so", (), "hm"),
+    AssistantMessage("so", [], "", Attachment("o", {})),
+    AssistantMessage(""),
+)
+
+
+@pytest.mark.parametrize("message", [*MESSAGES, *LITTLE], ids=repr)
+def test_a_digest_is_that_of_the_data(message: Message) -> None:
+    """However it is made: another process may make it of a message that it has read."""
+    data = TypeAdapter(type(message)).dump_python(message, mode="json", warnings=False)
+    whole = blake2b(to_text(data).encode(), digest_size=16).hexdigest()
+    assert Digester().message(message) == whole
 
 
 def test_what_is_no_record_is_refused() -> None:

@@ -28,7 +28,7 @@ def text_of(value: object) -> str:
     Raises:
         NotPlainError: It is not.
     """
-    if type(value) is str and is_utf8(value):
+    if type(value) is str and (value.isascii() or is_utf8(value)):
         return value
     raise NotPlainError
 
