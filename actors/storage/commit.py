@@ -236,16 +236,22 @@ class Committer:
 
     def _await_work(self) -> bool:
         """Wait until there is something to write; False when it is closed and all is written."""
+        self._gather()  # first: while there is work, entries that nobody waits for need not wake it
         bell = self._hang_bell(1)
-        if bell is not None and not bell.wait(IDLE):
-            self._copy_log(CHECKPOINT_AT)
-            bell.wait()
-        bell = self._hang_bell(GROUP)
         if bell is not None:
-            bell.wait(GATHER)
+            if not bell.wait(IDLE):
+                self._copy_log(CHECKPOINT_AT)
+                bell.wait()
+            self._gather()
         with self._lock:
             self._bell = None
             return bool(self._line) or not self._closing
+
+    def _gather(self) -> None:
+        """Let entries come together, unless there are many, or somebody waits for one."""
+        bell = self._hang_bell(GROUP)
+        if bell is not None:
+            bell.wait(GATHER)
 
     def _hang_bell(self, quorum: int) -> Waiter | None:
         """Where to wait for so many entries, or one that is waited for; None when there is no need to."""
