@@ -20,7 +20,7 @@ from ..core.records.json_plain import is_plain
 from ..core.records.json_value import class_name, to_json
 from ..core.records.loop_result import AgentLoopResult
 from ..core.records.outcome import AgentStatus
-from ..core.records.plain_records import NotPlainError, data_of_message
+from ..core.records.plain_records import NotPlainError, data_of_message, message_of_data
 from ..core.records.usage import NO_TOKENS, TokenUsage
 from .history import VERSION
 from .store import to_text
@@ -215,7 +215,11 @@ def _talk(messages: tuple[Message, ...]) -> Any:
 
 
 def _talk_from(told: Sequence[Any]) -> tuple[Message, ...]:
-    return _TALK.validate_python(told) if told else ()
+    try:
+        return tuple([message_of_data(each) for each in told])
+    except NotPlainError:
+        talk: tuple[Message, ...] = _TALK.validate_python(told)
+        return talk
 
 
 def name_of(result: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -17,7 +18,7 @@ from actors.core.records.conversation import (
     ToolResultMessage,
     UserMessage,
 )
-from actors.core.records.plain_records import NotPlainError, data_of_message, data_of_usage
+from actors.core.records.plain_records import NotPlainError, data_of_message, data_of_usage, message_of_data
 from actors.core.records.usage import TokenUsage
 
 ARGUMENTS = {"a": [1, 2.5, None, True, {"b": "grün", "c": [[]]}], "": {}}
@@ -41,6 +42,51 @@ PLAIN = (SystemMessage("be brief"), UserMessage("grün"), calling(ARGUMENTS), To
 def test_a_message_is_written_as_pydantic_writes_it(message: Message) -> None:
     """Field by field: digests of both are the same."""
     assert data_of_message(message) == TypeAdapter(type(message)).dump_python(message, mode="json")
+
+
+@pytest.mark.parametrize("message", PLAIN, ids=lambda message: message.role)
+def test_a_message_is_read_as_it_was(message: Message) -> None:
+    """Over JSON, as the same class."""
+    read = message_of_data(json.loads(json.dumps(data_of_message(message))))
+    assert type(read) is type(message)
+    assert read == message
+
+
+USER = {"role": "user", "content": "x"}
+CALL = {"id": "1", "name": "t", "input": {}, "problem": "", "attachment": None}
+ASSISTANT = {"role": "assistant", "content": "", "tool_calls": [CALL], "reasoning": "", "attachment": None}
+OTHER_DATA: dict[str, Any] = {
+    "no object": "x",
+    "no role": {"content": "x"},
+    "another role": {**USER, "role": "developer"},
+    "a role that is no text": {**USER, "role": ["user"]},
+    "one more field": {**USER, "more": 1},
+    "one less": {"role": "user"},
+    "a mark": {**USER, "content": {"not_json": "str", "value": "\\ud800"}},
+    "no text": {**USER, "content": 5},
+    "no flag": {"role": "tool", "tool_call_id": "1", "content": "", "is_error": 0},
+    "an attachment": {**ASSISTANT, "attachment": {"owner": "o", "data": {}}},
+    "no calls": {**ASSISTANT, "tool_calls": None},
+    "a call that is none": {**ASSISTANT, "tool_calls": ["x"]},
+    "one without a name": {**ASSISTANT, "tool_calls": [{"id": "1", "input": {}}]},
+    "one with something": {**ASSISTANT, "tool_calls": [{**CALL, "attachment": {}}]},
+    "one without arguments": {**ASSISTANT, "tool_calls": [{**CALL, "input": []}]},
+    "one with a set": {**ASSISTANT, "tool_calls": [{**CALL, "input": {"not_json": "set", "value": []}}]},
+}
+
+
+@pytest.mark.parametrize("data", OTHER_DATA.values(), ids=OTHER_DATA)
+def test_other_data_are_left_to_pydantic(data: Any) -> None:
+    """It knows whether they are a message at all."""
+    with pytest.raises(NotPlainError):
+        message_of_data(data)
+
+
+def test_marks_in_arguments_are_read() -> None:
+    """Who wrote them was pydantic."""
+    arguments = {"a": {"not_json": "tuple", "value": [1]}}
+    read = message_of_data({**ASSISTANT, "tool_calls": [{**CALL, "input": arguments}]})
+    assert read.tool_calls[0].input == {"a": (1,)}  # type: ignore[union-attr]
 
 
 NOT_PLAIN: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Records with plain values as the data that pydantic makes of them, made directly: in a tenth of the time."""
+"""Records with plain values, written as data and read directly: as pydantic does it, in a tenth of the time."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from .conversation import AssistantMessage, SystemMessage, ToolCall, ToolResultMessage, UserMessage
-from .json_marks import MARK, is_utf8
+from .json_marks import MARK, from_json, is_utf8
 from .usage import TokenUsage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from .conversation import Message
 
 LEVELS: Final = 16
 """Of arrays and objects inside one another: arguments of tools have few."""
@@ -19,7 +21,7 @@ _MORE_TOKENS: Final = ("cached_input_tokens", "cache_write_tokens", "reasoning_t
 
 
 class NotPlainError(Exception):
-    """It holds something that only pydantic can write."""
+    """It holds something that only pydantic can write or read."""
 
 
 def text_of(value: object) -> str:
@@ -145,4 +147,52 @@ _WRITERS: Final[dict[type, Callable[[Any], dict[str, Any]]]] = {
     UserMessage: _user,
     AssistantMessage: _assistant,
     ToolResultMessage: _result,
+}
+
+
+# Reading --------------------------------------------------------------------------------------------------------
+
+
+def message_of_data(data: object) -> Message:
+    """The message that :func:`data_of_message` wrote; what JSON has made of *data* in between is told from other data.
+
+    Raises:
+        NotPlainError: Only pydantic can read it, if anybody.
+    """
+    role = data.get("role") if type(data) is dict else None
+    read = _READERS.get(role) if type(role) is str else None
+    if read is None:
+        raise NotPlainError
+    names, make = read
+    if data.keys() != names:
+        raise NotPlainError
+    return make(data)
+
+
+def _read_assistant(data: dict[str, Any]) -> AssistantMessage:
+    if data["attachment"] is not None or type(data["tool_calls"]) is not list:
+        raise NotPlainError
+    calls = tuple(map(_read_call, data["tool_calls"]))
+    return AssistantMessage(text_of(data["content"]), calls, text_of(data["reasoning"]))
+
+
+def _read_call(data: object) -> ToolCall:
+    if type(data) is not dict or data.keys() != _OF_CALL or data["attachment"] is not None:
+        raise NotPlainError
+    arguments = from_json(data["input"])
+    if type(arguments) is not dict:
+        raise NotPlainError
+    return ToolCall(text_of(data["id"]), text_of(data["name"]), arguments, text_of(data["problem"]))
+
+
+def _read_result(data: dict[str, Any]) -> ToolResultMessage:
+    return ToolResultMessage(text_of(data["tool_call_id"]), text_of(data["content"]), flag_of(data["is_error"]))
+
+
+_OF_CALL: Final = frozenset({"id", "name", "input", "problem", "attachment"})
+_READERS: Final[dict[str, tuple[frozenset[str], Callable[[dict[str, Any]], Message]]]] = {
+    "system": (frozenset({"role", "content"}), lambda data: SystemMessage(text_of(data["content"]))),
+    "user": (frozenset({"role", "content"}), lambda data: UserMessage(text_of(data["content"]))),
+    "assistant": (frozenset({"role", "content", "tool_calls", "reasoning", "attachment"}), _read_assistant),
+    "tool": (frozenset({"role", "tool_call_id", "content", "is_error"}), _read_result),
 }
