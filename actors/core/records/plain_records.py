@@ -159,11 +159,9 @@ def message_of_data(data: object) -> Message:
     Raises:
         NotPlainError: Only pydantic can read it, if anybody.
     """
-    role = data.get("role") if type(data) is dict else None
-    read = _READERS.get(role) if type(role) is str else None
-    if read is None:
+    if type(data) is not dict or type(role := data.get("role")) is not str or role not in _READERS:
         raise NotPlainError
-    names, make = read
+    names, make = _READERS[role]
     if data.keys() != names:
         raise NotPlainError
     return make(data)
