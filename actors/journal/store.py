@@ -15,6 +15,7 @@ from zlib import crc32
 
 from pydantic_core import from_json, to_json
 
+from ..core.checks import leaf_rlock
 from ..core.process import fork
 from ..errors import JournalBusy, JournalCorrupt, JournalError, JournalFailed
 from ..storage.commit import Committer
@@ -111,8 +112,8 @@ class Store:
 
     Threads: any.
 
-    Locks: none of its own. ``_reader`` is SQLite's to guard; ``_is_closed`` and ``_is_let_go`` are written by whoever
-    closes it.
+    Locks: ``_reading`` guards ``_reader``: threads share its statements, and since Python 3.12 two that run one at the
+    same time get rows of each other, or none. ``_is_closed`` and ``_is_let_go`` are written by whoever closes it.
     """
 
     def __init__(self, path: Path, durability: Durability) -> None:
@@ -125,6 +126,7 @@ class Store:
         self.path = path
         self._generation = fork.generation()
         self._is_closed = self._is_let_go = False
+        self._reading = leaf_rlock()  # a signal's handler may start an agent in the midst of it
         self._lock = self._take_lock()
         try:
             with self._faults():
@@ -269,11 +271,13 @@ class Store:
         """
         fork.refuse_after_fork(self._generation)
         try:
-            found = [Row(*row) for row in self._reader.execute(SELECT, (agent,)).fetchall()]
+            with self._reading:
+                rows = self._reader.execute(SELECT, (agent,)).fetchall()
         except sqlite3.ProgrammingError as error:  # closed meanwhile
             raise JournalFailed(f"the journal {self.path} is closed") from error
         except sqlite3.Error as error:
             raise self._unread(error, agent) from error
+        found = [Row(*row) for row in rows]
         for row in found:
             if type(row.payload) is not str or crc32(row.payload.encode()) != row.checksum:
                 raise self.damaged(agent, row, "its checksum does not fit")
@@ -316,7 +320,8 @@ class Store:
         if self._committer.failure is None:
             with suppress(WriteFailed):  # it is said below
                 self._committer.put(_Ended(time.time()))
-        self._reader.close()  # before the writer's: the last one takes the log along
+        with self._reading:
+            self._reader.close()  # before the writer's: the last one takes the log along
         self._committer.close()
 
     def _let_go(self) -> None:

@@ -584,3 +584,32 @@ def test_a_spawn_that_is_interrupted_leaves_its_key_free(path: Path, monkeypatch
                 with pytest.raises(KeyboardInterrupt):
                     pool.spawn(world.config("a", key="k"))
         assert pool.spawn(world.config("a", key="k")).outcome(10).ok
+
+
+def test_threads_that_read_at_once_get_their_own_lines(path: Path) -> None:
+    """Agents start children at the same time: none may be given the past of another, or none at all."""
+    kept = store.Store(path, Durability.PROCESS)
+    for number in range(100):
+        for place in range(1 + number % 5):
+            kept.write(f"k{number}", f"{place}", "done", "tool", f'{{"v":1,"of":{number}}}')
+    kept.flush()
+    wrong: list[object] = []
+
+    def read(first: int) -> None:
+        for step in range(300):
+            number = (first * 13 + step * 7) % 100
+            try:
+                lines = [(row.path, row.payload) for row in kept.rows(f"k{number}")]
+            except JournalError as error:
+                wrong.append(error)
+                continue
+            if lines != [(f"{place}", f'{{"v":1,"of":{number}}}') for place in range(1 + number % 5)]:
+                wrong.append((number, lines))
+
+    readers = [threading.Thread(target=read, args=(first,)) for first in range(8)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+    kept.close()
+    assert wrong == []
