@@ -76,7 +76,7 @@ class AgentParts:
     tool_source: ToolSource | None
     account: Account
     shape: Shape | None
-    ledger: Ledger | None
+    ledger: Ledger | None = None
 
     def build(self, cell: object) -> Callable[[], Runnable]:
         """Fetch the tools, and return the function that constructs the agent."""
@@ -211,10 +211,7 @@ class AgentFactory:
             self._remember(driver)
         has_shape = config.output_type is not None or manifest.output is not None
         shape = self._shape(config, manifest, agent_class) if has_shape else None
-        ledger = None if self._restart is None else MemoryLedger()
-        parts = AgentParts(
-            self, config, manifest, agent_class, driver, memory, self._no_tools, tools, account, shape, ledger
-        )
+        parts = AgentParts(self, config, manifest, agent_class, driver, memory, self._no_tools, tools, account, shape)
         spec = AgentSpec(
             name=manifest.name,
             query=config.query,
@@ -231,14 +228,20 @@ class AgentFactory:
         )
         if config.key is not None:
             spec.key = config.key
-        if self._recorder is not None and agent_class is not FunctionAgent:
-            spec.record = record = self._recorder.record(
-                Identity(config, manifest, agent_class, shape, account, parent)
-            )
-            parts.ledger = record.ledger
-        elif ledger is not None and parent is not None and isinstance(parent._parts.ledger, MemoryLedger):
-            spec.record = ChildRecord(parts, ledger, parent, parent._parts.ledger)
+        if self._recorder is not None or self._restart is not None:
+            self._open_books(spec, parts, parent)
         return spec
+
+    def _open_books(self, spec: AgentSpec, parts: AgentParts, parent: Agent[Any] | None) -> None:
+        """Give the agent a ledger, and what records it: for later processes, or for later lives."""
+        if self._recorder is not None and parts.agent_class is not FunctionAgent:
+            identity = Identity(parts.config, parts.manifest, parts.agent_class, parts.shape, parts.account, parent)
+            spec.record = record = self._recorder.record(identity)
+            parts.ledger = record.ledger
+        elif self._restart is not None:
+            parts.ledger = ledger = MemoryLedger()
+            if parent is not None and isinstance(parent._parts.ledger, MemoryLedger):
+                spec.record = ChildRecord(parts, ledger, parent, parent._parts.ledger)
 
     def _account(self, config: SpawnConfig[Any], manifest: AgentManifest, parent: Agent[Any] | None) -> Account:
         """Whom an agent is charged to: a child is charged to all that its parent is charged to, too."""
