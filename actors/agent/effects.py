@@ -32,6 +32,11 @@ def effect_of(tool: Tool) -> Effect:
     return effect_named(getattr(tool, "effect", Effect.AT_MOST_ONCE))
 
 
+def is_repeatable(tool: Tool | None) -> bool:
+    """Is it no sign of a loop when the tool is called again with the same input? Its own attribute says so."""
+    return getattr(tool, "repeatable", False) is True
+
+
 def key_of_call(agent: Any) -> str:
     """The key of the call that *agent* is making; a fresh one where nobody tries it again."""
     parts = getattr(agent, "_parts", None)

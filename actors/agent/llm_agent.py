@@ -15,12 +15,13 @@ from ..errors import Cancelled, InvalidOutput
 from .agent import Agent
 from .bookkeeper import ONE_TURN, Bookkeeper
 from .driver_call import warn
+from .effects import is_repeatable
 from .guard import ALLOW, LoopGuard, canonical
 from .message_text import as_text, heard, told
 from .ports import StopReason
 from .reasoner import Reasoner, heed
 from .structured import RETRIES
-from .tool_calls import ToolCaller, is_repeatable
+from .tool_calls import ToolCaller
 
 if TYPE_CHECKING:
     from ..core.records.conversation import Message, ToolCall

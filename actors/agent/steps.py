@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from copy import deepcopy
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
-
-from pydantic import TypeAdapter
 
 from ..core.crash import text_of
 from ..core.records.error_json import error_from_json, error_to_json
@@ -16,10 +12,13 @@ from ..core.records.json_value import class_name, to_json
 from ..errors import ActorsError, Cancelled
 from .bookkeeper import count_spent, spent_to_data
 from .doubts import in_doubt
+from .kept_value import NotKeptError, adapter_of, value_from_data, value_to_data
 from .ledger import BEGUN, DONE, RAISED, Effect, Scope, inside, scope_of
 from .wire import paid_from_data
 
 if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
     from .agent import Agent
     from .ledger import Entry, Ledger
     from .named_step import NamedStep
@@ -149,30 +148,17 @@ def _raised_of(entry: Entry) -> ActorsError | None:
 # Results --------------------------------------------------------------------------------------------------------
 
 
-class NotKeptError(Exception):
-    """JSON does not hold the result exactly."""
-
-
 def _write(value: Any, result_type: Any) -> Any:
     """*value* as data that JSON can hold, from which it comes back as it was.
 
     Raises:
         NotKeptError: It does not.
     """
-    if result_type is None:
-        if not is_plain(value):
-            raise NotKeptError
-        return deepcopy(value)  # what is made of it later changes nothing
-    try:
-        adapter = _adapter(result_type)
-        text = adapter.dump_json(value, by_alias=True, round_trip=True, warnings="error")
-        again = adapter.validate_json(text)
-        is_same = type(again) is type(value) and bool(again == value)
-    except Exception as error:  # as a type of the user's pleases
-        raise NotKeptError from error
-    if not is_same:
+    if result_type is not None:
+        return value_to_data(_adapter(result_type), value)
+    if not is_plain(value):
         raise NotKeptError
-    return json.loads(text)
+    return deepcopy(value)  # what is made of it later changes nothing
 
 
 def _read(data: Any, result_type: Any) -> Any:
@@ -181,22 +167,11 @@ def _read(data: Any, result_type: Any) -> Any:
     Raises:
         NotKeptError: Its type does not read it (any more).
     """
-    if result_type is None:
-        return deepcopy(data)
-    try:
-        return _adapter(result_type).validate_json(json.dumps(data))
-    except Exception as error:  # as above
-        raise NotKeptError from error
+    return deepcopy(data) if result_type is None else value_from_data(_adapter(result_type), data)
 
 
 def _adapter(result_type: Any) -> TypeAdapter[Any]:
     try:
-        hash(result_type)
-    except TypeError:
-        return TypeAdapter(result_type)
-    return _kept_adapter(result_type)
-
-
-@lru_cache(maxsize=256)
-def _kept_adapter(result_type: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(result_type)
+        return adapter_of(result_type)
+    except Exception as error:  # pydantic makes nothing of it
+        raise NotKeptError from error

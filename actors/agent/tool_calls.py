@@ -13,6 +13,7 @@ from .approval_gate import ApprovalGate
 from .capability import Browser, Network, capability_matches
 from .doubts import Doubts
 from .driver_call import warn
+from .effects import is_repeatable
 from .events import ToolEnded, ToolStarted
 from .guard import ALLOW
 from .message_text import shortened, told
@@ -162,11 +163,6 @@ class ToolCaller:
                 context.emit(ToolEnded, told)
 
         return run if effects is None else effects.job(index, tool, run, partial(_result, call, tool.timeout))
-
-
-def is_repeatable(tool: Tool | None) -> bool:
-    """Is it no sign of a loop when the tool is called again with the same input? Its own attribute says so."""
-    return getattr(tool, "repeatable", False) is True
 
 
 def _result(call: ToolCall, timeout: float | None, end: ToolEnd) -> ToolResult:

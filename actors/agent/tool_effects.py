@@ -12,7 +12,7 @@ from ..errors import AgentCancelled, Cancelled, EffectInDoubt, JournalFailed, Po
 from .bookkeeper import count_spent, spent_to_data
 from .budget import Spending
 from .driver_call import warn
-from .effects import effect_of
+from .effects import effect_of, is_repeatable
 from .ledger import BEGUN, DONE, Effect, InDoubt, Scope, inside
 from .message_text import told
 
@@ -85,8 +85,7 @@ class ToolEffects:
     def _count(self, index: int, entry: Entry) -> None:
         if entry.data.get("counted", True) and self.counts(index):
             call = self._calls[index]
-            tool = self._agent.tools.get(call.name)
-            repeatable = getattr(tool, "repeatable", False) is True
+            repeatable = is_repeatable(self._agent.tools.get(call.name))
             self._guard.check_tool_call(call.name, call.input, repeatable=repeatable)
         if entry.state is DONE and entry.data.get("ran", True):
             self.charge_begun(index)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import TypeAdapter
@@ -24,6 +23,7 @@ from ..core.records.plain_records import (
     text_of,
 )
 from ..core.records.usage import TokenUsage
+from .ledger import digest_of
 from .ports import (
     AssistantMessage,
     CompletionRequest,
@@ -171,7 +171,7 @@ class RequestParts:
     def whole(self) -> str:
         """The digest of all of it."""
         fixed = (self.system, self.model, self.settings, self.schema, self.tools)
-        return _hash(" ".join((*fixed, *self.messages)))
+        return digest_of(" ".join((*fixed, *self.messages)))
 
 
 _WORDS: Final = {
@@ -214,7 +214,7 @@ class Digester:
         """The digest of one message."""
         known = self._messages.get(id(message))
         if known is None:
-            known = message, _hash(_text_of_message(message))
+            known = message, digest_of(_text_of_message(message))
             self._messages[id(message)] = known  # it is held: no other object gets its id
         return known[1]
 
@@ -252,23 +252,23 @@ def _digest_of_constant(value: Any) -> str:
     if type(value) is tuple:
         return _digest_of_tools(*map(_Same, value))
     if type(value) is str and len(value) > LONG:
-        return _hash(to_text(_constant_to_data(value)))
+        return digest_of(to_text(_constant_to_data(value)))
     return _digest_of_shared(value if type(value) is str else _Same(value))
 
 
 @lru_cache(maxsize=SHARED)
 def _digest_of_tools(*tools: _Same) -> str:
-    return _hash(to_text(_constant_to_data(tuple(each.value for each in tools))))
+    return digest_of(to_text(_constant_to_data(tuple(each.value for each in tools))))
 
 
 @lru_cache(maxsize=SHARED)
 def _digest_of_shared(value: str | _Same) -> str:
-    return _hash(to_text(_constant_to_data(value.value if type(value) is _Same else value)))
+    return digest_of(to_text(_constant_to_data(value.value if type(value) is _Same else value)))
 
 
 @lru_cache(maxsize=SHARED, typed=True)
 def _digest_of_settings(max_tokens: int, temperature: float) -> str:
-    return _hash(f"{max_tokens} {float(temperature)!r}")
+    return digest_of(f"{max_tokens} {float(temperature)!r}")
 
 
 def _text_of_message(message: Message) -> str:
@@ -299,10 +299,6 @@ def _constant_to_data(value: Any) -> Any:
     from ..core.records.json_value import to_json
 
     return to_json(value, exact=True)
-
-
-def _hash(text: str) -> str:
-    return blake2b(text.encode("ascii"), digest_size=16).hexdigest()
 
 
 # What differs ---------------------------------------------------------------------------------------------------

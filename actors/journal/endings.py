@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from contextlib import suppress
 from datetime import datetime
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
+from ..agent.kept_value import NotKeptError, adapter_of, value_from_data, value_to_data
 from ..agent.structured import OutputShape
 from ..core.records.conversation import Message
 from ..core.records.ending import Ending
@@ -35,11 +34,6 @@ FIGURES = ("duration", "restarts", "cost_usd", "iterations", "tool_calls", "cost
 USAGES = ("usage", "usage_total")
 STAMPS = ("started_at", "ended_at")
 _TALK: TypeAdapter[Any] = TypeAdapter(tuple[Message, ...])
-_NOTHING: Final = object()
-
-
-class NotKeptError(Exception):
-    """JSON does not hold the result exactly."""
 
 
 def written(outcome: AgentOutcome[Any], identity: Identity, *, final: bool) -> tuple[str, bool]:
@@ -99,8 +93,8 @@ def _result(outcome: AgentOutcome[Any], identity: Identity) -> Any:
     if type(result) is AgentLoopResult:
         return "answer", _answer(result, outcome.messages)
     for name, adapter in _adapters(identity):
-        if (data := _by_type(adapter, result)) is not _NOTHING:
-            return name, data
+        with suppress(NotKeptError):
+            return name, value_to_data(adapter, result)
     if not is_plain(result):
         raise NotKeptError
     return "json", result
@@ -114,10 +108,7 @@ def _result_from(told: Sequence[Any], identity: Identity, messages: tuple[Messag
         return _answer_from(data, messages)
     for name, adapter in _adapters(identity):
         if name == how:
-            try:
-                return adapter.validate_json(json.dumps(data))
-            except Exception as error:
-                raise NotKeptError from error
+            return value_from_data(adapter, data)
     raise NotKeptError
 
 
@@ -129,31 +120,8 @@ def _adapters(identity: Identity) -> list[tuple[str, TypeAdapter[Any]]]:
     named = identity.agent_class.result_type
     if named is not None:
         with suppress(Exception):  # one that pydantic makes nothing of: what is of it is not kept
-            found.append(("type", _adapter_of(named)))
+            found.append(("type", adapter_of(named)))
     return found
-
-
-def _by_type(adapter: TypeAdapter[Any], result: Any) -> Any:
-    """*result* as data, if it comes back from that as what it is; else nothing."""
-    try:
-        text = adapter.dump_json(result, by_alias=True, round_trip=True, warnings="error")
-        again = adapter.validate_json(text)
-        return json.loads(text) if type(again) is type(result) and bool(again == result) else _NOTHING
-    except Exception:  # noqa: BLE001 - as a user's type pleases
-        return _NOTHING
-
-
-def _adapter_of(kind: Any) -> TypeAdapter[Any]:
-    try:
-        hash(kind)
-    except TypeError:
-        return TypeAdapter(kind)
-    return _kept_adapter(kind)
-
-
-@lru_cache(maxsize=64)
-def _kept_adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
 
 
 def _answer(result: AgentLoopResult, messages: tuple[Message, ...]) -> dict[str, Any]:

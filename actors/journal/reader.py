@@ -96,8 +96,7 @@ class JournalReader:
             JournalCorrupt: An entry cannot be read.
             JournalError: It is closed.
         """
-        if not isinstance(key, str):
-            raise TypeError(f"a key is text, not {type(key).__name__}")
+        _refuse_no_text(key)
         with self._faults():
             return one_of(self._ask, self._owner, key)
 
@@ -109,8 +108,7 @@ class JournalReader:
             JournalCorrupt: An entry cannot be read.
             JournalError: It is closed.
         """
-        if not isinstance(key, str):
-            raise TypeError(f"a key is text, not {type(key).__name__}")
+        _refuse_no_text(key)
         with self._faults():
             return effects_of(self._ask, self._owner, key, partial(effect_key, self._identity))
 
@@ -173,3 +171,8 @@ class JournalReader:
             if isinstance(error, sqlite3.Error) and not is_damage(error):
                 raise JournalError(f"{self._path} cannot be read: {error}") from error
             raise JournalCorrupt(f"{self._path} is damaged: {error}; {advice(self._path)}") from error
+
+
+def _refuse_no_text(key: object) -> None:
+    if not isinstance(key, str):
+        raise TypeError(f"a key is text, not {type(key).__name__}")

@@ -6,11 +6,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..agent.budget import Spending
+from ..agent.kept_value import NotKeptError
 from ..agent.ledger import next_child_path, scope_of
 from ..core.records.outcome import AgentStatus
 from ..errors import JournalError, JournalFailed, JournalGaveUp
 from .claims import Claim, child_key, stem_of
-from .endings import NotKeptError, from_data, name_of, written
+from .endings import from_data, name_of, written
 from .faults import advice
 from .fingerprint import digest_of_parts, first_difference
 from .history import VERSION, History
