@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING, Any as _Any
 
 from loguru import logger as _logger
 
-from .actors import Actor, ActorEnd, ActorRef, ReplyFuture, supervise
+from .actors import (
+    Actor,
+    ActorEnd,
+    ActorRef,
+    Dispatcher as Dispatcher,
+    DispatcherStats as DispatcherStats,
+    ReplyFuture,
+    blocking as blocking,
+    supervise,
+)
 from .agents import (
     Agent,
     AgentHandle,
@@ -74,6 +83,7 @@ from .errors import (
     ContextOverflow as ContextOverflow,
     CostExceeded as CostExceeded,
     DeadlockError,
+    DispatcherExhausted as DispatcherExhausted,
     DriverError,
     EffectInDoubt as EffectInDoubt,
     ForkedPoolError as ForkedPoolError,

@@ -5,13 +5,18 @@ from .core.actors.actor_cell import ActorEnd
 from .core.actors.envelope import PykkaActorDead
 from .core.actors.reference import ActorRef
 from .core.actors.reply import PykkaAskTimeout, ReplyFuture
+from .core.dispatching.dispatcher import Dispatcher, DispatcherStats
+from .core.waiting.crowd import blocking
 from .public import publish
 
 __all__ = [
     "Actor",
     "ActorEnd",
     "ActorRef",
+    "Dispatcher",
+    "DispatcherStats",
     "ReplyFuture",
+    "blocking",
     "supervise",
 ]
 

@@ -37,7 +37,8 @@ CORE_NEEDS = {
     "records": {"ground"},
     "process": {"ground", "waiting"},
     "messaging": {"ground", "waiting", "records", "process"},
-    "actors": {"ground", "waiting", "records", "process", "messaging"},
+    "dispatching": {"ground", "waiting", "process"},
+    "actors": {"ground", "waiting", "records", "process", "messaging", "dispatching"},
     "scheduling": {"ground", "waiting", "records", "process", "messaging", "actors"},
     "supervision": {"ground", "waiting", "records", "process", "messaging", "actors", "scheduling"},
 }
@@ -53,6 +54,7 @@ ONLY_IN = {
 
 ONCE = {
     "actors.core.checks",
+    "actors.core.dispatching.dispatcher",
     "actors.core.process.at_exit",
     "actors.core.process.fork",
     "actors.core.process.event_loop",

@@ -49,7 +49,7 @@ class Approver:
     Guarantees: what was typed before a question was shown answers nothing; a question whose agent has ended leaves the
     terminal.
 
-    Threads: the pool's dispatcher calls it with each event; its own thread asks.
+    Threads: the pool's event delivery calls it with each event; its own thread asks.
     Locks: ``_changed`` guards ``_waiting``, ``_asking``, ``_withdrawn`` and ``_over``.
     """
 

@@ -23,7 +23,7 @@ class EventSink:
         path: A file for all events; None = only count.
         resume: Go on with a file that is there; else it is emptied.
 
-    Threads: the pool's dispatcher alone calls it; ``close`` comes after the pool.
+    Threads: the pool's event delivery alone calls it; ``close`` comes after the pool.
     """
 
     def __init__(self, tally: Tally, path: str | None, *, resume: bool = False) -> None:

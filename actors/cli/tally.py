@@ -84,8 +84,8 @@ class Tally:
 
     Locks:
         None: each value has one writer. The main thread counts outcomes and what the recalled ones have saved, the
-        thread that reads the input counts that, the pool's dispatcher counts tokens and money; the live display only
-        reads.
+        thread that reads the input counts that, the pool's event delivery counts tokens and money; the live display
+        only reads.
     """
 
     def __init__(self) -> None:

@@ -14,10 +14,10 @@ Rooms, each of which imports only from those above it (a test holds that, import
 Read in this order: ``scheduling.turn``, ``scheduling.roster``, ``scheduling.agent_cell``, ``supervision.runner``,
 ``supervision.supervisor``.
 
-Threads: workers of a pool's crew run agents, tool calls and slow callbacks; a pool's timer thread and its dispatcher
-are started when they are needed; a long-lived actor has a thread of the process's crew; async code has the private
-event loop. Locks, in the order in which a thread takes them: signals held off (main thread), then the turn, then any
-one leaf (router, mailbox, token, future, dispatcher, crew, dead letters). No leaf takes the turn.
+Threads: workers of a pool's crew run agents, tool calls and slow callbacks; a pool's timer thread and its event
+delivery are started when they are needed; a long-lived actor has a thread of the process's crew; async code has the
+private event loop. Locks, in the order in which a thread takes them: signals held off (main thread), then the turn,
+then any one leaf (router, mailbox, token, future, event delivery, crew, dead letters). No leaf takes the turn.
 
 ``docs/architecture.md`` has the whole map: threads, locks, states, and the trips of a spawn, a message, a cancel and a
 tool call.

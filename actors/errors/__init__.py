@@ -31,7 +31,15 @@ from .limits import (
     ToolCallsExceeded,
     TruncationExceeded,
 )
-from .messages import ActorDead, AskTimeout, InboxClosed, InboxFull, NotRegistered, SendError
+from .messages import (
+    ActorDead,
+    AskTimeout,
+    DispatcherExhausted,
+    InboxClosed,
+    InboxFull,
+    NotRegistered,
+    SendError,
+)
 from .outcomes import AgentAbandoned, AgentCancelled, AgentCrashed, AgentTimedOut, Origin as Origin, RemoteError
 from .pools import DeadlockError, ForkedPoolError, JoinTimeout, PoolClosed
 from .portable import rebuild as rebuild
@@ -54,6 +62,7 @@ __all__ = [
     "ContextOverflow",
     "CostExceeded",
     "DeadlockError",
+    "DispatcherExhausted",
     "DriverError",
     "EffectInDoubt",
     "ForkedPoolError",

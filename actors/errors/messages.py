@@ -31,5 +31,9 @@ class ActorDead(SendError):
     """The actor ended before it handled the message."""
 
 
+class DispatcherExhausted(ActorsError):
+    """Too many handlers of one dispatcher wait already (``max_blocked``): one more would stop everybody."""
+
+
 class AskTimeout(ActorsError, TimeoutError):
     """No reply in time. The handler may still run; its late reply is dropped."""

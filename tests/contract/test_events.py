@@ -57,7 +57,7 @@ def test_queued_agents_are_told_of(gate) -> None:
 
 
 def test_seq_order_one_at_a_time() -> None:
-    """A dispatcher thread calls the sink in seq order; leaving flushes everything."""
+    """A thread of the event delivery calls the sink in seq order; leaving flushes everything."""
     events, overlaps, threads = [], [], set()
     busy = threading.Lock()
 

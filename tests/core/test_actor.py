@@ -13,8 +13,9 @@ import pykka
 import pytest
 
 from actors import Agent, AgentManifest, SpawnConfig
-from actors.core.actors import actor_cell
+from actors.core.actors import pinned_cell
 from actors.core.actors.actor import Actor, ActorRef
+from actors.core.actors.actor_cell import ActorEnd
 from actors.core.actors.envelope import Envelope
 from actors.core.actors.reply import ReplyFuture
 from actors.core.process.at_exit import at_exit
@@ -619,7 +620,7 @@ def test_the_end_of_the_program_aborts_it(echo: Any) -> None:
 
 def test_the_end_of_the_program_waits_no_longer_than_it_may(echo: Any, gate: Any, monkeypatch: Any) -> None:
     """For a cleanup that hangs."""
-    monkeypatch.setattr(actor_cell, "EXIT_TIMEOUT", 0.01)
+    monkeypatch.setattr(pinned_cell, "EXIT_TIMEOUT", 0.01)
     ref = echo()
     ref.tell(gate.hold)
     gate.await_reached()
@@ -672,7 +673,7 @@ def test_one_whose_end_fails_is_not_there_any_more(echo: Any, eventually: Any, m
     monkeypatch.undo()
     third = echo()
     assert third.ask(lambda _: (threading.current_thread(), first._cell.is_here()), timeout=10) == (thread, False)
-    first._cell.finish(actor_cell.ActorEnd.STOPPED)
+    first._cell.finish(ActorEnd.STOPPED)
     second.stop()
 
 

@@ -46,7 +46,7 @@ class Stander:
 def others() -> Crowd:
     """A crowd without an alarm: the test rings itself."""
     made = Crowd()
-    made._alarm.mind = lambda *_: True  # type: ignore[method-assign]
+    made.alarm.mind = lambda *_: True  # type: ignore[method-assign]
     return made
 
 
@@ -170,8 +170,8 @@ def own(monkeypatch: pytest.MonkeyPatch) -> Iterator[Crowd]:
     monkeypatch.setattr(crowd_module, "_crowd", made)
     yield made
     eventually(lambda: not (made.waiting or made.under_way or made._line or made._timed))
-    eventually(lambda: not (made._alarm.minded.keys() - {made}))
-    made._alarm.forget(made)
+    eventually(lambda: not (made.alarm.minded.keys() - {made}))
+    made.alarm.forget(made)
 
 
 def most(own: Crowd) -> int:
@@ -240,7 +240,7 @@ def test_sleepers_that_end_together_go_a_few_at_a_time(own: Crowd) -> None:
     """Those that the alarm minds; a few mind themselves."""
     with crowded_pool(own, lambda agent: agent.sleep(3.0), COUNT) as pool:
         assert len(own._timed) == FEW
-        assert len(own._alarm.minded) == COUNT - FEW
+        assert len(own.alarm.minded) == COUNT - FEW
         assert all(outcome.ok for outcome in pool.join_all(BOUND).values())
     assert 0 < most(own) <= UNDER_WAY
 

@@ -70,7 +70,7 @@ def test_close_aborts_what_runs(supervise: Any, start: Any, eventually: Any) -> 
 
 
 def test_close_leaves_no_thread_and_no_entry(supervise: Any, start: Any, eventually: Any) -> None:
-    """I8: workers, the supervisor's own thread and the dispatcher have ended when it returns."""
+    """I8: workers, the supervisor's own thread and the event delivery have ended when it returns."""
     before = set(threading.enumerate())
     supervisor = supervise(sink=lambda event: None)
     supervisor.pool.timer_thread.ensure_thread()

@@ -135,8 +135,8 @@ def looks(supervisor: Any, hand: Hand, times: int) -> None:
 
 
 def stalled(supervisor: Any, told: list[Any]) -> list[Any]:
-    """The events of that kind, once the dispatcher has delivered what it has."""
-    assert supervisor.pool.dispatcher.close(10)
+    """The events of that kind, once the event delivery has delivered what it has."""
+    assert supervisor.pool.event_delivery.close(10)
     return [event for event in told if isinstance(event, AgentStalled)]
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import pykka
 
 from ..clock import SYSTEM_CLOCK
+from ..dispatching.dispatcher import Dispatcher, dispatcher_of
 from ..records.spec import Backoff, RestartPolicy
-from .actor_cell import ActorCell, Supervision
+from .handler import Supervision
+from .pinned_cell import PinnedCell
 from .reference import ActorRef
 from .reply import ReplyFuture
 from .restarts import Restarts
+from .shared_cell import SharedCell
 
 if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
     from ..messaging.dead_letter import DeadLetter
-    from ..messaging.mailbox import Mailbox
     from ..waiting.cancel import CancelToken
+    from .actor_life import ActorLife
 
 SUPERVISED = RestartPolicy(max_restarts=3, window=60.0, backoff=Backoff())
 """How a supervised actor is restarted when nothing else is said."""
@@ -47,33 +53,44 @@ class Actor(pykka.ThreadingActor):
     Threads: one for each actor, as long as it lives. The thread of one that has ended serves the next that is started,
     or ends 0.05 s later; so a ``threading.local`` may hold what an earlier actor has put there, a ``ContextVar`` never.
 
-    Locks: none. ``_cell`` is given to one that is started in place of another before its ``__init__``.
+    Locks: none. ``_cell`` and ``_actor_ref`` are given to one that is started in place of another before its
+    ``__init__``.
     """
 
     inbox_capacity: ClassVar[int | None] = 32
     """How many messages the mailbox holds; None has no bound."""
+    dispatcher: ClassVar[str | Dispatcher] = "pinned"
+    """Who handles its messages: ``"pinned"`` is a thread of its own, ``"shared"`` the workers that the process has for
+    all such actors, and a :class:`Dispatcher` workers of your own.
+    """
 
-    _cell: ActorCell
-    _cell_class: ClassVar[type[ActorCell]] = ActorCell
+    _cell: ActorLife
+    _cell_class: ClassVar[type[PinnedCell]] = PinnedCell
+    _actor_ref: ActorRef[Any]
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        restarted = "_cell" in vars(self)
-        if not restarted:
-            self._cell = self._cell_class(self, self.inbox_capacity)
-        super().__init__(*args, **kwargs)
-        if restarted:
-            self._take_over()
-        else:
+    def __init__(self, *_args: Any, **_kwargs: Any) -> None:
+        if "_cell" not in vars(self):
+            dispatcher = dispatcher_of(self.dispatcher, type(self).__name__)
+            if dispatcher is None:
+                self._cell = self._cell_class(self, self.inbox_capacity)
+            else:
+                self._cell = SharedCell(self, self.inbox_capacity, dispatcher)
             self._actor_ref = ActorRef(self, self._cell)
 
-    def _take_over(self) -> None:
-        """Be what the one before was: whoever holds its reference now means this one."""
-        ref = cast("ActorRef[Any]", self._cell.actor.actor_ref)
-        self.actor_urn, self.actor_stopped = ref.actor_urn, ref.actor_stopped
-        self._actor_ref = ref
+    @property
+    def actor_urn(self) -> str:  # type: ignore[override]
+        """A universally unique name."""
+        return self._cell.urn
 
-    def _create_actor_inbox(self) -> Mailbox:  # type: ignore[override]  # Pykka calls it on the instance
+    @property
+    def actor_inbox(self) -> Any:  # type: ignore[override]
+        """The mailbox."""
         return self._cell.mailbox
+
+    @property
+    def actor_stopped(self) -> threading.Event:  # type: ignore[override]
+        """Set once it has ended and cleaned up."""
+        return self._cell.stopped
 
     @staticmethod
     def _create_future() -> ReplyFuture[Any]:
@@ -82,7 +99,7 @@ class Actor(pykka.ThreadingActor):
     @property
     def actor_ref(self) -> ActorRef[Self]:
         """The actor's reference."""
-        return self._actor_ref  # type: ignore[return-value]  # made in __init__
+        return self._actor_ref
 
     @property
     def cancel_token(self) -> CancelToken:
@@ -147,18 +164,23 @@ def supervise(
     if not isinstance(restart, RestartPolicy):
         raise TypeError(f"restart must be a RestartPolicy, got {restart!r}")
     first = _made(actor_class, args, kwargs)
-    cell: ActorCell = first._cell  # noqa: SLF001 - as above
+    cell: ActorLife = first._cell  # noqa: SLF001 - as above
+    cell.supervision = Supervision(_remaker(first, args, kwargs), Restarts(restart, SYSTEM_CLOCK), restart.max_restarts)
+    cell.start()
+    return first.actor_ref
+
+
+def _remaker(first: ActorT, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], ActorT]:
+    """Makes another in place of *first*: same class, arguments, cell and reference."""
+    actor_class, cell, ref = type(first), first._cell, first.actor_ref  # noqa: SLF001 - of this very class
 
     def remake() -> ActorT:
         actor: ActorT = actor_class.__new__(actor_class, *args, **kwargs)
-        actor._cell = cell  # noqa: SLF001 - as above
+        actor._cell, actor._actor_ref = cell, ref  # noqa: SLF001 - as above
         actor.__init__(*args, **kwargs)  # type: ignore[misc]  # the second half of a construction
-        actor.actor_ref.become(actor)
         return actor
 
-    cell.supervision = Supervision(remake, Restarts(restart, SYSTEM_CLOCK), restart.max_restarts)
-    cell.start()
-    return first.actor_ref
+    return remake
 
 
 def _made(cls: type[ActorT], args: tuple[Any, ...], kwargs: dict[str, Any]) -> ActorT:

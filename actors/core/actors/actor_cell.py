@@ -1,44 +1,41 @@
-"""What holds a long-lived actor: its mailbox, its thread, its restarts."""
+"""What is kept of a long-lived actor."""
 
 from __future__ import annotations
 
-import sys
+import abc
 import threading
+import uuid
 from collections import deque
-from contextvars import copy_context
 from enum import StrEnum
-from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from loguru import logger
 
-from ...errors import Cancelled
-from ..clock import SYSTEM_CLOCK
 from ..crash import crashed
 from ..messaging.dead_letter import DeadLetterReason, DeadLetters
-from ..messaging.mailbox import NOTHING, Mailbox, MailboxClosed
+from ..messaging.mailbox import Mailbox
 from ..process import fork
-from ..process.at_exit import IDLE, at_exit
+from ..process.at_exit import at_exit
 from ..waiting.cancel import CancelToken
-from ..waiting.wait_graph import WaitMember, enter, leave
-from ..waiting.waiter import Waiter
-from .envelope import Question
+from ..waiting.wait_graph import WaitMember
+from .envelope import Order
+from .handler import NOBODY
 from .reply import ReplyFuture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pykka
-
     from ...errors import AgentCrashed
     from ..messaging.dead_letter import DeadLetter
-    from ..process.threads import Worker
     from ..waiting.wait_graph import WaitNode
+    from ..waiting.waiter import Waiter
     from .envelope import Envelope
-    from .restarts import Restarts
+    from .handler import Handler, Part, Supervision
 
-EXIT_TIMEOUT = 5.0
-"""Seconds that an actor has for its cleanup when the program ends."""
+PartT = TypeVar("PartT", bound="Part")
+
+LIVES, IS_STOPPED, IS_GONE, HAS_ENDED = range(4)
+"""How far an actor is: the steps of its end, in which first waiters, then watchers, then those who stop it are told."""
 
 
 class ActorEnd(StrEnum):
@@ -49,134 +46,82 @@ class ActorEnd(StrEnum):
     CRASHED = "crashed"
 
 
-class Handler(Protocol):
-    """An actor as its cell sees it."""
-
-    actor_stopped: threading.Event
-
-    @property
-    def actor_ref(self) -> pykka.ActorRef[Any]:
-        """Its reference."""
-
-    def on_start(self) -> None:
-        """Called on its thread before the first message."""
-
-    def on_stop(self) -> None:
-        """Called once, after the last message."""
-
-    def on_failure(self, exception_type: Any, exception_value: Any, traceback: Any) -> None:
-        """Called in place of ``on_stop`` when it crashed; also before each restart."""
-
-    def on_undelivered(self, letter: DeadLetter) -> None:
-        """Called for each message that nobody will handle."""
-
-    def handle(self, message: Any) -> Any:
-        """Handle one message."""
-
-
-class Supervision:
-    """How an actor is started again.
-
-    Args:
-        make: Makes a new one in place of the one that crashed.
-        restarts: How often.
-        tries_per_message: How many crashes of one message lead to a restart.
-    """
-
-    __slots__ = ("make", "restarts", "tries_per_message")
-
-    def __init__(self, make: Callable[[], Handler], restarts: Restarts, tries_per_message: int) -> None:
-        self.make = make
-        self.restarts = restarts
-        self.tries_per_message = tries_per_message
-
-
-class _Nobody:
-    """Stands where a dead actor was."""
-
-    def __init__(self, ref: pykka.ActorRef[Any]) -> None:
-        self.actor_ref = ref
-        self.actor_stopped = ref.actor_stopped
-
-    def handle(self, *_: Any) -> None:
-        """There is nobody."""
-
-    on_start = on_stop = on_failure = on_undelivered = handle
-
-
 class ActorCell(WaitMember):
-    """What stays of a long-lived actor when it is started again: mailbox, thread, identity. It outlives the actor
-    objects, which it holds one at a time.
+    """What stays of a long-lived actor when it is started again: its mailbox and its identity. It outlives the actor
+    objects, which it holds one at a time. How it handles messages stands in :mod:`.actor_life`.
 
     Guarantees: every accepted message is handled, or becomes a dead letter, and its asker is told; one at a time; it
     ends once; whatever a handler or a hook raises harms nobody else.
 
-    Locks: none. ``actor``, ``supervision`` and ``_has_failed`` belong to the actor's thread; ``how_ended`` is written
-    once, by it; the others change by single operations.
+    Locks: none. ``actor``, ``current``, ``supervision`` and ``_has_failed`` belong to whoever handles its messages, one
+    at a time; ``how_ended`` is written once, by that one; the others change by single operations. What most actors
+    never need is made on first use: a million of them fit one process.
     """
+
+    __slots__ = (
+        "_generation",
+        "_has_failed",
+        "_ident",
+        "_lazies",
+        "_left",
+        "actor",
+        "current",
+        "error",
+        "front",
+        "how_ended",
+        "how_it_ends",
+        "mailbox",
+        "name",
+        "parent",
+        "parts",
+        "stage",
+        "supervision",
+        "token",
+        "waits",
+    )
 
     def __init__(self, actor: Handler, capacity: int | None) -> None:
         self.actor = actor
         self.name = type(actor).__name__
         self.mailbox = Mailbox(capacity)
         self.token = CancelToken()
-        self.gone: ReplyFuture[ActorEnd] = ReplyFuture()
-        self.ended: ReplyFuture[ActorEnd] = ReplyFuture(self)
-        self.how_ended: ActorEnd | None = None
         self.waits: list[tuple[WaitNode, Waiter]] = []
+        self.how_ended: ActorEnd | None = None
+        self.how_it_ends = ActorEnd.CRASHED
+        self.stage = LIVES
         self.supervision: Supervision | None = None
-        self.dead_letters = DeadLetters(self._undelivered)
+        self.error: AgentCrashed | None = None
+        self.current: Envelope | None = None
+        """What is being handled; None, too, when it was put aside: it is answered later, or handled again."""
+        self.parts: dict[type[Part], Part] | None = None
+        self.parent: ActorCell | None = None
+        self.front: deque[Envelope] | None = None
+        """What is handled before anything in the mailbox: it was accepted earlier."""
+        self._lazies: dict[str, Any] = {}
         self._generation = fork.generation()
         self._has_failed = False
-        self._left: list[Envelope] = []
-        self.error: AgentCrashed | None = None
-        self._pause: Waiter | None = None
+        self._left: list[Envelope] | None = None
         self._ident = 0
-        self._exit_by = 0.0
-        self._is_under_way = False
-        self._out: Waiter | None = None
 
     # For everybody ----------------------------------------------------------------------------------------------
 
+    @abc.abstractmethod
     def start(self) -> None:
-        """Start its thread.
+        """Let it begin.
 
         Raises:
             RuntimeError: No thread can be started; nothing is left behind.
         """
-        try:
-            at_exit().watch(self)
-            self._start_thread()
-        except BaseException:
-            if self._is_under_way:  # a Ctrl-C came with the start: who runs must end by itself
-                self.abort("its start was interrupted")
-            else:
-                self.mailbox.seal()
-                self.finish(ActorEnd.CRASHED)
-            raise
-
-    def _start_thread(self) -> None:
-        context, name = copy_context(), f"{self.name}-{at_exit().next_number()}"
-
-        def job(worker: Worker) -> bool:
-            worker.thread.name = name
-            try:
-                context.run(self._run)
-            finally:
-                worker.thread.name = IDLE
-            return False
-
-        with at_exit().signals_held_off:  # a worker that was taken from rest must get its job
-            at_exit().crew.start(job)
-            self._is_under_way = True
 
     def stop(self) -> None:
         """End once the messages accepted before are handled."""
         with at_exit().signals_held_off:  # who waits for a message was taken out of the mailbox, and must be woken
             self.mailbox.seal()
-        pause = self._pause
-        if pause is not None:  # what is left is handled now, not after a backoff
-            pause.wake()
+        self._end_pause()
+
+    @abc.abstractmethod
+    def _end_pause(self) -> None:
+        """It was told to stop: what is left is handled now, not after a backoff."""
 
     def abort(self, reason: str) -> None:
         """End now; what was not handled is a dead letter. Askers are told at once, whatever the handler does."""
@@ -186,12 +131,16 @@ class ActorCell(WaitMember):
             self._drop()
 
     def _drop(self) -> None:
-        """Tell who asked that nobody will answer. The dead letters are told of at the end, on the actor's thread."""
+        """Tell who asked that nobody will answer. The dead letters are told of at the end, by the actor itself."""
         try:
             with at_exit().signals_held_off:
-                self._left += self.mailbox.close()
+                front, self.front = self.front, None
+                left = [*(front or ()), *self.mailbox.close()]
+                if left:
+                    self._left = [*(self._left or ()), *left]
         finally:  # a signal that came meanwhile is handled as the hold ends
-            self._refuse(deque(self._left))  # all of them: an abort before may have been interrupted
+            if self._left:
+                self._refuse(deque(self._left))  # all of them: an abort before may have been interrupted
 
     def _refuse(self, envelopes: deque[Envelope]) -> None:
         try:
@@ -205,208 +154,107 @@ class ActorCell(WaitMember):
             envelopes[0].refuse(f"{self.label} stopped before it handled the message")  # twice does nothing twice
             envelopes.popleft()
 
-    def mark_at_exit(self) -> None:
-        """The program ends: whoever looks sees it."""
-        self.token.mark("the program ends")
+    # Made on first use ------------------------------------------------------------------------------------------
 
-    def abort_at_exit(self) -> None:
-        """Abort at the end of the program; 5 seconds from now on nobody waits for the cleanup any more."""
-        self._exit_by = SYSTEM_CLOCK.monotonic() + EXIT_TIMEOUT
-        self.abort("the program ends")
+    def lazy(self, name: str, make: Callable[[], Any]) -> Any:
+        """What is called *name*, made now if need be. Threads: any; of two that make it at once, one wins."""
+        made = self._lazies.get(name)
+        return self._lazies.setdefault(name, make()) if made is None else made
 
-    def end_at_exit(self) -> None:
-        """Wait for the cleanup, and for those who are told of the end."""
-        self._out = Waiter()
-        if self._ident or not self.ended.done():  # else it has left
-            self._out.wait(max(0.0, self._exit_by - SYSTEM_CLOCK.monotonic()))
+    def part(self, kind: type[PartT]) -> PartT:
+        """The part of that *kind*, made now with this cell if need be. Threads: where its messages are handled."""
+        if self.parts is None:
+            self.parts = {}
+        part = self.parts.get(kind)
+        if part is None:
+            part = self.parts[kind] = kind(self)  # type: ignore[call-arg]  # each takes the cell
+        return part  # type: ignore[return-value]  # by its kind
 
-    # Its thread -------------------------------------------------------------------------------------------------
+    @property
+    def gone(self) -> ReplyFuture[ActorEnd]:
+        """Settled when the actor has ended and cleaned up: for those who watch it."""
+        return self._told_at(IS_GONE, "gone", ReplyFuture)
 
-    def _run(self) -> None:
-        self._ident = threading.get_ident()
-        enter(self)
-        end = ActorEnd.CRASHED
-        try:
-            end = self._live()
-            if self._generation == fork.generation() and not self._has_failed:
-                self._quietly(self.actor.on_stop)
-        finally:
-            if self._generation == fork.generation():
-                leave()  # who is told of the end is not the actor
-                try:
-                    self.finish(end)
-                finally:
-                    self._ident = 0  # the thread is the next actor's
-                    if self._out is not None:
-                        self._out.wake()
+    @property
+    def ended(self) -> ReplyFuture[ActorEnd]:
+        """Settled after those who watch it were told: for those who wait for its end."""
+        return self._told_at(HAS_ENDED, "ended", self._make_ended)
 
-    def _live(self) -> ActorEnd:
-        """Handle messages to the end."""
-        goes_on = self._begin()
-        token, mark = self.token, fork.mark()
-        while goes_on and not token.cancelled:
-            try:
-                envelope = self.next_envelope()
-            except (MailboxClosed, Cancelled):
-                break
-            if envelope is not None:
-                goes_on = self._handle(envelope)
-            if self._generation != mark.generation:
-                break  # the handler has forked, and this is the child: its thread ends
-            envelope = None  # an idle actor keeps no message alive
-        if token.cancelled:
-            return ActorEnd.ABORTED
-        return ActorEnd.STOPPED if goes_on else ActorEnd.CRASHED
+    def _make_ended(self) -> ReplyFuture[ActorEnd]:
+        return ReplyFuture(self)
 
-    def _begin(self) -> bool:
-        """Call ``on_start``, again and again if it crashes and may be restarted; False when it cannot start."""
-        while (failure := self._try(self.actor.on_start)) is not None:
-            self._report(failure[1])
-            if self.supervision is None:  # as Pykka does: on_failure is for handlers
-                self._has_failed = True
-                return False
-            self._fail(failure)
-            failure = None
-            delay = self._restart_delay()
-            if delay is None or not self._replace(delay):
-                return False
-        return True
+    def _told_at(self, stage: int, name: str, make: Callable[[], ReplyFuture[ActorEnd]]) -> ReplyFuture[ActorEnd]:
+        future: ReplyFuture[ActorEnd] = self.lazy(name, make)
+        if self.stage >= stage:  # whoever ended it may have looked before it was made
+            future.set(self.how_ended)
+        return future
 
-    def next_envelope(self) -> Envelope | None:
-        """What arrives next; None when there was something else to do."""
-        taken: Any = self.mailbox.take()
-        envelope: Envelope = self.mailbox.await_item() if taken is NOTHING else taken
-        return envelope
+    @property
+    def stopped(self) -> threading.Event:
+        """Set once it has ended and cleaned up."""
+        event: threading.Event = self.lazy("stopped", threading.Event)
+        if self.stage >= IS_STOPPED:
+            event.set()
+        return event
 
-    def _handle(self, envelope: Envelope) -> bool:
-        """Handle one message; False when that ends the actor."""
-        if isinstance(envelope, Question):
-            if not envelope.answer(self.actor.handle):
-                self._bury(envelope.message, DeadLetterReason.ASK_EXPIRED)
-            return True
-        try:
-            self.actor.handle(envelope.message)
-        except BaseException:  # noqa: BLE001 - reported, and it ends only this actor
-            failures = [self._failure()]
-        else:
-            return True
-        return self._recover(envelope, failures)
+    @property
+    def urn(self) -> str:
+        """A universally unique name."""
+        urn: str = self.lazy("urn", _new_urn)
+        return urn
 
-    def _recover(self, envelope: Envelope, failures: list[Any]) -> bool:
-        """Go on after a handler has failed; False when that ends the actor.
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """The messages that it accepted and nobody handled."""
+        letters: DeadLetters = self.lazy("dead_letters", self._make_dead_letters)
+        return letters
 
-        The failure is taken out of *failures*: no frame below holds it while a new actor is made.
-        """
-        failure = failures.pop()
-        tries = 0
-        while failure is not None:
-            tries += 1
-            self._report(failure[1])
-            delay = self._restart_delay(tries)
-            if delay is None and self.supervision is not None:
-                # No restart is left for it: the message goes, and the actor lives on as it is.
-                is_poison = tries > self.supervision.tries_per_message
-                reason = DeadLetterReason.POISON if is_poison else DeadLetterReason.RESTARTS_USED_UP
-                self._bury(envelope.message, reason)
-                return True
-            self._fail(failure)
-            failure = None  # its frames keep the crashed actor alive
-            if delay is None:
-                return False
-            if not self._renew(delay):
-                self._bury(envelope.message, DeadLetterReason.RECEIVER_ENDED)
-                return False
-            failure = self._try(partial(self.actor.handle, envelope.message))
-        return True
-
-    def _try(self, work: Callable[[], object]) -> Any:
-        """Call what the user wrote; the ``exc_info`` of a failure, or None."""
-        try:
-            work()
-        except BaseException:  # noqa: BLE001 - reported, and it ends only this actor
-            return self._failure()
-        return None
-
-    def _failure(self) -> Any:
-        """The ``exc_info`` of what is being handled; None for its own cancel, which the loop sees. That of somebody
-        else is a failure like any other.
-        """
-        info = sys.exc_info()
-        return None if isinstance(info[1], Cancelled) and self.token.cancelled else info
-
-    def _fail(self, failure: Any) -> None:
-        """Let the actor that crashed clean up; its ``on_stop`` is not called any more."""
-        self._quietly(partial(self.actor.on_failure, *failure))
-        self._has_failed = True
-
-    # Restarts ---------------------------------------------------------------------------------------------------
-
-    def _restart_delay(self, tries: int = 0) -> float | None:
-        supervision = self.supervision
-        if supervision is None or tries > supervision.tries_per_message:
-            return None
-        return supervision.restarts.take()
-
-    def _renew(self, delay: float) -> bool:
-        """Put a new, started actor in place of the one that crashed; False when that cannot be done."""
-        return self._replace(delay) and self._begin() and not self.token.cancelled
-
-    def _replace(self, delay: float) -> bool:
-        """Wait, and make a new actor; a stop ends the wait, an abort all of it."""
-        assert self.supervision is not None
-        while True:
-            self._back_off(delay)
-            if self.token.cancelled:
-                return False
-            try:
-                self.actor = self.supervision.make()
-                self._has_failed = False
-                return True
-            except BaseException as error:  # noqa: BLE001 - as in the handler
-                self._report(error)
-            following = self._restart_delay()
-            if following is None:
-                return False
-            delay = following
-
-    def _back_off(self, delay: float) -> None:
-        self._pause = pause = Waiter()
-        wake = pause.wake
-        self.token.remind(wake)
-        try:
-            if self.mailbox.is_open:
-                pause.wait(delay)
-        finally:
-            self.token.forget(wake)
-            self._pause = None
+    def _make_dead_letters(self) -> DeadLetters:
+        return DeadLetters(self._undelivered)
 
     # The end ----------------------------------------------------------------------------------------------------
 
     def finish(self, end: ActorEnd) -> None:
         """End: what was not handled is a dead letter, and who still waits is told."""
         self._drop()
+        for part in tuple((self.parts or {}).values()):
+            self._quietly(part.end)
         letters = [
             self.dead_letters.add(envelope.message, DeadLetterReason.RECEIVER_ENDED, self.label)
-            for envelope in self._left
+            for envelope in self._left or ()
+            if not isinstance(envelope, Order)
         ]
-        self._left = []
+        self._left = None
         self.how_ended = end
         if end is not ActorEnd.CRASHED:
             self.error = None
-        stopped = self.actor.actor_stopped
         try:
-            self.dead_letters.announce(*letters)
+            if letters:
+                self.dead_letters.announce(*letters)
         finally:  # whatever a sink of the log does
             self._let_go()
-            stopped.set()
-            self.gone.set(end)  # first who watches, then who waits for the end: who has waited finds everything done
-            self.ended.set(end)
-            at_exit().forget(self)
+            self._tell_of_end(end)
+
+    def _tell_of_end(self, end: ActorEnd) -> None:
+        """First who watches, then who waits for the end: who has waited finds everything done."""
+        self.stage = IS_STOPPED
+        self._told("stopped", threading.Event.set)
+        self.stage = IS_GONE
+        self._told("gone", lambda gone: gone.set(end))
+        self.stage = HAS_ENDED
+        self._told("ended", lambda ended: ended.set(end))
+
+    def _told(self, name: str, tell: Callable[[Any], object]) -> None:
+        made = self._lazies.get(name)
+        if made is not None:
+            tell(made)
 
     def _let_go(self) -> None:
         """Keep the dead actor no longer: its reference may be kept for long."""
-        self.actor = _Nobody(self.actor.actor_ref)
+        self.actor = NOBODY
         self.supervision = None
+        self.parts = None
+        self.parent = None
 
     def _bury(self, message: Any, reason: DeadLetterReason) -> None:
         self.dead_letters.announce(self.dead_letters.add(message, reason, self.label))
@@ -436,9 +284,13 @@ class ActorCell(WaitMember):
         return f"actor {self.name}"
 
     def is_here(self) -> bool:
-        """Is this the actor's own thread?"""
+        """Is its handler run by the calling thread?"""
         return self._ident == threading.get_ident()
 
     def is_below(self, other: WaitNode) -> bool:
         """Is *other* this actor?"""
         return other is self
+
+
+def _new_urn() -> str:
+    return uuid.uuid4().urn

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pykka
 
-from ...errors import ActorDead, ActorsError, Cancelled, DeadlockError, InboxFull
+from ...errors import ActorDead, ActorsError, Cancelled, DeadlockError, DispatcherExhausted, InboxFull
 from ..clock import SYSTEM_CLOCK
 from ..waiting.wait_graph import refuse_wait_for
 from .reply import PykkaAskTimeout, ReplyFuture
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..waiting.wait_graph import WaitMember
+    from .course import Course
 
     Send = Callable[["Envelope", float | None, WaitMember | None], None]
 
@@ -31,8 +32,15 @@ class Envelope:
     def __init__(self, message: Any) -> None:
         self.message: Any = message
 
+    def is_settled(self) -> bool:
+        """Does nobody want it to be handled any more?"""
+        return False
+
+    def reply(self, value: Any) -> None:
+        """It was handled: nobody waits for an answer."""
+
     def refuse(self, text: str) -> None:
-        """Nobody waits for an answer."""
+        """It will not be handled: nobody waits for an answer."""
 
 
 class Question(Envelope):
@@ -44,12 +52,27 @@ class Question(Envelope):
         self.message: Any = message
         self.reply_to: ReplyFuture[Any] = reply_to
 
+    def is_settled(self) -> bool:
+        """Has the asker given up?"""
+        return self.reply_to.done()
+
+    def reply(self, value: Any) -> None:
+        """Tell the asker."""
+        self.reply_to.set(value)
+
     def refuse(self, text: str) -> None:
         """Tell the asker that nobody will answer."""
         self.reply_to.fail(PykkaActorDead(text, self.message))
 
+    def fail(self, error: BaseException) -> None:
+        """Tell the asker that the handler has raised *error*."""
+        if isinstance(error, Cancelled):
+            self.refuse(f"cancelled while it handled the message ({error})")
+        else:
+            self.reply_to.fail(error)
+
     def answer(self, handle: Callable[[Any], Any]) -> bool:
-        """Handle an ask: the reply, or whatever *handle* raises, goes to the asker. Never raises.
+        """Handle it: the reply, or whatever *handle* raises, goes to the asker. Never raises.
 
         Returns:
             False when it was not handled, as the asker has given up.
@@ -58,11 +81,26 @@ class Question(Envelope):
             return False
         try:
             self.reply_to.set(handle(self.message))
-        except Cancelled as cancelled:
-            self.refuse(f"cancelled while it handled the message ({cancelled})")
-        except BaseException as error:  # noqa: BLE001 - the asker is told, the actor lives on
-            self.reply_to.fail(error)
+        except BaseException as error:  # noqa: BLE001 - the asker is told, the one who is asked lives on
+            self.fail(error)
         return True
+
+
+class Order(Envelope):
+    """What an actor wants to do itself between two messages. It comes by its mailbox's system lane, which has no bound.
+
+    It is no message: nobody reads it as a dead letter.
+    """
+
+    __slots__ = ("work",)
+
+    def __init__(self, work: Callable[[], Course | None]) -> None:
+        self.message = None
+        self.work = work
+
+    def carry_out(self) -> Course | None:
+        """Do it, where the actor handles its messages. What it raises is a crash of the actor."""
+        return self.work()
 
 
 def ask(send: Send, target: WaitMember, message: Any, timeout: float | None, who: object, box: str) -> Any:
@@ -103,6 +141,6 @@ def await_reply(future: ReplyFuture[Any], timeout: float | None, who: object) ->
         if not future.fail(late):  # the reply came just now
             return future.get(timeout=0)
         raise PykkaAskTimeout(f"{who} did not reply within {timeout} s; the handler may still run") from None
-    except (Cancelled, DeadlockError) as refused:
+    except (Cancelled, DeadlockError, DispatcherExhausted) as refused:
         future.fail(refused)  # nobody waits for the reply any more
         raise

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 
 import pykka
 
 from ...errors import InboxFull
 from ..messaging.mailbox import ACCEPTED, Put
 from ..process import fork
+from .actor_cell import LIVES
 from .envelope import Envelope, PykkaActorDead, ask, ask_future
+from .handler import NOBODY
 from .reply import PykkaAskTimeout, ReplyFuture
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable
 
     from ...errors import AgentCrashed
@@ -28,21 +31,39 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
     """A reference to an actor, safe to pass around and to use from any thread. It stays valid over restarts."""
 
     def __init__(self, actor: A, cell: ActorCell) -> None:
-        super().__init__(actor)
         self._cell = cell
         self._mailbox = cell.mailbox
-        self._offer = cell.mailbox.offer
         self._mark = fork.mark()
         self._generation = self._mark.generation
+        self.actor_class = type(actor)
 
-    def become(self, actor: A) -> None:
-        """Refer to *actor*, which was started in place of the one before."""
-        self._actor_weakref = weakref.ref(actor)
+    # What Pykka's own reference holds is made when somebody asks for it: most never do.
+
+    @property
+    def actor_urn(self) -> str:  # type: ignore[override]
+        """A universally unique name."""
+        return self._cell.urn
+
+    @property
+    def actor_inbox(self) -> Any:  # type: ignore[override]
+        """The mailbox."""
+        return self._mailbox
+
+    @property
+    def actor_stopped(self) -> threading.Event:  # type: ignore[override]
+        """Set once it has ended and cleaned up."""
+        return self._cell.stopped
+
+    @property
+    def _actor_weakref(self) -> Callable[[], A | None]:  # type: ignore[override]
+        """The actor of now, for proxies."""
+        actor = self._cell.actor
+        return _nobody if actor is NOBODY else weakref.ref(cast("A", actor))
 
     def is_alive(self) -> bool:
         """Has it not ended yet? It may end at any moment after the answer."""
         fork.refuse_after_fork(self._generation)
-        return not self.actor_stopped.is_set()
+        return self._cell.stage == LIVES
 
     @property
     def how_ended(self) -> ActorEnd | None:
@@ -73,7 +94,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         if self._mark.generation != self._generation:
             fork.refuse_after_fork(self._generation)
         envelope = Envelope(message)
-        result = self._offer(envelope)
+        result = self._mailbox.offer(envelope)
         if result is not ACCEPTED:
             # A wait without end for room takes part in the search for circles: only the actor itself makes room.
             self._await_room(envelope, result, timeout, self._cell if timeout is None else None)
@@ -81,7 +102,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
     def _send(self, envelope: Envelope, timeout: float | None, target: WaitMember | None = None) -> None:
         if self._mark.generation != self._generation:
             fork.refuse_after_fork(self._generation)
-        result = self._offer(envelope)
+        result = self._mailbox.offer(envelope)
         if result is not ACCEPTED:
             self._await_room(envelope, result, timeout, target)
 
@@ -180,3 +201,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         """Cancel it now: what it handles is interrupted at its next checkpoint or wait, the rest is not handled."""
         fork.refuse_after_fork(self._generation)
         self._cell.abort(reason)
+
+
+def _nobody() -> None:
+    """It has ended, and is not kept."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ...errors import Cancelled
 from ..checks import leaf_rlock
@@ -34,6 +34,16 @@ class _Nothing(Enum):
 
 NOTHING: Final = _Nothing.NOTHING
 """What :meth:`Mailbox.take` answers when there is no item (an item may be None)."""
+
+
+class Reader(Protocol):
+    """Who waits for an item: a thread at its waiter, or an actor that has none, and stands in line when it is woken."""
+
+    def wake(self) -> None:
+        """Something is there, or the mailbox was closed."""
+
+    def open(self) -> None:
+        """As :meth:`wake`, which was interrupted."""
 
 
 class MailboxClosed(Exception):
@@ -76,7 +86,7 @@ class Mailbox:
         self._capacity = capacity
         self._items: deque[Any] | None = None  # most mailboxes never get an item, and an empty deque is large
         self._system: deque[Any] | None = None
-        self._getters: list[Waiter] | None = None
+        self._getters: list[Reader] | None = None
         self._putters: deque[_Putter] | None = None
         self._open = is_open
 
@@ -214,7 +224,7 @@ class Mailbox:
                     raise
         return True
 
-    def _next_getter(self) -> Waiter | None:
+    def _next_getter(self) -> Reader | None:
         """Who is to be woken. No call, no place for an interrupt, stands between taking it out and having it."""
         if not self._getters:
             return None
@@ -224,8 +234,8 @@ class Mailbox:
 
     # Taking -----------------------------------------------------------------------------------------------------
 
-    def take(self) -> Any:
-        """The next item, or ``NOTHING``.
+    def take(self, reader: Reader | None = None) -> Any:
+        """The next item, or ``NOTHING``; then *reader*, if it is given, will be woken.
 
         Raises:
             MailboxClosed: Nothing is left, and nothing will come.
@@ -239,6 +249,8 @@ class Mailbox:
                 if not items:
                     if not self._open:
                         raise MailboxClosed
+                    if reader is not None and not self._getters:
+                        self._getters = [reader]
                     return NOTHING
                 item = items.popleft()
                 if self._putters:
@@ -254,6 +266,19 @@ class Mailbox:
                     putter.waiter.open()
                     raise
         return item
+
+    def attend(self, reader: Reader) -> bool:
+        """Let *reader* be woken when something comes; False when something has come, or the mailbox was closed."""
+        with self._lock:
+            if self._items or self._system or not self._open:
+                return False
+            self._getters = [reader]
+            return True
+
+    @property
+    def is_attended(self) -> bool:
+        """Is there a reader that was not woken yet?"""
+        return bool(self._getters)
 
     def get(self, timeout: float | None = None, on: str = "a message") -> Any:
         """The next item, waiting at most *timeout* seconds.
@@ -320,7 +345,7 @@ class Mailbox:
             waiter.wake()
         return left
 
-    def shut(self) -> tuple[list[Any], list[Waiter]]:
+    def shut(self) -> tuple[list[Any], list[Reader]]:
         """Close without waking anybody yet: hand back what was not taken, and whom the caller has to wake."""
         with self._lock:
             self._open = False
@@ -331,8 +356,8 @@ class Mailbox:
         del system  # what it holds is let go of without the lock
         return left, wakes
 
-    def _dismiss(self) -> list[Waiter]:
-        wakes: list[Waiter] = []
+    def _dismiss(self) -> list[Reader]:
+        wakes: list[Reader] = []
         putter: _Putter
         for putter in self._putters or ():
             putter.result = Put.CLOSED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operator import index
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ...errors import InboxClosed, InboxFull, NotRegistered
 from ..checks import leaf_lock
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ..records.message import AgentId
-    from ..waiting.waiter import Waiter
+    from ..waiting.waiter import Wakeable
     from .dead_letter import DeadLetter
 
 PROGRAM: AgentId = 0
@@ -248,13 +248,16 @@ class MessageRouter:
                 endpoint.mailbox = Mailbox(self._capacity, is_open=not endpoint.gone)
             return endpoint.mailbox
 
-    def forget(self, endpoint: Endpoint) -> tuple[list[Any], list[Waiter]]:
+    def forget(self, endpoint: Endpoint) -> tuple[list[Any], list[Wakeable]]:
         """Forget the id and close its mailbox; hand back what was not read, and whom the caller has to wake."""
         with self._lock:
             endpoint.gone = True
             if self._endpoints.get(endpoint.id) is endpoint:  # the id may have a new owner
                 del self._endpoints[endpoint.id]
-        return endpoint.mailbox.shut() if endpoint.mailbox is not None else ([], [])
+        if endpoint.mailbox is None:
+            return [], []
+        left, wakes = endpoint.mailbox.shut()
+        return left, cast("list[Wakeable]", wakes)  # those who read an agent's mailbox wait at gates
 
     def seal(self) -> None:
         """The pool has closed: nothing comes any more, what was sent to the program's ids can still be read."""

@@ -39,9 +39,15 @@ class Room(Enum):
     MODELS = "actors-loop"
     TOOLS = "actors-loop-tools"
     USERS = "actors-loop-async"
+    ACTORS = "actors-loop-actors"
 
 
-WHOSE = {Room.MODELS: "model drivers", Room.TOOLS: "servers of tools", Room.USERS: "async tools"}
+WHOSE = {
+    Room.MODELS: "model drivers",
+    Room.TOOLS: "servers of tools",
+    Room.USERS: "async tools",
+    Room.ACTORS: "async actors",
+}
 
 
 def _drop(_: object) -> None:

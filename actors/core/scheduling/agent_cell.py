@@ -101,8 +101,8 @@ class AgentCell(Endpoint, WaitMember):
 
     ``heard`` only ever rises. What is in ``lazies`` changes by single operations. The agent's own thread writes
     ``thread``, ``actor``, ``approvals``, ``parks``, ``restarted``, ``waiter`` and ``survives_restart``; the end lets go
-    of the latter and of ``context``, under the turn. The claim of ``unclaimed`` is one operation. The dispatcher's lock
-    guards ``silent``, the router's ``mailbox`` and ``gone``. Nothing else changes.
+    of the latter and of ``context``, under the turn. The claim of ``unclaimed`` is one operation. The event delivery's
+    lock guards ``silent``, the router's ``mailbox`` and ``gone``. Nothing else changes.
     """
 
     __slots__ = (

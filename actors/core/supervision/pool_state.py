@@ -24,8 +24,8 @@ from ..scheduling.groups import Groups
 from ..scheduling.roster import Roster
 from ..scheduling.turn import Turn
 from ..shown import shown
-from .dispatcher import Dispatcher, Posted
 from .event_callbacks import EventCallbacks
+from .event_delivery import EventDelivery, Posted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -73,7 +73,7 @@ class PoolState:
         make_runner: Makes what runs an agent on a worker's thread.
 
     Locks: ``turn`` guards ``phase``, the roster, the cancellation and the timers; the other fields are set once.
-    Router, dispatcher and crew have leaf locks.
+    Router, event delivery and crew have leaf locks.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class PoolState:
         self.cancellation = Cancellation(self.roster, timers, clock, abort_timeout)
         self._mark = fork.mark()
         self._generation = self._mark.generation
-        self.dispatcher = Dispatcher(sink, f"{name}-events") if sink is not None else None
+        self.event_delivery = EventDelivery(sink, f"{name}-events") if sink is not None else None
         self.callbacks = EventCallbacks(f"{name}-callbacks")
 
     @property
@@ -180,10 +180,10 @@ class PoolState:
 
     def post(self, cell: AgentCell, make: Callable[..., Event], fields: Mapping[str, Any], at: float) -> None:
         """Hand it to the pool's sink."""
-        assert self.dispatcher is not None
+        assert self.event_delivery is not None
         spec, parent = cell.spec, None if cell.parent is None else cell.parent.id
         noted = Posted(make, fields, cell.id, spec.name, parent, cell.depth, spec.tag, at)
-        self.dispatcher.post(noted, cell, last=make is AgentEnded)
+        self.event_delivery.post(noted, cell, last=make is AgentEnded)
 
     # What comes from outside ------------------------------------------------------------------------------------
 

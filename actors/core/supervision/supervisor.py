@@ -30,7 +30,7 @@ from .tool_threads import ToolThreads
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from ..actors.actor_cell import ActorCell
+    from ..actors.pinned_cell import PinnedCell
     from ..messaging.dead_letter import DeadLetter
     from ..records.event import Event
     from ..records.message import AgentId
@@ -55,7 +55,7 @@ class Supervisor(Actor):
 
     inbox_capacity: ClassVar[int | None] = None
     _cell: TimerThread
-    _cell_class: ClassVar[type[ActorCell]] = TimerThread
+    _cell_class: ClassVar[type[PinnedCell]] = TimerThread
 
     def __init__(
         self,
@@ -99,8 +99,8 @@ class Supervisor(Actor):
         self.admission = Admission(self.pool, self.parking)
         self.shutdown = Shutdown(self.pool)
         at_exit().watch(self.shutdown)
-        if self.pool.dispatcher is not None:
-            self.pool.dispatcher.start()
+        if self.pool.event_delivery is not None:
+            self.pool.event_delivery.start()
 
     @property
     def is_closed(self) -> bool:

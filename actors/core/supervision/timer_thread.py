@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from loguru import logger
 
-from ..actors.actor_cell import ActorCell, ActorEnd, Handler
+from ..actors.actor_cell import ActorEnd
 from ..actors.envelope import Question
+from ..actors.handler import Handler
+from ..actors.pinned_cell import PinnedCell
 from ..checks import Rank, ranked_lock
 from ..clock import SYSTEM_CLOCK
 from ..crash import report
@@ -19,6 +21,7 @@ from ..process.threads import join
 from ..scheduling.timers import Timers
 
 if TYPE_CHECKING:
+    from ..actors.course import Course
     from ..actors.envelope import Envelope
     from ..clock import Clock
     from ..scheduling.turn import Turn
@@ -41,7 +44,7 @@ class Ticking(Handler, Protocol):
         """Handle the timers that are due."""
 
 
-class TimerThread(ActorCell):
+class TimerThread(PinnedCell):
     """The cell of a supervisor. Its thread is started when a timer or a foreign message first needs it.
 
     Locks: ``_starting`` guards the start of the thread, ``has_thread`` and ``_thread``; ``has_thread`` is read without
@@ -107,14 +110,14 @@ class TimerThread(ActorCell):
             report("the timers of {} failed", self.actor.name)
         return envelope
 
-    def _handle(self, envelope: Envelope) -> bool:
+    def _handle(self, envelope: Envelope) -> Course | None:
         """Handle a foreign message. One that fails is reported, and ends nothing."""
         if isinstance(envelope, Question):
             return super()._handle(envelope)
         failure = self._try(partial(self.actor.handle, envelope.message))
         if failure is not None:
             self._report(failure[1])
-        return True
+        return None
 
     def wait(self, waiter: Waiter, timeout: float | None, on: str, target: WaitNode | None) -> bool:  # noqa: ARG002
         """Wait to the end, aborted or not: what its own thread waits for is the end of its agents."""

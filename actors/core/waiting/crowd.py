@@ -39,6 +39,20 @@ class Waiting(Protocol):
         """Its time is over."""
 
 
+class Compensated(Protocol):
+    """A worker thread of a dispatcher, while it runs a handler: what a wait in it means to the others."""
+
+    def block(self) -> None:
+        """It begins to wait: another takes its place. Waits may be nested.
+
+        Raises:
+            DispatcherExhausted: Too many wait already.
+        """
+
+    def unblock(self) -> None:
+        """Its wait is over."""
+
+
 class Crowd:
     """Those who wait, and those who were woken and do not run yet.
 
@@ -49,18 +63,21 @@ class Crowd:
     Guarantees: who is let go wakes; in the order of the wakes; at most ``UNDER_WAY`` are on their way, and so many more
     for each ``PUSH`` seconds in which they do not get on.
 
-    Locks: none. ``waiting``, ``under_way``, ``_timed`` and ``_line`` change by single operations, also by the waiters
-    themselves. Whoever is let go enters itself, then looks whether there is room; who makes room, then looks at the
-    line. An entry leaves the line after its gate was opened: whoever is interrupted in between leaves nobody asleep.
-    ``_opened`` may lose some.
+    Locks: none. ``compensated``, ``waiting``, ``under_way``, ``_timed`` and ``_line`` change by single operations, also
+    by the waiters themselves. Whoever is let go enters itself, then looks whether there is room; who makes room, then
+    looks at the line. An entry leaves the line after its gate was opened: whoever is interrupted in between leaves
+    nobody asleep. ``_opened`` may lose some.
     """
 
     def __init__(self) -> None:
         self.main = threading.main_thread().ident
+        self.compensated: dict[int, Compensated] = {}
+        """The threads of dispatchers, by their idents."""
         self.waiting: dict[Waiting, None] = {}
         self.under_way: dict[Waiting, None] = {}
         self._timed: dict[Waiting, None] = {}
-        self._alarm = Alarm()
+        self.alarm = Alarm()
+        """The one that tells of moments, for all of the process."""
         self._line: deque[Waiting] = deque()
         self._opened = 0
 
@@ -74,8 +91,8 @@ class Crowd:
                 self._go_on()
             return
         self._line.append(waiter)
-        if self not in self._alarm.minded:
-            self._alarm.mind(self, SYSTEM_CLOCK.monotonic() + PUSH)
+        if self not in self.alarm.minded:
+            self.alarm.mind(self, SYSTEM_CLOCK.monotonic() + PUSH)
         self._go_on()
 
     def _open(self, waiter: Waiting) -> None:
@@ -104,7 +121,7 @@ class Crowd:
         """Some stood in line a moment ago: others may go in place of those who do not get on."""
         if not self._line:
             return
-        self._alarm.mind(self, SYSTEM_CLOCK.monotonic() + PUSH)
+        self.alarm.mind(self, SYSTEM_CLOCK.monotonic() + PUSH)
         opened, self._opened = self._opened, 0
         if opened < UNDER_WAY:
             self.under_way.clear()
@@ -114,7 +131,7 @@ class Crowd:
 
     def mind(self, waiter: Waiting, end: float) -> bool:
         """Let *waiter* ring at *end*, monotonic seconds; True when it has to see to that itself, as it is among few."""
-        if len(self._timed) >= FEW and self._alarm.mind(waiter, end):
+        if len(self._timed) >= FEW and self.alarm.mind(waiter, end):
             return False
         self._timed[waiter] = None
         return True
@@ -122,7 +139,7 @@ class Crowd:
     def forget(self, waiter: Waiting) -> None:
         """Its timed wait is over."""
         if self._timed.pop(waiter, self) is self:
-            self._alarm.forget(waiter)
+            self.alarm.forget(waiter)
 
     # Those who look up --------------------------------------------------------------------------------------------
 
@@ -149,3 +166,34 @@ def crowd() -> Crowd:
 def _leave_behind() -> None:
     global _crowd
     _crowd = None
+
+
+class blocking:  # noqa: N801 - used as a function
+    """While it is entered, the handler that runs in this thread counts as blocked: another worker of its dispatcher
+    takes its place. For waits that the library does not see: a socket, a lock, a subprocess.
+
+    Anywhere else, in an actor with a thread of its own or outside any, it does nothing.
+
+    Raises:
+        DispatcherExhausted: ``max_blocked`` handlers of this dispatcher wait already.
+    Example:
+        >>> with blocking():
+        ...     pass  # requests.get(url)
+    Source: Java's ``ForkJoinPool.ManagedBlocker``, Scala's ``blocking``.
+    """
+
+    __slots__ = ("_host",)
+
+    def __init__(self) -> None:
+        self._host: Compensated | None = None
+
+    def __enter__(self) -> None:
+        host = crowd().compensated.get(threading.get_ident())
+        if host is not None:
+            host.block()
+            self._host = host
+
+    def __exit__(self, *_: object) -> None:
+        host, self._host = self._host, None
+        if host is not None:
+            host.unblock()

@@ -113,8 +113,12 @@ class Waiter:
         if timeout is not None and timeout <= 0:
             return gate.acquire(blocking=False)
         others = crowd()
-        if get_ident() == others.main:
+        me = get_ident()
+        if me == others.main:
             return self._wait_for_signals_too(timeout)
+        host = others.compensated.get(me) if others.compensated and not self.woken else None
+        if host is not None:
+            host.block()
         waiting = others.waiting
         end = None
         try:  # all in one function: of each agent that is parked the frames take memory
@@ -141,6 +145,8 @@ class Waiter:
                 others.forget(self)
             if others.under_way:
                 others.left(self)
+            if host is not None:
+                host.unblock()
 
     def _wait_for_signals_too(self, timeout: float | None) -> bool:
         """Wait in the main thread, where signals are handled.

@@ -32,13 +32,13 @@ class Posted(NamedTuple):
 class Source(Protocol):
     """Whose events they are.
 
-    Locks: the dispatcher's guards ``silent``.
+    Locks: the event delivery's guards ``silent``.
     """
 
     silent: bool
 
 
-class Dispatcher(Deliveries[Posted]):
+class EventDelivery(Deliveries[Posted]):
     """Calls ``sink(event)`` for each event, one at a time, in the order of ``seq``.
 
     Guarantees: no event is dropped; text deltas of one agent that stand next to each other may be merged when the sink

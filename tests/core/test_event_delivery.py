@@ -1,4 +1,4 @@
-"""The dispatcher: every event to the sink, one at a time, in order."""
+"""The event delivery: every event to the sink, one at a time, in order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from actors.core.records.event import AgentStarted, Event, MessageSent
-from actors.core.supervision.dispatcher import Dispatcher, posted
+from actors.core.supervision.event_delivery import EventDelivery, posted
 from tests.waiting import eventually
 
 
@@ -26,11 +26,11 @@ class Delta(Event):
 
 @pytest.fixture
 def dispatch() -> Any:
-    """Makes dispatchers, and closes them."""
-    made: list[Dispatcher] = []
+    """Makes event deliveries, and closes them."""
+    made: list[EventDelivery] = []
 
-    def make(sink: Any) -> Dispatcher:
-        made.append(Dispatcher(sink, "events"))
+    def make(sink: Any) -> EventDelivery:
+        made.append(EventDelivery(sink, "events"))
         made[-1].start()
         return made[-1]
 
@@ -42,11 +42,11 @@ def dispatch() -> Any:
 def test_events_reach_the_sink_in_order_with_their_stamps(dispatch: Any) -> None:
     """seq rises by one; each says whose it is, and when it happened, not when it was delivered."""
     events: list[Any] = []
-    dispatcher = dispatch(events.append)
+    event_delivery = dispatch(events.append)
     noted = posted(MessageSent, {"to": 5}, agent_id=3, agent="me", parent_id=1, depth=2, tag="mine")
-    dispatcher.post(noted)
-    dispatcher.post(posted(AgentStarted, {}))
-    assert dispatcher.close(10)
+    event_delivery.post(noted)
+    event_delivery.post(posted(AgentStarted, {}))
+    assert event_delivery.close(10)
     assert [(type(e), e.seq, e.agent_id, e.agent, e.parent_id, e.depth) for e in events] == [
         (MessageSent, 1, 3, "me", 1, 2),
         (AgentStarted, 2, 0, "", None, 0),
@@ -65,36 +65,36 @@ def test_the_sink_runs_on_one_thread_of_its_own(dispatch: Any) -> None:
         seen.append(threading.current_thread())
         arrived.release()
 
-    dispatcher = dispatch(sink)
+    event_delivery = dispatch(sink)
     for _ in range(3):
-        dispatcher.post(posted(AgentStarted, {}))
+        event_delivery.post(posted(AgentStarted, {}))
         assert arrived.acquire(timeout=10)
-    assert set(seen) == {dispatcher.thread}
-    assert dispatcher.thread.daemon
+    assert set(seen) == {event_delivery.thread}
+    assert event_delivery.thread.daemon
 
 
 def test_what_is_raised_in_its_thread_while_it_idles_ends_it_not(dispatch: Any) -> None:
     """A time limit of the sink, set in its thread, that comes when the sink has returned."""
     heard = threading.Semaphore(0)
-    dispatcher = dispatch(lambda _: heard.release())
+    event_delivery = dispatch(lambda _: heard.release())
     for _ in range(3):
-        dispatcher.post(posted(AgentStarted, {}))
+        event_delivery.post(posted(AgentStarted, {}))
         assert heard.acquire(timeout=10)
-        eventually(lambda: dispatcher._sleeper is not None)
-        ident = ctypes.c_ulong(dispatcher.thread.ident)
+        eventually(lambda: event_delivery._sleeper is not None)
+        ident = ctypes.c_ulong(event_delivery.thread.ident)
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(SystemExit))
-    assert dispatcher.thread.is_alive()
+    assert event_delivery.thread.is_alive()
 
 
 def test_posting_never_waits_for_a_slow_sink(dispatch: Any, gate: Any) -> None:
     """A stuck sink holds nobody; what was posted is delivered later."""
     events: list[Any] = []
-    dispatcher = dispatch(lambda event: (gate.hold(), events.append(event)))
+    event_delivery = dispatch(lambda event: (gate.hold(), events.append(event)))
     for _ in range(100):
-        dispatcher.post(posted(AgentStarted, {}))
+        event_delivery.post(posted(AgentStarted, {}))
     gate.await_reached()
     gate.open()
-    assert dispatcher.close(10)
+    assert event_delivery.close(10)
     assert [event.seq for event in events] == list(range(1, 101))
 
 
@@ -106,10 +106,10 @@ def test_a_failing_sink_is_logged_once_and_called_again(dispatch: Any, log_lines
         calls.append(event.seq)
         raise SystemExit("sink")
 
-    dispatcher = dispatch(sink)
+    event_delivery = dispatch(sink)
     for _ in range(3):
-        dispatcher.post(posted(AgentStarted, {}))
-    assert dispatcher.close(10)
+        event_delivery.post(posted(AgentStarted, {}))
+    assert event_delivery.close(10)
     assert calls == [1, 2, 3]
     assert sum("event sink failed" in line for line in log_lines) == 1
 
@@ -121,14 +121,14 @@ def merged(dispatch: Any, gates: Any, posts: list[Any], *, above: int) -> list[A
     """What a sink that was stuck while *posts* came gets, without the first event that stuck it."""
     events: list[Any] = []
     gate = gates()
-    dispatcher = dispatch(lambda event: (gate.hold(), events.append(event)))
-    dispatcher.MERGE_ABOVE = above
-    dispatcher.post(posted(AgentStarted, {}))
+    event_delivery = dispatch(lambda event: (gate.hold(), events.append(event)))
+    event_delivery.MERGE_ABOVE = above
+    event_delivery.post(posted(AgentStarted, {}))
     gate.await_reached()
     for post in posts:
-        dispatcher.post(post)
+        event_delivery.post(post)
     gate.open()
-    assert dispatcher.close(10)
+    assert event_delivery.close(10)
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     return events[1:]
 
@@ -169,23 +169,23 @@ def test_nothing_else_is_ever_merged_or_dropped(dispatch: Any, gates: Any) -> No
 def test_close_delivers_what_is_queued_and_refuses_the_rest(dispatch: Any) -> None:
     """Flushed when close returns; later posts go nowhere."""
     events: list[Any] = []
-    dispatcher = dispatch(events.append)
+    event_delivery = dispatch(events.append)
     for _ in range(50):
-        dispatcher.post(posted(AgentStarted, {}))
-    assert dispatcher.close(10)
+        event_delivery.post(posted(AgentStarted, {}))
+    assert event_delivery.close(10)
     assert len(events) == 50
-    dispatcher.post(posted(AgentStarted, {}))
-    assert dispatcher.close(10)
+    event_delivery.post(posted(AgentStarted, {}))
+    assert event_delivery.close(10)
     assert len(events) == 50
-    assert not dispatcher.thread.is_alive()
+    assert not event_delivery.thread.is_alive()
 
 
 def test_close_gives_a_stuck_sink_up_in_time(dispatch: Any, gate: Any) -> None:
     """False, and the caller goes on."""
-    dispatcher = dispatch(gate.hold)
-    dispatcher.post(posted(AgentStarted, {}))
+    event_delivery = dispatch(gate.hold)
+    event_delivery.post(posted(AgentStarted, {}))
     gate.await_reached()
-    assert dispatcher.close(0.01) is False
+    assert event_delivery.close(0.01) is False
     gate.open()
 
 
@@ -195,11 +195,11 @@ def test_the_sink_itself_may_close(dispatch: Any) -> None:
     done = threading.Event()
 
     def sink(event: Any) -> None:
-        answers.append(dispatcher.close(10))
+        answers.append(event_delivery.close(10))
         done.set()
 
-    dispatcher = dispatch(sink)
-    dispatcher.post(posted(AgentStarted, {}))
+    event_delivery = dispatch(sink)
+    event_delivery.post(posted(AgentStarted, {}))
     assert done.wait(10)
     assert answers == [True]
 

@@ -1,0 +1,234 @@
+"""How an actor handles its messages, and is started again when that fails."""
+
+from __future__ import annotations
+
+import sys
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any
+
+from ...errors import Cancelled
+from ..messaging.dead_letter import DeadLetterReason
+from .actor_cell import ActorCell, ActorEnd
+from .coroutines import run_coroutine
+from .course import Course, Pause
+from .envelope import Envelope, Order, Question
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+
+class ActorLife(ActorCell):
+    """The steps of an actor's life, for those who have it take them: a thread of its own, or the workers of a
+    dispatcher.
+
+    A step that is over at once answers None; one that has to wait answers with a course. How a pause of a course is
+    waited out is said by the classes below.
+
+    Threads: one at a time.
+    """
+
+    __slots__ = ()
+
+    def _begin(self) -> Course | None:
+        """Call ``on_start``. None: it went well."""
+        failure = self._try(self.actor.on_start)
+        return None if failure is None else self._begin_again([failure])
+
+    def _begin_again(self, failures: list[Any]) -> Course:
+        """Go on after a failed ``on_start``: again and again, if it may be restarted; False when it cannot start.
+
+        The failure is taken out of *failures*: no frame below holds it while a new actor is made.
+        """
+        failure = failures.pop()
+        while failure is not None:
+            self._report(failure[1])
+            if self.supervision is None:  # as Pykka does: on_failure is for handlers
+                self._has_failed = True
+                return False
+            self._fail(failure)
+            failure = None
+            delay = self._restart_delay()
+            if delay is None or not (yield from self._replace(delay)):
+                return False
+            failure = self._try(self.actor.on_start)
+        return True
+
+    def _handle(self, envelope: Envelope) -> Course | None:
+        """Handle one message. None: the next may come."""
+        if type(envelope) is not Envelope:
+            if isinstance(envelope, Order):
+                return self._carry_out(envelope)
+            if envelope.is_settled():
+                self._bury(envelope.message, DeadLetterReason.ASK_EXPIRED)
+                return None
+        self.current = envelope
+        try:
+            value = self.actor.handle(envelope.message)
+            if type(value) is CoroutineType:
+                return self._await(envelope, value)
+            if self.current is envelope:
+                envelope.reply(value)
+        except BaseException as error:  # noqa: BLE001 - it ends only this actor, if that
+            return self._failed(envelope, error)
+        self.current = None  # an idle actor keeps no message alive
+        return None
+
+    def _carry_out(self, order: Order) -> Course | None:
+        """Do what the actor has put into its own mailbox for itself."""
+        try:
+            course: Course | None = order.carry_out()
+        except BaseException as error:  # noqa: BLE001 - as in a handler
+            failure = self._own_failure(error)
+            return None if failure is None else self._recover(order, [failure])
+        return course
+
+    def _failed(self, envelope: Envelope, error: BaseException) -> Course | None:
+        """A handler has raised: an asker is told, and that is no crash."""
+        self.current = None
+        if isinstance(envelope, Question):
+            envelope.fail(error)
+            return None
+        failure = self._own_failure(error)
+        return None if failure is None else self._recover(envelope, [failure])
+
+    def _await(self, envelope: Envelope, coroutine: Any) -> Course:
+        """A handler is a coroutine: go on when it is done."""
+        try:
+            value = yield from self._run_coroutine(coroutine)
+            if self.current is envelope:
+                envelope.reply(value)
+        except BaseException as error:  # noqa: BLE001 - as in a handler that is none
+            course = self._failed(envelope, error)
+        else:
+            self.current = course = None
+        return True if course is None else (yield from course)
+
+    def _run_coroutine(self, coroutine: Any) -> Generator[Pause, None, Any]:
+        done = run_coroutine(coroutine, self.token)
+        while not done.done():
+            yield Pause(until=done, ends_at_abort=False)  # an abort cancels it, and that settles it
+        return done.get(timeout=0)
+
+    def _recover(self, envelope: Envelope, failures: list[Any]) -> Course:
+        """Go on after a handler has failed; False when that ends the actor. *failures*: as above."""
+        failure = failures.pop()
+        tries = 0
+        while failure is not None:
+            tries += 1
+            self._report(failure[1])
+            delay = self._restart_delay(tries)
+            if delay is None and self.supervision is not None:
+                # No restart is left for it: the message goes, and the actor lives on as it is.
+                is_poison = tries > self.supervision.tries_per_message
+                reason = DeadLetterReason.POISON if is_poison else DeadLetterReason.RESTARTS_USED_UP
+                self._bury(envelope.message, reason)
+                return True
+            self._fail(failure)
+            failure = None  # its frames keep the crashed actor alive
+            if delay is None:
+                return False
+            if not (yield from self._renew(delay)):
+                self._bury(envelope.message, DeadLetterReason.RECEIVER_ENDED)
+                return False
+            failure = yield from self._retry(envelope)
+        return True
+
+    def _retry(self, envelope: Envelope) -> Generator[Pause, None, Any]:
+        """Handle it once more; the ``exc_info`` of a failure, or None."""
+        if isinstance(envelope, Order):
+            return None  # what the actor wanted of itself, another one has not asked for
+        self.current = envelope
+        try:
+            value = self.actor.handle(envelope.message)
+            if type(value) is CoroutineType:
+                yield from self._run_coroutine(value)
+        except BaseException as error:  # noqa: BLE001 - reported, and it ends only this actor
+            return self._own_failure(error)
+        finally:
+            self.current = None
+        return None
+
+    def _try(self, work: Callable[[], object]) -> Any:
+        """Call what the user wrote; the ``exc_info`` of a failure, or None."""
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - reported, and it ends only this actor
+            return self._own_failure(error)
+        return None
+
+    def _own_failure(self, error: BaseException) -> Any:
+        """The ``exc_info`` of what is being handled; None for its own cancel, which the loop sees. That of somebody
+        else is a failure like any other.
+        """
+        return None if isinstance(error, Cancelled) and self.token.cancelled else sys.exc_info()
+
+    def _fail(self, failure: Any) -> None:
+        """Let the actor that crashed clean up; its ``on_stop`` is not called any more."""
+        actor = self.actor
+        self._quietly(lambda: actor.on_failure(*failure))
+        self._has_failed = True
+
+    # Restarts ---------------------------------------------------------------------------------------------------
+
+    def _restart_delay(self, tries: int = 0) -> float | None:
+        supervision = self.supervision
+        if supervision is None or tries > supervision.tries_per_message:
+            return None
+        return supervision.restarts.take()
+
+    def _renew(self, delay: float) -> Course:
+        """Put a new, started actor in place of the one that crashed; False when that cannot be done."""
+        if not (yield from self._replace(delay)):
+            return False
+        course = self._begin()
+        goes_on = course is None or (yield from course)
+        return goes_on and not self.token.cancelled
+
+    def _replace(self, delay: float) -> Course:
+        """Wait, and make a new actor; a stop ends the wait, an abort all of it."""
+        assert self.supervision is not None
+        for part in tuple((self.parts or {}).values()):
+            course = part.shed()
+            if course is not None:
+                yield from course
+        while True:
+            if self.mailbox.is_open:
+                yield Pause(delay, ends_at_stop=True)
+            if self.token.cancelled:
+                return False
+            try:
+                self.actor = self.supervision.make()
+                self._has_failed = False
+                return True
+            except BaseException as error:  # noqa: BLE001 - as in the handler
+                self._report(error)
+            following = self._restart_delay()
+            if following is None:
+                return False
+            delay = following
+
+    # The end ----------------------------------------------------------------------------------------------------
+
+    # The end ----------------------------------------------------------------------------------------------------
+
+    def _wind_up(self, goes_on: bool) -> Course | None:
+        """The last message is handled: ``on_stop``, after the end of what belongs to the actor. None: it is done."""
+        self.how_it_ends = (
+            ActorEnd.ABORTED if self.token.cancelled else ActorEnd.STOPPED if goes_on else ActorEnd.CRASHED
+        )
+        if self.parts is not None:
+            return self._wind_up_parts()
+        self._clean_up()
+        return None
+
+    def _wind_up_parts(self) -> Course:
+        for part in tuple((self.parts or {}).values()):
+            course = part.wind_up()
+            if course is not None:
+                yield from course
+        self._clean_up()
+        return False
+
+    def _clean_up(self) -> None:
+        if not self._has_failed:
+            self._quietly(self.actor.on_stop)

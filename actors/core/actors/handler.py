@@ -1,0 +1,77 @@
+"""An actor as its cell sees it, and how it is started again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..messaging.dead_letter import DeadLetter
+    from .course import Course
+    from .restarts import Restarts
+
+
+class Handler(Protocol):
+    """An actor as its cell sees it."""
+
+    def on_start(self) -> None:
+        """Called before the first message, where messages are handled."""
+
+    def on_stop(self) -> None:
+        """Called once, after the last message."""
+
+    def on_failure(self, exception_type: Any, exception_value: Any, traceback: Any) -> None:
+        """Called in place of ``on_stop`` when it crashed; also before each restart."""
+
+    def on_undelivered(self, letter: DeadLetter) -> None:
+        """Called for each message that nobody will handle."""
+
+    def handle(self, message: Any) -> Any:
+        """Handle one message."""
+
+
+class Supervision:
+    """How an actor is started again.
+
+    Args:
+        make: Makes a new one in place of the one that crashed.
+        restarts: How often.
+        tries_per_message: How many crashes of one message lead to a restart.
+    """
+
+    __slots__ = ("make", "restarts", "tries_per_message")
+
+    def __init__(self, make: Callable[[], Handler], restarts: Restarts, tries_per_message: int) -> None:
+        self.make = make
+        self.restarts = restarts
+        self.tries_per_message = tries_per_message
+
+
+class _Nobody:
+    """Stands where a dead actor was."""
+
+    def handle(self, *_: Any) -> None:
+        """There is nobody."""
+
+    on_start = on_stop = on_failure = on_undelivered = handle
+
+
+NOBODY: Handler = _Nobody()
+"""One for all: it has nothing of its own."""
+
+
+class Part(Protocol):
+    """Something of an actor that most have not, and that ends with it: its timers, its children, what it has stashed.
+
+    It is made on first use (:meth:`ActorCell.part`). Threads: where the actor's messages are handled.
+    """
+
+    def shed(self) -> Course | None:
+        """The actor crashed, and another is made in its place: what belonged to that one ends."""
+
+    def wind_up(self) -> Course | None:
+        """The actor ends, and ``on_stop`` comes next: what must not outlive it ends."""
+
+    def end(self) -> None:
+        """The actor has ended. Its mailbox is closed, and ``on_stop`` was called."""

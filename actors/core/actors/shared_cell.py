@@ -1,0 +1,229 @@
+"""An actor without a thread: the workers of a dispatcher handle its messages."""
+
+from __future__ import annotations
+
+from contextvars import copy_context
+from enum import Enum, auto
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
+
+import pykka
+
+from ..clock import SYSTEM_CLOCK
+from ..messaging.mailbox import NOTHING, MailboxClosed
+from ..process import fork
+from ..waiting.crowd import crowd
+from ..waiting.wait_graph import enter, leave
+from .actor_life import ActorLife
+
+if TYPE_CHECKING:
+    from contextvars import Context
+
+    from ..dispatching.dispatcher import Dispatcher
+    from ..dispatching.shift import Shift
+    from .course import Course, Pause
+    from .handler import Handler
+
+NO_THREAD = 0
+"""The ident of none."""
+
+
+class Left(Enum):
+    """How a worker left an actor."""
+
+    WAITING = auto()
+    UNFINISHED = auto()
+    FOR_GOOD = auto()
+
+
+class SharedCell(ActorLife):
+    """The cell of an actor that has no thread. Who puts a message into its mailbox while it lies idle puts the actor
+    into the line of its dispatcher; a worker takes it from there, handles some messages, and lays it down again.
+
+    Guarantees: one worker at a time. Its *leave*, the right to be run, is there while no worker has the actor: a worker
+    takes it, by one operation, and lays it down when it touches nothing of the actor any more. So an entry of the line
+    is only a hint: a second one finds no leave, and is dropped.
+
+    Locks: none. What ``ActorCell`` and ``ActorLife`` say belongs to the actor belongs to the worker that has the leave.
+    ``_rest`` is read by whoever stops the actor.
+    """
+
+    __slots__ = ("_context", "_course", "_dispatcher", "_has_begun", "_has_entered", "_leave", "_rest", "_winds_up")
+
+    def __init__(self, actor: Handler, capacity: int | None, dispatcher: Dispatcher) -> None:
+        super().__init__(actor, capacity)
+        self._dispatcher = dispatcher
+        self._context: Context | None = None
+        self._course: Course | None = None
+        self._rest: _Rest | None = None
+        self._has_begun = self._has_entered = self._winds_up = False
+
+    def start(self) -> None:
+        """Let it begin, on a worker; at once, if it has nothing to begin with.
+
+        Raises:
+            RuntimeError: The program is ending.
+        """
+        try:
+            self._dispatcher.adopt(self)
+            self._context = copy_context()
+            self._has_begun = _is_pykkas(self.actor, "on_start")
+            is_attended = self._has_begun and self.mailbox.attend(self)
+            self._leave = True
+            if not (is_attended and self.mailbox.is_attended):
+                self.wake()
+        except BaseException:
+            self.abort("its start was interrupted")  # whoever has it ends it
+            if self._context is None:
+                self.finish(self.how_it_ends)
+            raise
+
+    def _end_pause(self) -> None:
+        rest = self._rest
+        if rest is not None and rest.pause.ends_at_stop:
+            rest.ring()
+
+    @property
+    def is_idle(self) -> bool:
+        """Is there nothing of it that would notice its end?"""
+        return _is_pykkas(self.actor, "on_stop") and not self.parts and not self._lazies and self.mailbox.empty()
+
+    # The protocol Reader ----------------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """There is something to do: stand in line for a worker. Doing it again does nothing."""
+        self._dispatcher.ready(self)
+
+    open = wake
+
+    def claim(self) -> bool:
+        """Take the leave; False when somebody has it."""
+        try:
+            del self._leave
+        except AttributeError:
+            return False
+        return True
+
+    # On a worker, which has the leave ---------------------------------------------------------------------------
+
+    def run(self, shift: Shift) -> None:
+        """Take a turn, and lay down the leave. Nothing of the actor is touched after that."""
+        assert self._context is not None
+        left = self._context.run(self._run, shift)  # left before another worker may enter it
+        if left is Left.FOR_GOOD:
+            self._context = None
+            self._dispatcher.forget(self)
+            return
+        rest = self._rest
+        self._ident = NO_THREAD
+        self._leave = True
+        # Whoever woke it before it lay down found no leave: so it is looked once more, now that there is one.
+        if left is Left.UNFINISHED or (rest.is_over if rest is not None else not self.mailbox.is_attended):
+            self.wake()
+
+    def _run(self, shift: Shift) -> Left:
+        self._ident = get_ident()
+        if not self._has_entered:
+            self._has_entered = True
+            enter(self)
+        rest = self._rest
+        if rest is not None:
+            if not rest.is_over:  # an entry of the line that came twice
+                return Left.WAITING
+            self._rest = None
+            rest.leave()
+        course, self._course = self._course, None
+        if not self._has_begun:
+            self._has_begun = True
+            course = self._begin()
+        goes_on, count = True, 0
+        token, mailbox, mark = self.token, self.mailbox, fork.mark()
+        while True:
+            if course is not None:
+                try:
+                    pause = next(course)
+                except StopIteration as end:
+                    goes_on, course = end.value, None
+                else:
+                    self._begin_rest(course, pause)
+                    return Left.WAITING
+            if self._winds_up:
+                self._end()
+                return Left.FOR_GOOD
+            if self._generation != mark.generation:
+                return Left.FOR_GOOD  # the handler has forked, and this is the child
+            if goes_on and not token.cancelled:
+                if count == shift.throughput:
+                    return Left.UNFINISHED
+                try:
+                    envelope: Any = self.front.popleft() if self.front else mailbox.take(self)
+                except MailboxClosed:
+                    pass
+                else:
+                    if envelope is NOTHING:
+                        return Left.WAITING
+                    count += 1
+                    shift.handled += 1
+                    course = self._handle(envelope)
+                    del envelope  # an idle actor keeps no message alive
+                    continue
+            self._winds_up = True
+            course = self._wind_up(goes_on)
+
+    def _begin_rest(self, course: Course, pause: Pause) -> None:
+        self._course = course
+        self._rest = rest = _Rest(self, pause)
+        rest.begin()
+        if pause.ends_at_stop and not self.mailbox.is_open:  # looked at after it can be woken
+            rest.is_over = True
+
+    def _end(self) -> None:
+        leave()  # who is told of the end is not the actor
+        self.finish(self.how_it_ends)
+
+
+class _Rest:
+    """A pause of an actor that has no thread: what ends it lets the actor stand in line again.
+
+    Locks: none. ``is_over`` only ever becomes true.
+    """
+
+    __slots__ = ("_cell", "is_over", "pause")
+
+    def __init__(self, cell: SharedCell, pause: Pause) -> None:
+        self._cell = cell
+        self.pause = pause
+        self.is_over = False
+
+    def ring(self) -> None:
+        """It is over."""
+        self.is_over = True
+        self._cell.wake()
+
+    def _settled(self, _: object) -> None:
+        self.ring()
+
+    def begin(self) -> None:
+        """From now on it may be over."""
+        pause = self.pause
+        if pause.ends_at_abort:
+            self._cell.token.remind(self.ring)
+        if pause.until is not None:
+            pause.until.add_done_callback(self._settled)
+        if pause.seconds is not None and not crowd().alarm.mind(self, SYSTEM_CLOCK.monotonic() + pause.seconds):
+            self.is_over = True  # no thread can be started that would end it
+
+    def leave(self) -> None:
+        """It was over, and nobody need tell."""
+        pause = self.pause
+        if pause.ends_at_abort:
+            self._cell.token.forget(self.ring)
+        if pause.until is not None:
+            pause.until.remove_done_callback(self._settled)
+        if pause.seconds is not None:
+            crowd().alarm.forget(self)
+
+
+def _is_pykkas(actor: Handler, hook: str) -> bool:
+    """Is that hook the one that does nothing?"""
+    return getattr(type(actor), hook) is getattr(pykka.Actor, hook)

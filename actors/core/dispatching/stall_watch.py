@@ -1,0 +1,81 @@
+"""Reports handlers that neither end nor wait."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import TYPE_CHECKING, Protocol
+
+from loguru import logger
+
+from ..clock import SYSTEM_CLOCK
+from ..waiting.crowd import crowd
+
+if TYPE_CHECKING:
+    from .shift import Ready, Shift
+
+LOOKS = 4
+"""How often in the time after which it is reported it is looked whether a handler has come to its end."""
+
+
+class Watched(Protocol):
+    """A dispatcher, as far as it is watched."""
+
+    def shifts(self) -> dict[int, Shift]:
+        """Those at work, by the idents of their threads."""
+
+    def watched_no_more(self) -> None:
+        """Nobody looks any more; who goes to work next begins to."""
+
+
+class StallWatch:
+    """Looks from time to time whether handlers come to their ends, as long as there are workers at work.
+
+    Threads: that of the alarm.
+    """
+
+    def __init__(self, dispatcher: Watched, after: float) -> None:
+        self._dispatcher = dispatcher
+        self._after = after
+        self._seen: dict[int, tuple[Ready, int, float, bool]] = {}
+
+    def begin(self) -> None:
+        """Look a while from now."""
+        if not crowd().alarm.mind(self, SYSTEM_CLOCK.monotonic() + self._after / LOOKS):
+            self._dispatcher.watched_no_more()
+
+    def ring(self) -> None:
+        """Look. Each standstill is told once."""
+        now = SYSTEM_CLOCK.monotonic()
+        shifts = self._dispatcher.shifts()
+        seen: dict[int, tuple[Ready, int, float, bool]] = {}
+        for ident, shift in shifts.items():
+            cell, turns = shift.cell, shift.turns
+            if cell is None or shift.is_blocked:
+                continue
+            before = self._seen.get(ident)
+            if before is None or before[:2] != (cell, turns):
+                seen[ident] = (cell, turns, now, False)
+                continue
+            is_told = before[3]
+            if not is_told and now - before[2] >= self._after:
+                self._tell(cell, ident, now - before[2])
+                is_told = True
+            seen[ident] = (cell, turns, before[2], is_told)
+        self._seen = seen
+        if shifts:
+            self.begin()
+        else:
+            self._dispatcher.watched_no_more()
+
+    def _tell(self, cell: Ready, ident: int, seconds: float) -> None:
+        frame = sys._current_frames().get(ident)  # noqa: SLF001 - the documented way to another thread's stack
+        stack = "" if frame is None else "".join(traceback.format_stack(frame))
+        logger.warning(
+            "{} has been in one handler for {:.1f} s and does not wait through the library: others of {} wait for its "
+            "worker; put what blocks into `with actors.blocking():`\n{}",
+            cell.label,
+            seconds,
+            self._dispatcher,
+            stack,
+        )
