@@ -48,7 +48,7 @@ class Actor(pykka.ThreadingActor):
 
     Guarantees: every accepted message is handled, or becomes a dead letter and its asker is told; a stop never waits
     for room; whatever a handler raises, no other actor is harmed; ``actor_stopped`` is set after the cleanup. It is in
-    no global registry, so another library's ``stop_all()`` does not reach it.
+    no global registry, so another library's ``stop_all()`` does not reach it, unless it is ``registered``.
 
     Threads: one for each actor, as long as it lives. The thread of one that has ended serves the next that is started,
     or ends 0.05 s later; so a ``threading.local`` may hold what an earlier actor has put there, a ``ContextVar`` never.
@@ -63,6 +63,8 @@ class Actor(pykka.ThreadingActor):
     """Who handles its messages: ``"pinned"`` is a thread of its own, ``"shared"`` the workers that the process has for
     all such actors, and a :class:`Dispatcher` workers of your own.
     """
+    registered: ClassVar[bool] = False
+    """Is it in ``pykka.ActorRegistry`` while it lives? Then ``broadcast()`` and ``stop_all()`` of that one reach it."""
 
     _cell: ActorLife
     _cell_class: ClassVar[type[PinnedCell]] = PinnedCell

@@ -12,6 +12,7 @@ from .actor_cell import ActorCell, ActorEnd
 from .coroutines import run_coroutine
 from .course import Course, Pause
 from .envelope import Envelope, Order, Question
+from .registration import Registration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -28,6 +29,11 @@ class ActorLife(ActorCell):
     """
 
     __slots__ = ()
+
+    def _register(self) -> None:
+        """Enter it in Pykka's registry, if its class says so. For its start: when that fails, it is taken out again."""
+        if self.actor.registered:
+            self.part(Registration).enter()
 
     def _begin(self) -> Course | None:
         """Call ``on_start``. None: it went well."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pykka
 
     from ..messaging.dead_letter import DeadLetter
     from .course import Course
@@ -14,6 +16,13 @@ if TYPE_CHECKING:
 
 class Handler(Protocol):
     """An actor as its cell sees it."""
+
+    registered: ClassVar[bool]
+    """Does it stand in Pykka's registry?"""
+
+    @property
+    def actor_ref(self) -> pykka.ActorRef[Any]:
+        """Its reference."""
 
     def on_start(self) -> None:
         """Called before the first message, where messages are handled."""
@@ -57,7 +66,7 @@ class _Nobody:
     on_start = on_stop = on_failure = on_undelivered = handle
 
 
-NOBODY: Handler = _Nobody()
+NOBODY = cast("Handler", _Nobody())
 """One for all: it has nothing of its own."""
 
 

@@ -47,6 +47,7 @@ class PinnedCell(ActorLife):
         """
         try:
             at_exit().watch(self)
+            self._register()
             self._start_thread()
         except BaseException:
             if self._is_under_way:  # a Ctrl-C came with the start: who runs must end by itself

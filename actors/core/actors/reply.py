@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import queue
 import sys
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -66,11 +67,23 @@ class ReplyFuture(pykka.Future[T]):
     # Settling ---------------------------------------------------------------------------------------------------
 
     def set(self, value: T | None = None) -> None:
-        """Settle with *value*, unless it is settled (Pykka raises then)."""
+        """Settle with *value*, unless it is settled (Pykka raises then).
+
+        Raises:
+            queue.Full: Its value is computed, as of a derived future (as Pykka does).
+        """
+        if self._get_hook is not None:
+            raise queue.Full("the value of this future is computed from others: set theirs")
         self._settle(value, None)
 
     def set_exception(self, exc_info: ExcInfo | None = None) -> None:
-        """Settle with the error of *exc_info*, or the one being handled, unless it is settled."""
+        """Settle with the error of *exc_info*, or the one being handled, unless it is settled.
+
+        Raises:
+            queue.Full: As for :meth:`set`.
+        """
+        if self._get_hook is not None:
+            raise queue.Full("the value of this future is computed from others: set theirs")
         error = (exc_info if exc_info is not None else sys.exc_info())[1]
         if error is None:
             raise ValueError("no exception to set: pass exc_info, or call this from an except block")
@@ -154,6 +167,16 @@ class ReplyFuture(pykka.Future[T]):
         return fresh
 
     # Derived futures: map, filter, join and reduce of Pykka -----------------------------------------------------
+
+    def set_get_hook(self, func: Callable[[float | None], T]) -> None:
+        """Have the value computed by ``func(timeout)``, in whoever first asks for it.
+
+        Raises:
+            queue.Full: It is settled (as Pykka does).
+        """
+        if self._done:
+            raise queue.Full("this future is settled: its value is not computed any more")
+        self._get_hook = func
 
     def _get_through_hook(self, timeout: float | None) -> T:
         # Pykka runs the hook under a lock: there one slow function blocks every reader.

@@ -66,6 +66,7 @@ class SharedCell(ActorLife):
         """
         try:
             self._dispatcher.adopt(self)
+            self._register()
             self._context = copy_context()
             self._has_begun = _is_pykkas(self.actor, "on_start")
             is_attended = self._has_begun and self.mailbox.attend(self)

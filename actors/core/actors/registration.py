@@ -1,0 +1,35 @@
+"""The entry of an actor in Pykka's own registry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pykka
+
+if TYPE_CHECKING:
+    from .actor_cell import ActorCell
+
+
+class Registration:
+    """Part of an actor whose class says ``registered = True``: it is in ``pykka.ActorRegistry`` from before it begins
+    until it has ended, over its restarts.
+
+    Locks: none. Whoever starts the actor enters it, and whoever ends it takes it out.
+    """
+
+    def __init__(self, cell: ActorCell) -> None:
+        self._ref = cell.actor.actor_ref
+
+    def enter(self) -> None:
+        """From now on it is found there."""
+        pykka.ActorRegistry.register(self._ref)
+
+    def shed(self) -> None:
+        """The one that is made anew has the same reference."""
+
+    def wind_up(self) -> None:
+        """It is found while it cleans up: a ``stop_all()`` waits for that."""
+
+    def end(self) -> None:
+        """It is found no more."""
+        pykka.ActorRegistry.unregister(self._ref)
