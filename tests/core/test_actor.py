@@ -707,6 +707,22 @@ def test_the_future_of_the_class_is_ours() -> None:
     assert isinstance(Echo._create_future(), ReplyFuture)
 
 
+@pytest.mark.parametrize("chosen", ["pinned", "shared"])
+def test_any_object_is_a_message(chosen: str, echo: Any) -> None:
+    """What is told lies in the mailbox as it is: None, and what stands for something elsewhere, are messages too."""
+
+    class Hears(Echo):
+        dispatcher = chosen
+        inbox_capacity = None
+
+    ref, nothing = echo(Hears), object()
+    odd = [None, False, nothing, Exception("no error"), ()]
+    for message in odd:
+        ref.tell(message)
+    assert ref.stop(timeout=10)
+    assert [one for one in ref.actor.log if one not in ("start", "stop")] == odd
+
+
 def test_an_envelope_without_an_asker_is_a_message_like_any_other(echo: Any) -> None:
     """The loop takes what Pykka's inbox protocol puts."""
     ref = echo()

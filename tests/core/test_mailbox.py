@@ -420,6 +420,183 @@ def test_a_close_between_the_refusal_and_the_line_is_seen() -> None:
     assert box.put(2) is Put.CLOSED
 
 
+# The fast lane ----------------------------------------------------------------------------------------------------
+
+
+class Lane(deque[Any]):
+    """The items of a mailbox without a bound, with something that happens just before or just after the next put."""
+
+    def __init__(self, box: Mailbox) -> None:
+        super().__init__()
+        self.before = self.after = lambda: None
+        box._items = box._free = self
+
+    def append(self, item: Any) -> None:
+        before, self.before = self.before, lambda: None
+        before()
+        super().append(item)
+        after, self.after = self.after, lambda: None
+        after()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("end", [Mailbox.close, Mailbox.seal])
+def test_a_close_while_an_item_is_put_in_without_the_lock(end: Any, when: str) -> None:
+    """What a close hands back was accepted, and nothing else; a sealed mailbox has only what was in time."""
+    box = Mailbox()
+    lane, left = Lane(box), []
+    for item in ("same", "other"):
+        box.offer(item)
+    setattr(lane, when, lambda: left.extend(end(box) if end is Mailbox.close else [end(box)]))
+    found = box.offer("same")
+    if end is Mailbox.close and when == "after":
+        assert (found, left) == (Put.ACCEPTED, ["same", "other", "same"])
+    else:
+        assert found is Put.CLOSED
+    if end is Mailbox.seal:
+        assert [box.take(), box.take()] == ["same", "other"]
+    with pytest.raises(MailboxClosed):
+        box.take()
+    assert (list(lane), box.close()) == ([], [])
+
+
+def test_a_late_item_is_withdrawn_from_between_others() -> None:
+    """Two come too late: each takes out its own, whatever else there is, and asks no item whether it is another."""
+
+    class Item:
+        __eq__ = None  # type: ignore[assignment]
+
+    box = Mailbox()
+    lane, early, late = Lane(box), Item(), Item()
+    box.offer(early)
+
+    def another() -> None:
+        box.seal()
+        deque.append(lane, late)
+
+    lane.after = another
+    assert box.offer(Item()) is Put.CLOSED
+    assert list(lane) == [early, late]
+    assert box._withdraw(late, lane) is Put.CLOSED
+    assert box._withdraw(late, lane) is Put.ACCEPTED, "it is not there any more: somebody has it"
+    assert box.take() is early
+
+
+def test_a_reader_that_was_under_way_has_a_late_item() -> None:
+    """It took the item after the close, before it was withdrawn: it was accepted."""
+    box = Mailbox()
+    lane = Lane(box)
+
+    def seal_and_take() -> None:
+        box.seal()
+        assert lane.popleft() == "item"
+
+    lane.after = seal_and_take
+    assert box.offer("item") is Put.ACCEPTED
+    with pytest.raises(MailboxClosed):
+        box.take()
+
+
+def test_another_reader_may_take_the_last_item_first() -> None:
+    """Between the look and the take: there is nothing, and that is no error."""
+
+    class Taken(deque[Any]):
+        def popleft(self) -> Any:
+            raise IndexError
+
+    box = Mailbox()
+    box._items = box._free = Taken(["item"])
+    assert box.take() is NOTHING
+
+
+class Attendant:
+    """Counts how often it is told."""
+
+    def __init__(self) -> None:
+        self.woken = self.opened = 0
+        self.error: BaseException | None = None
+
+    def wake(self) -> None:
+        error, self.error = self.error, None
+        if error is not None:
+            raise error
+        self.woken += 1
+
+    def open(self) -> None:
+        self.opened += 1
+
+
+@pytest.mark.parametrize("capacity", [None, 5])
+@pytest.mark.parametrize(
+    "tell",
+    [lambda box: box.offer(1), lambda box: box.force(1), lambda box: box.put_system(1), Mailbox.seal, Mailbox.close],
+)
+def test_who_attends_is_told_once(tell: Any, capacity: int | None) -> None:
+    """Of the first thing that comes, or of the end; when there is something already, it need not be told."""
+    box, reader = Mailbox(capacity), Attendant()
+    for _ in range(2):
+        assert box.attend(reader)
+    tell(box)
+    tell(box)
+    assert reader.woken == 1
+    assert not box.attend(reader)
+    box.close()
+    assert reader.woken == 1
+
+
+@pytest.mark.parametrize("capacity", [None, 5])
+def test_something_that_comes_while_a_reader_enters_itself_is_seen(capacity: int | None) -> None:
+    """Before it has entered itself, or after: it is told, or sees it."""
+    box = Mailbox(capacity)
+
+    class Late(Attendant):
+        def __bool__(self) -> bool:
+            raise AssertionError("nobody asks")
+
+    class Box(Mailbox):
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name == "_attendant" and isinstance(value, Late) and when == "before":
+                self.offer("item")
+            super().__setattr__(name, value)
+            if name == "_attendant" and isinstance(value, Late) and when == "after":
+                self.offer("item")
+
+    for when in ("before", "after"):
+        box, reader = Box(capacity), Late()
+        assert not box.attend(reader)
+        assert reader.woken == (when == "after")
+        assert box.take() == "item"
+
+
+@pytest.mark.parametrize("put", ["offer", "force", "put_system"])
+@pytest.mark.parametrize("capacity", [None, 5])
+def test_an_interrupt_leaves_who_attends_told(put: str, capacity: int | None) -> None:
+    """As it is being woken: it is woken in another way, and the item is there."""
+    box, reader = Mailbox(capacity), Attendant()
+    box.attend(reader)
+    reader.error = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        getattr(box, put)("item")
+    assert (reader.woken, reader.opened) == (0, 1)
+    assert box.take() == "item"
+
+
+def test_an_interrupt_just_after_an_item_was_put_in_wakes_the_reader() -> None:
+    """It is in, and nobody else would tell of it."""
+    box, reader = Mailbox(), Attendant()
+    lane = Lane(box)
+    box.attend(reader)
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    lane.after = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        box.offer("item")
+    assert reader.woken == 1
+    assert box.take() == "item"
+
+
 # Interrupts -----------------------------------------------------------------------------------------------------
 
 

@@ -32,11 +32,13 @@ ActorT = TypeVar("ActorT", bound="Actor")
 
 
 # The rest is the user's, whatever it is.
-PYKKAS_OWN = (
-    pykka.messages._ActorStop,  # noqa: SLF001
-    pykka.messages.ProxyCall,
-    pykka.messages.ProxyGetAttr,
-    pykka.messages.ProxySetAttr,
+PYKKAS_OWN = frozenset(
+    (
+        pykka.messages._ActorStop,  # noqa: SLF001
+        pykka.messages.ProxyCall,
+        pykka.messages.ProxyGetAttr,
+        pykka.messages.ProxySetAttr,
+    )
 )
 
 
@@ -131,9 +133,9 @@ class Actor(pykka.ThreadingActor):
 
     def handle(self, message: Any) -> Any:
         """Handle one message: a user's, or one of Pykka's own."""
-        if not isinstance(message, PYKKAS_OWN):
+        if type(message) not in PYKKAS_OWN:
             return self.on_receive(message)
-        if isinstance(message, pykka.messages._ActorStop):  # noqa: SLF001
+        if type(message) is pykka.messages._ActorStop:  # noqa: SLF001
             return self.stop()
         return self._handle_receive(message)
 

@@ -13,12 +13,12 @@ from loguru import logger
 
 from ..crash import crashed
 from ..messaging.dead_letter import DeadLetterReason, DeadLetters
-from ..messaging.mailbox import Mailbox
+from ..messaging.mailbox import NOTHING, Mailbox
 from ..process import fork
 from ..process.at_exit import at_exit
 from ..waiting.cancel import CancelToken
 from ..waiting.wait_graph import WaitMember
-from .envelope import Order
+from .envelope import Envelope, Order, enveloped
 from .handler import NOBODY
 from .reply import ReplyFuture
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from ..messaging.dead_letter import DeadLetter
     from ..waiting.wait_graph import WaitNode
     from ..waiting.waiter import Waiter
-    from .envelope import Envelope
     from .handler import Handler, Part, Supervision
 
 PartT = TypeVar("PartT", bound="Part")
@@ -53,19 +52,21 @@ class ActorCell(WaitMember):
     Guarantees: every accepted message is handled, or becomes a dead letter, and its asker is told; one at a time; it
     ends once; whatever a handler or a hook raises harms nobody else.
 
+    What is told lies in the mailbox as it is, without an envelope: one is made for it when somebody wants it.
+
     Locks: none. ``actor``, ``current``, ``supervision`` and ``_has_failed`` belong to whoever handles its messages, one
     at a time; ``how_ended`` is written once, by that one; the others change by single operations. What most actors
     never need is made on first use: a million of them fit one process.
     """
 
     __slots__ = (
+        "_current",
         "_generation",
         "_has_failed",
         "_ident",
         "_lazies",
         "_left",
         "actor",
-        "current",
         "error",
         "front",
         "how_ended",
@@ -91,8 +92,7 @@ class ActorCell(WaitMember):
         self.stage = LIVES
         self.supervision: Supervision | None = None
         self.error: AgentCrashed | None = None
-        self.current: Envelope | None = None
-        """What is being handled; None, too, when it was put aside: it is answered later, or handled again."""
+        self._current: Any = NOTHING
         self.parts: dict[type[Part], Part] | None = None
         self.parent: ActorCell | None = None
         self.front: deque[Envelope] | None = None
@@ -135,7 +135,7 @@ class ActorCell(WaitMember):
         try:
             with at_exit().signals_held_off:
                 front, self.front = self.front, None
-                left = [*(front or ()), *self.mailbox.close()]
+                left = [*(front or ()), *map(enveloped, self.mailbox.close())]
                 if left:
                     self._left = [*(self._left or ()), *left]
         finally:  # a signal that came meanwhile is handled as the hold ends
@@ -153,6 +153,22 @@ class ActorCell(WaitMember):
         while envelopes:
             envelopes[0].refuse(f"{self.label} stopped before it handled the message")  # twice does nothing twice
             envelopes.popleft()
+
+    @property
+    def current(self) -> Envelope | None:
+        """What is being handled; None, too, when it was put aside: it is answered later, or handled again.
+
+        Threads: where its messages are handled.
+        """
+        if self._current is NOTHING:
+            return None
+        self._current = envelope = enveloped(self._current)
+        return envelope
+
+    @current.setter
+    def current(self, envelope: Envelope | None) -> None:
+        """Put it aside (None), or handle another one."""
+        self._current = NOTHING if envelope is None else envelope
 
     # Made on first use ------------------------------------------------------------------------------------------
 

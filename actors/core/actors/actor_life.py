@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import Cancelled
 from ..messaging.dead_letter import DeadLetterReason
+from ..messaging.mailbox import NOTHING
 from .actor_cell import ActorCell, ActorEnd
 from .coroutines import run_coroutine
 from .course import Course, Pause
-from .envelope import Envelope, Order, Question
+from .envelope import Envelope, Order, Question, enveloped
 from .registration import Registration
 
 if TYPE_CHECKING:
@@ -59,24 +60,36 @@ class ActorLife(ActorCell):
             failure = self._try(self.actor.on_start)
         return True
 
-    def _handle(self, envelope: Envelope) -> Course | None:
-        """Handle one message. None: the next may come."""
-        if type(envelope) is not Envelope:
-            if isinstance(envelope, Order):
-                return self._carry_out(envelope)
-            if envelope.is_settled():
-                self._bury(envelope.message, DeadLetterReason.ASK_EXPIRED)
-                return None
-        self.current = envelope
+    def _handle(self, item: Any) -> Course | None:
+        """Handle what came out of the mailbox. None: the next may come."""
+        if issubclass(type(item), Envelope):
+            return self._handle_envelope(item)
+        self._current = item
+        try:
+            value = self.actor.handle(item)
+            if type(value) is CoroutineType:
+                return self._await(enveloped(item), value)
+        except BaseException as error:  # noqa: BLE001 - it ends only this actor, if that
+            return self._failed(enveloped(item), error)
+        self._current = NOTHING  # an idle actor keeps no message alive
+        return None
+
+    def _handle_envelope(self, envelope: Envelope) -> Course | None:
+        if isinstance(envelope, Order):
+            return self._carry_out(envelope)
+        if envelope.is_settled():
+            self._bury(envelope.message, DeadLetterReason.ASK_EXPIRED)
+            return None
+        self._current = envelope
         try:
             value = self.actor.handle(envelope.message)
             if type(value) is CoroutineType:
                 return self._await(envelope, value)
-            if self.current is envelope:
+            if self._current is envelope:
                 envelope.reply(value)
-        except BaseException as error:  # noqa: BLE001 - it ends only this actor, if that
+        except BaseException as error:  # noqa: BLE001 - as above
             return self._failed(envelope, error)
-        self.current = None  # an idle actor keeps no message alive
+        self._current = NOTHING
         return None
 
     def _carry_out(self, order: Order) -> Course | None:
@@ -188,7 +201,7 @@ class ActorLife(ActorCell):
             return False
         course = self._begin()
         goes_on = course is None or (yield from course)
-        return goes_on and not self.token.cancelled
+        return goes_on and not self.token.marked
 
     def _replace(self, delay: float) -> Course:
         """Wait, and make a new actor; a stop ends the wait, an abort all of it."""
@@ -212,8 +225,6 @@ class ActorLife(ActorCell):
             if following is None:
                 return False
             delay = following
-
-    # The end ----------------------------------------------------------------------------------------------------
 
     # The end ----------------------------------------------------------------------------------------------------
 

@@ -43,6 +43,11 @@ class Envelope:
         """It will not be handled: nobody waits for an answer."""
 
 
+def enveloped(item: Any) -> Envelope:
+    """What came out of a mailbox: a message that was told lies there as it is."""
+    return item if issubclass(type(item), Envelope) else Envelope(item)
+
+
 class Question(Envelope):
     """A message that was asked, and the future of its reply."""
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ..process.threads import Worker
     from .actor_cell import ActorEnd
     from .course import Course, Pause
-    from .envelope import Envelope
     from .handler import Handler
 
 EXIT_TIMEOUT = 5.0
@@ -118,27 +117,26 @@ class PinnedCell(ActorLife):
     def _live(self) -> bool:
         """Handle messages to the end; False when it crashed."""
         goes_on = self._go_through(self._begin())
-        token, mark = self.token, fork.mark()
-        while goes_on and not token.cancelled:
+        token, mark, generation = self.token, fork.mark(), self._generation
+        while goes_on and not token.marked:
             try:
-                envelope = self.next_envelope()
+                item = self.next_item()
             except (MailboxClosed, Cancelled):
                 break
-            if envelope is not None:
-                course = self._handle(envelope)
+            if item is not NOTHING:
+                course = self._handle(item)
                 goes_on = course is None or self._go_through(course)
-            if self._generation != mark.generation:
+            if generation != mark.generation:
                 break  # the handler has forked, and this is the child: its thread ends
-            envelope = course = None  # an idle actor keeps no message alive
+            item = course = None  # an idle actor keeps no message alive
         return goes_on
 
-    def next_envelope(self) -> Envelope | None:
-        """What arrives next; None when there was something else to do."""
+    def next_item(self) -> Any:
+        """What arrives next; ``NOTHING`` when there was something else to do."""
         if self.front:
             return self.front.popleft()
-        taken: Any = self.mailbox.take()
-        envelope: Envelope = self.mailbox.await_item() if taken is NOTHING else taken
-        return envelope
+        item: Any = self.mailbox.take()
+        return self.mailbox.await_item() if item is NOTHING else item
 
     def _go_through(self, course: Course | None) -> bool:
         """Take the steps of *course*, and wait in between; whether the actor goes on."""

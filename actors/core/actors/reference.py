@@ -11,7 +11,7 @@ from ...errors import InboxFull
 from ..messaging.mailbox import ACCEPTED, Put
 from ..process import fork
 from .actor_cell import LIVES
-from .envelope import Envelope, PykkaActorDead, ask, ask_future
+from .envelope import PykkaActorDead, ask, ask_future, enveloped
 from .handler import NOBODY
 from .reply import PykkaAskTimeout, ReplyFuture
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..messaging.dead_letter import DeadLetters
     from ..waiting.wait_graph import WaitMember
     from .actor_cell import ActorCell, ActorEnd
+    from .envelope import Envelope
 
 A = TypeVar("A", bound=pykka.Actor)
 
@@ -93,11 +94,10 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         """
         if self._mark.generation != self._generation:
             fork.refuse_after_fork(self._generation)
-        envelope = Envelope(message)
-        result = self._mailbox.offer(envelope)
+        result = self._mailbox.offer(message)
         if result is not ACCEPTED:
             # A wait without end for room takes part in the search for circles: only the actor itself makes room.
-            self._await_room(envelope, result, timeout, self._cell if timeout is None else None)
+            self._await_room(message, result, timeout, self._cell if timeout is None else None)
 
     def _send(self, envelope: Envelope, timeout: float | None, target: WaitMember | None = None) -> None:
         if self._mark.generation != self._generation:
@@ -106,14 +106,14 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         if result is not ACCEPTED:
             self._await_room(envelope, result, timeout, target)
 
-    def _await_room(self, envelope: Envelope, result: Put, timeout: float | None, target: WaitMember | None) -> None:
+    def _await_room(self, item: Any, result: Put, timeout: float | None, target: WaitMember | None) -> None:
         if result is Put.FULL and (timeout is None or timeout > 0):
-            result = self._mailbox.await_room(envelope, timeout, target)
+            result = self._mailbox.await_room(item, timeout, target)
         if result is Put.FULL:
             capacity = self._mailbox.capacity
-            raise InboxFull(f"the mailbox of {self} is full ({capacity} messages)", envelope.message)
+            raise InboxFull(f"the mailbox of {self} is full ({capacity} messages)", enveloped(item).message)
         if result is Put.CLOSED:
-            raise PykkaActorDead(f"{self} has stopped", envelope.message)
+            raise PykkaActorDead(f"{self} has stopped", enveloped(item).message)
 
     @overload  # type: ignore[override]  # Pykka's says less of a call without *block*
     def ask(self, message: Any, timeout: float | None = None, *, block: Literal[True] = True) -> Any: ...

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from contextvars import copy_context
 from enum import Enum, auto
-from threading import get_ident
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pykka
 
@@ -48,7 +47,7 @@ class SharedCell(ActorLife):
     ``_rest`` is read by whoever stops the actor.
     """
 
-    __slots__ = ("_context", "_course", "_dispatcher", "_has_begun", "_has_entered", "_leave", "_rest", "_winds_up")
+    __slots__ = ("_context", "_course", "_dispatcher", "_goes_straight", "_has_begun", "_leave", "_rest", "_winds_up")
 
     def __init__(self, actor: Handler, capacity: int | None, dispatcher: Dispatcher) -> None:
         super().__init__(actor, capacity)
@@ -56,7 +55,7 @@ class SharedCell(ActorLife):
         self._context: Context | None = None
         self._course: Course | None = None
         self._rest: _Rest | None = None
-        self._has_begun = self._has_entered = self._winds_up = False
+        self._goes_straight = self._has_begun = self._winds_up = False
 
     def start(self) -> None:
         """Let it begin, on a worker; at once, if it has nothing to begin with.
@@ -68,10 +67,8 @@ class SharedCell(ActorLife):
             self._dispatcher.adopt(self)
             self._register()
             self._context = copy_context()
-            self._has_begun = _is_pykkas(self.actor, "on_start")
-            is_attended = self._has_begun and self.mailbox.attend(self)
             self._leave = True
-            if not (is_attended and self.mailbox.is_attended):
+            if not (_is_pykkas(self.actor, "on_start") and self.mailbox.attend(self)):
                 self.wake()
         except BaseException:
             self.abort("its start was interrupted")  # whoever has it ends it
@@ -119,68 +116,87 @@ class SharedCell(ActorLife):
         self._ident = NO_THREAD
         self._leave = True
         # Whoever woke it before it lay down found no leave: so it is looked once more, now that there is one.
-        if left is Left.UNFINISHED or (rest.is_over if rest is not None else not self.mailbox.is_attended):
-            self.wake()
+        if left is Left.UNFINISHED or (rest.is_over if rest is not None else not self.mailbox.attend(self)):
+            self._dispatcher.ready(self)
 
     def _run(self, shift: Shift) -> Left:
-        self._ident = get_ident()
-        if not self._has_entered:
-            self._has_entered = True
-            enter(self)
+        self._ident = shift.ident
+        left = None if self._goes_straight else self._go_on()
+        if left is None:
+            left = self._handle_some(shift)
+        return left
+
+    def _go_on(self) -> Left | None:
+        """It begins, or lay in a pause. None: it goes straight on with its messages."""
+        course, self._course = self._course, None
         rest = self._rest
         if rest is not None:
             if not rest.is_over:  # an entry of the line that came twice
+                self._course = course
                 return Left.WAITING
             self._rest = None
             rest.leave()
-        course, self._course = self._course, None
         if not self._has_begun:
             self._has_begun = True
+            enter(self)
             course = self._begin()
-        goes_on, count = True, 0
-        token, mailbox, mark = self.token, self.mailbox, fork.mark()
-        while True:
-            if course is not None:
-                try:
-                    pause = next(course)
-                except StopIteration as end:
-                    goes_on, course = end.value, None
-                else:
-                    self._begin_rest(course, pause)
-                    return Left.WAITING
-            if self._winds_up:
-                self._end()
-                return Left.FOR_GOOD
-            if self._generation != mark.generation:
-                return Left.FOR_GOOD  # the handler has forked, and this is the child
-            if goes_on and not token.cancelled:
-                if count == shift.throughput:
-                    return Left.UNFINISHED
-                try:
-                    envelope: Any = self.front.popleft() if self.front else mailbox.take(self)
-                except MailboxClosed:
-                    pass
-                else:
-                    if envelope is NOTHING:
-                        return Left.WAITING
-                    count += 1
-                    shift.handled += 1
-                    course = self._handle(envelope)
-                    del envelope  # an idle actor keeps no message alive
-                    continue
-            self._winds_up = True
-            course = self._wind_up(goes_on)
+        self._goes_straight = True
+        return None if course is None else self._follow(course)
 
-    def _begin_rest(self, course: Course, pause: Pause) -> None:
+    def _handle_some(self, shift: Shift) -> Left:
+        """Handle what is in the mailbox, at most as many as a turn has."""
+        token, take, mark, generation = self.token, self.mailbox.take, fork.mark(), self._generation
+        for _ in range(shift.throughput):
+            if token.marked:
+                return self._begin_end(goes_on=True)
+            try:
+                item = self.front.popleft() if self.front else take()
+            except MailboxClosed:
+                return self._begin_end(goes_on=True)
+            if item is NOTHING:
+                return Left.WAITING
+            shift.handled += 1
+            course = self._handle(item)
+            if course is not None:
+                del item  # an idle actor keeps no message alive
+                return self._follow(course) or Left.UNFINISHED
+            if mark.generation != generation:
+                return Left.FOR_GOOD  # the handler has forked, and this is the child
+        return Left.UNFINISHED
+
+    def _follow(self, course: Course) -> Left | None:
+        """Take the steps of *course* up to a pause. None: it is over, and the actor goes on."""
+        try:
+            pause = next(course)
+        except StopIteration as end:
+            goes_on: bool = end.value
+        else:
+            return self._begin_rest(course, pause)
+        if self._generation != fork.generation():
+            return Left.FOR_GOOD
+        if self._winds_up:
+            return self._end()
+        return None if goes_on and not self.token.marked else self._begin_end(goes_on)
+
+    def _begin_end(self, goes_on: bool) -> Left:
+        self._winds_up = True
+        course = self._wind_up(goes_on)
+        return self._end() if course is None else self._follow(course) or Left.FOR_GOOD
+
+    def _begin_rest(self, course: Course, pause: Pause) -> Left:
+        self._goes_straight = False
         self._course = course
         self._rest = rest = _Rest(self, pause)
         rest.begin()
         if pause.ends_at_stop and not self.mailbox.is_open:  # looked at after it can be woken
             rest.is_over = True
+        return Left.WAITING
 
-    def _end(self) -> None:
-        leave()  # who is told of the end is not the actor
-        self.finish(self.how_it_ends)
+    def _end(self) -> Left:
+        if self._generation == fork.generation():
+            leave()  # who is told of the end is not the actor
+            self.finish(self.how_it_ends)
+        return Left.FOR_GOOD
 
 
 class _Rest:

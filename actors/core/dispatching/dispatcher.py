@@ -7,7 +7,6 @@ import os
 import threading
 from collections import deque
 from dataclasses import dataclass
-from threading import get_ident
 from typing import TYPE_CHECKING
 
 from ...errors import DispatcherExhausted
@@ -225,8 +224,8 @@ class Dispatcher:
 
     def _work(self, _: Worker) -> bool:
         """The job of a worker: it takes actors from the line until there are none."""
-        ident, hosts = get_ident(), crowd().compensated
-        shift = Shift(self, self.throughput)
+        shift, hosts = Shift(self, self.throughput), crowd().compensated
+        ident = shift.ident
         with self._lock:
             self._shifts[ident] = shift
         hosts[ident] = shift

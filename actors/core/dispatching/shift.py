@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import get_ident
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -51,10 +52,11 @@ class Shift:
     Locks: none. ``cell``, ``turns`` and ``handled`` are written by the worker, and by what it runs; others only read.
     """
 
-    __slots__ = ("_depth", "_places", "cell", "handled", "throughput", "turns")
+    __slots__ = ("_depth", "_places", "cell", "handled", "ident", "throughput", "turns")
 
     def __init__(self, places: Places, throughput: int) -> None:
         self._places = places
+        self.ident = get_ident()
         self.throughput = throughput
         self._depth = 0
         self.cell: Ready | None = None

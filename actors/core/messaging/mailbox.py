@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from ...errors import Cancelled
 from ..checks import leaf_rlock
 from ..clock import SYSTEM_CLOCK
+from ..process.at_exit import at_exit
 from ..waiting.wait_graph import wait_for
 from ..waiting.waiter import Waiter
 
@@ -71,13 +72,18 @@ class Mailbox:
     :meth:`close`, once. Senders that wait for room are served in order, and woken by a close. The system lane is
     read first, has no bound and never blocks.
 
-    Locks: ``_lock`` guards every field; waiters are woken after it is released. It may be taken again by the thread
-    that has it: a finalizer or a signal's handler that sends may come at any moment. Who is to be woken has left the
-    line by then, so a wake that is interrupted opens the gate all the same: in place, as a signal's handler would
-    interrupt a function for it just as well.
+    Locks: ``_lock`` guards every field, but for those of the fast lane; waiters are woken after it is released. It may
+    be taken again by the thread that has it: a finalizer or a signal's handler that sends may come at any moment. Who
+    is to be woken has left the line by then, so a wake that is interrupted opens the gate all the same: in place, as a
+    signal's handler would interrupt a function for it just as well.
+
+    The fast lane takes no lock, which costs more than all the rest. ``_free`` is the queue itself, as long as there is
+    one that is open and has no bound: items are appended and taken by single operations. Who appends looks again after
+    that: when it was closed meanwhile, the item was in time, or is withdrawn. ``_attendant`` is a reader that does not
+    wait, but is told. It enters itself before it looks at the items, and who puts one in looks for it after that.
     """
 
-    __slots__ = ("_capacity", "_getters", "_items", "_lock", "_open", "_putters", "_system")
+    __slots__ = ("_attendant", "_capacity", "_free", "_getters", "_items", "_lock", "_open", "_putters", "_system")
 
     def __init__(self, capacity: int | None = None, *, is_open: bool = True) -> None:
         if capacity is not None and capacity < 1:
@@ -85,7 +91,9 @@ class Mailbox:
         self._lock = leaf_rlock()
         self._capacity = capacity
         self._items: deque[Any] | None = None  # most mailboxes never get an item, and an empty deque is large
+        self._free: deque[Any] | None = None
         self._system: deque[Any] | None = None
+        self._attendant: Reader | None = None
         self._getters: list[Reader] | None = None
         self._putters: deque[_Putter] | None = None
         self._open = is_open
@@ -111,6 +119,28 @@ class Mailbox:
 
     def offer(self, item: Any) -> Put:
         """Accept *item* if there is room now."""
+        free = self._free
+        if free is None:
+            return self._offer(item)
+        result = ACCEPTED
+        try:
+            free.append(item)
+        finally:  # it is in, also when a signal's handler has raised just now
+            if self._free is not free:
+                result = self._withdraw(item, free)
+            reader = self._attendant
+            if reader is not None:
+                self._attendant = None
+                try:
+                    reader.wake()
+                except BaseException:
+                    reader.open()
+                    raise
+            elif self._getters:
+                self._wake_one()
+        return result
+
+    def _offer(self, item: Any) -> Put:
         getter = None
         try:
             with self._lock:
@@ -118,11 +148,14 @@ class Mailbox:
                     return Put.CLOSED
                 items = self._items
                 if items is None:
-                    items = self._items = deque()
+                    items = self._begin_items()
                 elif self._capacity is not None and len(items) >= self._capacity:
                     return Put.FULL
                 items.append(item)
-                if self._getters:  # as _next_getter: a call costs as much as all of this
+                getter = self._attendant  # as _next_getter: a call costs as much as all of this
+                if getter is not None:
+                    self._attendant = None
+                elif self._getters:
                     getter = self._getters[0]
                     del self._getters[0]
         finally:
@@ -133,6 +166,41 @@ class Mailbox:
                     getter.open()
                     raise
         return ACCEPTED
+
+    def _begin_items(self) -> deque[Any]:
+        items = self._items = deque()
+        if self._capacity is None:
+            self._free = items
+        return items
+
+    def _withdraw(self, item: Any, items: deque[Any]) -> Put:
+        """The mailbox was closed while *item* was put in: take it out, unless somebody has it.
+
+        It is among the last ones. Readers come by the lock now; one that was under way takes the first.
+        """
+        behind: list[Any] = []
+        with at_exit().signals_held_off, self._lock:
+            while items:
+                last = items.pop()
+                if last is item:
+                    items.extend(reversed(behind))
+                    return Put.CLOSED
+                behind.append(last)
+            items.extend(reversed(behind))
+        return ACCEPTED
+
+    def _wake_one(self) -> None:
+        getter = None
+        try:
+            with self._lock:
+                getter = self._next_getter()
+        finally:
+            if getter is not None:
+                try:
+                    getter.wake()
+                except BaseException:
+                    getter.open()
+                    raise
 
     def put(self, item: Any, timeout: float | None = None, target: WaitNode | None = None) -> Put:
         """Accept *item*, waiting for room at most *timeout* seconds (Pykka's inbox protocol: no bound).
@@ -190,7 +258,7 @@ class Mailbox:
                     return item
                 items = self._items
                 if items is None:
-                    items = self._items = deque()
+                    items = self._begin_items()
                 elif self._capacity is not None and len(items) >= self._capacity:
                     dropped = items.popleft()
                 items.append(item)
@@ -226,6 +294,10 @@ class Mailbox:
 
     def _next_getter(self) -> Reader | None:
         """Who is to be woken. No call, no place for an interrupt, stands between taking it out and having it."""
+        getter = self._attendant
+        if getter is not None:
+            self._attendant = None
+            return getter
         if not self._getters:
             return None
         getter = self._getters[0]
@@ -234,12 +306,23 @@ class Mailbox:
 
     # Taking -----------------------------------------------------------------------------------------------------
 
-    def take(self, reader: Reader | None = None) -> Any:
-        """The next item, or ``NOTHING``; then *reader*, if it is given, will be woken.
+    def take(self) -> Any:
+        """The next item, or ``NOTHING``.
 
         Raises:
             MailboxClosed: Nothing is left, and nothing will come.
         """
+        free = self._free
+        if free is None or self._system:
+            return self._take()
+        if free:
+            try:
+                return free.popleft()
+            except IndexError:  # another reader was first
+                pass
+        return NOTHING
+
+    def _take(self) -> Any:
         putter: _Putter | None = None
         try:
             with self._lock:
@@ -249,8 +332,6 @@ class Mailbox:
                 if not items:
                     if not self._open:
                         raise MailboxClosed
-                    if reader is not None and not self._getters:
-                        self._getters = [reader]
                     return NOTHING
                 item = items.popleft()
                 if self._putters:
@@ -268,17 +349,15 @@ class Mailbox:
         return item
 
     def attend(self, reader: Reader) -> bool:
-        """Let *reader* be woken when something comes; False when something has come, or the mailbox was closed."""
-        with self._lock:
-            if self._items or self._system or not self._open:
-                return False
-            self._getters = [reader]
-            return True
+        """Let *reader* be woken when something comes; False when something has come, or the mailbox was closed.
 
-    @property
-    def is_attended(self) -> bool:
-        """Is there a reader that was not woken yet?"""
-        return bool(self._getters)
+        There is one such reader of a mailbox.
+        """
+        self._attendant = reader
+        if self._items or self._system or not self._open:
+            self._attendant = None
+            return False
+        return True
 
     def get(self, timeout: float | None = None, on: str = "a message") -> Any:
         """The next item, waiting at most *timeout* seconds.
@@ -299,11 +378,11 @@ class Mailbox:
             woken = False
             try:
                 with self._lock:
-                    if self._open and not self._items and not self._system:
-                        if self._getters is None:
-                            self._getters = []
-                        self._getters.append(waiter)
-                    else:
+                    if self._getters is None:
+                        self._getters = []
+                    self._getters.append(waiter)  # before it looks: the fast lane looks for it after a put
+                    if self._items or self._system or not self._open:
+                        self._getters.remove(waiter)
                         waiter.wake()
                 left = None if end is None else end - SYSTEM_CLOCK.monotonic()
                 woken = wait_for(waiter, left, on)
@@ -333,6 +412,7 @@ class Mailbox:
         """Refuse what comes from now on; what was accepted can still be taken. False when it was closed before."""
         with self._lock:
             first, self._open = self._open, False
+            self._free = None
             wakes = self._dismiss()
         for waiter in wakes:
             waiter.wake()
@@ -349,9 +429,9 @@ class Mailbox:
         """Close without waking anybody yet: hand back what was not taken, and whom the caller has to wake."""
         with self._lock:
             self._open = False
-            left = list(self._items or ())
-            system = self._system
-            self._items = self._system = None
+            items, system = self._items, self._system
+            self._free = self._items = self._system = None
+            left = _emptied(items) if items else []
             wakes = self._dismiss()
         del system  # what it holds is let go of without the lock
         return left, wakes
@@ -363,5 +443,18 @@ class Mailbox:
             putter.result = Put.CLOSED
             wakes.append(putter.waiter)
         wakes.extend(self._getters or ())
-        self._putters = self._getters = None
+        if self._attendant is not None:
+            wakes.append(self._attendant)
+        self._putters = self._getters = self._attendant = None
         return wakes
+
+
+def _emptied(items: deque[Any]) -> list[Any]:
+    """Take out all of them, one by one: by the fast lane somebody may be taking or withdrawing one just now."""
+    left: list[Any] = []
+    try:
+        while items:
+            left.append(items.popleft())
+    except IndexError:
+        pass
+    return left

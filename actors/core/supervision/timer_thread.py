@@ -5,28 +5,31 @@ from __future__ import annotations
 import threading
 from contextvars import copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from loguru import logger
 
 from ..actors.actor_cell import ActorEnd
-from ..actors.envelope import Question
+from ..actors.envelope import Order, Question, enveloped
 from ..actors.handler import Handler
 from ..actors.pinned_cell import PinnedCell
 from ..checks import Rank, ranked_lock
 from ..clock import SYSTEM_CLOCK
 from ..crash import report
+from ..messaging.mailbox import NOTHING
 from ..process.at_exit import at_exit
 from ..process.threads import join
 from ..scheduling.timers import Timers
 
 if TYPE_CHECKING:
     from ..actors.course import Course
-    from ..actors.envelope import Envelope
     from ..clock import Clock
     from ..scheduling.turn import Turn
     from ..waiting.wait_graph import WaitNode
     from ..waiting.waiter import Waiter
+
+LOOK: Final = Order(lambda: None)
+"""Wakes the thread, so that it looks when the next timer is due."""
 
 
 class Ticking(Handler, Protocol):
@@ -94,27 +97,27 @@ class TimerThread(PinnedCell):
             return
         if self.has_thread:
             self.timers.announce()
-            self.mailbox.put_system(None)
+            self.mailbox.put_system(LOOK)
 
-    def next_envelope(self) -> Envelope | None:
-        """What arrives before the next timer is due; None when nothing did."""
+    def next_item(self) -> Any:
+        """What arrives before the next timer is due; ``NOTHING`` when nothing did."""
         with self.actor.turn:
             wait = self.timers.sleep(self._clock.monotonic())
         try:
-            envelope: Envelope | None = self.mailbox.get(wait)
+            item: Any = self.mailbox.get(wait)
         except TimeoutError:
-            envelope = None
+            item = NOTHING
         try:
             self.actor.tick()
         except BaseException:  # noqa: BLE001 - a defect of ours must not end all timers
             report("the timers of {} failed", self.actor.name)
-        return envelope
+        return NOTHING if item is LOOK else item
 
-    def _handle(self, envelope: Envelope) -> Course | None:
+    def _handle(self, item: Any) -> Course | None:
         """Handle a foreign message. One that fails is reported, and ends nothing."""
-        if isinstance(envelope, Question):
-            return super()._handle(envelope)
-        failure = self._try(partial(self.actor.handle, envelope.message))
+        if isinstance(item, Question):
+            return super()._handle(item)
+        failure = self._try(partial(self.actor.handle, enveloped(item).message))
         if failure is not None:
             self._report(failure[1])
         return None

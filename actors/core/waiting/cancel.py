@@ -45,15 +45,16 @@ class CancelToken:
     Guarantees: cancelled once, the first reason stands; each callback runs at most once; a callback registered
     after the cancel runs at once, in the thread that registers it.
 
-    Locks: ``_lock`` guards ``_cancelled``, ``_reason``, ``_timed_out`` and ``_callbacks``; callbacks run outside it.
-    ``_cancelled`` and ``deadline`` may be read without it.
+    Locks: ``_lock`` guards ``marked``, ``_reason``, ``_timed_out`` and ``_callbacks``; callbacks run outside it.
+    ``marked`` and ``deadline`` may be read without it.
     """
 
-    __slots__ = ("_callbacks", "_cancelled", "_lock", "_reason", "_timed_out", "_untie", "deadline", "fired")
+    __slots__ = ("_callbacks", "_lock", "_reason", "_timed_out", "_untie", "deadline", "fired", "marked")
 
     def __init__(self, deadline: Deadline | None = None) -> None:
         self._lock = leaf_lock()
-        self._cancelled = False
+        self.marked = False
+        """Was it cancelled? One whose deadline is past is marked by whoever asks for ``cancelled``."""
         self._reason = ""
         self._timed_out = False
         self.fired: bool = False
@@ -64,9 +65,9 @@ class CancelToken:
     @property
     def cancelled(self) -> bool:
         """Was it cancelled, or is its deadline past?"""
-        if not self._cancelled and self.deadline is not None and self.deadline.expired:
+        if not self.marked and self.deadline is not None and self.deadline.expired:
             self.cancel(self.deadline.reason, timed_out=True)
-        return self._cancelled
+        return self.marked
 
     @property
     def reason(self) -> str:
@@ -84,7 +85,7 @@ class CancelToken:
         Raises:
             Cancelled: With the token's reason; again at each later check.
         """
-        if self._cancelled or (self.deadline is not None and self.cancelled):
+        if self.marked or (self.deadline is not None and self.cancelled):
             raise Cancelled(self._reason, timed_out=self._timed_out)
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -119,7 +120,7 @@ class CancelToken:
             False when the cancel came already.
         """
         with self._lock:
-            if not self._cancelled:
+            if not self.marked:
                 if self._callbacks is None:
                     self._callbacks = {}
                 self._callbacks[fn] = None
@@ -146,11 +147,11 @@ class CancelToken:
         Apart, because waking thousands of threads at once takes seconds; the supervisor wakes them in waves.
         """
         with self._lock:
-            if self._cancelled:
+            if self.marked:
                 return False
             self._reason = reason
             self._timed_out = timed_out
-            self._cancelled = True
+            self.marked = True
             return True
 
     def fire(self) -> None:
