@@ -14,7 +14,7 @@ import pykka
 import pytest
 from loguru import logger
 
-from actors import AgentPool
+from actors import Actor, AgentPool, Dispatcher
 from actors.core.checks import SWITCH, checking
 from actors.core.records.spec import AgentSpec
 from actors.core.supervision.handle import AgentHandle
@@ -145,6 +145,29 @@ def gates() -> Iterator[Callable[[], Gate]]:
     yield make
     for one in made:
         one.open()
+
+
+# Dispatchers ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def make_dispatcher() -> Callable[..., Dispatcher]:
+    """Makes dispatchers whose threads end soon, and that nobody watches for stalls unless it is said."""
+
+    def make(workers: int = 4, **kwargs: Any) -> Dispatcher:
+        return Dispatcher(workers, **({"linger": 0.01, "stalled_after": None} | kwargs))
+
+    return make
+
+
+@pytest.fixture(params=["pinned", "shared"])
+def each_dispatcher(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, make_dispatcher: Callable[..., Dispatcher]
+) -> str:
+    """Actors that say nothing of their dispatcher have a thread of their own, and then share some."""
+    if request.param == "shared":
+        monkeypatch.setattr(Actor, "dispatcher", make_dispatcher())
+    return str(request.param)
 
 
 # Pools and supervisors ------------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ from actors.errors import ActorDead, ActorsError, AskTimeout, DeadlockError, Inb
 from ..waiting import Gate, eventually
 from .doubles import WAIT, Background, doing, echo
 
+pytestmark = pytest.mark.usefixtures("each_dispatcher")
+
 
 class Recorder(actors.Actor):
     """Notes what happens to it; messages are functions of the actor, or plain values."""

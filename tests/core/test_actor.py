@@ -22,6 +22,10 @@ from actors.core.process.at_exit import at_exit
 from actors.core.process.threads import Crew
 from actors.errors import ActorDead, AskTimeout, InboxFull
 
+from ..dispatchers import pinned_only
+
+pytestmark = pytest.mark.usefixtures("each_dispatcher")
+
 
 class Echo(Actor):
     """Answers with what it is told; remembers what happened to it."""
@@ -609,6 +613,7 @@ def test_another_librarys_stop_all_reaches_nobody_of_ours(agent: Any, echo: Any)
     assert handle.outcome(10).status == "completed"
 
 
+@pinned_only
 def test_the_end_of_the_program_aborts_it(echo: Any) -> None:
     """What the exit hook calls: aborted, and its cleanup awaited."""
     ref = echo()
@@ -618,6 +623,7 @@ def test_the_end_of_the_program_aborts_it(echo: Any) -> None:
     assert ref.actor.log[-1] == "stop"
 
 
+@pinned_only
 def test_the_end_of_the_program_waits_no_longer_than_it_may(echo: Any, gate: Any, monkeypatch: Any) -> None:
     """For a cleanup that hangs."""
     monkeypatch.setattr(pinned_cell, "EXIT_TIMEOUT", 0.01)
@@ -639,6 +645,7 @@ def lasting() -> Iterator[None]:
     crew.close()
 
 
+@pinned_only
 @pytest.mark.usefixtures("lasting")
 def test_the_thread_of_one_that_ended_is_the_next_ones(echo: Any, eventually: Any) -> None:
     """Under the name of whoever runs on it; who ended is not there any more."""
@@ -662,6 +669,7 @@ def test_the_thread_of_one_that_ended_ends_soon(echo: Any, eventually: Any) -> N
     eventually(lambda: not thread.is_alive())
 
 
+@pinned_only
 @pytest.mark.usefixtures("lasting")
 def test_one_whose_end_fails_is_not_there_any_more(echo: Any, eventually: Any, monkeypatch: Any) -> None:
     """A defect, or a sink of the log that raises."""
@@ -677,6 +685,7 @@ def test_one_whose_end_fails_is_not_there_any_more(echo: Any, eventually: Any, m
     second.stop()
 
 
+@pinned_only
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_an_interrupted_start(echo: Any, monkeypatch: Any, when: str) -> None:
     """Ctrl-C comes before its job is handed over: nothing is left behind. After: it is aborted, and cleans up once."""

@@ -28,6 +28,10 @@ from actors.core.actors.reply import ReplyFuture
 from actors.core.process.at_exit import at_exit
 from actors.errors import ActorDead, AskTimeout, InboxFull
 
+from ..dispatchers import pinned_only
+
+pytestmark = pytest.mark.usefixtures("each_dispatcher")
+
 
 class Behaviour:
     """One behaviour for both kinds of actor: a message that can be called is called with the actor."""
@@ -346,6 +350,7 @@ def test_10_the_registry_grows_or_not(started: Any) -> None:
     assert ours.ask("alive", timeout=10) == "alive"
 
 
+@pinned_only
 def test_11_a_thread_that_cannot_start_leaves_a_ghost_or_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stock: registered and never run. Ours: an error, and nothing."""
 
@@ -362,6 +367,7 @@ def test_11_a_thread_that_cannot_start_leaves_a_ghost_or_nothing(monkeypatch: py
     pykka.ActorRegistry.unregister(ghost)
 
 
+@pinned_only
 def test_12_threads_hold_the_exit_up_or_not(started: Any) -> None:
     """Stock: not a daemon, so a forgotten actor hangs the exit. Ours: a daemon that the exit hook ends."""
     assert pykka.ThreadingActor.use_daemon_thread is False

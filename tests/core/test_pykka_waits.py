@@ -19,6 +19,8 @@ from actors.core.clock import Clock
 from ..races import points
 from ..races.steps import Steps
 
+pytestmark = pytest.mark.usefixtures("each_dispatcher")
+
 
 class Behaviour:
     """One behaviour for both kinds of actor: a message that can be called is called."""
@@ -162,6 +164,7 @@ def test_7_several_futures_have_a_timeout_each_or_one_deadline(monkeypatch: pyte
 FORGOTTEN = """
 import os, pykka, actors
 class Forgotten({base}):
+    dispatcher = "{dispatcher}"
     def on_receive(self, message):
         return message
     def on_stop(self):
@@ -173,10 +176,15 @@ os.write(1, b"main ends\\n")
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("base", ["pykka.ThreadingActor", "actors.Actor"])
-def test_12_a_forgotten_actor_hangs_the_exit_or_not(base: str) -> None:
+@pytest.mark.parametrize(
+    ("base", "each_dispatcher"),
+    [("pykka.ThreadingActor", "pinned"), ("actors.Actor", "pinned"), ("actors.Actor", "shared")],
+    indirect=["each_dispatcher"],
+)
+def test_12_a_forgotten_actor_hangs_the_exit_or_not(base: str, each_dispatcher: str) -> None:
     """Stock: the process lives on after its main thread. Ours: it ends, and the cleanup has run."""
-    process = subprocess.Popen([sys.executable, "-c", FORGOTTEN.format(base=base)], stdout=subprocess.PIPE)
+    program = FORGOTTEN.format(base=base, dispatcher=each_dispatcher)
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
     assert process.stdout is not None
     try:
         assert process.stdout.readline() == b"main ends\n"

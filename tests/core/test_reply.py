@@ -19,6 +19,8 @@ from actors.core.actors.envelope import Envelope, PykkaActorDead, Question, awai
 from actors.core.actors.reply import PykkaAskTimeout, ReplyFuture
 from actors.errors import ActorDead, AskTimeout, Cancelled
 
+pytestmark = pytest.mark.usefixtures("each_dispatcher")
+
 
 class Boom(Exception):
     """What goes wrong in these tests."""

@@ -13,7 +13,9 @@ import pytest
 from actors import Actor, ActorDead, Agent, Backoff, CancelToken, DeadlockError, InboxFull, RestartPolicy, supervise
 
 from ..process.program import run
-from .troupe import FOR_EVER, Bomb, Player, again, failing, failing_on
+from .troupe import FOR_EVER, Bomb, Player, again, failing, failing_on, rests
+
+pytestmark = pytest.mark.usefixtures("each_dispatcher")
 
 KINDS = [Exception, SystemExit, KeyboardInterrupt, GeneratorExit, MemoryError, BaseException]
 
@@ -381,7 +383,7 @@ def test_an_init_that_forgot_super_is_refused() -> None:
 
 def in_backoff(ref: Any) -> Any:
     """Does it wait for its restart?"""
-    return lambda: ref._cell._pause is not None
+    return lambda: rests(ref)
 
 
 @pytest.mark.parametrize("where", ["handler", "on_start"])
@@ -516,14 +518,15 @@ def test_on_undelivered_that_raises_harms_nobody(supervised: Any, log_lines: lis
 
 
 @pytest.mark.process
-def test_the_end_of_the_program_ends_a_backoff() -> None:
+def test_the_end_of_the_program_ends_a_backoff(each_dispatcher: str) -> None:
     """Aborted: its hooks are waited for, no restart is."""
     done = run(
-        """
+        f"""
 import threading
 from actors import Actor, Backoff, RestartPolicy, supervise
 crashed = threading.Event()
 class Broken(Actor):
+    dispatcher = "{each_dispatcher}"
     def on_receive(self, message):
         raise ValueError(message)
     def on_failure(self, *_):

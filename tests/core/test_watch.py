@@ -10,7 +10,9 @@ import pytest
 from actors import ActorDead, Agent, AgentManifest, SpawnConfig
 
 from ..process.program import run
-from .troupe import FOR_EVER, Bomb, Player, again, failing
+from .troupe import FOR_EVER, Bomb, Player, again, failing, rests
+
+pytestmark = pytest.mark.usefixtures("each_dispatcher")
 
 
 class Notes:
@@ -128,7 +130,7 @@ def test_an_abort_in_a_backoff_is_told(supervised: Any, eventually: Any) -> None
     ref.watch(notes)
     bomb = Bomb(1000)
     ref.tell(bomb)
-    eventually(lambda: ref._cell._pause is not None)
+    eventually(lambda: rests(ref))
     assert notes.seen == []
     ref.abort()
     assert notes.called.wait(10)
@@ -264,16 +266,17 @@ def test_a_watcher_may_ask_others(started: Any, how: str) -> None:
 
 
 @pytest.mark.process
-def test_the_end_of_the_program_waits_for_watchers() -> None:
+def test_the_end_of_the_program_waits_for_watchers(each_dispatcher: str) -> None:
     """Some seconds: one that has begun is not cut off in the middle."""
     done = run(
-        """
+        f"""
 import threading
 from actors import Actor
 def told(ref):
     print("begun", flush=True)
     threading.Event().wait(0.2)
     print("told", ref.how_ended, flush=True)
+Actor.dispatcher = "{each_dispatcher}"
 Actor.start().watch(told)
 """
     )

@@ -85,6 +85,11 @@ def failing(times: int, error: type[BaseException] = ValueError) -> Callable[...
     return lambda actor, *_: bomb(actor)
 
 
+def rests(ref: Any) -> bool:
+    """Is it in a pause: in its thread, or laid down without one?"""
+    return any(getattr(ref._cell, name, None) is not None for name in ("_pause", "_rest"))
+
+
 def failing_on(lives: set[int], error: type[BaseException] = ValueError) -> Callable[..., None]:
     """A hook that raises in these *lives*."""
 

@@ -117,7 +117,7 @@ class ActorCell(WaitMember):
         """End once the messages accepted before are handled."""
         with at_exit().signals_held_off:  # who waits for a message was taken out of the mailbox, and must be woken
             self.mailbox.seal()
-        self._end_pause()
+            self._end_pause()
 
     @abc.abstractmethod
     def _end_pause(self) -> None:
@@ -232,6 +232,9 @@ class ActorCell(WaitMember):
 
     def finish(self, end: ActorEnd) -> None:
         """End: what was not handled is a dead letter, and who still waits is told."""
+        current, self.current = self.current, None
+        if current is not None:  # a defect of ours, or what somebody has set in this thread, came in between
+            self._left = [current, *(self._left or ())]
         self._drop()
         for part in tuple((self.parts or {}).values()):
             self._quietly(part.end)

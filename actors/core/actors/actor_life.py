@@ -103,10 +103,11 @@ class ActorLife(ActorCell):
 
     def _failed(self, envelope: Envelope, error: BaseException) -> Course | None:
         """A handler has raised: an asker is told, and that is no crash."""
-        self.current = None
         if isinstance(envelope, Question):
             envelope.fail(error)
+            self.current = None
             return None
+        self.current = None
         failure = self._own_failure(error)
         return None if failure is None else self._recover(envelope, [failure])
 

@@ -146,6 +146,10 @@ def await_reply(future: ReplyFuture[Any], timeout: float | None, who: object) ->
         if not future.fail(late):  # the reply came just now
             return future.get(timeout=0)
         raise PykkaAskTimeout(f"{who} did not reply within {timeout} s; the handler may still run") from None
-    except (Cancelled, DeadlockError, DispatcherExhausted) as refused:
+    except DispatcherExhausted as refused:
+        if not future.fail(refused):  # the reply came just now
+            return future.get(timeout=0)
+        raise
+    except (Cancelled, DeadlockError) as refused:
         future.fail(refused)  # nobody waits for the reply any more
         raise

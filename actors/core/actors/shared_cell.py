@@ -11,8 +11,10 @@ import pykka
 from ..clock import SYSTEM_CLOCK
 from ..messaging.mailbox import NOTHING, MailboxClosed
 from ..process import fork
+from ..process.at_exit import at_exit
 from ..waiting.crowd import crowd
 from ..waiting.wait_graph import enter, leave
+from .actor_cell import LIVES
 from .actor_life import ActorLife
 
 if TYPE_CHECKING:
@@ -61,20 +63,32 @@ class SharedCell(ActorLife):
         """Let it begin, on a worker; at once, if it has nothing to begin with.
 
         Raises:
-            RuntimeError: The program is ending.
+            RuntimeError: The program is ending, or no thread can be started and none is there; nothing is left behind.
         """
+        is_laid_down = False
         try:
             self._dispatcher.adopt(self)
             self._register()
             self._context = copy_context()
-            self._leave = True
-            if not (_is_pykkas(self.actor, "on_start") and self.mailbox.attend(self)):
-                self.wake()
+            self._leave = is_laid_down = True  # no call, no place for an interrupt, stands between the two
+            if not (self._has_pykkas("on_start") and self.mailbox.attend(self)):
+                self._dispatcher.begin(self)
+        except RuntimeError:
+            if not is_laid_down or self.claim():
+                self._give_up()
+                raise
+            # some worker has come meanwhile, and has it
         except BaseException:
-            self.abort("its start was interrupted")  # whoever has it ends it
-            if self._context is None:
-                self.finish(self.how_it_ends)
+            with at_exit().signals_held_off:
+                self.abort("its start was interrupted")  # if a worker may have it, that one ends it
+                self.wake() if is_laid_down else self._give_up()
             raise
+
+    def _give_up(self) -> None:
+        """Nobody has it: it ends here."""
+        self.mailbox.seal()
+        self.finish(self.how_it_ends)
+        self._dispatcher.forget(self)
 
     def _end_pause(self) -> None:
         rest = self._rest
@@ -83,8 +97,19 @@ class SharedCell(ActorLife):
 
     @property
     def is_idle(self) -> bool:
-        """Is there nothing of it that would notice its end?"""
-        return _is_pykkas(self.actor, "on_stop") and not self.parts and not self._lazies and self.mailbox.empty()
+        """Is there nothing of it that would notice its end? Looked at after its token was marked."""
+        return (
+            hasattr(self, "_leave")
+            and self._rest is None
+            and (self._has_begun or self._has_pykkas("on_start"))
+            and self._has_pykkas("on_stop")
+            and not (self.parts or self.front or self._lazies)
+            and self.mailbox.empty()
+        )
+
+    def _has_pykkas(self, hook: str) -> bool:
+        """Is that hook the one that does nothing?"""
+        return getattr(getattr(self.actor, hook), "__func__", None) is getattr(pykka.Actor, hook)
 
     # The protocol Reader ----------------------------------------------------------------------------------------
 
@@ -92,7 +117,10 @@ class SharedCell(ActorLife):
         """There is something to do: stand in line for a worker. Doing it again does nothing."""
         self._dispatcher.ready(self)
 
-    open = wake
+    def open(self) -> None:
+        """As :meth:`wake`, which was interrupted."""
+        with at_exit().signals_held_off:
+            self.wake()
 
     def claim(self) -> bool:
         """Take the leave; False when somebody has it."""
@@ -107,9 +135,13 @@ class SharedCell(ActorLife):
     def run(self, shift: Shift) -> None:
         """Take a turn, and lay down the leave. Nothing of the actor is touched after that."""
         assert self._context is not None
-        left = self._context.run(self._run, shift)  # left before another worker may enter it
+        try:
+            left = self._context.run(self._run, shift)  # left before another worker may enter it
+        except BaseException as error:  # noqa: BLE001 - a defect of ours, or what somebody has set in this thread
+            left = self._break_off(shift, error)
         if left is Left.FOR_GOOD:
             self._context = None
+            self._ident = NO_THREAD
             self._dispatcher.forget(self)
             return
         rest = self._rest
@@ -118,6 +150,14 @@ class SharedCell(ActorLife):
         # Whoever woke it before it lay down found no leave: so it is looked once more, now that there is one.
         if left is Left.UNFINISHED or (rest.is_over if rest is not None else not self.mailbox.attend(self)):
             self._dispatcher.ready(self)
+
+    def _break_off(self, shift: Shift, error: BaseException) -> Left:
+        """It ends here, as one with a thread of its own does."""
+        if not shift.has_forked():
+            self._report(error)
+            if self.stage == LIVES:
+                self.finish(self.how_it_ends)
+        return Left.FOR_GOOD
 
     def _run(self, shift: Shift) -> Left:
         self._ident = shift.ident
@@ -147,6 +187,8 @@ class SharedCell(ActorLife):
         """Handle what is in the mailbox, at most as many as a turn has."""
         token, take, mark, generation = self.token, self.mailbox.take, fork.mark(), self._generation
         for _ in range(shift.throughput):
+            if shift.depth:
+                shift.come_back()
             if token.marked:
                 return self._begin_end(goes_on=True)
             try:
@@ -166,14 +208,15 @@ class SharedCell(ActorLife):
 
     def _follow(self, course: Course) -> Left | None:
         """Take the steps of *course* up to a pause. None: it is over, and the actor goes on."""
+        pause, goes_on = None, True
         try:
             pause = next(course)
         except StopIteration as end:
-            goes_on: bool = end.value
-        else:
-            return self._begin_rest(course, pause)
+            goes_on = end.value
         if self._generation != fork.generation():
             return Left.FOR_GOOD
+        if pause is not None:
+            return self._begin_rest(course, pause)
         if self._winds_up:
             return self._end()
         return None if goes_on and not self.token.marked else self._begin_end(goes_on)
@@ -239,8 +282,3 @@ class _Rest:
             pause.until.remove_done_callback(self._settled)
         if pause.seconds is not None:
             crowd().alarm.forget(self)
-
-
-def _is_pykkas(actor: Handler, hook: str) -> bool:
-    """Is that hook the one that does nothing?"""
-    return getattr(type(actor), hook) is getattr(pykka.Actor, hook)

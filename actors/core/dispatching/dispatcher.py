@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import threading
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from ..checks import leaf_rlock
 from ..clock import SYSTEM_CLOCK
 from ..crash import report
 from ..process import fork
-from ..process.at_exit import at_exit
+from ..process.at_exit import ENDING, at_exit
 from ..process.threads import Crew
 from ..waiting.crowd import crowd
 from ..waiting.waiter import Waiter
@@ -86,11 +85,12 @@ class Dispatcher:
         10
     Source: Akka's dispatchers; the blocking of Java's ``ForkJoinPool``.
 
-    Locks: ``_lock`` guards ``_shifts`` and ``_handled``. Everything else changes by single operations: ``_places``
-    holds a token for each worker that may still go to work, ``_room`` one for each handler that may still wait,
-    ``_debts`` one for each that went on after a wait while all places were taken. Who comes puts its actor into the
-    line and then looks for a worker to call; who leaves puts its place back and then looks at the line. ``_is_coming``
-    is set with a worker that is then woken, and that one clears it before it looks at the line.
+    Locks: ``_lock`` guards ``_shifts``, ``_handled`` and ``_is_watched``. Everything else changes by single operations:
+    ``_places`` holds a token for each worker that may still go to work, ``_room`` one for each handler that may still
+    wait, ``_debts`` one for each that went on after a wait while all places were taken. Who comes puts its actor into
+    the line and then looks for a worker to call; who leaves puts its place back and then looks at the line.
+    ``_is_coming`` is set with a worker that is then woken, and that one clears it before it looks at the line.
+    ``_ends`` is set before those that live are looked at for the last time: who comes enters itself, then looks at it.
     """
 
     def __init__(
@@ -124,12 +124,11 @@ class Dispatcher:
         self.name = name if name is not None else f"dispatcher-{next(_numbers)}"
         self.stalled_after = stalled_after
         self.linger = linger
-        self._lock = leaf_rlock()
+        self._renewal = fork.ProcessLock()
         self._begin()
 
     def _begin(self) -> None:
-        """Nobody works yet; also in a forked child, where the threads of the parent are not."""
-        self._generation = fork.generation()
+        """Nobody works yet."""
         self._lock = leaf_rlock()
         self._line: deque[Ready] = deque()
         self._places: list[None] = [None] * self.workers
@@ -140,15 +139,25 @@ class Dispatcher:
         self._live: set[Ready] = set()
         self._shifts: dict[int, Shift] = {}
         self._handled = 0
+        self._ends = False
         self._exit_by = 0.0
         self._out: Waiter | None = None
         self._crew = Crew(f"actors-{self.name}", keep=None, linger=self.linger)
+        self._generation = fork.generation()  # last: who sees it finds all of the above
+
+    def _see_forks(self) -> None:
+        """Begin anew in a forked child, where neither the threads nor the actors of the parent are."""
+        if self._generation != fork.generation():
+            with self._renewal:
+                if self._generation != fork.generation():
+                    self._begin()
 
     def __repr__(self) -> str:
         return f"<Dispatcher {self.name!r}, {self.workers} workers>"
 
     def stats(self) -> DispatcherStats:
         """What it does right now."""
+        self._see_forks()
         with self._lock:
             shifts = list(self._shifts.values())
             handled = self._handled
@@ -167,24 +176,44 @@ class Dispatcher:
         Raises:
             RuntimeError: The program is ending.
         """
-        if self._generation != fork.generation():
-            self._begin()
+        self._see_forks()
         if not self._live:
             at_exit().watch(self)
         self._live.add(cell)
+        if self not in _in_use:
+            _in_use.add(self)
+        if self._ends:
+            self._live.discard(cell)
+            raise RuntimeError(ENDING)
 
     def forget(self, cell: Ready) -> None:
         """*cell* has ended."""
-        self._live.discard(cell)
+        live = self._live
+        live.discard(cell)
+        if live:
+            return
+        _in_use.discard(self)
+        if live:  # somebody has come meanwhile
+            _in_use.add(self)
         out = self._out
-        if out is not None and not self._live:
+        if out is not None:
             out.wake()
 
     def ready(self, cell: Ready) -> None:
-        """Let *cell* stand in line, and see to it that somebody takes it."""
+        """Let *cell* stand in line, and see to it that somebody takes it. Doing it again does nothing."""
         self._line.append(cell)
         if not self._is_coming and self._places:
             self._call_one()
+
+    def begin(self, cell: Ready) -> None:
+        """As :meth:`ready`, of one that has just been started.
+
+        Raises:
+            RuntimeError: No thread can be started, and none is there that would take it.
+        """
+        self._line.append(cell)
+        if not self._is_coming and self._places:
+            self._call_one(must=True)
 
     def cells(self) -> list[Ready]:
         """Those that live."""
@@ -197,7 +226,7 @@ class Dispatcher:
 
     # Workers ----------------------------------------------------------------------------------------------------
 
-    def _call_one(self) -> None:
+    def _call_one(self, *, must: bool = False) -> None:
         """Call one worker, if there is a place; it calls the next one."""
         with at_exit().signals_held_off:  # whoever has taken a place must give it to somebody
             try:
@@ -207,14 +236,16 @@ class Dispatcher:
             self._is_coming = True
             try:
                 self._crew.start(self._work)
-            except RuntimeError:
+            except BaseException as error:
                 self._is_coming = False
                 self._places.append(None)
                 self._retry()
+                if (must and not self._shifts) or not isinstance(error, RuntimeError):
+                    raise
 
     def _retry(self) -> None:
-        """No thread can be started now: those at work take what stands in line, or there is another try."""
-        if not self._shifts and not crowd().alarm.mind(self, SYSTEM_CLOCK.monotonic() + RETRY):
+        """No thread can be started now: there is another try soon, as those at work may just be leaving."""
+        if not crowd().alarm.mind(self, SYSTEM_CLOCK.monotonic() + RETRY) and not self._shifts:
             report("no thread can be started to handle the messages of {}", self)
 
     def ring(self) -> None:
@@ -226,31 +257,45 @@ class Dispatcher:
         """The job of a worker: it takes actors from the line until there are none."""
         shift, hosts = Shift(self, self.throughput), crowd().compensated
         ident = shift.ident
-        with self._lock:
-            self._shifts[ident] = shift
-        hosts[ident] = shift
-        self._is_coming = False
-        if not self._is_watched and self.stalled_after is not None:
-            self._is_watched = True
-            StallWatch(self, self.stalled_after).begin()
+        is_done = False
         try:
+            self._come(shift, ident)
+            hosts[ident] = shift
             while self._serve(shift):
                 pass
+            is_done = True
         finally:
-            if self._generation == fork.generation():
+            if not shift.has_forked():
                 hosts.pop(ident, None)
                 with self._lock:
                     self._shifts.pop(ident, None)
                     self._handled += shift.handled
+                if not is_done:  # whatever ended it, others need its place
+                    self._is_coming = False
+                    self._places.append(None)
+                    self.ring()
         return False
 
+    def _come(self, shift: Shift, ident: int) -> None:
+        """A worker is here; the first one is watched, with all that follow."""
+        with self._lock:
+            self._shifts[ident] = shift
+            is_first, self._is_watched = not self._is_watched, True
+        self._is_coming = False
+        if is_first and self.stalled_after is not None:
+            StallWatch(self, self.stalled_after).begin()
+
     def _serve(self, shift: Shift) -> bool:
-        """Take actors from the line; True: a defect of ours ended that, go on."""
+        """Take actors from the line; True: a defect of ours ended that, or what somebody has set in this thread."""
         try:
             self._take_turns(shift)
-        except BaseException:  # noqa: BLE001 - a defect of ours; the others need a worker
+        except BaseException:  # noqa: BLE001 - the others need a worker
+            if shift.has_forked():
+                return False
             report("a turn of {} failed", self)
-            return self._generation == fork.generation()
+            for cell in self.cells():  # one of them may have been in hand; the others are dropped again
+                self.ready(cell)
+            return True
         return False
 
     def _take_turns(self, shift: Shift) -> None:
@@ -259,7 +304,8 @@ class Dispatcher:
             try:
                 cell = line.popleft()
             except IndexError:
-                places.append(None)
+                if len(places) < self.workers:  # else there is one too many: a turn was ended half-way
+                    places.append(None)
                 if not line:
                     return
                 try:  # somebody has come meanwhile, and perhaps seen no place
@@ -274,8 +320,10 @@ class Dispatcher:
                 cell.run(shift)
                 shift.cell = None
                 shift.turns += 1
+                if shift.depth:
+                    shift.come_back()
             del cell  # a worker keeps nothing alive
-            if self._generation != mark.generation or (debts and self._goes_home()):
+            if mark.generation != shift.generation or (debts and self._goes_home()):
                 return
 
     def _goes_home(self) -> bool:
@@ -290,15 +338,17 @@ class Dispatcher:
             return True
         return False
 
-    def give_place(self) -> None:
-        """A handler begins to wait: another may run in its place.
+    def give_place(self, *, must: bool) -> bool:
+        """A handler begins to wait: another may run in its place. False: it keeps it, as it must wait all the same.
 
         Raises:
-            DispatcherExhausted: Too many wait already.
+            DispatcherExhausted: Too many wait already, and it need not wait.
         """
         try:
             self._room.pop()
         except IndexError:
+            if must:
+                return False
             raise DispatcherExhausted(
                 f"{self.max_blocked} handlers of {self} wait already: let handlers return instead of waiting (reply "
                 "later with defer_reply(), or pipe()), or give it a larger max_blocked"
@@ -306,6 +356,7 @@ class Dispatcher:
         self._places.append(None)
         if self._line and not self._is_coming:
             self._call_one()
+        return True
 
     def take_place(self) -> None:
         """Its wait is over: it goes on at once, and the next one that is done goes home for it."""
@@ -322,19 +373,23 @@ class Dispatcher:
         with self._lock:
             return dict(self._shifts)
 
-    def watched_no_more(self) -> None:
-        """Nobody looks for stalls any more; who goes to work next begins to."""
-        self._is_watched = False
+    def watched_no_more(self) -> bool:
+        """Nobody is at work, and who comes next is watched by another; False when somebody has come."""
+        with self._lock:
+            self._is_watched = bool(self._shifts)
+            return not self._is_watched
 
     # The end of the program -------------------------------------------------------------------------------------
 
     def mark_at_exit(self) -> None:
-        """The program ends: whoever looks sees it. Who has nothing that would notice is left as it is."""
+        """The program ends: whoever looks sees it. Who has nothing that would notice is left as it is; if it is told
+        something now, it ends.
+        """
+        self._ends = True
         for cell in self.cells():
+            cell.token.mark("the program ends")
             if cell.is_idle:
                 self._live.discard(cell)
-            else:
-                cell.token.mark("the program ends")
 
     def abort_at_exit(self) -> None:
         """Abort all; 5 seconds from now on nobody waits for their cleanups any more."""
@@ -350,18 +405,15 @@ class Dispatcher:
             out.wait(max(0.0, self._exit_by - SYSTEM_CLOCK.monotonic()))
 
 
-_shared: Dispatcher | None = None
-_made = threading.Lock()
+_in_use: set[Dispatcher] = set()
+"""Those that have actors: they are kept, as the thread of an actor keeps it. In a forked child they are no harm."""
+_shared: dict[str, Dispatcher] = {}
 
 
 def shared_dispatcher() -> Dispatcher:
-    """The process's dispatcher, made on first use."""
-    global _shared
-    if _shared is None:
-        with _made:
-            if _shared is None:
-                _shared = Dispatcher(name="shared")
-    return _shared
+    """The process's dispatcher, made on first use. Of two that make it at once, one wins."""
+    dispatcher = _shared.get("shared")
+    return _shared.setdefault("shared", Dispatcher(name="shared")) if dispatcher is None else dispatcher
 
 
 def dispatcher_of(chosen: str | Dispatcher, whose: str) -> Dispatcher | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from threading import get_ident
 from typing import TYPE_CHECKING, Protocol
 
+from ..process import fork
+
 if TYPE_CHECKING:
     from ..waiting.cancel import CancelToken
 
@@ -35,11 +37,11 @@ class Ready(Protocol):
 class Places(Protocol):
     """What a dispatcher is to one of its workers."""
 
-    def give_place(self) -> None:
-        """A handler begins to wait: another may run in its place.
+    def give_place(self, *, must: bool) -> bool:
+        """A handler begins to wait: another may run in its place. False: it keeps it, as it must wait all the same.
 
         Raises:
-            DispatcherExhausted: Too many wait already.
+            DispatcherExhausted: Too many wait already, and it need not wait.
         """
 
     def take_place(self) -> None:
@@ -49,37 +51,70 @@ class Places(Protocol):
 class Shift:
     """A worker at work; what waits in it tells it (the protocol ``Compensated``).
 
-    Locks: none. ``cell``, ``turns`` and ``handled`` are written by the worker, and by what it runs; others only read.
+    Locks: none. ``cell``, ``turns`` and ``handled``, as all else, are written by the worker, and by what it runs. Others
+    only read.
     """
 
-    __slots__ = ("_depth", "_places", "cell", "handled", "ident", "throughput", "turns")
+    __slots__ = (
+        *("_has_given", "_places", "cell", "depth", "generation", "handled", "ident", "throughput", "turns", "waits"),
+    )
 
     def __init__(self, places: Places, throughput: int) -> None:
         self._places = places
         self.ident = get_ident()
         self.throughput = throughput
-        self._depth = 0
+        self.generation = fork.generation()
+        self.depth = 0
+        """How many waits are nested."""
+        self._has_given = False
         self.cell: Ready | None = None
         self.handled = 0
         self.turns = 0
+        self.waits = 0
 
     @property
     def is_blocked(self) -> bool:
         """Does it wait, and another runs in its place?"""
-        return self._depth > 0
+        return self.depth > 0
 
-    def block(self) -> None:
+    @property
+    def progress(self) -> int:
+        """It rises with all that a handler may come to: its end, and each wait."""
+        return self.turns + self.handled + self.waits
+
+    def has_forked(self) -> bool:
+        """Is this the thread that is left in a forked child? (What it ran has forked.)"""
+        return self.generation != fork.generation()
+
+    def block(self, *, must: bool = False) -> int:
         """It begins to wait. Waits may be nested.
 
+        Args:
+            must: It waits also when too many wait already, but then nobody runs in its place.
+        Returns:
+            What :meth:`unblock` needs.
         Raises:
             DispatcherExhausted: Too many wait already.
         """
-        if not self._depth:
-            self._places.give_place()
-        self._depth += 1
+        if not self.depth:
+            self._has_given = self._places.give_place(must=must)
+            self.waits += 1
+        self.depth += 1
+        return self.waits
 
-    def unblock(self) -> None:
-        """Its wait is over."""
-        self._depth -= 1
-        if not self._depth:
+    def unblock(self, wait: int) -> None:
+        """That wait is over. One that was ended by :meth:`come_back` is over already."""
+        if self.depth and wait == self.waits:
+            self.depth -= 1
+            if not self.depth:
+                self._take_back()
+
+    def come_back(self) -> None:
+        """What it ran has ended, and left waits open: a block that was never left, or is left by another thread."""
+        self.depth = 0
+        self._take_back()
+
+    def _take_back(self) -> None:
+        has_given, self._has_given = self._has_given, False
+        if has_given and not self.has_forked():  # the child's places are others
             self._places.take_place()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from loguru import logger
 
 from ..clock import SYSTEM_CLOCK
+from ..crash import fenced
 from ..waiting.crowd import crowd
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ class Watched(Protocol):
     def shifts(self) -> dict[int, Shift]:
         """Those at work, by the idents of their threads."""
 
-    def watched_no_more(self) -> None:
-        """Nobody looks any more; who goes to work next begins to."""
+    def watched_no_more(self) -> bool:
+        """Nobody is at work, and who comes next is watched by another; False when somebody has come."""
 
 
 class StallWatch:
@@ -40,9 +41,8 @@ class StallWatch:
         self._seen: dict[int, tuple[Ready, int, float, bool]] = {}
 
     def begin(self) -> None:
-        """Look a while from now."""
-        if not crowd().alarm.mind(self, SYSTEM_CLOCK.monotonic() + self._after / LOOKS):
-            self._dispatcher.watched_no_more()
+        """Look a while from now; if there can be no thread for that now, when there can be one."""
+        crowd().alarm.mind(self, SYSTEM_CLOCK.monotonic() + self._after / LOOKS)
 
     def ring(self) -> None:
         """Look. Each standstill is told once."""
@@ -50,23 +50,21 @@ class StallWatch:
         shifts = self._dispatcher.shifts()
         seen: dict[int, tuple[Ready, int, float, bool]] = {}
         for ident, shift in shifts.items():
-            cell, turns = shift.cell, shift.turns
+            cell, progress = shift.cell, shift.progress
             if cell is None or shift.is_blocked:
                 continue
             before = self._seen.get(ident)
-            if before is None or before[:2] != (cell, turns):
-                seen[ident] = (cell, turns, now, False)
+            if before is None or before[:2] != (cell, progress):
+                seen[ident] = (cell, progress, now, False)
                 continue
             is_told = before[3]
             if not is_told and now - before[2] >= self._after:
-                self._tell(cell, ident, now - before[2])
+                fenced(self._tell, cell, ident, now - before[2], what="a report of a stall")
                 is_told = True
-            seen[ident] = (cell, turns, before[2], is_told)
+            seen[ident] = (cell, progress, before[2], is_told)
         self._seen = seen
-        if shifts:
+        if shifts or not self._dispatcher.watched_no_more():
             self.begin()
-        else:
-            self._dispatcher.watched_no_more()
 
     def _tell(self, cell: Ready, ident: int, seconds: float) -> None:
         frame = sys._current_frames().get(ident)  # noqa: SLF001 - the documented way to another thread's stack

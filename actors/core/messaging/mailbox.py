@@ -6,7 +6,7 @@ from collections import deque
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from ...errors import Cancelled
+from ...errors import Cancelled, DispatcherExhausted
 from ..checks import leaf_rlock
 from ..clock import SYSTEM_CLOCK
 from ..process.at_exit import at_exit
@@ -220,7 +220,7 @@ class Mailbox:
             return self.put(item, timeout, target)  # room appeared in between
         try:
             wait_for(putter.waiter, timeout, "room in a mailbox", target)
-        except Cancelled:
+        except (Cancelled, DispatcherExhausted):
             self._forget(putter)
             if putter.result is not Put.ACCEPTED:  # else it is on its way: who sends must know
                 raise

@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
-from ..checks import leaf_lock
+from ..checks import leaf_rlock
 from ..clock import SYSTEM_CLOCK
 from ..crash import report
 from ..waiting.crowd import LOOK_UP
@@ -144,7 +144,7 @@ class Crew:
     def __init__(self, name: str, keep: int | None, linger: float | None = None) -> None:
         self._name = name
         self._numbers = itertools.count(1)
-        self._lock = leaf_lock()
+        self._lock = leaf_rlock()  # a finalizer may start a job
         self._workers: set[Worker] = set()
         self._leaving: deque[Worker] = deque()  # done, but their threads may not have ended yet
         self._idle: list[Worker] = []

@@ -54,6 +54,7 @@ class Supervisor(Actor):
     """
 
     inbox_capacity: ClassVar[int | None] = None
+    dispatcher: ClassVar[str] = "pinned"
     _cell: TimerThread
     _cell_class: ClassVar[type[PinnedCell]] = TimerThread
 

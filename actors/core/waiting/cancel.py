@@ -89,13 +89,18 @@ class CancelToken:
             raise Cancelled(self._reason, timed_out=self._timed_out)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait for the cancel, at most *timeout* seconds; True when cancelled."""
+        """Wait for the cancel, at most *timeout* seconds; True when cancelled.
+
+        Raises:
+            DispatcherExhausted: Too many handlers of the dispatcher that runs this one wait already.
+        """
         waiter = Waiter()
         wake = waiter.wake
         self.remind(wake)
         left = self.deadline.remaining() if self.deadline is not None else None
         try:
-            waiter.wait(timeout if left is None else left if timeout is None else min(timeout, left))
+            end = timeout if left is None else left if timeout is None else min(timeout, left)
+            waiter.wait(end, must=False)
         finally:
             self.forget(wake)
         return self.cancelled

@@ -42,15 +42,19 @@ class Waiting(Protocol):
 class Compensated(Protocol):
     """A worker thread of a dispatcher, while it runs a handler: what a wait in it means to the others."""
 
-    def block(self) -> None:
+    def block(self, *, must: bool = False) -> int:
         """It begins to wait: another takes its place. Waits may be nested.
 
+        Args:
+            must: It waits also when too many wait already, but then nobody runs in its place.
+        Returns:
+            What :meth:`unblock` needs.
         Raises:
             DispatcherExhausted: Too many wait already.
         """
 
-    def unblock(self) -> None:
-        """Its wait is over."""
+    def unblock(self, wait: int) -> None:
+        """That wait is over."""
 
 
 class Crowd:
@@ -182,18 +186,20 @@ class blocking:  # noqa: N801 - used as a function
     Source: Java's ``ForkJoinPool.ManagedBlocker``, Scala's ``blocking``.
     """
 
-    __slots__ = ("_host",)
+    __slots__ = ("_host", "_wait")
 
     def __init__(self) -> None:
         self._host: Compensated | None = None
+        self._wait = 0
 
     def __enter__(self) -> None:
         host = crowd().compensated.get(threading.get_ident())
         if host is not None:
-            host.block()
+            self._wait = host.block()
             self._host = host
 
     def __exit__(self, *_: object) -> None:
         host, self._host = self._host, None
-        if host is not None:
-            host.unblock()
+        # A generator or a coroutine may be left in another thread: then the block ends with the handler.
+        if host is not None and crowd().compensated.get(threading.get_ident()) is host:
+            host.unblock(self._wait)

@@ -84,7 +84,7 @@ class WaitMember(WaitNode):
             if target is not None:
                 self.waiting_self().watch(target, waiter)
             if host is None:
-                woken = waiter.wait(timeout)
+                woken = waiter.wait(timeout, must=False)
             else:  # here, and not in functions of their own: of each agent that is parked the frames take memory
                 self.waiter = waiter  # type: ignore[misc]  # who has a host has a slot for it
                 waiter.owner = self  # type: ignore[assignment]  # and is parked there
@@ -175,7 +175,7 @@ def wait_for(waiter: Waiter, timeout: float | None, on: str, target: WaitNode | 
     """
     member = current()
     if member is None:
-        return waiter.wait(timeout, looks_up=True)  # a caller's, for which others may have set a time
+        return waiter.wait(timeout, looks_up=True, must=False)  # a caller's, for which others may have set a time
     return member.wait(waiter, timeout, on, target)
 
 

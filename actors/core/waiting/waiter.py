@@ -101,13 +101,17 @@ class Waiter:
         """Does its thread wait now?"""
         return self._crowd is not None
 
-    def wait(self, timeout: float | None = None, *, looks_up: bool = False) -> bool:
+    def wait(self, timeout: float | None = None, *, looks_up: bool = False, must: bool = True) -> bool:
         """Wait until somebody opens the gate, at most *timeout* seconds; False when the time ran out.
 
         The thread looks up now and then: an exception that another one has set in it is raised then.
 
         Args:
             looks_up: Often, however many wait.
+            must: Also when too many handlers of the dispatcher that runs this one wait already: what is waited for is
+                a step of our own, that must not fail.
+        Raises:
+            DispatcherExhausted: Too many of them wait, and it need not wait.
         """
         gate = self._gate
         if timeout is not None and timeout <= 0:
@@ -117,8 +121,7 @@ class Waiter:
         if me == others.main:
             return self._wait_for_signals_too(timeout)
         host = others.compensated.get(me) if others.compensated and not self.woken else None
-        if host is not None:
-            host.block()
+        block = 0 if host is None else host.block(must=must)
         waiting = others.waiting
         end = None
         try:  # all in one function: of each agent that is parked the frames take memory
@@ -146,7 +149,7 @@ class Waiter:
             if others.under_way:
                 others.left(self)
             if host is not None:
-                host.unblock()
+                host.unblock(block)
 
     def _wait_for_signals_too(self, timeout: float | None) -> bool:
         """Wait in the main thread, where signals are handled.
