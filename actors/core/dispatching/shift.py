@@ -51,12 +51,21 @@ class Places(Protocol):
 class Shift:
     """A worker at work; what waits in it tells it (the protocol ``Compensated``).
 
-    Locks: none. ``cell``, ``turns`` and ``handled``, as all else, are written by the worker, and by what it runs. Others
-    only read.
+    Locks: none. ``cell``, ``turns`` and ``handled``, as all else, are written by the worker, and by what it runs; the
+    others only read.
     """
 
     __slots__ = (
-        *("_has_given", "_places", "cell", "depth", "generation", "handled", "ident", "throughput", "turns", "waits"),
+        "_has_given",
+        "_places",
+        "cell",
+        "depth",
+        "generation",
+        "handled",
+        "ident",
+        "throughput",
+        "turns",
+        "waits",
     )
 
     def __init__(self, places: Places, throughput: int) -> None:
