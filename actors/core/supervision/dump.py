@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import gc
-import os
-import sys
-import threading
-import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..process.stacks import Stacks, indented
 from ..records.state import AgentState
 from ..scheduling.agent_cell import AgentCell
 from ..shown import agent_label, shown
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from ..records.message import AgentId
     from ..scheduling.agent_cell import ToolThread
     from .supervisor import Supervisor
-
-
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
-_CORE = os.path.join(_PACKAGE, "core") + os.sep
-_CALLS_A_FUNCTION = os.path.join(_PACKAGE, "agent", "function_agent.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +34,7 @@ class ThreadDump:
 
     def __str__(self) -> str:
         state = "" if self.on is None else f", parked on {self.on}"
-        return "\n".join([f"{self.label}{state}, {self.seconds:.1f} s", *_indented(self.stack)])
+        return "\n".join([f"{self.label}{state}, {self.seconds:.1f} s", *indented(self.stack)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +74,9 @@ class AgentDump:
             lines[0] += f", child of agent {self.parent_id}"
         if self.waits_for:
             lines.append("  waits for " + ", ".join(self.waits_for))
-        lines += _indented(self.stack)
+        lines += indented(self.stack)
         for tool in self.tools:
-            lines += _indented(str(tool))
+            lines += indented(str(tool))
         return "\n".join(lines)
 
 
@@ -140,7 +129,7 @@ class _Look:
     """One moment: the frames of all threads, and the time."""
 
     def __init__(self, supervisor: Supervisor) -> None:
-        self._frames = _frames_of_all_threads()
+        self._stacks = Stacks()
         self._now = supervisor.clock.monotonic()
 
     def at_agent(self, cell: AgentCell) -> AgentDump:
@@ -155,50 +144,18 @@ class _Look:
             inbox_depth=0 if mailbox is None else len(mailbox),
             parent_id=None if cell.parent is None else cell.parent.id,
             waits_for=tuple(target.label for target in cell.targets()),
-            stack="" if cell.started is None else self._stack(cell.thread),
+            stack="" if cell.started is None else self._stacks.text(cell.thread),
             tools=tuple(self._at_tool(tool) for tool in cell.tool_threads if not tool.done),
         )
 
     def at_stray(self, stray: AgentCell | ToolThread) -> ThreadDump:
         if isinstance(stray, AgentCell):
-            return ThreadDump(stray.label, stray.parked_on, self._seconds(stray.since), self._stack(stray.thread))
+            return ThreadDump(stray.label, stray.parked_on, self._seconds(stray.since), self._stacks.text(stray.thread))
         return self._at_tool(stray, f" of {stray.label}")
 
     def _at_tool(self, tool: ToolThread, whose: str = "") -> ThreadDump:
         label = f"tool {shown(tool.name)}{whose}"
-        return ThreadDump(label, tool.parked_on, self._seconds(tool.since), self._stack(tool.thread))
+        return ThreadDump(label, tool.parked_on, self._seconds(tool.since), self._stacks.text(tool.thread))
 
     def _seconds(self, since: float) -> float:
         return max(0.0, self._now - since)
-
-    def _stack(self, ident: int) -> str:
-        frame = self._frames.get(ident)
-        if frame is None:
-            return ""
-        frames = traceback.extract_stack(frame)
-        # What every worker has at its top tells nothing: show from where the agent's own code begins.
-        own = next((n for n, entry in enumerate(frames) if not _is_ours(entry.filename)), 0)
-        return "".join(traceback.format_list(frames[own:]))
-
-
-def _frames_of_all_threads() -> dict[int, FrameType]:
-    """The current frame of each thread, by its ident.
-
-    With no garbage collection in between: 3.11 holds the lock of all threads then, and a finalizer that starts or
-    ends a thread would wait for it for ever (seen; cpython gh-106883).
-    """
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        return sys._current_frames()  # noqa: SLF001 - the documented way to another thread's stack
-    finally:
-        if collects:
-            gc.enable()
-
-
-def _is_ours(filename: str) -> bool:
-    return filename == threading.__file__ or filename.startswith(_CORE) or filename == _CALLS_A_FUNCTION
-
-
-def _indented(text: str) -> list[str]:
-    return ["  " + line for line in text.rstrip().splitlines()]
