@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from .agent.budget import Budget
 from .agent.factory import AgentFactory
 from .agent.resolve import refuse_no_driver
 from .core.process.at_exit import at_exit
-from .core.process.threads import start_from_collector
 from .core.records.outcomes import FailurePolicy, FailureWord, Outcomes
 from .core.scheduling.approval import Decision
 from .core.supervision import awaiting
@@ -22,6 +20,7 @@ from .core.supervision.async_map import AsyncMapIterator
 from .core.supervision.dump import PoolDump, dump
 from .core.supervision.handle import AgentHandle
 from .core.supervision.map import MapIterator
+from .core.supervision.pool_block import PoolBlock
 from .core.supervision.supervisor import Supervisor
 from .drivers.builtin import find_driver
 from .tools.mcp import McpServers
@@ -30,7 +29,6 @@ from .tools.registry import ToolRegistry
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Hashable, Iterable, Iterator, Mapping
     from os import PathLike
-    from types import TracebackType
     from typing import IO
 
     from .agent.config import SpawnConfig, ToolSource
@@ -43,7 +41,6 @@ if TYPE_CHECKING:
     from .core.records.outcome import AgentOutcome
     from .core.records.pool_stats import PoolStats
     from .core.records.spec import AgentSpec, RestartPolicy
-    from .core.supervision.shutdown import Shutdown
     from .journal.journal import Journal
     from .progress.pool_progress import ItemT, PoolProgress
 
@@ -51,7 +48,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class AgentPool:
+class AgentPool(PoolBlock):
     """Runs agents on threads, at most ``max_concurrent`` at once, and owes you one outcome for each.
 
     A context manager, for ``with`` and for ``async with``: leaving it normally drains, leaving it by an exception
@@ -376,43 +373,6 @@ class AgentPool:
         """Change the number of slots. Who runs runs on; a smaller limit holds for those who start later."""
         whole(0, max_concurrent=max_concurrent)
         self._core.resize(max_concurrent)
-
-    def __enter__(self) -> Self:
-        self._core.pool.refuse_after_fork()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        shutdown = self._left_by(kind)
-        if shutdown is not None:
-            shutdown.leave_block(None if kind is None else kind.__name__, self._shutdown_timeout)
-
-    async def __aenter__(self) -> Self:
-        return self.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        shutdown = self._left_by(kind)
-        if shutdown is not None:
-            failed = None if kind is None else kind.__name__
-            await awaiting.leave_block(shutdown, self.name, failed, self._shutdown_timeout)
-
-    def _left_by(self, kind: type[BaseException] | None) -> Shutdown | None:
-        """What ends the pool whose block is left; None in a child that leaves its parent's: it is not its to close."""
-        supervisor = self._supervisor
-        assert supervisor is not None
-        return None if supervisor.pool.is_forked and kind is not None else supervisor.shutdown
-
-    def __del__(self) -> None:
-        supervisor = getattr(self, "_supervisor", None)
-        if supervisor is None or supervisor.is_closed or supervisor.pool.is_forked:
-            return
-        close = supervisor.shutdown.close
-        start_from_collector(lambda: close("its pool was garbage-collected"), f"{self.name}-end")
-        # Last: where warnings are errors, it ends here.
-        warnings.warn(f"{self.name} was not closed; its agents are aborted", ResourceWarning, source=self, stacklevel=2)
 
     # Looking ----------------------------------------------------------------------------------------------------
 
