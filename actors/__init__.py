@@ -19,6 +19,7 @@ from .actors import (
     Dispatcher as Dispatcher,
     DispatcherStats as DispatcherStats,
     ReplyFuture,
+    Timer as Timer,
     blocking as blocking,
     supervise,
 )

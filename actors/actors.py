@@ -5,6 +5,7 @@ from .core.actors.actor_cell import ActorEnd
 from .core.actors.envelope import PykkaActorDead
 from .core.actors.reference import ActorRef
 from .core.actors.reply import PykkaAskTimeout, ReplyFuture
+from .core.actors.timer import Timer
 from .core.dispatching.dispatcher import Dispatcher, DispatcherStats
 from .core.waiting.crowd import blocking
 from .public import publish
@@ -16,6 +17,7 @@ __all__ = [
     "Dispatcher",
     "DispatcherStats",
     "ReplyFuture",
+    "Timer",
     "blocking",
     "supervise",
 ]

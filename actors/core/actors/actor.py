@@ -9,20 +9,24 @@ import pykka
 from ..clock import SYSTEM_CLOCK
 from ..dispatching.dispatcher import Dispatcher, dispatcher_of
 from ..records.spec import Backoff, RestartPolicy
+from .actor_timers import ActorTimers
 from .handler import Supervision
+from .idleness import idling_cell
 from .pinned_cell import PinnedCell
 from .reference import ActorRef
 from .reply import ReplyFuture
 from .restarts import Restarts
 from .shared_cell import SharedCell
+from .sleep import sleep
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from ..messaging.dead_letter import DeadLetter
     from ..waiting.cancel import CancelToken
     from .actor_life import ActorLife
+    from .timer import Timer
 
 SUPERVISED = RestartPolicy(max_restarts=3, window=60.0, backoff=Backoff())
 """How a supervised actor is restarted when nothing else is said."""
@@ -75,7 +79,9 @@ class Actor(pykka.ThreadingActor):
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
         if "_cell" not in vars(self):
             dispatcher = dispatcher_of(self.dispatcher, type(self).__name__)
-            if dispatcher is None:
+            if self.receive_timeout is not None:
+                self._cell = idling_cell(self, self.inbox_capacity, dispatcher, self.receive_timeout)
+            elif dispatcher is None:
                 self._cell = self._cell_class(self, self.inbox_capacity)
             else:
                 self._cell = SharedCell(self, self.inbox_capacity, dispatcher)
@@ -130,6 +136,76 @@ class Actor(pykka.ThreadingActor):
 
     def on_undelivered(self, letter: DeadLetter) -> None:
         """Called for each accepted message that nobody will handle: poison, or left when the actor ended."""
+
+    # Timers -----------------------------------------------------------------------------------------------------
+
+    receive_timeout: ClassVar[float | None] = None
+    """After so many seconds without a message :meth:`on_idle` is called, and again after as many; None never."""
+
+    def tell_later(self, delay: float, message: Any, key: Hashable | None = None) -> Timer:
+        """Send *message* to this actor, *delay* seconds from now.
+
+        When its mailbox is full at that moment, the message is a dead letter (``timer_full``). A timer ends with its
+        actor, and with a restart. One that ``__init__`` sets counts from then, and comes when the actor has started.
+
+        Args:
+            delay: Seconds, 0 or more.
+            message: Any object.
+            key: What replaces an earlier timer of this actor with an equal key; of that one nothing comes any more.
+        Returns:
+            The timer. It is not active when the actor was told to stop: nothing would be accepted.
+        Raises:
+            ValueError: *delay* is negative, infinite or NaN.
+            TypeError: It is no number, or *key* is not hashable.
+            RuntimeError: No thread can be started for timers.
+            ForkedPoolError: In a forked child.
+        Threads: Any.
+        Example:
+            >>> class Kettle(Actor):
+            ...     def on_receive(self, message):
+            ...         if message == "on":
+            ...             self.tell_later(0.01, "boiled")
+            >>> kettle = Kettle.start()
+            >>> kettle.tell("on")
+        Source: Erlang's ``send_after``, Akka's ``TimerScheduler``.
+        """
+        return self._cell.part(ActorTimers).later(delay, message, key)
+
+    def tell_every(
+        self, interval: float, message: Any, *, first: float | None = None, key: Hashable | None = None
+    ) -> Timer:
+        """Send *message*, the same object, to this actor again and again, until the timer is cancelled or ends.
+
+        The ticks come at whole intervals after the first one, however late one of them was. Those that were missed
+        count once: no tick is sent while the one before is unread, or the mailbox is full; they are counted in
+        ``skipped``. The rest is as for :meth:`tell_later`.
+
+        Args:
+            interval: Seconds, above 0.
+            message: Any object.
+            first: Seconds until the first tick, 0 or more; None: *interval*.
+            key: As for :meth:`tell_later`.
+        """
+        return self._cell.part(ActorTimers).every(interval, message, first, key)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; an abort ends it. On a shared dispatcher the handler counts as blocked. A stop does not end it.
+
+        Better still, return and :meth:`tell_later`: an actor that sleeps handles nothing.
+
+        Raises:
+            Cancelled: The actor was aborted.
+            ValueError, TypeError: *seconds* is no time to wait.
+            ActorsError: It is called by a coroutine, and would stop all of them.
+        """
+        sleep(self._cell, seconds)
+
+    def on_idle(self) -> None:
+        """Called after each ``receive_timeout`` seconds without a message, where messages are handled. What it raises
+        is a crash of the actor.
+
+        Source: Akka's receive timeout, the timeout of Erlang's ``gen_server``.
+        """
 
     def handle(self, message: Any) -> Any:
         """Handle one message: a user's, or one of Pykka's own."""

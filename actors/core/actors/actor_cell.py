@@ -18,7 +18,7 @@ from ..process import fork
 from ..process.at_exit import at_exit
 from ..waiting.cancel import CancelToken
 from ..waiting.wait_graph import WaitMember
-from .envelope import Envelope, Order, enveloped
+from .envelope import Envelope, enveloped
 from .handler import NOBODY
 from .reply import ReplyFuture
 
@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 
 PartT = TypeVar("PartT", bound="Part")
 
-LIVES, IS_STOPPED, IS_GONE, HAS_ENDED = range(4)
-"""How far an actor is: the steps of its end, in which first waiters, then watchers, then those who stop it are told."""
+IS_NEW, LIVES, ENDS, IS_STOPPED, IS_GONE, HAS_ENDED = range(6)
+"""How far an actor is: not started; started; nothing is handled any more; then the steps of its end, in which first
+waiters, then watchers, then those who stop it are told.
+"""
 
 
 class ActorEnd(StrEnum):
@@ -89,7 +91,7 @@ class ActorCell(WaitMember):
         self.waits: list[tuple[WaitNode, Waiter]] = []
         self.how_ended: ActorEnd | None = None
         self.how_it_ends = ActorEnd.CRASHED
-        self.stage = LIVES
+        self.stage = IS_NEW
         self.supervision: Supervision | None = None
         self.error: AgentCrashed | None = None
         self._current: Any = NOTHING
@@ -170,6 +172,11 @@ class ActorCell(WaitMember):
         """Put it aside (None), or handle another one."""
         self._current = NOTHING if envelope is None else envelope
 
+    @property
+    def generation(self) -> int:
+        """The process in which it was made, counted in forks."""
+        return self._generation
+
     # Made on first use ------------------------------------------------------------------------------------------
 
     def lazy(self, name: str, make: Callable[[], Any]) -> Any:
@@ -178,12 +185,15 @@ class ActorCell(WaitMember):
         return self._lazies.setdefault(name, make()) if made is None else made
 
     def part(self, kind: type[PartT]) -> PartT:
-        """The part of that *kind*, made now with this cell if need be. Threads: where its messages are handled."""
-        if self.parts is None:
-            self.parts = {}
-        part = self.parts.get(kind)
+        """The part of that *kind*, made now with this cell if need be. Threads: any; of two that make it at once, one
+        wins. Who is not the actor looks at ``stage`` after it has used it: the actor may have ended.
+        """
+        parts: dict[type[Part], Part] | None = self.parts
+        if parts is None:
+            parts = self.parts = self.lazy("parts", dict)
+        part = parts.get(kind)
         if part is None:
-            part = self.parts[kind] = kind(self)  # type: ignore[call-arg]  # each takes the cell
+            part = parts.setdefault(kind, kind(self))  # type: ignore[call-arg]  # each takes the cell
         return part  # type: ignore[return-value]  # by its kind
 
     @property
@@ -236,12 +246,13 @@ class ActorCell(WaitMember):
         if current is not None:  # a defect of ours, or what somebody has set in this thread, came in between
             self._left = [current, *(self._left or ())]
         self._drop()
+        self.stage = ENDS
         for part in tuple((self.parts or {}).values()):
             self._quietly(part.end)
         letters = [
             self.dead_letters.add(envelope.message, DeadLetterReason.RECEIVER_ENDED, self.label)
             for envelope in self._left or ()
-            if not isinstance(envelope, Order)
+            if envelope.is_missed()
         ]
         self._left = None
         self.how_ended = end
@@ -273,6 +284,7 @@ class ActorCell(WaitMember):
         self.actor = NOBODY
         self.supervision = None
         self.parts = None
+        self._lazies.pop("parts", None)
         self.parent = None
 
     def _bury(self, message: Any, reason: DeadLetterReason) -> None:

@@ -78,7 +78,7 @@ class ActorLife(ActorCell):
         if isinstance(envelope, Order):
             return self._carry_out(envelope)
         if envelope.is_settled():
-            self._bury(envelope.message, DeadLetterReason.ASK_EXPIRED)
+            self._miss(envelope, DeadLetterReason.ASK_EXPIRED)
             return None
         self._current = envelope
         try:
@@ -95,11 +95,11 @@ class ActorLife(ActorCell):
     def _carry_out(self, order: Order) -> Course | None:
         """Do what the actor has put into its own mailbox for itself."""
         try:
-            course: Course | None = order.carry_out()
+            left: Any = order.carry_out()
         except BaseException as error:  # noqa: BLE001 - as in a handler
             failure = self._own_failure(error)
             return None if failure is None else self._recover(order, [failure])
-        return course
+        return self._await(order, left) if type(left) is CoroutineType else left
 
     def _failed(self, envelope: Envelope, error: BaseException) -> Course | None:
         """A handler has raised: an asker is told, and that is no crash."""
@@ -141,17 +141,22 @@ class ActorLife(ActorCell):
                 # No restart is left for it: the message goes, and the actor lives on as it is.
                 is_poison = tries > self.supervision.tries_per_message
                 reason = DeadLetterReason.POISON if is_poison else DeadLetterReason.RESTARTS_USED_UP
-                self._bury(envelope.message, reason)
+                self._miss(envelope, reason)
                 return True
             self._fail(failure)
             failure = None  # its frames keep the crashed actor alive
             if delay is None:
                 return False
             if not (yield from self._renew(delay)):
-                self._bury(envelope.message, DeadLetterReason.RECEIVER_ENDED)
+                self._miss(envelope, DeadLetterReason.RECEIVER_ENDED)
                 return False
             failure = yield from self._retry(envelope)
         return True
+
+    def _miss(self, envelope: Envelope, reason: DeadLetterReason) -> None:
+        """It will not be handled any more."""
+        if envelope.is_missed():
+            self._bury(envelope.message, reason)
 
     def _retry(self, envelope: Envelope) -> Generator[Pause, None, Any]:
         """Handle it once more; the ``exc_info`` of a failure, or None."""
@@ -207,11 +212,11 @@ class ActorLife(ActorCell):
     def _replace(self, delay: float) -> Course:
         """Wait, and make a new actor; a stop ends the wait, an abort all of it."""
         assert self.supervision is not None
-        for part in tuple((self.parts or {}).values()):
-            course = part.shed()
-            if course is not None:
-                yield from course
         while True:
+            for part in tuple((self.parts or {}).values()):  # also of one whose ``__init__`` has raised
+                course = part.shed()
+                if course is not None:
+                    yield from course
             if self.mailbox.is_open:
                 yield Pause(delay, ends_at_stop=True)
             if self.token.cancelled:

@@ -12,11 +12,13 @@ from ..waiting.wait_graph import refuse_wait_for
 from .reply import PykkaAskTimeout, ReplyFuture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from ..waiting.wait_graph import WaitMember
     from .course import Course
 
+    Work = Course | Coroutine[Any, Any, Any] | None
+    """What is left to be done: a course, a coroutine, nothing."""
     Send = Callable[["Envelope", float | None, WaitMember | None], None]
 
 
@@ -35,6 +37,10 @@ class Envelope:
     def is_settled(self) -> bool:
         """Does nobody want it to be handled any more?"""
         return False
+
+    def is_missed(self) -> bool:
+        """Is it a dead letter when nobody handles it?"""
+        return True
 
     def reply(self, value: Any) -> None:
         """It was handled: nobody waits for an answer."""
@@ -99,12 +105,18 @@ class Order(Envelope):
 
     __slots__ = ("work",)
 
-    def __init__(self, work: Callable[[], Course | None]) -> None:
+    def __init__(self, work: Callable[[], Work]) -> None:
         self.message = None
         self.work = work
 
-    def carry_out(self) -> Course | None:
-        """Do it, where the actor handles its messages. What it raises is a crash of the actor."""
+    def is_missed(self) -> bool:
+        """It is no message."""
+        return False
+
+    def carry_out(self) -> Work:
+        """Do it, where the actor handles its messages. What it raises, or the coroutine that it answers, is a crash of
+        the actor.
+        """
         return self.work()
 
 

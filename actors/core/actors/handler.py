@@ -33,6 +33,9 @@ class Handler(Protocol):
     def on_failure(self, exception_type: Any, exception_value: Any, traceback: Any) -> None:
         """Called in place of ``on_stop`` when it crashed; also before each restart."""
 
+    def on_idle(self) -> object:
+        """Called when no message has come for a while, if it wants that."""
+
     def on_undelivered(self, letter: DeadLetter) -> None:
         """Called for each message that nobody will handle."""
 
@@ -63,7 +66,7 @@ class _Nobody:
     def handle(self, *_: Any) -> None:
         """There is nobody."""
 
-    on_start = on_stop = on_failure = on_undelivered = handle
+    on_start = on_stop = on_failure = on_idle = on_undelivered = handle
 
 
 NOBODY = cast("Handler", _Nobody())
@@ -73,7 +76,8 @@ NOBODY = cast("Handler", _Nobody())
 class Part(Protocol):
     """Something of an actor that most have not, and that ends with it: its timers, its children, what it has stashed.
 
-    It is made on first use (:meth:`ActorCell.part`). Threads: where the actor's messages are handled.
+    It is made on first use (:meth:`ActorCell.part`), which any thread may do. Its methods are called where the actor's
+    messages are handled.
     """
 
     def shed(self) -> Course | None:

@@ -13,6 +13,7 @@ from ..process import fork
 from ..process.at_exit import IDLE, at_exit
 from ..waiting.wait_graph import enter, leave
 from ..waiting.waiter import Waiter
+from .actor_cell import LIVES
 from .actor_life import ActorLife
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class PinnedCell(ActorLife):
         """
         try:
             at_exit().watch(self)
+            self.stage = LIVES
             self._register()
             self._start_thread()
         except BaseException:

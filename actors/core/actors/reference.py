@@ -10,20 +10,22 @@ import pykka
 from ...errors import InboxFull
 from ..messaging.mailbox import ACCEPTED, Put
 from ..process import fork
-from .actor_cell import LIVES
+from .actor_cell import IS_STOPPED
+from .actor_timers import ActorTimers
 from .envelope import PykkaActorDead, ask, ask_future, enveloped
 from .handler import NOBODY
 from .reply import PykkaAskTimeout, ReplyFuture
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from ...errors import AgentCrashed
     from ..messaging.dead_letter import DeadLetters
     from ..waiting.wait_graph import WaitMember
     from .actor_cell import ActorCell, ActorEnd
     from .envelope import Envelope
+    from .timer import Timer
 
 A = TypeVar("A", bound=pykka.Actor)
 
@@ -64,7 +66,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
     def is_alive(self) -> bool:
         """Has it not ended yet? It may end at any moment after the answer."""
         fork.refuse_after_fork(self._generation)
-        return self._cell.stage == LIVES
+        return self._cell.stage < IS_STOPPED
 
     @property
     def how_ended(self) -> ActorEnd | None:
@@ -145,6 +147,36 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
     def ask_future(self, message: Any) -> ReplyFuture[Any]:
         """Send *message* and return the future of its reply. Never raises: what goes wrong is in the future."""
         return ask_future(self._send, self._cell, message)
+
+    # Timers -----------------------------------------------------------------------------------------------------
+
+    def tell_later(self, delay: float, message: Any, key: Hashable | None = None) -> Timer:
+        """Send *message*, *delay* seconds from now: as :meth:`Actor.tell_later`, from anywhere.
+
+        It ends with the actor, and with a restart of it, as if the actor had set it; *key* is one of that actor.
+
+        Raises:
+            ActorDead: The actor ended, or was told to stop.
+        """
+        return self._timers(message).later(delay, message, key)
+
+    def tell_every(
+        self, interval: float, message: Any, *, first: float | None = None, key: Hashable | None = None
+    ) -> Timer:
+        """Send *message* again and again: as :meth:`Actor.tell_every`, from anywhere.
+
+        Raises:
+            ActorDead: The actor ended, or was told to stop.
+        """
+        return self._timers(message).every(interval, message, first, key)
+
+    def _timers(self, message: Any) -> ActorTimers:
+        fork.refuse_after_fork(self._generation)
+        if not self._mailbox.is_open:
+            raise PykkaActorDead(f"{self} has stopped", message)
+        return self._cell.part(ActorTimers)
+
+    # The end ----------------------------------------------------------------------------------------------------
 
     def watch(self, fn: Callable[[ActorRef[A]], object]) -> Callable[[], None]:
         """Call ``fn(ref)`` once, when the actor has ended and cleaned up; at once, in this thread, if it has already.

@@ -14,7 +14,7 @@ from ..process import fork
 from ..process.at_exit import at_exit
 from ..waiting.crowd import crowd
 from ..waiting.wait_graph import enter, leave
-from .actor_cell import LIVES
+from .actor_cell import IS_STOPPED, LIVES
 from .actor_life import ActorLife
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ class SharedCell(ActorLife):
         is_laid_down = False
         try:
             self._dispatcher.adopt(self)
+            self.stage = LIVES
             self._register()
             self._context = copy_context()
             self._leave = is_laid_down = True  # no call, no place for an interrupt, stands between the two
@@ -155,7 +156,7 @@ class SharedCell(ActorLife):
         """It ends here, as one with a thread of its own does."""
         if not shift.has_forked():
             self._report(error)
-            if self.stage == LIVES:
+            if self.stage < IS_STOPPED:
                 self.finish(self.how_it_ends)
         return Left.FOR_GOOD
 

@@ -30,6 +30,7 @@ class DeadLetterReason(StrEnum):
     SENDER_ABANDONED = "sender_abandoned"
     ASK_EXPIRED = "ask_expired"
     INBOX_FULL = "inbox_full"
+    TIMER_FULL = "timer_full"
     POISON = "poison"
     RESTARTS_USED_UP = "restarts_used_up"
 
@@ -41,6 +42,7 @@ class DeadLetter:
     Args:
         message: The message itself.
         reason: Why nobody read it, or handled it to the end; ``inbox_full``: a broadcast found no room;
+            ``timer_full``: a ``tell_later`` did;
             ``poison``: it crashed its handler too often;
             ``restarts_used_up``: it crashed it when no restart was left in the window.
         at: UTC.

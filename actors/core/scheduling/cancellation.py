@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from ..records.state import QUEUED
-from .timers import Timer
+from .timers import Due
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,11 +60,11 @@ class Cancellation:
                 continue
             running.append(cell)
             self._roster.slots.woken.pop(cell, None)  # it goes on without a slot, to its end
-            self._timers.push(self._clock.monotonic() + self._abort_timeout, Timer.ABANDON, cell.tether())
+            self._timers.push(self._clock.monotonic() + self._abort_timeout, Due.ABANDON, cell.tether())
         effects.fires += running[:WAVE]
         if len(running) > WAVE:
             if not self._roster.wave:
-                self._timers.push(self._clock.monotonic() + WAVE_PUSH, Timer.WAVE, [])
+                self._timers.push(self._clock.monotonic() + WAVE_PUSH, Due.WAVE, [])
             self._roster.wave.extend(running[WAVE:])
 
     def settle(self, cell: AgentCell, outcome: AgentOutcome[Any], effects: Effects) -> None:
@@ -78,19 +78,19 @@ class Cancellation:
         now = self._clock.monotonic()
         late = 0
         for kind, cell in self._timers.due(now):
-            if kind is Timer.WAVE:
+            if kind is Due.WAVE:
                 self._push_wave(now, effects)
-            elif kind is Timer.LOOK:
+            elif kind is Due.LOOK:
                 self._roster.look_for_stalls(now, effects)
             elif cell is None or cell.outcome is not None:
                 continue
-            elif kind is Timer.ABANDON:
+            elif kind is Due.ABANDON:
                 if cell.token.fired:
                     self._abandon(cell, effects)
                 else:  # so many were cancelled that its wave has not come: it is told now, and has its time
                     late += 1
                     wait = self._abort_timeout if late <= LATE_WAVE else WAVE_PUSH
-                    self._timers.push(now + wait, Timer.ABANDON, cell.tether())
+                    self._timers.push(now + wait, Due.ABANDON, cell.tether())
                     if late <= LATE_WAVE:
                         effects.fires.append(cell)
             else:
@@ -111,4 +111,4 @@ class Cancellation:
         for _ in range(min(WAVE - ended, len(wave))):
             effects.fires.append(wave.popleft())
         if wave:
-            self._timers.push(now + WAVE_PUSH, Timer.WAVE, [])
+            self._timers.push(now + WAVE_PUSH, Due.WAVE, [])

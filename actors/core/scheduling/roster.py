@@ -26,7 +26,7 @@ from .event_log import EVENTS, NO_FIELDS, log_of
 from .slots import Slots
 from .stalls import Stalls
 from .start_queue import ChildQueue, StartQueue
-from .timers import Timer
+from .timers import Due
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -188,7 +188,7 @@ class Roster:
     def _set_deadline(self, cell: AgentCell, at: float, reason: str) -> None:
         if cell.token.deadline is None or at < cell.token.deadline.at:
             cell.token.deadline = Deadline(at, self._clock, reason)
-            self._timers.push(at, Timer.DEADLINE, cell.tether())
+            self._timers.push(at, Due.DEADLINE, cell.tether())
 
     def refuse_hopeless(self, effects: Effects) -> None:
         """The limit was lowered: who waits for room that can never be there waits no longer."""
@@ -252,7 +252,7 @@ class Roster:
         effects.starts.append(cell)
         if self._stalls is not None and not self._stalls.armed:
             self._stalls.armed = True
-            self._timers.push(cell.since + self._stalls.period, Timer.LOOK, [])
+            self._timers.push(cell.since + self._stalls.period, Due.LOOK, [])
 
     def look_for_stalls(self, now: float, effects: Effects) -> None:
         """Tell of every agent that makes no progress; look again later, while somebody lives."""
@@ -267,7 +267,7 @@ class Roster:
             effects.calls.append(partial(_log_stall, cell.label, seconds, state, on))
         stalls.armed = bool(self.live)
         if stalls.armed:
-            self._timers.push(now + stalls.period, Timer.LOOK, [])
+            self._timers.push(now + stalls.period, Due.LOOK, [])
 
     # The end of an agent ----------------------------------------------------------------------------------------
 

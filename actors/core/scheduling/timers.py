@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .agent_cell import AgentCell
 
 
-class Timer(Enum):
+class Due(Enum):
     """What is due."""
 
     DEADLINE = auto()
@@ -34,20 +34,20 @@ class Timers:
     PRUNE_ABOVE = 4096
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Timer, list[AgentCell]]] = []
+        self._heap: list[tuple[float, int, Due, list[AgentCell]]] = []
         self._order = itertools.count()
         self._sleeps_until = float("inf")
         self._prune_at = self.PRUNE_ABOVE
 
-    def push(self, at: float, kind: Timer, tether: list[AgentCell]) -> None:
+    def push(self, at: float, kind: Due, tether: list[AgentCell]) -> None:
         """Remember that *kind* is due at *at*, monotonic seconds."""
         if len(self._heap) >= self._prune_at:
-            self._heap = [entry for entry in self._heap if entry[3] or entry[2] in (Timer.WAVE, Timer.LOOK)]
+            self._heap = [entry for entry in self._heap if entry[3] or entry[2] in (Due.WAVE, Due.LOOK)]
             heapq.heapify(self._heap)
             self._prune_at = max(self.PRUNE_ABOVE, 2 * len(self._heap))
         heapq.heappush(self._heap, (at, next(self._order), kind, tether))
 
-    def due(self, now: float) -> Iterator[tuple[Timer, AgentCell | None]]:
+    def due(self, now: float) -> Iterator[tuple[Due, AgentCell | None]]:
         """Take what is due."""
         while self._heap and self._heap[0][0] <= now:
             _, _, kind, tether = heapq.heappop(self._heap)
