@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors import supervise
+from actors.core.waiting.crowd import crowd
 
+from ..manual_alarm import ManualAlarm
 from .troupe import Player, again
 
 if TYPE_CHECKING:
@@ -53,3 +55,11 @@ def started() -> Iterator[Callable[..., ActorRef[Any]]]:
         ref.abort()
     for ref in made:
         assert ref.actor_stopped.wait(10)
+
+
+@pytest.fixture
+def alarm(monkeypatch: pytest.MonkeyPatch) -> ManualAlarm:
+    """The process's alarm, moved by the test. Name it first: actors that live on have set timers there."""
+    made = ManualAlarm()
+    monkeypatch.setattr(crowd(), "alarm", made)
+    return made

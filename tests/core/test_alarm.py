@@ -109,6 +109,51 @@ def test_what_was_forgotten_is_thrown_out(alarm: Alarm, told: queue.SimpleQueue[
     alarm.forget(kept)
 
 
+def test_one_that_cannot_be_told_holds_up_nobody(
+    alarm: Alarm, told: queue.SimpleQueue[Any], log_lines: list[str]
+) -> None:
+    """A defect of it is reported; the thread lives."""
+
+    class Broken(Sleeper):
+        """Fails."""
+
+        def ring(self) -> None:
+            raise ValueError("boom")
+
+    now = time.monotonic()
+    alarm.mind(Broken(told), now + 0.01)
+    alarm.mind(Sleeper(told, "next"), now + 0.02)
+    assert told.get(timeout=BOUND)[0] == "next"
+    assert any("could not tell" in line for line in log_lines)
+
+
+def test_many_that_come_before_it_wakes_wake_it_once(
+    alarm: Alarm, told: queue.SimpleQueue[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each earlier than the one before, and more than it leaves lying: they are told all the same."""
+    monkeypatch.setattr(alarm_module, "PRUNE_ABOVE", 8)
+    gate = Gate()
+    alarm.mind(held := Sleeper(told, "held"), time.monotonic())
+    told.get(timeout=BOUND)
+    held.ring = gate.hold  # type: ignore[method-assign]
+    alarm.mind(held, time.monotonic())
+    gate.await_reached()  # it is awake, and does not look yet
+    wakes: list[None] = []
+    real = alarm._wake
+
+    def wake() -> bool:
+        wakes.append(None)
+        return real()
+
+    monkeypatch.setattr(alarm, "_wake", wake)
+    now = time.monotonic()
+    for n in range(50):
+        alarm.mind(Sleeper(told, str(n)), now - n)
+    assert len(wakes) <= 1
+    gate.open()
+    assert [told.get(timeout=BOUND)[0] for _ in range(50)] == [str(n) for n in reversed(range(50))]
+
+
 def test_without_a_thread_it_says_so(told: queue.SimpleQueue[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever asked minds itself; the next one tries again."""
     alarm = Alarm()

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pykka
 
-from ..clock import SYSTEM_CLOCK
 from ..messaging.mailbox import NOTHING, MailboxClosed
 from ..process import fork
 from ..process.at_exit import at_exit
@@ -271,8 +270,10 @@ class _Rest:
             self._cell.token.remind(self.ring)
         if pause.until is not None:
             pause.until.add_done_callback(self._settled)
-        if pause.seconds is not None and not crowd().alarm.mind(self, SYSTEM_CLOCK.monotonic() + pause.seconds):
-            self.is_over = True  # no thread can be started that would end it
+        if pause.seconds is not None:
+            alarm = crowd().alarm
+            if pause.seconds <= 0 or not alarm.mind(self, alarm.clock.monotonic() + pause.seconds):
+                self.is_over = True  # or no thread can be started that would end it
 
     def leave(self) -> None:
         """It was over, and nobody need tell."""
