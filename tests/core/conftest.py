@@ -10,6 +10,7 @@ from actors import supervise
 from actors.core.waiting.crowd import crowd
 
 from ..manual_alarm import ManualAlarm
+from .timed_troupe import SharedPlayer, SmallPlayer, SmallSharedPlayer
 from .troupe import Player, again
 
 if TYPE_CHECKING:
@@ -63,3 +64,15 @@ def alarm(monkeypatch: pytest.MonkeyPatch) -> ManualAlarm:
     made = ManualAlarm()
     monkeypatch.setattr(crowd(), "alarm", made)
     return made
+
+
+@pytest.fixture(params=["pinned", "shared"])
+def player(request: pytest.FixtureRequest) -> type[Player]:
+    """A class of players, for each dispatcher."""
+    return Player if request.param == "pinned" else SharedPlayer
+
+
+@pytest.fixture(params=["pinned", "shared"])
+def small(request: pytest.FixtureRequest) -> type[Player]:
+    """As above, with room for one message."""
+    return SmallPlayer if request.param == "pinned" else SmallSharedPlayer
