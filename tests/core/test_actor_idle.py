@@ -36,8 +36,8 @@ def quiet(player: type[Player]) -> Any:
 
 def settled(ref: ActorRef[Any]) -> None:
     """Wait until it has done what it was woken for, without sending it anything."""
-    cell = ref._cell
-    eventually(lambda: cell.mailbox.is_attended and cell.current is None)
+    mailbox = ref._cell.mailbox
+    eventually(lambda: (mailbox._attendant or mailbox._getters) and mailbox.empty())
 
 
 def test_silence_is_told_and_told_again(alarm: ManualAlarm, started: Any, quiet: Any) -> None:

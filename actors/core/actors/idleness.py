@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ..dispatching.dispatcher import Dispatcher
     from .actor_cell import ActorCell
     from .course import Course
-    from .envelope import Envelope
     from .handler import Handler
 
 
@@ -113,10 +112,10 @@ class Idling(ActorLife):
     def _begin(self) -> Course | None:
         return self._noted(super()._begin())
 
-    def _handle(self, envelope: Envelope) -> Course | None:
-        if isinstance(envelope, Order):
-            return super()._handle(envelope)
-        return self._noted(super()._handle(envelope))
+    def _handle(self, item: Any) -> Course | None:
+        if issubclass(type(item), Order):
+            return super()._handle(item)
+        return self._noted(super()._handle(item))
 
     def _noted(self, course: Course | None) -> Course | None:
         if course is not None:
