@@ -169,13 +169,15 @@ INSIDE: dict[str, set[str]] = {
     "Budget": {"lock", "limits_cost", "refusal", "is_used_up", "hold", "close"},
     "RateLimiter": {"acquire", "feed"},
     "DeadLetters": {"add", "announce"},
+    "Timer": {"at", "drop", "expire", "is_due", "let_go", "message", "read", "ring"},
     "AgentOutcome": {"model_config"},
     "Event": {"model_config"},
 }
 """What other modules of the library call, and a user need not know."""
 TOLD_IN = {
     "AgentPool": "AgentPool", "AgentHandle": "AgentHandle", "AgentOutcome": "Outcomes", "Outcomes": "Outcomes",
-    "Agent": "Agent", "Actor": "Actor", "ActorRef": "Actor", "ReplyFuture": "Actor", "MessageRouter": "Messages",
+    "Agent": "Agent", "Actor": "Actor", "ActorRef": "Actor", "ReplyFuture": "Actor",
+    "Timer": "Timers", "MessageRouter": "Messages",
     "Inbox": "Messages", "DeadLetter": "Messages", "DeadLetters": "Messages", "CancelToken": "Cancel and deadline",
     "Deadline": "Cancel and deadline", "Budget": "Budgets", "Spending": "Budgets", "LlmDriver": "Ports",
     "Tool": "Ports", "MemorySubstrate": "Ports", "RateLimiter": "Drivers", "LimiterStats": "Drivers",

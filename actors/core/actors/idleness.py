@@ -27,16 +27,20 @@ class Idleness:
     The alarm rings once for each period, and not for each message: if one came meanwhile, it is minded anew for what is
     left of the period since.
 
-    Locks: none. ``since`` belongs to the actor; the alarm minds it again only after it has rung.
+    Locks: none. ``_since`` belongs to the actor; the alarm minds it again only after it has rung.
     """
 
-    __slots__ = ("_alarm", "_cell", "since", "timeout")
+    __slots__ = ("_alarm", "_cell", "_since", "_timeout")
 
     def __init__(self, cell: ActorCell) -> None:
         self._cell = cell
         self._alarm = crowd().alarm
-        self.since = self._alarm.clock.monotonic()
-        self.timeout = 0.0
+        self._since = self._alarm.clock.monotonic()
+        self._timeout = 0.0
+
+    def set_timeout(self, seconds: float) -> None:
+        """How long a period is: said before it is started."""
+        self._timeout = seconds
 
     def begin(self) -> None:
         """It has started: count from now on.
@@ -49,10 +53,10 @@ class Idleness:
 
     def note(self) -> None:
         """It has just handled a message, or begun."""
-        self.since = self._alarm.clock.monotonic()
+        self._since = self._alarm.clock.monotonic()
 
     def _mind(self) -> None:
-        if not self._alarm.mind(self, self.since + self.timeout):
+        if not self._alarm.mind(self, self._since + self._timeout):
             self._alarm.forget(self)
             raise RuntimeError(NO_THREAD.format("its receive_timeout"))
 
@@ -63,7 +67,7 @@ class Idleness:
     def _look(self) -> Coroutine[Any, Any, None] | None:
         cell = self._cell
         has_come = len(cell.mailbox) > 0 or bool(cell.front)  # and is handled next
-        is_over = not has_come and self._alarm.clock.monotonic() >= self.since + self.timeout
+        is_over = not has_come and self._alarm.clock.monotonic() >= self._since + self._timeout
         if has_come or is_over:
             self.note()
         self._mind()  # first: whatever on_idle does, the next period comes
@@ -152,5 +156,5 @@ def idling_cell(actor: Handler, capacity: int | None, dispatcher: Dispatcher | N
         cell: ActorLife = IdlingPinnedCell(actor, capacity)
     else:
         cell = IdlingSharedCell(actor, capacity, dispatcher)
-    cell.part(Idleness).timeout = timeout
+    cell.part(Idleness).set_timeout(timeout)
     return cell

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..messaging.mailbox import Put
 from .envelope import Envelope
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
-
-    from .actor_timers import ActorTimers
 
 MANY = 1e9
 """No more ticks are missed at once: a tiny interval makes infinitely many of them."""
@@ -25,6 +23,28 @@ VOID: Final = _Void.VOID
 """Stands where the message was of a timer that has ended."""
 
 
+class Timing(Protocol):
+    """The timers of one actor, as each of them sees it."""
+
+    def refuse_after_fork(self) -> None:
+        """Raise in a forked child."""
+
+    def forget(self, timer: Timer, key: Hashable | None) -> None:
+        """*timer* has ended."""
+
+    def now(self) -> float:
+        """The time, on the clock of its moments."""
+
+    def arm(self, timer: Timer, at: float) -> None:
+        """Let it ring then."""
+
+    def offer(self, tick: Tick) -> Put:
+        """Put *tick* into the mailbox, if there is room now."""
+
+    def bury(self, timer: Timer) -> None:
+        """Its message found no room."""
+
+
 class Timer:
     """A message that comes to an actor later, once or again and again: what ``tell_later`` and ``tell_every`` return.
 
@@ -33,6 +53,13 @@ class Timer:
 
     Threads: any.
 
+    Example:
+        >>> class Reminder(Actor):
+        ...     def on_start(self):
+        ...         self.reminder = self.tell_every(60.0, "look")
+        ...     def on_receive(self, message):
+        ...         self.reminder.cancel()
+
     Locks: none. ``_timers`` is there until the timer has ended: whoever deletes it, by one operation, has ended it.
     ``_at``, ``_unread`` and ``skipped`` are written by the alarm's thread; ``_unread`` is taken back by whoever reads
     the tick.
@@ -40,9 +67,7 @@ class Timer:
 
     __slots__ = ("_at", "_interval", "_key", "_message", "_timers", "_unread", "skipped")
 
-    def __init__(
-        self, timers: ActorTimers, message: Any, at: float, interval: float | None, key: Hashable | None
-    ) -> None:
+    def __init__(self, timers: Timing, message: Any, at: float, interval: float | None, key: Hashable | None) -> None:
         self._timers = timers
         self._message = message
         self._at = at
@@ -81,13 +106,13 @@ class Timer:
         return self.drop()
 
     def _refuse_after_fork(self) -> None:
-        timers: ActorTimers | None = getattr(self, "_timers", None)
+        timers: Timing | None = getattr(self, "_timers", None)
         if timers is not None:
             timers.refuse_after_fork()
 
     # How it ends --------------------------------------------------------------------------------------------------
 
-    def _end(self) -> ActorTimers | None:
+    def _end(self) -> Timing | None:
         """Be the one that ends it: what it belonged to. None when somebody else was."""
         try:
             timers = self._timers
@@ -110,7 +135,7 @@ class Timer:
         if timers is not None:
             self.let_go(timers, is_unread=self._unread is not None)
 
-    def let_go(self, timers: ActorTimers, *, is_unread: bool = False) -> None:
+    def let_go(self, timers: Timing, *, is_unread: bool = False) -> None:
         """It has ended: keep nothing. Not on the alarm's thread: letting go may run code of a user's."""
         timers.forget(self, self._key)
         if not is_unread:
@@ -143,7 +168,7 @@ class Timer:
 
     def ring(self) -> None:
         """Its moment has come."""
-        timers: ActorTimers | None = getattr(self, "_timers", None)
+        timers: Timing | None = getattr(self, "_timers", None)
         if timers is None:
             return
         if self._interval is None:
@@ -154,7 +179,7 @@ class Timer:
             self.skipped += 1
         self._go_on(timers, self._interval)
 
-    def _send(self, timers: ActorTimers) -> Put:
+    def _send(self, timers: Timing) -> Put:
         """Put a tick into the mailbox, if it has room now."""
         self._unread = tick = Tick(self)  # first: who ends the timer sees that there is one
         put = timers.offer(tick)
@@ -162,7 +187,7 @@ class Timer:
             self._unread = None
         return put
 
-    def _go_on(self, timers: ActorTimers, interval: float) -> None:
+    def _go_on(self, timers: Timing, interval: float) -> None:
         """The next tick comes a whole number of intervals after the first one."""
         now = timers.now()
         at = self._at + interval
