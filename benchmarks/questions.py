@@ -14,7 +14,7 @@ NAMES = (
     *("spawn_join", "llm_overhead", "actor_calls", "messages", "latency_hidden", "map_growth", "parked"),
     "scaling",
     *("http_throughput", "mixed_faults", "import_time"),
-    *("ping_pong", "counting", "fork_join", "banking", "bounded_buffer", "skynet"),
+    *("ping_pong", "counting", "fork_join", "banking", "bounded_buffer", "skynet", "timers"),
     *("abort_latency", "mass_wake", "stop_overshoot", "nesting", "ask_stop", "journal", "soak", "fuzz", "kills"),
 )
 ENDLESS = ("soak", "fuzz", "kills")
