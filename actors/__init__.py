@@ -21,6 +21,7 @@ from .actors import (
     ReplyFuture,
     Timer as Timer,
     blocking as blocking,
+    dump as dump,
     supervise,
 )
 from .agents import (
@@ -106,6 +107,7 @@ from .errors import (
     MemoryFailed as MemoryFailed,
     ModelNotFound as ModelNotFound,
     NetworkError as NetworkError,
+    NoPool as NoPool,
     NotRegistered as NotRegistered,
     Overloaded as Overloaded,
     PoolClosed,
@@ -169,8 +171,12 @@ from .messages import (
     MessageRouter,
 )
 from .monitoring import (
+    ActorDump as ActorDump,
+    ActorsDump as ActorsDump,
+    ActorState as ActorState,
     AgentDump as AgentDump,
     AgentState as AgentState,
+    DispatcherDump as DispatcherDump,
     PendingApproval as PendingApproval,
     PoolDump as PoolDump,
     PoolStats as PoolStats,

@@ -2,6 +2,7 @@
 
 from .core.actors.actor import Actor, supervise
 from .core.actors.actor_cell import ActorEnd
+from .core.actors.actor_look import dump
 from .core.actors.envelope import PykkaActorDead
 from .core.actors.reference import ActorRef
 from .core.actors.reply import PykkaAskTimeout, ReplyFuture
@@ -19,6 +20,7 @@ __all__ = [
     "ReplyFuture",
     "Timer",
     "blocking",
+    "dump",
     "supervise",
 ]
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from .core.actors.actor_dump import ActorDump, ActorsDump, ActorState, DispatcherDump
+from .core.dispatching.dispatcher import DispatcherStats
 from .core.records.message import AgentId
 from .core.records.outcome import AgentStatus
 from .core.records.pool_stats import PoolStats
@@ -13,8 +15,12 @@ from .core.supervision.dump import AgentDump, PoolDump, ThreadDump
 from .public import publish
 
 __all__ = [
+    "ActorDump",
+    "ActorState",
+    "ActorsDump",
     "AgentDump",
     "AgentState",
+    "DispatcherDump",
     "PendingApproval",
     "PoolDump",
     "PoolStats",

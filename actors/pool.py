@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
@@ -20,9 +21,9 @@ from .core.supervision.async_map import AsyncMapIterator
 from .core.supervision.dump import PoolDump, dump
 from .core.supervision.handle import AgentHandle
 from .core.supervision.map import MapIterator
-from .core.supervision.pool_block import PoolBlock
 from .core.supervision.supervisor import Supervisor
 from .drivers.builtin import find_driver
+from .pool_actors import ActorHost
 from .tools.mcp import McpServers
 from .tools.registry import ToolRegistry
 
@@ -48,7 +49,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class AgentPool(PoolBlock):
+class AgentPool(ActorHost):
     """Runs agents on threads, at most ``max_concurrent`` at once, and owes you one outcome for each.
 
     A context manager, for ``with`` and for ``async with``: leaving it normally drains, leaving it by an exception
@@ -139,6 +140,7 @@ class AgentPool(PoolBlock):
                 failure=failure,
             )
             supervisor.shutdown.at_end = ends.pop_all().close
+        supervisor.pool.actors.door = weakref.ref(self)
         self._shutdown_timeout = shutdown_timeout
         self._owed = owed
         self._factory = AgentFactory(
@@ -155,13 +157,6 @@ class AgentPool(PoolBlock):
             recorder=recorder,
         )
         supervisor.shutdown.at_end = partial(_end, self._factory.close, supervisor.shutdown.at_end)
-
-    @property
-    def _core(self) -> Supervisor:
-        supervisor = self._supervisor
-        assert supervisor is not None
-        supervisor.pool.refuse_after_fork()
-        return supervisor
 
     # Starting agents --------------------------------------------------------------------------------------------
 

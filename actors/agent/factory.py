@@ -148,6 +148,27 @@ class AgentFactory:
         self._function_manifest = AgentManifest(privacy=PrivacyTier.STANDARD, capabilities=())
         self._found: dict[tuple[Hashable, ...], Any] = {}
 
+    @property
+    def budget(self) -> Budget | None:
+        """What all agents may spend together."""
+        return self._budget
+
+    @property
+    def driver(self) -> LlmDriver | None:
+        """Who answers when nothing else is said."""
+        return self._driver
+
+    @property
+    def memory(self) -> MemorySubstrate | None:
+        """Where agents remember when nothing else is said."""
+        return self._memory
+
+    @property
+    def tools(self) -> Tools:
+        """What an agent without a manifest may call: made once, for all who ask."""
+        source, manifest = self._tools, self._function_manifest
+        return self._once(("tools",), lambda: self._given_tools(source, manifest))
+
     def spec(self, config: SpawnConfig[Any]) -> AgentSpec:
         """What the supervisor needs to start *config*.
 
@@ -316,14 +337,7 @@ class AgentFactory:
 
     def tools_for(self, source: ToolSource | None, manifest: AgentManifest, context: AgentContext) -> Tools:
         """The tools of one agent: those it is given, and those that its manifest and its servers name."""
-        if source is None:
-            tools = self._no_tools
-        elif hasattr(source, "definitions_for"):
-            tools = cast("Tools", source)
-        elif callable(source):
-            tools = source(manifest)
-        else:
-            tools = self._make_registry(source)
+        tools = self._given_tools(source, manifest)
         if not (manifest.tools or manifest.mcp_servers):
             return tools
         own = [self._tool(manifest, index) for index in range(len(manifest.tools))]
@@ -332,6 +346,13 @@ class AgentFactory:
         names = {tool.name for tool in own}
         given = (tools.get(name) for name in tools.names() if name not in names)
         return self._make_registry([*own, *(tool for tool in given if tool is not None)])
+
+    def _given_tools(self, source: ToolSource | None, manifest: AgentManifest) -> Tools:
+        if source is None:
+            return self._no_tools
+        if hasattr(source, "definitions_for"):
+            return cast("Tools", source)
+        return source(manifest) if callable(source) else self._make_registry(source)
 
 
 def _refuse_other(config: object) -> None:

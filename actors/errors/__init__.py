@@ -41,7 +41,7 @@ from .messages import (
     SendError,
 )
 from .outcomes import AgentAbandoned, AgentCancelled, AgentCrashed, AgentTimedOut, Origin as Origin, RemoteError
-from .pools import DeadlockError, ForkedPoolError, JoinTimeout, PoolClosed
+from .pools import DeadlockError, ForkedPoolError, JoinTimeout, NoPool, PoolClosed
 from .portable import rebuild as rebuild
 
 __all__ = [
@@ -84,6 +84,7 @@ __all__ = [
     "MemoryFailed",
     "ModelNotFound",
     "NetworkError",
+    "NoPool",
     "NotRegistered",
     "Overloaded",
     "PoolClosed",

@@ -31,5 +31,9 @@ class PoolClosed(ActorsError):
     """The pool takes no new agents: it drains, or it is closed."""
 
 
+class NoPool(ActorsError, AttributeError):
+    """The actor belongs to no pool: start it with ``pool.start_actor``."""
+
+
 class ForkedPoolError(ActorsError):
     """The pool belongs to the parent process: threads do not survive a fork. Make a new pool in the child."""

@@ -12,6 +12,7 @@ from ..records.spec import Backoff, RestartPolicy
 from .actor_timers import ActorTimers
 from .handler import Supervision
 from .idleness import idling_cell
+from .home import OfPool
 from .pinned_cell import PinnedCell
 from .reference import ActorRef
 from .reply import ReplyFuture
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ..waiting.cancel import CancelToken
     from .actor_life import ActorLife
     from .timer import Timer
+    from .home import Home
 
 SUPERVISED = RestartPolicy(max_restarts=3, window=60.0, backoff=Backoff())
 """How a supervised actor is restarted when nothing else is said."""
@@ -78,14 +80,17 @@ class Actor(pykka.ThreadingActor):
 
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
         if "_cell" not in vars(self):
-            dispatcher = dispatcher_of(self.dispatcher, type(self).__name__)
-            if self.receive_timeout is not None:
-                self._cell = idling_cell(self, self.inbox_capacity, dispatcher, self.receive_timeout)
-            elif dispatcher is None:
-                self._cell = self._cell_class(self, self.inbox_capacity)
-            else:
-                self._cell = SharedCell(self, self.inbox_capacity, dispatcher)
-            self._actor_ref = ActorRef(self, self._cell)
+            self._make_cell()
+
+    def _make_cell(self) -> None:
+        dispatcher = dispatcher_of(self.dispatcher, type(self).__name__)
+        if self.receive_timeout is not None:
+            self._cell = idling_cell(self, self.inbox_capacity, dispatcher, self.receive_timeout)
+        elif dispatcher is None:
+            self._cell = self._cell_class(self, self.inbox_capacity)
+        else:
+            self._cell = SharedCell(self, self.inbox_capacity, dispatcher)
+        self._actor_ref = ActorRef(self, self._cell)
 
     @property
     def actor_urn(self) -> str:  # type: ignore[override]
@@ -126,6 +131,15 @@ class Actor(pykka.ThreadingActor):
         actor = _made(cls, args, kwargs)
         actor._cell.start()  # noqa: SLF001 - of this very class
         return actor.actor_ref
+
+    # In a pool: what the pool has; elsewhere each is a ``NoPool``. ``Any``, as a subclass may have its own ------------
+
+    pool: Any = OfPool()
+    driver: Any = OfPool()
+    tools: Any = OfPool()
+    memory: Any = OfPool()
+    budget: Any = OfPool()
+    spawn: Any = OfPool()
 
     def _start_actor_loop(self) -> None:
         self._cell.start()
@@ -239,15 +253,53 @@ def supervise(
         RuntimeError: No thread can be started.
     Source: Erlang's supervisors, Akka's restart.
     """
+    _refuse_other("supervise", actor_class, restart)
+    first = _made(actor_class, args, kwargs)
+    _supervise(first, args, kwargs, restart)
+    first._cell.start()  # noqa: SLF001 - as above
+    return first.actor_ref
+
+
+def start_in(
+    home: Home, actor_class: type[ActorT], args: tuple[Any, ...], kwargs: dict[str, Any], restart: RestartPolicy | None
+) -> ActorRef[ActorT]:
+    """Start an actor that belongs to *home*, which its ``__init__`` can use already.
+
+    Raises:
+        PoolClosed: *home* takes no actors any more; nothing is left behind.
+        Exception: What the first ``__init__`` raises.
+        RuntimeError: No thread can be started.
+    """
+    _refuse_other("start_actor", actor_class, SUPERVISED if restart is None else restart)
+    home.refuse_when_closed()  # before anything of the user's runs
+    actor: ActorT = actor_class.__new__(actor_class, *args, **kwargs)
+    actor._make_cell()  # noqa: SLF001 - as above
+    cell: ActorLife = actor._cell  # noqa: SLF001 - as above
+    cell.move_into(home)
+    actor.__init__(*args, **kwargs)  # type: ignore[misc]  # the second half of a construction
+    if restart is not None:
+        _supervise(actor, args, kwargs, restart)
+    try:
+        home.adopt(cell)
+        cell.start()
+    except BaseException:
+        cell.abort("its start was interrupted")
+        home.forget(cell)
+        raise
+    return actor.actor_ref
+
+
+def _refuse_other(what: str, actor_class: object, restart: object) -> None:
     if not (isinstance(actor_class, type) and issubclass(actor_class, Actor)):
-        raise TypeError(f"supervise takes a subclass of actors.Actor, got {actor_class!r}")
+        raise TypeError(f"{what} takes a subclass of actors.Actor, got {actor_class!r}")
     if not isinstance(restart, RestartPolicy):
         raise TypeError(f"restart must be a RestartPolicy, got {restart!r}")
-    first = _made(actor_class, args, kwargs)
-    cell: ActorLife = first._cell  # noqa: SLF001 - as above
-    cell.supervision = Supervision(_remaker(first, args, kwargs), Restarts(restart, SYSTEM_CLOCK), restart.max_restarts)
-    cell.start()
-    return first.actor_ref
+
+
+def _supervise(first: Actor, args: tuple[Any, ...], kwargs: dict[str, Any], restart: RestartPolicy) -> None:
+    """Let *first* be made anew when it crashes."""
+    restarts = Restarts(restart, SYSTEM_CLOCK)
+    first._cell.supervision = Supervision(_remaker(first, args, kwargs), restarts, restart.max_restarts)  # noqa: SLF001
 
 
 def _remaker(first: ActorT, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], ActorT]:

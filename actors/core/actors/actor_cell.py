@@ -30,9 +30,12 @@ if TYPE_CHECKING:
     from ..waiting.wait_graph import WaitNode
     from ..waiting.waiter import Waiter
     from .handler import Handler, Part, Supervision
+    from .home import Home
 
 PartT = TypeVar("PartT", bound="Part")
 
+HOME = "home"
+"""The name of what an actor belongs to, among what most never need."""
 IS_NEW, LIVES, ENDS, IS_STOPPED, IS_GONE, HAS_ENDED = range(6)
 """How far an actor is: not started; started; nothing is handled any more; then the steps of its end, in which first
 waiters, then watchers, then those who stop it are told.
@@ -197,6 +200,21 @@ class ActorCell(WaitMember):
         return part  # type: ignore[return-value]  # by its kind
 
     @property
+    def home(self) -> Home | None:
+        """What it belongs to, itself or by the one that started it; None for most."""
+        cell: ActorCell | None = self
+        while cell is not None:
+            home: Home | None = cell._lazies.get(HOME)  # noqa: SLF001 - of another of its class
+            if home is not None:
+                return home
+            cell = cell.parent
+        return None
+
+    def move_into(self, home: Home) -> None:
+        """Belong to *home*, which is told of the end."""
+        self.lazy(HOME, lambda: home)
+
+    @property
     def gone(self) -> ReplyFuture[ActorEnd]:
         """Settled when the actor has ended and cleaned up: for those who watch it."""
         return self._told_at(IS_GONE, "gone", ReplyFuture)
@@ -273,6 +291,7 @@ class ActorCell(WaitMember):
         self._told("gone", lambda gone: gone.set(end))
         self.stage = HAS_ENDED
         self._told("ended", lambda ended: ended.set(end))
+        self._told(HOME, lambda home: home.forget(self))
 
     def _told(self, name: str, tell: Callable[[Any], object]) -> None:
         made = self._lazies.get(name)
@@ -306,6 +325,49 @@ class ActorCell(WaitMember):
             logger.opt(exception=error).error("{} failed", self.label)
         except BaseException:  # noqa: BLE001 - a sink of the log that raises: there is nobody left to tell
             pass
+
+    # For dumps ------------------------------------------------------------------------------------------------------
+
+    @property
+    def in_hand(self) -> Any:
+        """The message that is being handled; ``NOTHING`` when none is. Others may look, so nothing is changed."""
+        item = self._current
+        return item.message if issubclass(type(item), Envelope) else item
+
+    @property
+    def thread(self) -> int:
+        """The ident of the thread that has it; 0 when none does."""
+        return self._ident
+
+    @property
+    @abc.abstractmethod
+    def has_begun(self) -> bool:
+        """Was ``on_start`` called, or is it now?"""
+
+    @property
+    @abc.abstractmethod
+    def is_laid_down(self) -> bool:
+        """Does nobody handle a message of it?"""
+
+    @property
+    @abc.abstractmethod
+    def is_pausing(self) -> bool:
+        """Is it in a pause of a course?"""
+
+    @property
+    @abc.abstractmethod
+    def since(self) -> float | None:
+        """The moment at which it lay down or began to work, where that is known."""
+
+    @property
+    def dispatcher_name(self) -> str | None:
+        """The name of the dispatcher whose workers run it; None for one with a thread of its own."""
+        return None
+
+    @property
+    def is_restarting(self) -> bool:
+        """Has it crashed, and is to be made anew?"""
+        return self._has_failed and self.supervision is not None
 
     # Waiting (the protocol WaitMember) ------------------------------------------------------------------------------
 

@@ -29,13 +29,16 @@ EXIT_TIMEOUT = 5.0
 class PinnedCell(ActorLife):
     """The cell of an actor that has a thread as long as it lives: that of one that has ended serves the next.
 
-    Locks: none. ``_pause`` and ``_ident`` are written by the actor's thread, and read by whoever stops it.
+    Locks: none. ``_pause`` and ``_ident`` are written by the actor's thread, and read by whoever stops it; so are
+    ``_since``, ``_is_idle`` and ``_is_pausing``, which dumps read.
     """
 
     def __init__(self, actor: Handler, capacity: int | None) -> None:
         super().__init__(actor, capacity)
         self._pause: Waiter | None = None
         self._exit_by = 0.0
+        self._since = SYSTEM_CLOCK.monotonic()
+        self._is_idle = self._is_pausing = False
         self._is_under_way = False
         self._out: Waiter | None = None
 
@@ -97,6 +100,26 @@ class PinnedCell(ActorLife):
         super()._tell_of_end(end)
         at_exit().forget(self)
 
+    @property
+    def has_begun(self) -> bool:
+        """Does its thread run?"""
+        return self._ident != 0
+
+    @property
+    def is_laid_down(self) -> bool:
+        """Does its thread wait for a message?"""
+        return self._is_idle
+
+    @property
+    def is_pausing(self) -> bool:
+        """Does its thread wait in a course?"""
+        return self._is_pausing
+
+    @property
+    def since(self) -> float | None:
+        """The moment since which it waits for a message, or at which the last one ended such a wait."""
+        return self._since
+
     # Its thread -------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -138,7 +161,17 @@ class PinnedCell(ActorLife):
         if self.front:
             return self.front.popleft()
         item: Any = self.mailbox.take()
-        return self.mailbox.await_item() if item is NOTHING else item
+        return self._await_item() if item is NOTHING else item
+
+    def _await_item(self) -> Any:
+        # The moments are noted here alone: beside a change of threads they cost nothing.
+        self._since = SYSTEM_CLOCK.monotonic()
+        self._is_idle = True
+        try:
+            return self.mailbox.await_item()
+        finally:
+            self._is_idle = False
+            self._since = SYSTEM_CLOCK.monotonic()
 
     def _go_through(self, course: Course | None) -> bool:
         """Take the steps of *course*, and wait in between; whether the actor goes on."""
@@ -165,10 +198,12 @@ class PinnedCell(ActorLife):
             pause.until.add_done_callback(wake_too)
         if pause.ends_at_stop:
             self._pause = waiter
+        self._is_pausing = True
         try:
             if not pause.ends_at_stop or self.mailbox.is_open:  # looked at after it can be woken
                 waiter.wait(pause.seconds)
         finally:
+            self._is_pausing = False
             self._pause = None
             if pause.until is not None:
                 pause.until.remove_done_callback(wake_too)

@@ -26,6 +26,12 @@ class Restarts:
         self._at: deque[float] = deque()
         self.total = 0
 
+    @property
+    def next_at(self) -> float:
+        """The moment, by the clock, at which what was restarted last begins again."""
+        at = tuple(self._at)
+        return at[-1] if at else 0.0
+
     def take(self) -> float | None:
         """Take one restart: the seconds to wait before it; None when none is left in the window."""
         policy = self._policy

@@ -111,6 +111,31 @@ class SharedCell(ActorLife):
         """Is that hook the one that does nothing?"""
         return getattr(getattr(self.actor, hook), "__func__", None) is getattr(pykka.Actor, hook)
 
+    @property
+    def has_begun(self) -> bool:
+        """Was ``on_start`` called, or is it now? One that has none begins at once."""
+        return self._has_begun or getattr(type(self.actor), "on_start", None) is pykka.Actor.on_start
+
+    @property
+    def is_laid_down(self) -> bool:
+        """Has no worker it?"""
+        return hasattr(self, "_leave")
+
+    @property
+    def is_pausing(self) -> bool:
+        """Is it in a pause of a course?"""
+        return self._rest is not None
+
+    @property
+    def dispatcher_name(self) -> str:
+        """The name of the dispatcher whose workers run it."""
+        return self._dispatcher.name
+
+    @property
+    def since(self) -> float | None:
+        """Nobody notes it: the shift knows since when it is run."""
+        return None
+
     # The protocol Reader ----------------------------------------------------------------------------------------
 
     def wake(self) -> None:

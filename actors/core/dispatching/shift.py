@@ -5,6 +5,7 @@ from __future__ import annotations
 from threading import get_ident
 from typing import TYPE_CHECKING, Protocol
 
+from ..clock import SYSTEM_CLOCK
 from ..process import fork
 
 if TYPE_CHECKING:
@@ -52,12 +53,14 @@ class Shift:
     """A worker at work; what waits in it tells it (the protocol ``Compensated``).
 
     Locks: none. ``cell``, ``turns`` and ``handled``, as all else, are written by the worker, and by what it runs; the
-    others only read.
+    others only read. ``_seen`` is written by whoever looks, as a whole.
     """
 
     __slots__ = (
+        "_blocked_at",
         "_has_given",
         "_places",
+        "_seen",
         "cell",
         "depth",
         "generation",
@@ -80,6 +83,8 @@ class Shift:
         self.handled = 0
         self.turns = 0
         self.waits = 0
+        self._blocked_at = 0.0
+        self._seen = (-1, 0.0)
 
     @property
     def is_blocked(self) -> bool:
@@ -95,6 +100,18 @@ class Shift:
         """Is this the thread that is left in a forked child? (What it ran has forked.)"""
         return self.generation != fork.generation()
 
+    def since(self, now: float) -> float:
+        """Since when it waits, or is at what it does: of that the moment at which somebody first looked, as a stamp for
+        each turn would cost more than most of them do.
+        """
+        if self.depth:
+            return self._blocked_at
+        progress, at = self._seen
+        if progress != self.progress:
+            at = now
+            self._seen = (self.progress, now)
+        return at
+
     def block(self, *, must: bool = False) -> int:
         """It begins to wait. Waits may be nested.
 
@@ -106,6 +123,7 @@ class Shift:
             DispatcherExhausted: Too many wait already.
         """
         if not self.depth:
+            self._blocked_at = SYSTEM_CLOCK.monotonic()
             self._has_given = self._places.give_place(must=must)
             self.waits += 1
         self.depth += 1

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from .shift import Ready, Shift
 
 LOOKS = 4
-"""How often in the time after which it is reported it is looked whether a handler has come to its end."""
+"""How often in the time after which it is reported it is looked whether a handler has come to its end; and at least"""
+PERIOD = 0.5
+"""every so many seconds: so much may be missing of what a dump says."""
 
 
 class Watched(Protocol):
@@ -42,7 +44,7 @@ class StallWatch:
 
     def begin(self) -> None:
         """Look a while from now; if there can be no thread for that now, when there can be one."""
-        crowd().alarm.mind(self, SYSTEM_CLOCK.monotonic() + self._after / LOOKS)
+        crowd().alarm.mind(self, SYSTEM_CLOCK.monotonic() + min(self._after / LOOKS, PERIOD))
 
     def ring(self) -> None:
         """Look. Each standstill is told once."""
@@ -53,6 +55,7 @@ class StallWatch:
             cell, progress = shift.cell, shift.progress
             if cell is None or shift.is_blocked:
                 continue
+            shift.since(now)
             before = self._seen.get(ident)
             if before is None or before[:2] != (cell, progress):
                 seen[ident] = (cell, progress, now, False)

@@ -66,6 +66,12 @@ class AtExit:
                 raise RuntimeError(ENDING)
             self._open[key] = weakref.ref(something, lambda _: self._open.pop(key, None))
 
+    def everything(self) -> list[Stoppable]:
+        """What is open now."""
+        with self._lock:
+            open_now = list(self._open.values())
+        return [something for ref in open_now if (something := ref()) is not None]
+
     def next_number(self) -> int:
         """A number for the name of something new."""
         return next(self._numbers)

@@ -33,6 +33,13 @@ class Stacks:
         own = next((n for n, entry in enumerate(frames) if not _is_ours(entry.filename)), 0)
         return "".join(traceback.format_list(frames[own:]))
 
+    def own(self, ident: int) -> str:
+        """As :meth:`text`, up to the last line that is not the library's; empty when all of it is."""
+        frame = self._frames.get(ident)
+        frames = [] if frame is None else traceback.extract_stack(frame)
+        own = [n for n, entry in enumerate(frames) if not _is_ours(entry.filename)]
+        return "".join(traceback.format_list(frames[own[0] : own[-1] + 1])) if own else ""
+
     def is_inside(self, ident: int, *codes: CodeType) -> bool:
         """Has that thread called a function of *codes*, and not returned?"""
         frame = self._frames.get(ident)

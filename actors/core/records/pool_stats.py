@@ -22,7 +22,7 @@ class PoolStats:
         queued: Waiting to start.
         outstanding: Owed to the caller.
         parked: Waiting for somebody else, without needing a slot.
-        abandoned_threads: Threads of agents and tools that did not end in time, and have not yet.
+        abandoned_threads: Threads of agents, tools and actors that did not end in time, and have not yet.
         dead_letters: Messages that nobody read, so far.
         started: Agents that got a slot, so far.
         ended: Agents that ended, so far, by status.

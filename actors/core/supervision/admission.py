@@ -55,7 +55,7 @@ class Admission:
             keeps_events: Are their events kept for whoever reads them?
         Raises:
             CapacityError: No room in time, or more than could ever fit.
-            PoolClosed: The pool drains or is closed.
+            PoolClosed: The pool is closed; or it drains, and this is neither a child nor started by an actor of it.
         """
         self._pool.refuse_after_fork()
         if parent is not None:
@@ -108,7 +108,7 @@ class Admission:
                 raise Cancelled(parent.token.reason, timed_out=parent.token.timed_out)
             if parent.outcome is not None:
                 raise PoolClosed(f"{parent.label} has ended: it can have no more children")
-        if self._pool.is_closed or (self._pool.phase >= PoolPhase.DRAINING and parent is None):
+        if self._pool.is_closed or not (self._pool.is_open or parent is not None or self._pool.actors.is_here()):
             state = "closed" if self._pool.is_closed else "draining"
             raise PoolClosed(f"pool {self._pool.name} is {state}: it takes no new agents")
         if parent is None and self._pool.slots.limit == 0:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..actors.actor_dump import drawn
+from ..actors.actor_look import ActorLook, living
+from ..figures import counted
 from ..process.stacks import Stacks, indented
 from ..records.state import AgentState
 from ..scheduling.agent_cell import AgentCell
 from ..shown import agent_label, shown
+from .pool_actors import StrayActor
 
 if TYPE_CHECKING:
+    from ..actors.actor_dump import ActorDump
     from ..records.message import AgentId
     from ..scheduling.agent_cell import ToolThread
     from .supervisor import Supervisor
@@ -86,24 +91,30 @@ class PoolDump:
 
     Args:
         agents: Those that have not ended, by id.
-        abandoned: Threads of agents and tools that did not end in time, and have not yet.
+        abandoned: Threads of agents, tools and actors that did not end in time, and have not yet.
+        actors: Its long-lived actors, each followed by its children.
     """
 
     name: str
     max_concurrent: int
     agents: tuple[AgentDump, ...]
     abandoned: tuple[ThreadDump, ...]
+    actors: tuple[ActorDump, ...] = ()
 
     @property
     def waits(self) -> tuple[tuple[str, str], ...]:
         """Who waits for whom: pairs of labels."""
-        return tuple((agent.label, other) for agent in self.agents for other in agent.waits_for)
+        everybody: tuple[AgentDump | ActorDump, ...] = (*self.agents, *self.actors)
+        return tuple((one.label, other) for one in everybody for other in one.waits_for)
 
     def __str__(self) -> str:
         lines = [f"pool {shown(self.name)}: {len(self.agents)} agents, {self.max_concurrent} slots"]
+        if self.actors:
+            lines[0] += f", {counted(sum(actor.count for actor in self.actors), 'actor')}"
         if self.waits:
             lines.append("who waits for whom: " + "; ".join(f"{one} -> {other}" for one, other in self.waits))
         lines += [str(agent) for agent in self.agents]
+        lines += drawn(self.actors, self.name)
         lines += [f"abandoned: {stray}" for stray in self.abandoned]
         return "\n".join(lines)
 
@@ -116,12 +127,14 @@ class PoolDump:
 def dump(supervisor: Supervisor) -> PoolDump:
     """Look at every agent of *supervisor*, without stopping any."""
     live, abandoned = supervisor.cells()
+    actors = supervisor.pool.actors
     look = _Look(supervisor)
     return PoolDump(
         supervisor.name,
         supervisor.pool.slots.limit,
         tuple(look.at_agent(cell) for cell in live),
-        tuple(look.at_stray(stray) for stray in abandoned),
+        tuple(look.at_stray(stray) for stray in [*abandoned, *actors.abandoned()]),
+        tuple(ActorLook().at(cell for cell in living() if cell.home is actors)) if actors.cells() else (),
     )
 
 
@@ -148,7 +161,11 @@ class _Look:
             tools=tuple(self._at_tool(tool) for tool in cell.tool_threads if not tool.done),
         )
 
-    def at_stray(self, stray: AgentCell | ToolThread) -> ThreadDump:
+    def at_stray(self, stray: AgentCell | ToolThread | StrayActor) -> ThreadDump:
+        if isinstance(stray, StrayActor):
+            return ThreadDump(
+                shown(stray.cell.label), None, self._seconds(stray.since), self._stacks.text(stray.cell.thread)
+            )
         if isinstance(stray, AgentCell):
             return ThreadDump(stray.label, stray.parked_on, self._seconds(stray.since), self._stacks.text(stray.thread))
         return self._at_tool(stray, f" of {stray.label}")

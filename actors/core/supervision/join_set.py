@@ -10,7 +10,7 @@ from ...errors import JoinTimeout
 from ..clock import SYSTEM_CLOCK
 from ..records.failed import has_failed
 from ..records.outcomes import Outcomes
-from ..waiting.wait_graph import AnyOf, wait_for
+from ..waiting.wait_graph import AllOf, AnyOf, wait_for
 from ..waiting.waiter import Waiter, Wakeable
 
 if TYPE_CHECKING:
@@ -240,11 +240,12 @@ class JoinSet:
         """
         self._turn.refuse_inside()
         end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
+        everybody = AllOf(lambda: [cell for cell in self.pending() if group is None or cell.group == group])
         while True:
             gatherer = Gatherer(group, Waiter())
             try:
                 left = None if end is None else end - SYSTEM_CLOCK.monotonic()
-                woken = not self.gather(gatherer) or wait_for(gatherer.waiter, left, "all outcomes")
+                woken = not self.gather(gatherer) or wait_for(gatherer.waiter, left, "all outcomes", everybody)
             finally:
                 self.leave(gatherer)
             taken = self.take_all(group, strictness)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..actors.actor_html import set_off
 from ..figures import counted, seconds
 from ..glance import plain
-from ..html_table import Folded, HtmlTable, RowMark
-from ..places import innermost, is_own, printed_places
+from ..html_stacks import folded_stacks
+from ..html_table import HtmlTable, RowMark
 from ..shown import shown
 
 if TYPE_CHECKING:
@@ -42,23 +43,24 @@ def dump_html(dump: Any) -> str:
     for stray in dump.abandoned[:MOST_ROWS]:
         state = "abandoned" if stray.on is None else f"abandoned, parked on {stray.on}"
         table.row(
-            RowMark.BAD.sign, stray.label, state, seconds(stray.seconds), "", "", _stack([stray]), mark=RowMark.BAD
+            RowMark.BAD.sign,
+            stray.label,
+            state,
+            seconds(stray.seconds),
+            "",
+            "",
+            folded_stacks([stray]),
+            mark=RowMark.BAD,
         )
     for agent in dump.agents[:MOST_ROWS]:
         state = str(agent.state) if agent.on is None else f"{agent.state}: {agent.on}"
-        threads = _stack([agent, *agent.tools])
+        threads = folded_stacks([agent, *agent.tools])
         waits = ", ".join(agent.waits_for[:10])
         table.row("", agent.label, state, seconds(agent.seconds), agent.inbox_depth, waits, threads)
-    missed = max(0, len(dump.agents) - MOST_ROWS) + max(0, len(dump.abandoned) - MOST_ROWS)
+    for actor in dump.actors[:MOST_ROWS]:
+        waits = ", ".join(actor.waits_for[:10])
+        table.row("", set_off(actor), actor.doing, "", actor.unread, waits, folded_stacks([actor]))
+    missed = sum(max(0, len(told) - MOST_ROWS) for told in (dump.agents, dump.abandoned, dump.actors))
     if missed:
         table.after(f"and {missed:,} more")
     return str(table)
-
-
-def _stack(threads: list[Any]) -> Folded | str:
-    """What each does, behind the first place that is the user's own; empty where nobody has a thread."""
-    if not any(thread.stack for thread in threads):
-        return ""
-    places = [place for thread in threads if (place := innermost(printed_places(thread.stack)))]
-    first = next((place for place in places if is_own(place.file)), places[0] if places else "show")
-    return Folded(str(first), "\n".join(map(str, threads)))

@@ -22,10 +22,15 @@ class PoolBlock:
     _supervisor: Supervisor | None
     _shutdown_timeout: float | None
 
-    def __enter__(self) -> Self:
+    @property
+    def _core(self) -> Supervisor:
         supervisor = self._supervisor
         assert supervisor is not None
         supervisor.pool.refuse_after_fork()
+        return supervisor
+
+    def __enter__(self) -> Self:
+        self._core.pool.refuse_after_fork()
         return self
 
     def __exit__(

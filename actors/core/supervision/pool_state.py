@@ -26,6 +26,7 @@ from ..scheduling.turn import Turn
 from ..shown import shown
 from .event_callbacks import EventCallbacks
 from .event_delivery import EventDelivery, Posted
+from .pool_actors import PoolActors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -121,6 +122,7 @@ class PoolState:
         self._generation = self._mark.generation
         self.event_delivery = EventDelivery(sink, f"{name}-events") if sink is not None else None
         self.callbacks = EventCallbacks(f"{name}-callbacks")
+        self.actors = PoolActors(self)
 
     @property
     def is_forked(self) -> bool:
@@ -143,6 +145,11 @@ class PoolState:
         return len(self.roster.live), len(self.roster.queued)
 
     # Its end ----------------------------------------------------------------------------------------------------
+
+    @property
+    def is_open(self) -> bool:
+        """Does it take agents and actors of the program?"""
+        return self.phase is PoolPhase.OPEN
 
     @property
     def is_closed(self) -> bool:

@@ -45,6 +45,14 @@ class Shutdown:
         if isinstance(cell, AgentCell) and self._is_ours(cell):
             raise DeadlockError(f"{what} inside an agent of the pool waits for that agent", (cell.label, cell.label))
 
+    def _refuse_inside_actor(self, what: str) -> None:
+        """Raise when an actor of this pool calls something that waits for its end."""
+        member = current()
+        if member is not None and self._pool.actors.hosts(member):
+            raise DeadlockError(
+                f"{what} inside an actor of the pool waits for that actor", (member.label, member.label)
+            )
+
     def _is_ours(self, cell: AgentCell) -> bool:
         return self._pool.roster.find(cell.id) is cell or cell in self._pool.cancellation.abandoned
 
@@ -52,8 +60,28 @@ class Shutdown:
         """Refuse new agents and wait for the end of all; False when the time ran out."""
         self._pool.refuse_after_fork()
         self.refuse_inside("drain()")
+        self._refuse_inside_actor("drain()")
         self._refuse_from_now(PoolPhase.DRAINING)
-        return self._wait_until_idle(timeout)
+        end = None if timeout is None else self._pool.clock.monotonic() + timeout
+        return self._wait_until_idle(timeout) and self._stop_actors(end)
+
+    def _stop_actors(self, end: float | None) -> bool:
+        """No agent is left that could need an actor: stop these, and wait for the agents that they have started since.
+
+        Returns:
+            False when the time ran out. Actors that need more than ``abort_timeout`` are aborted.
+        """
+        pool, actors = self._pool, self._pool.actors
+        left = self._left(end)
+        if not actors.stop(pool.abort_timeout if left is None else min(left, pool.abort_timeout)):
+            if left is not None and left <= pool.abort_timeout:
+                return False
+            actors.abort(f"it did not end within {pool.abort_timeout} s")
+            actors.wait_or_abandon()
+        return self._wait_until_idle(self._left(end))
+
+    def _left(self, end: float | None) -> float | None:
+        return None if end is None else max(0.0, end - self._pool.clock.monotonic())
 
     def _refuse_from_now(self, phase: PoolPhase) -> None:
         with Step(self._pool) as effects:
@@ -107,6 +135,7 @@ class Shutdown:
         """Take nothing new, and cancel what still runs; returns at once."""
         self._refuse_from_now(PoolPhase.CLOSED)
         self._pool.cancel_all(reason)
+        self._pool.actors.abort(reason)
 
     def mark_at_exit(self) -> None:
         """The program ends: nothing new is taken, and whoever looks sees it."""
@@ -127,6 +156,7 @@ class Shutdown:
         """Abort what still runs, and end: no thread is left but those of abandoned agents. Idempotent."""
         self._pool.refuse_after_fork()
         self.refuse_inside("close()")
+        self._refuse_inside_actor("close()")
         mine = ended = False
         try:
             with self._pool.turn.signals_held_off:  # however it is interrupted, everybody was cancelled
@@ -136,12 +166,15 @@ class Shutdown:
                     mine = self._pool.enter_phase(PoolPhase.CLOSING)
                 if mine:
                     self._closer = threading.get_ident()
+            self._pool.actors.abort(reason)  # here: who is told of it may be slow, and a signal has to end that
             if mine and self._wait_until_idle(None, may_give_up=True):
+                self._pool.actors.wait_or_abandon()
                 self._end_threads()
                 ended = True
         finally:
             if mine:
                 if not ended:  # a second Ctrl-C, or a second cancel
+                    self._pool.actors.abort(reason)
                     self._give_up()
                 try:
                     self.at_end()
@@ -162,6 +195,7 @@ class Shutdown:
         with Step(self._pool, calls_here=False) as effects:
             self._is_given_up = True
             effects.wakes += self._pool.roster.idle_waiters
+        self._pool.actors.give_up()
 
     def _give_up(self) -> None:
         """Nobody waits for the end any more: the last agent that ends, ends the threads."""

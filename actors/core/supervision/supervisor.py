@@ -55,6 +55,7 @@ class Supervisor(Actor):
 
     inbox_capacity: ClassVar[int | None] = None
     dispatcher: ClassVar[str] = "pinned"
+    pool: PoolState
     _cell: TimerThread
     _cell_class: ClassVar[type[PinnedCell]] = TimerThread
 
@@ -243,7 +244,7 @@ class Supervisor(Actor):
             queued=len(self.pool.roster.queued),
             outstanding=len(self.owed),
             parked=sum(cell.status is AgentStatus.PARKED for cell in live),
-            abandoned_threads=len(self.pool.cancellation.abandoned),
+            abandoned_threads=len(self.pool.cancellation.abandoned) + len(self.pool.actors.strays),
             dead_letters=self.pool.router.dead_letters.total,
             started=self.pool.roster.started,
             ended=dict(self.pool.roster.ended),

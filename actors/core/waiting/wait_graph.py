@@ -223,6 +223,22 @@ def path_between(start: WaitNode, end: WaitMember, within: frozenset[int] = froz
     return None
 
 
+class AllOf(WaitNode):
+    """The ends of several. A wait for it is stuck when one of them waits for the one who waits."""
+
+    def __init__(self, members: Callable[[], Sequence[WaitMember]]) -> None:
+        self._members = members
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return "all outcomes"
+
+    def targets(self) -> Sequence[WaitNode]:
+        """Those that have not ended."""
+        return self._members()
+
+
 class AnyOf(WaitNode):
     """The next of several to end. A wait for it is stuck only when every one of them waits for the one who waits."""
 
