@@ -7,6 +7,8 @@ from .core.actors.envelope import PykkaActorDead
 from .core.actors.reference import ActorRef
 from .core.actors.reply import PykkaAskTimeout, ReplyFuture
 from .core.actors.timer import Timer
+from .core.addressing.registry import Registry
+from .core.addressing.topic import Topic
 from .core.dispatching.dispatcher import Dispatcher, DispatcherStats
 from .core.waiting.crowd import blocking
 from .public import publish
@@ -17,8 +19,10 @@ __all__ = [
     "ActorRef",
     "Dispatcher",
     "DispatcherStats",
+    "Registry",
     "ReplyFuture",
     "Timer",
+    "Topic",
     "blocking",
     "dump",
     "supervise",

@@ -20,7 +20,7 @@ from ..waiting.cancel import CancelToken
 from ..waiting.wait_graph import WaitMember
 from .envelope import Envelope, enveloped
 from .handler import NOBODY
-from .reply import ReplyFuture
+from .reply import Announcement, ReplyFuture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -217,7 +217,7 @@ class ActorCell(WaitMember):
     @property
     def gone(self) -> ReplyFuture[ActorEnd]:
         """Settled when the actor has ended and cleaned up: for those who watch it."""
-        return self._told_at(IS_GONE, "gone", ReplyFuture)
+        return self._told_at(IS_GONE, "gone", Announcement)
 
     @property
     def ended(self) -> ReplyFuture[ActorEnd]:

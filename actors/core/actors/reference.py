@@ -14,6 +14,7 @@ from .actor_cell import IS_STOPPED
 from .actor_timers import ActorTimers
 from .envelope import PykkaActorDead, ask, ask_future, enveloped
 from .handler import NOBODY
+from .missed import Missed
 from .reply import PykkaAskTimeout, ReplyFuture
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from ...errors import AgentCrashed
-    from ..messaging.dead_letter import DeadLetters
+    from ..messaging.dead_letter import DeadLetterReason, DeadLetters
     from ..waiting.wait_graph import WaitMember
     from .actor_cell import ActorCell, ActorEnd
     from .envelope import Envelope
@@ -100,6 +101,10 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         if result is not ACCEPTED:
             # A wait without end for room takes part in the search for circles: only the actor itself makes room.
             self._await_room(message, result, timeout, self._cell if timeout is None else None)
+
+    def _miss(self, message: Any, reason: DeadLetterReason) -> None:
+        """There was no room for *message*, and whoever had it does not wait: it is a dead letter of the actor."""
+        self._cell.part(Missed).add(message, reason)
 
     def _send(self, envelope: Envelope, timeout: float | None, target: WaitMember | None = None) -> None:
         if self._mark.generation != self._generation:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import pykka
 
 from ...errors import AskTimeout, fresh_copy
-from ..checks import leaf_lock
+from ..checks import leaf_lock, leaf_rlock
 from ..clock import SYSTEM_CLOCK
 from ..crash import fenced
 from ..process import fork
@@ -275,6 +275,14 @@ class ReplyFuture(pykka.Future[T]):
         return asyncio.wrap_future(self.to_concurrent()).__await__()
 
     __iter__ = __await__
+
+
+class Announcement(ReplyFuture[T]):
+    """A future for callbacks that finalizers may forget, at any moment: also in a thread that is just adding one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = leaf_rlock()
 
 
 def _derived(future: ReplyFuture[R], *sources: pykka.Future[Any]) -> ReplyFuture[R]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from loguru import logger
 
-from ..checks import leaf_lock
+from ..checks import leaf_rlock
 from ..clock import SYSTEM_CLOCK
 from ..crash import fenced, safe_repr
 from ..shown import shown
@@ -33,6 +33,7 @@ class DeadLetterReason(StrEnum):
     TIMER_FULL = "timer_full"
     POISON = "poison"
     RESTARTS_USED_UP = "restarts_used_up"
+    TOPIC_FULL = "topic_full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ class DeadLetter:
         reason: Why nobody read it, or handled it to the end; ``inbox_full``: a broadcast found no room;
             ``timer_full``: a ``tell_later`` did;
             ``poison``: it crashed its handler too often;
-            ``restarts_used_up``: it crashed it when no restart was left in the window.
+            ``restarts_used_up``: it crashed it when no restart was left in the window;
+            ``topic_full``: it was published, and the mailbox had no room.
         at: UTC.
         receiver: Whom it was for, in words.
     """
@@ -66,7 +68,8 @@ SHOWN = 200
 class DeadLetters(Sequence[DeadLetter]):
     """The latest dead letters, oldest first, and counters of all.
 
-    Locks: ``_lock`` guards what changes; ``total`` and ``len`` are single reads. Log and listener are called outside
+    Locks: ``_lock`` guards what changes, and may be taken again: a finalizer may make a dead letter at any moment;
+    ``total`` and ``len`` are single reads. Log and listener are called outside
     it, by :meth:`announce`, which also lets go of those that are no longer kept.
 
     Source: Akka's dead letters, and the limit of their log.
@@ -77,7 +80,7 @@ class DeadLetters(Sequence[DeadLetter]):
             raise TypeError(f"on_undelivered must be a function that takes a dead letter, got {listener!r}")
         self._listener = listener
         self._inside = threading.local()
-        self._lock = leaf_lock()
+        self._lock = leaf_rlock()
         self._keep = keep
         self._letters: deque[DeadLetter] = deque()
         self._gone: list[DeadLetter] = []

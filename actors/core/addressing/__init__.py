@@ -1,0 +1,1 @@
+"""How actors are found: many behind one reference, by subject, by name."""
