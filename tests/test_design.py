@@ -176,8 +176,8 @@ INSIDE: dict[str, set[str]] = {
 """What other modules of the library call, and a user need not know."""
 TOLD_IN = {
     "AgentPool": "AgentPool", "AgentHandle": "AgentHandle", "AgentOutcome": "Outcomes", "Outcomes": "Outcomes",
-    "Agent": "Agent", "Actor": "Actor", "ActorRef": "Actor", "ReplyFuture": "Actor",
-    "Timer": "Timers", "MessageRouter": "Messages",
+    "Agent": "Agent", "Actor": "Actor", "ActorRef": "Actor", "ReplyFuture": "Actor", "Timer": "Timers",
+    "Topic": "Topics and registries", "Registry": "Topics and registries", "MessageRouter": "Messages",
     "Inbox": "Messages", "DeadLetter": "Messages", "DeadLetters": "Messages", "CancelToken": "Cancel and deadline",
     "Deadline": "Cancel and deadline", "Budget": "Budgets", "Spending": "Budgets", "LlmDriver": "Ports",
     "Tool": "Ports", "MemorySubstrate": "Ports", "RateLimiter": "Drivers", "LimiterStats": "Drivers",

@@ -69,6 +69,56 @@ def test_embed(run):
     assert (total, left) == ("total: 1.05", "agents left: 0")
 
 
+CHAT = """\
+ann joins tea
+bob joins tea
+ann says in tea: Is anybody here? (1 hear it)
+bob says in tea: I am. (1 hear it)
+bob joins code
+cid joins tea
+cid joins code
+cid says in code: Who knows Python? (1 hear it)
+bob quits, and has read
+  [tea] ann: Is anybody here?
+  [code] cid: Who knows Python?
+ann says in tea: Who has the biscuits? (1 hear it)
+cid leaves tea
+ann says in tea: Nobody, it seems. (0 hear it)
+cid quits, and has read
+  [tea] ann: Who has the biscuits?
+ann quits, and has read
+  [tea] bob: I am.
+"""
+
+
+def test_chat_room(run):
+    """Who is in a room hears the others; who quits has read all before, and hears no more."""
+    done = run(EXAMPLES / "chat_room.py")
+
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", CHAT)
+
+
+def test_chat_room_of_a_file(run, tmp_path):
+    """Who is in no room says nothing, joins one again after having quit, and is told what cannot be done."""
+    (tmp_path / "chat").write_text("a: hello\na: /join r\na: /quit\nb: /join r\nb: /leave s\na: /join r\nb: hi\n")
+
+    done = run(EXAMPLES / "chat_room.py", tmp_path / "chat")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        *("a cannot do that: hello", "a joins r", "a quits, and has read"),
+        *("b joins r", "b cannot do that: /leave s", "a joins r", "b says in r: hi (1 hear it)"),
+        *("a quits, and has read", "  [r] b: hi", "b quits, and has read"),
+    ]
+
+
 def test_every_example_is_tested():
     """A new example needs a test here or beside."""
-    assert {path.name for path in EXAMPLES.glob("*.py")} == {"embed.py", "two_agents.py", "word_count.py"}
+    tested = {"chat_room.py", "embed.py", "two_agents.py", "word_count.py"}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == tested
+
+
+def test_examples_of_actors_are_short():
+    """A reader sees the whole of each at once."""
+    for name in ("chat_room.py",):
+        assert len((EXAMPLES / name).read_text(encoding="utf-8").splitlines()) < 80
