@@ -20,10 +20,13 @@ from .actors import (
     DispatcherStats as DispatcherStats,
     Registry as Registry,
     ReplyFuture,
+    RouterRef as RouterRef,
     Timer as Timer,
     Topic as Topic,
     blocking as blocking,
+    by_key as by_key,
     dump as dump,
+    start_router as start_router,
     supervise,
 )
 from .agents import (

@@ -8,6 +8,8 @@ from .core.actors.reference import ActorRef
 from .core.actors.reply import PykkaAskTimeout, ReplyFuture
 from .core.actors.timer import Timer
 from .core.addressing.registry import Registry
+from .core.addressing.router_ref import RouterRef, start_router
+from .core.addressing.routing import by_key
 from .core.addressing.topic import Topic
 from .core.dispatching.dispatcher import Dispatcher, DispatcherStats
 from .core.waiting.crowd import blocking
@@ -21,10 +23,13 @@ __all__ = [
     "DispatcherStats",
     "Registry",
     "ReplyFuture",
+    "RouterRef",
     "Timer",
     "Topic",
     "blocking",
+    "by_key",
     "dump",
+    "start_router",
     "supervise",
 ]
 

@@ -39,7 +39,7 @@ CORE_NEEDS = {
     "messaging": {"ground", "waiting", "records", "process"},
     "dispatching": {"ground", "waiting", "process"},
     "actors": {"ground", "waiting", "records", "process", "messaging", "dispatching"},
-    "addressing": {"ground", "waiting", "process", "messaging", "actors"},
+    "addressing": {"ground", "waiting", "records", "process", "messaging", "actors"},
     "scheduling": {"ground", "waiting", "records", "process", "messaging", "actors"},
     "supervision": {"ground", "waiting", "records", "process", "messaging", "actors", "scheduling"},
 }

@@ -11,8 +11,8 @@ from ..dispatching.dispatcher import Dispatcher, dispatcher_of
 from ..records.spec import Backoff, RestartPolicy
 from .actor_timers import ActorTimers
 from .handler import Supervision
-from .idleness import idling_cell
 from .home import OfPool
+from .idleness import idling_cell
 from .pinned_cell import PinnedCell
 from .reference import ActorRef
 from .reply import ReplyFuture
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from ..messaging.dead_letter import DeadLetter
+    from ..messaging.mailbox import Mailbox
     from ..waiting.cancel import CancelToken
     from .actor_life import ActorLife
-    from .timer import Timer
     from .home import Home
+    from .timer import Timer
 
 SUPERVISED = RestartPolicy(max_restarts=3, window=60.0, backoff=Backoff())
 """How a supervised actor is restarted when nothing else is said."""
@@ -82,7 +83,8 @@ class Actor(pykka.ThreadingActor):
         if "_cell" not in vars(self):
             self._make_cell()
 
-    def _make_cell(self) -> None:
+    def _make_cell(self, mailbox: Mailbox | None = None) -> None:
+        """Make what is kept of it; with a *mailbox*, if one is given, that was there before."""
         dispatcher = dispatcher_of(self.dispatcher, type(self).__name__)
         if self.receive_timeout is not None:
             self._cell = idling_cell(self, self.inbox_capacity, dispatcher, self.receive_timeout)
@@ -90,6 +92,8 @@ class Actor(pykka.ThreadingActor):
             self._cell = self._cell_class(self, self.inbox_capacity)
         else:
             self._cell = SharedCell(self, self.inbox_capacity, dispatcher)
+        if mailbox is not None:
+            self._cell.mailbox = mailbox
         self._actor_ref = ActorRef(self, self._cell)
 
     @property
@@ -296,10 +300,30 @@ def _refuse_other(what: str, actor_class: object, restart: object) -> None:
         raise TypeError(f"restart must be a RestartPolicy, got {restart!r}")
 
 
-def _supervise(first: Actor, args: tuple[Any, ...], kwargs: dict[str, Any], restart: RestartPolicy) -> None:
-    """Let *first* be made anew when it crashes."""
-    restarts = Restarts(restart, SYSTEM_CLOCK)
-    first._cell.supervision = Supervision(_remaker(first, args, kwargs), restarts, restart.max_restarts)  # noqa: SLF001
+def made_over(
+    actor_class: type[ActorT],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    mailbox: Mailbox,
+    restart: RestartPolicy | None,
+) -> ActorRef[ActorT]:
+    """An actor that is to be started, and reads a *mailbox* that was there before; supervised, if *restart* is given.
+
+    Raises:
+        Exception: What its ``__init__`` raises.
+    """
+    actor: ActorT = actor_class.__new__(actor_class, *args, **kwargs)
+    actor._make_cell(mailbox)  # noqa: SLF001 - of this very class
+    actor.__init__(*args, **kwargs)  # type: ignore[misc]  # the second half of a construction
+    if restart is not None:
+        _supervise(actor, args, kwargs, restart)
+    return actor.actor_ref
+
+
+def _supervise(first: ActorT, args: tuple[Any, ...], kwargs: dict[str, Any], restart: RestartPolicy) -> None:
+    cell: ActorLife = first._cell  # noqa: SLF001 - of this very class
+    cell.supervision = Supervision(_remaker(first, args, kwargs), Restarts(restart, SYSTEM_CLOCK), restart.max_restarts)
 
 
 def _remaker(first: ActorT, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], ActorT]:

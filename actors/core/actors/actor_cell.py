@@ -60,8 +60,9 @@ class ActorCell(WaitMember):
     What is told lies in the mailbox as it is, without an envelope: one is made for it when somebody wants it.
 
     Locks: none. ``actor``, ``current``, ``supervision`` and ``_has_failed`` belong to whoever handles its messages, one
-    at a time; ``how_ended`` is written once, by that one; the others change by single operations. What most actors
-    never need is made on first use: a million of them fit one process.
+    at a time; so does ``front``, of which an abort takes what is in it; ``mailbox`` is written before it begins;
+    ``how_ended`` is written once, by that one; the others change by single operations. What most actors never need is
+    made on first use: a million of them fit one process.
     """
 
     __slots__ = (
@@ -139,8 +140,9 @@ class ActorCell(WaitMember):
         """Tell who asked that nobody will answer. The dead letters are told of at the end, by the actor itself."""
         try:
             with at_exit().signals_held_off:
+                closed = self.mailbox.close()  # first: a mailbox that has an heir hands over what is before it, too
                 front, self.front = self.front, None
-                left = [*(front or ()), *map(enveloped, self.mailbox.close())]
+                left = [*(front or ()), *map(enveloped, closed)]
                 if left:
                     self._left = [*(self._left or ()), *left]
         finally:  # a signal that came meanwhile is handled as the hold ends
@@ -179,6 +181,11 @@ class ActorCell(WaitMember):
     def generation(self) -> int:
         """The process in which it was made, counted in forks."""
         return self._generation
+
+    @property
+    def is_handling(self) -> bool:
+        """Is it at a message now? Threads: any; it may be over at any moment."""
+        return self._current is not NOTHING
 
     # Made on first use ------------------------------------------------------------------------------------------
 

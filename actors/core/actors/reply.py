@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from types import TracebackType
 
-    from ..waiting.wait_graph import WaitMember
+    from ..waiting.wait_graph import WaitNode
 
     ExcInfo = (
         tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None] | tuple[Any, ...]
@@ -56,7 +56,7 @@ class ReplyFuture(pykka.Future[T]):
     _callbacks: list[Callable[[ReplyFuture[T]], object]] | None = None
     _sources: tuple[pykka.Future[Any], ...] = ()
 
-    def __init__(self, target: WaitMember | None = None) -> None:
+    def __init__(self, target: WaitNode | None = None) -> None:
         self._lock = leaf_lock()
         self._target = target
         self._generation = fork.mark().generation

@@ -51,7 +51,7 @@ class MailboxClosed(Exception):
     """Nothing is left, and nothing will come."""
 
 
-class _Putter:
+class Putter:
     """A sender that waits for room, with its item in hand.
 
     Locks: the mailbox's guards ``result``.
@@ -63,6 +63,15 @@ class _Putter:
         self.item = item
         self.waiter = Waiter()
         self.result = Put.FULL
+
+    def admit(self, _: Mailbox) -> bool:
+        """There is room for its item in that mailbox, whose lock is held; False when it is not wanted any more."""
+        self.result = Put.ACCEPTED
+        return True
+
+    def refuse(self) -> None:
+        """The mailbox, whose lock is held, was closed."""
+        self.result = Put.CLOSED
 
 
 class Mailbox:
@@ -95,7 +104,7 @@ class Mailbox:
         self._system: deque[Any] | None = None
         self._attendant: Reader | None = None
         self._getters: list[Reader] | None = None
-        self._putters: deque[_Putter] | None = None
+        self._putters: deque[Putter] | None = None
         self._open = is_open
 
     def __len__(self) -> int:
@@ -214,35 +223,36 @@ class Mailbox:
 
     def await_room(self, item: Any, timeout: float | None, target: WaitNode | None) -> Put:
         """The second half of :meth:`put`, for an offer that found no room."""
-        with self._lock:
-            putter = self._enqueue(item)
-        if putter is None:
+        putter = Putter(item)
+        if not self.line_up(putter):
             return self.put(item, timeout, target)  # room appeared in between
         try:
             wait_for(putter.waiter, timeout, "room in a mailbox", target)
         except (Cancelled, DispatcherExhausted):
-            self._forget(putter)
+            self.leave_line(putter)
             if putter.result is not Put.ACCEPTED:  # else it is on its way: who sends must know
                 raise
         except BaseException:
-            self._forget(putter)
+            self.leave_line(putter)
             raise
-        self._forget(putter)
+        self.leave_line(putter)
         return putter.result
 
-    def _forget(self, putter: _Putter) -> None:
+    def line_up(self, putter: Putter) -> bool:
+        """Let *putter* stand in line for room; False when there is room now, or the mailbox is closed."""
+        with self._lock:
+            if not self._open or self._capacity is None or len(self) < self._capacity:
+                return False
+            if self._putters is None:
+                self._putters = deque()
+            self._putters.append(putter)
+            return True
+
+    def leave_line(self, putter: Putter) -> None:
+        """It waits for room no longer, or has got it."""
         with self._lock:
             if self._putters is not None and putter in self._putters:
                 self._putters.remove(putter)
-
-    def _enqueue(self, item: Any) -> _Putter | None:
-        if not self._open or self._capacity is None or len(self) < self._capacity:
-            return None
-        if self._putters is None:
-            self._putters = deque()
-        putter = _Putter(item)
-        self._putters.append(putter)
-        return putter
 
     def force(self, item: Any) -> Any:
         """Accept *item* whatever the bound; the oldest makes room.
@@ -323,7 +333,7 @@ class Mailbox:
         return NOTHING
 
     def _take(self) -> Any:
-        putter: _Putter | None = None
+        putter: Putter | None = None
         try:
             with self._lock:
                 if self._system:
@@ -334,11 +344,12 @@ class Mailbox:
                         raise MailboxClosed
                     return NOTHING
                 item = items.popleft()
-                if self._putters:
+                while self._putters:
                     putter = self._putters[0]
                     del self._putters[0]
-                    items.append(putter.item)
-                    putter.result = Put.ACCEPTED
+                    if putter.admit(self):
+                        items.append(putter.item)
+                        break
         finally:
             if putter is not None:
                 try:
@@ -438,9 +449,9 @@ class Mailbox:
 
     def _dismiss(self) -> list[Reader]:
         wakes: list[Reader] = []
-        putter: _Putter
+        putter: Putter
         for putter in self._putters or ():
-            putter.result = Put.CLOSED
+            putter.refuse()
             wakes.append(putter.waiter)
         wakes.extend(self._getters or ())
         if self._attendant is not None:
