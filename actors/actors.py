@@ -1,9 +1,13 @@
 """Long-lived actors."""
 
+from typing import Any
+
 from .core.actors.actor import Actor, supervise
 from .core.actors.actor_cell import ActorEnd
 from .core.actors.actor_look import dump
+from .core.actors.deferred import DeferredReply
 from .core.actors.envelope import PykkaActorDead
+from .core.actors.pipe import Piped
 from .core.actors.reference import ActorRef
 from .core.actors.reply import PykkaAskTimeout, ReplyFuture
 from .core.actors.timer import Timer
@@ -19,8 +23,10 @@ __all__ = [
     "Actor",
     "ActorEnd",
     "ActorRef",
+    "DeferredReply",
     "Dispatcher",
     "DispatcherStats",
+    "Piped",
     "Registry",
     "ReplyFuture",
     "RouterRef",

@@ -39,6 +39,7 @@ from .messages import (
     InboxFull,
     NotRegistered,
     SendError,
+    StashFull,
 )
 from .outcomes import AgentAbandoned, AgentCancelled, AgentCrashed, AgentTimedOut, Origin as Origin, RemoteError
 from .pools import DeadlockError, ForkedPoolError, JoinTimeout, NoPool, PoolClosed
@@ -91,6 +92,7 @@ __all__ = [
     "RateLimited",
     "RemoteError",
     "SendError",
+    "StashFull",
     "TokensExceeded",
     "ToolCallsExceeded",
     "ToolFailed",

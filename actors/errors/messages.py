@@ -31,6 +31,10 @@ class ActorDead(SendError):
     """The actor ended before it handled the message."""
 
 
+class StashFull(SendError):
+    """The actor has stashed as many messages as its ``stash_capacity`` allows; ``message`` is the one too many."""
+
+
 class DispatcherExhausted(ActorsError):
     """Too many handlers of one dispatcher wait already (``max_blocked``): one more would stop everybody."""
 

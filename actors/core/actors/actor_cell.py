@@ -23,17 +23,20 @@ from .handler import NOBODY
 from .reply import Announcement, ReplyFuture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ...errors import AgentCrashed
     from ..messaging.dead_letter import DeadLetter
     from ..waiting.wait_graph import WaitNode
     from ..waiting.waiter import Waiter
+    from .coroutines import CoroutineRun
     from .handler import Handler, Part, Supervision
     from .home import Home
 
 PartT = TypeVar("PartT", bound="Part")
 
+COROUTINE = "coroutine"
+"""The lazy one that is the coroutine which runs for a handler now."""
 HOME = "home"
 """The name of what an actor belongs to, among what most never need."""
 IS_NEW, LIVES, ENDS, IS_STOPPED, IS_GONE, HAS_ENDED = range(6)
@@ -141,8 +144,14 @@ class ActorCell(WaitMember):
         try:
             with at_exit().signals_held_off:
                 closed = self.mailbox.close()  # first: a mailbox that has an heir hands over what is before it, too
-                front, self.front = self.front, None
-                left = [*(front or ()), *map(enveloped, closed)]
+                left: list[Envelope] = []
+                front = self.front
+                while front:  # by single operations: who handles messages may take one at the same moment
+                    try:
+                        left.append(front.popleft())
+                    except IndexError:
+                        break
+                left += map(enveloped, closed)
                 if left:
                     self._left = [*(self._left or ()), *left]
         finally:  # a signal that came meanwhile is handled as the hold ends
@@ -161,9 +170,15 @@ class ActorCell(WaitMember):
             envelopes[0].refuse(f"{self.label} stopped before it handled the message")  # twice does nothing twice
             envelopes.popleft()
 
+    def leave(self, envelopes: Iterable[Envelope]) -> None:
+        """They were put aside, and will not be handled. Threads: where its messages are handled, at the end."""
+        left = list(envelopes)
+        self._left = [*(self._left or ()), *left]
+        self._refuse(deque(left))
+
     @property
     def current(self) -> Envelope | None:
-        """What is being handled; None, too, when it was put aside: it is answered later, or handled again.
+        """What is being handled; a ``PutAside`` when that was put aside, to be answered, or handled, later.
 
         Threads: where its messages are handled.
         """
@@ -174,7 +189,7 @@ class ActorCell(WaitMember):
 
     @current.setter
     def current(self, envelope: Envelope | None) -> None:
-        """Put it aside (None), or handle another one."""
+        """Put it aside, or handle another one."""
         self._current = NOTHING if envelope is None else envelope
 
     @property
@@ -384,8 +399,11 @@ class ActorCell(WaitMember):
         return f"actor {self.name}"
 
     def is_here(self) -> bool:
-        """Is its handler run by the calling thread?"""
-        return self._ident == threading.get_ident()
+        """Is its handler run by the calling thread, or a coroutine of it?"""
+        if self._ident == threading.get_ident():
+            return True
+        running: CoroutineRun | None = self._lazies.get(COROUTINE)
+        return running is not None and running.is_here()
 
     def is_below(self, other: WaitNode) -> bool:
         """Is *other* this actor?"""

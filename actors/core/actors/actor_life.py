@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import sys
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr
 
 from ...errors import Cancelled
 from ..messaging.dead_letter import DeadLetterReason
 from ..messaging.mailbox import NOTHING
-from .actor_cell import ActorCell, ActorEnd
-from .coroutines import run_coroutine
+from .actor_cell import COROUTINE, ActorCell, ActorEnd
+from .coroutines import CLEANUP, CoroutineRun
 from .course import Course, Pause
+from .deferred import Deferrals
 from .envelope import Envelope, Order, Question, enveloped
+from .eventual import LATER
+from .inside import PutAside
 from .registration import Registration
+from .stash import Stash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+
+NO_VALUES = (CoroutineType, *LATER)
+"""What a handler may return that is no reply yet."""
+PROXYS = (ProxyCall, ProxyGetAttr, ProxySetAttr)
+"""Messages of Pykka's proxies."""
 
 
 class ActorLife(ActorCell):
@@ -38,16 +49,20 @@ class ActorLife(ActorCell):
 
     def _begin(self) -> Course | None:
         """Call ``on_start``. None: it went well."""
-        failure = self._try(self.actor.on_start)
-        return None if failure is None else self._begin_again([failure])
+        begun = self._try(self.actor.on_start)
+        return None if begun is None else self._begin_again([begun])
 
     def _begin_again(self, failures: list[Any]) -> Course:
-        """Go on after a failed ``on_start``: again and again, if it may be restarted; False when it cannot start.
+        """Go on after an ``on_start`` that has failed, or is a coroutine: again and again, if it may be restarted;
+        False when it cannot start.
 
         The failure is taken out of *failures*: no frame below holds it while a new actor is made.
         """
         failure = failures.pop()
         while failure is not None:
+            if type(failure) is CoroutineType:
+                failure = yield from self._try_coroutine(failure)
+                continue
             self._report(failure[1])
             if self.supervision is None:  # as Pykka does: on_failure is for handlers
                 self._has_failed = True
@@ -59,6 +74,10 @@ class ActorLife(ActorCell):
                 return False
             failure = self._try(self.actor.on_start)
         return True
+
+    def handle_now(self, message: Any) -> Course | None:
+        """Handle *message* as if it had been told, and read now: for orders."""
+        return self._handle(Envelope(message))
 
     def _handle(self, item: Any) -> Course | None:
         """Handle what came out of the mailbox. None: the next may come."""
@@ -83,14 +102,25 @@ class ActorLife(ActorCell):
         self._current = envelope
         try:
             value = self.actor.handle(envelope.message)
-            if type(value) is CoroutineType:
-                return self._await(envelope, value)
-            if self._current is envelope:
+            if value is not None and isinstance(value, NO_VALUES):
+                if type(value) is CoroutineType:
+                    return self._await(envelope, value)
+                self._answer(envelope, value)
+            elif self._current is envelope:
                 envelope.reply(value)
         except BaseException as error:  # noqa: BLE001 - as above
             return self._failed(envelope, error)
         self._current = NOTHING
         return None
+
+    def _answer(self, envelope: Envelope, value: Any) -> None:
+        """Reply with what a handler has returned: later, if it is there later. What a proxy asks for it gets."""
+        if self._current is not envelope or type(envelope) is Envelope:
+            return
+        if isinstance(value, LATER) and not isinstance(envelope.message, PROXYS):
+            self.part(Deferrals).follow(cast("Question", envelope), value)
+        else:
+            envelope.reply(value)
 
     def _carry_out(self, order: Order) -> Course | None:
         """Do what the actor has put into its own mailbox for itself."""
@@ -103,31 +133,61 @@ class ActorLife(ActorCell):
 
     def _failed(self, envelope: Envelope, error: BaseException) -> Course | None:
         """A handler has raised: an asker is told, and that is no crash."""
+        self._take_back()
         if isinstance(envelope, Question):
             envelope.fail(error)
-            self.current = None
             return None
-        self.current = None
         failure = self._own_failure(error)
         return None if failure is None else self._recover(envelope, [failure])
+
+    def _take_back(self) -> None:
+        """What is handled was not handled to the end: then it was not put aside either."""
+        aside = self._current
+        self._current = NOTHING
+        if isinstance(aside, PutAside):
+            self.part(Stash).take_out(aside.envelope)
 
     def _await(self, envelope: Envelope, coroutine: Any) -> Course:
         """A handler is a coroutine: go on when it is done."""
         try:
             value = yield from self._run_coroutine(coroutine)
-            if self.current is envelope:
-                envelope.reply(value)
+            self._answer(envelope, value)
+        except GeneratorExit:
+            raise
         except BaseException as error:  # noqa: BLE001 - as in a handler that is none
             course = self._failed(envelope, error)
         else:
             self.current = course = None
         return True if course is None else (yield from course)
 
-    def _run_coroutine(self, coroutine: Any) -> Generator[Pause, None, Any]:
-        done = run_coroutine(coroutine, self.token)
-        while not done.done():
-            yield Pause(until=done, ends_at_abort=False)  # an abort cancels it, and that settles it
-        return done.get(timeout=0)
+    def _run_coroutine(self, coroutine: Any, *, ends_at_abort: bool = True) -> Generator[Pause, None, Any]:
+        """What *coroutine* returns or raises. An abort cancels it, and waits a while for its cleanup."""
+        run, token = CoroutineRun(coroutine, is_handler=True), self.token
+        self._lazies[COROUTINE] = run
+        run.begin()
+        while not (run.done.done() or (ends_at_abort and token.cancelled)):
+            yield Pause(until=run.done, ends_at_abort=ends_at_abort)
+        is_cancelled = not run.done.done()
+        if is_cancelled:
+            run.cancel()
+            yield Pause(CLEANUP, until=run.done, ends_at_abort=False)
+        self._lazies.pop(COROUTINE, None)
+        if not run.done.done():
+            run.leave_behind()
+            raise Cancelled(token.reason)
+        if is_cancelled and run.was_cancelled:
+            raise Cancelled(token.reason)
+        return run.result()
+
+    def _try_coroutine(self, coroutine: Any, *, ends_at_abort: bool = True) -> Generator[Pause, None, Any]:
+        """As :meth:`_try`, for what is a coroutine."""
+        try:
+            yield from self._run_coroutine(coroutine, ends_at_abort=ends_at_abort)
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # noqa: BLE001 - reported, and it ends only this actor
+            return self._own_failure(error)
+        return None
 
     def _recover(self, envelope: Envelope, failures: list[Any]) -> Course:
         """Go on after a handler has failed; False when that ends the actor. *failures*: as above."""
@@ -167,16 +227,20 @@ class ActorLife(ActorCell):
             value = self.actor.handle(envelope.message)
             if type(value) is CoroutineType:
                 yield from self._run_coroutine(value)
+        except GeneratorExit:
+            raise
         except BaseException as error:  # noqa: BLE001 - reported, and it ends only this actor
+            self._take_back()
             return self._own_failure(error)
-        finally:
-            self.current = None
+        self.current = None
         return None
 
     def _try(self, work: Callable[[], object]) -> Any:
-        """Call what the user wrote; the ``exc_info`` of a failure, or None."""
+        """Call what the user wrote; the ``exc_info`` of a failure, a coroutine that has to be run, or None."""
         try:
-            work()
+            value = work()
+            if type(value) is CoroutineType:
+                return value
         except BaseException as error:  # noqa: BLE001 - reported, and it ends only this actor
             return self._own_failure(error)
         return None
@@ -239,19 +303,30 @@ class ActorLife(ActorCell):
         self.how_it_ends = (
             ActorEnd.ABORTED if self.token.cancelled else ActorEnd.STOPPED if goes_on else ActorEnd.CRASHED
         )
-        if self.parts is not None:
-            return self._wind_up_parts()
-        self._clean_up()
-        return None
+        return self._clean_up() if self.parts is None else self._wind_up_parts()
 
     def _wind_up_parts(self) -> Course:
         for part in tuple((self.parts or {}).values()):
             course = part.wind_up()
             if course is not None:
                 yield from course
-        self._clean_up()
-        return False
+        course = self._clean_up()
+        return False if course is None else (yield from course)
 
-    def _clean_up(self) -> None:
-        if not self._has_failed:
-            self._quietly(self.actor.on_stop)
+    def _clean_up(self) -> Course | None:
+        if self._has_failed:
+            return None
+        try:
+            value: Any = self.actor.on_stop()  # type: ignore[func-returns-value]  # it may be a coroutine
+            if type(value) is CoroutineType:
+                return self._clean_up_later(value)
+        except BaseException as error:  # noqa: BLE001 - it harms only this actor
+            self._report(error)
+        return None
+
+    def _clean_up_later(self, coroutine: Any) -> Course:
+        """``on_stop`` is a coroutine, which no abort ends."""
+        failure = yield from self._try_coroutine(coroutine, ends_at_abort=False)
+        if failure is not None:
+            self._report(failure[1])
+        return False

@@ -75,12 +75,15 @@ class Question(Envelope):
         """Tell the asker that nobody will answer."""
         self.reply_to.fail(PykkaActorDead(text, self.message))
 
-    def fail(self, error: BaseException) -> None:
-        """Tell the asker that the handler has raised *error*."""
+    def settle(self, value: Any) -> bool:
+        """Tell the asker; False when somebody was first."""
+        return self.reply_to._settle(value, None)  # noqa: SLF001 - Pykka's ``set`` does not say
+
+    def fail(self, error: BaseException) -> bool:
+        """Tell the asker that the handler has raised *error*; False when somebody was first."""
         if isinstance(error, Cancelled):
-            self.refuse(f"cancelled while it handled the message ({error})")
-        else:
-            self.reply_to.fail(error)
+            error = PykkaActorDead(f"cancelled while it handled the message ({error})", self.message)
+        return self.reply_to.fail(error)
 
     def answer(self, handle: Callable[[Any], Any]) -> bool:
         """Handle it: the reply, or whatever *handle* raises, goes to the asker. Never raises.

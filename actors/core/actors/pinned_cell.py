@@ -159,7 +159,10 @@ class PinnedCell(ActorLife):
     def next_item(self) -> Any:
         """What arrives next; ``NOTHING`` when there was something else to do."""
         if self.front:
-            return self.front.popleft()
+            try:
+                return self.front.popleft()
+            except IndexError:  # who aborted it was first
+                pass
         item: Any = self.mailbox.take()
         return self._await_item() if item is NOTHING else item
 

@@ -6,6 +6,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 
 import pykka
+from typing_extensions import TypeVar as TypeVarOf
 
 from ...errors import InboxFull
 from ..messaging.mailbox import ACCEPTED, Put
@@ -27,14 +28,20 @@ if TYPE_CHECKING:
     from .actor_cell import ActorCell, ActorEnd
     from .envelope import Envelope
     from .timer import Timer
+    from .typed import TypedActor
 
-A = TypeVar("A", bound=pykka.Actor)
+A_co = TypeVarOf("A_co", bound=pykka.Actor, covariant=True, default=Any)
+M = TypeVar("M")
+R = TypeVar("R")
 
 
-class ActorRef(pykka.ActorRef[A], Generic[A]):
-    """A reference to an actor, safe to pass around and to use from any thread. It stays valid over restarts."""
+class ActorRef(pykka.ActorRef[A_co], Generic[A_co]):  # type: ignore[type-var]  # Pykka's is invariant, without a need
+    """A reference to an actor, safe to pass around and to use from any thread. It stays valid over restarts.
 
-    def __init__(self, actor: A, cell: ActorCell) -> None:
+    What it is told and what it replies is known, to a type checker, where the actor says so: ``Actor[int, str]``.
+    """
+
+    def __init__(self, actor: A_co, cell: ActorCell) -> None:
         self._cell = cell
         self._mailbox = cell.mailbox
         self._mark = fork.mark()
@@ -59,10 +66,10 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         return self._cell.stopped
 
     @property
-    def _actor_weakref(self) -> Callable[[], A | None]:  # type: ignore[override]
+    def _actor_weakref(self) -> Callable[[], A_co | None]:  # type: ignore[override]
         """The actor of now, for proxies."""
         actor = self._cell.actor
-        return _nobody if actor is NOBODY else weakref.ref(cast("A", actor))
+        return _nobody if actor is NOBODY else weakref.ref(cast("A_co", actor))
 
     def is_alive(self) -> bool:
         """Has it not ended yet? It may end at any moment after the answer."""
@@ -84,7 +91,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         """The messages that it accepted and nobody handled, each with the reason."""
         return self._cell.dead_letters
 
-    def tell(self, message: Any, timeout: float | None = 0.0) -> None:
+    def tell(self: ActorRef[TypedActor[M, Any]], message: M, timeout: float | None = 0.0) -> None:
         """Send *message* without waiting for a reply.
 
         Args:
@@ -123,11 +130,17 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
             raise PykkaActorDead(f"{self} has stopped", enveloped(item).message)
 
     @overload  # type: ignore[override]  # Pykka's says less of a call without *block*
-    def ask(self, message: Any, timeout: float | None = None, *, block: Literal[True] = True) -> Any: ...
+    def ask(
+        self: ActorRef[TypedActor[M, R]], message: M, timeout: float | None = None, *, block: Literal[True] = True
+    ) -> R: ...
     @overload
-    def ask(self, message: Any, timeout: float | None = None, *, block: Literal[False]) -> ReplyFuture[Any]: ...
+    def ask(
+        self: ActorRef[TypedActor[M, R]], message: M, timeout: float | None = None, *, block: Literal[False]
+    ) -> ReplyFuture[R]: ...
     @overload
-    def ask(self, message: Any, timeout: float | None = None, *, block: bool) -> Any: ...
+    def ask(
+        self: ActorRef[TypedActor[M, R]], message: M, timeout: float | None = None, *, block: bool
+    ) -> R | ReplyFuture[R]: ...
     def ask(self, message: Any, timeout: float | None = None, *, block: bool = True) -> Any:
         """Send *message* and wait for the reply.
 
@@ -146,10 +159,10 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         Source: Erlang's ``gen_server:call``.
         """
         if not block:
-            return self.ask_future(message)
+            return ask_future(self._send, self._cell, message)
         return ask(self._send, self._cell, message, timeout, self, "mailbox")
 
-    def ask_future(self, message: Any) -> ReplyFuture[Any]:
+    def ask_future(self: ActorRef[TypedActor[M, R]], message: M) -> ReplyFuture[R]:
         """Send *message* and return the future of its reply. Never raises: what goes wrong is in the future."""
         return ask_future(self._send, self._cell, message)
 
@@ -183,7 +196,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
 
     # The end ----------------------------------------------------------------------------------------------------
 
-    def watch(self, fn: Callable[[ActorRef[A]], object]) -> Callable[[], None]:
+    def watch(self, fn: Callable[[ActorRef[A_co]], object]) -> Callable[[], None]:
         """Call ``fn(ref)`` once, when the actor has ended and cleaned up; at once, in this thread, if it has already.
 
         A restart is no end. *fn* runs on the thread of the actor that ended, before a ``stop()`` returns; what it

@@ -134,6 +134,10 @@ class ReplyFuture(pykka.Future[T]):
             raise self._fresh_error()
         return cast("T", self._value)
 
+    def ended_with(self) -> tuple[T | None, BaseException | None]:
+        """Once it is settled: its value, and the error itself, if it failed."""
+        return self._value, self._error
+
     def result(self, timeout: float | None = None) -> T:
         """Wait for the value, as :meth:`get` does."""
         return self.get(timeout=timeout)

@@ -220,6 +220,8 @@ class SharedCell(ActorLife):
                 item = self.front.popleft() if self.front else take()
             except MailboxClosed:
                 return self._begin_end(goes_on=True)
+            except IndexError:  # who aborted it was first at the front
+                continue
             if item is NOTHING:
                 return Left.WAITING
             shift.handled += 1

@@ -75,15 +75,25 @@ def _thread_of(room: Room) -> LoopThread:
         return thread
 
 
-def _enter(room: Room, call: Call[Any]) -> LoopThread:
+def enter(call: Call[Any], room: Room) -> LoopThread:
+    """Have *call* begun on the loop of *room*, which is what is returned.
+
+    Raises:
+        RuntimeError: No thread can be started.
+    """
     while True:  # ends: each round is a loop that has just ended
         thread = _thread_of(room)
-        if thread.thread.ident == threading.get_ident():
-            raise DeadlockError(
-                f"code on the event loop of {WHOSE[room]} would wait for that loop: await what it waits for"
-            )
         if thread.enter(call):
             return thread
+
+
+def _enter(room: Room, call: Call[Any]) -> LoopThread:
+    """As :func:`enter`, for who will wait for it."""
+    if _thread_of(room).thread.ident == threading.get_ident():
+        raise DeadlockError(
+            f"code on the event loop of {WHOSE[room]} would wait for that loop: await what it waits for"
+        )
+    return enter(call, room)
 
 
 def run(

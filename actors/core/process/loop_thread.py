@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from concurrent.futures import CancelledError
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from loguru import logger
 
@@ -27,6 +27,13 @@ UNWIND = 2.0
 
 class LoopLost(RuntimeError):
     """The event loop that a call ran on has ended, or was left behind."""
+
+
+class Rung(Protocol):
+    """Who is told that a call is over, on any thread."""
+
+    def ring(self) -> None:
+        """Look at the call now."""
 
 
 class Bell:
@@ -50,7 +57,7 @@ class Bell:
 
 
 class Call(Generic[T]):
-    """One coroutine on a loop, and the thread that waits for it.
+    """One coroutine on a loop, and who waits for it.
 
     Guarantees: it is over once: when its coroutine is, or when its loop is lost. One that was not begun by then is not
     lost but handed back: its coroutine can be begun elsewhere.
@@ -63,7 +70,7 @@ class Call(Generic[T]):
 
     __slots__ = ("_bell", "_ended_by", "_lost", "_task", "_when_over", "begun", "coroutine", "given_up", "over")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, T], bell: Bell, when_over: Callable[[], object]) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, T], bell: Rung, when_over: Callable[[], object]) -> None:
         self.begun = False
         self.coroutine = coroutine
         self.given_up = False

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, cast
 from typing_extensions import TypeVar
 
 from ...errors import fresh_copy
+from ..actors.eventual import Eventual
 from ..crash import fenced
 from ..glance import glance
 from ..messaging.router import PROGRAM
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 T_co = TypeVar("T_co", covariant=True, default=Any)
 
 
-class AgentHandle(Generic[T_co]):
+class AgentHandle(Eventual, Generic[T_co]):
     """One agent, as the one who started it sees it. Threads: any."""
 
     __slots__ = ("__weakref__", "_cell", "_supervisor")
