@@ -50,12 +50,13 @@ def when_settled(source: Later, tell: Callable[[Any, BaseException | None], obje
 
     One that was cancelled has an error that says so. What an agent has ended with is owed to nobody else then.
     """
-    future: Any = source.future if isinstance(source, Eventual) else source
+    handle = source if isinstance(source, Eventual) else None
+    future: Any = source if handle is None else handle.future
 
-    def settled(_: object) -> None:
-        fenced(tell, *_ended_with(future), what="what waits for a future")
-        if isinstance(source, Eventual):
-            source.detach()
+    def settled(done: Any) -> None:  # no circle: who lets go of a future lets go of who waits for it
+        fenced(tell, *_ended_with(done), what="what waits for a future")
+        if handle is not None:
+            handle.detach()
 
     future.add_done_callback(settled)
 
