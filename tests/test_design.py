@@ -171,7 +171,7 @@ INSIDE: dict[str, set[str]] = {
     "DeadLetters": {"add", "announce"},
     "Timer": {"at", "drop", "expire", "is_due", "let_go", "message", "read", "ring"},
     "AgentOutcome": {"model_config"},
-    "ReplyFuture": {"ended_with"},
+    "ReplyFuture": {"ended_with", "hand_on", "owed_by"},
     "Event": {"model_config"},
 }
 """What other modules of the library call, and a user need not know."""

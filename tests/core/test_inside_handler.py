@@ -11,7 +11,7 @@ import pytest
 
 from actors import Actor, ActorRef, Agent, AgentManifest, RestartPolicy, SpawnConfig, supervise
 from actors.actors import DeferredReply, Dispatcher, Piped, ReplyFuture
-from actors.errors import ActorDead, ActorsError, AskTimeout, StashFull
+from actors.errors import ActorDead, ActorsError, AskTimeout, DeadlockError, StashFull
 from actors.messages import DeadLetterReason
 
 from ..waiting import Gate, eventually
@@ -809,3 +809,61 @@ def test_some_hooks_cannot_be_coroutines(hook: str) -> None:
 
     with pytest.raises(TypeError, match=f"{hook} must be a plain function"):
         type("Odd", (Actor,), {hook: never})
+
+
+# Circles --------------------------------------------------------------------------------------------------------
+
+
+class Middle(Actor):
+    """Defers to what another replies."""
+
+    def on_receive(self, message: Any) -> Any:
+        other, text = message
+        return other.ask_future(text)
+
+
+def test_a_circle_through_a_deferred_reply_is_seen_by_the_last(start: Start) -> None:
+    """The one that closes it, once the reply was handed on: the asker goes on."""
+    ref, middle, last = start(), start(Middle), start()
+    gate = Gate()
+
+    def ask_back(_: Any) -> Any:
+        gate.arrive()
+        eventually(lambda: [node.label for node in ref._cell.targets()] == ["a reply"])
+        return ref.ask(1)
+
+    asked = ref.ask_future(lambda _: middle.ask((last, ask_back)))
+    gate.await_reached()
+    eventually(lambda: ref._cell.targets() and ref._cell.targets()[0].label == "a reply")
+    gate.open()
+    with pytest.raises(DeadlockError, match="circle"):
+        asked.get(timeout=5)
+    assert ref.ask(2, timeout=5) == 2
+
+
+def test_a_circle_through_a_deferred_reply_is_seen_when_it_is_deferred(start: Start) -> None:
+    """The other winner: the last one waits for the first already."""
+    ref, middle, last = start(), start(), start()
+    gate = Gate()
+
+    def ask_back(_: Any) -> Any:
+        return ref.ask(1)
+
+    def slowly(me: Any) -> Any:
+        future = last.ask_future(ask_back)
+        gate.arrive()
+        eventually(lambda: last._cell.targets())
+        return future
+
+    asked = ref.ask_future(lambda _: middle.ask(slowly))
+    gate.await_reached()
+    gate.open()
+    with pytest.raises(DeadlockError, match="deferred"):
+        asked.get(timeout=5)
+    assert ref.ask(2, timeout=5) == 2
+
+
+def test_an_actor_may_defer_to_itself(start: Start) -> None:
+    """It waits for nobody meanwhile, so that is no circle."""
+    ref = start()
+    assert ref.ask(lambda me: me.actor_ref.ask_future(lambda _: me.actor_ref.ask_future(3)), timeout=5) == 3

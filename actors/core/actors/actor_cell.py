@@ -405,6 +405,11 @@ class ActorCell(WaitMember):
         running: CoroutineRun | None = self._lazies.get(COROUTINE)
         return running is not None and running.is_here()
 
+    def is_task(self) -> bool:
+        """Is it its handler's coroutine that runs, and not a task that this has begun?"""
+        running: CoroutineRun | None = self._lazies.get(COROUTINE)
+        return running is not None and running.is_task()
+
     def is_below(self, other: WaitNode) -> bool:
         """Is *other* this actor?"""
         return other is self

@@ -8,11 +8,11 @@ from contextvars import copy_context
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
-from ...errors import ActorsError, Cancelled, DeadlockError
+from ...errors import ActorsError, Cancelled
 from ..process.event_loop import UNWINDS, Room, enter
 from ..process.loop_thread import Call
-from ..waiting.crowd import crowd
 from ..waiting.wait_graph import leave
+from .loop_host import host_of
 from .reply import ReplyFuture
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class CoroutineRun:
             running.close()
             self._coroutine.close()
             raise
-        _refuse_waits_on(self._thread)
+        host_of(self._thread).watch()
         if self._is_cancelled:  # who cancels may have met the one before
             self.cancel()
 
@@ -153,27 +153,3 @@ class CoroutineRun:
 
 def _nothing() -> None:
     """Nobody wants to know."""
-
-
-class _NoWaits:
-    """A loop's thread, as who waits in it sees it (the protocol ``Compensated``): it must not."""
-
-    def block(self, *, must: bool = False) -> int:
-        """Raise, but for one that *must*: whoever waits here holds up every coroutine of every actor."""
-        if must:
-            return 0
-        raise DeadlockError(
-            "a coroutine of an actor would block the event loop of all async actors: await what it waits for "
-            "(await ref.ask_future(message), await handle), or move the wait to a thread (await asyncio.to_thread(...))"
-        )
-
-    def unblock(self, wait: int) -> None:
-        """That wait is over."""
-
-
-def _refuse_waits_on(thread: LoopThread) -> None:
-    """Waits of the library, in which the loop would stand still, are refused in its thread."""
-    ident, hosts = thread.thread.ident, crowd().compensated
-    if ident is not None and ident not in hosts:
-        hosts[ident] = _NoWaits()
-        thread.when_ended(lambda: hosts.pop(ident, None))

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from typing_extensions import TypeVar
 
-from ...errors import ActorsError
+from ...errors import ActorsError, DeadlockError
+from ..waiting.wait_graph import path_to_gate
 from .envelope import Order, Question
-from .eventual import when_settled
+from .eventual import ower_of, when_settled
 from .inside import PutAside, handled
 
 if TYPE_CHECKING:
@@ -124,7 +125,13 @@ class Deferrals:
 
     def follow(self, question: Question, source: Later) -> None:
         """Owe the reply to *question*, which is what *source* is settled with. Who lets go of that lets go of both."""
-        when_settled(source, self._opened(question).settle)
+        reply = self._opened(question)
+        ower = ower_of(source)
+        waiters = [] if ower is None else question.reply_to.hand_on(ower)
+        path = path_to_gate(ower, waiters) if ower is not None and waiters else None
+        if path is not None:
+            reply.fail(DeadlockError("a circle of waiting, through a reply that was deferred", (self.whose, *path)))
+        when_settled(source, reply.settle)
 
     def _opened(self, question: Question) -> DeferredReply[Any]:
         self._open[question] = None

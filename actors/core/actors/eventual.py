@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...errors import ActorsError
 from ..crash import fenced
-from .reply import ReplyFuture
+from .reply import Owed, ReplyFuture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +59,13 @@ def when_settled(source: Later, tell: Callable[[Any, BaseException | None], obje
             handle.detach()
 
     future.add_done_callback(settled)
+
+
+def ower_of(source: Later) -> WaitNode | None:
+    """Who owes what *source* will be settled with; None where nobody knows."""
+    if isinstance(source, ReplyFuture):
+        return Owed(source)
+    return source.member if isinstance(source, Eventual) else None
 
 
 def _ended_with(future: Any) -> tuple[Any, BaseException | None]:

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pykka
 
-from ...errors import AskTimeout, fresh_copy
+from ...errors import AskTimeout, DeadlockError, fresh_copy
 from ..checks import leaf_lock, leaf_rlock
 from ..clock import SYSTEM_CLOCK
 from ..crash import fenced
 from ..process import fork
-from ..waiting.wait_graph import wait_for
+from ..waiting.wait_graph import Awaits, WaitNode, current, wait_for
 from ..waiting.waiter import Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from types import TracebackType
 
-    from ..waiting.wait_graph import WaitNode
+    from ..waiting.wait_graph import WaitMember
 
     ExcInfo = (
         tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None] | tuple[Any, ...]
@@ -58,7 +58,7 @@ class ReplyFuture(pykka.Future[T]):
 
     def __init__(self, target: WaitNode | None = None) -> None:
         self._lock = leaf_lock()
-        self._target = target
+        self._target: WaitNode | None = target
         self._generation = fork.mark().generation
 
     def __repr__(self) -> str:
@@ -275,8 +275,45 @@ class ReplyFuture(pykka.Future[T]):
         return other
 
     def __await__(self) -> Generator[Any, None, T]:
-        """Wait in an event loop without blocking it."""
-        return asyncio.wrap_future(self.to_concurrent()).__await__()
+        """Wait in an event loop without blocking it. In an async handler that is a wait of its actor.
+
+        Raises:
+            DeadlockError: The one who owes the value waits for that actor.
+        """
+        member = None if self._done else current()
+        arrival = asyncio.wrap_future(self.to_concurrent())
+        if member is None or not member.is_task():
+            return arrival.__await__()
+        return self._await_as(member, arrival)
+
+    def _await_as(self, member: WaitMember, arrival: asyncio.Future[T]) -> Generator[Any, None, T]:
+        try:
+            return (yield from Awaits().awaited(arrival, member, Owed(self)))
+        except DeadlockError as refused:
+            self.fail(refused)  # nobody waits for it any more
+            raise
+
+    # The search for circles ---------------------------------------------------------------------------------------
+
+    def owed_by(self) -> list[WaitNode]:
+        """Who owes the value, as far as that is known."""
+        owers = [] if self._target is None else [self._target]
+        for source in () if self._done else self._sources:
+            if isinstance(source, ReplyFuture):
+                owers += source.owed_by()
+        return owers
+
+    def hand_on(self, target: WaitNode) -> list[Waiter]:
+        """From now on *target* owes the value; who waits for it already."""
+        with self._lock:
+            if self._done:
+                return []
+            former, self._target = self._target, target
+            waiters = list(self._waiters or ())
+        del former
+        for waiter in waiters:
+            waiter.towards = target
+        return waiters
 
     __iter__ = __await__
 
@@ -287,6 +324,22 @@ class Announcement(ReplyFuture[T]):
     def __init__(self) -> None:
         super().__init__()
         self._lock = leaf_rlock()
+
+
+class Owed(WaitNode):
+    """The value of a future, as something that is waited for."""
+
+    def __init__(self, future: ReplyFuture[Any]) -> None:
+        self._future = future
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return "a reply"
+
+    def targets(self) -> list[WaitNode]:
+        """Who owes it."""
+        return self._future.owed_by()
 
 
 def _derived(future: ReplyFuture[R], *sources: pykka.Future[Any]) -> ReplyFuture[R]:

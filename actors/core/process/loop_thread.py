@@ -269,7 +269,7 @@ class LoopThread:
         Returns:
             False when it was left, or has ended, before.
         """
-        who = self._who_holds()
+        who = self.who_holds()
         with self._lock:
             if self.is_over:
                 return False
@@ -290,7 +290,13 @@ class LoopThread:
                 return
         fn()
 
-    def _who_holds(self) -> str:
+    @property
+    def is_busy(self) -> bool:
+        """Has it calls that are not over?"""
+        return bool(self._calls)
+
+    def who_holds(self) -> str:
+        """What runs on it right now, in words."""
         try:
             task = asyncio.current_task(self.loop)
             for call in tuple(self._calls):

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import abc
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ...errors import DeadlockError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    import asyncio
+    from collections.abc import Callable, Collection, Generator, Sequence
 
     from .cancel import CancelToken
     from .waiter import Waiter
+
+T = TypeVar("T")
 
 
 class WaitNode(abc.ABC):
@@ -101,6 +104,10 @@ class WaitMember(WaitNode):
         self.check()
         return woken
 
+    def is_task(self) -> bool:
+        """Is the coroutine that runs its one task? Then it waits as long as that awaits something."""
+        return False
+
     def waiting_self(self) -> WaitMember:
         """Who waits when this one does: a tool call waits as its agent."""
         return self
@@ -115,7 +122,7 @@ class WaitMember(WaitNode):
 
     def targets(self) -> Sequence[WaitNode]:
         """Whom it waits for right now. A wait that is over counts no more, even if its thread has not run yet."""
-        return tuple(node for node, waiter in list(self.waits) if not waiter.woken)
+        return tuple(getattr(waiter, "towards", node) for node, waiter in list(self.waits) if not waiter.woken)
 
     def watch(self, target: WaitNode, waiter: Waiter) -> None:
         """Note that one of its threads waits for *target* at *waiter*; refuse when that closes a circle."""
@@ -237,6 +244,45 @@ class AllOf(WaitNode):
     def targets(self) -> Sequence[WaitNode]:
         """Those that have not ended."""
         return self._members()
+
+
+def path_to_gate(start: WaitNode, gates: Collection[Waiter]) -> tuple[str, ...] | None:
+    """The labels from *start* to one that waits at one of *gates*; None when there is no such way."""
+    trail: list[tuple[WaitNode, tuple[str, ...]]] = [(start, (start.label,))]
+    seen: set[int] = set()
+    while trail:
+        node, path = trail.pop()
+        if isinstance(node, WaitMember) and any(waiter in gates for _, waiter in list(node.waits)):
+            return path
+        if id(node) not in seen and not isinstance(node, AnyOf):
+            seen.add(id(node))
+            trail += [(following, (*path, following.label)) for following in node.targets()]
+    return None
+
+
+class Awaits:
+    """One await of a member's task.
+
+    Locks: none; ``woken`` only ever becomes true.
+    """
+
+    __slots__ = ("woken",)
+
+    def __init__(self) -> None:
+        self.woken = False
+
+    def awaited(self, arrival: asyncio.Future[T], member: WaitMember, target: WaitNode) -> Generator[Any, None, T]:
+        """Await *arrival* as *member*, which waits for *target* meanwhile.
+
+        Raises:
+            DeadlockError: *target* waits, directly or not, for *member*.
+        """
+        member.watch(target, self)  # type: ignore[arg-type]  # all that is looked at is whether it is over
+        try:
+            return (yield from arrival)
+        finally:
+            self.woken = True
+            member.unwatch(target, self)  # type: ignore[arg-type]  # as above
 
 
 class AnyOf(WaitNode):

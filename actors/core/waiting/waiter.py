@@ -47,13 +47,15 @@ class Waiter:
 
     Made anew for each wait: a signal that arrives just as a timed wait runs out dies with it, so it cannot end
     the next wait too early. About a tenth of the cost of a ``threading.Event``. ``owner`` is the agent or tool
-    call that is parked at it, if one is.
+    call that is parked at it, if one is. ``towards`` is there when who was waited for has handed that on to another.
 
-    Locks: none. ``owner`` is written by the thread that waits, before it waits and after; ``woken`` only ever becomes
-    true, by whoever wakes.
+    Locks: none. ``owner`` is written by the thread that waits, before it waits and after; ``towards`` by whoever hands
+    it on; ``woken`` only ever becomes true, by whoever wakes.
     """
 
-    __slots__ = ("_crowd", "_gate", "owner", "woken")
+    __slots__ = ("_crowd", "_gate", "owner", "towards", "woken")
+
+    towards: Any
 
     def __init__(self) -> None:
         self.owner: Parked | None = None
