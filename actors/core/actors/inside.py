@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class PutAside(Envelope):
-    """Stands in ``cell.current`` for *envelope*, which its handler has put aside: it stashed it, or deferred the reply."""
+    """Stands in ``cell.current`` for *envelope*, which its handler has put aside: stashed, or with a deferred reply."""
 
     __slots__ = ("envelope", "how")
 
