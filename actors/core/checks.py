@@ -5,6 +5,7 @@ For tests: an interrupt may tear a checked lock, which a bare one knows not.
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
 import threading
@@ -48,8 +49,8 @@ def leaf_lock() -> threading.Lock:
 
 
 def leaf_rlock() -> Any:
-    """As :func:`leaf_lock`; the thread that has it may take it again."""
-    return ranked_rlock(Rank.LEAF)
+    """As :func:`leaf_lock`, and as cheap; the thread that has it may take it again, in a finalizer say."""
+    return ranked_rlock(Rank.LEAF) if checking() else _thread.RLock()  # that of ``threading`` is a function around it
 
 
 def ranked_rlock(rank: Rank) -> Any:

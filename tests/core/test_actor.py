@@ -23,6 +23,7 @@ from actors.core.process.threads import Crew
 from actors.errors import ActorDead, AskTimeout, InboxFull
 
 from ..dispatchers import pinned_only
+from .troupe import lies_idle
 
 pytestmark = pytest.mark.usefixtures("each_dispatcher")
 
@@ -446,7 +447,7 @@ def test_an_idle_actor_keeps_its_last_message_not_alive(echo: Any, eventually: A
     message = weakref.ref(parcel)
     reply = weakref.ref(ref.ask(parcel, timeout=10))
     del parcel
-    eventually(lambda: bool(ref._mailbox._getters))
+    eventually(lambda: lies_idle(ref._mailbox))
     gc.collect()
     assert reply() is None
     assert message() is None
@@ -461,7 +462,7 @@ def test_a_dropped_reference_does_not_end_the_actor(eventually: Any) -> None:
     del ref
     gc.collect()
     done.set()
-    eventually(lambda: bool(mailbox._getters))
+    eventually(lambda: lies_idle(mailbox))
     mailbox.seal()
 
 

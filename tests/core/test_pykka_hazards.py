@@ -29,6 +29,7 @@ from actors.core.process.at_exit import at_exit
 from actors.errors import ActorDead, AskTimeout, InboxFull
 
 from ..dispatchers import pinned_only
+from .troupe import lies_idle
 
 pytestmark = pytest.mark.usefixtures("each_dispatcher")
 
@@ -391,7 +392,7 @@ def test_13_the_idle_loop_keeps_the_last_message_alive_or_not(started: Any, even
         watched = weakref.ref(parcel)
         ref.ask(parcel, timeout=10)
         if cls is Ours:
-            eventually(lambda ref=ref: bool(ref._mailbox._getters))
+            eventually(lambda ref=ref: lies_idle(ref._mailbox))
         else:
             eventually(lambda ref=ref: ref.actor_inbox.empty())
         del parcel

@@ -13,7 +13,7 @@ import pytest
 from actors import Actor, ActorDead, Agent, Backoff, CancelToken, DeadlockError, InboxFull, RestartPolicy, supervise
 
 from ..process.program import run
-from .troupe import FOR_EVER, Bomb, Player, again, failing, failing_on, rests
+from .troupe import FOR_EVER, Bomb, Player, again, failing, failing_on, lies_idle, rests
 
 pytestmark = pytest.mark.usefixtures("each_dispatcher")
 
@@ -604,7 +604,7 @@ def test_the_crashed_actor_is_freed(supervised: Any, eventually: Any) -> None:
     assert old() is not None
     ref.tell(Bomb())
     new = ref.ask(weakref.ref, timeout=10)
-    eventually(lambda: bool(ref._mailbox._getters))
+    eventually(lambda: lies_idle(ref._mailbox))
     gc.collect()
     assert old() is None
     assert new() is not None

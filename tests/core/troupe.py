@@ -85,6 +85,11 @@ def failing(times: int, error: type[BaseException] = ValueError) -> Callable[...
     return lambda actor, *_: bomb(actor)
 
 
+def lies_idle(mailbox: Any) -> bool:
+    """Does its reader wait: a thread, or an actor that has none?"""
+    return bool(mailbox._getters) or mailbox._attendant is not None
+
+
 def rests(ref: Any) -> bool:
     """Is it in a pause: in its thread, or laid down without one?"""
     return any(getattr(ref._cell, name, None) is not None for name in ("_pause", "_rest"))

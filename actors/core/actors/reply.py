@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import pykka
 
 from ...errors import AskTimeout, DeadlockError, fresh_copy
-from ..checks import leaf_lock, leaf_rlock
+from ..checks import leaf_rlock
 from ..clock import SYSTEM_CLOCK
 from ..crash import fenced
 from ..process import fork
@@ -57,7 +57,7 @@ class ReplyFuture(pykka.Future[T]):
     _sources: tuple[pykka.Future[Any], ...] = ()
 
     def __init__(self, target: WaitNode | None = None) -> None:
-        self._lock = leaf_lock()
+        self._lock = leaf_rlock()
         self._target: WaitNode | None = target
         self._generation = fork.mark().generation
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ...errors import Cancelled
-from ..checks import leaf_lock
+from ..checks import leaf_rlock
 from ..clock import SYSTEM_CLOCK, Clock
 from ..crash import fenced, text_of
 from .waiter import Waiter
@@ -52,7 +52,7 @@ class CancelToken:
     __slots__ = ("_callbacks", "_lock", "_reason", "_timed_out", "_untie", "deadline", "fired", "marked")
 
     def __init__(self, deadline: Deadline | None = None) -> None:
-        self._lock = leaf_lock()
+        self._lock = leaf_rlock()
         self.marked = False
         """Was it cancelled? One whose deadline is past is marked by whoever asks for ``cancelled``."""
         self._reason = ""
