@@ -245,7 +245,8 @@ class Dispatcher:
 
     def _retry(self) -> None:
         """No thread can be started now: there is another try soon, as those at work may just be leaving."""
-        if not crowd().alarm.mind(self, SYSTEM_CLOCK.monotonic() + RETRY) and not self._shifts:
+        alarm = crowd().alarm
+        if not alarm.mind(self, alarm.clock.monotonic() + RETRY) and not self._shifts:
             report("no thread can be started to handle the messages of {}", self)
 
     def ring(self) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from loguru import logger
 
-from ..clock import SYSTEM_CLOCK
 from ..crash import fenced
 from ..waiting.crowd import crowd
 
@@ -44,11 +43,12 @@ class StallWatch:
 
     def begin(self) -> None:
         """Look a while from now; if there can be no thread for that now, when there can be one."""
-        crowd().alarm.mind(self, SYSTEM_CLOCK.monotonic() + min(self._after / LOOKS, PERIOD))
+        alarm = crowd().alarm
+        alarm.mind(self, alarm.clock.monotonic() + min(self._after / LOOKS, PERIOD))
 
     def ring(self) -> None:
         """Look. Each standstill is told once."""
-        now = SYSTEM_CLOCK.monotonic()
+        now = crowd().alarm.clock.monotonic()
         shifts = self._dispatcher.shifts()
         seen: dict[int, tuple[Ready, int, float, bool]] = {}
         for ident, shift in shifts.items():
