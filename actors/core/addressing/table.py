@@ -122,9 +122,8 @@ class Table:
             marks = {} if going else change.gates
         for seat in going:
             seat.go()
-        old: Routes = self._publish(Routes(after, number, changes))
-        old.when_left = partial(self._begin_change, number, marks, going, is_careful=bool(changes))
-        return old
+        when_left = partial(self._begin_change, number, marks, going, is_careful=bool(changes))
+        return self._publish(Routes(after, number, changes), when_left)
 
     def shut(self) -> None:
         """Send nothing any more, and let all seats end once what they have accepted is handled."""
@@ -133,17 +132,20 @@ class Table:
             if not routes.is_open:
                 return
             number, changes = routes.number + 1, self._open_changes()
-            old: Routes = self._publish(Routes(routes.seats, number, changes, is_open=False))
-            old.when_left = partial(self._begin_change, number, {}, routes.seats, is_careful=bool(changes))
+            when_left = partial(self._begin_change, number, {}, routes.seats, is_careful=bool(changes))
+            old = self._publish(Routes(routes.seats, number, changes, is_open=False), when_left)
         self._let_go(old)
 
     def _open_changes(self) -> tuple[Change, ...]:
         return tuple(change for change in self.routes.changes if not change.is_over)
 
-    def _publish(self, routes: Routes) -> Routes:
-        old, self.routes = self.routes, routes
-        old.is_over = True
+    def _publish(self, routes: Routes, when_left: Callable[[], None] | None = None) -> Routes:
+        """Send by *routes* from now on. A finalizer may come at any moment, and do what was left to be done."""
+        old: Routes = self.routes
+        old.when_left = when_left
+        self.routes = routes  # before it counts as over
         self._over.append(old)
+        old.is_over = True
         return old
 
     def _let_go(self, old: Routes) -> None:

@@ -48,6 +48,11 @@ class ToAny:
     def send(self, envelope: Envelope, timeout: float | None, *, is_awaited: bool = False) -> Put:
         """Have any member accept it."""
         routes = self._table.routes
+        if routes.is_open and not isinstance(envelope, Routed):  # first without all that is seldom needed
+            seat = routes.seats[self._choose(routes.seats)]
+            box = seat.box
+            if box is not None and box is seat.cell.mailbox and box.offer(envelope) is ACCEPTED:
+                return ACCEPTED
         result = self._offer(envelope, routes, is_awaited=is_awaited)
         if result is ACCEPTED or (timeout is not None and timeout <= 0):
             return result
