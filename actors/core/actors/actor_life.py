@@ -24,6 +24,8 @@ from .stash import Stash
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+PLAIN = frozenset((type(None), bool, int, float, str, bytes, tuple, list, dict))
+"""What most replies are: one look, where all others take four."""
 NO_VALUES = (CoroutineType, *LATER)
 """What a handler may return that is no reply yet."""
 PROXYS = (ProxyCall, ProxyGetAttr, ProxySetAttr)
@@ -102,12 +104,14 @@ class ActorLife(ActorCell):
         self._current = envelope
         try:
             value = self.actor.handle(envelope.message)
-            if value is not None and isinstance(value, NO_VALUES):
-                if type(value) is CoroutineType:
-                    return self._await(envelope, value)
+            kind = type(value)
+            if kind in PLAIN or not issubclass(kind, NO_VALUES):
+                if self._current is envelope:
+                    envelope.reply(value)
+            elif kind is CoroutineType:
+                return self._await(envelope, value)
+            else:
                 self._answer(envelope, value)
-            elif self._current is envelope:
-                envelope.reply(value)
         except BaseException as error:  # noqa: BLE001 - as above
             return self._failed(envelope, error)
         self._current = NOTHING
@@ -136,14 +140,15 @@ class ActorLife(ActorCell):
         self._take_back()
         if isinstance(envelope, Question):
             envelope.fail(error)
+            self.current = None
             return None
+        self.current = None
         failure = self._own_failure(error)
         return None if failure is None else self._recover(envelope, [failure])
 
     def _take_back(self) -> None:
         """What is handled was not handled to the end: then it was not put aside either."""
         aside = self._current
-        self._current = NOTHING
         if isinstance(aside, PutAside):
             self.part(Stash).take_out(aside.envelope)
 
@@ -164,7 +169,11 @@ class ActorLife(ActorCell):
         """What *coroutine* returns or raises. An abort cancels it, and waits a while for its cleanup."""
         run, token = CoroutineRun(coroutine, is_handler=True), self.token
         self._lazies[COROUTINE] = run
-        run.begin()
+        try:
+            run.begin()
+        except BaseException:
+            self._lazies.pop(COROUTINE, None)
+            raise
         while not (run.done.done() or (ends_at_abort and token.cancelled)):
             yield Pause(until=run.done, ends_at_abort=ends_at_abort)
         is_cancelled = not run.done.done()
@@ -231,6 +240,7 @@ class ActorLife(ActorCell):
             raise
         except BaseException as error:  # noqa: BLE001 - reported, and it ends only this actor
             self._take_back()
+            self.current = None
             return self._own_failure(error)
         self.current = None
         return None

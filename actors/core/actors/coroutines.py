@@ -125,14 +125,18 @@ class CoroutineRun:
             if variable.get(missing) is not value:
                 variable.set(value)
         value, error = self.done.ended_with()
-        if error is not None:
-            raise error
-        return value
+        try:
+            if error is not None:
+                raise error
+            return value
+        finally:
+            del error  # as above: its traceback holds this frame
 
     def ring(self) -> None:
         """The call is over, one way or another (it wakes us as it would a thread)."""
         call = self._call
-        assert call is not None
+        if call is None:  # it was lost, and has unwound since
+            return
         try:
             if call.is_handed_back() and not call.given_up:
                 call.coroutine.close()
@@ -149,6 +153,7 @@ class CoroutineRun:
             self.done.fail(error)
         else:
             self.done.set(value)
+        self._call = self._thread = None  # no circle: what a coroutine has held is let go of when it ends
 
 
 def _nothing() -> None:

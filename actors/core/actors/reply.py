@@ -311,6 +311,7 @@ class ReplyFuture(pykka.Future[T]):
             former, self._target = self._target, target
             waiters = list(self._waiters or ())
         del former
+        waiter: Waiter
         for waiter in waiters:
             waiter.towards = target
         return waiters
@@ -335,7 +336,8 @@ class Owed(WaitNode):
     @property
     def label(self) -> str:
         """How messages name it."""
-        return "a reply"
+        owers = ", ".join(ower.label for ower in self._future.owed_by())
+        return f"a reply of {owers}" if owers else "a reply"
 
     def targets(self) -> list[WaitNode]:
         """Who owes it."""
