@@ -142,9 +142,10 @@ class CoroutineRun:
                 call.coroutine.close()
                 self.begin()
                 return
-            if not call.begun:
+            if self.task is None:
                 self._coroutine.close()
-                raise Cancelled("it was cancelled before it began")
+                if call.given_up:
+                    raise Cancelled("it was cancelled before it began")
             value = call.result()
         except CancelledError:
             self.was_cancelled = True  # as an error outside, a ``CancelledError`` would cancel whoever reads it
