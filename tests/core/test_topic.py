@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actors import ActorEnd, ForkedPoolError, Topic
+from actors import ActorEnd, DeadLetters, ForkedPoolError, InboxFull, Topic
 from actors.core.process import fork
 
 from ..waiting import Gate, eventually
@@ -458,6 +458,18 @@ def test_others_that_can_be_told_and_watched(log_lines: list[str]) -> None:
     topic.subscribe(good)
     assert (topic.publish(1), good.words) == (1, [1])
     assert any("could not be told" in line and "no way" in line for line in log_lines)
+
+
+def test_others_that_are_full(log_lines: list[str]) -> None:
+    """One with dead letters of its own has one more; of another one it is logged."""
+    topic: Topic[int] = Topic()
+    with_letters, without = Told(InboxFull("no room", 1)), Told(InboxFull("no room", 1))
+    with_letters.dead_letters = letters = DeadLetters()  # type: ignore[attr-defined]
+    topic.subscribe(with_letters)
+    topic.subscribe(without)
+    assert topic.publish(1) == 0
+    assert [(letter.message, letter.reason) for letter in letters] == [(1, "topic_full")]
+    assert sum("a subscriber to a topic had no room" in line for line in log_lines) == 1
 
 
 @pytest.mark.parametrize("wrong", [None, "ref", Player, object(), 3])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from .actor_cell import LIVES
+from .actor_cell import IS_STOPPED
 from .envelope import Order
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Missed:
         letters.announce()  # lets go of those that are no longer kept
         if not self._is_ordered:
             self._is_ordered = True
-            if not self._cell.mailbox.put_system(Order(self._announce)) and self._cell.stage > LIVES:
+            if not self._cell.mailbox.put_system(Order(self._announce)) and self._cell.stage >= IS_STOPPED:
                 self._announce()  # for the log: the actor is no more
 
     def _announce(self) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ...errors import ActorDead, InboxFull
 from ..crash import raise_ctrl_c, report
-from ..messaging.dead_letter import DeadLetterReason
+from ..messaging.dead_letter import DeadLetterReason, DeadLetters
 from .roll import Present, Roll
 
 if TYPE_CHECKING:
@@ -140,7 +140,10 @@ class _Subscription(Present):
 
     def _miss(self, message: Any) -> None:
         miss = getattr(self.ref, "_miss", None)
-        if miss is None:  # it is nobody who has dead letters
-            report("a subscriber to a topic had no room")
-        else:
+        letters = getattr(self.ref, "dead_letters", None)
+        if miss is not None:
             miss(message, DeadLetterReason.TOPIC_FULL)
+        elif isinstance(letters, DeadLetters):  # of many actors, none of which had room
+            letters.announce(letters.add(message, DeadLetterReason.TOPIC_FULL, str(self.ref)))
+        else:
+            report("a subscriber to a topic had no room")
