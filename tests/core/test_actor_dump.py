@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import actors
-from actors import Actor, ActorDump, Backoff, Dispatcher, RestartPolicy, supervise
+from actors import Actor, ActorDump, ActorsDump, Backoff, Dispatcher, RestartPolicy, supervise
 from actors.core.waiting.wait_graph import wait_for
 from actors.core.waiting.waiter import Waiter
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DISPATCHERS = ["pinned", "shared"]
 
 
-class Desk(Actor):
+class Clerk(Actor):
     """Does what it is sent: a function of itself."""
 
     inbox_capacity = 8
@@ -58,10 +58,16 @@ def doors(started: Any, gates: Any) -> Any:
     return gates
 
 
-def only(kind: str = "Desk", **options: Any) -> ActorDump:
+def only(kind: str = "Clerk", **options: Any) -> ActorDump:
     """The one actor of that class."""
     (found,) = (actor for actor in actors.dump(**options).actors if actor.kind == kind)
     return found
+
+
+def among(*kinds: str, **options: Any) -> ActorsDump:
+    """The picture of the actors of those classes: other tests may have left some that nobody stopped."""
+    dump = actors.dump(**options)
+    return ActorsDump(dump.dispatchers, tuple(actor for actor in dump.actors if actor.kind in kinds))
 
 
 # One actor in each state ----------------------------------------------------------------------------------------
@@ -69,22 +75,22 @@ def only(kind: str = "Desk", **options: Any) -> ActorDump:
 
 def test_an_idle_one(started: Any, on: Any, eventually: Any) -> None:
     """No stack; since when where it has a thread, as nobody notes it for one that has none."""
-    started(on(Desk)).ask(lambda _: None)
+    started(on(Clerk)).ask(lambda _: None)
     eventually(lambda: only().state == "idle")
     actor = only()
     pinned = actor.dispatcher is None
-    assert (actor.name, actor.handles, actor.inbox_depth, actor.inbox_capacity) == ("Desk", None, 0, 8)
+    assert (actor.name, actor.handles, actor.inbox_depth, actor.inbox_capacity) == ("Clerk", None, 0, 8)
     assert (actor.restarts, actor.waits_for, actor.stack, actor.depth, actor.pool) == (0, (), "", 0, None)
     assert (actor.seconds is not None and actor.seconds >= 0) == pinned
     assert str(actor) == (
-        f"actor Desk: idle, {actor.seconds:.1f} s, 0 unread" if pinned else "actor Desk: idle, 0 unread"
+        f"actor Clerk: idle, {actor.seconds:.1f} s, 0 unread" if pinned else "actor Clerk: idle, 0 unread"
     )
 
 
 def test_one_that_handles(started: Any, on: Any, doors: Any) -> None:
     """The message, what it has not read, and the stack of whoever runs it, without what is the library's."""
     door = doors()
-    ref = started(on(Desk))
+    ref = started(on(Clerk))
     ref.tell(door.hold)
     door.await_reached()
     ref.tell(lambda _: None)
@@ -96,7 +102,7 @@ def test_one_that_handles(started: Any, on: Any, doors: Any) -> None:
     assert lines[0].endswith("in on_receive")
     assert "return message(self)" in lines[1]
     assert "actors/core" not in actor.stack.replace("tests/core", "")
-    assert str(actor).startswith(f"actor Desk: handling method, {actor.seconds:.1f} s, 1 of 8 unread\n    File ")
+    assert str(actor).startswith(f"actor Clerk: handling method, {actor.seconds:.1f} s, 1 of 8 unread\n    File ")
     door.open()
 
 
@@ -104,7 +110,7 @@ def test_since_when_a_handler_runs_on_a_dispatcher(started: Any, doors: Any) -> 
     """From the first look on: the second dump knows that it is the same turn."""
     door = doors()
 
-    class Shared(Desk):
+    class Shared(Clerk):
         dispatcher = Dispatcher(workers=1, linger=0.0, stalled_after=None)
 
     started(Shared).tell(door.hold)
@@ -120,15 +126,15 @@ def test_since_when_a_handler_runs_on_a_dispatcher(started: Any, doors: Any) -> 
 def test_one_that_waits_for_another(started: Any, on: Any, doors: Any, eventually: Any) -> None:
     """By its label, at the top and below its own line."""
     door = doors()
-    desk, other = started(on(Desk)), started(type("Store", (Desk,), {}))
+    desk, other = started(on(Clerk)), started(type("Store", (Clerk,), {}))
     other.tell(door.hold)
     desk.tell(lambda _: other.ask(lambda _: None))
     eventually(lambda: only().state == "waiting")
     eventually(lambda: only().waits_for == ("actor Store",))
-    dump = actors.dump()
-    assert dump.waits == (("actor Desk", "actor Store"),)
+    dump = among("Clerk", "Store")
+    assert dump.waits == (("actor Clerk", "actor Store"),)
     text = str(dump)
-    assert "who waits for whom: actor Desk -> actor Store" in text
+    assert "who waits for whom: actor Clerk -> actor Store" in text
     assert "waiting (handling function)" in text
     assert "\n  waits for actor Store\n" in text
     assert "other.ask(lambda _: None)" in only().stack
@@ -138,7 +144,7 @@ def test_one_that_waits_for_another(started: Any, on: Any, doors: Any, eventuall
 def test_one_that_waits_for_nobody_in_particular(started: Any, on: Any, eventually: Any) -> None:
     """A wait through the library is one."""
     waiter = Waiter()
-    started(on(Desk)).tell(lambda _: wait_for(waiter, 10, "the test"))
+    started(on(Clerk)).tell(lambda _: wait_for(waiter, 10, "the test"))
     eventually(lambda: only().state == "waiting")
     assert only().waits_for == ()
     waiter.wake()
@@ -153,7 +159,7 @@ def test_one_that_blocks(started: Any, doors: Any, eventually: Any) -> None:
         with actors.blocking():
             door.hold()
 
-    started(type("Desk", (Desk,), {"dispatcher": crew})).tell(block)
+    started(type("Clerk", (Clerk,), {"dispatcher": crew})).tell(block)
     door.await_reached()
     assert only().state == "waiting"
     (crewed,) = (one for one in actors.dump().dispatchers if one.name == "blocked")
@@ -165,7 +171,7 @@ def test_one_that_blocks(started: Any, doors: Any, eventually: Any) -> None:
 def test_one_in_line(started: Any, doors: Any) -> None:
     """Its worker is another's."""
     door = doors()
-    crewed = type("Desk", (Desk,), {"dispatcher": Dispatcher(workers=1, linger=0.0)})
+    crewed = type("Clerk", (Clerk,), {"dispatcher": Dispatcher(workers=1, linger=0.0)})
     started(type("First", (crewed,), {})).tell(door.hold)
     door.await_reached()
     started(crewed).tell(lambda _: None)
@@ -178,7 +184,7 @@ def test_one_that_starts(started: Any, on: Any, doors: Any) -> None:
     """In ``on_start``, with its stack."""
     door = doors()
 
-    class Slow(Desk):
+    class Slow(Clerk):
         def on_start(self) -> None:
             door.hold()
 
@@ -193,7 +199,7 @@ def test_one_that_stops(started: Any, on: Any, doors: Any) -> None:
     """In ``on_stop``; one that handles what it has accepted does that."""
     handles, stops = doors(), doors()
 
-    class Slow(Desk):
+    class Slow(Clerk):
         def on_stop(self) -> None:
             stops.hold()
 
@@ -211,22 +217,22 @@ def test_one_that_stops(started: Any, on: Any, doors: Any) -> None:
 
 def test_one_that_restarts(on: Any, eventually: Any) -> None:
     """In so many seconds, and for the how manieth time."""
-    ref = supervise(on(Desk), restart=RestartPolicy(max_restarts=2, backoff=Backoff(base=60.0)))
+    ref = supervise(on(Clerk), restart=RestartPolicy(max_restarts=2, backoff=Backoff(base=60.0)))
     ref.tell(lambda _: 1 / 0)
     eventually(lambda: only().state == "restarting" and only().restarts == 1)
     actor = only()
     assert actor.seconds is not None
     assert -70 < actor.seconds < 0
-    assert str(actor) == f"actor Desk: restarting in {-actor.seconds:.1f} s, 0 unread, 1 restart"
+    assert str(actor) == f"actor Clerk: restarting in {-actor.seconds:.1f} s, 0 unread, 1 restart"
     ref.abort()
     ref.stop()
 
 
 def test_one_that_has_ended_is_not_there(on: Any) -> None:
     """Nor is anything else of it."""
-    ref = on(Desk).start()
+    ref = on(Clerk).start()
     ref.stop()
-    assert [actor for actor in actors.dump().actors if actor.kind == "Desk"] == []
+    assert [actor for actor in actors.dump().actors if actor.kind == "Clerk"] == []
 
 
 # The tree -------------------------------------------------------------------------------------------------------
@@ -236,7 +242,7 @@ def family(started: Any, *kinds: str) -> list[Any]:
     """Actors, each the child of the one before."""
     cells: list[Any] = []
     for kind in kinds:
-        cell = started(type(kind, (Desk,), {"dispatcher": "shared"}))._cell
+        cell = started(type(kind, (Clerk,), {"dispatcher": "shared"}))._cell
         cell.parent = cells[-1] if cells else None
         cells.append(cell)
     return cells
@@ -246,7 +252,7 @@ def test_children_stand_below_their_parents(started: Any) -> None:
     """By their names, and as deep as they are."""
     _, child, grandchild = family(started, "Top", "Middle", "Low")
     child.name = "db"
-    dump = actors.dump()
+    dump = among("Top", "Middle", "Low")
     assert [(actor.name, actor.kind, actor.depth) for actor in dump.actors] == [
         ("Top", "Top", 0),
         ("db", "Middle", 1),
@@ -261,11 +267,11 @@ def test_children_stand_below_their_parents(started: Any) -> None:
 
 def test_a_deep_tree_is_drawn(started: Any) -> None:
     """Without a limit of calls, and not ever further to the right."""
-    cells = family(started, *["Desk"] * 1_200)
-    dump = actors.dump()
+    cells = family(started, *["Deep"] * 1_200)
+    dump = among("Deep")
     assert [actor.depth for actor in dump.actors] == list(range(1_200))
     last = str(dump).splitlines()[-1]
-    assert last == " " * 40 + "(level 1199) actor Desk: idle, 0 unread"
+    assert last == " " * 40 + "(level 1199) actor Deep: idle, 0 unread"
     for cell in cells:
         cell.parent = None
 
@@ -273,13 +279,13 @@ def test_a_deep_tree_is_drawn(started: Any) -> None:
 def test_idle_siblings_are_counted(started: Any, doors: Any) -> None:
     """Of each class the first ten, and how many more; who does something is always told, and first."""
     door = doors()
-    shared = type("Account", (Desk,), {"dispatcher": Dispatcher(workers=1, linger=0.0)})
+    shared = type("Account", (Clerk,), {"dispatcher": Dispatcher(workers=1, linger=0.0)})
     busy = started(shared)
     busy.tell(door.hold)
     door.await_reached()
     for _ in range(1_500):
         started(shared)
-    dump = actors.dump()
+    dump = among("Account")
     assert len(dump) == 1_501
     assert len(dump.actors) == 12
     lines = str(dump).splitlines()
@@ -288,8 +294,8 @@ def test_idle_siblings_are_counted(started: Any, doors: Any) -> None:
     assert dump.actors[0].state == "handling"
     (group,) = (actor for actor in dump.actors if actor.is_group)
     assert (group.count, group.state, group.kind) == (1_490, "idle", "Account")
-    assert len(actors.dump(most=None).actors) == 1_501
-    assert [actor.count for actor in actors.dump(most=0).actors] == [1, 1_500]
+    assert len(among("Account", most=None).actors) == 1_501
+    assert [actor.count for actor in among("Account", most=0).actors] == [1, 1_500]
     html = dump._repr_html_()
     assert "1,490 more idle Account" in html
     assert "handling" in html
@@ -298,14 +304,14 @@ def test_idle_siblings_are_counted(started: Any, doors: Any) -> None:
 
 def test_actors_of_a_pool_stand_below_it(started: Any, make_pool: Any) -> None:
     """Last, and set off."""
-    started(Desk)
+    started(type("Outside", (Clerk,), {}))
     pool = make_pool(name="team")
-    parent = pool.start_actor(type("Inside", (Desk,), {}))
-    child = started(type("Below", (Desk,), {}))
+    parent = pool.start_actor(type("Inside", (Clerk,), {}))
+    child = started(type("Below", (Clerk,), {}))
     child._cell.parent = parent._cell
-    text = str(actors.dump())
+    text = str(among("Outside", "Inside", "Below"))
     order = [line.split(":")[0] for line in text.splitlines() if "actor " in line or "pool" in line]
-    assert order == ["actor Desk", "pool team", "  actor Inside", "    actor Below"]
+    assert order == ["actor Outside", "pool team", "  actor Inside", "    actor Below"]
     assert {actor.pool for actor in actors.dump().actors if actor.kind in ("Inside", "Below")} == {"team"}
     assert child.ask(lambda me: me.pool) is pool
     child._cell.parent = None
@@ -380,16 +386,16 @@ def test_a_proxy_call_is_told_by_its_name(started: Any, doors: Any) -> None:
 
 def test_it_can_be_asked_in_a_handler_and_in_a_signal_handler(started: Any, on: Any) -> None:
     """Also of the one that asks."""
-    ref = started(on(Desk))
+    ref = started(on(Clerk))
     told = ref.ask(lambda _: actors.dump())
-    assert [actor.state for actor in told.actors if actor.kind == "Desk"] == ["handling"]
+    assert [actor.state for actor in told.actors if actor.kind == "Clerk"] == ["handling"]
     seen: list[Any] = []
     before = signal.signal(signal.SIGUSR1, lambda *_: seen.append(actors.dump()))
     try:
         signal.raise_signal(signal.SIGUSR1)
     finally:
         signal.signal(signal.SIGUSR1, before)
-    assert len(seen[0]) == len(actors.dump())
+    assert [actor.kind for actor in seen[0].actors if actor.kind == "Clerk"] == ["Clerk"]
 
 
 def test_it_can_be_asked_while_actors_come_and_go(on: Any, in_thread: Any) -> None:
@@ -404,7 +410,7 @@ def test_it_can_be_asked_while_actors_come_and_go(on: Any, in_thread: Any) -> No
         return count
 
     looks = [in_thread(look) for _ in range(2)]
-    kind = on(Desk)
+    kind = on(Clerk)
     for _ in range(60):
         ref = kind.start()
         ref.tell(lambda _: None)
@@ -415,8 +421,8 @@ def test_it_can_be_asked_while_actors_come_and_go(on: Any, in_thread: Any) -> No
 
 def test_it_is_a_record(started: Any) -> None:
     """It can be pickled, and is true, however few there are."""
-    started(Desk)
-    dump = actors.dump()
+    started(Clerk)
+    dump = among("Clerk")
     assert pickle.loads(pickle.dumps(dump)) == dump
     assert bool(actors.ActorsDump((), ()))
     assert str(actors.ActorsDump((), ())) == "0 actors"
