@@ -10,7 +10,7 @@ from ...errors import JoinTimeout
 from ..clock import SYSTEM_CLOCK
 from ..records.failed import has_failed
 from ..records.outcomes import Outcomes
-from ..waiting.wait_graph import AllOf, AnyOf, wait_for
+from ..waiting.wait_graph import AllOutcomes, AnyOf, wait_for
 from ..waiting.waiter import Waiter, Wakeable
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ class JoinSet:
         """
         self._turn.refuse_inside()
         end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
-        everybody = AllOf(lambda: [cell for cell in self.pending() if group is None or cell.group == group])
+        everybody = AllOutcomes(lambda: [cell for cell in self.pending() if group is None or cell.group == group])
         while True:
             gatherer = Gatherer(group, Waiter())
             try:

@@ -230,8 +230,8 @@ def path_between(start: WaitNode, end: WaitMember, within: frozenset[int] = froz
     return None
 
 
-class AllOf(WaitNode):
-    """The ends of several. A wait for it is stuck when one of them waits for the one who waits."""
+class AllOutcomes(WaitNode):
+    """The outcomes of several. A wait for them is stuck when one of them waits for the one who waits."""
 
     def __init__(self, members: Callable[[], Sequence[WaitMember]]) -> None:
         self._members = members
