@@ -36,11 +36,12 @@ class ActorTimers:
     before the timers are ended: who sets one enters it, then looks.
     """
 
-    __slots__ = ("_alarm", "_buried", "_cell", "_is_over", "_keyed", "_live", "_mark")
+    __slots__ = ("_alarm", "_buried", "_cell", "_generation", "_is_over", "_keyed", "_live", "_mark")
 
     def __init__(self, cell: ActorCell) -> None:
         self._cell = cell
         self._mark = fork.mark()
+        self._generation = cell.generation
         self._alarm = crowd().alarm
         self._live: dict[Timer, None] = {}
         self._keyed: dict[Hashable, Timer] = {}
@@ -51,7 +52,7 @@ class ActorTimers:
 
     def later(self, delay: float, message: Any, key: Hashable | None) -> Timer:
         """As :meth:`Actor.tell_later`."""
-        if type(delay) is not float or not 0.0 <= delay < inf:  # as as_seconds: a call takes a tenth of the rest
+        if type(delay) is not float or not 0.0 <= delay < inf:  # looked at here, too: it is quicker
             delay = as_seconds(delay, "the delay of a timer")
         return self._set(message, delay, None, key)
 
@@ -63,7 +64,7 @@ class ActorTimers:
 
     def _set(self, message: Any, after: float, interval: float | None, key: Hashable | None) -> Timer:
         cell, alarm = self._cell, self._alarm
-        if self._mark.generation != cell.generation:
+        if self._mark.generation != self._generation:
             self.refuse_after_fork()
         if key is not None:
             refuse_key(key)
@@ -122,7 +123,7 @@ class ActorTimers:
 
     def refuse_after_fork(self) -> None:
         """Raise in a forked child: the alarm's thread is in the parent."""
-        fork.refuse_after_fork(self._cell.generation)
+        fork.refuse_after_fork(self._generation)
 
     def now(self) -> float:
         """The alarm's time."""
