@@ -597,6 +597,42 @@ def test_an_interrupt_just_after_an_item_was_put_in_wakes_the_reader() -> None:
     assert box.take() == "item"
 
 
+@pytest.mark.parametrize("capacity", [None, 5])
+def test_what_a_close_finds_is_kept_before_anybody_else_can_look(capacity: int | None) -> None:
+    """Of two that close at the same time, the second finds what the first one has kept."""
+    box = Mailbox(capacity)
+    kept: list[Any] = []
+
+    def keep(left: list[Any]) -> None:
+        assert box._lock._is_owned()
+        kept.extend(left)
+
+    box.close(keep)
+    assert kept == []
+    box = Mailbox(capacity)
+    box.offer(1)
+    assert (box.close(keep), kept) == ([1], [1])
+    assert (box.close(keep), kept) == ([], [1])
+
+
+@pytest.mark.parametrize("capacity", [None, 5])
+def test_an_empty_mailbox_is_closed_without_telling_who_attends(capacity: int | None) -> None:
+    """One that has something is sealed: that can still be taken."""
+    box, reader = Mailbox(capacity), Attendant()
+    assert box.offer(1) is Put.ACCEPTED
+    assert not box.close_empty()
+    assert box.offer(2) is Put.CLOSED
+    assert box.take() == 1
+    assert box.close_empty()
+    with pytest.raises(MailboxClosed):
+        box.take()
+    box = Mailbox(capacity)
+    box.attend(reader)
+    assert box.close_empty()
+    assert box.offer(1) is Put.CLOSED
+    assert reader.woken == 0
+
+
 # Interrupts -----------------------------------------------------------------------------------------------------
 
 

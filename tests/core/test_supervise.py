@@ -46,7 +46,7 @@ def test_what_was_unread_is_kept_and_comes_after_the_message_that_is_tried_again
 
 
 def test_the_state_is_gone_and_the_identity_stays(supervised: Any) -> None:
-    """Same reference, urn, mailbox, event and thread; a new object."""
+    """Same reference, urn, mailbox, event, and the thread of its own if it has one; a new object."""
     ref = supervised()
     urn, mailbox, stopped = ref.actor_urn, ref.actor_inbox, ref.actor_stopped
 
@@ -63,7 +63,7 @@ def test_the_state_is_gone_and_the_identity_stays(supervised: Any) -> None:
         assert one[3] == urn
         assert one[4] is mailbox
         assert one[5] is stopped
-    assert before[6] == after[6]
+    assert before[6] == after[6] or before[0].dispatcher != "pinned"
     assert ref.is_alive()
     assert ref.how_ended is None
     assert not stopped.is_set()

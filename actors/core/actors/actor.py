@@ -89,7 +89,7 @@ class Actor(TypedActor[M_contra, R_co]):
     _actor_ref: ActorRef[Any]
 
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
-        if "_cell" not in vars(self):
+        if getattr(self, "_cell", None) is None:  # not by vars(): a dict of its own is large
             self._make_cell()
 
     def _make_cell(self, mailbox: Mailbox | None = None) -> None:

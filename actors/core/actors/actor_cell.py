@@ -7,7 +7,7 @@ import threading
 import uuid
 from collections import deque
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from loguru import logger
 
@@ -43,6 +43,8 @@ IS_NEW, LIVES, ENDS, IS_STOPPED, IS_GONE, HAS_ENDED = range(6)
 """How far an actor is: not started; started; nothing is handled any more; then the steps of its end, in which first
 waiters, then watchers, then those who stop it are told.
 """
+NO_WAITS: Final[list[Any]] = []
+"""Of one that has not waited for anybody yet. Nothing is ever put into it."""
 
 
 class ActorEnd(StrEnum):
@@ -75,6 +77,7 @@ class ActorCell(WaitMember):
         "_ident",
         "_lazies",
         "_left",
+        "_token",
         "actor",
         "error",
         "front",
@@ -86,7 +89,6 @@ class ActorCell(WaitMember):
         "parts",
         "stage",
         "supervision",
-        "token",
         "waits",
     )
 
@@ -94,8 +96,8 @@ class ActorCell(WaitMember):
         self.actor = actor
         self.name = type(actor).__name__
         self.mailbox = Mailbox(capacity)
-        self.token = CancelToken()
-        self.waits: list[tuple[WaitNode, Waiter]] = []
+        self._token: CancelToken | None = None
+        self.waits: list[tuple[WaitNode, Waiter]] = NO_WAITS
         self.how_ended: ActorEnd | None = None
         self.how_it_ends = ActorEnd.CRASHED
         self.stage = IS_NEW
@@ -143,20 +145,22 @@ class ActorCell(WaitMember):
         """Tell who asked that nobody will answer. The dead letters are told of at the end, by the actor itself."""
         try:
             with at_exit().signals_held_off:
-                closed = self.mailbox.close()  # first: a mailbox that has an heir hands over what is before it, too
-                left: list[Envelope] = []
-                front = self.front
+                self.mailbox.close(self._keep)  # first: one that has an heir hands over what is before it, too
+                front, first = self.front, []
                 while front:  # by single operations: who handles messages may take one at the same moment
                     try:
-                        left.append(front.popleft())
+                        first.append(front.popleft())
                     except IndexError:
                         break
-                left += map(enveloped, closed)
-                if left:
-                    self._left = [*(self._left or ()), *left]
+                if first:
+                    self._left = [*first, *(self._left or ())]
         finally:  # a signal that came meanwhile is handled as the hold ends
             if self._left:
                 self._refuse(deque(self._left))  # all of them: an abort before may have been interrupted
+
+    def _keep(self, left: list[Any]) -> None:
+        """What a mailbox had when it was closed: kept in the same step, as another may end the actor just now."""
+        self._left = [*(self._left or ()), *map(enveloped, left)]
 
     def _refuse(self, envelopes: deque[Envelope]) -> None:
         try:
@@ -202,6 +206,11 @@ class ActorCell(WaitMember):
         """Is it at a message now? Threads: any; it may be over at any moment."""
         return self._current is not NOTHING
 
+    @property
+    def is_aborted(self) -> bool:
+        """Was it told to end now?"""
+        return self._token is not None and self._token.marked
+
     # Made on first use ------------------------------------------------------------------------------------------
 
     def lazy(self, name: str, make: Callable[[], Any]) -> Any:
@@ -220,6 +229,13 @@ class ActorCell(WaitMember):
         if part is None:
             part = parts.setdefault(kind, kind(self))  # type: ignore[call-arg]  # each takes the cell
         return part  # type: ignore[return-value]  # by its kind
+
+    @property
+    def token(self) -> CancelToken:  # type: ignore[override]  # a member's is an attribute
+        """Cancelled by an abort."""
+        if self._token is None:
+            self._token = self.lazy("token", CancelToken)
+        return self._token
 
     @property
     def home(self) -> Home | None:
@@ -286,15 +302,19 @@ class ActorCell(WaitMember):
         if current is not None:  # a defect of ours, or what somebody has set in this thread, came in between
             self._left = [current, *(self._left or ())]
         self._drop()
+        self._conclude(end)
+
+    def _conclude(self, end: ActorEnd) -> None:
         self.stage = ENDS
-        for part in tuple((self.parts or {}).values()):
-            self._quietly(part.end)
+        if self.parts:
+            for part in tuple(self.parts.values()):
+                self._quietly(part.end)
+        left, self._left = self._left, None
         letters = [
             self.dead_letters.add(envelope.message, DeadLetterReason.RECEIVER_ENDED, self.label)
-            for envelope in self._left or ()
+            for envelope in left or ()
             if envelope.is_missed()
         ]
-        self._left = None
         self.how_ended = end
         if end is not ActorEnd.CRASHED:
             self.error = None
@@ -307,6 +327,10 @@ class ActorCell(WaitMember):
 
     def _tell_of_end(self, end: ActorEnd) -> None:
         """First who watches, then who waits for the end: who has waited finds everything done."""
+        if not self._lazies:
+            self.stage = HAS_ENDED
+            if not self._lazies:  # else somebody came meanwhile
+                return
         self.stage = IS_STOPPED
         self._told("stopped", threading.Event.set)
         self.stage = IS_GONE
@@ -397,6 +421,12 @@ class ActorCell(WaitMember):
     def label(self) -> str:
         """How messages name it."""
         return f"actor {self.name}"
+
+    def watch(self, target: WaitNode, waiter: Waiter) -> None:
+        """Note that it waits for *target* at *waiter*; refuse when that closes a circle."""
+        if self.waits is NO_WAITS:
+            self.waits = []
+        super().watch(target, waiter)
 
     def is_here(self) -> bool:
         """Is its handler run by the calling thread, or a coroutine of it?"""

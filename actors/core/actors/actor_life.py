@@ -259,7 +259,7 @@ class ActorLife(ActorCell):
         """The ``exc_info`` of what is being handled; None for its own cancel, which the loop sees. That of somebody
         else is a failure like any other.
         """
-        return None if isinstance(error, Cancelled) and self.token.cancelled else sys.exc_info()
+        return None if isinstance(error, Cancelled) and self.is_aborted else sys.exc_info()
 
     def _fail(self, failure: Any) -> None:
         """Let the actor that crashed clean up; its ``on_stop`` is not called any more."""
@@ -281,7 +281,7 @@ class ActorLife(ActorCell):
             return False
         course = self._begin()
         goes_on = course is None or (yield from course)
-        return goes_on and not self.token.marked
+        return goes_on and not self.is_aborted
 
     def _replace(self, delay: float) -> Course:
         """Wait, and make a new actor; a stop ends the wait, an abort all of it."""
@@ -293,7 +293,7 @@ class ActorLife(ActorCell):
                     yield from course
             if self.mailbox.is_open:
                 yield Pause(delay, ends_at_stop=True)
-            if self.token.cancelled:
+            if self.is_aborted:
                 return False
             try:
                 self.actor = self.supervision.make()
@@ -310,9 +310,7 @@ class ActorLife(ActorCell):
 
     def _wind_up(self, goes_on: bool) -> Course | None:
         """The last message is handled: ``on_stop``, after the end of what belongs to the actor. None: it is done."""
-        self.how_it_ends = (
-            ActorEnd.ABORTED if self.token.cancelled else ActorEnd.STOPPED if goes_on else ActorEnd.CRASHED
-        )
+        self.how_it_ends = ActorEnd.ABORTED if self.is_aborted else ActorEnd.STOPPED if goes_on else ActorEnd.CRASHED
         return self._clean_up() if self.parts is None else self._wind_up_parts()
 
     def _wind_up_parts(self) -> Course:

@@ -142,8 +142,8 @@ class PinnedCell(ActorLife):
     def _live(self) -> bool:
         """Handle messages to the end; False when it crashed."""
         goes_on = self._go_through(self._begin())
-        token, mark, generation = self.token, fork.mark(), self._generation
-        while goes_on and not token.marked:
+        mark, generation = fork.mark(), self._generation
+        while goes_on and not (self._token is not None and self._token.marked):
             try:
                 item = self.next_item()
             except (MailboxClosed, Cancelled):

@@ -11,7 +11,7 @@ from typing_extensions import TypeVar as TypeVarOf
 from ...errors import InboxFull
 from ..messaging.mailbox import ACCEPTED, Put
 from ..process import fork
-from .actor_cell import IS_STOPPED
+from .actor_cell import HAS_ENDED, IS_STOPPED
 from .actor_timers import ActorTimers
 from .envelope import PykkaActorDead, ask, ask_future, enveloped
 from .handler import NOBODY
@@ -237,6 +237,8 @@ class ActorRef(pykka.ActorRef[A_co], Generic[A_co]):  # type: ignore[type-var]  
         if not was_alive and block:
             return False  # also for a watcher, on the actor's own thread
         self._cell.stop()
+        if self._cell.stage == HAS_ENDED:  # at once
+            return was_alive if block else _settled(was_alive)
         if not block:
             future: ReplyFuture[bool] = ReplyFuture(self._cell)
             self._cell.ended.add_done_callback(lambda _: future.set(was_alive))
@@ -251,6 +253,12 @@ class ActorRef(pykka.ActorRef[A_co], Generic[A_co]):  # type: ignore[type-var]  
         """Cancel it now: what it handles is interrupted at its next checkpoint or wait, the rest is not handled."""
         fork.refuse_after_fork(self._generation)
         self._cell.abort(reason)
+
+
+def _settled(value: bool) -> ReplyFuture[bool]:
+    future: ReplyFuture[bool] = ReplyFuture()
+    future.set(value)
+    return future
 
 
 def _nobody() -> None:

@@ -13,7 +13,7 @@ from ..process import fork
 from ..process.at_exit import at_exit
 from ..waiting.crowd import crowd
 from ..waiting.wait_graph import enter, leave
-from .actor_cell import IS_STOPPED, LIVES
+from .actor_cell import IS_STOPPED, LIVES, ActorEnd
 from .actor_life import ActorLife
 
 if TYPE_CHECKING:
@@ -90,6 +90,26 @@ class SharedCell(ActorLife):
         self.finish(self.how_it_ends)
         self._dispatcher.forget(self)
 
+    def stop(self) -> None:
+        """End once the messages accepted before are handled; at once, and here, if nothing of it would notice that."""
+        with at_exit().signals_held_off:  # the leave must come back, whatever happens
+            if self.claim():
+                if self._ends_quietly():
+                    return
+                self._lay_down(Left.WAITING)
+            super().stop()
+
+    def _ends_quietly(self) -> bool:
+        """End without a worker, if it lies idle; False when something has come meanwhile."""
+        if not self._lies_idle():
+            return False
+        if not self.mailbox.close_empty():
+            return False
+        self._conclude(ActorEnd.STOPPED)
+        self._context = None
+        self._dispatcher.forget(self)
+        return True
+
     def _end_pause(self) -> None:
         rest = self._rest
         if rest is not None and rest.pause.ends_at_stop:
@@ -97,13 +117,17 @@ class SharedCell(ActorLife):
 
     @property
     def is_idle(self) -> bool:
-        """Is there nothing of it that would notice its end? Looked at after its token was marked."""
+        """Is there nothing of it that would notice its end?"""
+        return hasattr(self, "_leave") and self._lies_idle()
+
+    def _lies_idle(self) -> bool:
         return (
-            hasattr(self, "_leave")
-            and self._rest is None
+            self._rest is None
             and (self._has_begun or self._has_pykkas("on_start"))
             and self._has_pykkas("on_stop")
-            and not (self.parts or self.front or self._lazies)
+            and not (self.parts or self.front)
+            and len(self._lazies) == (self._token is not None)
+            and not self.is_aborted
             and self.mailbox.empty()
         )
 
@@ -168,7 +192,10 @@ class SharedCell(ActorLife):
             self._context = None
             self._ident = NO_THREAD
             self._dispatcher.forget(self)
-            return
+        else:
+            self._lay_down(left)
+
+    def _lay_down(self, left: Left) -> None:
         rest = self._rest
         self._ident = NO_THREAD
         self._leave = True
@@ -201,20 +228,20 @@ class SharedCell(ActorLife):
                 return Left.WAITING
             self._rest = None
             rest.leave()
+        enter(self)
         if not self._has_begun:
             self._has_begun = True
-            enter(self)
             course = self._begin()
         self._goes_straight = True
         return None if course is None else self._follow(course)
 
     def _handle_some(self, shift: Shift) -> Left:
         """Handle what is in the mailbox, at most as many as a turn has."""
-        token, take, mark, generation = self.token, self.mailbox.take, fork.mark(), self._generation
+        take, mark, generation = self.mailbox.take, fork.mark(), self._generation
         for _ in range(shift.throughput):
             if shift.depth:
                 shift.come_back()
-            if token.marked:
+            if self._token is not None and self._token.marked:
                 return self._begin_end(goes_on=True)
             try:
                 item = self.front.popleft() if self.front else take()
@@ -246,7 +273,7 @@ class SharedCell(ActorLife):
             return self._begin_rest(course, pause)
         if self._winds_up:
             return self._end()
-        return None if goes_on and not self.token.marked else self._begin_end(goes_on)
+        return None if goes_on and not self.is_aborted else self._begin_end(goes_on)
 
     def _begin_end(self, goes_on: bool) -> Left:
         self._winds_up = True

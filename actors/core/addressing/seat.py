@@ -202,14 +202,14 @@ class SeatBox(Mailbox):
         """Whose it is."""
         return self._seat
 
-    def close(self) -> list[Any]:
+    def close(self, keep: Callable[[list[Any]], object] | None = None) -> list[Any]:
         """Refuse what comes from now on; what was accepted and not taken is the seat's."""
-        left = super().close()
+        left = super().close(keep)
         if self._seat.left:
             self._when_left(self._seat)
         return left
 
-    def shut(self) -> tuple[list[Any], list[Reader]]:
+    def shut(self, keep: Callable[[list[Any]], object] | None = None) -> tuple[list[Any], list[Reader]]:
         """Close without waking anybody yet."""
         with self._lock:
             orders = [order for order in self._system or () if isinstance(order, SeatOrder)]
@@ -217,7 +217,10 @@ class SeatBox(Mailbox):
             first = self._taken_from_front()
             left = [*orders, *map(enveloped, unread)]
             if not self._keeps():
-                return [item for one in (*first, *left) if (item := unwrapped(one)) is not None], wakes
+                own = [item for one in (*first, *left) if (item := unwrapped(one)) is not None]
+                if own and keep is not None:
+                    keep(own)
+                return own, wakes
             self._seat.left.extend(left)
             self._seat.left.extendleft(reversed(first))
         return [], wakes

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 EXIT_TIMEOUT = 5.0
 """Seconds that actors have for their cleanup when the program ends."""
+PROGRAM_ENDS = "the program ends"
+"""Why everything is aborted then."""
 RETRY = 0.1
 """Seconds after which a worker is started that could not be."""
 
@@ -317,6 +319,8 @@ class Dispatcher:
             if line and places and not self._is_coming:
                 self._call_one()
             if cell.claim():
+                if self._ends:
+                    cell.token.mark(PROGRAM_ENDS)
                 shift.cell = cell
                 cell.run(shift)
                 shift.cell = None
@@ -388,16 +392,17 @@ class Dispatcher:
         """
         self._ends = True
         for cell in self.cells():
-            cell.token.mark("the program ends")
             if cell.is_idle:
                 self._live.discard(cell)
+            else:
+                cell.token.mark(PROGRAM_ENDS)
 
     def abort_at_exit(self) -> None:
         """Abort all; 5 seconds from now on nobody waits for their cleanups any more."""
         self._exit_by = SYSTEM_CLOCK.monotonic() + EXIT_TIMEOUT
         self._out = Waiter()
         for cell in self.cells():
-            cell.abort("the program ends")
+            cell.abort(PROGRAM_ENDS)
 
     def end_at_exit(self) -> None:
         """Wait for the cleanups."""

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 class Ready(Protocol):
     """What stands in line for a worker: an actor that has no thread."""
 
-    token: CancelToken
+    @property
+    def token(self) -> CancelToken:
+        """Cancelled by an abort."""
 
     @property
     def label(self) -> str:

@@ -14,6 +14,8 @@ from ..waiting.wait_graph import wait_for
 from ..waiting.waiter import Waiter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..waiting.wait_graph import WaitNode
 
 
@@ -370,6 +372,11 @@ class Mailbox:
             return False
         return True
 
+    @property
+    def is_attended(self) -> bool:
+        """Does a reader wait or attend that was not woken yet?"""
+        return bool(self._getters) or self._attendant is not None
+
     def get(self, timeout: float | None = None, on: str = "a message") -> Any:
         """The next item, waiting at most *timeout* seconds.
 
@@ -429,20 +436,41 @@ class Mailbox:
             waiter.wake()
         return first
 
-    def close(self) -> list[Any]:
-        """Refuse what comes from now on, and hand back what was accepted and not taken."""
-        left, wakes = self.shut()
+    def close_empty(self) -> bool:
+        """Refuse what comes from now on; False when something was accepted before, and can still be taken. For who
+        attends: it is not told.
+        """
+        with self._lock:
+            self._attendant = None
+            self._open = False
+            self._free = None  # first: what comes by the fast lane after this is withdrawn
+            is_empty = self.empty()
+            if is_empty:
+                self._items = self._system = None
+            wakes = self._dismiss()
+        for waiter in wakes:
+            waiter.wake()
+        return is_empty
+
+    def close(self, keep: Callable[[list[Any]], object] | None = None) -> list[Any]:
+        """Refuse what comes from now on, and hand back what was accepted and not taken.
+
+        *keep*, if it is given, gets that while nobody else can look: so who finds a closed mailbox finds what was kept.
+        """
+        left, wakes = self.shut(keep)
         for waiter in wakes:
             waiter.wake()
         return left
 
-    def shut(self) -> tuple[list[Any], list[Reader]]:
+    def shut(self, keep: Callable[[list[Any]], object] | None = None) -> tuple[list[Any], list[Reader]]:
         """Close without waking anybody yet: hand back what was not taken, and whom the caller has to wake."""
         with self._lock:
             self._open = False
             items, system = self._items, self._system
             self._free = self._items = self._system = None
             left = _emptied(items) if items else []
+            if left and keep is not None:
+                keep(left)
             wakes = self._dismiss()
         del system  # what it holds is let go of without the lock
         return left, wakes
