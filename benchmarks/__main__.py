@@ -2,7 +2,7 @@
 
 # No "from __future__ import annotations": typer reads the annotations while the program runs.
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +18,7 @@ from .compare import compare as compare_runs
 from .machine import facts
 from .peers import Peers
 from .report import Report, drawn, save, show
+from .savina import by_pykka
 from .size import Size
 
 WIDTH = 140
@@ -28,7 +29,8 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 Names = Annotated[
     list[str],
     typer.Argument(
-        metavar="NAME...", help="Benchmarks, in the order to run them; all = every one but soak, fuzz and kills."
+        metavar="NAME...",
+        help="Benchmarks, in the order to run them; all = every one but soak, fuzz, kills; savina = those of actors.",
     ),
 ]
 Quick = Annotated[bool, typer.Option("--quick", help="A first look: fewer and smaller.")]
@@ -83,6 +85,9 @@ def run(names: Names, quick: Quick = False, json: Json = None, peers: PeerNames 
     """Run benchmarks by name."""
     if names == ["all"]:
         names = [name for name in questions.NAMES if name not in questions.ENDLESS]
+    is_savina = names == ["savina"]
+    if is_savina:
+        names = list(questions.SAVINA)
     unknown = [name for name in names if name not in questions.NAMES]
     if unknown:
         raise typer.BadParameter(f"no benchmark is named {', '.join(unknown)}; there are {', '.join(questions.NAMES)}")
@@ -95,7 +100,18 @@ def run(names: Names, quick: Quick = False, json: Json = None, peers: PeerNames 
     size = Size.QUICK if quick else Size.FULL
     here = len(names) == 1  # more than one: each in a process of its own
     answers = (questions.find(one).measure(size, chosen) if here else measure_apart(one, size, chosen) for one in names)
+    if is_savina:
+        answers = summed_up(answers)
     finish(answers, json, plots, size=size.value, peers=",".join(sorted(chosen.wanted or ())) or "all")
+
+
+def summed_up(reports: Iterable[Report]) -> Iterator[Report]:
+    """The programs of actors, and what each takes of Pykka's time in one table."""
+    done = []
+    for report in reports:
+        yield report
+        done.append(report)
+    yield by_pykka(done)
 
 
 @app.command()

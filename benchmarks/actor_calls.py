@@ -15,7 +15,7 @@ from .contest import contest
 from .peers import Peers
 from .pinned import pinned
 from .report import Report, Table
-from .savina import Unbounded
+from .savina import Pinned, Shared
 from .size import Size
 
 QUESTION = "What do tell, ask and pipelined asks of a long-lived actor cost, without a bound?"
@@ -52,7 +52,7 @@ def echo(base: type[Any]) -> type[Any]:
     return Echo
 
 
-OURS, BARE = echo(Unbounded), echo(pykka.ThreadingActor)
+OURS, BARE = {"pinned": echo(Pinned), "shared": echo(Shared)}, echo(pykka.ThreadingActor)
 
 
 def tell(kind: Any, count: int) -> float:
@@ -107,7 +107,7 @@ def measure(size: Size, peers: Peers | None = None) -> Report:
         for name, case in cases.items():
             tables += contest(
                 f"{name}: {count:,} messages{where}, microseconds for one",
-                {"actors": held(case, OURS, count)},
+                {mine: held(case, kind, count) for mine, kind in OURS.items()},
                 {"pykka": held(case, BARE, count)} if with_pykka else {},
                 repeats=load.repeats,
                 per=count,

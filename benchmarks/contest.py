@@ -23,6 +23,7 @@ def contest(
     peers: Mapping[str, Measure],
     *,
     repeats: int,
+    warmups: int = 1,
     per: int = 1,
     scale: float = MICRO,
     unit: str = "us",
@@ -36,7 +37,7 @@ def contest(
     Returns:
         A table of times, and one of ratios: ours by each peer, formed within each turn.
     """
-    found = in_turn({**ours, **peers}, repeats=repeats)
+    found = in_turn({**ours, **peers}, repeats=repeats, warmups=warmups)
     times = Table(title, [_row(case, values, scale / per, unit) for case, values in found.items()])
     if not peers:
         return [times]

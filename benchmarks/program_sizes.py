@@ -10,3 +10,11 @@ ROOM = 50
 """Bounded buffer: it is full with so many items."""
 BRANCHES = 10
 """Skynet: each node of the tree has so many, or none."""
+RING = 100
+"""Thread ring: so many hand one message on."""
+FORKS = 60
+"""Fork-join throughput: each of so many gets the same number of messages."""
+CROWD = 100
+"""Big: so many talk, each to any other."""
+CHAMENEOS = 100
+"""Chameneos: so many meet."""

@@ -10,11 +10,17 @@ if TYPE_CHECKING:
     from .report import Report
     from .size import Size
 
+SAVINA = (
+    *("ping_pong", "counting", "fork_join", "fork_join_throughput", "thread_ring", "banking", "bounded_buffer", "big"),
+    *("chameneos", "skynet", "skynet_million"),
+)
+"""The programs of actors, which the name ``savina`` stands for."""
 NAMES = (
     *("spawn_join", "llm_overhead", "actor_calls", "messages", "latency_hidden", "map_growth", "parked"),
     "scaling",
     *("http_throughput", "mixed_faults", "import_time"),
-    *("ping_pong", "counting", "fork_join", "banking", "bounded_buffer", "skynet", "timers"),
+    *SAVINA,
+    *("idle_actors", "timers"),
     *("abort_latency", "mass_wake", "stop_overshoot", "nesting", "ask_stop", "journal", "soak", "fuzz", "kills"),
 )
 ENDLESS = ("soak", "fuzz", "kills")

@@ -5,6 +5,7 @@ Each function takes an actor system and a number, and gives seconds.
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from typing import Any
@@ -12,7 +13,8 @@ from typing import Any
 from thespian.actors import Actor, ActorExitRequest, ChildActorExited
 
 from .buffer import Buffer
-from .program_sizes import ACCOUNTS, BRANCHES, CONSUMERS, PRODUCERS
+from .mall import COLOURS, Mall, changed
+from .program_sizes import ACCOUNTS, BRANCHES, CHAMENEOS, CONSUMERS, CROWD, FORKS, PRODUCERS, RING
 from .tree import hear
 
 BOUND = 300
@@ -252,3 +254,166 @@ def skynet(system: Any, leaves: int) -> float:
     seconds = time.perf_counter() - begin
     assert found == ("sum", leaves * (leaves - 1) // 2)
     return seconds
+
+
+class Link(Actor):  # type: ignore[misc]
+    """One of a ring."""
+
+    def receiveMessage(self, message: Any, sender: Any) -> None:  # noqa: N802
+        """Hear who follows, how far to send a message, or the message."""
+        if isinstance(message, tuple):
+            self.following = message[0]
+            self.send(sender, "ready")
+        elif isinstance(message, int):
+            self.hop(message, sender)
+        elif isinstance(message, list):
+            self.hop(*message)
+
+    def hop(self, left: int, asker: Any) -> None:
+        """Hand it on."""
+        if left == 0:
+            self.send(asker, "round")
+        else:
+            self.send(self.following, [left - 1, asker])
+
+
+def thread_ring(system: Any, hops: int) -> float:
+    """So many hops."""
+    links = [system.createActor(Link) for _ in range(min(RING, hops))]
+    for link, following in zip(links, [*links[1:], links[0]], strict=True):
+        assert system.ask(link, (following,), BOUND) == "ready"
+    begin = time.perf_counter()
+    assert system.ask(links[0], hops, BOUND) == "round"
+    return time.perf_counter() - begin
+
+
+class Toiler(Actor):  # type: ignore[misc]
+    """Does a little for each message."""
+
+    def receiveMessage(self, message: Any, sender: Any) -> None:  # noqa: ARG002, N802
+        """Hear whom to tell after how many, or a number."""
+        if isinstance(message, tuple):
+            self.giver, self.left = message
+        elif isinstance(message, float):
+            math.sin(message)
+            self.left -= 1
+            if self.left == 0:
+                self.send(self.giver, "done")
+
+
+class Giver(Actor):  # type: ignore[misc]
+    """Gives each its messages, in turn."""
+
+    def receiveMessage(self, message: Any, sender: Any) -> None:  # noqa: N802
+        """Hear to whom and how many each, or that one is done."""
+        if isinstance(message, tuple):
+            toilers, each = message
+            self.asker, self.left = sender, len(toilers)
+            for toiler in toilers:
+                self.send(toiler, (self.myAddress, each))
+            for _ in range(each):
+                for toiler in toilers:
+                    self.send(toiler, 1.5)
+        elif message == "done":
+            self.left -= 1
+            if self.left == 0:
+                self.send(self.asker, "all")
+
+
+def fork_join_throughput(system: Any, count: int) -> float:
+    """Until so many messages, the same number to each, were handled."""
+    toilers = [system.createActor(Toiler) for _ in range(min(FORKS, count))]
+    giver = system.createActor(Giver)
+    begin = time.perf_counter()
+    assert system.ask(giver, (toilers, count // len(toilers)), BOUND) == "all"
+    return time.perf_counter() - begin
+
+
+class Talker(Actor):  # type: ignore[misc]
+    """Pings any of the others."""
+
+    def receiveMessage(self, message: Any, sender: Any) -> None:  # noqa: N802
+        """Hear who there is, a ping, or a pong."""
+        if isinstance(message, tuple):
+            self.host, self.others, number, self.left = message
+            self.dice = random.Random(number)
+            self.ping()
+        elif message == "ping":
+            self.send(sender, "pong")
+        elif message == "pong":
+            self.ping()
+
+    def ping(self) -> None:
+        """Ping one, or tell that it is done."""
+        if self.left == 0:
+            self.send(self.host, "done")
+            return
+        self.left -= 1
+        self.send(self.dice.choice(self.others), "ping")
+
+
+class Host(Actor):  # type: ignore[misc]
+    """Tells each how to begin, and waits for all."""
+
+    def receiveMessage(self, message: Any, sender: Any) -> None:  # noqa: N802
+        """Hear whom to tell what, or that one is done."""
+        if isinstance(message, list):
+            self.asker, self.left = sender, len(message)
+            for who, first in message:
+                self.send(who, (self.myAddress, *first))
+        elif message == "done":
+            self.left -= 1
+            if self.left == 0:
+                self.send(self.asker, "all")
+
+
+def big(system: Any, pings: int) -> float:
+    """Until so many pings, the same number by each, were answered."""
+    talkers = [system.createActor(Talker) for _ in range(min(CROWD, pings))]
+    host = system.createActor(Host)
+    each = pings // len(talkers)
+    begin = time.perf_counter()
+    first = [(talker, (talkers, number, each)) for number, talker in enumerate(talkers)]
+    assert system.ask(host, first, BOUND) == "all"
+    return time.perf_counter() - begin
+
+
+class Place(Actor):  # type: ignore[misc]
+    """Where chameneos meet."""
+
+    def receiveMessage(self, message: Any, sender: Any) -> None:  # noqa: N802
+        """Hear how often they meet, or who has come."""
+        if isinstance(message, tuple):
+            self.mall = Mall(message[0], self.send)
+            self.send(sender, "open")
+        elif isinstance(message, int):
+            self.mall.came(sender, message)
+
+
+class Chameneo(Actor):  # type: ignore[misc]
+    """Comes, and goes with another colour."""
+
+    def receiveMessage(self, message: Any, sender: Any) -> None:  # noqa: ARG002, N802
+        """Hear where, whom it has met, or that it is closed."""
+        if not isinstance(message, tuple):
+            return
+        kind, *more = message
+        if kind == "closed":
+            self.send(self.host, "done")
+            return
+        if kind == "met":
+            self.colour = changed(self.colour, more[0])
+        else:
+            self.host, (self.place, self.colour) = kind, more
+        self.send(self.place, self.colour)
+
+
+def chameneos(system: Any, meetings: int) -> float:
+    """So many meetings, until all have heard that it is closed."""
+    place, host = system.createActor(Place), system.createActor(Host)
+    assert system.ask(place, (meetings,), BOUND) == "open"
+    guests = [system.createActor(Chameneo) for _ in range(min(CHAMENEOS, meetings))]
+    begin = time.perf_counter()
+    first = [(guest, (place, number % COLOURS)) for number, guest in enumerate(guests)]
+    assert system.ask(host, first, BOUND) == "all"
+    return time.perf_counter() - begin

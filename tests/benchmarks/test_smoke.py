@@ -104,6 +104,24 @@ def test_all_runs_every_one_that_ends(monkeypatch: pytest.MonkeyPatch, capsys: p
 
 
 @pytest.mark.process
+def test_savina_is_all_programs_of_actors(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """One after another, and at the end what each takes of Pykka's time; one that has no peer is not in that table."""
+
+    def measured(name: str, *_: object) -> Report:
+        rows = [{"case": "shared", "by pykka": 0.125, "spread pykka": "0.1 to 0.2"}]
+        tables = [] if name == "skynet_million" else [Table("ratios", rows)]
+        return Report(name, "Does it?", tables)
+
+    monkeypatch.setattr(command, "measure_apart", measured)
+    assert run("savina") == 0
+    told = capsys.readouterr().out
+    assert [line.partition(":")[0] for line in told.splitlines() if line.endswith("Does it?")] == list(questions.SAVINA)
+    summed_up = told.partition("By Pykka")[2]
+    assert [name for name in questions.SAVINA if f" {name} " in summed_up] == list(questions.SAVINA[:-1])
+    assert summed_up.count("0.125") == len(questions.SAVINA) - 1
+
+
+@pytest.mark.process
 def test_each_of_several_has_a_process_of_its_own(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """What it found comes back whole."""
     found = apart.measure_apart("nesting", Size.SMOKE, Peers.named(["pykka"]))
