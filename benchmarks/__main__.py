@@ -99,7 +99,9 @@ def run(names: Names, quick: Quick = False, json: Json = None, peers: PeerNames 
         raise typer.BadParameter(f"plots need matplotlib; install it with: {how_to_install('bench')}")
     size = Size.QUICK if quick else Size.FULL
     here = len(names) == 1  # more than one: each in a process of its own
-    answers = (questions.find(one).measure(size, chosen) if here else measure_apart(one, size, chosen) for one in names)
+    answers: Iterable[Report] = (
+        questions.find(one).measure(size, chosen) if here else measure_apart(one, size, chosen) for one in names
+    )
     if is_savina:
         answers = summed_up(answers)
     finish(answers, json, plots, size=size.value, peers=",".join(sorted(chosen.wanted or ())) or "all")

@@ -42,7 +42,7 @@ class Cost:
 def cost(case: str, count: int) -> Cost:
     """Make so many, and stop them."""
 
-    class Idle(BASES[case]):  # type: ignore[misc]
+    class Idle(BASES[case]):  # type: ignore[misc, valid-type]
         def on_receive(self, message: object) -> None:
             """Nothing comes."""
 

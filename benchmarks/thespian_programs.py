@@ -393,6 +393,10 @@ class Place(Actor):  # type: ignore[misc]
 class Chameneo(Actor):  # type: ignore[misc]
     """Comes, and goes with another colour."""
 
+    host: Any
+    place: Any
+    colour: Any
+
     def receiveMessage(self, message: Any, sender: Any) -> None:  # noqa: ARG002, N802
         """Hear where, whom it has met, or that it is closed."""
         if not isinstance(message, tuple):

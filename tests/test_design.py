@@ -164,7 +164,7 @@ INSIDE: dict[str, set[str]] = {
         "watched_no_more",
     },
     "MessageRouter": {"broadcast", "add", "open", "forget", "seal", "bury"},
-    "CancelToken": {"remind", "forget", "mark", "fire", "fired", "untie"},
+    "CancelToken": {"remind", "forget", "mark", "marked", "fire", "fired", "untie"},
     "Journal": {"record", "refuse_when_failed"},
     "Budget": {"lock", "limits_cost", "refusal", "is_used_up", "hold", "close"},
     "RateLimiter": {"acquire", "feed"},
