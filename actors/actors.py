@@ -16,6 +16,9 @@ from .core.addressing.router_ref import RouterRef, start_router
 from .core.addressing.routing import by_key
 from .core.addressing.topic import Topic
 from .core.dispatching.dispatcher import Dispatcher, DispatcherStats
+from .core.trees.child_spec import ChildRestart, ChildSpec, Strategy
+from .core.trees.supervise_all import supervise_all
+from .core.trees.tree_supervisor import SupervisorRef
 from .core.waiting.crowd import blocking
 from .public import publish
 
@@ -23,6 +26,8 @@ __all__ = [
     "Actor",
     "ActorEnd",
     "ActorRef",
+    "ChildRestart",
+    "ChildSpec",
     "DeferredReply",
     "Dispatcher",
     "DispatcherStats",
@@ -30,6 +35,8 @@ __all__ = [
     "Registry",
     "ReplyFuture",
     "RouterRef",
+    "Strategy",
+    "SupervisorRef",
     "Timer",
     "Topic",
     "blocking",
@@ -37,6 +44,7 @@ __all__ = [
     "dump",
     "start_router",
     "supervise",
+    "supervise_all",
 ]
 
 PykkaActorDead.__module__ = PykkaAskTimeout.__module__ = __name__  # unlisted: what users catch is ActorDead, AskTimeout

@@ -40,6 +40,7 @@ CORE_NEEDS = {
     "dispatching": {"ground", "waiting", "process"},
     "actors": {"ground", "waiting", "records", "process", "messaging", "dispatching"},
     "addressing": {"ground", "waiting", "records", "process", "messaging", "actors"},
+    "trees": {"ground", "waiting", "records", "process", "messaging", "actors"},
     "scheduling": {"ground", "waiting", "records", "process", "messaging", "actors"},
     "supervision": {"ground", "waiting", "records", "process", "messaging", "actors", "scheduling"},
 }

@@ -44,6 +44,7 @@ from .messages import (
 from .outcomes import AgentAbandoned, AgentCancelled, AgentCrashed, AgentTimedOut, Origin as Origin, RemoteError
 from .pools import DeadlockError, ForkedPoolError, JoinTimeout, NoPool, PoolClosed
 from .portable import rebuild as rebuild
+from .trees import RestartsUsedUp
 
 __all__ = [
     "ActorDead",
@@ -91,6 +92,7 @@ __all__ = [
     "PoolClosed",
     "RateLimited",
     "RemoteError",
+    "RestartsUsedUp",
     "SendError",
     "StashFull",
     "TokensExceeded",

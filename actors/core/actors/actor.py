@@ -10,6 +10,7 @@ from ..clock import SYSTEM_CLOCK
 from ..dispatching.dispatcher import Dispatcher, dispatcher_of
 from ..records.spec import Backoff, RestartPolicy
 from .actor_timers import ActorTimers
+from .children import STOP_TIMEOUT, check_stop_timeout, children_of, parent_of, part_for_start
 from .deferred import Deferrals, DeferredReply
 from .handler import Supervision
 from .home import OfPool
@@ -27,11 +28,12 @@ from .typed import M_contra, R_co, TypedActor
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Coroutine, Hashable
+    from collections.abc import Callable, Coroutine, Hashable, Mapping
 
     from ..messaging.dead_letter import DeadLetter
     from ..messaging.mailbox import Mailbox
     from ..waiting.cancel import CancelToken
+    from .actor_cell import ActorCell, ActorEnd
     from .actor_life import ActorLife
     from .eventual import Later
     from .home import Home
@@ -82,6 +84,11 @@ class Actor(TypedActor[M_contra, R_co]):
     """Is it in ``pykka.ActorRegistry`` while it lives? Then ``broadcast()`` and ``stop_all()`` of that one reach it."""
     stash_capacity: ClassVar[int | None] = 64
     """How many messages it may keep with :meth:`stash`; None has no bound."""
+
+    stop_timeout: ClassVar[float | None] = STOP_TIMEOUT
+    """Seconds that each child has to end after it was told to stop, when the actor ends; then it is aborted. A child
+    whose class says its own has that. None has no bound.
+    """
 
     _became: list[Callable[[Any], Any]] | None = None
     _cell: ActorLife
@@ -233,6 +240,67 @@ class Actor(TypedActor[M_contra, R_co]):
 
     def on_undelivered(self, letter: DeadLetter) -> None:
         """Called for each accepted message that nobody will handle: poison, or left when the actor ended."""
+
+    # Children ---------------------------------------------------------------------------------------------------
+
+    def start_child(
+        self,
+        actor_class: type[ActorT],
+        /,
+        *args: Any,
+        restart: RestartPolicy | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> ActorRef[ActorT]:
+        """Start an actor whose life is inside this one's.
+
+        When this actor ends, however it does, its children end first, the youngest first: each is told to stop, has
+        ``stop_timeout`` seconds to handle what it had accepted, and is aborted then; ``on_stop`` of this one comes
+        after that. When this one crashes and is made anew, they have ended before: start them in ``on_start``.
+
+        Args:
+            actor_class: A subclass of :class:`Actor`; *args* and *kwargs* are its own.
+            restart: How often it is made anew when it crashes, as :func:`supervise` does; None: it ends.
+            name: Its name among the children; None makes one (``Worker-1``).
+        Returns:
+            Its reference.
+        Raises:
+            ActorsError: Called anywhere but in a handler, a hook or ``on_start`` of this actor.
+            ValueError: A living child has that name.
+            Exception: What its ``__init__`` raises.
+            RuntimeError: No thread can be started.
+        Source: Akka's children, Erlang's links.
+        """
+        children = part_for_start(self, self._cell)
+        _refuse_other("start_child", actor_class, SUPERVISED if restart is None else restart)
+        check_stop_timeout(type(self))
+        check_stop_timeout(actor_class)
+        name = children.name_for(name, actor_class)
+        actor = made_below(self._cell, name, actor_class, args, kwargs)
+        if restart is not None:
+            _supervise(actor, args, kwargs, restart)
+        children.start(actor.actor_ref)
+        return actor.actor_ref
+
+    @property
+    def children(self) -> Mapping[str, ActorRef[Any]]:
+        """Its living children by their names, the oldest first: as they are now, to be read only."""
+        return children_of(self._cell)
+
+    @property
+    def parent(self) -> ActorRef[Any] | None:
+        """Who has started it as a child; None for one that nobody has."""
+        return parent_of(self._cell)
+
+    def on_child_ended(self, ref: ActorRef[Any], reason: ActorEnd) -> Any:
+        """Called between two messages when a child has ended for good, *reason* being how; a restart of it is no end.
+
+        Not called for those that end with this actor, or before it is made anew. What it raises is a crash.
+        """
+
+    def time_of_a_child(self) -> float | None:
+        """Seconds that a child has for its stop, if its class says nothing: ``stop_timeout``."""
+        return self.stop_timeout
 
     # Timers -----------------------------------------------------------------------------------------------------
 
@@ -402,10 +470,10 @@ def made_over(
 
 def _supervise(first: ActorT, args: tuple[Any, ...], kwargs: dict[str, Any], restart: RestartPolicy) -> None:
     cell: ActorLife = first._cell  # noqa: SLF001 - of this very class
-    cell.supervision = Supervision(_remaker(first, args, kwargs), Restarts(restart, SYSTEM_CLOCK), restart.max_restarts)
+    cell.supervision = Supervision(remaker(first, args, kwargs), Restarts(restart, SYSTEM_CLOCK), restart.max_restarts)
 
 
-def _remaker(first: ActorT, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], ActorT]:
+def remaker(first: ActorT, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], ActorT]:
     """Makes another in place of *first*: same class, arguments, cell and reference."""
     actor_class, cell, ref = type(first), first._cell, first.actor_ref  # noqa: SLF001 - of this very class
 
@@ -416,6 +484,21 @@ def _remaker(first: ActorT, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Ca
         return actor
 
     return remake
+
+
+def made_below(
+    parent: ActorCell, name: str, actor_class: type[ActorT], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> ActorT:
+    """A child of that name that is to be started. Its ``__init__`` knows its parent already, and what that belongs to.
+
+    Raises:
+        Exception: What its ``__init__`` raises.
+    """
+    actor: ActorT = actor_class.__new__(actor_class, *args, **kwargs)
+    actor._make_cell()  # noqa: SLF001 - of this very class
+    actor._cell.name, actor._cell.parent = name, parent  # noqa: SLF001 - as above
+    actor.__init__(*args, **kwargs)  # type: ignore[misc]  # the second half of a construction
+    return actor
 
 
 def _made(cls: type[ActorT], args: tuple[Any, ...], kwargs: dict[str, Any]) -> ActorT:

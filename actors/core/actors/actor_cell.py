@@ -39,9 +39,9 @@ COROUTINE = "coroutine"
 """The lazy one that is the coroutine which runs for a handler now."""
 HOME = "home"
 """The name of what an actor belongs to, among what most never need."""
-IS_NEW, LIVES, ENDS, IS_STOPPED, IS_GONE, HAS_ENDED = range(6)
-"""How far an actor is: not started; started; nothing is handled any more; then the steps of its end, in which first
-waiters, then watchers, then those who stop it are told.
+IS_NEW, LIVES, WINDS_UP, ENDS, IS_STOPPED, IS_GONE, HAS_ENDED = range(7)
+"""How far an actor is: not started; started; its last message is handled, and what belongs to it ends; nothing of it
+is left; then the steps of its end, in which first waiters, then watchers, then those who stop it are told.
 """
 NO_WAITS: Final[list[Any]] = []
 """Of one that has not waited for anybody yet. Nothing is ever put into it."""
@@ -66,8 +66,9 @@ class ActorCell(WaitMember):
 
     Locks: none. ``actor``, ``current``, ``supervision`` and ``_has_failed`` belong to whoever handles its messages, one
     at a time; so does ``front``, of which an abort takes what is in it; ``mailbox`` is written before it begins;
-    ``how_ended`` is written once, by that one; the others change by single operations. What most actors never need is
-    made on first use: a million of them fit one process.
+    ``how_ended`` is written once, by that one; ``name`` and ``parent`` are given to a child before it starts, and
+    ``parent`` is let go of at its end; the others change by single operations. What most actors never need is made on
+    first use: a million of them fit one process.
     """
 
     __slots__ = (
@@ -140,6 +141,10 @@ class ActorCell(WaitMember):
             self.token.cancel(reason)
         finally:  # whatever a signal's handler has raised
             self._drop()
+
+    def end_unread(self) -> None:
+        """It handles nothing more: refuse what comes, and what is left. Threads: where its messages are handled."""
+        self._drop()
 
     def _drop(self) -> None:
         """Tell who asked that nobody will answer. The dead letters are told of at the end, by the actor itself."""
@@ -335,9 +340,13 @@ class ActorCell(WaitMember):
         self._told("stopped", threading.Event.set)
         self.stage = IS_GONE
         self._told("gone", lambda gone: gone.set(end))
+        self._tell_parent()
         self.stage = HAS_ENDED
         self._told("ended", lambda ended: ended.set(end))
         self._told(HOME, lambda home: home.forget(self))
+
+    def _tell_parent(self) -> None:
+        """It has ended, and its parent hears of it."""
 
     def _told(self, name: str, tell: Callable[[Any], object]) -> None:
         made = self._lazies.get(name)
@@ -350,7 +359,6 @@ class ActorCell(WaitMember):
         self.supervision = None
         self.parts = None
         self._lazies.pop("parts", None)
-        self.parent = None
 
     def _bury(self, message: Any, reason: DeadLetterReason) -> None:
         self.dead_letters.announce(self.dead_letters.add(message, reason, self.label))

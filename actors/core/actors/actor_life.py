@@ -11,7 +11,8 @@ from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr
 from ...errors import Cancelled
 from ..messaging.dead_letter import DeadLetterReason
 from ..messaging.mailbox import NOTHING
-from .actor_cell import COROUTINE, ActorCell, ActorEnd
+from .actor_cell import COROUTINE, LIVES, WINDS_UP, ActorCell, ActorEnd
+from .children import tell_parent
 from .coroutines import CLEANUP, CoroutineRun
 from .course import Course, Pause
 from .deferred import Deferrals
@@ -23,6 +24,8 @@ from .stash import Stash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+
+    from .handler import Handler
 
 PLAIN = frozenset((type(None), bool, int, float, str, bytes, tuple, list, dict))
 """What most replies are: one look, where all others take four."""
@@ -65,6 +68,12 @@ class ActorLife(ActorCell):
             if type(failure) is CoroutineType:
                 failure = yield from self._try_coroutine(failure)
                 continue
+            failures.append(failure)
+            failure = None
+            other = self._recovered_by_another(failures)
+            if other is not None:
+                return (yield from other)
+            failure = failures.pop()
             self._report(failure[1])
             if self.supervision is None:  # as Pykka does: on_failure is for handlers
                 self._has_failed = True
@@ -133,7 +142,20 @@ class ActorLife(ActorCell):
         except BaseException as error:  # noqa: BLE001 - as in a handler
             failure = self._own_failure(error)
             return None if failure is None else self._recover(order, [failure])
-        return self._await(order, left) if type(left) is CoroutineType else left
+        if type(left) is CoroutineType:
+            return self._await(order, left)
+        return None if left is None else self._guarded(order, left)
+
+    def _guarded(self, order: Order, course: Course) -> Course:
+        """Go through *course*; what it raises is a crash, too."""
+        failures: list[Any] = []
+        try:
+            return (yield from course)
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # noqa: BLE001 - as in a handler
+            failures.append(self._own_failure(error))
+        return True if failures[0] is None else (yield from self._recover(order, failures))
 
     def _failed(self, envelope: Envelope, error: BaseException) -> Course | None:
         """A handler has raised: an asker is told, and that is no crash."""
@@ -200,6 +222,9 @@ class ActorLife(ActorCell):
 
     def _recover(self, envelope: Envelope, failures: list[Any]) -> Course:
         """Go on after a handler has failed; False when that ends the actor. *failures*: as above."""
+        other = self._recovered_by_another(failures)
+        if other is not None:
+            return (yield from other)
         failure = failures.pop()
         tries = 0
         while failure is not None:
@@ -269,9 +294,12 @@ class ActorLife(ActorCell):
 
     # Restarts ---------------------------------------------------------------------------------------------------
 
+    def _recovered_by_another(self, failures: list[Any]) -> Course | None:
+        return None if self.supervision is None else self.supervision.recover(failures)
+
     def _restart_delay(self, tries: int = 0) -> float | None:
         supervision = self.supervision
-        if supervision is None or tries > supervision.tries_per_message:
+        if supervision is None or supervision.restarts is None or tries > supervision.tries_per_message:
             return None
         return supervision.restarts.take()
 
@@ -287,10 +315,7 @@ class ActorLife(ActorCell):
         """Wait, and make a new actor; a stop ends the wait, an abort all of it."""
         assert self.supervision is not None
         while True:
-            for part in tuple((self.parts or {}).values()):  # also of one whose ``__init__`` has raised
-                course = part.shed()
-                if course is not None:
-                    yield from course
+            yield from self.shed()  # also of one whose ``__init__`` has raised
             if self.mailbox.is_open:
                 yield Pause(delay, ends_at_stop=True)
             if self.is_aborted:
@@ -306,10 +331,53 @@ class ActorLife(ActorCell):
                 return False
             delay = following
 
+    # For those who decide how it goes on ------------------------------------------------------------------------
+
+    def mourn(self, failure: Any) -> None:
+        """It crashed: that is in the log, and it cleans up."""
+        self._report(failure[1])
+        self._fail(failure)
+
+    def shed(self) -> Course:
+        """What belongs to the actor that was ends before another is made."""
+        for part in tuple((self.parts or {}).values()):
+            course = part.shed()
+            if course is not None:
+                yield from course
+        return True
+
+    def retire(self) -> Course:
+        """Call ``on_stop``: another will be made in its place, or it ends."""
+        self.stage = WINDS_UP
+        course = self._clean_up()
+        if course is not None:
+            yield from course
+        self.stage = LIVES
+        self._has_failed = True  # nothing is called of it any more
+        return True
+
+    def renew(self, make: Callable[[], Handler]) -> Generator[Pause, None, tuple[Any, bool]]:
+        """Make another actor in place of the one that was, and call its ``on_start``.
+
+        Returns:
+            The ``exc_info`` of what failed, or None; and whether there is another.
+        """
+        try:
+            self.actor = make()
+        except BaseException as error:  # noqa: BLE001 - as in a handler
+            self._report(error)
+            return sys.exc_info(), False
+        self._has_failed = False
+        failure = self._try(self.actor.on_start)
+        if type(failure) is CoroutineType:
+            failure = yield from self._try_coroutine(failure)
+        return failure, True
+
     # The end ----------------------------------------------------------------------------------------------------
 
     def _wind_up(self, goes_on: bool) -> Course | None:
         """The last message is handled: ``on_stop``, after the end of what belongs to the actor. None: it is done."""
+        self.stage = WINDS_UP
         self.how_it_ends = ActorEnd.ABORTED if self.is_aborted else ActorEnd.STOPPED if goes_on else ActorEnd.CRASHED
         return self._clean_up() if self.parts is None else self._wind_up_parts()
 
@@ -338,3 +406,7 @@ class ActorLife(ActorCell):
         if failure is not None:
             self._report(failure[1])
         return False
+
+    def _tell_parent(self) -> None:
+        if self.parent is not None:
+            tell_parent(self)

@@ -17,7 +17,7 @@ from ..process.stacks import Stacks
 from ..shown import shown
 from ..waiting.crowd import crowd
 from ..waiting.waiter import Waiter
-from .actor_cell import LIVES, ActorCell
+from .actor_cell import IS_STOPPED, LIVES, WINDS_UP, ActorCell
 from .actor_dump import ActorDump, ActorsDump, ActorState, DispatcherDump, label_of
 from .actor_life import ActorLife
 from .pinned_cell import PinnedCell
@@ -82,7 +82,7 @@ class ActorLook:
 
     def at(self, cells: Iterable[ActorCell]) -> Iterator[ActorDump]:
         """Look at *cells*: each is followed by those of them that are its children, those of pools come last."""
-        alive = [cell for cell in cells if cell.stage == LIVES]
+        alive = [cell for cell in cells if LIVES <= cell.stage < IS_STOPPED]
         known = set(alive)
         below: dict[ActorCell, list[ActorCell]] = defaultdict(list)
         roots: dict[Home | None, list[ActorCell]] = {None: []}
@@ -137,6 +137,8 @@ class ActorLook:
     def _state(self, cell: ActorCell) -> ActorState:
         if cell.is_restarting:
             return ActorState.RESTARTING
+        if cell.stage == WINDS_UP:  # also while it waits for the ends of its children
+            return ActorState.STOPPING
         if cell.is_laid_down:
             return _at_rest(cell)
         if not (cell.thread and cell.has_begun) or self._stacks.is_inside(cell.thread, *BEGINS):
@@ -159,7 +161,7 @@ class ActorLook:
             seconds=self._seconds(cell, state),
             inbox_depth=len(cell.mailbox) + len(cell.front or ()),
             inbox_capacity=cell.mailbox.capacity,
-            restarts=0 if supervision is None else supervision.restarts.total,
+            restarts=0 if supervision is None else supervision.total,
             waits_for=tuple(label_of(target.label) for target in cell.targets()),
             stack="" if rests or cell.is_laid_down else self._stacks.own(cell.thread),
             dispatcher=cell.dispatcher_name,
@@ -170,7 +172,7 @@ class ActorLook:
     def _seconds(self, cell: ActorCell, state: ActorState) -> float | None:
         supervision = cell.supervision
         if state is ActorState.RESTARTING and supervision is not None:
-            since: float | None = supervision.restarts.next_at
+            since: float | None = supervision.next_at
         else:
             shift = _shift(cell)
             since = cell.since if shift is None else shift.since(self._now)

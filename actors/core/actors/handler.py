@@ -39,6 +39,12 @@ class Handler(Protocol):
     def on_undelivered(self, letter: DeadLetter) -> None:
         """Called for each message that nobody will handle."""
 
+    def on_child_ended(self, ref: Any, reason: Any) -> Any:
+        """Called between two messages when a child has ended by itself."""
+
+    def time_of_a_child(self) -> float | None:
+        """Seconds that a child has for its stop, if its class says nothing; None has no bound."""
+
     def handle(self, message: Any) -> Any:
         """Handle one message."""
 
@@ -48,16 +54,34 @@ class Supervision:
 
     Args:
         make: Makes a new one in place of the one that crashed.
-        restarts: How often.
+        restarts: How often; None: :meth:`recover` sees to that.
         tries_per_message: How many crashes of one message lead to a restart.
     """
 
     __slots__ = ("make", "restarts", "tries_per_message")
 
-    def __init__(self, make: Callable[[], Handler], restarts: Restarts, tries_per_message: int) -> None:
+    def __init__(self, make: Callable[[], Handler], restarts: Restarts | None, tries_per_message: int) -> None:
         self.make = make
         self.restarts = restarts
         self.tries_per_message = tries_per_message
+
+    @property
+    def total(self) -> int:
+        """How often it was made anew."""
+        return 0 if self.restarts is None else self.restarts.total
+
+    @property
+    def next_at(self) -> float | None:
+        """The moment of its next start, or of the last one; None when that is not known."""
+        return None if self.restarts is None else self.restarts.next_at
+
+    def recover(self, failures: list[Any]) -> Course | None:  # noqa: ARG002 - for those who do
+        """Go on after a crash, when somebody else decides how; None when nobody does.
+
+        Args:
+            failures: The ``exc_info`` of the crash, to be taken out: no frame below holds it while a new one is made.
+        """
+        return None
 
 
 class _Nobody:
@@ -66,7 +90,7 @@ class _Nobody:
     def handle(self, *_: Any) -> None:
         """There is nobody."""
 
-    on_start = on_stop = on_failure = on_idle = on_undelivered = handle
+    on_start = on_stop = on_failure = on_idle = on_undelivered = on_child_ended = time_of_a_child = handle
 
 
 NOBODY = cast("Handler", _Nobody())

@@ -11,7 +11,7 @@ from typing_extensions import TypeVar as TypeVarOf
 from ...errors import InboxFull
 from ..messaging.mailbox import ACCEPTED, Put
 from ..process import fork
-from .actor_cell import HAS_ENDED, IS_STOPPED
+from .actor_cell import HAS_ENDED, IS_STOPPED, WINDS_UP
 from .actor_timers import ActorTimers
 from .envelope import PykkaActorDead, ask, ask_future, enveloped
 from .handler import NOBODY
@@ -160,6 +160,9 @@ class ActorRef(pykka.ActorRef[A_co], Generic[A_co]):  # type: ignore[type-var]  
         """
         if not block:
             return ask_future(self._send, self._cell, message)
+        if self._cell.stage == WINDS_UP and not self._mailbox.is_open:  # to wait for it may close a circle, to ask not
+            fork.refuse_after_fork(self._generation)
+            raise PykkaActorDead(f"{self} has stopped", message)
         return ask(self._send, self._cell, message, timeout, self, "mailbox")
 
     def ask_future(self: ActorRef[TypedActor[M, R]], message: M) -> ReplyFuture[R]:

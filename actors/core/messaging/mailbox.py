@@ -424,6 +424,11 @@ class Mailbox:
         if following is not None:
             following.wake()
 
+    def waiting(self) -> list[Any]:
+        """What was accepted and not taken, but for system items: as it is now. It stays there."""
+        with self._lock:
+            return list(self._items or ())
+
     # Closing ----------------------------------------------------------------------------------------------------
 
     def seal(self) -> bool:

@@ -1,0 +1,1 @@
+"""Static trees: actors that are started, restarted and ended together."""
