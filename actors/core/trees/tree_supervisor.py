@@ -37,7 +37,7 @@ DIRECT = 4
 """How long a circle is that goes from the tree to a child and back: a child that has just come down by itself."""
 
 
-class Decision(WaitNode):
+class NextStart(WaitNode):
     """What those that are down wait for: in the search for circles."""
 
     __slots__ = ("_tree",)
@@ -82,7 +82,7 @@ class TreeSupervisor(Actor):
     def __init__(self, plan: Plan) -> None:
         super().__init__()
         self._plan = plan
-        self._decision = Decision(self._cell)
+        self._next_start = NextStart(self._cell)
         policy = RestartPolicy(plan.max_restarts, plan.window, Backoff(base=0.0))
         self._restarts = Restarts(policy, SYSTEM_CLOCK)
         self._members = [self._member(one) for one in plan.children]
@@ -157,7 +157,7 @@ class TreeSupervisor(Actor):
             if self._is_over():
                 return True
             try:
-                stint = member.begin(self._own, self._cell, self._decision)
+                stint = member.begin(self._own, self._cell, self._next_start)
                 yield from self._await_up(member, stint)
                 if self._is_over():
                     return True
@@ -221,7 +221,7 @@ class TreeSupervisor(Actor):
 
     def _begin_again(self, member: Member) -> Stint:
         before = member.ref
-        stint = member.again(self._own, self._cell, self._decision)
+        stint = member.again(self._own, self._cell, self._next_start)
         if member.ref is not before:
             self._own.arrange([one.name for one in self._members])
         return stint
