@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import uuid
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pykka
 import pytest
 
-from actors import Actor, ActorDead, ReplyFuture
+from actors import Actor, ActorDead, ActorEnd, ReplyFuture
 from actors.core.process.at_exit import at_exit
 
 from ..waiting import Gate, eventually
@@ -209,6 +210,40 @@ def test_many_come_and_go_at_once() -> None:
         assert ref.actor_stopped.wait(10)
     assert len(made) == 60
     assert REGISTRY.get_all() == []
+
+
+def test_pykkas_log_tells_of_its_failures(
+    started: Callable[..., ActorRef[Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those that an asker is told of, those of a handler, and those of a hook; of one that is not registered, none."""
+    caplog.set_level(logging.INFO, "pykka")
+
+    class Failing(Known):
+        def on_failure(self, *_: Any) -> None:
+            raise LookupError("in on_failure")
+
+    ref, unknown = started(Failing), started(Player)
+    for asked in (ref, unknown):
+        with pytest.raises(ValueError, match="boom"):
+            asked.ask(Bomb(), timeout=10)
+        asked.tell(Bomb(error=SystemExit))
+        assert asked._cell.ended.get(timeout=10) == ActorEnd.CRASHED
+    told = [(record.levelname, record.getMessage(), record.exc_info[0]) for record in caplog.records if record.exc_info]
+    assert told == [
+        ("INFO", f"Exception returned from {ref} to caller:", ValueError),
+        ("ERROR", f"Unhandled exception in {ref}:", SystemExit),
+        ("ERROR", f"Unhandled exception in {ref}:", LookupError),
+    ]
+
+
+def test_a_log_that_fails_harms_nobody(started: Callable[..., ActorRef[Any]], monkeypatch: Any) -> None:
+    """It ends as it would have ended."""
+    monkeypatch.setattr(logging.getLogger("pykka"), "log", Bomb(100))
+    ref = started(Known)
+    with pytest.raises(ZeroDivisionError):
+        ref.ask(lambda _: 1 / 0, timeout=10)
+    ref.tell(Bomb())
+    assert ref._cell.ended.get(timeout=10) == ActorEnd.CRASHED
 
 
 # What Pykka documents of all actors -----------------------------------------------------------------------------------

@@ -161,12 +161,19 @@ class ActorLife(ActorCell):
         """A handler has raised: an asker is told, and that is no crash."""
         self._take_back()
         if isinstance(envelope, Question):
+            if self.parts is not None and Registration in self.parts:
+                self.part(Registration).answered(error)
             envelope.fail(error)
             self.current = None
             return None
         self.current = None
         failure = self._own_failure(error)
         return None if failure is None else self._recover(envelope, [failure])
+
+    def _report(self, error: BaseException | None) -> None:
+        super()._report(error)
+        if error is not None and self.parts is not None and Registration in self.parts:
+            self.part(Registration).failed(error)
 
     def _take_back(self) -> None:
         """What is handled was not handled to the end: then it was not put aside either."""
