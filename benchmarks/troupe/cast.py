@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors import Actor, ActorsError, Backoff, DeadLetterReason, RestartPolicy, StashFull, blocking
 
-from .books import Boom, Books
+from .books import Books, Boom
 
 if TYPE_CHECKING:
     from random import Random
