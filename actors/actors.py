@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .core.actors.actor import Actor, supervise
+from .core.actors.actor import Actor
 from .core.actors.actor_cell import ActorEnd
 from .core.actors.actor_look import dump
 from .core.actors.deferred import DeferredReply
@@ -10,6 +10,7 @@ from .core.actors.envelope import PykkaActorDead
 from .core.actors.pipe import Piped
 from .core.actors.reference import ActorRef
 from .core.actors.reply import PykkaAskTimeout, ReplyFuture
+from .core.actors.supervise import supervise
 from .core.actors.timer import Timer
 from .core.addressing.registry import Registry
 from .core.addressing.router_ref import RouterRef, start_router

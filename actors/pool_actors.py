@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .core.actors.actor import Actor, start_in
+from .core.actors.actor import Actor
+from .core.actors.supervise import start_in
 from .core.supervision.pool_block import PoolBlock
 
 if TYPE_CHECKING:

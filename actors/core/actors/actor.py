@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from .actor_cell import ActorCell, ActorEnd
     from .actor_life import ActorLife
     from .eventual import Later
-    from .home import Home
     from .timer import Timer
 
 SUPERVISED = RestartPolicy(max_restarts=3, window=60.0, backoff=Backoff())
@@ -148,7 +147,7 @@ class Actor(TypedActor[M_contra, R_co]):
         Raises:
             RuntimeError: No thread can be started; nothing is left behind.
         """
-        actor = _made(cls, args, kwargs)
+        actor = made(cls, args, kwargs)
         actor._cell.start()  # noqa: SLF001 - of this very class
         return actor.actor_ref
 
@@ -272,13 +271,13 @@ class Actor(TypedActor[M_contra, R_co]):
         Source: Akka's children, Erlang's links.
         """
         children = part_for_start(self, self._cell)
-        _refuse_other("start_child", actor_class, SUPERVISED if restart is None else restart)
+        refuse_other("start_child", actor_class, SUPERVISED if restart is None else restart)
         check_stop_timeout(type(self))
         check_stop_timeout(actor_class)
         name = children.name_for(name, actor_class)
         actor = made_below(self._cell, name, actor_class, args, kwargs)
         if restart is not None:
-            _supervise(actor, args, kwargs, restart)
+            let_restart(actor, args, kwargs, restart)
         children.start(actor.actor_ref)
         return actor.actor_ref
 
@@ -381,94 +380,16 @@ class Actor(TypedActor[M_contra, R_co]):
         return self._handle_receive(message)
 
 
-def supervise(
-    actor_class: type[ActorT], /, *args: Any, restart: RestartPolicy = SUPERVISED, **kwargs: Any
-) -> ActorRef[ActorT]:
-    """Start an actor that is started again when it crashes.
-
-    Crashed by a message that was told, or by ``on_start``, it is made anew from *args* and *kwargs*, on its own thread,
-    after the policy's backoff: same reference, same mailbox, unread messages kept; ``on_failure`` of the old one was
-    called. The message that crashed it is tried again, first. One that crashed it more than ``max_restarts`` times
-    becomes a dead letter (``poison``; ``restarts_used_up`` when others have used the restarts of the window), and the
-    actor lives on as it is, without ``on_failure``. When it cannot even start and no restart is left, it ends. An ask
-    that fails tells its asker and is no crash. A stop ends a backoff early, so that what was accepted before is
-    handled now.
-
-    Args:
-        actor_class: A subclass of :class:`Actor`.
-        restart: How often, and after what waits.
-    Returns:
-        A reference that stays valid over restarts.
-    Raises:
-        Exception: What the first ``__init__`` raises.
-        RuntimeError: No thread can be started.
-    Source: Erlang's supervisors, Akka's restart.
-    """
-    _refuse_other("supervise", actor_class, restart)
-    first = _made(actor_class, args, kwargs)
-    _supervise(first, args, kwargs, restart)
-    first._cell.start()  # noqa: SLF001 - as above
-    return first.actor_ref
-
-
-def start_in(
-    home: Home, actor_class: type[ActorT], args: tuple[Any, ...], kwargs: dict[str, Any], restart: RestartPolicy | None
-) -> ActorRef[ActorT]:
-    """Start an actor that belongs to *home*, which its ``__init__`` can use already.
-
-    Raises:
-        PoolClosed: *home* takes no actors any more; nothing is left behind.
-        Exception: What the first ``__init__`` raises.
-        RuntimeError: No thread can be started.
-    """
-    _refuse_other("start_actor", actor_class, SUPERVISED if restart is None else restart)
-    home.refuse_when_closed()  # before anything of the user's runs
-    actor: ActorT = actor_class.__new__(actor_class, *args, **kwargs)
-    actor._make_cell()  # noqa: SLF001 - as above
-    cell: ActorLife = actor._cell  # noqa: SLF001 - as above
-    cell.move_into(home)
-    actor.__init__(*args, **kwargs)  # type: ignore[misc]  # the second half of a construction
-    if restart is not None:
-        _supervise(actor, args, kwargs, restart)
-    try:
-        home.adopt(cell)
-        cell.start()
-    except BaseException:
-        cell.abort("its start was interrupted")
-        home.forget(cell)
-        raise
-    return actor.actor_ref
-
-
-def _refuse_other(what: str, actor_class: object, restart: object) -> None:
+def refuse_other(what: str, actor_class: object, restart: object) -> None:
+    """Raise ``TypeError`` for *what* is asked, when that is no class of actors, or no policy."""
     if not (isinstance(actor_class, type) and issubclass(actor_class, Actor)):
         raise TypeError(f"{what} takes a subclass of actors.Actor, got {actor_class!r}")
     if not isinstance(restart, RestartPolicy):
         raise TypeError(f"restart must be a RestartPolicy, got {restart!r}")
 
 
-def made_over(
-    actor_class: type[ActorT],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    *,
-    mailbox: Mailbox,
-    restart: RestartPolicy | None,
-) -> ActorRef[ActorT]:
-    """An actor that is to be started, and reads a *mailbox* that was there before; supervised, if *restart* is given.
-
-    Raises:
-        Exception: What its ``__init__`` raises.
-    """
-    actor: ActorT = actor_class.__new__(actor_class, *args, **kwargs)
-    actor._make_cell(mailbox)  # noqa: SLF001 - of this very class
-    actor.__init__(*args, **kwargs)  # type: ignore[misc]  # the second half of a construction
-    if restart is not None:
-        _supervise(actor, args, kwargs, restart)
-    return actor.actor_ref
-
-
-def _supervise(first: ActorT, args: tuple[Any, ...], kwargs: dict[str, Any], restart: RestartPolicy) -> None:
+def let_restart(first: ActorT, args: tuple[Any, ...], kwargs: dict[str, Any], restart: RestartPolicy) -> None:
+    """Let *first*, which was not started yet, be made anew from its arguments when it crashes."""
     cell: ActorLife = first._cell  # noqa: SLF001 - of this very class
     cell.supervision = Supervision(remaker(first, args, kwargs), Restarts(restart, SYSTEM_CLOCK), restart.max_restarts)
 
@@ -501,7 +422,13 @@ def made_below(
     return actor
 
 
-def _made(cls: type[ActorT], args: tuple[Any, ...], kwargs: dict[str, Any]) -> ActorT:
+def made(cls: type[ActorT], args: tuple[Any, ...], kwargs: dict[str, Any]) -> ActorT:
+    """An actor that is to be started.
+
+    Raises:
+        TypeError: Its ``__init__`` does not call ours.
+        Exception: What it raises.
+    """
     actor = cls(*args, **kwargs)
     if not hasattr(actor, "_actor_ref"):
         raise TypeError(f"{cls.__name__}.__init__ must call super().__init__()")

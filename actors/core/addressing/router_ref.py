@@ -6,9 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 from ...errors import InboxFull
-from ..actors.actor import SUPERVISED, Actor, made_over
+from ..actors.actor import SUPERVISED, Actor
 from ..actors.envelope import Envelope, PykkaActorDead, await_reply
 from ..actors.reply import PykkaAskTimeout, ReplyFuture
+from ..actors.supervise import made_over
 from ..clock import SYSTEM_CLOCK
 from ..messaging.mailbox import ACCEPTED, Put
 from ..process import fork
