@@ -125,7 +125,7 @@ class SharedCell(ActorLife):
             self._rest is None
             and (self._has_begun or self._has_pykkas("on_start"))
             and self._has_pykkas("on_stop")
-            and not (self.parts or self.front)
+            and not (self.parts or self.front or self.parent)
             and len(self._lazies) == (self._token is not None)
             and not self.is_aborted
             and self.mailbox.empty()
