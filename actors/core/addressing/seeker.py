@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...errors import Cancelled, DispatcherExhausted
-from ..messaging.mailbox import Mailbox, Put, Putter
+from ..messaging.mailbox import Mailbox
+from ..messaging.putter import Put, Putter
 from ..waiting.wait_graph import wait_for
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from enum import Enum, auto
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ...errors import Cancelled, DispatcherExhausted
@@ -12,6 +12,7 @@ from ..clock import SYSTEM_CLOCK
 from ..process.at_exit import at_exit
 from ..waiting.wait_graph import wait_for
 from ..waiting.waiter import Waiter
+from .putter import ACCEPTED as ACCEPTED, Put as Put, Putter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,20 +20,8 @@ if TYPE_CHECKING:
     from ..waiting.wait_graph import WaitNode
 
 
-class Put(Enum):
-    """What became of an offered item."""
-
-    ACCEPTED = auto()
-    FULL = auto()
-    CLOSED = auto()
-
-
-ACCEPTED: Final = Put.ACCEPTED
-"""By a name of the module: before 3.12 a member of an enum is looked up slowly."""
-
-
 class _Nothing(Enum):
-    NOTHING = auto()
+    NOTHING = 0
 
 
 NOTHING: Final = _Nothing.NOTHING
@@ -51,29 +40,6 @@ class Reader(Protocol):
 
 class MailboxClosed(Exception):
     """Nothing is left, and nothing will come."""
-
-
-class Putter:
-    """A sender that waits for room, with its item in hand.
-
-    Locks: the mailbox's guards ``result``.
-    """
-
-    __slots__ = ("item", "result", "waiter")
-
-    def __init__(self, item: Any) -> None:
-        self.item = item
-        self.waiter = Waiter()
-        self.result = Put.FULL
-
-    def admit(self, _: Mailbox) -> bool:
-        """There is room for its item in that mailbox, whose lock is held; False when it is not wanted any more."""
-        self.result = Put.ACCEPTED
-        return True
-
-    def refuse(self) -> None:
-        """The mailbox, whose lock is held, was closed."""
-        self.result = Put.CLOSED
 
 
 class Mailbox:
