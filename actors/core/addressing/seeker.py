@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...errors import Cancelled, DispatcherExhausted
-from ..messaging.mailbox import Mailbox
 from ..messaging.putter import Put, Putter
 from ..waiting.wait_graph import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ..messaging.mailbox import Mailbox
     from ..waiting.wait_graph import WaitNode
 
 GIVEN_UP = "given up"
