@@ -53,10 +53,8 @@ def endure(
         eras += 1
         counts += era.books.counts
         counts["actors"] += era.actors
-        problems += [
-            f"repeat it with --seed {first + eras - 1}: {violation}\n{era.options}"
-            for violation in era.books.violations
-        ]
+        again = f"repeat it with --seed {first + eras - 1}"
+        problems += [f"{again}: {violation}\n{era.options}" for violation in era.books.violations]
         if watch is not None and time.monotonic() - told > 10:
             told = time.monotonic()
             watch.print(

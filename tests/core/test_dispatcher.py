@@ -15,7 +15,8 @@ import pytest
 import actors
 from actors import Actor, ActorDead, DeadlockError, Dispatcher, DispatcherExhausted, blocking, supervise
 from actors.core.actors.actor_cell import ActorEnd
-from actors.core.dispatching import dispatcher as dispatcher_module
+from actors.core.dispatching import dispatcher as dispatcher_module, stall_watch
+from actors.core.dispatching.shift import Shift
 from actors.core.waiting.crowd import crowd
 from actors.core.waiting.waiter import Waiter
 
@@ -281,6 +282,25 @@ def test_who_went_on_without_a_place_is_made_up_for(make_dispatcher: Make, doing
     goes_on.open()
     at_rest(dispatcher)
     assert dispatcher.stats().handled == 3
+
+
+def test_a_place_is_given_back_also_beside_a_debt(make_dispatcher: Make) -> None:
+    """One went on without a place, and waits again: so two places are free when the last worker has left."""
+    dispatcher = make_dispatcher(1)
+    first, second = (Shift(dispatcher, 1) for _ in range(2))
+    dispatcher._places.pop()
+    wait = first.block()
+    dispatcher._places.pop()  # the second one comes
+    first.unblock(wait)
+    wait = first.block()
+    assert (len(dispatcher._places), len(dispatcher._debts)) == (1, 1)
+    dispatcher._take_turns(second)  # the line is empty: it leaves
+    assert (len(dispatcher._places), len(dispatcher._debts)) == (2, 1)
+    first.unblock(wait)
+    assert dispatcher._goes_home(first) is False
+    assert (len(dispatcher._places), len(dispatcher._debts)) == (0, 0)
+    dispatcher._take_turns(first)
+    assert (len(dispatcher._places), len(dispatcher._room)) == (1, dispatcher.max_blocked)
 
 
 def blocked(gate: Any) -> None:
@@ -777,7 +797,7 @@ def test_a_handler_that_stands_is_told_once(make_dispatcher: Make, doing: Any, g
 
 def test_many_short_messages_are_no_stall(make_dispatcher: Make) -> None:
     """Each handler that ends, and each wait, is progress."""
-    shift = actors.core.dispatching.shift.Shift(make_dispatcher(1), 32)
+    shift = Shift(make_dispatcher(1), 32)
     seen = [shift.progress]
     shift.handled += 1
     seen.append(shift.progress)
@@ -797,7 +817,7 @@ def test_a_log_that_raises_ends_no_watch(make_dispatcher: Make, doing: Any, gate
         told.set()
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(actors.core.dispatching.stall_watch.StallWatch, "_tell", fail)
+    monkeypatch.setattr(stall_watch.StallWatch, "_tell", fail)
     doing(dispatcher).tell(gate.hold)
     assert told.wait(BOUND)
     rung = threading.Event()

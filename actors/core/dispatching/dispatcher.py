@@ -260,20 +260,18 @@ class Dispatcher:
         """The job of a worker: it takes actors from the line until there are none."""
         shift, hosts = Shift(self, self.throughput), crowd().compensated
         ident = shift.ident
-        is_done = False
         try:
             self._come(shift, ident)
             hosts[ident] = shift
             while self._serve(shift):
                 pass
-            is_done = True
         finally:
             if not shift.has_forked():
                 hosts.pop(ident, None)
                 with self._lock:
                     self._shifts.pop(ident, None)
                     self._handled += shift.handled
-                if not is_done:  # whatever ended it, others need its place
+                if shift.has_place:  # whatever has ended it, others need that
                     self._is_coming = False
                     self._places.append(None)
                     self.ring()
@@ -296,9 +294,10 @@ class Dispatcher:
             if shift.has_forked():
                 return False
             report("a turn of {} failed", self)
+            shift.cell = None
             for cell in self.cells():  # one of them may have been in hand; the others are dropped again
                 self.ready(cell)
-            return True
+            return shift.has_place
         return False
 
     def _take_turns(self, shift: Shift) -> None:
@@ -307,13 +306,15 @@ class Dispatcher:
             try:
                 cell = line.popleft()
             except IndexError:
-                if len(places) < self.workers:  # else there is one too many: a turn was ended half-way
-                    places.append(None)
+                shift.has_place = False  # no place for an interrupt stands between the two
+                places.append(None)
                 if not line:
                     return
+                shift.has_place = True
                 try:  # somebody has come meanwhile, and perhaps seen no place
                     places.pop()
                 except IndexError:
+                    shift.has_place = False
                     return
                 continue
             if line and places and not self._is_coming:
@@ -328,10 +329,10 @@ class Dispatcher:
                 if shift.depth:
                     shift.come_back()
             del cell  # a worker keeps nothing alive
-            if mark.generation != shift.generation or (debts and self._goes_home()):
+            if mark.generation != shift.generation or (debts and self._goes_home(shift)):
                 return
 
-    def _goes_home(self) -> bool:
+    def _goes_home(self, shift: Shift) -> bool:
         """One that waited went on without a place: whoever is done first makes up for it."""
         try:
             self._debts.pop()
@@ -340,6 +341,7 @@ class Dispatcher:
         try:
             self._places.pop()  # one has become free: it is this one's
         except IndexError:
+            shift.has_place = False
             return True
         return False
 

@@ -54,8 +54,8 @@ class Places(Protocol):
 class Shift:
     """A worker at work; what waits in it tells it (the protocol ``Compensated``).
 
-    Locks: none. ``cell``, ``turns`` and ``handled``, as all else, are written by the worker, and by what it runs; the
-    others only read. ``_seen`` is written by whoever looks, as a whole.
+    Locks: none. ``cell``, ``turns``, ``handled`` and ``has_place``, as all else, are written by the worker, and by what
+    it runs; the others only read. ``_seen`` is written by whoever looks, as a whole.
     """
 
     __slots__ = (
@@ -67,6 +67,7 @@ class Shift:
         "depth",
         "generation",
         "handled",
+        "has_place",
         "ident",
         "throughput",
         "turns",
@@ -78,6 +79,8 @@ class Shift:
         self.ident = get_ident()
         self.throughput = throughput
         self.generation = fork.generation()
+        self.has_place = True
+        """Does it hold one of its dispatcher's places? While it waits, others may have it all the same."""
         self.depth = 0
         """How many waits are nested."""
         self._has_given = False
