@@ -5,9 +5,12 @@ Each function puts a point in front of a lock of one object. Nothing else of the
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from actors.core.actors.reply import ReplyFuture
+from actors.core.actors.shared_cell import SharedCell
+from actors.core.messaging.mailbox import Mailbox
 from actors.core.scheduling.agent_cell import WAITERS
 from actors.core.supervision.parking import Parking
 from actors.core.waiting.wait_graph import current
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from actors import ActorRef, AgentHandle, AgentPool, MessageRouter
+    from actors import ActorRef, AgentHandle, AgentPool, Dispatcher, MessageRouter
 
     from .steps import Steps
 
@@ -187,3 +190,79 @@ def at_end_of(ref: ActorRef[Any], steps: Steps) -> None:
 def await_end_of(ref: ActorRef[Any]) -> None:
     """Wait until an actor has ended and who watches it was told."""
     ref._cell.ended.get(timeout=10)
+
+
+# Actors that have no thread -----------------------------------------------------------------------------------------
+
+
+def at_attending(monkeypatch: pytest.MonkeyPatch, steps: Steps) -> None:
+    """An actor that has read everything says that it is to be woken."""
+    monkeypatch.setattr(Mailbox, "attend", steps.around(Mailbox.attend))
+
+
+def offering(steps: Steps, ref: ActorRef[Any], message: Any) -> None:
+    """A tell."""
+    with steps.point():
+        ref.tell(message)
+
+
+def at_offering_and_closing(monkeypatch: pytest.MonkeyPatch, steps: Steps) -> None:
+    """A message is put into a mailbox, or that is closed."""
+    for name in ("offer", "seal", "close", "close_empty"):
+        monkeypatch.setattr(Mailbox, name, steps.around(getattr(Mailbox, name)))
+
+
+def at_claims(monkeypatch: pytest.MonkeyPatch, steps: Steps, ref: ActorRef[Any]) -> None:
+    """A worker takes *ref* from the line."""
+    cell, real = ref._cell, SharedCell.claim
+    monkeypatch.setattr(SharedCell, "claim", lambda one: steps.around(real)(one) if one is cell else real(one))
+
+
+def ending(steps: Steps, ref: ActorRef[Any], how: str) -> None:
+    """A stop or an abort, as a whole."""
+    with steps.point():
+        ref.stop(block=False) if how == "stop" else ref.abort()
+
+
+def at_laying_down(monkeypatch: pytest.MonkeyPatch, steps: Steps) -> None:
+    """A worker begins a pause of an actor, and will lay it down."""
+    monkeypatch.setattr(SharedCell, "_begin_rest", steps.around(SharedCell._begin_rest))
+
+
+def at_places(dispatcher: Dispatcher, steps: Steps) -> None:
+    """A worker's place is given back, or taken: each is one operation of a list, without a lock."""
+    dispatcher._places = Tokens(dispatcher._places)
+    dispatcher._places.steps = steps
+
+
+def at_line(dispatcher: Dispatcher, steps: Steps) -> None:
+    """An actor is put in line."""
+    dispatcher._line = Line(dispatcher._line)
+    dispatcher._line.steps = steps
+
+
+class Tokens(list[Any]):
+    """The places of workers, with a point in front of each operation."""
+
+    steps: Steps
+
+    def append(self, token: Any) -> None:
+        """One is given back."""
+        with self.steps.point():
+            super().append(token)
+
+    def pop(self, *args: Any) -> Any:
+        """One is taken."""
+        with self.steps.point():
+            return super().pop(*args)
+
+
+class Line(deque[Any]):
+    """Those that are ready, with a point in front of each that comes."""
+
+    steps: Steps
+
+    def append(self, cell: Any) -> None:
+        """One more."""
+        with self.steps.point():
+            super().append(cell)
