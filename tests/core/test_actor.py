@@ -18,11 +18,12 @@ from actors.core.actors.actor import Actor, ActorRef
 from actors.core.actors.actor_cell import ActorEnd
 from actors.core.actors.envelope import Envelope
 from actors.core.actors.reply import ReplyFuture
+from actors.core.dispatching.dispatcher import shared_dispatcher
 from actors.core.process.at_exit import at_exit
 from actors.core.process.threads import Crew
 from actors.errors import ActorDead, AskTimeout, InboxFull
 
-from ..dispatchers import pinned_only
+from ..dispatchers import pinned_only, shared_only
 from .troupe import lies_idle
 
 pytestmark = pytest.mark.usefixtures("each_dispatcher")
@@ -739,3 +740,61 @@ def test_an_envelope_without_an_asker_is_a_message_like_any_other(echo: Any) -> 
     ref.actor.actor_inbox.put(Envelope("put by hand"))
     ref.stop(timeout=10)
     assert "put by hand" in ref.actor.log
+
+
+class Quiet(Actor):
+    """Has no thread, and no hooks."""
+
+    dispatcher = "shared"
+
+    def on_receive(self, message: Any) -> Any:
+        return message() if callable(message) else message
+
+
+@shared_only
+@pytest.mark.parametrize("first", ["new", "was asked"])
+@pytest.mark.parametrize("block", [True, False])
+def test_one_that_lies_idle_ends_in_the_thread_that_stops_it(first: str, block: bool, eventually: Any) -> None:
+    """No worker is called for it, and its references are told all the same, before and after."""
+    ref = Quiet.start()
+    if first == "was asked":
+        assert ref.ask(1, timeout=10) == 1
+        eventually(lambda: ref._mailbox.is_attended and ref._cell.is_laid_down)
+    actor = weakref.ref(ref._cell.actor)
+    handled = shared_dispatcher().stats().handled
+    found = ref.stop(block=block)
+    assert ref.how_ended == "stopped"
+    assert not ref.is_alive()
+    assert actor() is None, "it is freed at once"
+    assert (found if block else found.get(timeout=0)) is True
+    assert ref.stop() is False
+    assert ref.actor_stopped.is_set()
+    told: list[Any] = []
+    ref.watch(told.append)
+    assert told == [ref]
+    with pytest.raises(ActorDead):
+        ref.tell("late")
+    with pytest.raises(ActorDead):
+        ref.ask("late", timeout=10)
+    assert shared_dispatcher().stats().handled == handled
+
+
+@shared_only
+@pytest.mark.parametrize("what", ["a watcher", "a message", "at work"])
+def test_one_that_would_notice_ends_by_a_worker(what: str, gate: Any) -> None:
+    """Who watches it is told there; what was accepted is handled first."""
+    ref, told = Quiet.start(), []
+    if what == "a watcher":
+        ref.watch(lambda _: told.append(threading.get_ident()))
+    else:
+        ref.tell(gate.hold)
+        if what == "at work":
+            gate.await_reached()
+        ref.tell(lambda: told.append(threading.get_ident()))
+    ending = ref.stop(block=False)
+    if what != "a watcher":
+        assert ref.is_alive()
+    gate.open()
+    assert ending.get(timeout=10) is True
+    assert len(told) == 1
+    assert told[0] != threading.get_ident()

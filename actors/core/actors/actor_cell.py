@@ -430,6 +430,11 @@ class ActorCell(WaitMember):
         """How messages name it."""
         return f"actor {self.name}"
 
+    def check(self) -> None:
+        """Raise when it was aborted."""
+        if self._token is not None:
+            self._token.check()
+
     def watch(self, target: WaitNode, waiter: Waiter) -> None:
         """Note that it waits for *target* at *waiter*; refuse when that closes a circle."""
         if self.waits is NO_WAITS:

@@ -93,7 +93,7 @@ class SharedCell(ActorLife):
     def stop(self) -> None:
         """End once the messages accepted before are handled; at once, and here, if nothing of it would notice that."""
         with at_exit().signals_held_off:  # the leave must come back, whatever happens
-            if self.claim():
+            if self._has_pykkas("on_stop") and self.claim():
                 if self._ends_quietly():
                     return
                 self._lay_down(Left.WAITING)

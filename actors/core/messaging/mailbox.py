@@ -291,14 +291,14 @@ class Mailbox:
             MailboxClosed: Nothing is left, and nothing will come.
         """
         free = self._free
-        if free is None or self._system:
+        if self._system or not self._open:
             return self._take()
         if free:
             try:
                 return free.popleft()
             except IndexError:  # another reader was first
-                pass
-        return NOTHING
+                return NOTHING
+        return self._take() if self._items else NOTHING  # who waits then looks again
 
     def _take(self) -> Any:
         putter: Putter | None = None
