@@ -71,7 +71,7 @@ class SharedCell(ActorLife):
             self._register()
             self._context = copy_context()
             self._leave = is_laid_down = True  # no call, no place for an interrupt, stands between the two
-            if not (self._has_pykkas("on_start") and self.mailbox.attend(self)):
+            if self.front or not (self._has_pykkas("on_start") and self.mailbox.attend(self)):
                 self._dispatcher.begin(self)
         except RuntimeError:
             if not is_laid_down or self.claim():

@@ -107,6 +107,17 @@ def test_what_it_had_not_read_is_handled_by_others(
     assert member.dead_letters.total == workers.dead_letters.total == 0
 
 
+@pytest.mark.parametrize("routing", ["round_robin", "broadcast", ONE])
+def test_what_it_had_not_read_needs_nothing_else_to_come(router: Any, gate: Any, routing: Any) -> None:
+    """The next member begins with it."""
+    notes: list[Any] = []
+    workers = router(1, notes, routing=routing)
+    member = filled(workers, gate, ["a", "b"])
+    member.abort()
+    gate.open()
+    eventually(lambda: notes == ["a", "b"])
+
+
 def test_what_an_aborted_member_had_goes_to_the_others_at_once(router: Any, gate: Any) -> None:
     """Also while its handler looks at no cancel."""
     notes: list[Any] = []
