@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class Routes:
     """The seats of a router, until they change: then others take its place.
 
-    Locks: none; ``inside`` and ``seekers`` change by single operations, ``is_over`` and ``when_left`` are written under
-    the lock of the members. Who sends enters, looks whether these are still the routes of now, and leaves; so whoever
-    replaced them knows when nobody sends by them any more.
+    Locks: none; ``inside`` and ``seekers`` change by single operations; ``when_left`` and ``is_over`` are written by
+    whoever replaces them, the latter when nobody waits for room by them any more. Who sends enters, looks whether these
+    are still the routes of now, and leaves; so whoever replaced them knows when nobody sends by them any more.
     """
 
     __slots__ = ("changes", "inside", "is_open", "is_over", "number", "seats", "seekers", "when_left")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..actors.envelope import Order, enveloped
+from ..actors.envelope import Envelope, Order, Question, enveloped
 from ..messaging.mailbox import NOTHING, Mailbox, MailboxClosed
 
 if TYPE_CHECKING:
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from ..actors.actor_life import ActorLife
     from ..actors.course import Course
-    from ..actors.envelope import Envelope
     from ..actors.reference import ActorRef
     from ..messaging.mailbox import Reader
 
@@ -216,14 +215,15 @@ class SeatBox(Mailbox):
             unread, wakes = super().shut()
             first = self._taken_from_front()
             left = [*orders, *map(enveloped, unread)]
-            if not self._keeps():
-                own = [item for one in (*first, *left) if (item := unwrapped(one)) is not None]
-                if own and keep is not None:
-                    keep(own)
-                return own, wakes
-            self._seat.left.extend(left)
-            self._seat.left.extendleft(reversed(first))
-        return [], wakes
+            keeps = self._keeps()
+            own = [one for one in (*first, *left) if not (keeps and _is_the_seats(one))]
+            own = [envelope for one in own if (envelope := unwrapped(one)) is not None]
+            if own and keep is not None:
+                keep(own)
+            if keeps:
+                self._seat.left.extendleft(reversed([one for one in first if _is_the_seats(one)]))
+                self._seat.left.extend([one for one in left if _is_the_seats(one)])
+        return own, wakes
 
     def _taken_from_front(self) -> list[Envelope]:
         """What the member would handle before the mailbox. By single operations: it may take one at the same moment."""
@@ -231,12 +231,15 @@ class SeatBox(Mailbox):
         front, taken = (cell.front or deque()) if cell.mailbox is self else deque(), []
         while front:
             try:
-                envelope = front.popleft()
+                taken.append(front.popleft())
             except IndexError:
                 break
-            if isinstance(envelope, SeatOrder) or not isinstance(envelope, Order):
-                taken.append(envelope)
         return taken
+
+
+def _is_the_seats(envelope: Envelope) -> bool:
+    """Is it for whoever is its member? Ticks of timers, and what an actor wants of itself, go with it."""
+    return type(envelope) is Envelope or isinstance(envelope, Question | SeatOrder)
 
 
 def unwrapped(envelope: Envelope) -> Envelope | None:

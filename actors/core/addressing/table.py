@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..actors.envelope import PykkaActorDead
 from ..checks import leaf_rlock
+from ..process.at_exit import at_exit
 from .handover import Change, EndMark, Opened
 from .routes import Routes
 
@@ -99,18 +100,19 @@ class Table:
 
     def arrange(self, count: int, fresh: list[Seat]) -> bool:
         """Have *count* seats; those that are missing are taken out of *fresh*. False when there are too few."""
-        with self._lock:
-            self.refuse_ended()
-            before = self.routes.seats
-            more = count - len(before)
-            if more > len(fresh):
-                return False
-            if not more:
-                return True
-            after = (*before, *fresh[:more]) if more > 0 else before[:count]
-            del fresh[: max(0, more)]
-            old = self._change(before, after)
-        self._let_go(old)
+        with at_exit().signals_held_off:  # what is begun here others wait for
+            with self._lock:
+                self.refuse_ended()
+                before = self.routes.seats
+                more = count - len(before)
+                if more > len(fresh):
+                    return False
+                if not more:
+                    return True
+                after = (*before, *fresh[:more]) if more > 0 else before[:count]
+                del fresh[: max(0, more)]
+                old = self._change(before, after)
+            self._let_go(old)
         return True
 
     def _change(self, before: tuple[Seat, ...], after: tuple[Seat, ...]) -> Routes:
@@ -127,14 +129,15 @@ class Table:
 
     def shut(self) -> None:
         """Send nothing any more, and let all seats end once what they have accepted is handled."""
-        with self._lock:
-            routes = self.routes
-            if not routes.is_open:
-                return
-            number, changes = routes.number + 1, self._open_changes()
-            when_left = partial(self._begin_change, number, {}, routes.seats, is_careful=bool(changes))
-            old = self._publish(Routes(routes.seats, number, changes, is_open=False), when_left)
-        self._let_go(old)
+        with at_exit().signals_held_off:  # as above
+            with self._lock:
+                routes = self.routes
+                if not routes.is_open:
+                    return
+                number, changes = routes.number + 1, self._open_changes()
+                when_left = partial(self._begin_change, number, {}, routes.seats, is_careful=bool(changes))
+                old = self._publish(Routes(routes.seats, number, changes, is_open=False), when_left)
+            self._let_go(old)
 
     def _open_changes(self) -> tuple[Change, ...]:
         return tuple(change for change in self.routes.changes if not change.is_over)
@@ -145,7 +148,6 @@ class Table:
         old.when_left = when_left
         self.routes = routes  # before it counts as over
         self._over.append(old)
-        old.is_over = True
         return old
 
     def _let_go(self, old: Routes) -> None:
@@ -153,13 +155,14 @@ class Table:
         for seeker in list(old.seekers):
             if seeker.give_up() is None:
                 seeker.waiter.wake()
+        old.is_over = True  # only now: what they wait with may have been accepted until they were told
         self.settle()
 
     def settle(self) -> None:
         """Go on with the changes since which nobody sends by earlier routes any more, the oldest first."""
         while True:
             with self._lock:
-                if not self._over or self._over[0].inside:
+                if not self._over or not self._over[0].is_over or self._over[0].inside:
                     return
                 old = self._over.pop(0)
             if old.when_left is not None:

@@ -265,6 +265,41 @@ def test_a_tell_and_a_resize(router: Any, gates: Any, in_thread: Any, first: str
 
 
 @pytest.mark.usefixtures("each_dispatcher")
+def test_who_waits_for_room_as_its_key_moves_comes_before(
+    router: Any, gates: Any, in_thread: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its message may be accepted by the old member until it is told to look again; then the end is marked."""
+    workers = router(2, cls=Keyed, routing=by_key(key_of))
+    key, first, second = moving_key(workers, 3), gates(), gates()
+    table = workers._members.table
+    old = workers.members[0]
+    workers.tell((key, first.hold))
+    first.await_reached()
+    for n in range(4):
+        workers.tell((key, n))
+    waiting = in_thread(workers.tell, (key, second.hold), 10)
+    eventually(lambda: old.actor_inbox._putters)
+    asked: list[Any] = []
+    let_go = type(table)._let_go
+
+    def let_go_late(self: Any, routes: Any) -> None:
+        self.settle()  # as whoever has just sent something does
+        first.open()
+        second.await_reached()
+        asked.append(workers.ask_future((key, me)))
+        let_go(self, routes)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(table), "_let_go", let_go_late)
+        workers.resize(3)
+    waiting.result(10)
+    assert not any(gate.is_passed for gate in table.routes.changes[-1].gates.values() if gate.source.ref is old)
+    assert not asked[0].done()
+    second.open()
+    assert asked[0].get(timeout=10) is workers.members[2]
+
+
+@pytest.mark.usefixtures("each_dispatcher")
 def test_members_that_ask_each_other_are_not_held_up_by_a_resize(router: Any, gate: Any) -> None:
     """A moved key waits for the member that had it, and for no other: no circle comes of it that was not there."""
     workers = router(2, cls=Keyed, routing=by_key(key_of))

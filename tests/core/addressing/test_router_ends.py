@@ -118,6 +118,28 @@ def test_what_it_had_not_read_needs_nothing_else_to_come(router: Any, gate: Any,
     eventually(lambda: notes == ["a", "b"])
 
 
+def test_what_a_member_wanted_of_itself_goes_with_it(router: Any, gate: Any) -> None:
+    """Ticks of its timers are not the next one's."""
+    notes: list[Any] = []
+    workers = router(1, notes)
+
+    def set_timer(actor: Any) -> None:
+        actor.tell_later(0.001, "tick")
+        gate.arrive()
+
+    workers.tell(set_timer)
+    gate.next()
+    member = workers.members[0]
+    eventually(lambda: len(member.actor_inbox) == 1)
+    workers.tell("a")
+    member.abort()
+    gate.open()
+    eventually(lambda: member.how_ended is not None)
+    workers.stop(timeout=10)
+    assert notes == ["a"]
+    assert [letter.message for letter in member.dead_letters] == ["tick"]
+
+
 def test_what_an_aborted_member_had_goes_to_the_others_at_once(router: Any, gate: Any) -> None:
     """Also while its handler looks at no cancel."""
     notes: list[Any] = []
