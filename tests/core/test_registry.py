@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pykka
 import pytest
 
-from actors import Actor, ActorEnd, AskTimeout, DeadlockError, ForkedPoolError, Registry
+from actors import Actor, ActorEnd, AskTimeout, DeadlockError, ForkedPoolError, Registry, start_router
 from actors.core.process import fork
 
 from ..waiting import Gate, eventually
@@ -94,6 +94,17 @@ def test_all_of_a_class(started: Callable[..., ActorRef[Any]]) -> None:
     assert registry.all(Printer) == [refs[0], refs[2], refs[3]]
     assert registry.all(Plotter) == [refs[0], refs[3]]
     assert registry.all(Bomb) == []  # type: ignore[type-var]
+
+
+def test_a_router_may_have_a_name() -> None:
+    """It is found, is of the class of its members, and is stopped with the others."""
+    registry = Registry()
+    router = start_router(Printer, 2, [])
+    registry.register("printers", router)
+    assert (registry.find("printers"), registry.all(Player), registry.all(Plotter)) == (router, [router], [])
+    assert registry.stop_all() == [True]
+    assert registry.find("printers") is None
+    assert not router.is_alive()
 
 
 # Ends -------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actors import ActorEnd, DeadLetters, ForkedPoolError, InboxFull, Topic
+from actors import ActorEnd, DeadLetters, ForkedPoolError, InboxFull, Topic, start_router
 from actors.core.process import fork
 
 from ..waiting import Gate, eventually
@@ -470,6 +470,23 @@ def test_others_that_are_full(log_lines: list[str]) -> None:
     assert topic.publish(1) == 0
     assert [(letter.message, letter.reason) for letter in letters] == [(1, "topic_full")]
     assert sum("a subscriber to a topic had no room" in line for line in log_lines) == 1
+
+
+def test_a_router_may_listen(gates: Callable[[], Gate]) -> None:
+    """One of its members is told; when none has room, the router has a dead letter; it leaves when it ends."""
+    topic: Topic[Any] = Topic()
+    gate = gates()
+    router = start_router(Small, 2, [], routing="round_robin")
+    try:
+        topic.subscribe(router)
+        assert [topic.publish(lambda _: gate.arrive()) for _ in range(2)] == [1, 1]
+        gate.next(), gate.next()
+        assert [topic.publish(number) for number in range(5)] == [1, 1, 1, 1, 0]
+        assert [(letter.message, letter.reason) for letter in router.dead_letters] == [(4, "topic_full")]
+    finally:
+        gate.open()
+        router.stop()
+    assert (len(topic), topic.publish("late")) == (0, 0)
 
 
 @pytest.mark.parametrize("wrong", [None, "ref", Player, object(), 3])

@@ -112,13 +112,30 @@ def test_chat_room_of_a_file(run, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("pages", [1, 60, 700])
+def test_crawler(run, pages):
+    """All pages but the one that is down, and those behind it; each is asked for as often as it has to be."""
+    done = run(EXAMPLES / "crawler.py", pages)
+
+    reached, down = {0}, set()
+    for number in range(pages):  # links lead to higher numbers
+        if number in reached and number == 11:
+            reached, down = reached - {number}, {number}
+        elif number in reached:
+            reached |= {link for link in (2 * number + 1, 2 * number + 2) if link < pages}
+    requests = len(reached) + 4 * len(down) + sum(number % 4 for number in reached if number % 5 == 3)
+    names = [f"http://c.example/{number}" for number in down]
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{len(reached)} pages in {requests} requests; {names} down after 4 tries\n"
+
+
 def test_every_example_is_tested():
     """A new example needs a test here or beside."""
-    tested = {"chat_room.py", "embed.py", "two_agents.py", "word_count.py"}
+    tested = {"chat_room.py", "crawler.py", "embed.py", "two_agents.py", "word_count.py"}
     assert {path.name for path in EXAMPLES.glob("*.py")} == tested
 
 
 def test_examples_of_actors_are_short():
     """A reader sees the whole of each at once."""
-    for name in ("chat_room.py",):
+    for name in ("chat_room.py", "crawler.py"):
         assert len((EXAMPLES / name).read_text(encoding="utf-8").splitlines()) < 80
