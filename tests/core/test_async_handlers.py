@@ -15,6 +15,7 @@ from loguru import logger
 from actors import Actor, ActorRef, RestartPolicy, supervise
 from actors.actors import Dispatcher, Piped
 from actors.core.actors import actor_life, loop_host
+from actors.core.actors.actor_cell import COROUTINE
 from actors.core.process.event_loop import Room, private_loop
 from actors.core.process.loop_thread import LoopLost
 from actors.core.waiting.wait_graph import current
@@ -244,6 +245,29 @@ def test_one_that_blocks_the_loop_is_left_behind_with_it(
     assert other.ask(3, timeout=5) == 3
     assert private_loop(Room.ACTORS) is not loop
     gate.open()
+
+
+def test_one_that_is_cancelled_before_it_begins_never_does(start: Start, gate: Gate) -> None:
+    """The loop comes to it after the abort; its asker is told."""
+
+    async def block(_: Any) -> None:
+        gate.hold()
+
+    log: list[str] = []
+    other, ref = start(), start()
+    blocked = other.ask_future(block)
+    gate.await_reached()
+    asked = ref.ask_future(hangs(log))
+    eventually(lambda: COROUTINE in ref._cell._lazies)
+    run = ref._cell._lazies[COROUTINE]
+    ref.abort()
+    eventually(lambda: run._call is not None and run._call.given_up)
+    gate.open()
+    assert ref.actor_stopped.wait(5)
+    with pytest.raises(ActorDead):
+        asked.get(timeout=5)
+    assert blocked.get(timeout=5) is None
+    assert log == []
 
 
 def test_a_loop_that_ends_loses_what_ran_on_it(start: Start) -> None:

@@ -151,17 +151,11 @@ class ActorCell(WaitMember):
         try:
             with at_exit().signals_held_off:
                 self.mailbox.close(self._keep)  # first: one that has an heir hands over what is before it, too
-                front, first = self.front, []
-                while front:  # by single operations: who handles messages may take one at the same moment
-                    try:
-                        first.append(front.popleft())
-                    except IndexError:
-                        break
-                if first:
-                    self._left = [*first, *(self._left or ())]
         finally:  # a signal that came meanwhile is handled as the hold ends
-            if self._left:
-                self._refuse(deque(self._left))  # all of them: an abort before may have been interrupted
+            front, left = self.front, self._left
+            if front or left:  # all of them: an abort before may have been interrupted
+                # The front is the actor's own, which takes from it: so a copy of it is made, in one step.
+                self._refuse(deque((*(() if front is None else front.copy()), *(left or ()))))
 
     def _keep(self, left: list[Any]) -> None:
         """What a mailbox had when it was closed: kept in the same step, as another may end the actor just now."""
@@ -307,6 +301,9 @@ class ActorCell(WaitMember):
         if current is not None:  # a defect of ours, or what somebody has set in this thread, came in between
             self._left = [current, *(self._left or ())]
         self._drop()
+        if self.front:
+            self._left = [*self.front, *(self._left or ())]
+            self.front = None
         self._conclude(end)
 
     def _conclude(self, end: ActorEnd) -> None:
