@@ -112,6 +112,19 @@ def test_chat_room_of_a_file(run, tmp_path):
     ]
 
 
+@pytest.mark.parametrize(("accounts", "crashes"), [(2, 1), (1000, 4)])
+def test_bank(run, accounts, crashes):
+    """Whatever crashes, every cent is there; one transfer in 500 crashes an account."""
+    done = run(EXAMPLES / "bank.py", accounts)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    transfers, cents = done.stdout.splitlines()
+    assert transfers == f"{2 * accounts} transfers between {accounts} accounts; {crashes} crashed, and went on"
+    total = accounts * 100_00
+    assert cents.startswith(f"{total} of {total} cents are there, ")
+    assert 100_00 <= int(cents.split()[6]) <= total
+
+
 @pytest.mark.parametrize("pages", [1, 60, 700])
 def test_crawler(run, pages):
     """All pages but the one that is down, and those behind it; each is asked for as often as it has to be."""
@@ -131,11 +144,11 @@ def test_crawler(run, pages):
 
 def test_every_example_is_tested():
     """A new example needs a test here or beside."""
-    tested = {"chat_room.py", "crawler.py", "embed.py", "two_agents.py", "word_count.py"}
+    tested = {"bank.py", "chat_room.py", "crawler.py", "embed.py", "two_agents.py", "word_count.py"}
     assert {path.name for path in EXAMPLES.glob("*.py")} == tested
 
 
 def test_examples_of_actors_are_short():
     """A reader sees the whole of each at once."""
-    for name in ("chat_room.py", "crawler.py"):
+    for name in ("bank.py", "chat_room.py", "crawler.py"):
         assert len((EXAMPLES / name).read_text(encoding="utf-8").splitlines()) < 80
