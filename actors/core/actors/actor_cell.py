@@ -329,7 +329,7 @@ class ActorCell(WaitMember):
 
     def _tell_of_end(self, end: ActorEnd) -> None:
         """First who watches, then who waits for the end: who has waited finds everything done."""
-        if not self._lazies:
+        if not self._lazies and self.parent is None:
             self.stage = HAS_ENDED
             if not self._lazies:  # else somebody came meanwhile
                 return
@@ -437,6 +437,12 @@ class ActorCell(WaitMember):
         if self.waits is NO_WAITS:
             self.waits = []
         super().watch(target, waiter)
+
+    def note_wait(self, target: WaitNode, waiter: Waiter) -> None:
+        """As :meth:`watch`, whatever circle it closes: others are to find that."""
+        if self.waits is NO_WAITS:
+            self.waits = []
+        self.waits.append((target, waiter))
 
     def is_here(self) -> bool:
         """Is its handler run by the calling thread, or a coroutine of it?"""

@@ -27,13 +27,14 @@ class Stint:
     handles nothing any more; ``go`` when the tree has decided whether it is made anew.
     """
 
-    __slots__ = ("_gate", "down", "go", "up")
+    __slots__ = ("down", "gate", "go", "up")
 
     def __init__(self) -> None:
         self.up: ReplyFuture[None] = ReplyFuture()
         self.down: ReplyFuture[None] = ReplyFuture()
         self.go: ReplyFuture[bool] = ReplyFuture()
-        self._gate = Waiter()
+        self.gate = Waiter()
+        """For the search for circles: until it is decided, who asks the child waits for the tree."""
 
     def is_up(self) -> None:
         """It has started."""
@@ -41,12 +42,8 @@ class Stint:
 
     def decide(self, goes_on: bool) -> None:
         """It is made anew, or it ends."""
-        self._gate.wake()
+        self.gate.wake()
         self.go.set(goes_on)
-
-    def waits_for(self, tree: WaitNode) -> tuple[WaitNode, Waiter]:
-        """For the search for circles: until it is decided, who asks the child waits for the tree."""
-        return tree, self._gate
 
 
 class Tie(Supervision):
@@ -127,15 +124,13 @@ class Tie(Supervision):
         Args:
             tells: The tree does not know yet.
         """
-        waits, entry = self._cell.waits, stint.waits_for(self._tree)
-        waits.append(entry)  # before anybody knows that it is down
+        cell = self._cell
+        cell.note_wait(self._tree, stint.gate)  # before anybody knows that it is down
         stint.down.set(None)
-        if tells and not self._tell(stint):
-            waits.remove(entry)
-            return False
-        yield Pause(until=stint.go, ends_at_stop=True)
-        waits.remove(entry)
-        return stint.go.done() and stint.go.get(timeout=0) and not self._cell.is_aborted
+        if not tells or self._tell(stint):
+            yield Pause(until=stint.go, ends_at_stop=True)
+        cell.unwatch(self._tree, stint.gate)
+        return stint.go.done() and stint.go.get(timeout=0) and not cell.is_aborted
 
     @property
     def total(self) -> int:

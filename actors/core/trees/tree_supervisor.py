@@ -316,7 +316,7 @@ class TreeSupervisor(Actor):
             if len(error.path) > DIRECT:  # it waits for one that is down, and does not answer before it is down itself
                 for member in self._members:
                     member.refuse_asks(error.path)
-            self._cell.waits.append((cell, gate))
+            self._cell.note_wait(cell, gate)
         yield Pause(self._own.patience(ref), until=stint.down, ends_at_stop=True)
         self._cell.unwatch(cell, gate)
         return True
