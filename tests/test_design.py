@@ -183,7 +183,7 @@ TOLD_IN = {
     "Inbox": "Messages", "DeadLetter": "Messages", "DeadLetters": "Messages", "CancelToken": "Cancel and deadline",
     "Deadline": "Cancel and deadline", "Budget": "Budgets", "Spending": "Budgets", "LlmDriver": "Ports",
     "Tool": "Ports", "MemorySubstrate": "Ports", "RateLimiter": "Drivers", "LimiterStats": "Drivers",
-    "ToolRegistry": "Tools", "Journal": "Journals",
+    "ToolRegistry": "Tools", "Journal": "Journals", "RouterRef": "Routers",
     "PoolStats": "Figures and dumps", "PoolDump": "Figures and dumps", "ThreadDump": "Figures and dumps",
     "PendingApproval": "Approval", "AgentLoopResult": "8. The loop of an LlmAgent", "LoopGuard": "Act",
     "Event": "9. Events",

@@ -5,6 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
+import pykka
+from typing_extensions import TypeVar as TypeVarOf
+
 from ...errors import InboxFull
 from ..actors.actor import SUPERVISED, Actor
 from ..actors.envelope import Envelope, PykkaActorDead, await_reply
@@ -25,15 +28,21 @@ if TYPE_CHECKING:
     from ...errors import AgentCrashed
     from ..actors.actor_cell import ActorEnd
     from ..actors.reference import ActorRef
+    from ..actors.typed import TypedActor
     from ..messaging.dead_letter import DeadLetters
     from .ways import Way
 
-ActorT = TypeVar("ActorT", bound=Actor)
+A_co = TypeVarOf("A_co", bound=pykka.Actor, covariant=True, default=Any)
+Reach_co = TypeVarOf("Reach_co", bound=str, covariant=True, default=Literal["one"])
+"""Who gets a message, as type checkers see it: ``one`` of the members, or ``all``."""
+ActorT = TypeVar("ActorT", bound=Actor[Any, Any])
+M = TypeVar("M")
+R = TypeVar("R")
 
 NAMES = ("round_robin", "smallest_mailbox", "random", "broadcast")
 
 
-class RouterRef(Generic[ActorT]):
+class RouterRef(Generic[A_co, Reach_co]):
     """A reference to several actors of one class, of which one, or each, gets what is told or asked.
 
     It is a plain object: what is sent goes from the sender's thread straight into the mailbox of a member. It may be
@@ -41,9 +50,12 @@ class RouterRef(Generic[ActorT]):
 
     Guarantees: what was accepted is handled once, or becomes a dead letter and its asker is told, whatever becomes of
     the members meanwhile; a member that ends is replaced.
+
+    To a type checker ``RouterRef[Account]`` is told and replies what an ``Account`` is and does; a broadcast, which
+    replies a list of that, is a ``RouterRef[Account, Literal["all"]]``.
     """
 
-    def __init__(self, members: Members, way: Way | ToAll, actor_class: type[ActorT]) -> None:
+    def __init__(self, members: Members, way: Way | ToAll, actor_class: type[A_co]) -> None:
         self._members = members
         self._way = way
         self._mark = fork.mark()
@@ -57,7 +69,7 @@ class RouterRef(Generic[ActorT]):
         return self._members.label
 
     @property
-    def members(self) -> tuple[ActorRef[ActorT], ...]:
+    def members(self) -> tuple[ActorRef[A_co], ...]:
         """The references of its members now. One that has just ended stands there until it is replaced."""
         return tuple(seat.ref for seat in self._members.table.routes.seats)
 
@@ -87,7 +99,7 @@ class RouterRef(Generic[ActorT]):
 
     # Sending ----------------------------------------------------------------------------------------------------
 
-    def tell(self, message: Any, timeout: float | None = 0.0) -> None:
+    def tell(self: RouterRef[TypedActor[M, Any], str], message: M, timeout: float | None = 0.0) -> None:
         """Send *message* to a member, or, by a broadcast, to all.
 
         Args:
@@ -123,6 +135,10 @@ class RouterRef(Generic[ActorT]):
         has = "has no room" if isinstance(self._way, ToOne) else "has room"
         return InboxFull(f"{self}: {whose} {has}", message)
 
+    @overload
+    def ask(self: RouterRef[TypedActor[M, R]], message: M, timeout: float | None = None) -> R: ...
+    @overload
+    def ask(self: RouterRef[TypedActor[M, R], Literal["all"]], message: M, timeout: float | None = None) -> list[R]: ...
     def ask(self, message: Any, timeout: float | None = None) -> Any:
         """Send *message* to a member and wait for its reply; by a broadcast, to all.
 
@@ -165,6 +181,10 @@ class RouterRef(Generic[ActorT]):
             raise
         return replies
 
+    @overload
+    def ask_future(self: RouterRef[TypedActor[M, R]], message: M) -> ReplyFuture[R]: ...
+    @overload
+    def ask_future(self: RouterRef[TypedActor[M, R], Literal["all"]], message: M) -> ReplyFuture[list[R]]: ...
     def ask_future(self, message: Any) -> ReplyFuture[Any]:
         """Send *message* and return the future of the reply, or of the list of replies. Never raises and never waits
         for room: what goes wrong is in the future.
@@ -203,7 +223,7 @@ class RouterRef(Generic[ActorT]):
         _check_count(count, "resize")
         self._members.resize(count)
 
-    def watch(self, fn: Callable[[RouterRef[ActorT]], object]) -> Callable[[], None]:
+    def watch(self, fn: Callable[[RouterRef[A_co, Reach_co]], object]) -> Callable[[], None]:
         """Call ``fn(router)`` once, when all members have ended for good; at once, in this thread, if they have.
 
         Returns:
@@ -257,6 +277,36 @@ class RouterRef(Generic[ActorT]):
         self._members.abort(reason)
 
 
+@overload
+def start_router(
+    actor_class: type[ActorT],
+    count: int,
+    /,
+    *args: Any,
+    routing: Literal["round_robin", "smallest_mailbox", "random"] | ByKey = "round_robin",
+    supervised: bool = True,
+    **kwargs: Any,
+) -> RouterRef[ActorT]: ...
+@overload
+def start_router(
+    actor_class: type[ActorT],
+    count: int,
+    /,
+    *args: Any,
+    routing: Literal["broadcast"],
+    supervised: bool = True,
+    **kwargs: Any,
+) -> RouterRef[ActorT, Literal["all"]]: ...
+@overload
+def start_router(
+    actor_class: type[ActorT],
+    count: int,
+    /,
+    *args: Any,
+    routing: Routing | ByKey,
+    supervised: bool = True,
+    **kwargs: Any,
+) -> RouterRef[ActorT, Any]: ...
 def start_router(
     actor_class: type[ActorT],
     count: int,
@@ -265,7 +315,7 @@ def start_router(
     routing: Routing | ByKey = "round_robin",
     supervised: bool = True,
     **kwargs: Any,
-) -> RouterRef[ActorT]:
+) -> RouterRef[ActorT, Any]:
     """Start *count* actors of a class that have one address.
 
     Args:
