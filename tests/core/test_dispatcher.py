@@ -370,6 +370,22 @@ def test_a_block_that_is_not_left_ends_with_its_handler(make_dispatcher: Make, d
     at_rest(dispatcher)
 
 
+@pytest.mark.parametrize("throughput", [1, 32])
+def test_a_block_that_is_not_left_does_not_count_for_the_next_message(
+    make_dispatcher: Make, doing: Any, gate: Any, throughput: int
+) -> None:
+    """Of the same turn, or of the next one."""
+    dispatcher = make_dispatcher(1, throughput=throughput)
+    ref, kept = doing(dispatcher), []
+    ref.tell(gate.hold)
+    gate.await_reached()
+    ref.tell(lambda _: kept.append(blocking()) or kept[0].__enter__())
+    seen = ref.ask_future(lambda _: dispatcher.stats().blocked)
+    gate.open()
+    assert seen.get(timeout=BOUND) == 0
+    at_rest(dispatcher)
+
+
 def blocked_in(leave: Callable[[], None]) -> None:
     """Leave an old block while a new one is entered: the new one stays."""
     with blocking():
@@ -953,11 +969,15 @@ os.waitpid(pid, 0)
 say("parent", old.ask("alive", timeout=5))
 """,
         "in a block": """
+def last(worker):
+    worker.join()
+    say("child", len(own._places), len(own._room))
 def fork(_):
     with blocking():
         pid = os.fork()
         if not pid:
             child()
+            threading.Thread(target=last, args=(threading.current_thread(),)).start()
     return pid
 old = Doing.start()
 os.waitpid(old.ask(fork, timeout=10), 0)
@@ -982,7 +1002,8 @@ os.waitpid(pid, 0)
         program = program.replace("child()", "Doing.on_stop = Actor.on_stop; child()")
     lines = run(FORKS + program, options=FORKING).clean()
     told = [line for line in lines if line.startswith("child")]
-    assert told == ["child refused refused 0", "child new newer", "child 0 256"]
+    last = ["child 1 256"] if where == "in a block" else []
+    assert told == ["child refused refused 0", "child new newer", "child 0 256", *last]
     others = [line for line in lines if not line.startswith("child")]
     expected = {
         "in a handler": ["parent alive", "parent handles"],

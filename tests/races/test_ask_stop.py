@@ -12,6 +12,8 @@ from actors import Actor, ActorDead
 
 from .steps import quick_switches
 
+pytestmark = pytest.mark.usefixtures("each_dispatcher")
+
 ROUNDS = 400
 """The benchmarks run 20,000."""
 

@@ -265,6 +265,22 @@ def test_no_worker_waits_while_an_actor_stands_in_line(actor: Any, make_dispatch
     eventually(lambda: has_all_tokens(dispatcher))
 
 
+def test_who_comes_calls_the_next_one(actor: Any, make_dispatcher: Any) -> None:
+    """A3: many came to stand in line while one worker was on its way, and called no other."""
+    dispatcher = make_dispatcher(4)
+    gate = Gate()
+    refs = [actor(on(dispatcher)) for _ in range(4)]
+    dispatcher._is_coming = True
+    for ref in refs:
+        ref.tell(gate.arrive)
+    assert (dispatcher.stats().ready, dispatcher.stats().workers) == (4, 0)
+    dispatcher._call_one()
+    for _ in refs:
+        gate.next()
+    gate.open()
+    eventually(lambda: has_all_tokens(dispatcher))
+
+
 def test_nobody_is_lost_among_many_that_block(actor: Any, make_dispatcher: Any) -> None:
     """A2 and A3: askers in chains, more of them than workers, with threads that come and go all the time."""
     dispatcher = make_dispatcher(2, throughput=1, linger=0.0)

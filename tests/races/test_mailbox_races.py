@@ -22,6 +22,8 @@ from ..contract.doubles import doing
 from . import points
 from .steps import in_order
 
+pytestmark = pytest.mark.usefixtures("each_dispatcher")
+
 
 class Echo(Actor):
     """Answers with the message, and notes it; calls a message that can be called."""

@@ -12,6 +12,8 @@ from actors import Actor, ActorDead, Backoff, RestartPolicy, supervise
 from . import points
 from .steps import Steps, in_order
 
+pytestmark = pytest.mark.usefixtures("each_dispatcher")
+
 
 class Ending(Actor):
     """Plays ``end`` once its cleanup is done."""

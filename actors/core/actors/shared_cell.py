@@ -188,6 +188,8 @@ class SharedCell(ActorLife):
             left = self._context.run(self._run, shift)  # left before another worker may enter it
         except BaseException as error:  # noqa: BLE001 - a defect of ours, or what somebody has set in this thread
             left = self._break_off(shift, error)
+        if shift.depth:
+            shift.come_back()
         if left is Left.FOR_GOOD:
             self._context = None
             self._ident = NO_THREAD

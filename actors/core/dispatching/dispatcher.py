@@ -326,8 +326,6 @@ class Dispatcher:
                 cell.run(shift)
                 shift.cell = None
                 shift.turns += 1
-                if shift.depth:
-                    shift.come_back()
             del cell  # a worker keeps nothing alive
             if mark.generation != shift.generation or (debts and self._goes_home(shift)):
                 return
