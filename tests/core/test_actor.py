@@ -798,3 +798,21 @@ def test_one_that_would_notice_ends_by_a_worker(what: str, gate: Any) -> None:
     assert ending.get(timeout=10) is True
     assert len(told) == 1
     assert told[0] != threading.get_ident()
+
+
+def test_an_author_may_use_names_that_mean_something_here() -> None:
+    """As programs do that were written for Pykka: theirs count, also in an actor that has a parent and children."""
+
+    class Node(Actor):
+        def __init__(self, parent: Any) -> None:
+            super().__init__()
+            self.parent = parent
+            self.children = [1, 2]
+
+        def on_receive(self, message: Any) -> Any:
+            self.start_child(Quiet, name="own")
+            return self.parent, self.children
+
+    ref = Node.start("somebody")
+    assert ref.ask("who", timeout=10) == ("somebody", [1, 2])
+    ref.stop(timeout=10)

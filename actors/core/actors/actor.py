@@ -13,6 +13,7 @@ from .actor_timers import ActorTimers
 from .children import STOP_TIMEOUT, check_stop_timeout, children_of, parent_of, part_for_start
 from .handler import Supervision
 from .handling import HandlingActor
+from .hideable import hideable
 from .home import OfPool
 from .idleness import idling_cell
 from .pinned_cell import PinnedCell
@@ -204,12 +205,12 @@ class Actor(HandlingActor[M_contra, R_co]):
         children.start(actor.actor_ref)
         return actor.actor_ref
 
-    @property
+    @hideable
     def children(self) -> Mapping[str, ActorRef[Any]]:
         """Its living children by their names, the oldest first: as they are now, to be read only."""
         return children_of(self._cell)
 
-    @property
+    @hideable
     def parent(self) -> ActorRef[Any] | None:
         """Who has started it as a child; None for one that nobody has."""
         return parent_of(self._cell)
