@@ -38,6 +38,16 @@ class Described:
         found = re.search(r"^Locks:(.*?)(?=^[A-Z]\w*:|\Z)", text, re.MULTILINE | re.DOTALL)
         return found[1] if found is not None else ""
 
+    @property
+    def is_frozen(self) -> bool:
+        """Is it a record that nobody can change?"""
+        return any(
+            keyword.arg == "frozen" and ast.unparse(keyword.value) == "True"
+            for mark in self.node.decorator_list
+            if isinstance(mark, ast.Call) and name_of(mark.func) == "dataclass"
+            for keyword in mark.keywords
+        )
+
     def names(self, attribute: str) -> bool:
         """Does its ``Locks:`` block name *attribute*?"""
         return f"``{attribute}``" in self.locks
@@ -222,8 +232,8 @@ def writes() -> Iterator[Write]:
 
 
 def in_the_core(attribute: str) -> bool:
-    """Has a class of the core an attribute of that name?"""
-    return any(attribute in described.attributes for described in KNOWN.values())
+    """Has a class of the core an attribute of that name, that can be written?"""
+    return any(attribute in described.attributes and not described.is_frozen for described in KNOWN.values())
 
 
 def functions(tree: ast.AST, me: str | None) -> Iterator[tuple[ast.FunctionDef | ast.AsyncFunctionDef, str | None]]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ...errors import AgentCrashed
     from ..actors.actor import Actor
     from ..actors.actor_cell import ActorCell
+    from ..actors.actor_life import ActorLife
     from ..actors.children import Children
     from ..actors.reference import ActorRef
     from ..waiting.wait_graph import WaitNode
@@ -74,7 +75,7 @@ class Member:
         """
         actor = made_below(parent, self.name, self._cls, self._args, self._kwargs)
         ref = actor.actor_ref
-        cell = actor._cell  # noqa: SLF001 - the tree sees to its life
+        cell: ActorLife = actor._cell  # noqa: SLF001 - the tree sees to its life
         tie = Tie(remaker(actor, self._args, self._kwargs), cell, tree, partial(self._is_down, self))
         cell.supervision = tie
         cell.gone.add_done_callback(tie.has_ended)
