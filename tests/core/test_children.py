@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -242,6 +243,21 @@ def test_whoever_has_waited_for_the_end_finds_the_parent_told(kind: Any) -> None
     child = kids(parent)["1"]
     child.stop()
     assert parent.ask(lambda me: me.log[-1]) == ("ended", child, ActorEnd.STOPPED)
+    parent.stop()
+
+
+def test_on_child_ended_may_be_a_coroutine(kind: Any) -> None:
+    """The next message waits for it."""
+    log: list[Any] = []
+
+    class Awaiting(kind):  # type: ignore[misc]
+        async def on_child_ended(self, ref: ActorRef[Any], reason: ActorEnd) -> None:
+            await asyncio.sleep(0)
+            self.log.append(reason)
+
+    parent = family(Awaiting, log, 1)
+    kids(parent)["1"].stop()
+    assert parent.ask(lambda me: me.log[-1]) is ActorEnd.STOPPED
     parent.stop()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -10,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actors import Actor, ActorEnd, ChildRestart, ChildSpec, Dispatcher, Strategy, SupervisorRef, supervise_all
+from actors import (
+    Actor,
+    ActorEnd,
+    ChildRestart,
+    ChildSpec,
+    Dispatcher,
+    ReplyFuture,
+    Strategy,
+    SupervisorRef,
+    supervise_all,
+)
 from actors.core.actors import children
 from actors.core.dispatching import dispatcher as dispatching
 from actors.core.trees import tree_supervisor
@@ -160,6 +171,23 @@ def test_ctrl_c_during_the_start_leaves_nothing(kind: Any) -> None:
     with pytest.raises(KeyboardInterrupt):
         supervise_all([*specs(kind, log, "ab"), *specs(kind, log, "c", on_start=wait)])
     assert set(log) >= {*ups("a", "b"), *downs("b", "a")}
+
+
+def test_ctrl_c_as_the_start_is_over_leaves_nothing(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has got the reference."""
+    log: list[Any] = []
+    get = ReplyFuture.get
+
+    def interrupted(future: ReplyFuture[Any], *, timeout: float | None = None) -> Any:
+        value = get(future, timeout=timeout)
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        return value
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(ReplyFuture, "get", interrupted)
+        supervise_all(specs(kind, log, "ab"))
+    assert log == [*ups("a", "b"), *downs("b", "a")]
 
 
 def test_one_of_a_tree_that_waits_for_the_caller_is_found(kind: Any) -> None:
@@ -341,6 +369,59 @@ def test_children_of_a_child_end_when_it_is_restarted_with_another(kind: Any, tr
     eventually(lambda: starts(log) == {"parent": 1, "child": 1, "b": 1})
     assert log[:3] == [("failure", "b"), *downs("child", "parent")]
     assert not child.is_alive()
+
+
+def test_hooks_may_be_coroutines(kind: Any, tree: Any) -> None:
+    """Each is over before the next child starts or comes down."""
+    log: list[Any] = []
+
+    class Later(kind):  # type: ignore[misc]
+        async def on_start(self) -> None:
+            await asyncio.sleep(0)
+            super().on_start()
+
+        async def on_stop(self) -> None:
+            await asyncio.sleep(0)
+            super().on_stop()
+
+    ref = tree(specs(Later, log), "one_for_all")
+    assert log == ups("a", "b", "c")
+    log.clear()
+    ref.children["b"].tell(crash)
+    follow(log, ("failure", "b"), *downs("c", "a"), *ups("a", "b", "c"))
+    with pytest.raises(ValueError, match="boom"):
+        supervise_all([*specs(Later, log, "x"), *specs(Later, log, "y", on_start=crash)])
+    assert log[:1] + log[-1:] == [*ups("x"), *downs("x")]
+
+
+def test_what_was_stashed_stays_over_a_restart_and_timers_do_not(kind: Any, tree: Any) -> None:
+    """Of the one that crashed, and of one that is restarted with it."""
+    log: list[Any] = []
+
+    class Stashing(kind):  # type: ignore[misc]
+        is_open = False
+
+        def on_receive(self, message: Any) -> Any:
+            if message == "kept" and not self.is_open:
+                self.timer = self.tell_later(60.0, "tick")
+                return self.stash()
+            if message == "open":
+                self.is_open = True
+                self.unstash_all()
+            return super().on_receive(message)
+
+    ref = tree(specs(Stashing, log, "ab"), "one_for_all")
+    refs = dict(ref.children)
+    kept = [child.ask_future("kept") for child in refs.values()]
+    timers = [child.ask(lambda me: me.timer) for child in refs.values()]
+    assert [timer.active for timer in timers] == [True, True]
+    refs["a"].tell(crash)
+    eventually(lambda: starts(log) == {"a": 2, "b": 2})
+    assert [timer.active for timer in timers] == [False, False]
+    assert not any(future.done() for future in kept)
+    for child in refs.values():
+        child.tell("open")
+    assert [future.get(timeout=10) for future in kept] == ["kept", "kept"]
 
 
 # Too many restarts (A7) -----------------------------------------------------------------------------------------

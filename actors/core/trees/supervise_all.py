@@ -68,7 +68,8 @@ def supervise_all(
         started.get()
     except BaseException:
         if ref is not None:
-            _put_away(ref, is_interrupted=not started.done())
+            ends_itself = started.done() and started.ended_with()[1] is not None
+            _put_away(ref, is_interrupted=not ends_itself)
         raise
     assert ref is not None
     return ref
