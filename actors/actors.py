@@ -1,5 +1,6 @@
 """Long-lived actors."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .core.actors.actor import Actor
@@ -17,7 +18,7 @@ from .core.addressing.router_ref import RouterRef, start_router
 from .core.addressing.routing import by_key
 from .core.addressing.topic import Topic
 from .core.dispatching.dispatcher import Dispatcher, DispatcherStats
-from .core.trees.child_spec import ChildRestart, ChildSpec, Strategy
+from .core.trees.child_spec import ChildRestart, ChildSpec, RestartWord, Strategy
 from .core.trees.supervise_all import supervise_all
 from .core.trees.tree_supervisor import SupervisorRef
 from .core.waiting.crowd import blocking
