@@ -168,8 +168,7 @@ class EndMark(SeatOrder):
         seat = self._seat
         if self._behind is not seat.cell:  # it may have been, for one that was aborted just then
             self._behind = seat.cell
-            seat.put_aside()
-            seat.put_last(self)
+            seat.put_behind(self)
             return None
         for gate, line in seat.held.items():
             if gate.number < self._number:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
-import pykka
 from typing_extensions import TypeVar as TypeVarOf
 
 from ...errors import InboxFull
@@ -13,6 +12,7 @@ from ..actors.actor import SUPERVISED, Actor
 from ..actors.envelope import Envelope, PykkaActorDead, await_reply
 from ..actors.reply import PykkaAskTimeout, ReplyFuture
 from ..actors.supervise import made_over
+from ..actors.typed import TypedActor
 from ..clock import SYSTEM_CLOCK
 from ..messaging.mailbox import ACCEPTED, Put
 from ..process import fork
@@ -28,11 +28,10 @@ if TYPE_CHECKING:
     from ...errors import AgentCrashed
     from ..actors.actor_cell import ActorEnd
     from ..actors.reference import ActorRef
-    from ..actors.typed import TypedActor
     from ..messaging.dead_letter import DeadLetters
     from .ways import Way
 
-A_co = TypeVarOf("A_co", bound=pykka.Actor, covariant=True, default=Any)
+A_co = TypeVarOf("A_co", bound=TypedActor[Any, Any], covariant=True, default=Any)
 Reach_co = TypeVarOf("Reach_co", bound=str, covariant=True, default=Literal["one"])
 """Who gets a message, as type checkers see it: ``one`` of the members, or ``all``."""
 ActorT = TypeVar("ActorT", bound=Actor[Any, Any])

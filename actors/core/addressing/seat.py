@@ -10,6 +10,7 @@ from ..messaging.mailbox import NOTHING, Mailbox, MailboxClosed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
 
     from ..actors.actor_life import ActorLife
     from ..actors.course import Course
@@ -122,17 +123,25 @@ class Seat:
 
     def put_first(self, envelopes: Iterable[Envelope]) -> None:
         """Have its member handle these next."""
-        self._front().extendleft(reversed(list(envelopes)))
+        front = self._front()
+        with self._box_of_member().held():
+            front.extendleft(reversed(list(envelopes)))
 
-    def put_aside(self) -> None:
-        """Move what is unread from the mailbox to what is handled before it: there is no bound there."""
+    def put_behind(self, order: SeatOrder) -> None:
+        """Have its member carry it out after what is unread, which goes before the mailbox: there is no bound there."""
+        front, box = self._front(), self._box_of_member()
+        behind = [*box.take_unread(), order]
+        with box.held():
+            if box.cut is None:
+                front.extend(behind)
+            else:  # an abort has come in between: they stood between what was at the front and what was not taken
+                for at, envelope in enumerate(behind, start=box.cut):
+                    self.left.insert(at, envelope)
+
+    def _box_of_member(self) -> SeatBox:
         box = self.cell.mailbox
         assert isinstance(box, SeatBox)
-        self._front().extend(box.take_unread())  # in one step: the mailbox may be closed at any moment
-
-    def put_last(self, order: SeatOrder) -> None:
-        """Have its member carry it out after what was put aside."""
-        self._front().append(order)
+        return box
 
     def _front(self) -> deque[Envelope]:
         front = self.cell.front
@@ -166,14 +175,17 @@ class Placed(SeatOrder):
 
 
 class SeatBox(Mailbox):
-    """The mailbox of a member. When it closes, what was not read is the seat's, in the same step.
+    """The mailbox of a member. When it closes, what was not read is the seat's, in the same step, and in order: so it
+    has no lane without a lock, by which the member might take something out of the middle.
 
     Args:
         keeps: Does the seat keep it? Else the member makes dead letters of it.
         when_left: Called after the seat was left something.
+
+    Locks: ``_lock`` guards ``cut``, too.
     """
 
-    __slots__ = ("_keeps", "_seat", "_when_left")
+    __slots__ = ("_keeps", "_seat", "_when_left", "cut")
 
     def __init__(
         self, capacity: int | None, seat: Seat, *, keeps: Callable[[], bool], when_left: Callable[[Seat], None]
@@ -182,6 +194,17 @@ class SeatBox(Mailbox):
         self._seat = seat
         self._keeps = keeps
         self._when_left = when_left
+        self.cut: int | None = None
+        """Once it was closed: how much of what was left had been taken out before, to be handled next."""
+
+    def _begin_items(self) -> deque[Any]:
+        items = self._items = deque()
+        return items
+
+    def held(self) -> AbstractContextManager[Any]:
+        """While it is entered, it is not closed."""
+        lock: AbstractContextManager[Any] = self._lock
+        return lock
 
     def take_unread(self) -> list[Envelope]:
         """Take all that is there now, and perhaps some that comes meanwhile."""
@@ -221,20 +244,24 @@ class SeatBox(Mailbox):
             if own and keep is not None:
                 keep(own)
             if keeps:
-                self._seat.left.extendleft(reversed([one for one in first if _is_the_seats(one)]))
+                first = [one for one in first if _is_the_seats(one)]
+                self.cut = len(first)
+                self._seat.left.extendleft(reversed(first))
                 self._seat.left.extend([one for one in left if _is_the_seats(one)])
         return own, wakes
 
     def _taken_from_front(self) -> list[Envelope]:
-        """What the member would handle before the mailbox. By single operations: it may take one at the same moment."""
+        """What the member would handle before the mailbox. From the end, by single operations: it may take the first
+        ones at the same moment.
+        """
         cell = self._seat.cell
         front, taken = (cell.front or deque()) if cell.mailbox is self else deque(), []
         while front:
             try:
-                taken.append(front.popleft())
+                taken.append(front.pop())
             except IndexError:
                 break
-        return taken
+        return taken[::-1]
 
 
 def _is_the_seats(envelope: Envelope) -> bool:
