@@ -825,7 +825,7 @@ def test_many_short_messages_are_no_stall(make_dispatcher: Make) -> None:
 
 
 def test_a_log_that_raises_ends_no_watch(make_dispatcher: Make, doing: Any, gate: Any, monkeypatch: Any) -> None:
-    """It is told on the thread that tells everybody of moments."""
+    """Whoever waits for a moment is told all the same."""
     told = threading.Event()
     dispatcher = make_dispatcher(2, stalled_after=0.04)
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 import traceback
-from typing import TYPE_CHECKING, Protocol
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from loguru import logger
 
 from ..crash import fenced
+from ..process.at_exit import at_exit
 from ..waiting.crowd import crowd
 
 if TYPE_CHECKING:
+    from ..process.threads import Worker
     from .shift import Ready, Shift
 
 LOOKS = 4
@@ -30,16 +33,30 @@ class Watched(Protocol):
         """Nobody is at work, and who comes next is watched by another; False when somebody has come."""
 
 
+class Stall(NamedTuple):
+    """A handler that stands: what it was at when that was seen, and for how many seconds."""
+
+    cell: Ready
+    shift: Shift
+    progress: int
+    seconds: float
+
+
 class StallWatch:
     """Looks from time to time whether handlers come to their ends, as long as there are workers at work.
 
-    Threads: that of the alarm.
+    It looks on the thread of the alarm, for which everybody waits, and tells on another: a log may block.
+
+    Locks: none. ``_seen`` is the alarm's. ``_untold`` changes by single operations. ``_is_telling`` is set with a
+    thread that is then started, which clears it when nothing is left; what comes just then is seen by the next look.
     """
 
     def __init__(self, dispatcher: Watched, after: float) -> None:
         self._dispatcher = dispatcher
         self._after = after
         self._seen: dict[int, tuple[Ready, int, float, bool]] = {}
+        self._untold: deque[Stall] = deque()
+        self._is_telling = False
 
     def begin(self) -> None:
         """Look a while from now; if there can be no thread for that now, when there can be one."""
@@ -48,8 +65,14 @@ class StallWatch:
 
     def ring(self) -> None:
         """Look. Each standstill is told once."""
-        now = crowd().alarm.clock.monotonic()
         shifts = self._dispatcher.shifts()
+        self._look(shifts, crowd().alarm.clock.monotonic())
+        if self._untold and not self._is_telling:
+            self._begin_telling()
+        if shifts or not self._dispatcher.watched_no_more():
+            self.begin()
+
+    def _look(self, shifts: dict[int, Shift], now: float) -> None:
         seen: dict[int, tuple[Ready, int, float, bool]] = {}
         for ident, shift in shifts.items():
             cell, progress = shift.cell, shift.progress
@@ -62,21 +85,41 @@ class StallWatch:
                 continue
             is_told = before[3]
             if not is_told and now - before[2] >= self._after:
-                fenced(self._tell, cell, ident, now - before[2], what="a report of a stall")
+                self._untold.append(Stall(cell, shift, progress, now - before[2]))
                 is_told = True
             seen[ident] = (cell, progress, before[2], is_told)
         self._seen = seen
-        if shifts or not self._dispatcher.watched_no_more():
-            self.begin()
 
-    def _tell(self, cell: Ready, ident: int, seconds: float) -> None:
-        frame = sys._current_frames().get(ident)  # noqa: SLF001 - the documented way to another thread's stack
-        stack = "" if frame is None else "".join(traceback.format_stack(frame))
+    def _begin_telling(self) -> None:
+        self._is_telling = True
+        try:
+            at_exit().crew.start(self._tell_all)
+        except RuntimeError:  # no thread can be started now: the next look tries again
+            self._is_telling = False
+
+    def _tell_all(self, _: Worker) -> bool:
+        """A job: one thread at a time, however long the log takes."""
+        try:
+            while self._untold:
+                fenced(self._tell, self._untold.popleft(), what="a report of a stall")
+        finally:
+            self._is_telling = False
+        return False
+
+    def _tell(self, stall: Stall) -> None:
         logger.warning(
             "{} has been in one handler for {:.1f} s and does not wait through the library: others of {} wait for its "
             "worker; put what blocks into `with actors.blocking():`\n{}",
-            cell.label,
-            seconds,
+            stall.cell.label,
+            stall.seconds,
             self._dispatcher,
-            stack,
+            _stack(stall),
         )
+
+
+def _stack(stall: Stall) -> str:
+    """The stack of its thread; empty when that is at something else by now."""
+    frame = sys._current_frames().get(stall.shift.ident)  # noqa: SLF001 - the documented way to another thread's stack
+    if frame is None or (stall.shift.cell, stall.shift.progress) != (stall.cell, stall.progress):
+        return ""
+    return "".join(traceback.format_stack(frame))
