@@ -248,16 +248,19 @@ def test_one_that_blocks_the_loop_is_left_behind_with_it(
 
 
 def test_one_that_is_cancelled_before_it_begins_never_does(start: Start, gate: Gate) -> None:
-    """The loop comes to it after the abort; its asker is told."""
+    """The loop comes to it after the abort; its asker is told, and what was told is a dead letter (I1)."""
 
     async def block(_: Any) -> None:
         gate.hold()
 
     log: list[str] = []
-    other, ref = start(), start()
+    other, ref, told = start(), start(), start()
     blocked = other.ask_future(block)
     gate.await_reached()
     asked = ref.ask_future(hangs(log))
+    told.tell("unread")
+    eventually(lambda: COROUTINE in told._cell._lazies)
+    told.abort()
     eventually(lambda: COROUTINE in ref._cell._lazies)
     run = ref._cell._lazies[COROUTINE]
     ref.abort()
@@ -268,6 +271,8 @@ def test_one_that_is_cancelled_before_it_begins_never_does(start: Start, gate: G
         asked.get(timeout=5)
     assert blocked.get(timeout=5) is None
     assert log == []
+    assert told.actor_stopped.wait(5)
+    assert [letter.message for letter in told.dead_letters] == ["unread"]
 
 
 def test_a_loop_that_ends_loses_what_ran_on_it(start: Start) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,7 +14,7 @@ from ..messaging.dead_letter import DeadLetterReason
 from ..messaging.mailbox import NOTHING
 from .actor_cell import COROUTINE, LIVES, WINDS_UP, ActorCell, ActorEnd
 from .children import tell_parent
-from .coroutines import CLEANUP, CoroutineRun
+from .coroutines import CLEANUP, CoroutineRun, NeverBegan
 from .course import Course, Pause
 from .deferred import Deferrals
 from .envelope import Envelope, Order, Question, enveloped
@@ -188,11 +189,21 @@ class ActorLife(ActorCell):
             self._answer(envelope, value)
         except GeneratorExit:
             raise
+        except NeverBegan:
+            self._put_back(envelope)
+            return True
         except BaseException as error:  # noqa: BLE001 - as in a handler that is none
             course = self._failed(envelope, error)
         else:
             self.current = course = None
         return True if course is None else (yield from course)
+
+    def _put_back(self, envelope: Envelope) -> None:
+        """An abort came before its handler had begun: it is unread, as all that is left."""
+        self.current = None
+        if self.front is None:
+            self.front = deque()
+        self.front.appendleft(envelope)
 
     def _run_coroutine(self, coroutine: Any, *, ends_at_abort: bool = True) -> Generator[Pause, None, Any]:
         """What *coroutine* returns or raises. An abort cancels it, and waits a while for its cleanup."""
@@ -270,6 +281,9 @@ class ActorLife(ActorCell):
                 yield from self._run_coroutine(value)
         except GeneratorExit:
             raise
+        except NeverBegan:
+            self._put_back(envelope)
+            return None
         except BaseException as error:  # noqa: BLE001 - reported, and it ends only this actor
             self._take_back()
             self.current = None

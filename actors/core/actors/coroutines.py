@@ -25,6 +25,10 @@ CLEANUP = 2.0
 """Seconds that a coroutine has to clean up when its actor is aborted; then it is left to itself."""
 
 
+class NeverBegan(Cancelled):
+    """A coroutine was cancelled before its first step: nothing of it has run, and nothing will."""
+
+
 class CoroutineRun:
     """One coroutine of an actor on the private loop of all of them, in a copy of the context in which it is begun.
 
@@ -111,6 +115,9 @@ class CoroutineRun:
     async def _run(self) -> Any:
         self._ident = get_ident()
         self.task = asyncio.current_task()
+        if self._is_cancelled:
+            self._coroutine.close()
+            raise NeverBegan("it was cancelled before it began")
         if not self._is_handler:
             leave()  # nobody in particular
         try:
@@ -145,7 +152,7 @@ class CoroutineRun:
             if self.task is None:
                 self._coroutine.close()
                 if call.given_up:
-                    raise Cancelled("it was cancelled before it began")
+                    raise NeverBegan("it was cancelled before it began")
             value = call.result()
         except CancelledError:
             self.was_cancelled = True  # as an error outside, a ``CancelledError`` would cancel whoever reads it
