@@ -625,17 +625,6 @@ def test_a_start_of_a_thread_that_is_interrupted(
     at_rest(dispatcher)
 
 
-def test_a_finalizer_that_tells_inside_the_lock_of_threading(make_dispatcher: Make, doing: Any) -> None:
-    """A collection comes at any moment, also in ``threading.enumerate()``: a new thread would wait for its lock."""
-    dispatcher = make_dispatcher(1)
-    ref = doing(dispatcher)
-    with threading._active_limbo_lock:  # type: ignore[attr-defined]
-        future = ref.ask_future("words")
-        assert not future.done()
-    assert future.get(timeout=BOUND) == "words"
-    eventually(lambda: dispatcher.stats().workers == 0)
-
-
 LOCKS: dict[str, Callable[[Any, Any], Any]] = {
     "the crew's": lambda dispatcher, _: dispatcher._crew._lock,
     "the dispatcher's": lambda dispatcher, _: dispatcher._lock,

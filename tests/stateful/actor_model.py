@@ -24,6 +24,38 @@ class Letter:
 
 
 @dataclass(eq=False)
+class TimerModel:
+    """A timer of an actor.
+
+    Args:
+        at: When it is due.
+        every: Seconds after which it is due again; None for one that comes once.
+        is_due: Is it still to ring?
+        is_over: Was it cancelled, or did its actor end?
+        lies: The last message that it has put in.
+        refused: It rang, and its actor accepted nothing any more.
+    """
+
+    content: int
+    at: float
+    every: float | None
+    is_due: bool = True
+    is_over: bool = False
+    lies: Letter | None = None
+    refused: bool = False
+
+    @property
+    def is_active(self) -> bool:
+        """Is a message of it still to come?"""
+        return not self.is_over and (self.is_due or self.lies_unread or self.refused)
+
+    @property
+    def lies_unread(self) -> bool:
+        """Does its message lie in the mailbox?"""
+        return self.lies is not None and self.lies.fate == "accepted"
+
+
+@dataclass(eq=False)
 class ActorModel:
     """An actor that keeps its promises.
 
@@ -40,6 +72,7 @@ class ActorModel:
     sealed: bool = False
     ended: bool = False
     hooks: list[str] = field(default_factory=list)
+    timers: list[TimerModel] = field(default_factory=list)
 
     def offer(self, letter: Letter) -> str:
         """A message is sent without waiting: ``accepted``, ``full`` or ``dead``."""
@@ -63,6 +96,32 @@ class ActorModel:
                 self.end("on_stop")
             else:
                 return
+
+    def set_timer(self, content: int, at: float, every: float | None) -> TimerModel:
+        """It ends with the actor."""
+        timer = TimerModel(content, at, every)
+        self.timers.append(timer)
+        return timer
+
+    def ring(self, timer: TimerModel) -> None:
+        """It is due: its message comes in, if there is room, and none of it lies there."""
+        if timer.every is None:
+            timer.is_due = False
+        else:
+            timer.at += timer.every
+        if not timer.lies_unread:
+            letter = Letter(timer.content, is_ask=False)
+            answer = self.offer(letter)
+            if answer == "accepted":
+                timer.lies = letter
+            timer.refused = answer == "dead"
+
+    def cancel(self, timer: TimerModel) -> bool:
+        """Nothing of it is handled any more; False when it had ended."""
+        was_active, timer.is_over = timer.is_active, True
+        if timer.lies_unread and timer.lies is not None:
+            timer.lies.fate = "given up"
+        return was_active
 
     def settle(self, fate: str, reply: object = None) -> None:
         """The handler is done with the current message."""
@@ -89,6 +148,8 @@ class ActorModel:
     def end(self, hook: str | None) -> None:
         """It is over: what was not handled is refused."""
         self.ended = self.sealed = True
+        for timer in self.timers:
+            timer.is_over = True
         self.current = None
         if hook is not None:
             self.hooks.append(hook)

@@ -6,7 +6,7 @@ import queue
 import threading
 from typing import Any
 
-from actors import Actor, ActorRef
+from actors import Actor, ActorRef, blocking
 
 from .scripted import fault
 from .stage import PATIENCE, Log
@@ -66,7 +66,8 @@ class Puppet(Actor):
     def _next(self) -> tuple[str, Any]:
         forget = self.cancel_token.on_cancel(lambda: self.decisions.put(None))
         try:
-            decision = self.decisions.get(timeout=PATIENCE)
+            with blocking():
+                decision = self.decisions.get(timeout=PATIENCE)
         finally:
             forget()
         self.cancel_token.check()

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from actors import ActorDead, ActorRef, AskTimeout, DeadlockError, InboxFull
+from actors import ActorDead, ActorRef, AskTimeout, DeadlockError, Dispatcher, InboxFull, Timer
+from actors.core.waiting.crowd import crowd
 
+from ..manual_alarm import ManualAlarm
 from ..waiting import eventually
-from .actor_model import ActorModel, Letter
+from .actor_model import ActorModel, Letter, TimerModel
 from .aside import in_threads, threads
 from .pool_machine import FAULT_NAMES, HARMLESS_FAULT, MAYBE_FAULT
 from .profile import chosen, when
@@ -40,6 +42,13 @@ class ActorMachine(RuleBasedStateMachine):
         self.asks: list[tuple[Any, Letter]] = []
         self.calls: Counter[int] = Counter()
         self._numbers = iter(range(1, 1_000_000))
+        self.timers: list[tuple[ActorModel, TimerModel, Timer]] = []
+        self.dispatchers = {
+            "pinned": "pinned",
+            **{name: Dispatcher(count, 1, linger=0.0, stalled_after=None) for name, count in (("one", 1), ("two", 2))},
+        }
+        self.alarm = ManualAlarm()
+        self.real_alarm, crowd().alarm = crowd().alarm, self.alarm
         self.before = threads()
         self.registered = set(pykka.ActorRegistry.get_all())
 
@@ -98,6 +107,10 @@ class ActorMachine(RuleBasedStateMachine):
         self.acted = False
         COUNTS["steps"] += 1
         assert self.log.follow(self._consume, self._is_quiet), f"it did not come to rest: {self.models}"
+        # Who asks has sent its message before it waits: of two that ask each other either might be refused meanwhile.
+        for model in self.models:
+            if not model.ended and model.waits is not None:
+                eventually(self.refs[model.name]._cell.targets)
         for model, ref in zip(self.models, self.refs, strict=True):
             if model.ended:
                 assert ref.actor_stopped.wait(BOUND), f"actor {model.name} did not end"
@@ -109,6 +122,8 @@ class ActorMachine(RuleBasedStateMachine):
             assert model.capacity is None or len(ref.actor_inbox) <= model.capacity
         # Polled: no event announces that an ask whose asker has given up was passed over.
         eventually(lambda: [len(ref.actor_inbox) for ref in self.refs] == [len(model.inbox) for model in self.models])
+        for model, timer, real in self.timers:
+            assert real.active is timer.is_active, (model, timer, real)
         self._compare_asks()
 
     def _compare_asks(self) -> None:
@@ -142,14 +157,15 @@ class ActorMachine(RuleBasedStateMachine):
 
     @rule(
         capacity=st.sampled_from([1, 1, 2, 3, None]),
+        dispatcher=st.sampled_from(["pinned", "one", "one", "two"]),
         on_start=MAYBE_FAULT,
         on_stop=MAYBE_FAULT,
         on_failure=MAYBE_FAULT,
     )
     @when(lambda self: len(self.living()) < 3)
-    def start(self, capacity: int | None, **faults: str | None) -> None:
-        """One more actor; one that fails in ``on_start`` has ended at once."""
-        self.begin(capacity, faults)
+    def start(self, capacity: int | None, dispatcher: str, **faults: str | None) -> None:
+        """One more actor, on any dispatcher; one that fails in ``on_start`` has ended at once."""
+        self.begin(capacity, faults, dispatcher)
 
     def living(self) -> list[ActorModel]:
         """Those that have not ended."""
@@ -166,10 +182,12 @@ class ActorMachine(RuleBasedStateMachine):
             assert model.offer(letter) == "accepted"
             self.asks.append((self.refs[model.name].ask_future(letter.content), letter))
 
-    def begin(self, capacity: int | None, faults: dict[str, str | None]) -> None:
+    def begin(self, capacity: int | None, faults: dict[str, str | None], dispatcher: str = "one") -> None:
         """Start an actor."""
         model = ActorModel(len(self.models), capacity)
-        cls = type("Puppet", (Puppet,), {"inbox_capacity": capacity})
+        COUNTS[dispatcher] += 1
+        options = {"inbox_capacity": capacity, "dispatcher": self.dispatchers[dispatcher]}
+        cls = type("Puppet", (Puppet,), options)
         self.models.append(model)
         self.hooks.append([])
         self.refs.append(cls.start(model.name, self.log, faults, self.puppets))
@@ -260,6 +278,7 @@ class ActorMachine(RuleBasedStateMachine):
             self.acted = True
             self.agree()
             self.let_ask(living[0], first)
+            self.acted = True
 
     def let_ask(self, model: ActorModel, other: ActorModel) -> None:
         """The handler of *model* asks *other*."""
@@ -322,6 +341,53 @@ class ActorMachine(RuleBasedStateMachine):
             if not model.sealed and len(model.inbox) == model.capacity and model.inbox[0].fate != "given up"
         ]
 
+    @rule(index=INDEX, delay=st.integers(0, 50), ticks=st.booleans())
+    @when(lambda self: self.models)
+    def set_timer(self, index: int, delay: int, ticks: bool) -> None:
+        """A message comes later, once or again and again."""
+        self.set_one(self.models[self.some(index)], delay, ticks=ticks)
+
+    def set_one(self, model: ActorModel, delay: int, *, ticks: bool) -> None:
+        """Set a timer of an actor; one that was told to end refuses it."""
+        number, ref = self.number(), self.refs[model.name]
+        seconds = delay + number / 1e6 + 0.001  # no two are due at once
+        if model.sealed:
+            with pytest.raises(ActorDead):
+                ref.tell_every(seconds, number) if ticks else ref.tell_later(seconds, number)
+            return
+        timer = model.set_timer(number, self.alarm.by_hand.at + seconds, seconds if ticks else None)
+        real = ref.tell_every(seconds, number) if ticks else ref.tell_later(seconds, number)
+        self.timers.append((model, timer, real))
+
+    @rule(count=st.integers(1, 3))
+    @when(lambda self: self.living())
+    def time_passes(self, count: int) -> None:
+        """Until so many timers were due, one after another; there is one at least, unless all were told to end."""
+        if not self.due():
+            self.set_one(self.living()[0], 1, ticks=True)
+        for _ in range(count):
+            if not self.due():
+                return
+            model, timer = min(self.due(), key=lambda pair: pair[1].at)
+            COUNTS["ticks"] += 1
+            self.alarm.advance(timer.at - self.alarm.by_hand.at)
+            self.alarm.by_hand.at = timer.at
+            model.ring(timer)
+            self.acted = True
+            self.agree()
+
+    def due(self) -> list[tuple[ActorModel, TimerModel]]:
+        """The timers that are still to ring."""
+        return [(model, one) for model in self.models for one in model.timers if one.is_due and not one.is_over]
+
+    @rule(index=INDEX)
+    @when(lambda self: self.timers)
+    def cancel_timer(self, index: int) -> None:
+        """No message of it is handled any more."""
+        model, timer, real = self.timers.pop(index % len(self.timers))
+        assert real.cancel() is model.cancel(timer)
+        assert not real.active
+
     @rule(index=INDEX)
     @when(lambda self: self.models)
     def stop(self, index: int) -> None:
@@ -343,6 +409,7 @@ class ActorMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """End all of them: each ask has its answer, no thread is left."""
         sound = sys.exc_info()[0] is None
+        crowd().alarm = self.real_alarm
         for model, ref in zip(self.models, self.refs, strict=False):
             model.abort()
             ref.abort("the end")
@@ -364,4 +431,4 @@ TestActors.settings = chosen()
 
 def teardown_module() -> None:
     """Tell how much was tried; seen with ``-s``."""
-    print(f"\nactor machine: {COUNTS['examples']} examples, {COUNTS['steps']} steps")  # noqa: T201
+    print(f"\nactor machine: {COUNTS['examples']} examples, {COUNTS['steps']} steps, {COUNTS['ticks']} ticks")  # noqa: T201

@@ -74,23 +74,6 @@ class Worker:
         if self._gate.locked():  # open: it was woken before, and looks once more
             self._gate.release()
 
-    def begin(self) -> None:
-        """Start the thread.
-
-        Raises:
-            RuntimeError: None can be started.
-        """
-        if not threading._active_limbo_lock._is_owned():  # type: ignore[attr-defined]  # noqa: SLF001 - as below
-            self.thread.start()
-        else:  # a finalizer, or a signal's handler, inside ``threading``: a new thread would wait for this one
-            _thread.start_new_thread(self._begin_apart, ())
-
-    def _begin_apart(self) -> None:
-        try:
-            self.thread.start()
-        except RuntimeError:  # so be it: nobody else is there to be told
-            self._run()
-
     def _run(self) -> None:
         crew, job = self._crew, self._fetch()
         try:
@@ -224,7 +207,7 @@ class Crew:
                 raise RuntimeError("the pool has ended: it starts no thread any more")
             self._workers.add(worker)
         try:
-            worker.begin()
+            worker.thread.start()
         except RuntimeError:
             self.left(worker)
             raise
