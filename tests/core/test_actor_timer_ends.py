@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actors import ActorDead, DeadLetterReason
+from actors import ActorDead, DeadLetterReason, Timer
 from actors.core.actors.actor_timers import ActorTimers
 
 from ..waiting import BOUND, Gate, eventually
@@ -55,6 +55,26 @@ def test_what_was_sent_before_a_stop_is_handled(
     gate.open()
     assert ref.actor_stopped.wait(BOUND)
     assert [word for _, word in diary if isinstance(word, str)] == ["init", "start", "before", "stop"]
+    assert ref.dead_letters.total == 0
+
+
+def test_a_message_that_is_read_while_it_is_cancelled_is_no_dead_letter(
+    alarm: ManualAlarm, started: Any, player: type[Player], gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who cancels has won, and has not come to the message yet."""
+    ref, let_go = started(player), Timer.let_go
+    held(ref, gate)
+    timer = ref.tell_later(1.0, "later")
+    alarm.advance(1.0)
+
+    def let_go_late(self: Timer, timers: Any, **options: Any) -> None:
+        gate.open()
+        assert diary_of(ref) == []
+        let_go(self, timers, **options)
+
+    monkeypatch.setattr(Timer, "let_go", let_go_late)
+    assert timer.cancel() is True
+    assert diary_of(ref) == []
     assert ref.dead_letters.total == 0
 
 

@@ -225,11 +225,11 @@ class Tick(Envelope):
         if timer is None:
             return False
         self._message = timer.message  # first: whoever cancels the timer now takes it out there
-        if not timer.read():
+        is_ended = not timer.read()
+        if is_ended:
             self._message = VOID
-            return True
-        self._timer = None
-        return False
+        self._timer = None  # whoever has ended the timer may not have come to its message yet
+        return is_ended
 
     def is_missed(self) -> bool:
         """Not when its timer was ended: then nobody wants it."""
