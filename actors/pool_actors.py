@@ -33,7 +33,8 @@ class ActorHost(PoolBlock):
         for it in a handler holds up no other actor. It holds no slot.
 
         It ends before the pool: a drain waits for the agents, and then stops the actors, the youngest first, so that
-        what they have accepted is handled; what needs more than ``abort_timeout`` is aborted, as all are by a close.
+        what they have accepted is handled. Each has ``abort_timeout`` seconds for that, however many there are; when
+        one needs more, all that are left are aborted, as they are by a close.
 
         Args:
             restart: How often it is made anew when it crashes, as by :func:`supervise`; None: never.

@@ -52,8 +52,8 @@ class PoolActors:
 
     Guarantees: who is adopted is stopped or aborted by whoever ends the pool.
 
-    Locks: the pool's turn guards ``_live``, ``_leaving``, ``strays`` and ``_waiters``; nobody is stopped or woken
-    under it. ``door`` is written before anybody else has the pool.
+    Locks: the pool's turn guards ``_live``, ``_leaving``, ``_told_at``, ``strays`` and ``_waiters``; nobody is
+    stopped or woken under it. ``door`` is written before anybody else has the pool.
     """
 
     def __init__(self, pool: OwningPool) -> None:
@@ -62,7 +62,7 @@ class PoolActors:
         self._live: dict[Resident, None] = {}
         self._leaving: Resident | None = None
         self._waiters: list[Waiter] = []
-        self._abort_at = 0.0
+        self._told_at = self._abort_at = 0.0
         self.strays: dict[Resident, float] = {}
         """Those that did not end in time, by the moments at which they were left."""
         self.door: Callable[[], Any] = _nobody
@@ -112,6 +112,7 @@ class PoolActors:
             self.strays.pop(cell, None)
             if self._leaving is cell:
                 self._leaving = following = self._youngest()
+                self._told_at = self._pool.clock.monotonic()
             if not self._live:
                 waiters = list(self._waiters)
         if following is not None:
@@ -124,27 +125,52 @@ class PoolActors:
 
     # Their end ----------------------------------------------------------------------------------------------------
 
-    def stop(self, timeout: float) -> bool:
+    def stop(self, end: float | None = None) -> bool:
         """Stop them, the youngest first, which may still ask those before it; what each has accepted is handled.
 
+        Each has ``abort_timeout`` seconds, however many there are; when one needs more, all that are left are aborted.
+
+        Args:
+            end: The moment at which the caller waits no longer; None: whatever it takes.
         Returns:
-            False when not all have ended within *timeout* seconds; they go on.
+            False when not all have ended by then; they go on.
         """
         with self._pool.turn:
             begins = self._leaving is None
             if begins:
                 self._leaving = self._youngest()
             first = self._leaving
+            self._told_at = self._pool.clock.monotonic()
         if begins and first is not None:
             first.stop()
-        return self.wait(timeout)
+        while True:
+            overdue_at = self._overdue_at()
+            until = overdue_at if end is None else min(end, overdue_at)
+            if self._wait_until(until):
+                return True
+            if until == end:
+                return False
+            if overdue_at == self._overdue_at():  # else others have ended meanwhile
+                self.abort(f"it did not end within {self._pool.abort_timeout} s")
+                self.wait_or_abandon()
+                return True
+
+    def _overdue_at(self) -> float:
+        """The moment at which the one that ends now has had its time."""
+        with self._pool.turn:
+            return self._told_at + self._pool.abort_timeout
+
+    def _wait_until(self, moment: float) -> bool:
+        return self.wait(max(0.0, moment - self._pool.clock.monotonic()))
 
     def abort(self, reason: str) -> None:
         """Abort them; returns at once."""
         cells = self.cells()
-        self._abort_at = self._abort_at or self._pool.clock.monotonic()
-        for cell in cells:
-            cell.abort(reason)
+        try:
+            for cell in cells:
+                cell.abort(reason)
+        finally:
+            self._abort_at = self._abort_at or self._pool.clock.monotonic()
 
     def wait(self, timeout: float) -> bool:
         """Wait until all have ended; False when the time ran out."""
@@ -162,8 +188,7 @@ class PoolActors:
 
     def wait_or_abandon(self) -> None:
         """Wait until all that were aborted have ended, at most ``abort_timeout`` seconds since; then leave them."""
-        now = self._pool.clock.monotonic()
-        if self.wait(max(0.0, self._abort_at + self._pool.abort_timeout - now)):
+        if self._wait_until(self._abort_at + self._pool.abort_timeout):
             return
         with self._pool.turn:
             left = list(self._live)

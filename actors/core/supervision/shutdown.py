@@ -69,16 +69,9 @@ class Shutdown:
         """No agent is left that could need an actor: stop these, and wait for the agents that they have started since.
 
         Returns:
-            False when the time ran out. Actors that need more than ``abort_timeout`` are aborted.
+            False when the time ran out.
         """
-        pool, actors = self._pool, self._pool.actors
-        left = self._left(end)
-        if not actors.stop(pool.abort_timeout if left is None else min(left, pool.abort_timeout)):
-            if left is not None and left <= pool.abort_timeout:
-                return False
-            actors.abort(f"it did not end within {pool.abort_timeout} s")
-            actors.wait_or_abandon()
-        return self._wait_until_idle(self._left(end))
+        return self._pool.actors.stop(end) and self._wait_until_idle(self._left(end))
 
     def _left(self, end: float | None) -> float | None:
         return None if end is None else max(0.0, end - self._pool.clock.monotonic())
