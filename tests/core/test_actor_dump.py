@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import actors
-from actors import Actor, ActorDump, ActorsDump, Backoff, Dispatcher, RestartPolicy, supervise
+from actors import Actor, ActorDump, ActorsDump, Backoff, Dispatcher, ReplyFuture, RestartPolicy, supervise
 from actors.core.waiting.wait_graph import wait_for
 from actors.core.waiting.waiter import Waiter
+
+from ..manual_alarm import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -150,6 +152,42 @@ def test_one_that_waits_for_nobody_in_particular(started: Any, on: Any, eventual
     waiter.wake()
 
 
+@pytest.mark.parametrize("wait", ["a thread", "a coroutine"])
+def test_since_when_one_waits(
+    wait: str, started: Any, on: Any, eventually: Any, doors: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not since when it is at the message; and after that, of one with a thread, since then again."""
+    before, after, clock = doors(), doors(), ManualClock()
+    for module in ("actors.pinned_cell", "actors.shared_cell", "actors.actor_look", "dispatching.shift"):
+        monkeypatch.setattr(f"actors.core.{module}.SYSTEM_CLOCK", clock)
+    waiter, gone = Waiter(), ReplyFuture()
+
+    def work(_: Any) -> None:
+        before.hold()
+        wait_for(waiter, None, "the test")
+        after.hold()
+
+    async def work_later(_: Any) -> None:
+        before.hold()
+        await gone
+
+    ref = started(on(Clerk))
+    ref.tell(work if wait == "a thread" else work_later)
+    before.await_reached()
+    clock.at += 100.0
+    before.open()
+    eventually(lambda: only().state == "waiting")
+    clock.at += 3.0
+    assert only().seconds in ((3.0,) if wait == "a thread" else (3.0, 103.0))
+    waiter.wake()
+    if wait == "a thread":
+        after.await_reached()
+        clock.at += 1.0
+        assert only().seconds == (104.0 if ref.actor_class.dispatcher == "pinned" else 0.0)
+        after.open()
+    gone.set()
+
+
 def test_one_that_blocks(started: Any, doors: Any, eventually: Any) -> None:
     """With ``blocking()`` on a dispatcher, which counts it."""
     door = doors()
@@ -265,6 +303,20 @@ def test_children_stand_below_their_parents(started: Any) -> None:
         cell.parent = None
 
 
+def test_children_stand_as_they_were_started(started: Any, doors: Any) -> None:
+    """Whatever their names and classes are, and whether they do something or not."""
+    door = doors()
+    classes = [type(name, (Clerk,), {"dispatcher": "shared"}) for name in ("Zebra", "Ape", "Cow")]
+    parent = started(type("Keeper", (Clerk,), {"dispatcher": "shared"}))
+    parent.ask(lambda me: [me.start_child(cls, name=f"{n}") for n, cls in enumerate((*classes, *[classes[0]] * 11))])
+    parent.ask(lambda me: me.children["2"]).tell(door.hold)
+    door.await_reached()
+    dump = among("Keeper", "Zebra", "Ape", "Cow")
+    assert [actor.name for actor in dump.actors[1:-1]] == [*map(str, range(12))]
+    assert (dump.actors[-1].is_group, dump.actors[-1].count) == (True, 2)
+    door.open()
+
+
 def test_a_deep_tree_is_drawn(started: Any) -> None:
     """Without a limit of calls, and not ever further to the right."""
     cells = family(started, *["Deep"] * 1_200)
@@ -290,7 +342,8 @@ def test_idle_siblings_are_counted(started: Any, doors: Any) -> None:
     assert len(dump.actors) == 12
     lines = str(dump).splitlines()
     assert lines[0] == "1,501 actors: 1,500 idle, 1 handling"
-    assert lines[-1] == "... and 1,490 more idle Account"
+    assert lines[-2:] == ["actor Account: idle, 0 unread", "... and 1,499 more idle Account"]  # ten are the same
+    assert sum("idle, 0 unread" in line for line in lines) == 1
     assert dump.actors[0].state == "handling"
     (group,) = (actor for actor in dump.actors if actor.is_group)
     assert (group.count, group.state, group.kind) == (1_490, "idle", "Account")

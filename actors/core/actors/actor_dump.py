@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from ..process.stacks import indented
 from ..shown import one_line, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from ..dispatching.dispatcher import DispatcherStats
 
@@ -43,9 +43,10 @@ class ActorDump:
         name: Its own, or that of its class.
         kind: The name of its class.
         handles: What it handles: the class of the message, or the message if that is plain; None when nothing.
-        seconds: Since when, in seconds before the dump; None where nobody knows. Of one with a thread of its own: since
-            it waits for a message, or does not any more. Of a handler on a dispatcher: since it was first looked at,
-            which is done twice a second, or since it waits. Of one that restarts: so long ago (below 0: in so long).
+        seconds: Since when, in seconds before the dump; None where nobody knows. Of one that waits: since then. Of one
+            with a thread of its own: since it waits for a message, or does not any more. Of a handler on a dispatcher:
+            since it was first looked at, which is done twice a second. Of one that restarts: so long ago (below 0: in
+            so long).
         inbox_depth: Messages that it has not read.
         inbox_capacity: How many fit; None without a bound.
         restarts: How often it was made anew.
@@ -187,7 +188,7 @@ def drawn(actors: Iterable[ActorDump], pool: str | None = None) -> list[str]:
     """The lines of a tree of *actors*; those of another pool than *pool* are set off below its name."""
     lines: list[str] = []
     above_all = pool
-    for actor in actors:
+    for actor in _folded(actors):
         if actor.pool != pool:
             pool = actor.pool
             lines.append(f"pool {shown(pool or '')}:")
@@ -196,6 +197,22 @@ def drawn(actors: Iterable[ActorDump], pool: str | None = None) -> list[str]:
         above = f"(level {level}) " if level > DEEPEST else ""
         lines += [f"{pad}{above}{line}" if n == 0 else pad + line for n, line in enumerate(str(actor).split("\n"))]
     return lines
+
+
+def _folded(actors: Iterable[ActorDump]) -> Iterator[ActorDump]:
+    """Of several of whom the very same is to be told, and of whom there are more: the first, and how many more."""
+    alike: list[ActorDump] = []
+    for actor in actors:
+        if actor.is_group and alike and (alike[0].kind, alike[0].state) == (actor.kind, actor.state):
+            yield alike[0]
+            yield replace(actor, count=actor.count + len(alike) - 1)
+            alike = []
+        elif alike and actor == alike[0]:
+            alike.append(actor)
+        else:
+            yield from alike
+            alike = [actor]
+    yield from alike
 
 
 def label_of(text: str) -> str:

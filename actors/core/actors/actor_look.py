@@ -20,6 +20,7 @@ from ..waiting.waiter import Waiter
 from .actor_cell import IS_STOPPED, LIVES, WINDS_UP, ActorCell
 from .actor_dump import ActorDump, ActorsDump, ActorState, DispatcherDump, label_of
 from .actor_life import ActorLife
+from .children import cell_of, children_of
 from .pinned_cell import PinnedCell
 
 if TYPE_CHECKING:
@@ -81,7 +82,9 @@ class ActorLook:
         self._now = SYSTEM_CLOCK.monotonic()
 
     def at(self, cells: Iterable[ActorCell]) -> Iterator[ActorDump]:
-        """Look at *cells*: each is followed by those of them that are its children, those of pools come last."""
+        """Look at *cells*: each is followed by those of them that are its children, as they were started; those of
+        pools come last.
+        """
         alive = [cell for cell in cells if LIVES <= cell.stage < IS_STOPPED]
         known = set(alive)
         below: dict[ActorCell, list[ActorCell]] = defaultdict(list)
@@ -92,6 +95,8 @@ class ActorLook:
                 below[parent].append(cell)
             else:
                 roots.setdefault(cell.home, []).append(cell)
+        for parent, children in below.items():
+            below[parent] = _as_started(parent, children)
         for home, first in roots.items():
             yield from self._tree(first, below, None if home is None else home.name)
 
@@ -113,9 +118,11 @@ class ActorLook:
     def _siblings(
         self, cells: list[ActorCell], below: dict[ActorCell, list[ActorCell]], depth: int, pool: str | None
     ) -> list[tuple[ActorCell | None, ActorDump]]:
-        """Those who do something or have children first; of the others some, and how many more there are."""
+        """Of those that rest and have no children some, and how many more there are; all others. Children stand as they
+        were started; where nobody knows that, those who do something or have children stand first.
+        """
         busy: list[tuple[ActorCell | None, ActorDump]] = []
-        resting: list[tuple[ActorCell | None, ActorDump]] = []
+        resting: list[tuple[ActorCell | None, ActorDump]] = busy if depth else []
         counts: Counter[tuple[str, ActorState]] = Counter()
         for cell in cells:
             state = self._state(cell)
@@ -132,6 +139,8 @@ class ActorLook:
             for (kind, state), count in counts.items()
             if count > most
         ]
+        if depth:
+            return [*busy, *others]
         return sorted(busy, key=_order) + sorted([*resting, *others], key=_order)
 
     def _state(self, cell: ActorCell) -> ActorState:
@@ -179,8 +188,15 @@ class ActorLook:
         return None if since is None else round(self._now - since, 6) + 0.0
 
 
-def _order(each: tuple[ActorCell | None, ActorDump]) -> tuple[str, bool, str]:
-    return each[1].kind, each[1].is_group, each[1].name
+def _order(each: tuple[ActorCell | None, ActorDump]) -> tuple[str, str, bool, str]:
+    actor = each[1]
+    return actor.kind, "" if actor.state is ActorState.IDLE else actor.state, actor.is_group, actor.name
+
+
+def _as_started(parent: ActorCell, children: list[ActorCell]) -> list[ActorCell]:
+    """*children* in the order in which *parent* has started them; last those of which it does not know any more."""
+    places = {cell_of(ref): n for n, ref in enumerate(children_of(parent).values())}
+    return sorted(children, key=lambda child: (places.get(child, len(places)), child.name))
 
 
 def _at_rest(cell: ActorCell) -> ActorState:

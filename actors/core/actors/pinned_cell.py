@@ -18,6 +18,7 @@ from .actor_life import ActorLife
 
 if TYPE_CHECKING:
     from ..process.threads import Worker
+    from ..waiting.wait_graph import WaitNode
     from .actor_cell import ActorEnd
     from .course import Course, Pause
     from .handler import Handler
@@ -117,7 +118,7 @@ class PinnedCell(ActorLife):
 
     @property
     def since(self) -> float | None:
-        """The moment since which it waits for a message, or at which the last one ended such a wait."""
+        """The moment since which it waits, or at which its last wait for a message ended."""
         return self._since
 
     # Its thread -------------------------------------------------------------------------------------------------
@@ -166,15 +167,23 @@ class PinnedCell(ActorLife):
         item: Any = self.mailbox.take()
         return self._await_item() if item is NOTHING else item
 
+    # Moments are noted at waits alone: beside a change of threads they cost nothing.
+
     def _await_item(self) -> Any:
-        # The moments are noted here alone: beside a change of threads they cost nothing.
-        self._since = SYSTEM_CLOCK.monotonic()
         self._is_idle = True
         try:
             return self.mailbox.await_item()
         finally:
             self._is_idle = False
             self._since = SYSTEM_CLOCK.monotonic()
+
+    def wait(self, waiter: Waiter, timeout: float | None, on: str, target: WaitNode | None) -> bool:
+        """As any member."""
+        before, self._since = self._since, SYSTEM_CLOCK.monotonic()
+        try:
+            return super().wait(waiter, timeout, on, target)
+        finally:
+            self._since = before
 
     def _go_through(self, course: Course | None) -> bool:
         """Take the steps of *course*, and wait in between; whether the actor goes on."""
@@ -202,11 +211,13 @@ class PinnedCell(ActorLife):
         if pause.ends_at_stop:
             self._pause = waiter
         self._is_pausing = True
+        before, self._since = self._since, SYSTEM_CLOCK.monotonic()
         try:
             if not pause.ends_at_stop or self.mailbox.is_open:  # looked at after it can be woken
                 waiter.wait(pause.seconds)
         finally:
             self._is_pausing = False
+            self._since = before
             self._pause = None
             if pause.until is not None:
                 pause.until.remove_done_callback(wake_too)

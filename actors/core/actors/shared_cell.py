@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pykka
 
+from ..clock import SYSTEM_CLOCK
 from ..messaging.mailbox import NOTHING, MailboxClosed
 from ..process import fork
 from ..process.at_exit import at_exit
@@ -157,8 +158,9 @@ class SharedCell(ActorLife):
 
     @property
     def since(self) -> float | None:
-        """Nobody notes it: the shift knows since when it is run."""
-        return None
+        """The moment at which its pause began. Nobody notes others: the shift knows since when it is run."""
+        rest = self._rest
+        return None if rest is None else rest.since
 
     # The protocol Reader ----------------------------------------------------------------------------------------
 
@@ -304,12 +306,13 @@ class _Rest:
     Locks: none. ``is_over`` only ever becomes true.
     """
 
-    __slots__ = ("_cell", "is_over", "pause")
+    __slots__ = ("_cell", "is_over", "pause", "since")
 
     def __init__(self, cell: SharedCell, pause: Pause) -> None:
         self._cell = cell
         self.pause = pause
         self.is_over = False
+        self.since = SYSTEM_CLOCK.monotonic()
 
     def ring(self) -> None:
         """It is over."""
