@@ -1,4 +1,4 @@
-"""A timer ends with its actor, and with a restart of it: nothing comes after, and nothing is left."""
+"""A9: a timer ends with its actor, and with a restart of it: nothing comes after, and nothing is left."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 FOR_EVER = Backoff(base=600.0, maximum=600.0, jitter=0.0)
 """No test waits so long: who gets past it was woken."""
 BOTH = {"pinned": "pinned", "shared": Dispatcher(name="tests", linger=0.0)}
-"""Who may handle an actor's messages; the threads of the second end with its last actor."""
+"""Who may handle an actor's messages (A4); the threads of the second end with its last actor."""
 
 
 def again(max_restarts: int, *, window: float = 600.0, backoff: Backoff | None = None) -> RestartPolicy:
