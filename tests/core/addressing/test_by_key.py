@@ -136,6 +136,15 @@ def moving_key(workers: Any, count: int) -> int:
     )
 
 
+def key_at(*places: int) -> int:
+    """A key that has these places among 2, 3, ... members."""
+    return next(
+        key
+        for key in range(10_000)
+        if all(place_of(point_of(key), count) == place for count, place in enumerate(places, 2))
+    )
+
+
 @pytest.mark.usefixtures("each_dispatcher")
 def test_a_key_that_moved_waits_for_what_its_old_member_has(router: Any, gate: Any) -> None:
     """Other keys of the new member do not; nor does a key that did not move."""
@@ -157,6 +166,44 @@ def test_a_key_that_moved_waits_for_what_its_old_member_has(router: Any, gate: A
     assert notes == ["a", "b"]
     eventually(lambda: workers._members.table.routes.changes == ())
     assert workers.ask((key, me), timeout=10) is workers.members[2]
+
+
+@pytest.mark.usefixtures("each_dispatcher")
+def test_who_goes_waits_for_what_is_held_back_for_one_move_after_the_other(router: Any, gates: Any) -> None:
+    """A message may come to wait behind the mark of the end of what was accepted, although it was there before."""
+    notes: list[Any] = []
+    workers = router(2, notes, cls=Keyed, routing=by_key(key_of))
+
+    def hold(at: int) -> Any:
+        gate = gates()
+        workers.members[at].tell((0, gate.hold))
+        gate.await_reached()
+        return gate
+
+    first = hold(0)
+    workers.resize(3)
+    third = hold(2)
+    workers.resize(4)
+    one, other = key_at(1, 2, 3), key_at(0, 2, 3, 4)
+    workers.tell((one, "one"))  # waits at the fourth for the third
+    workers.resize(5)
+    fifth = hold(4)
+    workers.resize(4)
+    workers.tell((other, "other"))  # waits at the fourth for the first, then for the third, then for the fifth
+    seat = workers._members.table.routes.seats[3]
+    eventually(lambda: seat.held_count == len(seat.held) == 2)
+    workers.resize(3)
+    asked = workers.ask_future((other, me))
+    eventually(lambda: [len(line) for line in seat.held.values()] == [3, 1])  # with the marks of its own ends
+    first.open()
+    eventually(lambda: len(seat.held) == 1)
+    third.open()
+    eventually(lambda: notes == ["one"])
+    assert not asked.done()
+    fifth.open()
+    assert asked.get(timeout=10) is workers.members[2]
+    assert notes == ["one", "other"]
+    assert workers.is_alive()
 
 
 @pytest.mark.usefixtures("each_dispatcher")
