@@ -324,6 +324,21 @@ def test_one_that_does_not_come_down_in_time_is_replaced(
     assert starts(log) == dict.fromkeys("abc", 2)
 
 
+def test_timers_that_on_stop_sets_end_with_the_restart(kind: Any, tree: Any) -> None:
+    """They are those of the actor that was, as all its timers are."""
+    timers: list[Any] = []
+
+    class Late(kind):  # type: ignore[misc]
+        def on_stop(self) -> None:
+            timers.append(self.tell_later(60.0, "late"))
+
+    ref = tree([ChildSpec(Late, ("a", []), name="a"), ChildSpec(kind, ("b", []), name="b")], "one_for_all")
+    ref.children["b"].tell(crash)
+    eventually(lambda: timers)
+    assert ref.children["a"].ask("there?") == "there?"
+    assert not timers[0].active
+
+
 def test_those_that_wait_for_one_that_crashed_come_down_at_once(kind: Any, tree: Any, gates: Any) -> None:
     """Their asks are refused, as they hold up what would answer them; they keep their references and mailboxes."""
     log: list[Any] = []

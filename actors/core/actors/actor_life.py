@@ -373,6 +373,7 @@ class ActorLife(ActorCell):
         course = self._clean_up()
         if course is not None:
             yield from course
+        yield from self.shed()  # what on_stop has set going was still the old one's
         self.stage = LIVES
         self._has_failed = True  # nothing is called of it any more
         return True
