@@ -65,7 +65,7 @@ class ActorCell(WaitMember):
     What is told lies in the mailbox as it is, without an envelope: one is made for it when somebody wants it.
 
     Locks: none. ``actor``, ``current``, ``supervision`` and ``_has_failed`` belong to whoever handles its messages, one
-    at a time; so does ``front``, of which an abort takes what is in it; ``mailbox`` is written before it begins;
+    at a time; so does ``front``, at which an abort only looks; ``mailbox`` is written before it begins;
     ``how_ended`` is written once, by that one; ``name`` and ``parent`` are given to a child before it starts, and
     ``parent`` is let go of at its end; the others change by single operations. What most actors never need is made on
     first use: a million of them fit one process.

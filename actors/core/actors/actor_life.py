@@ -44,6 +44,8 @@ class ActorLife(ActorCell):
     waited out is said by the classes below.
 
     Threads: one at a time.
+
+    Locks: none. ``front`` belongs to whoever handles its messages, as ``ActorCell`` says.
     """
 
     __slots__ = ()
