@@ -143,6 +143,20 @@ def test_one_that_waits_for_another(started: Any, on: Any, doors: Any, eventuall
     door.open()
 
 
+def test_who_waits_for_one_of_several_of_a_name(started: Any, on: Any, doors: Any, eventually: Any) -> None:
+    """The last digits of their urns tell them apart; others need none."""
+    door = doors()
+    first, second, _ = (started(on(Clerk)) for _ in range(3))
+    one, other = first.actor_urn[-6:], second.actor_urn[-6:]
+    second.tell(door.hold)
+    first.tell(lambda _: second.ask(lambda _: None))
+    eventually(lambda: among("Clerk").waits)
+    assert (dump := among("Clerk")).waits == ((f"actor Clerk ({one})", f"actor Clerk ({other})"),)
+    assert {actor.urn for actor in dump.actors} == {one, other, ""}
+    assert f"\n  waits for actor Clerk ({other})\n" in str(dump)
+    door.open()
+
+
 def test_one_that_waits_for_nobody_in_particular(started: Any, on: Any, eventually: Any) -> None:
     """A wait through the library is one."""
     waiter = Waiter()
@@ -157,10 +171,9 @@ def test_since_when_one_waits(
     wait: str, started: Any, on: Any, eventually: Any, doors: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not since when it is at the message; and after that, of one with a thread, since then again."""
-    before, after, clock = doors(), doors(), ManualClock()
+    before, after, clock, waiter, gone = doors(), doors(), ManualClock(), Waiter(), ReplyFuture()
     for module in ("actors.pinned_cell", "actors.shared_cell", "actors.actor_look", "dispatching.shift"):
         monkeypatch.setattr(f"actors.core.{module}.SYSTEM_CLOCK", clock)
-    waiter, gone = Waiter(), ReplyFuture()
 
     def work(_: Any) -> None:
         before.hold()
@@ -171,8 +184,7 @@ def test_since_when_one_waits(
         before.hold()
         await gone
 
-    ref = started(on(Clerk))
-    ref.tell(work if wait == "a thread" else work_later)
+    (ref := started(on(Clerk))).tell(work if wait == "a thread" else work_later)
     before.await_reached()
     clock.at += 100.0
     before.open()
@@ -305,10 +317,10 @@ def test_children_stand_below_their_parents(started: Any) -> None:
 
 def test_children_stand_as_they_were_started(started: Any, doors: Any) -> None:
     """Whatever their names and classes are, and whether they do something or not."""
-    door = doors()
-    classes = [type(name, (Clerk,), {"dispatcher": "shared"}) for name in ("Zebra", "Ape", "Cow")]
-    parent = started(type("Keeper", (Clerk,), {"dispatcher": "shared"}))
-    parent.ask(lambda me: [me.start_child(cls, name=f"{n}") for n, cls in enumerate((*classes, *[classes[0]] * 11))])
+    classes, door = [type(name, (Clerk,), {"dispatcher": "shared"}) for name in ("Zebra", "Ape", "Cow")], doors()
+    (parent := started(type("Keeper", (Clerk,), {"dispatcher": "shared"}))).ask(
+        lambda me: [me.start_child(cls, name=f"{n}") for n, cls in enumerate((*classes, *[classes[0]] * 11))]
+    )
     parent.ask(lambda me: me.children["2"]).tell(door.hold)
     door.await_reached()
     dump = among("Keeper", "Zebra", "Ape", "Cow")
@@ -339,8 +351,8 @@ def test_idle_siblings_are_counted(started: Any, doors: Any) -> None:
         started(shared)
     dump = among("Account")
     assert len(dump) == 1_501
-    assert len(dump.actors) == 12
     lines = str(dump).splitlines()
+    assert len(dump.actors) == 12
     assert lines[0] == "1,501 actors: 1,500 idle, 1 handling"
     assert lines[-2:] == ["actor Account: idle, 0 unread", "... and 1,499 more idle Account"]  # ten are the same
     assert sum("idle, 0 unread" in line for line in lines) == 1

@@ -58,6 +58,8 @@ class ActorDump:
         pool: The name of the pool that it belongs to.
         is_group: Are these siblings that are not told one by one?
         count: How many of them; else 1.
+        urn: The last digits of its ``actor_urn``, of one that waits for somebody, or is waited for, and has its name in
+            common with another; else empty.
     """
 
     name: str
@@ -75,13 +77,15 @@ class ActorDump:
     pool: str | None = None
     is_group: bool = False
     count: int = 1
+    urn: str = ""
 
     @property
     def label(self) -> str:
         """How messages name it."""
         if self.is_group:
             return f"{self.count:,} more {self.state} {shown(self.kind)}"
-        return f"actor {shown(self.name)}" + ("" if self.name == self.kind else f" ({shown(self.kind)})")
+        more = ", ".join(word for word in ("" if self.name == self.kind else shown(self.kind), self.urn) if word)
+        return f"actor {shown(self.name)} ({more})" if more else f"actor {shown(self.name)}"
 
     @property
     def doing(self) -> str:
@@ -153,7 +157,9 @@ class ActorsDump:
     @property
     def waits(self) -> tuple[tuple[str, str], ...]:
         """Who waits for whom: pairs of labels."""
-        return tuple((f"actor {shown(actor.name)}", other) for actor in self.actors for other in actor.waits_for)
+        return tuple(
+            (label_of(f"actor {actor.name}", actor.urn), other) for actor in self.actors for other in actor.waits_for
+        )
 
     def __len__(self) -> int:
         return sum(actor.count for actor in self.actors)
@@ -215,6 +221,6 @@ def _folded(actors: Iterable[ActorDump]) -> Iterator[ActorDump]:
     yield from alike
 
 
-def label_of(text: str) -> str:
+def label_of(text: str, urn: str = "") -> str:
     """The label of somebody whom an actor waits for, on one line."""
-    return one_line(text, 120)
+    return one_line(text, 120) + (f" ({urn})" if urn else "")

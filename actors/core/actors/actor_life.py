@@ -46,6 +46,8 @@ class ActorLife(ActorCell):
     Threads: one at a time.
 
     Locks: none. ``front`` belongs to whoever handles its messages, as ``ActorCell`` says.
+
+    Locks: as of ``ActorCell``; whoever starts one in place of another gives it a ``front`` before that.
     """
 
     __slots__ = ()

@@ -26,6 +26,7 @@ from .pinned_cell import PinnedCell
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ..waiting.wait_graph import WaitNode
     from .home import Home
 
 MOST = 10
@@ -33,6 +34,8 @@ MOST = 10
 BEGINS = (ActorLife._begin.__code__, ActorLife._begin_again.__code__)  # noqa: SLF001 - the neighbour's steps
 ENDS = (ActorLife._wind_up.__code__, ActorLife._wind_up_parts.__code__, ActorCell.finish.__code__)  # noqa: SLF001
 WAITS = (Waiter.wait.__code__,)
+DIGITS = 6
+"""How many digits tell one actor from others of its name."""
 PLAIN = (str, int, float, bool, bytes, type(None))
 """What can be shown without calling anything of a user's."""
 
@@ -80,6 +83,7 @@ class ActorLook:
         self._most = most
         self._stacks = Stacks()
         self._now = SYSTEM_CLOCK.monotonic()
+        self._urns: dict[WaitNode, str] = {}
 
     def at(self, cells: Iterable[ActorCell]) -> Iterator[ActorDump]:
         """Look at *cells*: each is followed by those of them that are its children, as they were started; those of
@@ -87,6 +91,7 @@ class ActorLook:
         """
         alive = [cell for cell in cells if LIVES <= cell.stage < IS_STOPPED]
         known = set(alive)
+        self._urns = _urns(alive)
         below: dict[ActorCell, list[ActorCell]] = defaultdict(list)
         roots: dict[Home | None, list[ActorCell]] = {None: []}
         for cell in alive:
@@ -171,11 +176,12 @@ class ActorLook:
             inbox_depth=len(cell.mailbox) + len(cell.front or ()),
             inbox_capacity=cell.mailbox.capacity,
             restarts=0 if supervision is None else supervision.total,
-            waits_for=tuple(label_of(target.label) for target in cell.targets()),
+            waits_for=tuple(label_of(target.label, self._urns.get(target, "")) for target in cell.targets()),
             stack="" if rests or cell.is_laid_down else self._stacks.own(cell.thread),
             dispatcher=cell.dispatcher_name,
             depth=depth,
             pool=pool,
+            urn=self._urns.get(cell, ""),
         )
 
     def _seconds(self, cell: ActorCell, state: ActorState) -> float | None:
@@ -191,6 +197,17 @@ class ActorLook:
 def _order(each: tuple[ActorCell | None, ActorDump]) -> tuple[str, str, bool, str]:
     actor = each[1]
     return actor.kind, "" if actor.state is ActorState.IDLE else actor.state, actor.is_group, actor.name
+
+
+def _urns(cells: list[ActorCell]) -> dict[WaitNode, str]:
+    """The last digits of the urns of those who wait, or are waited for, and are not alone in having their name."""
+    tied: list[WaitNode] = []
+    for cell in cells:
+        targets = cell.targets()
+        if targets:
+            tied += [cell, *targets]
+    names = Counter(cell.name for cell in cells) if tied else {}
+    return {cell: cell.urn[-DIGITS:] for cell in tied if isinstance(cell, ActorCell) and names.get(cell.name, 0) > 1}
 
 
 def _as_started(parent: ActorCell, children: list[ActorCell]) -> list[ActorCell]:
