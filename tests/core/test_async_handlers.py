@@ -505,6 +505,22 @@ def test_what_is_piped_is_cancelled_at_the_end(start: Start) -> None:
         eventually(lambda log=log: log == ["begun", "cancelled"])
 
 
+def test_what_is_piped_after_the_end_is_cancelled(start: Start) -> None:
+    """Nobody is there for it."""
+    log: list[str] = []
+    ref = start()
+    kept: list[Any] = []
+
+    async def keeps(me: Any) -> None:
+        kept.append(me)
+
+    ref.ask(keeps, timeout=5)
+    ref.stop()
+    kept[0].pipe(hangs(log)(None))
+    eventually(lambda: [letter.message.value for letter in ref.dead_letters] == [None])
+    assert log in ([], ["begun", "cancelled"])
+
+
 # on_start and on_stop ---------------------------------------------------------------------------------------------
 
 

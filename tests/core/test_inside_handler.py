@@ -759,6 +759,30 @@ def test_what_is_piped_to_a_dead_actor_is_a_dead_letter(start: Start) -> None:
     ]
 
 
+@pytest.mark.parametrize("ends", ["abort", "crash"])
+def test_what_was_piped_and_not_read_is_a_dead_letter(start: Start, gate: Gate, ends: str) -> None:
+    """It came, and the actor ended before its turn: nothing of it is lost, and it is in order."""
+    told: list[Any] = []
+    ref = start(on_undelivered=lambda _, letter: told.append(letter.message))
+    future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+
+    def pipes(me: Any) -> None:
+        me.pipe(future, tag=1)
+        me.pipe(future, tag=2)
+        gate.hold()
+        if ends == "crash":
+            boom(me)
+
+    ref.tell(pipes)
+    gate.await_reached()
+    future.set_result(3)
+    if ends == "abort":
+        ref.abort()
+    gate.open()
+    assert ref.actor_stopped.wait(5)
+    assert told == [Piped(3, None, 1), Piped(3, None, 2)] == [letter.message for letter in ref.dead_letters]
+
+
 def test_what_is_piped_comes_to_who_is_in_its_place(start: Start) -> None:
     """After a restart."""
     ref = start(supervised=RestartPolicy(max_restarts=3))

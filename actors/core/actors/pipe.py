@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import fresh_copy
 from ..messaging.dead_letter import DeadLetterReason
+from .actor_cell import ENDS
 from .coroutines import CoroutineRun
-from .envelope import Order
+from .envelope import Envelope, Order
 from .eventual import LATER, when_settled
 
 if TYPE_CHECKING:
@@ -58,22 +59,55 @@ def pipe(
             "pipe takes a ReplyFuture, a concurrent.futures.Future, an AgentHandle or a coroutine, got "
             f"{source!r}; of a call, pipe what executor.submit(...) returns"
         )
-    when_settled(source, partial(_arrived, cell, wrap, tag))
+    when_settled(source, partial(cell.part(Arrivals).take, wrap, tag))
 
 
-def _arrived(
-    cell: ActorLife, wrap: Callable[[Piped], Any] | None, tag: Any, value: Any, error: BaseException | None
-) -> None:
-    """By the lane that has no bound: a full mailbox loses nothing of it."""
-    piped = Piped(value, error, tag)
-    if not cell.mailbox.put_system(Order(partial(_handle, cell, wrap, piped))):
-        letters = cell.dead_letters
-        letters.announce(letters.add(piped, DeadLetterReason.RECEIVER_ENDED, cell.label))
+class Arrivals:
+    """What came for an actor and was not handled yet (the protocol ``Part``). It comes by the lane that has no bound:
+    a full mailbox loses nothing of it. What lies there when the actor ends is a dead letter.
 
+    Locks: none. ``_unread`` changes by single operations: who takes one out has it.
+    """
 
-def _handle(cell: ActorLife, wrap: Callable[[Piped], Any] | None, piped: Piped) -> Course | None:
-    """Where messages are handled. What *wrap* raises is a crash, as in a handler, and nothing is left to be retried."""
-    return cell.handle_now(piped if wrap is None else wrap(piped))
+    __slots__ = ("_cell", "_unread")
+
+    def __init__(self, cell: ActorLife) -> None:
+        self._cell = cell
+        self._unread: dict[object, Piped] = {}
+
+    def take(self, wrap: Callable[[Piped], Any] | None, tag: Any, value: Any, error: BaseException | None) -> None:
+        """Something has ended with that. Threads: any."""
+        cell, piped, place = self._cell, Piped(value, error, tag), object()
+        self._unread[place] = piped  # first: who ends the actor closes the mailbox, and looks here then
+        order = Order(partial(self._handle, place, wrap))
+        if not cell.mailbox.put_system(order) and self._unread.pop(place, None) is not None:
+            letters = cell.dead_letters
+            letters.announce(letters.add(piped, DeadLetterReason.RECEIVER_ENDED, cell.label))
+
+    def _handle(self, place: object, wrap: Callable[[Piped], Any] | None) -> Course | None:
+        """Where messages are handled. What *wrap* raises is a crash, as in a handler, and nothing is left to be
+        retried.
+        """
+        piped = self._unread.pop(place)
+        return self._cell.handle_now(piped if wrap is None else wrap(piped))
+
+    # The protocol Part ------------------------------------------------------------------------------------------
+
+    def shed(self) -> None:
+        """Who is made in its place handles them."""
+
+    def wind_up(self) -> None:
+        """More may come for it."""
+
+    def end(self) -> None:
+        """Nobody will handle them: the mailbox was closed over them."""
+        left: list[Envelope] = []
+        while self._unread:
+            try:
+                left.append(Envelope(self._unread.popitem()[1]))
+            except KeyError:  # who brought it has seen that nobody takes it
+                break
+        self._cell.leave(reversed(left))
 
 
 class Errands:
@@ -90,12 +124,16 @@ class Errands:
         cell.token.remind(self.end)
 
     def send(self, coroutine: Coroutine[Any, Any, Any]) -> Later:
-        """Begin *coroutine*; the future of its result."""
+        """Begin *coroutine*; the future of its result.
+
+        Raises:
+            RuntimeError: No thread can be started.
+        """
         run = CoroutineRun(coroutine, is_handler=False)
+        run.begin()
         self._runs[run] = None
         run.done.add_done_callback(lambda _: self._runs.pop(run, None))
-        run.begin()
-        if self._cell.token.cancelled:  # who aborted it may have looked before
+        if self._cell.token.cancelled or self._cell.stage >= ENDS:  # who ended it may have looked before
             run.cancel()
         return run.done
 
