@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 
 from actors import Actor, ActorRef, Agent, AgentManifest, RestartPolicy, SpawnConfig, supervise
 from actors.actors import DeferredReply, Dispatcher, Piped, ReplyFuture
-from actors.errors import ActorDead, ActorsError, AskTimeout, DeadlockError, StashFull
+from actors.core.process import fork
+from actors.errors import ActorDead, ActorsError, AskTimeout, DeadlockError, ForkedPoolError, StashFull
 from actors.messages import DeadLetterReason
 
 from ..waiting import Gate, eventually
@@ -691,6 +693,26 @@ def test_a_future_as_the_reply_to_a_tell_is_nothing(start: Start) -> None:
     ref = start()
     ref.tell(lambda _: concurrent.futures.Future())
     assert ref.ask(3, timeout=5) == 3
+
+
+def test_in_a_forked_child_nobody_replies(start: Start, monkeypatch: Any) -> None:
+    """The actor lives in the parent. What is let go of there touches none of its locks, which may be held for ever."""
+    ref = start()
+    kept: list[Any] = []
+    asked = [ref.ask_future(lambda me: kept.append(me.defer_reply())) for _ in range(2)]
+    me = ref.ask(lambda me: me, timeout=5)
+    touched: list[Any] = []
+    with monkeypatch.context() as child:
+        child.setattr(fork._mark, "generation", fork.generation() + 1)
+        child.setattr(type(ref._mailbox), "put_system", lambda _, order: touched.append(order))
+        for use in (kept[0].set, lambda: kept[0].fail(ValueError()), lambda: me.pipe(concurrent.futures.Future())):
+            with pytest.raises(ForkedPoolError):
+                use()
+        kept.pop()
+        gc.collect()
+    assert touched == []
+    assert kept[0].set(3)
+    assert asked[0].get(timeout=5) == 3
 
 
 # Pipe -----------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic
 from typing_extensions import TypeVar
 
 from ...errors import ActorsError, DeadlockError
+from ..process import fork
 from ..waiting.wait_graph import path_to_gate
 from .envelope import Order, Question
 from .eventual import ower_of, when_settled
@@ -62,6 +63,7 @@ class DeferredReply(Generic[R_contra]):
             False when nobody waits for it any more.
         Raises:
             ActorsError: It was set, or failed, before.
+            ForkedPoolError: In a forked child.
         """
         return self._settle(value, None)
 
@@ -72,6 +74,7 @@ class DeferredReply(Generic[R_contra]):
             False when nobody waits for it any more.
         Raises:
             ActorsError: It was set, or failed, before.
+            ForkedPoolError: In a forked child.
             TypeError: *error* is no exception.
         """
         if not isinstance(error, BaseException):
@@ -79,6 +82,7 @@ class DeferredReply(Generic[R_contra]):
         return self._settle(None, error)
 
     def _settle(self, value: Any, error: BaseException | None) -> bool:
+        fork.refuse_after_fork(self._deferrals.generation)
         if not self._take_right():
             raise ActorsError(
                 f"this reply of {self._deferrals.whose} was set, or failed, before: an ask is answered once"
@@ -117,6 +121,11 @@ class Deferrals:
         self.whose = cell.label
         cell.token.remind(self._refuse)
 
+    @property
+    def generation(self) -> int:
+        """The process in which its actor lives, counted in forks."""
+        return self._cell.generation
+
     def defer(self) -> DeferredReply[Any]:
         """Owe the reply to the message that is being handled."""
         envelope = handled(self._cell, "defer_reply()")
@@ -146,9 +155,10 @@ class Deferrals:
 
     def lose(self, question: Question) -> None:
         """Its reply was let go of. In a finalizer nobody is told anything: the actor does it between two messages, or
-        at its end.
+        at its end. In a forked child there is no actor, and its locks may be held for ever.
         """
-        self._cell.mailbox.put_system(Order(partial(self._close_lost, question)))
+        if self.generation == fork.generation():
+            self._cell.mailbox.put_system(Order(partial(self._close_lost, question)))
 
     def _close_lost(self, question: Question) -> None:
         text = f"{self.whose} has deferred its reply, and let go of it without set() or fail()"

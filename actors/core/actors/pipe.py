@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import fresh_copy
 from ..messaging.dead_letter import DeadLetterReason
+from ..process import fork
 from .actor_cell import ENDS
 from .coroutines import CoroutineRun
 from .envelope import Envelope, Order
@@ -50,6 +51,7 @@ def pipe(
     tag: Any,
 ) -> None:
     """Have what *source* is settled with come to the actor of *cell*."""
+    fork.refuse_after_fork(cell.generation)
     if wrap is not None and not callable(wrap):
         raise TypeError(f"wrap must be a function that takes a Piped and returns a message, got {wrap!r}")
     if isinstance(source, Coroutine):
