@@ -154,7 +154,7 @@ class EndMark(SeatOrder):
     for changes before that *number*.
     """
 
-    __slots__ = ("_behind", "_number", "_reached", "_seat", "_was_held")
+    __slots__ = ("_behind", "_number", "_reached", "_seat")
 
     def __init__(self, seat: Seat, number: int, reached: Callable[[], object]) -> None:
         self.message = None
@@ -162,7 +162,6 @@ class EndMark(SeatOrder):
         self._number = number
         self._reached = reached
         self._behind: ActorLife | None = None
-        self._was_held = False
 
     def carry_out(self) -> Course | None:
         """Go behind all that is there; the second time, it was handled."""
@@ -171,14 +170,10 @@ class EndMark(SeatOrder):
             self._behind = seat.cell
             seat.put_behind(self)
             return None
-        if self._was_held:  # what was held for another gate may have come into its line meanwhile, behind it
-            self._was_held = False
-            seat.put_last(self)
-            return None
         for gate, line in seat.held.items():
             if gate.number < self._number:
                 line.append(self)
-                self._was_held = True
+                self._behind = None  # what waited for another gate before may have come into that line after it
                 return None
         self._reached()
         return None
