@@ -95,3 +95,15 @@ def test_the_time_of_the_caller_ends_it() -> None:
     clock.at += 100.0
     assert team.stop() is True
     assert said == ["stop 3", "stop 2", "stop 1", "stop 0"]
+
+
+def test_who_has_ended_meanwhile_is_passed_over() -> None:
+    """By itself, while others were at their ends."""
+    said: list[str] = []
+    team = members(4, said)
+    clock: Any = team._pool.clock
+    assert team.stop(clock.at) is False
+    for gone in team.cells()[1:3]:
+        team.forget(gone)
+    assert team.stop() is True
+    assert said == ["stop 3", "stop 0"]

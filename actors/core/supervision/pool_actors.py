@@ -52,8 +52,8 @@ class PoolActors:
 
     Guarantees: who is adopted is stopped or aborted by whoever ends the pool.
 
-    Locks: the pool's turn guards ``_live``, ``_leaving``, ``_told_at``, ``strays`` and ``_waiters``; nobody is
-    stopped or woken under it. ``door`` is written before anybody else has the pool.
+    Locks: the pool's turn guards ``_live``, ``_leaving``, ``_line``, ``_told_at``, ``strays`` and ``_waiters``; nobody
+    is stopped or woken under it. ``door`` is written before anybody else has the pool.
     """
 
     def __init__(self, pool: OwningPool) -> None:
@@ -61,6 +61,7 @@ class PoolActors:
         self.name = pool.name
         self._live: dict[Resident, None] = {}
         self._leaving: Resident | None = None
+        self._line: list[Resident] = []
         self._waiters: list[Waiter] = []
         self._told_at = self._abort_at = 0.0
         self.strays: dict[Resident, float] = {}
@@ -111,7 +112,7 @@ class PoolActors:
             self._live.pop(cell, None)
             self.strays.pop(cell, None)
             if self._leaving is cell:
-                self._leaving = following = self._youngest()
+                self._leaving = following = self._next()
                 self._told_at = self._pool.clock.monotonic()
             if not self._live:
                 waiters = list(self._waiters)
@@ -120,8 +121,13 @@ class PoolActors:
         for waiter in waiters:
             waiter.wake()
 
-    def _youngest(self) -> Resident | None:
-        return next(reversed(self._live), None)
+    def _next(self) -> Resident | None:
+        """The youngest that is left. (Not looked for in ``_live``: that would step over all who have left before.)"""
+        while self._line:
+            cell = self._line.pop()
+            if cell in self._live:
+                return cell
+        return None
 
     # Their end ----------------------------------------------------------------------------------------------------
 
@@ -138,7 +144,8 @@ class PoolActors:
         with self._pool.turn:
             begins = self._leaving is None
             if begins:
-                self._leaving = self._youngest()
+                self._line = list(self._live)
+                self._leaving = self._next()
             first = self._leaving
             self._told_at = self._pool.clock.monotonic()
         if begins and first is not None:
