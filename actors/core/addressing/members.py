@@ -12,7 +12,7 @@ from loguru import logger
 
 from ...errors import ActorsError, AgentCrashed, DispatcherExhausted
 from ..actors.actor_cell import ActorEnd
-from ..actors.envelope import Order
+from ..actors.envelope import Order, PykkaActorDead
 from ..actors.reply import ReplyFuture
 from ..checks import leaf_rlock
 from ..clock import SYSTEM_CLOCK
@@ -106,11 +106,18 @@ class Members(WaitNode):
         try:
             while not self.table.arrange(count, fresh):
                 fresh.append(self._new_seat())
-        except BaseException:
+        except BaseException as error:
             self._send_home(fresh)
             self._await_end(fresh)
+            if isinstance(error, PykkaActorDead):
+                raise self.refusal() from self.error
             raise
         self._send_home(fresh)  # of two that resized at once, one may have made more than are needed
+
+    def refusal(self, message: Any = None) -> PykkaActorDead:
+        """For who wants something of it when it was told to end."""
+        why = "" if self.error is None else f": no member can be started ({self.error})"
+        return PykkaActorDead(f"{self._label} has stopped{why}", message)
 
     def _send_home(self, seats: Iterable[Seat]) -> None:
         for seat in seats:

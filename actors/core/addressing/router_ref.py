@@ -129,7 +129,7 @@ class RouterRef(Generic[A_co, Reach_co]):
 
     def _refused(self, taken: Put, message: Any) -> InboxFull | PykkaActorDead:
         if taken is Put.CLOSED:
-            return PykkaActorDead(f"{self} has stopped", message)
+            return self._members.refusal(message)
         whose = "the member of that key" if isinstance(self._way, ToOne) else "no member"
         has = "has no room" if isinstance(self._way, ToOne) else "has room"
         return InboxFull(f"{self}: {whose} {has}", message)
@@ -329,6 +329,7 @@ def start_router(
         ValueError: A count below 1, or no such routing.
         TypeError: What is no actor's class.
         Exception: What an ``__init__`` raises; those that were started are stopped.
+        ActorDead: Members ended, or could not start, again and again, before all were made.
         RuntimeError: No thread can be started.
     Example:
         >>> router = start_router(Resizer, 4, routing="smallest_mailbox")

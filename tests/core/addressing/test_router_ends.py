@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 import pytest
 
 from actors import Actor, ActorDead, ActorEnd, AskTimeout, DeadLetterReason, by_key, start_router
+from actors.core.addressing.members import Members
+from actors.core.addressing.table import Table
 
 from ...waiting import eventually
 from .conftest import Worker, me
@@ -257,12 +259,38 @@ def test_the_others_get_what_a_seat_had_that_is_given_up(router: Any, monkeypatc
 
 
 def test_a_router_that_cannot_begin_ends(router: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its first members have started as far as the caller sees."""
+    """Its first members have started as far as the caller sees; or they were too quick for that."""
     monkeypatch.setattr("actors.core.addressing.members.PAUSE", 0.001)
     monkeypatch.setattr(Weak, "fails", "on_start")
-    workers = router(2, cls=Weak, supervised=False)
-    eventually(lambda: workers.how_ended is ActorEnd.CRASHED)
-    assert "no more of them" in str(workers.error)
+    try:
+        workers = router(2, cls=Weak, supervised=False)
+    except ActorDead as ended:
+        error: Any = ended.__cause__
+    else:
+        eventually(lambda: workers.how_ended is ActorEnd.CRASHED)
+        error = workers.error
+    assert "no more of them" in str(error)
+
+
+def test_a_router_that_ends_while_it_is_started_says_why(gate: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first member could not start, again and again, before the second was made."""
+    shut, new_seat = Table.shut, Members._new_seat
+
+    def told(table: Table) -> None:
+        shut(table)
+        gate.note()
+
+    def after_the_end(members: Members) -> Any:
+        if members._here:
+            gate.await_reached()
+        return new_seat(members)
+
+    monkeypatch.setattr("actors.core.addressing.members.PAUSE", 0.001)
+    monkeypatch.setattr(Table, "shut", told)
+    monkeypatch.setattr(Members, "_new_seat", after_the_end)
+    monkeypatch.setattr(Weak, "fails", "on_start")
+    with pytest.raises(ActorDead, match=r"router of Weak has stopped: .*no more of them"):
+        start_router(Weak, 2, supervised=False)
 
 
 def test_a_stop_ends_the_pause_between_two_tries(router: Any, monkeypatch: pytest.MonkeyPatch) -> None:
