@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -123,6 +124,18 @@ def test_what_it_raises_is_as_of_any_handler(start: Start) -> None:
     lone.tell(boom)
     assert lone.actor_stopped.wait(5)
     assert "boom" in str(lone.error)
+
+
+def test_a_coroutine_that_raises_a_generators_end_has_failed(start: Start) -> None:
+    """It is an error as any: the asker is told, and the actor lives on."""
+
+    async def raises(_: Any) -> None:
+        raise GeneratorExit
+
+    ref = start()
+    with pytest.raises(RuntimeError, match="GeneratorExit"):
+        ref.ask(raises, timeout=5)
+    assert ref.ask(3, timeout=5) == 3
 
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
@@ -355,8 +368,8 @@ def test_a_wait_that_would_block_the_loop_is_refused(start: Start, timeout: floa
     assert ref.ask(in_a_thread, timeout=5) == 4
 
 
-def test_an_await_takes_part_in_the_search_for_circles(start: Start) -> None:
-    """Of itself, and of another that waits for it."""
+def test_an_await_takes_part_in_the_search_for_circles(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    """Of itself, and of another that waits for it. The loop does not complain of an answer that nobody has read."""
     ref = start()
 
     async def ask_itself(me: Any) -> Any:
@@ -379,6 +392,8 @@ def test_an_await_takes_part_in_the_search_for_circles(start: Start) -> None:
     assert begun.is_set()
     assert ref.ask(2, timeout=5) == 2
     assert other.ask(lambda me: asyncio.sleep(0, me.seen), timeout=5) == []
+    gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
 
 
 def test_a_thread_that_waits_for_one_that_awaits_it_is_told(start: Start) -> None:

@@ -643,11 +643,23 @@ def test_a_standard_future_is_a_reply(start: Start) -> None:
     assert ref.ask(lambda _: done, timeout=5) == 6
 
 
-def test_a_future_that_nobody_will_settle_fails_the_ask(start: Start) -> None:
-    """It was let go of."""
-    asked = start().ask_future(lambda _: concurrent.futures.Future())
+@pytest.mark.parametrize("kind", [concurrent.futures.Future, ReplyFuture])
+def test_a_future_that_nobody_will_settle_fails_the_ask(start: Start, kind: Callable[[], Any]) -> None:
+    """It was let go of; the ask that waits for it does not keep it."""
+    asked = start().ask_future(lambda _: kind())
     with pytest.raises(ActorsError, match="let go of it"):
         asked.get(timeout=5)
+
+
+def test_a_future_that_is_computed_from_another_is_a_reply(start: Start) -> None:
+    """The other one keeps it."""
+    ref, other = start(), start()
+    later: concurrent.futures.Future[Any] = concurrent.futures.Future()
+    asked = ref.ask_future(lambda _: other.ask_future(lambda _: later).map(str))
+    assert ref.ask(1, timeout=5) == 1
+    gc.collect()
+    later.set_result(3)
+    assert asked.get(timeout=5) == "3"
 
 
 def test_an_agent_is_a_reply(start: Start, make_pool: Any) -> None:

@@ -157,11 +157,20 @@ class CoroutineRun:
         except CancelledError:
             self.was_cancelled = True  # as an error outside, a ``CancelledError`` would cancel whoever reads it
             self.done.fail(ActorsError("the coroutine was cancelled (asyncio.CancelledError) by itself or another"))
+        except GeneratorExit as error:  # to a course it would say that nobody goes on with it
+            self.done.fail(_as_an_error(error))
         except BaseException as error:  # noqa: BLE001 - it is the result
             self.done.fail(error)
         else:
             self.done.set(value)
         self._call = self._thread = None  # no circle: what a coroutine has held is let go of when it ends
+
+
+def _as_an_error(error: GeneratorExit) -> RuntimeError:
+    """As Python does with a ``StopIteration``."""
+    stands_for = RuntimeError("coroutine raised GeneratorExit")
+    stands_for.__cause__ = error
+    return stands_for
 
 
 def _nothing() -> None:

@@ -7,6 +7,7 @@ import concurrent.futures
 import queue
 import sys
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pykka
@@ -290,6 +291,7 @@ class ReplyFuture(pykka.Future[T]):
         try:
             return (yield from Awaits().awaited(arrival, member, Owed(self)))
         except DeadlockError as refused:
+            arrival.cancel()  # first: else the loop complains that nobody has read it
             self.fail(refused)  # nobody waits for it any more
             raise
 
@@ -328,20 +330,25 @@ class Announcement(ReplyFuture[T]):
 
 
 class Owed(WaitNode):
-    """The value of a future, as something that is waited for."""
+    """The value of a future, as something that is waited for.
+
+    It does not keep the future: whoever is to settle it does. An ask that waits for one that all have let go of is
+    told.
+    """
 
     def __init__(self, future: ReplyFuture[Any]) -> None:
-        self._future = future
+        self._future = weakref.ref(future)
 
     @property
     def label(self) -> str:
         """How messages name it."""
-        owers = ", ".join(ower.label for ower in self._future.owed_by())
+        owers = ", ".join(ower.label for ower in self.targets())
         return f"a reply of {owers}" if owers else "a reply"
 
     def targets(self) -> list[WaitNode]:
         """Who owes it."""
-        return self._future.owed_by()
+        future = self._future()
+        return [] if future is None else future.owed_by()
 
 
 def _derived(future: ReplyFuture[R], *sources: pykka.Future[Any]) -> ReplyFuture[R]:
