@@ -91,12 +91,16 @@ class PoolModel:
 
     def queue_moves(self) -> bool:
         """Is there room for one more as soon as one that runs ends, as nobody else wants its slot?"""
-        others = self.starved() or self.waiting_children() or self.somebody_awaits()
+        others = self.starved() or self.waiting_children() or self.somebody_awaits() or self.somebody_wants_room()
         return not others and (self.max_live is None or len(self.at("live")) <= self.max_live)
 
     def somebody_awaits(self) -> bool:
         """Does an agent wait for the outcome of another?"""
         return any(life.kind == "await" for life in self.at("live"))
+
+    def somebody_wants_room(self) -> bool:
+        """Does an agent wait for room in the mailbox of another, whose end lets it go on?"""
+        return any(life.putter is not None for life in self.at("live"))
 
     def closes_circle(self, life: Life, target: Life) -> bool:
         """Would *life* wait for itself, an ancestor, or one that waits for it?"""
