@@ -687,6 +687,20 @@ def test_one_whose_end_fails_is_not_there_any_more(echo: Any, eventually: Any, m
     second.stop()
 
 
+def test_who_asks_a_dead_one_after_its_own_abort_is_cancelled(echo: Any, gate: Any) -> None:
+    """It has not crashed: both may end with the program, in any order."""
+    failures: list[Any] = []
+    cls = type("Noting", (Echo,), {"on_failure": lambda _, *failure: failures.append(failure)})
+    dead, asking = echo(), echo(cls)
+    dead.stop(timeout=10)
+    asking.tell(lambda _: (gate.hold(), dead.ask("anybody there?")))
+    gate.await_reached()
+    asking.abort("enough")
+    gate.open()
+    assert asking._cell.ended.get(timeout=10) == "aborted"
+    assert not failures
+
+
 @pinned_only
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_an_interrupted_start(echo: Any, monkeypatch: Any, when: str) -> None:

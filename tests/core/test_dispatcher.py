@@ -869,6 +869,18 @@ def test_the_end_of_the_program_ends_who_would_notice(ending: Dispatcher, doing:
     assert idle._cell.ended.get(timeout=BOUND) == "aborted"
 
 
+def test_at_the_end_of_the_program_nobody_ends_before_all_are_marked(ending: Dispatcher, doing: Any) -> None:
+    """Else whoever waits for it is told of its end, and takes that for a failure of its own."""
+    asked, asking = doing(ending), doing(ending)
+    watched = asked.watch(lambda _: None)
+    ending.mark_at_exit()
+    assert asking.ask("still here", timeout=BOUND) == "still here"
+    ending.abort_at_exit()
+    with pytest.raises(ActorDead):
+        asking.ask("and now?", timeout=BOUND)
+    watched()
+
+
 def test_nothing_is_started_at_the_end_of_the_program(ending: Dispatcher, doing: Any) -> None:
     """Also where others still live: nobody would end it."""
     doing(ending).ask("alive", timeout=BOUND)

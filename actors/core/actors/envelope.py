@@ -8,7 +8,7 @@ import pykka
 
 from ...errors import ActorDead, ActorsError, Cancelled, DeadlockError, DispatcherExhausted, InboxFull
 from ..clock import SYSTEM_CLOCK
-from ..waiting.wait_graph import refuse_wait_for
+from ..waiting.wait_graph import checkpoint, refuse_wait_for
 from .reply import PykkaAskTimeout, ReplyFuture
 
 if TYPE_CHECKING:
@@ -135,10 +135,14 @@ def ask(send: Send, target: WaitMember, message: Any, timeout: float | None, who
     end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
     future: ReplyFuture[Any] = ReplyFuture(target)
     try:
-        send(Question(message, future), timeout, target)
-    except InboxFull:
-        raise PykkaAskTimeout(f"the {box} of {who} had no room within {timeout} s") from None
-    return await_reply(future, SYSTEM_CLOCK.left(end), who)
+        try:
+            send(Question(message, future), timeout, target)
+        except InboxFull:
+            raise PykkaAskTimeout(f"the {box} of {who} had no room within {timeout} s") from None
+        return await_reply(future, SYSTEM_CLOCK.left(end), who)
+    except ActorDead:
+        checkpoint()  # both may be ending, with the program say: who asks was cancelled, and has not crashed
+        raise
 
 
 def ask_future(send: Send, target: WaitMember, message: Any) -> ReplyFuture[Any]:

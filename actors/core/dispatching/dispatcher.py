@@ -320,9 +320,9 @@ class Dispatcher:
             if line and places and not self._is_coming:
                 self._call_one()
             if cell.claim():
-                if self._ends:
-                    cell.token.mark(PROGRAM_ENDS)
                 shift.cell = cell
+                if self._out is not None:  # looked at after it is seen who runs it
+                    cell.token.mark(PROGRAM_ENDS)
                 cell.run(shift)
                 shift.cell = None
                 shift.turns += 1
@@ -388,7 +388,7 @@ class Dispatcher:
 
     def mark_at_exit(self) -> None:
         """The program ends: whoever looks sees it. Who has nothing that would notice is left as it is; if it is told
-        something now, it ends.
+        something later, it ends: not before all others are marked, as whoever waits for it is told of that.
         """
         self._ends = True
         for cell in self.cells():
@@ -401,8 +401,10 @@ class Dispatcher:
         """Abort all; 5 seconds from now on nobody waits for their cleanups any more."""
         self._exit_by = SYSTEM_CLOCK.monotonic() + EXIT_TIMEOUT
         self._out = Waiter()
-        for cell in self.cells():
-            cell.abort(PROGRAM_ENDS)
+        under_way = [shift.cell for shift in self.shifts().values()]  # one of them may have been idle just now
+        for cell in {*self.cells(), *under_way}:
+            if cell is not None:
+                cell.abort(PROGRAM_ENDS)
 
     def end_at_exit(self) -> None:
         """Wait for the cleanups."""
