@@ -30,7 +30,7 @@ Names = Annotated[
     list[str],
     typer.Argument(
         metavar="NAME...",
-        help="Benchmarks, in the order to run them; all = every one but soak, fuzz, kills; savina = those of actors.",
+        help="Benchmarks, in the order to run them; all = every one but soaks, fuzz, kills; savina = those of actors.",
     ),
 ]
 Quick = Annotated[bool, typer.Option("--quick", help="A first look: fewer and smaller.")]
@@ -57,7 +57,7 @@ Corpus = Annotated[
 def main(words: list[str] | None = None) -> None:
     """Run the command line. A benchmark's name needs no command before it."""
     words = sys.argv[1:] if words is None else words
-    commands = {"list", "run", "soak", "fuzz", "kills", "compare"}
+    commands = {"list", "run", "soak", "actor_soak", "fuzz", "kills", "compare"}
     if not words:
         words = ["list"]
     elif words[0] not in commands and words[0] not in ("-h", "--help"):
@@ -137,6 +137,24 @@ def soak(minutes: Minutes = 1.0, seed: Seed = None, quick: Quick = False, json: 
     console = Console(stderr=True)
     size = Size.QUICK if quick else Size.FULL
     finish([endure(seconds=6.0 if quick else minutes * 60, seed=seed, watch=console)], json, size=size.value)
+
+
+@app.command("actor_soak")
+def soak_actors(
+    minutes: Minutes = 1.0,
+    seed: Seed = None,
+    on: Annotated[
+        str, typer.Option(help="What the actors run on: pinned, shared or both; each in turn if not said.")
+    ] = "",
+    json: Json = None,
+) -> None:
+    """Actors that crash, are killed and restarted: does anything get lost, hang, overlap or leak?"""
+    from .actor_soak import KINDS, endure
+
+    if on and on not in KINDS:
+        raise typer.BadParameter(f"actors run on {', '.join(KINDS)}, not on {on}")
+    kinds = (on,) if on else KINDS
+    finish([endure(minutes * 60, seed=seed, kinds=kinds, watch=Console(stderr=True))], json)
 
 
 @app.command()

@@ -21,9 +21,10 @@ NAMES = (
     *("http_throughput", "mixed_faults", "import_time"),
     *SAVINA,
     *("idle_actors", "timers"),
-    *("abort_latency", "mass_wake", "stop_overshoot", "nesting", "ask_stop", "journal", "soak", "fuzz", "kills"),
+    *("abort_latency", "mass_wake", "stop_overshoot", "nesting", "ask_stop", "journal", "soak"),
+    *("actor_soak", "fuzz", "kills"),
 )
-ENDLESS = ("soak", "fuzz", "kills")
+ENDLESS = ("soak", "actor_soak", "fuzz", "kills")
 """They go on as long as they are told to, so each is run by a command of its own, and not with all others."""
 
 

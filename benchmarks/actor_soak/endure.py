@@ -71,7 +71,7 @@ def _report(seed: int, eras: int, seconds: float, counts: Counter[str], problems
     sums |= {name: counts[name] for name in main}
     others: dict[str, Cell] = {name: counts[name] for name in sorted(counts) if name not in main}
     return Report(
-        "troupe",
+        "actor_soak",
         QUESTION,
         [_table(f"actors, seed {seed}", sums), _table("what was refused, or failed", others)],
         ["An era is the life of some actors, on threads of their own, on dispatchers, or on both, in turn."],

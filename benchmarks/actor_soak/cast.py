@@ -52,6 +52,13 @@ class Scene:
     numbers: Any = field(default_factory=lambda: itertools.count(1))
     deferred: deque[tuple[DeferredReply[Any], int]] = field(default_factory=deque)
     timers: deque[Any] = field(default_factory=deque)
+    restarts: list[list[float]] = field(default_factory=list)
+
+    def new_lives(self) -> list[float]:
+        """When each life of one that is restarted began."""
+        lives: list[float] = []
+        self.restarts.append(lives)
+        return lives
 
     def living(self) -> list[ActorRef[Any]]:
         """Those that have not ended."""
@@ -80,6 +87,7 @@ class Player(Actor):
         self._ended = False
         self._stashes = False
         self._lives = lives
+        self._children: list[ActorRef[Any]] = []
         if lives is not None:
             lives.append(time.monotonic())
 
@@ -109,8 +117,10 @@ class Player(Actor):
             self._leave()
 
     def on_stop(self) -> None:
-        """It ends, once."""
+        """It ends, once, and after its children."""
         self._enter("on_stop")
+        if any(child.is_alive() for child in self._children):
+            self.scene.books.violate("A5", f"{self.number} ends, and a child of it lives")
         self._ended = True
         self._leave()
 
@@ -228,6 +238,16 @@ class Player(Actor):
         ref.stop(block=False) if word.seed % 2 else ref.abort("hired and fired")
         return word.number
 
+    def do_raise_family(self, word: Word) -> int:
+        """Start a child, tell it something, and perhaps end it."""
+        if len(self.children) < 3:
+            restart, lives = (POLICY, self.scene.new_lives()) if word.seed % 3 == 0 else (None, None)
+            child = self.start_child(type(self), self.scene, next(self.scene.numbers), restart=restart, lives=lives)
+            self.scene.refs.append(child)
+            self._children.append(child)
+            tell(self.scene, child, f"actor {self.number}")
+        return word.number
+
     def do_stop(self, word: Word) -> int:
         """End, after what was accepted before."""
         self.stop()
@@ -243,17 +263,14 @@ class Player(Actor):
 class AsyncPlayer(Player):
     """Its handlers are coroutines."""
 
-    def on_receive(self, message: Any) -> Any:
+    async def on_receive(self, message: Any) -> Any:
         """Do it, with an await before and after."""
-        if isinstance(message, Word):
-            again = self._lives is not None
-            ordered = message.ordered and not again
-            self.scene.books.handled(message.sender, self.number, message.number, ordered=ordered, again=again)
-        return self._perform(message)
-
-    async def _perform(self, message: Any) -> Any:
         self._enter("a handler")
         try:
+            if isinstance(message, Word):
+                again = self._lives is not None
+                ordered = message.ordered and not again
+                self.scene.books.handled(message.sender, self.number, message.number, ordered=ordered, again=again)
             await asyncio.sleep(0)
             if not isinstance(message, Word):
                 return self._tick(message)
@@ -268,7 +285,7 @@ class AsyncPlayer(Player):
 DEEDS = (
     *("nothing",) * 6,
     *("think", "block", "sleep", "raise", "ask", "ask", "pass_on", "stash", "unstash"),
-    *("defer", "clock", "hire", "fire"),
+    *("defer", "clock", "hire", "raise_family", "fire"),
 )
 QUIET = ("nothing", "think", "block", "sleep", "raise", "defer")
 """Those that send nothing on: an era comes to rest."""

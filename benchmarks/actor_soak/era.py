@@ -58,7 +58,6 @@ class Era:
             for _ in range(random.randint(1, 2))
         ]
         self.scene = Scene(self.books, random, dispatchers)
-        self._restarts: list[list[float]] = []
         self.actors = 0
 
     @property
@@ -87,9 +86,7 @@ class Era:
             options = {"dispatcher": dispatcher, "inbox_capacity": random.choice((1, 3, 32, None))}
             cls: Any = type(base.__name__, (base,), options)
             if random.random() < 0.3:
-                lives: list[float] = []
-                self._restarts.append(lives)
-                number = next(self.scene.numbers)
+                number, lives = next(self.scene.numbers), self.scene.new_lives()
                 self.scene.refs.append(supervise(cls, self.scene, number, restart=POLICY, lives=lives))
             else:
                 self.scene.hire(cls)
@@ -222,7 +219,7 @@ class Era:
             books.violate("I2", f"{books.unsettled()} asks were never settled")
         if not holds_soon(lambda: not books.lost()):
             books.violate("I1", f"accepted, and neither handled nor a dead letter: {books.lost()[:10]}")
-        for lives in self._restarts:
+        for lives in self.scene.restarts:
             for first, last in zip(lives[1:], lives[1 + POLICY.max_restarts :], strict=False):
                 if last - first < POLICY.window:
                     books.violate("A7", f"{POLICY.max_restarts + 1} restarts within {last - first:.3f} s")

@@ -1,5 +1,0 @@
-"""Does anything get lost, hang, overlap or leak among actors that crash, are killed and restarted?"""
-
-from .endure import QUESTION, endure, measure
-
-__all__ = ["QUESTION", "endure", "measure"]
