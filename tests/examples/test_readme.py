@@ -52,6 +52,7 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("cancel_rest", "['ZeroDivisionError: integer division or modulo by zero']\n"),
         ("tool_then_text", "1 + 2 = 3\n"),
         ("class Counter", "5\n"),
+        ("class Account", "500\n7\n3 6\n"),
     ],
 )
 def test_a_program_works(word: str, printed: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -159,6 +160,7 @@ def test_no_program_is_left_out() -> None:
         "to_rows()",
         "aevents()",
         "Fragile",
+        "class Account",
         "was_paid",
         "cassette",
         "Journal.read",
