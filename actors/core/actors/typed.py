@@ -28,9 +28,9 @@ class TypedActor(pykka.ThreadingActor, Generic[M_contra, R_co]):
     """A Pykka actor that says what it is told and what it replies. It costs nothing per message."""
 
     if TYPE_CHECKING:
-
+        # By position, so that a subclass may call it what it is.
         def on_receive(
-            self, message: M_contra
+            self, message: M_contra, /
         ) -> (
             R_co
             | Coroutine[Any, Any, R_co | ReplyFuture[Any] | concurrent.futures.Future[Any] | Eventual | None]
