@@ -354,7 +354,7 @@ def test_an_answer_at_the_last_moment(winner: str, monkeypatch: pytest.MonkeyPat
     else:
         real = Waiter.wait
 
-        def late(self: Waiter, timeout: float | None = None, *, looks_up: bool = False) -> bool:
+        def late(self: Waiter, timeout: float | None = None, *, looks_up: bool = False, must: bool = True) -> bool:
             woken = real(self, timeout)
             assert not approvals.decide("c", Decision(approved=True))  # after the time, before the agent looks
             return woken

@@ -470,7 +470,7 @@ def test_a_public_call_holds_them_off_once(call: str, make_pool: Any, monkeypatc
         times += 1
         real_hold(self)
 
-    def open_the_gate(self: Waiter, timeout: float | None = None, *, looks_up: bool = False) -> bool:
+    def open_the_gate(self: Waiter, timeout: float | None = None, *, looks_up: bool = False, must: bool = True) -> bool:
         WAITING.set()
         return real_wait(self, timeout)
 
