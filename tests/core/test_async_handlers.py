@@ -22,7 +22,7 @@ from actors.core.process.loop_thread import LoopLost
 from actors.core.waiting.wait_graph import current
 from actors.errors import ActorDead, ActorsError, DeadlockError
 
-from ..waiting import Gate, eventually
+from ..waiting import BOUND, Gate, eventually
 
 Start = Callable[..., ActorRef[Any]]
 
@@ -247,15 +247,17 @@ def test_one_that_blocks_the_loop_is_left_behind_with_it(
         gate.hold()
 
     other = start()
-    beside = other.ask_future(hangs([]))
+    log: list[str] = []
+    beside = other.ask_future(hangs(log))
+    eventually(lambda: log)  # what has not begun is begun on the next loop
     ref, loop = start(), private_loop(Room.ACTORS)
     ref.tell(block)
     gate.await_reached()
     ref.abort()
-    assert ref.actor_stopped.wait(5)
+    assert ref.actor_stopped.wait(BOUND)
     with pytest.raises(LoopLost):
-        beside.get(timeout=5)
-    assert other.ask(3, timeout=5) == 3
+        beside.get(timeout=BOUND)
+    assert other.ask(3, timeout=BOUND) == 3
     assert private_loop(Room.ACTORS) is not loop
     gate.open()
 
