@@ -209,7 +209,8 @@ def test_a_reader_whose_item_was_snatched_waits_on(in_thread: Any, eventually: A
 def test_an_item_that_arrives_between_the_look_and_the_wait_is_not_missed() -> None:
     """put just before the reader enters the line: the reader does not wait."""
     box = Mailbox()
-    before_lock(box, 1, lambda: box.offer("item"))  # take, which found nothing, takes none: the reader is about to line up
+    # The look takes no lock, where it finds nothing: the first is that of the reader that is about to line up.
+    before_lock(box, 1, lambda: box.offer("item"))
     assert box.get(10) == "item"
 
 
