@@ -193,6 +193,12 @@ def test_a_tool_that_is_bad_is_left_out_and_named(
 # By HTTP ----------------------------------------------------------------------------------------------------------
 
 
+class Roomy(ThreadingHTTPServer):
+    """Whose line of those that want to connect has room for all of a test: who finds it full waits for seconds."""
+
+    request_queue_size = 128
+
+
 class Web:
     """An MCP server by streamable HTTP, on loopback, that behaves as the called tool says."""
 
@@ -229,7 +235,7 @@ class Web:
                 else:
                     web.status(self, 202)
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = Roomy(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._server.handle_error = lambda *_: None  # type: ignore[method-assign]  # whoever hung up needs no answer
         self._server.block_on_close = False
