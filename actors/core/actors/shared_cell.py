@@ -119,12 +119,12 @@ class SharedCell(ActorLife):
     @property
     def is_idle(self) -> bool:
         """Is there nothing of it that would notice its end?"""
-        return hasattr(self, "_leave") and self._lies_idle()
+        return self.is_laid_down and self._lies_idle()
 
     def _lies_idle(self) -> bool:
         return (
             self._rest is None
-            and (self._has_begun or self._has_pykkas("on_start"))
+            and self.has_begun
             and self._has_pykkas("on_stop")
             and not (self.parts or self.front or self.parent)
             and len(self._lazies) == (self._token is not None)
@@ -139,7 +139,7 @@ class SharedCell(ActorLife):
     @property
     def has_begun(self) -> bool:
         """Was ``on_start`` called, or is it now? One that has none begins at once."""
-        return self._has_begun or getattr(type(self.actor), "on_start", None) is pykka.Actor.on_start
+        return self._has_begun or self._has_pykkas("on_start")
 
     @property
     def is_laid_down(self) -> bool:
