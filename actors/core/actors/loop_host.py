@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import sys
-import traceback
+from functools import partial
 from typing import TYPE_CHECKING
 
 from loguru import logger
 
 from ...errors import DeadlockError
 from ..clock import SYSTEM_CLOCK
+from ..crash import fenced
+from ..process.at_exit import at_exit
+from ..process.stacks import Stacks
 from ..waiting.crowd import crowd
 
 if TYPE_CHECKING:
     from ..process.loop_thread import LoopThread
+    from ..process.threads import Worker
 
 STALLED_AFTER = 10.0
 """Seconds without a turn after which it is reported who holds the loop."""
@@ -74,21 +77,32 @@ class LoopHost:
             except RuntimeError:  # it was closed
                 pass
         elif now - asked_at >= STALLED_AFTER and not self._is_told:
-            self._is_told = True
-            self._tell(now - asked_at)
+            self._begin_telling(now - asked_at)
         self._look_later()
 
     def _turn(self) -> None:
         self._asked_at = None
 
+    def _begin_telling(self, seconds: float) -> None:
+        """On another thread: a log that blocks must hold up no timer."""
+
+        def job(_: Worker) -> bool:
+            fenced(partial(self._tell, seconds), what="a report of a stall")
+            return False
+
+        self._is_told = True
+        try:
+            at_exit().crew.start(job)
+        except RuntimeError:  # no thread can be started now: the next look tries again
+            self._is_told = False
+
     def _tell(self, seconds: float) -> None:
-        frame = sys._current_frames().get(self._thread.thread.ident or 0)  # noqa: SLF001 - the documented way
         logger.warning(
             "{} has held the event loop of async actors for {:.1f} s: all others wait; await what it waits for, or "
             "move it to a thread with `await asyncio.to_thread(...)`\n{}",
             self._thread.who_holds(),
             seconds,
-            "" if frame is None else "".join(traceback.format_stack(frame)),
+            Stacks().text(self._thread.thread.ident or 0),
         )
 
 

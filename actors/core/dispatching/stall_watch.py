@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import traceback
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -11,6 +9,7 @@ from loguru import logger
 
 from ..crash import fenced
 from ..process.at_exit import at_exit
+from ..process.stacks import Stacks
 from ..waiting.crowd import crowd
 
 if TYPE_CHECKING:
@@ -119,7 +118,5 @@ class StallWatch:
 
 def _stack(stall: Stall) -> str:
     """The stack of its thread; empty when that is at something else by now."""
-    frame = sys._current_frames().get(stall.shift.ident)  # noqa: SLF001 - the documented way to another thread's stack
-    if frame is None or (stall.shift.cell, stall.shift.progress) != (stall.cell, stall.progress):
-        return ""
-    return "".join(traceback.format_stack(frame))
+    text = Stacks().text(stall.shift.ident)
+    return text if (stall.shift.cell, stall.shift.progress) == (stall.cell, stall.progress) else ""
