@@ -24,10 +24,10 @@ from ..errors import (
 from ..network.endpoint import Endpoint
 from . import sdk
 from .base import Driver
+from .connections import Connections, retire
 from .edge.reading import Reading
 from .prices import price_of
 from .provider_errors import has_worked, place_of, refusal_of, translate
-from .session import Sessions, retire
 from .shared_limiters import limiter_of
 from .writer import RequestWriter
 
@@ -183,8 +183,8 @@ class RemoteDriver(Driver):
             headers=dict(headers or {}),
         )
         # They do not hold the driver: one that nobody holds any more closes its connections.
-        self._sessions: Sessions[Any] = Sessions(make, sdk.close)
-        weakref.finalize(self, self._sessions.retire_soon).atexit = False
+        self._connections: Connections[Any] = Connections(make, sdk.close)
+        weakref.finalize(self, self._connections.retire_soon).atexit = False
 
     @property
     def profile(self) -> ServerProfile:
@@ -261,7 +261,7 @@ class RemoteDriver(Driver):
 
     def close_idle(self) -> None:
         """Close the connections that no call uses. The driver goes on: later calls open their own."""
-        retire(self._sessions, GOODBYE)
+        retire(self._connections, GOODBYE)
 
     # A call -----------------------------------------------------------------------------------------------------
 
@@ -366,7 +366,7 @@ class RemoteDriver(Driver):
             read(lambda: reading.take(piece))
 
         def ask(put: Callable[[bytes], None]) -> Coroutine[Any, Any, None]:
-            return self._sessions.use(lambda client: permit.during(self._in_time(client, sent, reading, put)))
+            return self._connections.use(lambda client: permit.during(self._in_time(client, sent, reading, put)))
 
         permit.share()  # one that is cancelled is under way until its connection is closed
         broke: _NoAnswer | None = None

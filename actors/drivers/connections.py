@@ -18,7 +18,7 @@ LOOK_EVERY = 0.005
 """Seconds. Whoever still calls after these looks closes the client with the end of its call."""
 
 
-class _Session(Generic[ClientT]):
+class _Connection(Generic[ClientT]):
     """One client, and how many calls use it."""
 
     __slots__ = ("client", "loop", "retired", "users")
@@ -30,7 +30,7 @@ class _Session(Generic[ClientT]):
         self.retired = False
 
 
-class Sessions(Generic[ClientT]):
+class Connections(Generic[ClientT]):
     """Hands out the current client. One that is retired is closed by its last user.
 
     Threads: everything but :meth:`retire_soon` runs on the private loop, so there are no locks. After a fork the child
@@ -40,39 +40,39 @@ class Sessions(Generic[ClientT]):
     def __init__(self, make: Callable[[], ClientT], close: Callable[[ClientT], Awaitable[Any]]) -> None:
         self._make = make
         self._close = close
-        self._current: _Session[ClientT] | None = None
+        self._current: _Connection[ClientT] | None = None
 
     async def use(self, work: Callable[[ClientT], Awaitable[T]]) -> T:
         """Do *work* with the client."""
-        session = self._current
-        if session is None or session.loop is not asyncio.get_running_loop():
-            session = self._current = _Session(self._make())
-        session.users += 1
+        connection = self._current
+        if connection is None or connection.loop is not asyncio.get_running_loop():
+            connection = self._current = _Connection(self._make())
+        connection.users += 1
         try:
-            return await work(session.client)
+            return await work(connection.client)
         finally:
-            session.users -= 1
-            if session.retired and not session.users:
-                await self._close(session.client)  # twice does nothing twice
+            connection.users -= 1
+            if connection.retired and not connection.users:
+                await self._close(connection.client)  # twice does nothing twice
 
     async def retire(self) -> None:
         """Close the connections, at once or with the last call that uses them; later calls open their own."""
-        session, self._current = self._current, None
-        if session is None or session.loop is not asyncio.get_running_loop():
+        connection, self._current = self._current, None
+        if connection is None or connection.loop is not asyncio.get_running_loop():
             return
-        session.retired = True
+        connection.retired = True
         for _ in range(LOOKS):  # calls that were just cancelled are just ending
-            if not session.users:
-                await self._close(session.client)
+            if not connection.users:
+                await self._close(connection.client)
                 return
             await asyncio.sleep(LOOK_EVERY)
 
     def retire_soon(self) -> None:
         """Retire without waiting for it; from any thread, also from a collection."""
-        session = self._current
-        if session is not None:
+        connection = self._current
+        if connection is not None:
             try:
-                session.loop.call_soon_threadsafe(lambda: session.loop.create_task(self.retire()))
+                connection.loop.call_soon_threadsafe(lambda: connection.loop.create_task(self.retire()))
             except RuntimeError:  # the loop has ended, and all its connections with it
                 pass
 
@@ -81,11 +81,11 @@ class Sessions(Generic[ClientT]):
         return self._current is not None
 
 
-def retire(sessions: Sessions[Any], timeout: float) -> None:
+def retire(connections: Connections[Any], timeout: float) -> None:
     """Retire, and wait for it at most *timeout* seconds."""
-    if not sessions.is_open():
+    if not connections.is_open():
         return
     try:
-        event_loop.finish(sessions.retire(), timeout)
+        event_loop.finish(connections.retire(), timeout)
     except (TimeoutError, event_loop.LoopLost):
         pass  # it goes on by itself; nobody needs to wait longer for a connection to say goodbye
