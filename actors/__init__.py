@@ -48,11 +48,14 @@ from .agents import (
     CancelToken,
     Deadline,
     FailurePolicy,
+    Handoff as Handoff,
     LlmAgent,
     MapIterator as MapIterator,
     Outcomes,
+    Refuse as Refuse,
     RestartPolicy,
     SpawnConfig,
+    Trip as Trip,
 )
 from .capabilities import (
     Browser as Browser,
@@ -101,6 +104,8 @@ from .errors import (
     DriverError,
     EffectInDoubt as EffectInDoubt,
     ForkedPoolError as ForkedPoolError,
+    GuardrailTripped as GuardrailTripped,
+    HandoffsExceeded as HandoffsExceeded,
     InboxClosed as InboxClosed,
     InboxFull,
     InferenceFailed as InferenceFailed,
@@ -145,8 +150,10 @@ from .events import (
     ApprovalRequested as ApprovalRequested,
     BudgetWarned as BudgetWarned,
     CompletionFinished as CompletionFinished,
+    ContextTrimmed as ContextTrimmed,
     Event,
     EventsMissed as EventsMissed,
+    HandedOff as HandedOff,
     MessageSent as MessageSent,
     Phase as Phase,
     PhaseChanged as PhaseChanged,
@@ -167,11 +174,17 @@ from .limits import (
 )
 from .manifests import (
     AgentManifest,
+    AgentTable as AgentTable,
     ApprovalDefault as ApprovalDefault,
     ApprovalRules as ApprovalRules,
+    ContextTable as ContextTable,
+    GuardrailTable as GuardrailTable,
+    HandoffTable as HandoffTable,
     McpServer as McpServer,
     McpTransport as McpTransport,
+    MemoryTable as MemoryTable,
     ModelConfig as ModelConfig,
+    ModelSettings as ModelSettings,
     ResourceLimits as ResourceLimits,
 )
 from .memory import InMemorySubstrate

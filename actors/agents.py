@@ -4,11 +4,16 @@ from collections.abc import Callable, Hashable
 from datetime import datetime
 from typing import Annotated, Any
 
+from pydantic import Field
+
 from .agent.agent import Agent
 from .agent.budget import Budget
 from .agent.config import Seconds, SpawnConfig
+from .agent.guardrail import Refuse, Trip
+from .agent.handoff import Handoff, HistoryFilter
 from .agent.llm_agent import LlmAgent
 from .agent.manifest import AgentManifest
+from .agent.settings import ModelSettings
 from .core.clock import Clock
 from .core.records.conversation import AssistantMessage, Message, SystemMessage, ToolResultMessage, UserMessage
 from .core.records.json_fields import AnError, AnyValue, Text
@@ -39,11 +44,14 @@ __all__ = [
     "CancelToken",
     "Deadline",
     "FailurePolicy",
+    "Handoff",
     "LlmAgent",
     "MapIterator",
     "Outcomes",
+    "Refuse",
     "RestartPolicy",
     "SpawnConfig",
+    "Trip",
 ]
 
 publish(__name__, globals())

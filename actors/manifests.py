@@ -1,7 +1,7 @@
 """What an agent is, as data: the tables of a manifest."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -11,26 +11,31 @@ from .agent.ledger import Effect
 from .agent.manifest import (
     AgentManifest,
     ApprovalRules,
-    Count,
     McpServer,
-    ModelConfig,
-    Number,
-    ObjectPath,
     Output,
     ResourceLimits,
-    Text,
 )
+from .agent.manifest_table import Count, Number, ObjectPath, Text, ToolName, Word
+from .agent.manifest_tables import AgentTable, ContextTable, GuardrailTable, HandoffTable, MemoryTable
 from .agent.mcp_transport import McpTransport
+from .agent.model_config import ModelConfig
 from .agent.ports import PrivacyTier
+from .agent.settings import ModelSettings, ReasoningEffort
 from .public import publish
 
 __all__ = [
     "AgentManifest",
+    "AgentTable",
     "ApprovalDefault",
     "ApprovalRules",
+    "ContextTable",
+    "GuardrailTable",
+    "HandoffTable",
     "McpServer",
     "McpTransport",
+    "MemoryTable",
     "ModelConfig",
+    "ModelSettings",
     "ResourceLimits",
 ]
 

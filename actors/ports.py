@@ -19,6 +19,7 @@ from .agent.ports import (
     ToolDefinition,
     ToolResult,
 )
+from .agent.settings import ModelSettings
 from .core.records.conversation import (
     AssistantMessage,
     Attachment,

@@ -13,9 +13,11 @@ from ..core.actors.agent_actor import AgentActor
 from ..core.records.conversation import Message
 from ..core.records.positional import positional, put
 from .budget import Budget
+from .handoff import Handoff
 from .ledger import problem_of_key
 from .manifest import AgentManifest
 from .ports import LlmDriver, MemorySubstrate, Tool, Tools
+from .settings import ModelSettings
 from .structured import shape_of
 
 if TYPE_CHECKING:
@@ -49,6 +51,12 @@ class SpawnKeywords(TypedDict, total=False):
     stream: bool | None
     on_event: Callable[[Event], object] | None
     key: str | None
+    settings: ModelSettings | None
+    handoffs: Iterable[Handoff]
+    guardrails: Iterable[Any]
+    deps: Any
+    session: str | None
+    history: int | None
 
 
 class SpawnConfig(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitrary_types_allowed=True):
@@ -76,6 +84,14 @@ class SpawnConfig(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitra
         output_type: What the answer of an ``LlmAgent`` must be (a pydantic model, ``list[int]``): the result is such a
             value in place of an ``AgentLoopResult``. An answer that does not fit goes back to the model, 3 times.
         budget: What the agent and all below it may spend together; besides those of the pool and the group.
+        settings: How the model is to answer; wins over the manifest's.
+        handoffs: Under which other manifests the conversation may go on, beside the manifest's own.
+        guardrails: What is checked on the way, beside the manifest's own: functions, or objects with some of the
+            methods.
+        deps: What tools and prompts need of the program: a parameter ``Deps[Database]`` gets it. It is never stored,
+            logged or sent.
+        session: The conversation that goes on, by its id in the pool's ``sessions``.
+        history: Only so many of its last turns are offered; None: all.
     """
 
     manifest: AgentManifest
@@ -97,6 +113,12 @@ class SpawnConfig(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitra
     stream: bool | None = None
     on_event: Callable[[Any], Any] | None = None
     key: str | None = None
+    settings: ModelSettings | None = None
+    handoffs: tuple[Handoff, ...] = ()
+    guardrails: tuple[Any, ...] = ()
+    deps: Any = Field(default=None, repr=False, exclude=True)
+    session: str | None = None
+    history: Annotated[int, Field(strict=True, ge=0)] | None = None
 
     @overload
     def __init__(

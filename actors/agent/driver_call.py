@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from .agent import Agent
     from .budget import Reservation
-    from .manifest import ModelConfig
+    from .model_config import ModelConfig
     from .ports import CompletionRequest, CompletionResponse, LlmDriver, PricesModels
 
 Payment: TypeAlias = tuple[TokenUsage, float]

@@ -52,3 +52,25 @@ class BudgetWarned(Event):
     """Most of a budget is spent; once for each limit. ``message`` names the budget and how much."""
 
     message: str
+
+
+class HandedOff(Event):
+    """The conversation goes on under another manifest.
+
+    ``source`` and ``target`` are the names of the two, ``count`` how often it was handed on by now.
+    """
+
+    source: str
+    target: str
+    count: int
+
+
+class ContextTrimmed(Event):
+    """The conversation does not fit the context window: so many messages are not sent, of about so many tokens.
+
+    ``summarized``: a summary stands in their place.
+    """
+
+    dropped: int
+    tokens: int
+    summarized: bool

@@ -4,7 +4,7 @@ class, or in a dict in its place. How it is kept stands in the class.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Required, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, Required, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from .capability import Texts
     from .ledger import Effect, EffectWord
     from .mcp_transport import McpTransport, TransportWord
+    from .settings import ReasoningEffort, ToolChoice
+
+
+ContextPolicy = Literal["drop_oldest", "summarize"]
+"""Any other word is a ``package.module:function``."""
 
 
 class ModelKeywords(TypedDict, total=False):
@@ -33,6 +38,15 @@ class ModelKeywords(TypedDict, total=False):
     usd_per_million_output_tokens: float | None
     usd_per_million_cached_input_tokens: float | None
     usd_per_million_cache_write_tokens: float | None
+    api: Literal["chat", "responses"] | None
+    top_p: float | None
+    seed: int | None
+    stop: Texts | None
+    reasoning_effort: ReasoningEffort | None
+    tool_choice: ToolChoice | str | None
+    parallel_tool_calls: bool | None
+    prompt_cache: bool | None
+    options: Mapping[str, Any]
 
 
 class LimitKeywords(TypedDict, total=False):
@@ -42,6 +56,7 @@ class LimitKeywords(TypedDict, total=False):
     max_tool_calls: int
     max_cost_usd: float
     max_tokens_budget: int | None
+    max_handoffs: int
 
 
 class ApprovalKeywords(TypedDict, total=False):
@@ -64,3 +79,42 @@ class McpKeywords(TypedDict, total=False):
     timeout: float
     start_timeout: float
     effects: Mapping[str, Effect | EffectWord]
+
+
+class ContextKeywords(TypedDict, total=False):
+    """Of a ``ContextTable``."""
+
+    policy: ContextPolicy | str
+    keep_last: int
+    summary_model: str | None
+    summary_every: int
+
+
+class HandoffKeywords(TypedDict, total=False):
+    """Of a ``HandoffTable``."""
+
+    name: Required[str]
+    manifest: Required[str]
+    description: str
+
+
+class AgentKeywords(TypedDict, total=False):
+    """Of an ``AgentTable``."""
+
+    name: Required[str]
+    manifest: Required[str]
+    description: str
+    own_grants: bool
+
+
+class GuardrailKeywords(TypedDict, total=False):
+    """Of a ``GuardrailTable``."""
+
+    use: Texts
+    concurrent: bool
+
+
+class MemoryKeywords(TypedDict):
+    """Of a ``MemoryTable``."""
+
+    path: str

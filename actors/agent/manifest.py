@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict, get_args
 from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr, ValidationError
 
 from ..core.glance import Words, glance
-from ..core.records.usage import clamped
 from ..errors import ManifestError
 from .approval_rules import ApprovalDefault, ApprovalRule
 from .capability import Capability, Memory, Rag, narrow
 from .json_schema import output_of
 from .ledger import Effect
 from .manifest_problems import Problem, at, found, with_lines
+from .manifest_table import Count, ManifestTable, Number, ObjectPath, Text
+from .manifest_tables import AgentTable, ContextTable, GuardrailTable, HandoffTable, MemoryTable, names_of
 from .mcp_transport import McpTransport
+from .model_config import ModelConfig
 from .ports import PrivacyTier
 
 if TYPE_CHECKING:
@@ -25,16 +27,19 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from ..core.records.usage import TokenUsage
     from .capability import Texts
-    from .keywords import ApprovalKeywords, LimitKeywords, McpKeywords, ModelKeywords
+    from .keywords import (
+        AgentKeywords,
+        ApprovalKeywords,
+        ContextKeywords,
+        GuardrailKeywords,
+        HandoffKeywords,
+        LimitKeywords,
+        McpKeywords,
+        MemoryKeywords,
+        ModelKeywords,
+    )
     from .ports import PrivacyWord
-
-Text = Annotated[str, Field(strict=True)]
-Count = Annotated[int, Field(strict=True, ge=1)]
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-ObjectPath = Annotated[str, Field(strict=True, pattern=r"^[\w.]+:[\w.]+$")]
-
 
 Output = Annotated[str | dict[str, Any] | None, BeforeValidator(output_of)]
 
@@ -42,84 +47,20 @@ MAX_CHILD_ITERATIONS = 10
 """No child has more turns than this."""
 
 
-class _Table(BaseModel, frozen=True, extra="forbid", protected_namespaces=()):
-    """A part of a manifest, or all of it."""
-
-
-class ModelConfig(_Table, frozen=True):
-    """Which model answers, and how.
-
-    Args:
-        driver: ``package.module:factory``, called as ``factory(manifest)``, or the name of a built-in driver; it wins
-            over the pool's driver.
-        context_window: Tokens; None asks the driver.
-        base_url: Where the driver's server is; None leaves it to the driver.
-        private_hosts: Host names under your own control: with privacy ``private``, a server there may be asked.
-        usd_per_million_input_tokens, usd_per_million_output_tokens: What the model costs, both or none; they win over
-            the driver's prices.
-        usd_per_million_cached_input_tokens, usd_per_million_cache_write_tokens: What input costs that came from the
-            provider's cache, or was put into it; None: as much as other input.
-    """
-
-    model_path: Text | None = None
-    remote_model: Text | None = None
-    model_repo: Text | None = None
-    model_quantization: Text | None = None
-    max_tokens: Count = 4096
-    temperature: Annotated[Number, Field(ge=0, le=2)] = 0.3
-    system_prompt: Text = "You are a helpful assistant."
-    context_window: Count | None = None
-    driver: Annotated[str, Field(strict=True, min_length=1)] | None = None
-    base_url: Text | None = None
-    private_hosts: tuple[Text, ...] = ()
-    usd_per_million_input_tokens: Annotated[Number, Field(ge=0)] | None = None
-    usd_per_million_output_tokens: Annotated[Number, Field(ge=0)] | None = None
-    usd_per_million_cached_input_tokens: Annotated[Number, Field(ge=0)] | None = None
-    usd_per_million_cache_write_tokens: Annotated[Number, Field(ge=0)] | None = None
-
-    if TYPE_CHECKING:
-
-        def __init__(self, /, **fields: Unpack[ModelKeywords]) -> None: ...
-
-    @property
-    def name(self) -> str:
-        """The model's name; empty leaves the choice to the driver."""
-        return self.remote_model or self.model_repo or self.model_path or ""
-
-    @property
-    def has_price(self) -> bool:
-        """Does it declare what the model costs?"""
-        return self.usd_per_million_input_tokens is not None and self.usd_per_million_output_tokens is not None
-
-    def declared_cost(self, usage: TokenUsage) -> float | None:
-        """What *usage* costs in USD by the prices declared here; None when there are none."""
-        read, written = self.usd_per_million_input_tokens, self.usd_per_million_output_tokens
-        if read is None or written is None:
-            return None
-        parts = clamped(usage)
-        plain, cost = usage.input_tokens, usage.output_tokens * written
-        for price, tokens in (
-            (self.usd_per_million_cached_input_tokens, parts.cached_input_tokens),
-            (self.usd_per_million_cache_write_tokens, parts.cache_write_tokens),
-        ):
-            if price is not None:
-                plain -= tokens
-                cost += tokens * price
-        return (plain * read + cost) / 1e6
-
-
-class ResourceLimits(_Table, frozen=True):
+class ResourceLimits(ManifestTable, frozen=True):
     """What an agent may use.
 
     Args:
         max_cost_usd: 0 has no limit.
         max_tokens_budget: Tokens of all completions together; None has no limit.
+        max_handoffs: How often the conversation may be handed on.
     """
 
     max_iterations: Count = 20
     max_tool_calls: Count = 50
     max_cost_usd: Annotated[Number, Field(ge=0)] = 0.0
     max_tokens_budget: Count | None = None
+    max_handoffs: Annotated[int, Field(strict=True, ge=0)] = 5
 
     if TYPE_CHECKING:
 
@@ -134,10 +75,11 @@ class ResourceLimits(_Table, frozen=True):
             max_tool_calls=min(self.max_tool_calls, parent.max_tool_calls),
             max_cost_usd=min(costs, default=0.0),
             max_tokens_budget=min(budgets, default=None),
+            max_handoffs=min(self.max_handoffs, parent.max_handoffs),
         )
 
 
-class ApprovalRules(_Table, frozen=True):
+class ApprovalRules(ManifestTable, frozen=True):
     """Which tool calls need somebody's approval (``handle.approve`` and ``deny``).
 
     Args:
@@ -171,7 +113,7 @@ class ApprovalRules(_Table, frozen=True):
         return ApprovalRules(tools=tools, timeout=rule.timeout, default=rule.default)
 
 
-class McpServer(_Table, frozen=True):
+class McpServer(ManifestTable, frozen=True):
     """A server of tools (Model Context Protocol). Its tools are called ``name.tool``; the capability ``mcp`` grants
     them.
 
@@ -191,10 +133,10 @@ class McpServer(_Table, frozen=True):
     command: tuple[Text, ...] = ()
     env: tuple[Text, ...] = ()
     url: Text | None = None
-    headers: dict[Text, Text] = {}
+    headers: dict[Text, Text] = Field(default_factory=dict)
     timeout: Annotated[Number, Field(gt=0)] = 120.0
     start_timeout: Annotated[Number, Field(gt=0)] = 30.0
-    effects: dict[Text, Effect] = {}
+    effects: dict[Text, Effect] = Field(default_factory=dict)
 
     if TYPE_CHECKING:
 
@@ -221,9 +163,14 @@ class ManifestKeywords(TypedDict, total=False):
     tools: Texts
     approval: ApprovalRules | ApprovalKeywords
     output: str | Mapping[str, object] | None
+    context: ContextTable | ContextKeywords
+    handoffs: Sequence[HandoffTable | HandoffKeywords]
+    agents: Sequence[AgentTable | AgentKeywords]
+    guardrails: GuardrailTable | GuardrailKeywords
+    memory: MemoryTable | MemoryKeywords | None
 
 
-class AgentManifest(_Table, frozen=True):
+class AgentManifest(ManifestTable, frozen=True):
     """What an agent is. Made from keywords, from TOML text, or from a file; each refuses with all problems at once.
 
     Args:
@@ -232,6 +179,11 @@ class AgentManifest(_Table, frozen=True):
         approval: Which of their calls need somebody's approval.
         output: What the answer of an ``LlmAgent`` must be: a JSON Schema, or ``package.module:Model``, anything that
             pydantic can validate. The result is such a value. ``SpawnConfig(output_type=)`` wins.
+        context: What becomes of a conversation that no longer fits the window.
+        handoffs: Other manifests under which the conversation may go on.
+        agents: Other agents as tools.
+        guardrails: What is checked on the way.
+        memory: Where it remembers; None leaves that to the pool.
 
     Raises:
         ManifestError: ``problems`` names the place of every one.
@@ -251,6 +203,11 @@ class AgentManifest(_Table, frozen=True):
     tools: tuple[ObjectPath, ...] = ()
     approval: ApprovalRules = ApprovalRules()
     output: Output = None
+    context: ContextTable = ContextTable()
+    handoffs: tuple[HandoffTable, ...] = ()
+    agents: tuple[AgentTable, ...] = ()
+    guardrails: GuardrailTable = GuardrailTable()
+    memory: MemoryTable | None = None
 
     _folder: Path | None = PrivateAttr(default=None)
 
@@ -344,7 +301,8 @@ def _tables() -> dict[str, type[BaseModel]]:
     (union, _) = get_args(Capability)
     grants = {f"capabilities.{kind.model_fields['type'].default}": kind for kind in get_args(union)}
     known: dict[str, type[BaseModel]] = {"": AgentManifest, "model": ModelConfig, "resources": ResourceLimits}
-    return {**known, "approval": ApprovalRules, "mcp_servers": McpServer, **grants}
+    known |= {"approval": ApprovalRules, "mcp_servers": McpServer, "context": ContextTable, "handoffs": HandoffTable}
+    return {**known, "agents": AgentTable, "guardrails": GuardrailTable, "memory": MemoryTable, **grants}
 
 
 def _contradictions(fields: Mapping[str, Any]) -> list[Problem]:
@@ -366,6 +324,8 @@ def _contradictions(fields: Mapping[str, Any]) -> list[Problem]:
             for price in ("usd_per_million_cached_input_tokens", "usd_per_million_cache_write_tokens")
             if _get(model, price) is not None
         )
+    problems += _twice(fields, "handoffs", "handoff")
+    problems += _twice(fields, "agents", "agent")
     servers = _get(fields, "mcp_servers")
     names: set[Any] = set()
     for index, server in enumerate(servers if isinstance(servers, list | tuple) else ()):
@@ -376,6 +336,15 @@ def _contradictions(fields: Mapping[str, Any]) -> list[Problem]:
         names.add(name if isinstance(name, str) else None)
         problems += [at((*place, *keys), why) for keys, why in _server_problems(server, sovereign=sovereign)]
     return problems
+
+
+def _twice(fields: Mapping[str, Any], table: str, what: str) -> Iterator[Problem]:
+    """Tools are called by these names."""
+    entries = _get(fields, table)
+    names = names_of(entries) if isinstance(entries, list | tuple) else []
+    for index, name in enumerate(names):
+        if isinstance(name, str) and name in names[:index]:
+            yield at((table, index, "name"), f"another {what} is named {name!r}")
 
 
 def _server_problems(server: Any, *, sovereign: bool) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -22,6 +22,7 @@ from ..core.records.conversation import (
 )
 from ..core.records.json_fields import Data, Text
 from ..core.records.usage import NO_TOKENS, TokenUsage as TokenUsage
+from .settings import NO_SETTINGS, ModelSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +95,8 @@ class CompletionRequest:
 
     ``output_schema``, a JSON Schema, asks for an answer in JSON that fits it. A driver that cannot ask its model for
     that may leave it out: who asks looks at the answer, and says it in words, too.
+
+    ``settings`` has what else the model is to keep to; ``max_tokens`` and ``temperature`` are not looked for there.
     """
 
     messages: Sequence[Message]
@@ -103,6 +106,7 @@ class CompletionRequest:
     temperature: float = 0.3
     model: Text = ""
     output_schema: Data | None = None
+    settings: ModelSettings = NO_SETTINGS
 
     def __post_init__(self) -> None:
         if isinstance(self.messages, tuple) and isinstance(self.tools, tuple):

@@ -6,7 +6,15 @@ file a class stands in, its name is ``actors.errors.Name``: in JSON, in a pickle
 
 from __future__ import annotations
 
-from .agents import CapabilityDenied, ContextOverflow, InvalidOutput, ManifestError, MemoryFailed, ToolFailed
+from .agents import (
+    CapabilityDenied,
+    ContextOverflow,
+    GuardrailTripped,
+    InvalidOutput,
+    ManifestError,
+    MemoryFailed,
+    ToolFailed,
+)
 from .base import ActorsError, AgentError, Cancelled
 from .copies import ErrorT as ErrorT, fresh_copy as fresh_copy
 from .drivers import DriverError, InferenceFailed, MalformedAnswer, ModelNotFound, NetworkError, Overloaded, RateLimited
@@ -26,6 +34,7 @@ from .limits import (
     CapacityError,
     CircuitBreak,
     CostExceeded,
+    HandoffsExceeded,
     IterationsExceeded,
     TokensExceeded,
     ToolCallsExceeded,
@@ -68,6 +77,8 @@ __all__ = [
     "DriverError",
     "EffectInDoubt",
     "ForkedPoolError",
+    "GuardrailTripped",
+    "HandoffsExceeded",
     "InboxClosed",
     "InboxFull",
     "InferenceFailed",

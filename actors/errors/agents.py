@@ -42,6 +42,23 @@ class ContextOverflow(AgentError):
         self.largest = largest
 
 
+class GuardrailTripped(AgentError):
+    """A guardrail ended the agent.
+
+    Args:
+        guardrail: Its name.
+        stage: Where: ``check_input``, ``before_completion``, ``after_completion``, ``before_tool``, ``after_tool`` or
+            ``check_output``.
+        reason: What it said.
+    """
+
+    def __init__(self, guardrail: str, stage: str, reason: str) -> None:
+        super().__init__(f"guardrail {guardrail} tripped in {stage}: {reason}")
+        self.guardrail = guardrail
+        self.stage = stage
+        self.reason = reason
+
+
 class CapabilityDenied(AgentError):
     """The manifest does not grant what was asked for."""
 

@@ -15,7 +15,8 @@ class CircuitBreak(AgentError):
         limit: How much is allowed; None likewise.
         budget: The name of the ``Budget`` that is used up; None: it is the agent's own limit.
 
-    ``kind`` says what is counted: ``iterations``, ``tool_calls``, ``tokens``, ``cost_usd`` or ``truncations``.
+    ``kind`` says what is counted: ``iterations``, ``tool_calls``, ``tokens``, ``cost_usd``, ``handoffs`` or
+    ``truncations``.
     """
 
     kind: ClassVar[str | None] = None
@@ -55,6 +56,12 @@ class TokensExceeded(CircuitBreak):
     """The agent used more than ``max_tokens_budget``."""
 
     kind = "tokens"
+
+
+class HandoffsExceeded(CircuitBreak):
+    """The conversation was handed on more than ``max_handoffs`` times."""
+
+    kind = "handoffs"
 
 
 class TruncationExceeded(CircuitBreak):

@@ -9,7 +9,7 @@ from pydantic import Field
 from ..agent import resolve
 from ..agent.capability import Inference
 from ..agent.driver_call import DriverCalls
-from ..agent.manifest import ModelConfig
+from ..agent.model_config import ModelConfig
 from ..agent.ports import CompletionRequest, StopReason
 from ..core.records.conversation import UserMessage
 from ..errors import DriverError, ToolFailed

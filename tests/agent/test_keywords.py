@@ -12,15 +12,39 @@ from pydantic import BaseModel
 from actors import AgentManifest, FailurePolicy, FileRead, FileWrite, Network, PrivacyTier, Shell, SpawnConfig
 from actors.agent.approval_rules import ApprovalWord
 from actors.agent.config import SpawnKeywords
-from actors.agent.keywords import ApprovalKeywords, LimitKeywords, McpKeywords, ModelKeywords
+from actors.agent.keywords import (
+    AgentKeywords,
+    ApprovalKeywords,
+    ContextKeywords,
+    GuardrailKeywords,
+    HandoffKeywords,
+    LimitKeywords,
+    McpKeywords,
+    MemoryKeywords,
+    ModelKeywords,
+)
 from actors.agent.ledger import Effect, EffectWord, InDoubt, InDoubtWord
 from actors.agent.manifest import ManifestKeywords
 from actors.agent.mcp_transport import TransportWord
 from actors.agent.ports import PrivacyWord
+from actors.agent.settings import SettingsKeywords
 from actors.core.records.outcomes import FailureWord
 from actors.drivers import RoutingStrategy
 from actors.drivers.routing import StrategyWord
-from actors.manifests import ApprovalDefault, ApprovalRules, McpServer, McpTransport, ModelConfig, ResourceLimits
+from actors.manifests import (
+    AgentTable,
+    ApprovalDefault,
+    ApprovalRules,
+    ContextTable,
+    GuardrailTable,
+    HandoffTable,
+    McpServer,
+    McpTransport,
+    MemoryTable,
+    ModelConfig,
+    ModelSettings,
+    ResourceLimits,
+)
 from actors.tools.tool import FunctionTool, Isolation, IsolationWord, ToolKeywords, tool
 
 IN_EACH_OVERLOAD = ["manifest", "query", "agent", "output_type"]
@@ -34,6 +58,12 @@ IN_EACH_OVERLOAD = ["manifest", "query", "agent", "output_type"]
         (ResourceLimits, LimitKeywords),
         (ApprovalRules, ApprovalKeywords),
         (McpServer, McpKeywords),
+        (ModelSettings, SettingsKeywords),
+        (ContextTable, ContextKeywords),
+        (HandoffTable, HandoffKeywords),
+        (AgentTable, AgentKeywords),
+        (GuardrailTable, GuardrailKeywords),
+        (MemoryTable, MemoryKeywords),
     ],
 )
 def test_the_names_are_those_of_the_fields(model: type[BaseModel], keywords: Any) -> None:

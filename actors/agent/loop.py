@@ -1,0 +1,253 @@
+"""The loop of an ``LlmAgent``: one conversation, from the query to the answer."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from loguru import logger
+
+from ..core.records.answer import Phase, PhaseChanged
+from ..core.records.conversation import AssistantMessage, UserMessage
+from ..core.records.loop_result import AgentLoopResult
+from ..errors import Cancelled, InvalidOutput
+from .bookkeeper import ONE_TURN, Bookkeeper
+from .driver_call import warn
+from .effects import is_repeatable
+from .guard import ALLOW, LoopGuard, canonical
+from .message_text import heard, told
+from .ports import StopReason
+from .reasoner import Reasoner, heed
+from .structured import RETRIES
+from .tool_calls import ToolCaller
+
+if TYPE_CHECKING:
+    from ..core.records.conversation import Message, ToolCall
+    from .agent import Agent
+    from .ports import CompletionResponse, LlmDriver, MemorySubstrate
+
+RECALLED = 5
+"""How many memories enter the system prompt."""
+IDENTICAL_FIRST_CALLS = 4
+"""After so many answers in a row with the same first call the turn ends."""
+MAX_TOKENS: Final = StopReason.MAX_TOKENS
+"""By a name of the module: before 3.12 a member of an enum is looked up slowly."""
+CONTINUE = "Continue exactly where you stopped."
+ONLY_JSON = "Answer again, with the JSON alone."
+PHASES: Final = {phase: {"phase": phase} for phase in Phase}
+"""What an event of each tells: all agents tell the same."""
+
+
+def _has_whole_call(response: CompletionResponse) -> bool:
+    return any(not call.problem for call in response.tool_calls)
+
+
+def _own_model(driver: LlmDriver) -> str | None:
+    """The model that *driver* asks by itself, where it says so."""
+    model = getattr(driver, "model", None)
+    return model if isinstance(model, str) and model else None
+
+
+class Loop:
+    """One conversation, from the query to the answer."""
+
+    def __init__(self, agent: Agent[Any], query: str) -> None:
+        driver = agent.driver
+        assert driver is not None  # an agent without one is refused at spawn
+        limits = agent.manifest.resources
+        if agent._context.survives_restart is None:  # the counts belong to the id: a restart goes on with them
+            agent._context.survives_restart = LoopGuard(
+                limits.max_iterations, limits.max_tool_calls, limits.max_cost_usd, limits.max_tokens_budget
+            )
+        self._agent = agent
+        self._guard: LoopGuard = agent._context.survives_restart
+        model = agent.manifest.model.name or _own_model(driver)
+        ledger, self._books = agent._parts.ledger, None
+        if ledger is not None:
+            self._books = Bookkeeper(agent, ledger, self._guard, model or "")
+            self._guard.reset_max_tokens()  # the answers in a row are met again
+        self._reasoner = Reasoner(agent, driver, self._guard, self._books)
+        self._caller = ToolCaller(agent, self._guard, self._books)
+        self._query = UserMessage(query)
+        self._messages: list[Message] = [*agent.config.messages, self._query]
+        self._expenses = agent._context.expenses
+        self._expenses.begin(model, self._guard, self._messages if agent.config.keep_messages else ())
+        self._parts: list[str] = []
+        self._thoughts: list[str] = []
+        self._acted = False
+        self._asked_again = False
+        self._first_call: tuple[str, str] | None = None
+        self._repeats = 0
+        self._shape = agent._parts.shape
+        self._misfits = 0
+
+    def run(self) -> Any:
+        """The answer, as the agent gives it."""
+        agent = self._agent
+        self._enter(Phase.PERCEIVE)
+        system, native = self._system_prompt(), None
+        if self._shape is not None:
+            system, native = f"{system}\n\n{self._shape.instructions()}", self._shape.native
+        tools = agent.tools.definitions_for(agent.manifest.capabilities)
+        while True:
+            if self._books is None or self._books.begin_turn():
+                verdict = self._guard.check_iteration()
+                if verdict is not ALLOW:
+                    heed(verdict, agent)
+                warn(agent, agent._parts.account.spend(ONE_TURN))
+                self._expenses.turn()
+            self._hear()
+            self._enter(Phase.REASON)
+            response, paid = self._reasoner.complete(self._messages, self._query, system, tools, native)
+            self._take_in(response)
+            self._reasoner.count(paid)
+            if self._act_on(response):
+                continue
+            if self._shape is None:
+                return self._finish()
+            try:
+                value = self._shape.read("".join(self._parts))
+            except ValueError as error:
+                self._send_back(error)
+            else:
+                self._finish()
+                return value
+
+    def _send_back(self, error: ValueError) -> None:
+        """The answer does not fit: the model is told why."""
+        self._misfits += 1
+        if self._misfits > RETRIES:
+            message = f"the answer does not fit the output_type, also after {RETRIES} corrections: {error}"
+            raise InvalidOutput(message, text="".join(self._parts))
+        self._start_over()
+        self._messages.append(UserMessage(f"Your answer does not fit the JSON Schema: {error}. {ONLY_JSON}"))
+
+    def _take_in(self, response: CompletionResponse) -> None:
+        """Into the conversation: what was paid for stands there, also when no more may be spent."""
+        said = AssistantMessage(response.text, tuple(response.tool_calls), response.reasoning, response.attachment)
+        self._messages.append(said)
+        if self._books is not None:
+            self._books.digest(said)
+
+    def _act_on(self, response: CompletionResponse) -> bool:
+        """Do what the answer asks for; False when it was the last."""
+        is_cut = response.stop_reason is MAX_TOKENS and not _has_whole_call(response)
+        if is_cut:
+            self._guard.record_max_tokens().enforce()
+        else:
+            self._guard.reset_max_tokens()
+        if response.tool_calls:
+            self._start_over()
+            if not is_cut and self._goes_in_circles(response.tool_calls[0]):
+                self._messages[-1] = AssistantMessage(response.text)
+                self._parts.append(response.text)
+                return False
+            self._enter(Phase.ACT)
+            self._acted = True
+            self._messages.extend(self._caller.call(response.tool_calls))
+            self._enter(Phase.PERCEIVE)
+            return True
+        self._parts.append(response.text)
+        self._thoughts.append(response.reasoning)
+        if is_cut:
+            self._messages.append(UserMessage(CONTINUE))
+        if is_cut or response.is_paused:
+            return True
+        return self._is_empty() and self._asks_again()
+
+    def _start_over(self) -> None:
+        self._parts.clear()
+        self._thoughts.clear()
+
+    def _is_empty(self) -> bool:
+        return not any(part.strip() for part in self._parts)
+
+    def _asks_again(self) -> bool:
+        """The model ended its turn without a word. Where no tool has acted, asking once more does nothing twice."""
+        name = self._agent.manifest.name
+        if self._acted or self._asked_again:
+            logger.warning("{}: the model's answer is empty", name)
+            return False
+        logger.warning("{}: the model's answer is empty: it is asked once more", name)
+        self._asked_again = True
+        self._messages.pop()
+        self._start_over()
+        return True
+
+    def _goes_in_circles(self, first: ToolCall) -> bool:
+        if is_repeatable(self._agent.tools.get(first.name)):
+            self._first_call = None
+            return False
+        key = first.name, canonical(first.input)
+        self._repeats = self._repeats + 1 if key == self._first_call else 1
+        self._first_call = key
+        return self._repeats >= IDENTICAL_FIRST_CALLS
+
+    # Perceive ---------------------------------------------------------------------------------------------------
+
+    def _system_prompt(self) -> str:
+        prompt = self._agent.manifest.model.system_prompt
+        memory = self._agent.memory
+        if memory is None:
+            return prompt
+        recall = partial(self._memories, memory)
+        texts = recall() if self._books is None else self._books.memories(recall)
+        if not texts:
+            return prompt
+        return prompt + "\n\nWhat you remember:\n" + "\n".join(f"- {text}" for text in texts)
+
+    def _memories(self, memory: MemorySubstrate) -> list[str]:
+        """What fits the query, as far as there is room for it."""
+        try:
+            fragments = memory.recall(self._query.content, RECALLED)
+        except Cancelled:
+            raise
+        except BaseException:  # noqa: BLE001 - an agent can answer without its memories
+            logger.exception("recalling failed; going on without memories")
+            return []
+        return self._reasoner.share([told(fragment.content) for fragment in fragments]) if fragments else []
+
+    def _hear(self) -> None:
+        """Take new messages into the conversation."""
+        self._agent.checkpoint()
+        inbox = self._agent.inbox
+        if self._books is not None:
+            messages = iter(inbox.receive_nowait, None)
+            texts = self._books.hear(lambda: [told(heard(message)) for message in messages])
+            self._messages.extend(map(UserMessage, texts))
+            return
+        while (message := inbox.receive_nowait()) is not None:
+            self._messages.append(UserMessage(told(heard(message))))
+
+    def _enter(self, phase: Phase) -> None:
+        self._agent._context.emit(PhaseChanged, PHASES[phase])
+
+    # The end ----------------------------------------------------------------------------------------------------
+
+    def _finish(self) -> AgentLoopResult:
+        text = "".join(self._parts)
+        memory = self._agent.memory
+        is_empty = self._is_empty()
+        if memory is not None and not is_empty:
+            try:
+                self._remember(memory, f"Q: {self._query.content}\nA: {text}")
+            except BaseException:  # noqa: BLE001 - the answer stands, whatever the memory does
+                logger.exception("remembering failed; the answer stands")
+        usage, cost_usd = self._expenses.make_result()
+        return AgentLoopResult(
+            text=text,
+            usage=usage,
+            iterations=self._guard.iterations,
+            tool_calls=self._guard.tool_calls,
+            cost_usd=cost_usd,
+            messages=tuple(self._messages) if self._agent.config.keep_messages else (),
+            reasoning="\n\n".join(filter(None, self._thoughts)),
+            is_empty=is_empty,
+        )
+
+    def _remember(self, memory: MemorySubstrate, text: str) -> None:
+        remember = partial(memory.remember, self._agent.manifest.name, text)
+        if self._books is None:
+            remember()
+        else:
+            self._books.remember(remember)
