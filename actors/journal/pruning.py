@@ -16,41 +16,6 @@ if TYPE_CHECKING:
     Run = Callable[[Callable[[sqlite3.Connection], Any]], Any]
 
 
-class Errand:
-    """Something else that is done in the writer's thread, in its transaction, behind the entries that were added
-    before; what fails of it leaves no trace, and is nobody else's failure.
-
-    Args:
-        do: Called with the connection.
-    """
-
-    __slots__ = ("_do", "_fault", "_result")
-
-    def __init__(self, do: Callable[[sqlite3.Connection], Any]) -> None:
-        self._do = do
-        self._result: Any = None
-        self._fault: Exception | None = None
-
-    def run(self, connection: sqlite3.Connection) -> None:
-        """Do it. Threads: the writer's."""
-        connection.execute("SAVEPOINT errand")
-        try:
-            self._result = self._do(connection)
-        except Exception as error:  # noqa: BLE001 - whoever waits gets it
-            self._fault = error
-            if connection.in_transaction:
-                connection.execute("ROLLBACK TO errand")
-        finally:
-            if connection.in_transaction:
-                connection.execute("RELEASE errand")
-
-    def result(self) -> Any:
-        """What came of it, when it was done."""
-        if self._fault is not None:
-            raise self._fault
-        return self._result
-
-
 AT_ONCE = 200
 """So many agents are looked at in one transaction: whoever has something to enter meanwhile waits for one of them."""
 PAGES = 1_000

@@ -20,10 +20,10 @@ from ..core.process import fork
 from ..errors import JournalBusy, JournalCorrupt, JournalError, JournalFailed
 from ..storage.commit import Committer
 from ..storage.database import Schema, faults_of, open_to_read, open_to_write
+from ..storage.errand import Errand
 from ..storage.faults import StorageFault, WriteFailed
 from .faults import advice, error_of, failed, is_damage
 from .lock import FileLock, LockHeldError
-from .pruning import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

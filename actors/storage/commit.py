@@ -60,7 +60,8 @@ class Committer:
     """One line of entries, first in, first out, and one thread that writes what is there in one transaction.
 
     Guarantees: what is in the file is a prefix of what was added; :meth:`put` returns when its entry, and so all
-    before it, is committed; after a write that failed nothing is written any more, and everybody is told. Whatever
+    before it, is committed; after a write that failed nothing is written any more, and everybody is told (but where
+    each entry stands for itself: then only those are told that are not there, and it goes on). Whatever
     ends the thread, nobody is left asleep; whoever is interrupted leaves nobody else asleep, and what it has added is
     written with the next entry at the latest. A program that ends without :meth:`close` writes what is in the line.
 
@@ -69,6 +70,8 @@ class Committer:
         path: The file, for messages and to look at the length of its log.
         write: Writes some entries, inside a transaction.
         name: For the thread.
+        is_prefix: False: each entry stands for itself, and none is missed by those behind it. What could not be
+            written of several together is tried one by one, so ``write`` may get an entry twice.
     Raises:
         WriteFailed: No thread can be started. The connection is closed.
 
@@ -80,8 +83,11 @@ class Committer:
     ``committed``, which anybody may read, belong to the writer's thread.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, write: Write, *, name: str) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, write: Write, *, name: str, is_prefix: bool = True
+    ) -> None:
         self._connection = connection
+        self._is_prefix = is_prefix
         self._path = path
         self._log = f"{path}-wal"
         self._write = write
@@ -227,7 +233,10 @@ class Committer:
     def _write_all(self) -> None:
         while self._await_work():
             group = self._first_in_line()
-            self._commit(group)
+            if self._is_prefix:
+                self._commit(group)
+            else:
+                self._commit_what_can_be(group)
             self.committed += len(group)
             self._tell(group)
             self._leave_line(len(group))
@@ -293,6 +302,24 @@ class Committer:
                 connection.execute("ROLLBACK")
             raise
 
+    def _commit_what_can_be(self, group: Sequence[Any]) -> None:
+        """Commit *group*; where that fails, each entry alone, and tell those that fail again."""
+        try:
+            self._commit(group)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told to those whom it concerns
+            is_held = getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")  # it was waited for already
+            if len(group) == 1 or is_held:
+                self._refuse(group, error)
+                return
+            for entry in group:
+                self._commit_what_can_be([entry])
+
+    def _refuse(self, group: Sequence[Any], error: Exception) -> None:
+        failure = WriteFailed(f"{self._path} could not be written: {error}")
+        failure.__cause__ = error
+        logger.error("{}", failure)
+        self._tell(group, failure)
+
     @staticmethod
     def _tell(entries: Sequence[Any], error: WriteFailed | None = None) -> None:
         for entry in entries:
@@ -324,14 +351,22 @@ class Committer:
         except OSError:  # there is none yet
             return
         if pages >= max(at, self._copied + CHECKPOINT_AT):
-            self._copied = pages if self._checkpoint(patience=0) else 0
+            try:
+                self._copied = pages if self._checkpoint(patience=0) else 0
+            except Exception as error:  # all is committed; it is tried again when the log has grown
+                if self._is_prefix:
+                    raise
+                self._copied = pages
+                logger.warning("{}: the log was not copied: {}", self._path, error)
 
     def _checkpoint(self, patience: int) -> bool:
         """Copy the log and empty it; did somebody stand in the way, for so many milliseconds?"""
         (before,) = self._connection.execute("PRAGMA busy_timeout").fetchone()
         self._connection.execute(f"PRAGMA busy_timeout = {patience}")
-        busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        self._connection.execute(f"PRAGMA busy_timeout = {before}")
+        try:
+            busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            self._connection.execute(f"PRAGMA busy_timeout = {before}")
         return bool(busy)
 
     def _end(self) -> None:

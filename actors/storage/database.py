@@ -44,11 +44,16 @@ class Schema:
         return len(self.steps)
 
 
-def open_to_write(path: Path, schema: Schema, durability: Durability = Durability.PROCESS) -> sqlite3.Connection:
+def open_to_write(
+    path: Path, schema: Schema, durability: Durability = Durability.PROCESS, *, patience: float = PATIENCE
+) -> sqlite3.Connection:
     """Open *path*, made (readable by its owner alone) or brought up to date if need be, to be written by one thread.
 
-    A process that is killed meanwhile leaves a file in which all of it has happened, or nothing.
+    A process that is killed meanwhile leaves a file in which all of it has happened, or nothing. Several may open it
+    at once, also where there is none yet.
 
+    Args:
+        patience: Seconds for which a transaction of another connection is waited for, now and at each write.
     Raises:
         NotOurs: Another program's file.
         Damaged: It is not whole.
@@ -58,7 +63,7 @@ def open_to_write(path: Path, schema: Schema, durability: Durability = Durabilit
     """
     _touch(path)
     _refuse_unwritable(path, schema)
-    connection = _connect(path, "rw", schema)
+    connection = _connect(path, "rw", schema, patience)
     try:
         with faults_of(path, schema):
             version = _version(connection, path, schema)
@@ -169,12 +174,12 @@ def uri(path: Path, mode: str) -> str:
     return f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}"
 
 
-def _connect(path: Path, mode: str, schema: Schema) -> sqlite3.Connection:
+def _connect(path: Path, mode: str, schema: Schema, patience: float = PATIENCE) -> sqlite3.Connection:
     with faults_of(path, schema):
         return sqlite3.connect(
             uri(path, mode),
             uri=True,
-            timeout=PATIENCE,
+            timeout=patience,
             isolation_level=None,
             check_same_thread=False,
             cached_statements=32,
@@ -192,9 +197,7 @@ def _mode_to_read(path: Path) -> str:
 
 def _version(connection: sqlite3.Connection, path: Path, schema: Schema) -> int:
     """The version of the file; 0 for an empty one."""
-    (owner,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    owner, version, tables = _marks(connection)
     if not tables and owner in (0, schema.application_id):
         return 0
     if owner != schema.application_id:
@@ -207,6 +210,21 @@ def _version(connection: sqlite3.Connection, path: Path, schema: Schema) -> int:
     if version < 1:
         raise Damaged(f"{path} is damaged: it has tables and no version")
     return int(version)
+
+
+def _marks(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """Whose file it is, its version, and how many tables it has: at one moment, while another process makes it."""
+    is_outside = not connection.in_transaction
+    if is_outside:
+        connection.execute("BEGIN")
+    try:
+        (owner,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    finally:
+        if is_outside and connection.in_transaction:
+            connection.execute("ROLLBACK")
+    return owner, version, tables
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, schema: Schema) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.journal.findings import findings_of
-from actors.journal.pruning import AT_ONCE, Errand, prune
+from actors.journal.pruning import AT_ONCE, prune
 from actors.journal.report import agents_of
+from actors.storage.errand import Errand
 
 from .filled import AT, Filled
 
