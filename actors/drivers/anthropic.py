@@ -5,15 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..extras import need
+from .edge.dialect import Dialect
 from .edge.message_answer import MessageAnswer
 from .edge.message_request import message_fields
 from .edge.profiles import ANTHROPIC
 from .remote import RemoteDriver
 
 if TYPE_CHECKING:
-    from .edge.answer import Asked
     from .edge.draft import Draft
     from .edge.profiles import ServerProfile
+
+
+def _words(draft: Draft) -> dict[str, Any]:
+    fields = message_fields(draft)
+    if draft.answer_schema is not None:
+        package = need(AnthropicDriver.package, AnthropicDriver.package, AnthropicDriver.__name__)
+        schema = package.transform_schema(dict(draft.answer_schema))
+        fields["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
+    return fields
+
+
+MESSAGES = Dialect("/v1/messages", _words, MessageAnswer, frozenset({"temperature", "stream", "output_config"}))
 
 
 class AnthropicDriver(RemoteDriver):
@@ -26,22 +38,11 @@ class AnthropicDriver(RemoteDriver):
     package: ClassVar[str] = "anthropic"
     client_class: ClassVar[str] = "AsyncAnthropic"
     provider: ClassVar[str] = "anthropic"
-    path: ClassVar[str] = "/v1/messages"
     key_variable: ClassVar[str] = "ANTHROPIC_API_KEY"
     usual_window: ClassVar[int] = 200_000
-    optional: ClassVar[frozenset[str]] = frozenset({"temperature", "stream", "output_config"})
 
     def _profile_of(self, url: str) -> ServerProfile:  # noqa: ARG002 - servers of Messages differ less
         return ANTHROPIC
 
-    @classmethod
-    def _fields(cls, draft: Draft) -> dict[str, Any]:
-        fields = message_fields(draft)
-        if draft.answer_schema is not None:
-            package = need(cls.package, cls.package, cls.__name__)
-            schema = package.transform_schema(dict(draft.answer_schema))
-            fields["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
-        return fields
-
-    def _answer(self, asked: Asked) -> MessageAnswer:
-        return MessageAnswer(asked)
+    def _dialect_of(self) -> Dialect:
+        return MESSAGES

@@ -1,23 +1,43 @@
-"""Models behind the Chat Completions protocol: OpenAI's own, vLLM, Ollama, llama.cpp, OpenRouter, a proxy."""
+"""Models behind OpenAI's protocols: its own, vLLM, Ollama, llama.cpp, OpenRouter, a proxy."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Unpack
+from dataclasses import replace
+from typing import ClassVar, Literal, TypeAlias, Unpack
 
 from .edge.chat_answer import ChatAnswer
 from .edge.chat_request import chat_fields
+from .edge.dialect import Dialect
 from .edge.profiles import ProfileName, ServerProfile, profile_named
+from .edge.responses_answer import ResponsesAnswer
+from .edge.responses_request import LIMIT_FIELD, responses_fields
 from .remote import RemoteDriver, RemoteSettings
 
-if TYPE_CHECKING:
-    from .edge.answer import Asked
-    from .edge.draft import Draft
+ApiWord: TypeAlias = Literal["chat", "responses"]
+
+CHAT = Dialect(
+    "/chat/completions",
+    chat_fields,
+    ChatAnswer,
+    frozenset({"temperature", "stream", "stream_options", "response_format"}),
+)
+RESPONSES = Dialect(
+    "/responses",
+    responses_fields,
+    ResponsesAnswer,
+    # Not store: a server that cannot do without keeping a conversation has to be told by who uses it that it may.
+    frozenset({"temperature", "stream", "text", "include"}),
+    keeper="responses",
+    unknown="if the server does not speak Responses, ask it with api='chat'; "
+    "if it does, is base_url right? It ends before /responses, often with /v1",
+)
+APIS = {"chat": CHAT, "responses": RESPONSES}
 
 
 class OpenAIDriver(RemoteDriver):
-    """Asks any server that speaks OpenAI's Chat Completions, through the official package (extra ``openai``).
+    """Asks any server that speaks one of OpenAI's protocols, through the official package (extra ``openai``).
 
-    The arguments are those of :class:`RemoteDriver`, and *profile*; the environment has ``OPENAI_API_KEY`` and
+    The arguments are those of :class:`RemoteDriver`, and these; the environment has ``OPENAI_API_KEY`` and
     ``OPENAI_BASE_URL``.
 
     Args:
@@ -25,28 +45,37 @@ class OpenAIDriver(RemoteDriver):
             ``openrouter``, ``ollama``, ``vllm``, ``llama.cpp``, ``kimi``, ``careful``, or a ``ServerProfile``; None
             takes that of the URL, and the careful one where the server is not known. What a server says of itself is
             learned.
+        api: ``chat``, Chat Completions, which nearly all servers speak; or ``responses``, in which what a reasoning
+            model thought goes back with its calls. The conversation goes with each request, and the server is told to
+            keep nothing (``store``).
+
+    Raises:
+        ValueError: There is no such *profile* or *api*, too.
     """
 
     package: ClassVar[str] = "openai"
     client_class: ClassVar[str] = "AsyncOpenAI"
     provider: ClassVar[str] = "openai"
-    path: ClassVar[str] = "/chat/completions"
     key_variable: ClassVar[str] = "OPENAI_API_KEY"
     usual_window: ClassVar[int] = 128_000
-    optional: ClassVar[frozenset[str]] = frozenset({"temperature", "stream", "stream_options", "response_format"})
 
     def __init__(
-        self, model: str, *, profile: ServerProfile | ProfileName | None = None, **settings: Unpack[RemoteSettings]
+        self,
+        model: str,
+        *,
+        profile: ServerProfile | ProfileName | None = None,
+        api: ApiWord = "chat",
+        **settings: Unpack[RemoteSettings],
     ) -> None:
+        if not isinstance(api, str) or api not in APIS:
+            raise ValueError(f"api must be one of {', '.join(map(repr, APIS))}; got {api!r}")
         self._given = profile
+        self.api: ApiWord = api
         super().__init__(model, **settings)
 
     def _profile_of(self, url: str) -> ServerProfile:
-        return profile_named(self._given, url)
+        profile = profile_named(self._given, url)
+        return profile if self.api == "chat" else replace(profile, limit_field=LIMIT_FIELD)
 
-    @classmethod
-    def _fields(cls, draft: Draft) -> dict[str, Any]:
-        return chat_fields(draft)
-
-    def _answer(self, asked: Asked) -> ChatAnswer:
-        return ChatAnswer(asked)
+    def _dialect_of(self) -> Dialect:
+        return APIS[self.api]

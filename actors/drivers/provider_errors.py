@@ -40,6 +40,7 @@ REDIRECT, BAD_REQUEST, CONFLICT, TOO_EARLY = 300, 400, 409, 425
 NO_MODEL = re.compile(
     r"model.{0,80}(not (found|exist)|does ?n.t exist|unknown|is not a valid)|unknown model|no such model", re.IGNORECASE
 )
+NO_SUCH_PATH = (NOT_FOUND, 405, 501)
 SLOW_DOWN = re.compile(r"rate_?limit|too_?many_?requests|throttl|resource_?exhausted")
 LONGEST_MODEL = 100
 
@@ -64,7 +65,14 @@ def refusal_of(error: Exception, tokens: int = 0) -> Refusal | None:
 
 
 def translate(
-    error: Exception, refusal: Refusal | None, *, model: str, url: str, window: int, tokens: int
+    error: Exception,
+    refusal: Refusal | None,
+    *,
+    model: str,
+    url: str,
+    window: int,
+    tokens: int,
+    unknown_path: str = "",
 ) -> AgentError:
     """What *error* means. Its cause is to be *error*.
 
@@ -73,6 +81,7 @@ def translate(
         model, url: What was asked, and where; for people.
         window: Tokens of the context window, for an overflow that tells no numbers.
         tokens: Estimated tokens of the request, likewise.
+        unknown_path: What to say of a server that does not know the path.
     """
     where = place_of(url)
     whom = f"(model {model[:LONGEST_MODEL]!r} at {where})"
@@ -86,7 +95,10 @@ def translate(
         if isinstance(error, ServerError):
             status = "" if refusal.status is None else f" ({refusal.status})"
             frame = f"the answer was an error{status}"
-        return _of_refusal(refusal, f"{frame}: {refusal.words} {whom}", window=window, tokens=tokens)
+        text = f"{frame}: {refusal.words} {whom}"
+        if unknown_path and refusal.status in NO_SUCH_PATH and not NO_MODEL.search(refusal.text):
+            return ModelNotFound(f"{text}: {unknown_path}")
+        return _of_refusal(refusal, text, window=window, tokens=tokens)
     if _is(error, "APITimeoutError") or isinstance(error, TimeoutError):
         return NetworkError(f"no answer of {where} in time: {_words(error)}")
     if _is(error, "APIConnectionError") or isinstance(error, OSError):

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from ..core.records.usage import TokenUsage
     from ..core.waiting.cancel import CancelToken
     from ..errors import AgentError
-    from .edge.answer import Answer, Asked
-    from .edge.draft import Draft
+    from .edge.answer import Answer
+    from .edge.dialect import Dialect
     from .edge.profiles import ServerProfile
     from .edge.refusals import Refusal
     from .limiter import Permit, RateLimiter
@@ -116,10 +116,8 @@ class RemoteDriver(Driver):
     package: ClassVar[str]
     client_class: ClassVar[str]
     provider: ClassVar[str]
-    path: ClassVar[str]
     key_variable: ClassVar[str]
     usual_window: ClassVar[int]
-    optional: ClassVar[frozenset[str]]
 
     def __init__(
         self,
@@ -160,14 +158,15 @@ class RemoteDriver(Driver):
         self.limiter: RateLimiter = limiter if limiter is not None else limiter_of(self.endpoint.server, key or "")
         self._timeout = timeout
         self._failures = 0  # in a row, of all calls; a count that is lost between two threads does no harm
+        self._dialect = self._dialect_of()
         self._writer = RequestWriter(
             self._profile_of(url),
-            self._fields,  # of the class: nothing below holds the driver
-            optional=self.optional,
+            self._dialect.words,  # nothing below holds the driver
+            optional=self._dialect.optional,
             options=options or {},
             model=model,
             window=self.context_window,
-            owner=f"{self.provider} {self.endpoint.server}",
+            owner=" ".join(filter(None, (self.provider, self._dialect.keeper, self.endpoint.server))),
             place=place_of(url),
         )
         self._prices: dict[str, Price | None] = {}
@@ -216,14 +215,9 @@ class RemoteDriver(Driver):
     def _profile_of(self, url: str) -> ServerProfile:
         """What is known of the server at *url*."""
 
-    @classmethod
     @abc.abstractmethod
-    def _fields(cls, draft: Draft) -> dict[str, Any]:
-        """A request in the provider's words."""
-
-    @abc.abstractmethod
-    def _answer(self, asked: Asked) -> Answer:
-        """What collects the answer."""
+    def _dialect_of(self) -> Dialect:
+        """The protocol that is spoken."""
 
     # The port ---------------------------------------------------------------------------------------------------
 
@@ -272,7 +266,7 @@ class RemoteDriver(Driver):
         while True:
             sent = self._writer.write(request, streams=on_event is not None, spare=spare)
             with self._turn(sent.asked.tokens + sent.limit, cancel) as permit:
-                answer = self._answer(sent.asked)
+                answer = self._dialect.answer(sent.asked)
                 try:
                     response = self._attempt(sent, answer, on_event, cancel, permit)
                 except Cancelled as cancelled:
@@ -334,6 +328,7 @@ class RemoteDriver(Driver):
             url=self.endpoint.url,
             window=self.context_window,
             tokens=sent.asked.tokens,
+            unknown_path=self._dialect.unknown,
         )
         has_begun = answer.has_begun() or has_worked(error, refusal, ours)
         if isinstance(ours, DriverError) and ours.tokens is None and has_begun:
@@ -398,7 +393,7 @@ class RemoteDriver(Driver):
         head = False
         try:
             async with asyncio.timeout(self._timeout):
-                response = await sdk.post(client, self.path, sent.body)
+                response = await sdk.post(client, self._dialect.path, sent.body)
                 try:
                     head = True
                     reading.begin(response.headers)

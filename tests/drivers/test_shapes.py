@@ -1,7 +1,7 @@
 """Answers of servers, one file a shape: its bytes, and what an agent has to see of them.
 
-A file of ``shapes/`` begins with TOML: ``title``, ``source`` (where the shape is known from), ``dialect`` (``openai``
-or ``anthropic``), ``profile``, and the table ``see``: ``text``, ``reasoning``, ``stop``, ``paused``, ``calls`` (name,
+A file of ``shapes/`` begins with TOML: ``title``, ``source`` (where the shape is known from), ``dialect`` (``openai``,
+``responses`` or ``anthropic``), ``profile``, and the table ``see``: ``text``, ``reasoning``, ``stop``, ``paused``, ``calls`` (name,
 arguments, and the words of the problem if there is one), ``read`` and ``written`` (tokens), ``cached``,
 ``cache_write`` and ``thought`` (those of them), ``told`` (the text that a reader of the stream is told), or ``error``
 and its ``words``; ``back`` and ``call_back`` are what goes back with the message, or with its first call. Below the
@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import json
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,10 +37,16 @@ from actors.drivers.edge.chat_answer import ChatAnswer
 from actors.drivers.edge.message_answer import MessageAnswer
 from actors.drivers.edge.names import ToolNames
 from actors.drivers.edge.reading import Reading
+from actors.drivers.edge.responses_answer import ResponsesAnswer
 from actors.drivers.openai import OpenAIDriver
 from tests.drivers.provider import Provider, Reply
 
 SHAPES = sorted((Path(__file__).parent / "shapes").glob("*.txt"))
+ANSWERS: dict[str, Callable[[Asked], Answer]] = {
+    "openai": ChatAnswer,
+    "responses": ResponsesAnswer,
+    "anthropic": MessageAnswer,
+}
 WIPE = ToolDefinition("wipe", "Wipes.", {"type": "object", "properties": {"path": {"type": "string"}}})
 ASK = CompletionRequest((UserMessage("q"),), (WIPE,), max_tokens=50)
 
@@ -98,7 +105,8 @@ def driver_of(shape: Shape, provider: Provider) -> Any:
     """A driver of its dialect."""
     if shape.head["dialect"] == "anthropic":
         return AnthropicDriver("m", base_url=provider.root)
-    return OpenAIDriver("m", base_url=provider.url, profile=shape.head.get("profile"))
+    api = "responses" if shape.head["dialect"] == "responses" else "chat"
+    return OpenAIDriver("m", base_url=provider.url, profile=shape.head.get("profile"), api=api)
 
 
 def test_what_an_agent_sees(shape: Shape) -> None:
@@ -106,7 +114,7 @@ def test_what_an_agent_sees(shape: Shape) -> None:
     kind = "application/json" if shape.body[:1] in (b"{", b"<", b"") else "text/event-stream"
     plain = Reply([json.dumps({"choices": []}).encode()])
     answer = Reply([shape.body] if shape.body else [], content_type=kind)
-    with Provider(lambda asked: answer if len(asked.body["messages"]) < 3 else plain) as provider:
+    with Provider(lambda asked: answer if len(_turns(asked.body)) < 2 else plain) as provider:
         driver = driver_of(shape, provider)
         told: list[Any] = []
         asks = [
@@ -127,6 +135,11 @@ def test_what_an_agent_sees(shape: Shape) -> None:
         driver.close_idle()
 
 
+def _turns(body: dict[str, Any]) -> list[Any]:
+    """The conversation of a request."""
+    return body["input"] if "input" in body else body["messages"]
+
+
 def _goes_back(shape: Shape, driver: Any, provider: Provider, response: CompletionResponse) -> None:
     said = AssistantMessage(response.text, response.tool_calls, response.reasoning, response.attachment)
     if not (said.content or said.tool_calls or said.attachment):
@@ -135,8 +148,12 @@ def _goes_back(shape: Shape, driver: Any, provider: Provider, response: Completi
     request = CompletionRequest((UserMessage("q"), said, *(results or [UserMessage("and?")])), (WIPE,), max_tokens=50)
     with pytest.raises(Exception):  # the answer is of no interest
         driver.complete(request, cancel=CancelToken(Deadline.after(20)))
-    sent = provider.asked[-1].body["messages"][1]
     back, call_back = shape.see.get("back"), shape.see.get("call_back")
+    if shape.head["dialect"] == "responses":
+        if back is not None:
+            assert _turns(provider.asked[-1].body)[1 : -len(results or [1])] == json.loads(back)
+        return
+    sent = _turns(provider.asked[-1].body)[1]
     if shape.head["dialect"] == "anthropic":
         if back is not None:
             assert sent["content"] == json.loads(back)
@@ -152,7 +169,7 @@ def _goes_back(shape: Shape, driver: Any, provider: Provider, response: Completi
 def read(shape: Shape, cuts: list[int]) -> tuple[CompletionResponse | str, str]:
     """What becomes of its bytes, cut at *cuts*; and what was told."""
     asked = Asked(ToolNames(["wipe"]), 10, "test", 99)
-    answer: Answer = (MessageAnswer if shape.head["dialect"] == "anthropic" else ChatAnswer)(asked)
+    answer = ANSWERS[shape.head["dialect"]](asked)
     reading = Reading(answer)
     places = [0, *sorted(cuts), len(shape.body)]
     told = []

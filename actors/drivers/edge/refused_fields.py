@@ -73,6 +73,11 @@ IN_OTHER_WORDS = tuple(
             r"|response mime ?type.{0,40}unsupported|json mode cannot be combined"
             r"|cannot use custom grammar constraints",
         ),
+        # Responses of a model that does not reason: https://github.com/pydantic/pydantic-ai/issues/3326
+        (
+            ("include",),
+            r"encrypted[_ ]content['\"]? (?:is|are) (?:\w+ )?not supported|invalid value: '?reasoning\.encrypted",
+        ),
         # OpenAI's reasoning models and organizations that are not verified, Bedrock, LiteLLM, gateways
         (
             ("stream",),
@@ -89,7 +94,7 @@ IN_OTHER_WORDS = tuple(
 )
 """Of fields whose values are refused where they are named otherwise, or not at all."""
 ALONE = re.compile(r"[A-Za-z_][\w.\[\]]*")
-NEVER = frozenset({"model", "messages"})
+NEVER = frozenset({"model", "messages", "input"})
 """Without these there is no request: no error means that they are to be left out."""
 HOLDERS = frozenset({"tools", "system", "contents", "input", "stream", *NEVER})
 """What is refused within these is not the field itself."""
