@@ -1,7 +1,8 @@
 """Answers of servers, one file a shape: its bytes, and what an agent has to see of them.
 
 A file of ``shapes/`` begins with TOML: ``title``, ``source`` (where the shape is known from), ``dialect`` (``openai``,
-``responses`` or ``anthropic``), ``profile``, and the table ``see``: ``text``, ``reasoning``, ``stop``, ``paused``, ``calls`` (name,
+``responses`` or ``anthropic``), ``profile``, and the table
+``see``: ``text``, ``reasoning``, ``stop``, ``paused``, ``calls`` (name,
 arguments, and the words of the problem if there is one), ``read`` and ``written`` (tokens), ``cached``,
 ``cache_write`` and ``thought`` (those of them), ``told`` (the text that a reader of the stream is told), or ``error``
 and its ``words``; ``back`` and ``call_back`` are what goes back with the message, or with its first call. Below the
