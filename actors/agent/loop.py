@@ -17,14 +17,17 @@ from .effects import is_repeatable
 from .guard import ALLOW, LoopGuard, canonical
 from .message_text import heard, told
 from .ports import StopReason
-from .reasoner import Reasoner, heed
+from .reasoner import heed
+from .route import Route, model_of
 from .structured import RETRIES
 from .tool_calls import ToolCaller
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..core.records.conversation import Message, ToolCall
     from .agent import Agent
-    from .ports import CompletionResponse, LlmDriver, MemorySubstrate
+    from .ports import CompletionResponse, MemorySubstrate
 
 RECALLED = 5
 """How many memories enter the system prompt."""
@@ -42,18 +45,10 @@ def _has_whole_call(response: CompletionResponse) -> bool:
     return any(not call.problem for call in response.tool_calls)
 
 
-def _own_model(driver: LlmDriver) -> str | None:
-    """The model that *driver* asks by itself, where it says so."""
-    model = getattr(driver, "model", None)
-    return model if isinstance(model, str) and model else None
-
-
 class Loop:
     """One conversation, from the query to the answer."""
 
     def __init__(self, agent: Agent[Any], query: str) -> None:
-        driver = agent.driver
-        assert driver is not None  # an agent without one is refused at spawn
         limits = agent.manifest.resources
         if agent._context.survives_restart is None:  # the counts belong to the id: a restart goes on with them
             agent._context.survives_restart = LoopGuard(
@@ -61,12 +56,12 @@ class Loop:
             )
         self._agent = agent
         self._guard: LoopGuard = agent._context.survives_restart
-        model = agent.manifest.model.name or _own_model(driver)
+        model = model_of(agent)
         ledger, self._books = agent._parts.ledger, None
         if ledger is not None:
             self._books = Bookkeeper(agent, ledger, self._guard, model or "")
             self._guard.reset_max_tokens()  # the answers in a row are met again
-        self._reasoner = Reasoner(agent, driver, self._guard, self._books)
+        self._route = Route(agent, self._guard, self._books)
         self._caller = ToolCaller(agent, self._guard, self._books)
         self._query = UserMessage(query)
         self._messages: list[Message] = [*agent.config.messages, self._query]
@@ -78,17 +73,13 @@ class Loop:
         self._asked_again = False
         self._first_call: tuple[str, str] | None = None
         self._repeats = 0
-        self._shape = agent._parts.shape
         self._misfits = 0
 
     def run(self) -> Any:
         """The answer, as the agent gives it."""
         agent = self._agent
         self._enter(Phase.PERCEIVE)
-        system, native = self._system_prompt(), None
-        if self._shape is not None:
-            system, native = f"{system}\n\n{self._shape.instructions()}", self._shape.native
-        tools = agent.tools.definitions_for(agent.manifest.capabilities)
+        self._route.begin(self._memories())
         while True:
             if self._books is None or self._books.begin_turn():
                 verdict = self._guard.check_iteration()
@@ -98,15 +89,16 @@ class Loop:
                 self._expenses.turn()
             self._hear()
             self._enter(Phase.REASON)
-            response, paid = self._reasoner.complete(self._messages, self._query, system, tools, native)
+            response, paid = self._route.complete(self._messages, self._query)
             self._take_in(response)
-            self._reasoner.count(paid)
+            self._route.count(paid)
             if self._act_on(response):
                 continue
-            if self._shape is None:
+            shape = self._route.shape
+            if shape is None:
                 return self._finish()
             try:
-                value = self._shape.read("".join(self._parts))
+                value = shape.read("".join(self._parts))
             except ValueError as error:
                 self._send_back(error)
             else:
@@ -185,18 +177,14 @@ class Loop:
 
     # Perceive ---------------------------------------------------------------------------------------------------
 
-    def _system_prompt(self) -> str:
-        prompt = self._agent.manifest.model.system_prompt
+    def _memories(self) -> Sequence[str]:
         memory = self._agent.memory
         if memory is None:
-            return prompt
-        recall = partial(self._memories, memory)
-        texts = recall() if self._books is None else self._books.memories(recall)
-        if not texts:
-            return prompt
-        return prompt + "\n\nWhat you remember:\n" + "\n".join(f"- {text}" for text in texts)
+            return ()
+        recall = partial(self._recall, memory)
+        return recall() if self._books is None else self._books.memories(recall)
 
-    def _memories(self, memory: MemorySubstrate) -> list[str]:
+    def _recall(self, memory: MemorySubstrate) -> list[str]:
         """What fits the query, as far as there is room for it."""
         try:
             fragments = memory.recall(self._query.content, RECALLED)
@@ -205,7 +193,7 @@ class Loop:
         except BaseException:  # noqa: BLE001 - an agent can answer without its memories
             logger.exception("recalling failed; going on without memories")
             return []
-        return self._reasoner.share([told(fragment.content) for fragment in fragments]) if fragments else []
+        return self._route.share([told(fragment.content) for fragment in fragments])
 
     def _hear(self) -> None:
         """Take new messages into the conversation."""
