@@ -244,8 +244,12 @@ class _Cutter:
 
 
 def _cut_message(message: Message, tokens: int) -> Message:
-    """*message* in about so many tokens."""
+    """*message* in about so many tokens. What its server wants back belongs to the whole one: it is left out."""
     room = tokens - TOKENS_PER_MESSAGE
+    if isinstance(message, AssistantMessage) and message.attachment is not None:
+        message = replace(message, attachment=None)
+        if estimate(message) <= tokens:
+            return message
     if not isinstance(message, AssistantMessage) or not message.tool_calls:
         return replace(message, content=fitted(message.content, room))
     sizes = [estimate_text(message.content), *(_estimate_call(call) for call in message.tool_calls)]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ..core.records.conversation import Message  # noqa: TC001 - pydantic reads the annotations
+from ..core.records.conversation import Message
 from .manifest import AgentManifest  # noqa: TC001
 
 HistoryFilter: TypeAlias = Callable[[Sequence[Message]], Sequence[Message]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ..errors import ManifestError
 from ..extras import need
 from .edge.dialect import Dialect
 from .edge.message_answer import MessageAnswer
@@ -12,6 +13,7 @@ from .edge.profiles import ANTHROPIC
 from .remote import RemoteDriver
 
 if TYPE_CHECKING:
+    from ..agent.manifest import AgentManifest
     from .edge.draft import Draft
     from .edge.profiles import ServerProfile
 
@@ -21,7 +23,7 @@ def _words(draft: Draft) -> dict[str, Any]:
     if draft.answer_schema is not None:
         package = need(AnthropicDriver.package, AnthropicDriver.package, AnthropicDriver.__name__)
         schema = package.transform_schema(dict(draft.answer_schema))
-        fields["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
+        fields.setdefault("output_config", {})["format"] = {"type": "json_schema", "schema": schema}
     return fields
 
 
@@ -33,6 +35,9 @@ class AnthropicDriver(RemoteDriver):
 
     The arguments are those of :class:`RemoteDriver`; the environment has ``ANTHROPIC_API_KEY`` and
     ``ANTHROPIC_BASE_URL``.
+
+    What a model thought goes back with its calls, unchanged and in its place. ``reasoning_effort`` of the settings is a
+    share of ``max_tokens`` that may be thoughts, or the model's own word for it where it chooses by itself.
     """
 
     package: ClassVar[str] = "anthropic"
@@ -40,6 +45,14 @@ class AnthropicDriver(RemoteDriver):
     provider: ClassVar[str] = "anthropic"
     key_variable: ClassVar[str] = "ANTHROPIC_API_KEY"
     usual_window: ClassVar[int] = 200_000
+
+    @classmethod
+    def _of_manifest(cls, manifest: AgentManifest) -> dict[str, Any]:
+        if manifest.model.api is not None:
+            raise ManifestError(
+                [f"model.api: driver 'anthropic' speaks Messages only, not {manifest.model.api!r}; 'openai' does"]
+            )
+        return super()._of_manifest(manifest)
 
     def _profile_of(self, url: str) -> ServerProfile:  # noqa: ARG002 - servers of Messages differ less
         return ANTHROPIC

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar, Literal, TypeAlias, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, Unpack
 
 from .edge.chat_answer import ChatAnswer
 from .edge.chat_request import chat_fields
@@ -12,6 +12,9 @@ from .edge.profiles import ProfileName, ServerProfile, profile_named
 from .edge.responses_answer import ResponsesAnswer
 from .edge.responses_request import LIMIT_FIELD, responses_fields
 from .remote import RemoteDriver, RemoteSettings
+
+if TYPE_CHECKING:
+    from ..agent.manifest import AgentManifest
 
 ApiWord: TypeAlias = Literal["chat", "responses"]
 
@@ -72,6 +75,10 @@ class OpenAIDriver(RemoteDriver):
         self._given = profile
         self.api: ApiWord = api
         super().__init__(model, **settings)
+
+    @classmethod
+    def _of_manifest(cls, manifest: AgentManifest) -> dict[str, Any]:
+        return {**super()._of_manifest(manifest), "api": manifest.model.api or "chat"}
 
     def _profile_of(self, url: str) -> ServerProfile:
         profile = profile_named(self._given, url)

@@ -26,6 +26,7 @@ from . import sdk
 from .base import Driver
 from .connections import Connections, retire
 from .edge.reading import Reading
+from .edge.returned import refuses_returned
 from .prices import price_of
 from .provider_errors import has_worked, place_of, refusal_of, translate
 from .shared_limiters import limiter_of
@@ -201,13 +202,18 @@ class RemoteDriver(Driver):
                     "(as remote_model, unless privacy is sovereign)"
                 ]
             )
-        return cls(
-            model.name,
-            base_url=model.base_url,
-            privacy=manifest.privacy,
-            private_hosts=model.private_hosts,
-            context_window=model.context_window,
-        )
+        return cls(model.name, **cls._of_manifest(manifest))
+
+    @classmethod
+    def _of_manifest(cls, manifest: AgentManifest) -> dict[str, Any]:
+        """The arguments that a manifest says."""
+        model = manifest.model
+        return {
+            "base_url": model.base_url,
+            "privacy": manifest.privacy,
+            "private_hosts": model.private_hosts,
+            "context_window": model.context_window,
+        }
 
     # The provider's part ----------------------------------------------------------------------------------------
 
@@ -263,8 +269,9 @@ class RemoteDriver(Driver):
         self, request: CompletionRequest, on_event: Callable[[Event], None] | None, cancel: CancelToken
     ) -> CompletionResponse:
         refused = lessons = spare = 0
+        is_bare = False
         while True:
-            sent = self._writer.write(request, streams=on_event is not None, spare=spare)
+            sent = self._writer.write(request, streams=on_event is not None, spare=spare, is_bare=is_bare)
             with self._turn(sent.asked.tokens + sent.limit, cancel) as permit:
                 answer = self._dialect.answer(sent.asked)
                 try:
@@ -278,6 +285,12 @@ class RemoteDriver(Driver):
                     error = self._translated(failure.error, refusal, request, sent, answer)
                     if refusal is not None and lessons < LESSONS and not answer.has_begun():
                         lessons += 1
+                        if not is_bare and refuses_returned(refusal.text):
+                            logger.info(
+                                "{} does not take back what was thought before: {}", sent.asked.owner, refusal.words
+                            )
+                            is_bare = True
+                            continue
                         if self._writer.learn(refusal, sent):
                             continue
                         if 0 < refusal.too_many_tokens < sent.limit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from .edge.schemas import Accepted, Refused, acceptable
 from .edge.text import body_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from ..agent.ports import CompletionRequest, ToolDefinition
     from .edge.profiles import ServerProfile
@@ -29,6 +30,8 @@ BAD_REQUEST = 400
 NOTHING_TO_LEARN = (401, 403, 408, 429)
 LIMITS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens"})
 """Names of one thing: a server that knows two of them refuses both together."""
+JOINED = frozenset({"text", "reasoning", "output_config"})
+"""Fields that hold several things, of which the user's need not be all."""
 KEPT_SCHEMAS = 1024
 SPARE = 16
 """Tokens that an estimate may be wrong by, beside a sixteenth of it: a full window would refuse everything."""
@@ -89,11 +92,12 @@ class RequestWriter:
         # By identity, with the object itself.
         self._schemas: dict[int, tuple[Mapping[str, Any], dict[str, Any] | None]] = {}
 
-    def write(self, request: CompletionRequest, *, streams: bool, spare: int = 0) -> Sent:
+    def write(self, request: CompletionRequest, *, streams: bool, spare: int = 0, is_bare: bool = False) -> Sent:
         """*request* as it is sent now; what was learned of the server is in it.
 
         Args:
             spare: Tokens that the server's own count found too many.
+            is_bare: Without what goes back of earlier answers: the server refuses it.
         """
         profile, names, model = self.profile, ToolNames.of(request), request.model or self._model
         asked = Asked(names, estimate_request(request), f"{self._owner} {model}", self._window)
@@ -103,7 +107,9 @@ class RequestWriter:
         if request.output_schema is not None:
             schema = self._acceptable(request.output_schema, profile, "the answer's type")
         tools = list(self._tools(request, profile))
-        fields = self._words(Draft(request, model, profile, names, asked.owner, limit, tools, schema))
+        fields = self._words(
+            Draft(request, model, profile, names, "" if is_bare else asked.owner, limit, tools, schema)
+        )
         if streams and "stream" not in profile.lacks:
             fields["stream"] = True
         else:
@@ -111,7 +117,12 @@ class RequestWriter:
         fields = {profile.renames.get(name, name): value for name, value in fields.items() if name not in profile.lacks}
         if LIMITS & self._options.keys():  # the user's own bound, by whatever name
             fields = {name: value for name, value in fields.items() if name not in LIMITS}
-        fields.update(self._options)
+        joined = {
+            name: {**fields[name], **value}
+            for name, value in self._options.items()
+            if name in JOINED and isinstance(value, Mapping) and isinstance(fields.get(name), Mapping)
+        }
+        fields.update({**self._options, **joined})
         fields = {name: value for name, value in fields.items() if value is not None}
         return Sent(asked, limit, fields, body_of(fields))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.records.conversation import AssistantMessage, SystemMessage, ToolResultMessage
 from .names import CallIds
+from .thinking import OFF, thinking_fields
 from .turns import LEFT_OUT, paired
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ def message_fields(draft: Draft) -> dict[str, Any]:
         draft.profile.limit_field: draft.limit,
         "temperature": min(draft.request.temperature, HOTTEST),
     }
+    thinking = thinking_fields(draft, fields["messages"])
+    if thinking.get("thinking", OFF) != OFF:
+        del fields["temperature"]
+    fields.update(thinking)
     if draft.request.system:
         fields["system"] = draft.request.system
     tools = [

@@ -54,6 +54,7 @@ class ServerProfile:
         needs: Fields that each message with calls must have, and their values where there was none.
         call_needs: The same for the first call of a message.
         schemas: Which JSON Schema it takes.
+        thinking: How a model of Messages is told to think: a ``budget`` of tokens, or ``adaptive``, as it sees fit.
     """
 
     name: str
@@ -72,6 +73,7 @@ class ServerProfile:
     needs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     call_needs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     schemas: SchemaRules = field(default_factory=SchemaRules)
+    thinking: Literal["budget", "adaptive"] = "budget"
 
     def __post_init__(self) -> None:
         re.compile(self.call_id)
@@ -216,6 +218,15 @@ _THOUGHTS = re.compile(
     re.IGNORECASE,
 )
 _SIGNATURE = re.compile(r"missing (a )?.?thought_?signature", re.IGNORECASE)
+_ADAPTIVE = re.compile(
+    r"use .{0,3}thinking\.type\.adaptive|thinking\.type\.enabled.{0,5} is not supported", re.IGNORECASE
+)
+_BUDGET = re.compile(
+    r"adaptive thinking is not supported|thinking\.type\.adaptive.{0,5} is not supported"
+    r"|does not support adaptive thinking|thinking.{0,60}tag 'adaptive'",
+    re.IGNORECASE,
+)
+"""Source of both: https://docs.anthropic.com/en/docs/build-with-claude/adaptive-thinking"""
 _NULL = re.compile(
     r"content.{0,120}(null|none\b|nonetype|must be a string|valid string|field required|should be a valid)",
     re.IGNORECASE | re.DOTALL,
@@ -262,6 +273,10 @@ def learn(
         )
     if _SIGNATURE.search(words):
         learned = replace(learned, call_needs={**NO_SIGNATURE, **learned.call_needs})
+    if _BUDGET.search(words):
+        learned = replace(learned, thinking="budget")
+    elif _ADAPTIVE.search(words):
+        learned = replace(learned, thinking="adaptive")
     if null_sent and learned.null_content and _NULL.search(words):
         learned = replace(learned, null_content=False)
     return None if learned == profile else learned

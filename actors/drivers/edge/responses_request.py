@@ -60,9 +60,26 @@ def responses_fields(draft: Draft) -> dict[str, Any]:
     ]
     if tools:  # strict is what the server would take for granted, and few schemas are such
         fields["tools"] = [{"type": "function", **tool, "strict": False} for tool in tools]
+    fields.update(_settings(draft, has_tools=bool(tools)))
     if draft.answer_schema is not None:
         fields["text"] = {"format": {"type": "json_schema", "name": "answer", "schema": draft.answer_schema}}
     return fields
+
+
+def _settings(draft: Draft, *, has_tools: bool) -> Iterator[tuple[str, Any]]:
+    settings = draft.request.settings
+    if settings.top_p is not None:
+        yield "top_p", settings.top_p
+    if settings.reasoning_effort is not None:
+        yield "reasoning", {"effort": settings.reasoning_effort}
+    if has_tools and settings.tool_choice is not None:
+        yield "tool_choice", _choice(settings.tool_choice, draft.names)
+    if has_tools and settings.parallel_tool_calls is not None:
+        yield "parallel_tool_calls", settings.parallel_tool_calls
+
+
+def _choice(choice: str, names: ToolNames) -> str | dict[str, str]:
+    return choice if choice in ("auto", "required", "none") else {"type": "function", "name": names.said(choice)}
 
 
 def response_items(request: CompletionRequest, names: ToolNames, profile: ServerProfile, owner: str) -> Iterator[Item]:
