@@ -233,7 +233,14 @@ from .ports import (
     UserMessage as UserMessage,
 )
 from .public import publish as _publish
-from .tools import ProcessResult as ProcessResult, ToolRegistry, needs_approval, run_process as run_process, tool
+from .tools import (
+    Deps as Deps,
+    ProcessResult as ProcessResult,
+    ToolRegistry,
+    needs_approval,
+    run_process as run_process,
+    tool,
+)
 
 if _TYPE_CHECKING:  # who keeps no journal need not wait for what one is made of
     from .journals import (

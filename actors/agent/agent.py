@@ -50,6 +50,7 @@ class Parts(Protocol):
     account: Account
     shape: Shape | None
     ledger: Ledger | None
+    deps: Any
 
     def spawn_child(self, config: SpawnConfig[ChildT], parent: Agent[Any]) -> AgentHandle[ChildT]:
         """Start a child of *parent*."""
@@ -131,6 +132,11 @@ class Agent(AgentActor[T_co]):
     def tools(self) -> Tools:
         """What it may call."""
         return self._parts.tools
+
+    @property
+    def deps(self) -> Any:
+        """What it was given of the program: its config's ``deps``, else those of its parent."""
+        return self._parts.deps
 
     @property
     def inbox(self) -> Inbox:

@@ -88,8 +88,8 @@ class SpawnConfig(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitra
         handoffs: Under which other manifests the conversation may go on, beside the manifest's own.
         guardrails: What is checked on the way, beside the manifest's own: functions, or objects with some of the
             methods.
-        deps: What tools and prompts need of the program: a parameter ``Deps[Database]`` gets it. It is never stored,
-            logged or sent.
+        deps: What tools and prompts need of the program: a parameter ``Deps[Database]`` gets it, and children that are
+            not given others. It is never stored, logged, sent or pickled.
         session: The conversation that goes on, by its id in the pool's ``sessions``.
         history: Only so many of its last turns are offered; None: all.
     """
@@ -164,7 +164,17 @@ class SpawnConfig(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitra
     def __init__(self, *args: Any, **fields: Any) -> None:
         if args:
             put(args, fields, ("manifest", "query"), "SpawnConfig")
+        deps = fields.pop("deps", None)  # no error shows it among what it was given
         super().__init__(**fields)
+        if deps is not None:
+            self.__dict__["deps"] = deps
+            self.__pydantic_fields_set__.add("deps")
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """A pickle has no ``deps``: they belong to the program."""
+        state = super().__getstate__()
+        state["__dict__"] = {**state["__dict__"], "deps": None}
+        return state
 
     def __class_getitem__(cls, _: Any) -> Any:
         """``SpawnConfig[int]`` is for type checkers: what is made is a ``SpawnConfig``, and can be pickled."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from ..core.crash import report
 from ..core.process import event_loop
 from ..core.records.spec import AgentSpec
 from ..core.shown import shown
-from ..errors import CapabilityDenied
+from ..errors import CapabilityDenied, ManifestError
 from . import resolve
 from .budget import Account, Budget, FamilyBudget
 from .capability import Spawn
 from .children import ChildRecord
 from .config import SpawnConfig, ToolSource
+from .dependencies import known_tools, refuse_deps
 from .function_agent import FunctionAgent
 from .ledger import MemoryLedger
 from .llm_agent import LlmAgent
@@ -77,6 +79,7 @@ class AgentParts:
     account: Account
     shape: Shape | None
     ledger: Ledger | None = None
+    deps: Any = field(default=None, repr=False)
 
     def build(self, cell: object) -> Callable[[], Runnable]:
         """Fetch the tools, and return the function that constructs the agent."""
@@ -175,6 +178,7 @@ class AgentFactory:
         Raises:
             TypeError: *config* is no ``SpawnConfig``.
             ValueError: The agent needs a driver and has none.
+            TypeError: A tool cannot take its ``deps``, or it has none.
             CapabilityDenied: Its privacy is stricter than its driver's tier.
             ManifestError: Something that the manifest names cannot be imported.
         """
@@ -232,7 +236,12 @@ class AgentFactory:
             self._remember(driver)
         has_shape = config.output_type is not None or manifest.output is not None
         shape = self._shape(config, manifest, agent_class) if has_shape else None
-        parts = AgentParts(self, config, manifest, agent_class, driver, memory, self._no_tools, tools, account, shape)
+        deps = config.deps if config.deps is not None or parent is None else parent.deps
+        if issubclass(agent_class, LlmAgent):
+            self._refuse_deps(manifest, tools, deps)
+        parts = AgentParts(
+            self, config, manifest, agent_class, driver, memory, self._no_tools, tools, account, shape, deps=deps
+        )
         spec = AgentSpec(
             name=manifest.name,
             query=config.query,
@@ -252,6 +261,14 @@ class AgentFactory:
         if self._recorder is not None or self._restart is not None:
             self._open_books(spec, parts, parent)
         return spec
+
+    def _refuse_deps(self, manifest: AgentManifest, source: ToolSource | None, deps: object) -> None:
+        """Look at the tools that are known before the agent is built: to others it happens at their calls."""
+        if source is not None:
+            refuse_deps(manifest, known_tools(source), deps)
+        if manifest.tools:
+            with suppress(ManifestError):  # one that cannot be had: the agent fails with that
+                refuse_deps(manifest, [self._tool(manifest, index) for index in range(len(manifest.tools))], deps)
 
     def _open_books(self, spec: AgentSpec, parts: AgentParts, parent: Agent[Any] | None) -> None:
         """Give the agent a ledger, and what records it: for later processes, or for later lives."""

@@ -2,11 +2,13 @@
 
 from ..agent.approval_rules import needs_approval
 from ..public import publish
+from .deps import Deps
 from .process import ProcessResult, run_process
 from .registry import ToolRegistry
 from .tool import tool
 
 __all__ = [
+    "Deps",
     "ProcessResult",
     "ToolRegistry",
     "needs_approval",

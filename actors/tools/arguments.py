@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 
 from ..agent.bounds import object_in
+from .deps import Deps, dependencies_of
 from .mending import Mending
 
 if TYPE_CHECKING:
@@ -82,7 +83,13 @@ class Arguments:
         self.injected = tuple(name for name in parameters if name in INJECTED)
         if EFFECT_KEY in parameters:
             _refuse_other_key(_resolved(function, parameters[EFFECT_KEY], namespace))
-        shown = [parameter for name, parameter in parameters.items() if name not in INJECTED]
+        types = {
+            name: _resolved(function, parameter, namespace)
+            for name, parameter in parameters.items()
+            if name not in INJECTED
+        }
+        self.deps = dependencies_of(parameters, types)
+        shown = [parameter for name, parameter in parameters.items() if name in types and name not in self.deps]
         # Fields are numbered, names are aliases: a field may not be called _x, json or model_config.
         self._names = {f"field_{number}": parameter.name for number, parameter in enumerate(shown)}
         # What the function has a plain default for is passed only when it was given.
@@ -92,7 +99,7 @@ class Arguments:
             if parameter.default is parameter.empty or isinstance(parameter.default, FieldInfo)
         )
         fields = {
-            key: _field(function, parameter, descriptions.get(parameter.name), namespace)
+            key: _field(parameter, types[parameter.name], descriptions.get(parameter.name))
             for key, parameter in zip(self._names, shown, strict=True)
         }
         self._model, self.json_schema = _shape(fields, self._names)
@@ -185,14 +192,8 @@ def _refuse_other_key(annotation: Any) -> None:
         )
 
 
-def _field(
-    function: Callable[..., Any],
-    parameter: inspect.Parameter,
-    description: str | None,
-    namespace: Mapping[str, Any],
-) -> Any:
+def _field(parameter: inspect.Parameter, annotation: Any, description: str | None) -> Any:
     """The field that pydantic makes a parameter of: its type with its alias, and its default."""
-    annotation = _resolved(function, parameter, namespace)
     if parameter.default is None:
         annotation = typing.Optional[annotation]  # noqa: UP045 - it may be anything, also what has no |
     field = Field(alias=parameter.name, description=_own_description(annotation) or description)
@@ -218,7 +219,21 @@ def _resolved(function: Callable[..., Any], parameter: inspect.Parameter, namesp
     try:
         return typing.get_type_hints(holder, known, include_extras=True)["it"]
     except (NameError, AttributeError) as error:
+        if _is_deps(parameter.annotation, known):
+            return Deps
         raise TypeError(f"the type of '{parameter.name}' is not known here: {error}") from error
+
+
+def _is_deps(annotation: Any, known: Mapping[str, Any]) -> bool:
+    """Is it a ``Deps[...]`` of a type that only type checkers know? Then it takes whatever there is."""
+    text = getattr(annotation, "__forward_arg__", annotation)
+    if not isinstance(text, str) or "[" not in text:
+        return False
+    first, *rest = text.partition("[")[0].strip().split(".")
+    found = known.get(first)
+    for name in rest:
+        found = getattr(found, name, None)
+    return found is Deps
 
 
 def _shape(fields: Mapping[str, Any], names: Mapping[str, str]) -> tuple[type[BaseModel], dict[str, Any]]:

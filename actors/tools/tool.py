@@ -104,7 +104,7 @@ class FunctionTool(Generic[P, R]):
         self.repeatable = repeatable
         self._isolation = Isolation(isolation)
         if self._isolation is Isolation.PROCESS:
-            _refuse_homeless(function, own_name, self._arguments.injected)
+            _refuse_homeless(function, own_name, (*self._arguments.injected, *self._arguments.deps))
         self._function = function
         self._capability = capability
         self._timeout = timeout
@@ -162,6 +162,10 @@ class FunctionTool(Generic[P, R]):
             return self._refusal(error)
         return None
 
+    def problem_of_deps(self, deps: object) -> str | None:
+        """Why a call cannot be made by an agent with such *deps*; None when it can."""
+        return next(filter(None, (wanted.problem(deps) for wanted in self._arguments.deps.values())), None)
+
     def execute(self, input: Mapping[str, Any], *, cancel: CancelToken, agent: Any) -> ToolResult:  # noqa: A002
         """Call the function with the arguments that the model sent.
 
@@ -171,6 +175,7 @@ class FunctionTool(Generic[P, R]):
         Raises:
             Exception: What the function raises, ``ToolFailed`` included: the loop makes an error of it.
             ToolFailed: The event loop of async tools has ended, or is held by another tool that blocks.
+            TypeError: The ``deps`` of *agent* are not what the function needs.
         """
         try:
             arguments = self._arguments.bind(input)
@@ -179,6 +184,8 @@ class FunctionTool(Generic[P, R]):
         available = {"cancel": cancel, "agent": agent}
         for name in self._arguments.injected:
             arguments[name] = key_of_call(agent) if name == EFFECT_KEY else available[name]
+        if self._arguments.deps:
+            arguments |= self._deps_of(agent)
         if self._isolation is Isolation.PROCESS:
             from .isolation import run_isolated
 
@@ -187,6 +194,14 @@ class FunctionTool(Generic[P, R]):
         if inspect.iscoroutine(value):
             value = self._awaited(value, cancel)
         return result_of(value)
+
+    def _deps_of(self, agent: Any) -> dict[str, Any]:
+        """What the function gets of the agent's ``deps``; nothing where a default holds."""
+        deps = getattr(agent, "deps", None)
+        if (problem := self.problem_of_deps(deps)) is not None:
+            raise TypeError(f"{self.name} {problem}")
+        wanted = self._arguments.deps.items()
+        return {name: deps for name, each in wanted if deps is not None or not each.is_optional}
 
     def _awaited(self, coroutine: Any, cancel: CancelToken) -> Any:
         try:
@@ -223,7 +238,8 @@ def tool(
 
     The first paragraph of the docstring tells the model what it does, the ``Args:`` what each parameter is.
     The parameters ``cancel`` (a ``CancelToken``), ``agent`` (the calling agent) and ``effect_key`` (text that names
-    the call, the same for each try of it) are filled in and not shown to the model. An ``async def`` runs on an event
+    the call, the same for each try of it) are filled in and not shown to the model; so is each that is annotated
+    ``Deps[T]``, with the ``deps`` of the agent's ``SpawnConfig``. An ``async def`` runs on an event
     loop that all async tools share, and that nothing else uses; one that blocks it past its timeout is left behind
     with it, and those that ran beside it fail. For a method: ``tool(obj.method)``.
 
@@ -235,7 +251,7 @@ def tool(
         name: The name for the model; the function's own if None.
         isolation: ``process`` calls it in a new process, which is killed at the timeout and at a cancel, with all that
             it started: for code that cannot be stopped otherwise, or may crash. The function stands at the top of a
-            module, what it takes and returns is data, and it gets neither ``cancel`` nor ``agent``. The module is
+            module, what it takes and returns is data, and it gets no ``cancel``, ``agent`` or deps. The module is
             imported anew there; a main program that has such tools so needs its ``if __name__ == "__main__":``. A call
             takes some tenths of a second more. POSIX only.
         repeatable: A call with the same arguments as before is no sign of a loop: it waits, or looks at what changes.

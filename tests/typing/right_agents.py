@@ -16,6 +16,7 @@ from actors import (
     AgentOutcome,
     AgentPool,
     CancelToken,
+    Deps,
     Effect,
     Event,
     FunctionDriver,
@@ -127,6 +128,23 @@ def was_paid(effect_key: str, input: dict[str, Any]) -> str | None:  # noqa: A00
 def pay(to: str, amount: float, *, effect_key: str = "") -> str:
     """Pay."""
     return f"{to} {amount} {effect_key}"
+
+
+class Database:
+    def name_of(self, customer: int) -> str:
+        return f"customer {customer}"
+
+
+@tool
+def find(customer: int, db: Deps[Database], *, spare: Deps[Database | None] = None) -> str:
+    """Find a customer."""
+    assert_type(db, Database)
+    assert_type(spare, Database | None)
+    return db.name_of(customer)
+
+
+assert_type(find(3, Database()), str)
+SpawnConfig(AgentManifest(name="desk"), "Who is 3?", tools=[find], deps=Database())
 
 
 @tool(effect=Effect.IDEMPOTENT)

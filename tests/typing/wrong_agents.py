@@ -11,6 +11,7 @@ from actors import (
     AgentMessage,
     AgentPool,
     CancelToken,
+    Deps,
     Event,
     FunctionDriver,
     PrivacyTier,
@@ -71,6 +72,20 @@ search.required  # error
 ToolRegistry(search)  # error
 ToolRegistry([len])  # error
 ToolRegistry([search]).get("search").name  # error
+
+
+class Database:
+    pass
+
+
+@tool
+def find(customer: int, db: Deps[Database]) -> str:
+    db.name_of(customer)  # error
+    return str(db)
+
+
+find(3, "main")  # error
+find(3)  # error
 tool(3)  # error
 tool(search, time_out=3)  # error
 tool(search, effect="once")  # error
