@@ -1,4 +1,4 @@
-"""What both dialects have in common: an answer, whole or streamed, cut in any way."""
+"""What all dialects have in common: an answer, whole or streamed, cut in any way."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from actors.drivers.edge.names import ToolNames
 from actors.drivers.edge.profiles import PROFILES
 from actors.drivers.edge.reading import Reading
 from actors.drivers.edge.refusals import ServerError
+from actors.drivers.edge.responses_request import response_items
 from actors.drivers.edge.text import body_of
 from actors.drivers.provider_errors import refusal_of, translate
 from actors.errors import ActorsError
@@ -197,6 +198,8 @@ class Answers(Target):
             for profile in profiles:
                 body = body_of({"messages": chat_turns(request, names, profile, owner)})
                 _hold_chat(_strict(body), re.compile(profile.call_id))
+                body = body_of({"input": list(response_items(request, names, profile, owner))})
+                _hold_items(_strict(body), re.compile(profile.call_id))
             _hold_blocks(_strict(body_of({"messages": message_turns(request, names, owner)})))
 
 
@@ -223,6 +226,24 @@ def _hold_chat(fields: Any, id_: re.Pattern[str]) -> None:
     for call in calls:
         hold(NAME.fullmatch(call["function"]["name"]), "names are such as servers take", call)
         hold(isinstance(strict_json(call["function"]["arguments"]), dict), "arguments are sent as an object", call)
+
+
+def _hold_items(fields: Any, id_: re.Pattern[str]) -> None:
+    items = fields["input"]
+    calls = [item for item in items if item.get("type") == "function_call"]
+    results = [item["call_id"] for item in items if item.get("type") == "function_call_output"]
+    hold(
+        [call["call_id"] for call in calls] == results[-len(calls) :] or not calls, "results follow their calls", items
+    )
+    hold(all(id_.fullmatch(call["call_id"]) for call in calls), "ids are such as the server takes", items)
+    for call in calls:
+        hold(NAME.fullmatch(call["name"]), "names are such as servers take", call)
+        hold(isinstance(strict_json(call["arguments"]), dict), "arguments are sent as an object", call)
+    after = [item.get("type") for item in items]
+    alone = [
+        kind == "reasoning" and after[n + 1] in (None, "function_call_output") for n, kind in enumerate(after[:-1])
+    ]
+    hold(not any(alone), "what was thought is followed by what came of it", items)
 
 
 def _hold_blocks(fields: Any) -> None:
