@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import ManifestError
@@ -27,7 +28,13 @@ def _words(draft: Draft) -> dict[str, Any]:
     return fields
 
 
-MESSAGES = Dialect("/v1/messages", _words, MessageAnswer, frozenset({"temperature", "stream", "output_config"}))
+MESSAGES = Dialect(
+    "/v1/messages",
+    _words,
+    MessageAnswer,
+    frozenset({"temperature", "stream", "output_config"}),
+    lacks=MappingProxyType({"seed": "OpenAIDriver(..., api='chat')"}),
+)
 
 
 class AnthropicDriver(RemoteDriver):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, Unpack
 
 from .edge.chat_answer import ChatAnswer
@@ -33,6 +34,7 @@ RESPONSES = Dialect(
     keeper="responses",
     unknown="if the server does not speak Responses, ask it with api='chat'; "
     "if it does, is base_url right? It ends before /responses, often with /v1",
+    lacks=MappingProxyType(dict.fromkeys(("seed", "stop"), "OpenAIDriver(..., api='chat')")),
 )
 APIS = {"chat": CHAT, "responses": RESPONSES}
 

@@ -17,6 +17,7 @@ from ..core.records.spec import Backoff, no_sooner_than
 from ..errors import (
     Cancelled,
     DriverError,
+    InferenceFailed,
     ManifestError,
     NetworkError,
     RateLimited,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from ..agent.manifest import AgentManifest
     from ..agent.ports import CompletionRequest, CompletionResponse, PrivacyWord
+    from ..agent.settings import ModelSettings
     from ..core.records.event import Event
     from ..core.records.usage import TokenUsage
     from ..core.waiting.cancel import CancelToken
@@ -244,6 +246,10 @@ class RemoteDriver(Driver):
         """Answer as :meth:`complete` does; each piece of text is a ``TextDelta``, in the caller's thread."""
         return self._call(request, on_event, cancel)
 
+    def refusal_of(self, settings: ModelSettings) -> str | None:
+        """Which of *settings* the protocol has no word for, and who has; None when it has one for each."""
+        return self._dialect.refusal_of(settings)
+
     def estimate_cost(self, usage: TokenUsage, model: str = "") -> float:
         """What *usage* of *model* ("": the driver's own) costs, in USD; 0 where its price is not known."""
         price = self._price(model)
@@ -268,6 +274,8 @@ class RemoteDriver(Driver):
     def _call(
         self, request: CompletionRequest, on_event: Callable[[Event], None] | None, cancel: CancelToken
     ) -> CompletionResponse:
+        if (what := self.refusal_of(request.settings)) is not None:
+            raise InferenceFailed(f"nothing was sent: {what}")
         refused = lessons = spare = 0
         is_bare = False
         while True:

@@ -159,6 +159,15 @@ def test_settings(connect: Callable[..., OpenAIDriver], settings: Any, fields: d
     assert {name: value for name, value in sent.items() if before.get(name) != value} == fields
 
 
+@pytest.mark.parametrize(("name", "value"), [("seed", 0), ("stop", "x")])
+def test_settings_that_the_protocol_lacks(connect: Callable[..., OpenAIDriver], name: str, value: Any) -> None:
+    """Are refused by name, with who has them, and nothing is sent."""
+    request = CompletionRequest((UserMessage("q"),), settings=ModelSettings(**{name: value}))
+    with Provider(["x"]) as provider, pytest.raises(InferenceFailed, match=f"nothing was sent.*no {name}.*api='chat'"):
+        ask(connect(provider), request)
+    assert provider.asked == []
+
+
 def test_no_choice_without_tools(connect: Callable[..., OpenAIDriver]) -> None:
     """A choice among none is refused by servers."""
     settings = ModelSettings(tool_choice="none", parallel_tool_calls=True)
@@ -354,7 +363,7 @@ def test_no_such_protocol(api: Any) -> None:
 
 def test_a_manifest_names_the_protocol() -> None:
     """``[model] api``; the chat one where it names none, and none for Anthropic's."""
-    model = {"driver": "openai", "model_repo": "m", "base_url": "http://127.0.0.1:1/v1"}
+    model: Any = {"driver": "openai", "model_repo": "m", "base_url": "http://127.0.0.1:1/v1"}
     made = [
         OpenAIDriver.from_manifest(AgentManifest(name="a", model={**model, **more}))
         for more in ({}, {"api": "chat"}, {"api": "responses"})

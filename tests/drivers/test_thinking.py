@@ -210,12 +210,12 @@ def test_thoughts_that_are_refused_are_left_out(connect: Callable[..., Anthropic
 def test_a_window_that_cuts_an_answer_drops_its_thoughts(connect: Callable[..., AnthropicDriver], long: str) -> None:
     """A signature holds for the answer as it was."""
     words, data = ("x " * 3000, "a") if long == "text" else ("short", "y " * 3000)
-    content = [THOUGHT, {"type": "text", "text": words}, {**CALL, "input": {"q": data}}]
+    content: list[dict[str, Any]] = [THOUGHT, {"type": "text", "text": words}, {**CALL, "input": {"q": data}}]
     with Provider(lambda asked: whole(*content)) as provider:
         driver = connect(provider)
         first = said(ask(driver, request()))
         query = UserMessage("q")
-        messages = [query, first, ToolResultMessage("toolu_1", "found")]
+        messages: list[Message] = [query, first, ToolResultMessage("toolu_1", "found")]
         kept = ContextWindow(1000, 100).fit(messages, query)
         ask(driver, request(*kept))
     sent = provider.asked[1].body["messages"]

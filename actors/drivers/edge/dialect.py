@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from ...agent.settings import ModelSettings
     from .answer import Answer, Asked
     from .draft import Draft
 
@@ -23,6 +25,7 @@ class Dialect:
         optional: Fields that a request can do without.
         keeper: Of its provider's several protocols this one: what one was sent cannot be sent back by another.
         unknown: What to say of a server that does not know the path.
+        lacks: Settings that it has no word for, and who has one.
     """
 
     path: str
@@ -31,3 +34,11 @@ class Dialect:
     optional: frozenset[str]
     keeper: str = ""
     unknown: str = ""
+    lacks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def refusal_of(self, settings: ModelSettings) -> str | None:
+        """Which of *settings* it has no word for, and who has; None when it has one for each."""
+        said = [
+            f"it has no {name} ({who} has)" for name, who in self.lacks.items() if getattr(settings, name) is not None
+        ]
+        return f"settings that cannot be passed on to {self.path}: {', '.join(said)}" if said else None
