@@ -80,6 +80,17 @@ def test_the_audit_runs_unchanged(stub: str, folder: Path, driver: str, path: st
 
 
 @pytest.mark.process
+def test_a_server_without_responses(stub: str, cli: Any, folder: Path) -> None:
+    """Which a manifest asks for: the error names the protocol that it speaks."""
+    (folder / "newer.toml").write_text(
+        f'name = "newer"\n[model]\ndriver = "openai"\nmodel_path = "m"\napi = "responses"\nbase_url = "{stub}/v1"\n'
+    )
+    result = cli("run", "newer.toml", "--prompt", "a part")
+    assert result.exit_code == 1
+    assert "api='chat'" in result.stdout + result.stderr
+
+
+@pytest.mark.process
 def test_model_and_url_win_over_the_manifest(cli: Any, folder: Path) -> None:
     """The key is the environment's."""
     (folder / "far.toml").write_text(

@@ -363,11 +363,13 @@ def test_no_such_protocol(api: Any) -> None:
 
 def test_a_manifest_names_the_protocol() -> None:
     """``[model] api``; the chat one where it names none, and none for Anthropic's."""
-    model: Any = {"driver": "openai", "model_repo": "m", "base_url": "http://127.0.0.1:1/v1"}
+    model = {"driver": "openai", "model_repo": "m", "base_url": "http://127.0.0.1:1/v1"}
     made = [
-        OpenAIDriver.from_manifest(AgentManifest(name="a", model={**model, **more}))
+        OpenAIDriver.from_manifest(AgentManifest.model_validate({"name": "a", "model": {**model, **more}}))
         for more in ({}, {"api": "chat"}, {"api": "responses"})
     ]
     assert [driver.api for driver in made] == ["chat", "chat", "responses"]
     with pytest.raises(ManifestError, match=r"model\.api.*'openai' does"):
-        AnthropicDriver.from_manifest(AgentManifest(name="a", model={**model, "api": "responses"}))
+        AnthropicDriver.from_manifest(
+            AgentManifest.model_validate({"name": "a", "model": {**model, "api": "responses"}})
+        )
