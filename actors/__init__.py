@@ -3,8 +3,8 @@
 What most programs use is here. All of it, and the rest, is in groups: ``actors.agents``, ``actors.actors``,
 ``actors.messages``, ``actors.manifests``, ``actors.capabilities``, ``actors.limits``, ``actors.ports``,
 ``actors.drivers``, ``actors.memory``, ``actors.tools``, ``actors.events``, ``actors.errors``, ``actors.monitoring``,
-``actors.journals``, and ``actors.testing``. A name that is imported here as itself (``X as X``) is from before there
-were groups: it still works from here, and is listed in its group alone.
+``actors.journals``, ``actors.sessions``, and ``actors.testing``. A name that is imported here as itself (``X as X``)
+is from before there were groups: it still works from here, and is listed in its group alone.
 """
 
 from importlib import import_module as _import_module
@@ -46,6 +46,7 @@ from .agents import (
     AsyncMapIterator as AsyncMapIterator,
     Backoff,
     CancelToken,
+    Conversation as Conversation,
     Deadline,
     FailurePolicy,
     Handoff as Handoff,
@@ -132,6 +133,8 @@ from .errors import (
     RemoteError as RemoteError,
     RestartsUsedUp as RestartsUsedUp,
     SendError as SendError,
+    SessionConflict as SessionConflict,
+    SessionError as SessionError,
     StashFull as StashFull,
     TokensExceeded as TokensExceeded,
     ToolCallsExceeded as ToolCallsExceeded,
@@ -233,6 +236,13 @@ from .ports import (
     UserMessage as UserMessage,
 )
 from .public import publish as _publish
+from .sessions import (
+    Session as Session,
+    SessionFacts as SessionFacts,
+    Sessions as Sessions,
+    SessionStore as SessionStore,
+    Turn as Turn,
+)
 from .tools import (
     Deps as Deps,
     ProcessResult as ProcessResult,

@@ -14,6 +14,7 @@ from .agent.handoff import Handoff, HistoryFilter
 from .agent.llm_agent import LlmAgent
 from .agent.manifest import AgentManifest
 from .agent.settings import ModelSettings
+from .conversation import Conversation
 from .core.clock import Clock
 from .core.records.conversation import AssistantMessage, Message, SystemMessage, ToolResultMessage, UserMessage
 from .core.records.json_fields import AnError, AnyValue, Text
@@ -42,6 +43,7 @@ __all__ = [
     "AsyncMapIterator",
     "Backoff",
     "CancelToken",
+    "Conversation",
     "Deadline",
     "FailurePolicy",
     "Handoff",

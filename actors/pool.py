@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 from .agent.budget import Budget
 from .agent.factory import AgentFactory
 from .agent.resolve import refuse_no_driver
+from .agent.session_line import SessionLines
+from .agent.session_record import PoolSessions
+from .conversation import ConversationHost
 from .core.process.at_exit import at_exit
 from .core.records.outcomes import FailurePolicy, FailureWord, Outcomes
 from .core.scheduling.approval import Decision
@@ -24,6 +27,7 @@ from .core.supervision.map import MapIterator
 from .core.supervision.supervisor import Supervisor
 from .drivers.builtin import find_driver
 from .pool_actors import ActorHost
+from .sessions.sessions import opened as opened_sessions
 from .tools.mcp import McpServers
 from .tools.registry import ToolRegistry
 
@@ -44,12 +48,13 @@ if TYPE_CHECKING:
     from .core.records.spec import AgentSpec, RestartPolicy
     from .journal.journal import Journal
     from .progress.pool_progress import ItemT, PoolProgress
+    from .sessions.sessions import Sessions
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class AgentPool(ActorHost):
+class AgentPool(ActorHost, ConversationHost):
     """Runs agents on threads, at most ``max_concurrent`` at once, and owes you one outcome for each.
 
     A context manager, for ``with`` and for ``async with``: leaving it normally drains, leaving it by an exception
@@ -79,6 +84,7 @@ class AgentPool(ActorHost):
             log; noticed within a quarter more. None never looks.
         on_undelivered: Called with each dead letter, in the thread that made it.
         journal: Records agents, so that a program that died goes on: a path (opened and closed here), or a ``Journal``.
+        sessions: Conversations that go on: a path (opened and closed here), or ``Sessions``.
         name: For threads and messages.
 
     Threads: any, but for the waits for all (``join_all``, ``drain``, ``close``) inside an agent of the pool.
@@ -105,6 +111,7 @@ class AgentPool(ActorHost):
         stalled_after: float | None = None,
         on_undelivered: Callable[[DeadLetter], object] | None = None,
         journal: str | PathLike[str] | Journal | None = None,
+        sessions: str | PathLike[str] | Sessions | None = None,
         name: str | None = None,
     ) -> None:
         self._supervisor: Supervisor | None = None  # __del__ looks at it, whatever goes wrong below
@@ -127,6 +134,7 @@ class AgentPool(ActorHost):
                 from .journal.journal import opened
 
                 recorder = opened(journal, ends)
+            self._sessions = None if sessions is None else opened_sessions(sessions, ends)
             self._supervisor = supervisor = Supervisor(
                 name=self.name,
                 max_concurrent=max_concurrent,
@@ -155,6 +163,7 @@ class AgentPool(ActorHost):
             servers=McpServers(),
             context_of=partial(LocalContext, supervisor),
             recorder=recorder,
+            sessions=None if self._sessions is None else PoolSessions(self._sessions.store, SessionLines()),
         )
         supervisor.shutdown.at_end = partial(_end, self._factory.close, supervisor.shutdown.at_end)
 

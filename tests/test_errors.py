@@ -61,6 +61,8 @@ from actors.errors import (
     RemoteError,
     RestartsUsedUp,
     SendError,
+    SessionConflict,
+    SessionError,
     StashFull,
     TokensExceeded,
     ToolCallsExceeded,
@@ -194,6 +196,8 @@ PARENTS = {
     JournalChanged: AgentError,
     JournalGaveUp: AgentError,
     EffectInDoubt: AgentError,
+    SessionError: AgentError,
+    SessionConflict: SessionError,
     CassetteError: ActorsError,
     CassetteMiss: InferenceFailed,
 }

@@ -56,6 +56,7 @@ GROUPS = (
     "errors",
     "journals",
     "monitoring",
+    "sessions",
     "testing",
 )
 MODULES = {group: importlib.import_module(f"actors.{group}") for group in GROUPS}

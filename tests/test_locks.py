@@ -71,8 +71,10 @@ def classes() -> dict[str, Described]:
     return found
 
 
-TWICE = {"Question"}
-"""An ask in a mailbox, and a question for approval: no attribute of either is written from outside."""
+TWICE = {"Question", "Turn"}
+"""An ask in a mailbox, and a question for approval; the lock of a pool, and what was said in a session: no attribute of
+any is written from outside.
+"""
 
 
 def name_of(node: ast.expr | None) -> str | None:

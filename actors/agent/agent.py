@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .manifest import AgentManifest
     from .named_step import Reconcile
     from .ports import LlmDriver, MemorySubstrate, Tools
+    from .session_record import SessionRecord
     from .structured import Shape
 
 T_co = TypeVar("T_co", covariant=True)
@@ -38,7 +39,7 @@ P = ParamSpec("P")
 class Parts(Protocol):
     """What an agent was given.
 
-    Locks: ``ledger`` is written by the thread that starts the agent, before it is admitted.
+    Locks: ``ledger`` and ``turn`` are written by the thread that starts the agent, before it is admitted.
     """
 
     config: SpawnConfig[Any]
@@ -51,6 +52,7 @@ class Parts(Protocol):
     shape: Shape | None
     ledger: Ledger | None
     deps: Any
+    turn: SessionRecord | None
 
     def spawn_child(self, config: SpawnConfig[ChildT], parent: Agent[Any]) -> AgentHandle[ChildT]:
         """Start a child of *parent*."""

@@ -44,7 +44,7 @@ class ChildRecord:
         self._path = ""
         self._child: KnownChild | None = None
 
-    def claim(self) -> str | None:
+    def claim(self, cell: Any) -> str | None:  # noqa: ARG002 - for those who wait for others
         """Look whether it was started before. Its key is the one that it was given."""
         self._path = next_child_path(self._parent)
         asked = _asked(self._parts)

@@ -19,6 +19,7 @@ from .manifest import AgentManifest
 from .ports import LlmDriver, MemorySubstrate, Tool, Tools
 from .settings import ModelSettings
 from .structured import shape_of
+from .turns import refuse_bad_id
 
 if TYPE_CHECKING:
     from typing_extensions import TypeForm, Unpack
@@ -195,6 +196,13 @@ class SpawnConfig(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitra
         if key is not None and (problem := problem_of_key(key)) is not None:
             raise ValueError(problem)
         return key
+
+    @field_validator("session", mode="before")  # as above
+    @classmethod
+    def _is_session(cls, session: object) -> object:
+        if session is not None:
+            refuse_bad_id(session)
+        return session
 
     @field_validator("output_type")
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from ..core.crash import report
@@ -24,13 +25,14 @@ from .llm_agent import LlmAgent
 from .manifest import AgentManifest
 from .ports import PrivacyTier, Tool, Tools
 from .recorder import Identity
+from .session_record import SessionRecord
 from .steps import Steps
 from .structured import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
-    from ..core.records.spec import RestartPolicy, Runnable
+    from ..core.records.spec import Record, RestartPolicy, Runnable
     from ..core.supervision.agent_context import AgentContext
     from ..core.supervision.handle import AgentHandle
     from ..core.waiting.cancel import CancelToken
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from .ports import ClosesIdle, LlmDriver, MemorySubstrate
     from .recorder import Recorder
     from .resolve import FindBuiltIn
+    from .session_record import PoolSessions
     from .structured import Shape
 
 FoundT = TypeVar("FoundT")
@@ -65,7 +68,7 @@ GOODBYE = 2.0
 class AgentParts:
     """What one agent has. ``tools`` is filled in on the agent's thread.
 
-    Locks: ``ledger`` is written by the thread that starts the agent, before it is admitted.
+    Locks: ``ledger`` and ``turn`` are written by the thread that starts the agent, before it is admitted.
     """
 
     factory: AgentFactory
@@ -80,12 +83,15 @@ class AgentParts:
     shape: Shape | None
     ledger: Ledger | None = None
     deps: Any = field(default=None, repr=False)
+    turn: SessionRecord | None = None
 
     def build(self, cell: object) -> Callable[[], Runnable]:
         """Fetch the tools, and return the function that constructs the agent."""
         context = self.factory.context_of(cell)
         if self.ledger is not None:
             self.ledger.begin_life()
+        if self.turn is not None:
+            self.turn.begin_life()
         self.tools = self.factory.tools_for(self.tool_source, self.manifest, context)
         agent: Agent[Any] = self.agent_class.__new__(self.agent_class)
         agent._context = context
@@ -116,6 +122,7 @@ class AgentFactory:
         servers: The MCP servers of the pool.
         context_of: What an agent has of its pool, by what the pool itself calls it.
         recorder: Records what agents buy and do (a journal); None records nothing.
+        sessions: The conversations that go on; None has none.
 
     Threads: any. What was found is kept in ``_found``, which changes by single operations.
     """
@@ -134,6 +141,7 @@ class AgentFactory:
         servers: ToolServers,
         context_of: Callable[[Any], AgentContext],
         recorder: Recorder | None = None,
+        sessions: PoolSessions | None = None,
     ) -> None:
         self._driver = driver
         self._memory = memory
@@ -147,6 +155,7 @@ class AgentFactory:
         self._servers = servers
         self.context_of = context_of
         self._recorder = recorder
+        self._sessions = sessions
         self._no_tools = make_registry(())
         self._function_manifest = AgentManifest(privacy=PrivacyTier.STANDARD, capabilities=())
         self._found: dict[tuple[Hashable, ...], Any] = {}
@@ -232,6 +241,11 @@ class AgentFactory:
         misfit = resolve.misfit(manifest, agent_class, driver, counts_cost=account.limits_cost)
         if misfit is not None:
             raise misfit
+        if config.session is not None and not issubclass(agent_class, LlmAgent):
+            raise ValueError(
+                f"session= needs an LlmAgent, or a class that extends it: of {agent_class.__name__} nothing would be "
+                "stored"
+            )
         if driver is not None and hasattr(driver, "close_idle") and id(driver) not in self._drivers:
             self._remember(driver)
         has_shape = config.output_type is not None or manifest.output is not None
@@ -258,8 +272,14 @@ class AgentFactory:
         )
         if config.key is not None:
             spec.key = config.key
-        if self._recorder is not None or self._restart is not None:
-            self._open_books(spec, parts, parent)
+        if config.session is not None:
+            if self._sessions is None:
+                raise ValueError("session= needs a pool with sessions, as in AgentPool(..., sessions='chats.db')")
+            open_books = partial(self._open_books, parts, parent)
+            parts.turn = SessionRecord(self._sessions, config, parts, open_books)
+            spec.record = parts.turn
+        elif self._recorder is not None or self._restart is not None:
+            spec.record = self._open_books(parts, parent)
         return spec
 
     def _refuse_deps(self, manifest: AgentManifest, source: ToolSource | None, deps: object) -> None:
@@ -270,16 +290,23 @@ class AgentFactory:
             with suppress(ManifestError):  # one that cannot be had: the agent fails with that
                 refuse_deps(manifest, [self._tool(manifest, index) for index in range(len(manifest.tools))], deps)
 
-    def _open_books(self, spec: AgentSpec, parts: AgentParts, parent: Agent[Any] | None) -> None:
-        """Give the agent a ledger, and what records it: for later processes, or for later lives."""
+    def _open_books(self, parts: AgentParts, parent: Agent[Any] | None, key: str | None = None) -> Record | None:
+        """Give the agent a ledger, and make what records it: for later processes, or for later lives.
+
+        Args:
+            key: In place of the one that it was given.
+        """
         if self._recorder is not None and parts.agent_class is not FunctionAgent:
-            identity = Identity(parts.config, parts.manifest, parts.agent_class, parts.shape, parts.account, parent)
-            spec.record = record = self._recorder.record(identity)
+            config = parts.config if key is None else parts.config.model_copy(update={"key": key})
+            identity = Identity(config, parts.manifest, parts.agent_class, parts.shape, parts.account, parent)
+            record = self._recorder.record(identity)
             parts.ledger = record.ledger
-        elif self._restart is not None:
+            return record
+        if self._restart is not None:
             parts.ledger = ledger = MemoryLedger()
             if parent is not None and isinstance(parent._parts.ledger, MemoryLedger):
-                spec.record = ChildRecord(parts, ledger, parent, parent._parts.ledger)
+                return ChildRecord(parts, ledger, parent, parent._parts.ledger)
+        return None
 
     def _account(self, config: SpawnConfig[Any], manifest: AgentManifest, parent: Agent[Any] | None) -> Account:
         """Whom an agent is charged to: a child is charged to all that its parent is charged to, too."""

@@ -19,6 +19,7 @@ from .message_text import heard, told
 from .ports import StopReason
 from .reasoner import heed
 from .route import Route, model_of
+from .session_record import Said
 from .structured import RETRIES
 from .tool_calls import ToolCaller
 
@@ -64,7 +65,10 @@ class Loop:
         self._route = Route(agent, self._guard, self._books)
         self._caller = ToolCaller(agent, self._guard, self._books)
         self._query = UserMessage(query)
-        self._messages: list[Message] = [*agent.config.messages, self._query]
+        self._turn = agent._parts.turn
+        before = () if self._turn is None else self._turn.history
+        self._messages: list[Message] = [*before, *agent.config.messages, self._query]
+        self._first = len(self._messages) - 1  # of the turn
         self._expenses = agent._context.expenses
         self._expenses.begin(model, self._guard, self._messages if agent.config.keep_messages else ())
         self._parts: list[str] = []
@@ -222,6 +226,10 @@ class Loop:
             except BaseException:  # noqa: BLE001 - the answer stands, whatever the memory does
                 logger.exception("remembering failed; the answer stands")
         usage, cost_usd = self._expenses.make_result()
+        if self._turn is not None:
+            said, agent = tuple(self._messages[self._first :]), self._agent
+            by, model = agent.manifest.name, model_of(agent)
+            self._turn.take(Said(self._query.content, said, text, usage, cost_usd, by, model))
         return AgentLoopResult(
             text=text,
             usage=usage,

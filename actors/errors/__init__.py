@@ -53,6 +53,7 @@ from .messages import (
 from .outcomes import AgentAbandoned, AgentCancelled, AgentCrashed, AgentTimedOut, Origin as Origin, RemoteError
 from .pools import DeadlockError, ForkedPoolError, JoinTimeout, NoPool, PoolClosed
 from .portable import rebuild as rebuild
+from .sessions import SessionConflict, SessionError
 from .trees import RestartsUsedUp
 
 __all__ = [
@@ -105,6 +106,8 @@ __all__ = [
     "RemoteError",
     "RestartsUsedUp",
     "SendError",
+    "SessionConflict",
+    "SessionError",
     "StashFull",
     "TokensExceeded",
     "ToolCallsExceeded",

@@ -11,7 +11,8 @@ from ..core.process import fork
 from ..core.process.threads import start_from_collector
 from ..errors import JournalError, JournalFailed
 from ..storage.durability import Durability
-from .settings import OnChange, path_of, settings_of
+from ..storage.file_path import path_of
+from .settings import OnChange, settings_of
 
 if TYPE_CHECKING:
     import os
@@ -80,7 +81,7 @@ class Journal:
         settings = settings_of(
             durability=durability, final=final, on_change=on_change, in_doubt=in_doubt, max_attempts=max_attempts
         )
-        file = path_of(path)
+        file = path_of(path, "a journal")
         # Here, and not above: who has no journal open needs no SQLite.
         from .claims import Claims
         from .fingerprint import Fingerprints

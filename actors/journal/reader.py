@@ -12,12 +12,12 @@ from ..core.process import fork
 from ..errors import JournalCorrupt, JournalError
 from ..storage.database import faults_of, open_to_read
 from ..storage.faults import StorageFault
+from ..storage.file_path import path_of
 from .faults import advice, error_of, is_damage
 from .findings import findings_of
 from .ledger import effect_key
 from .owner import owner_of
 from .report import UnknownKey, agents_of, effects_of, one_of
-from .settings import path_of
 from .store import SCHEMA, identity_of
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class JournalReader:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, owner: int | None = None) -> None:
-        self._path = path_of(path)
+        self._path = path_of(path, "a journal")
         self._known_owner = owner
         self._lock = threading.Lock()
         self._generation = fork.generation()

@@ -78,7 +78,7 @@ class JournalRecord:
 
     # Admission ------------------------------------------------------------------------------------------------------
 
-    def claim(self) -> str:
+    def claim(self, cell: Any) -> str:  # noqa: ARG002 - for those who wait for others
         """Take its key, and look whether it is the agent that was recorded under it.
 
         Raises:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from ..agent.ledger import InDoubt
 from ..core.records.outcome import AgentStatus
@@ -68,22 +66,6 @@ def settings_of(
         in_doubt=_member(InDoubt, "in_doubt", in_doubt),
         max_attempts=max_attempts,
     )
-
-
-def path_of(path: object) -> Path:
-    """The file that *path* names, with all links followed: a file has one lock, whatever it is called.
-
-    Raises:
-        TypeError, ValueError: It names none.
-    """
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"a journal is a path (text or os.PathLike), got {path!r}")
-    name: Any = os.fspath(path)
-    if not isinstance(name, str):
-        raise TypeError(f"the path of a journal must be text, got {name!r}")
-    if not name or "\0" in name:
-        raise ValueError(f"a journal needs the path of a file, got {name!r}")
-    return Path(os.path.realpath(name))
 
 
 def _member(kind: type[EnumT], name: str, word: object) -> EnumT:

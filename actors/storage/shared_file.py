@@ -128,4 +128,3 @@ class SharedFile:
         for connection in free:
             connection.close()
         self._committer.close()
-

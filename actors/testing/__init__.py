@@ -21,6 +21,7 @@ from .drivers import DriverConformance
 from .leaks import no_thread_left
 from .ledgers import LedgerConformance
 from .memory import MemoryConformance
+from .sessions import SessionConformance
 from .tools import ToolConformance
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "DriverFacts",
     "MemoryConformance",
     "RecordedAnswer",
+    "SessionConformance",
     "ToolConformance",
     "no_thread_left",
 ]

@@ -122,7 +122,7 @@ class PaperRecord:
         self.key = key
         self.ledger = ledger
 
-    def claim(self) -> str:
+    def claim(self, cell: Any) -> str:
         """Its key."""
         return self.key
 

@@ -45,7 +45,7 @@ def begun(journal: Journal, key: str) -> JournalLedger:
     """The ledger of an agent of that key, whose first life begins."""
     config = SpawnConfig(MANIFEST, "q", agent=Counting, key=key)
     record = journal.record(Identity(config, MANIFEST, Counting, None, Account(())))
-    record.claim()
+    record.claim(None)
     assert record.recall() is None
     record.ledger.begin_life()
     return record.ledger

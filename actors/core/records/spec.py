@@ -96,10 +96,12 @@ class Record(Protocol):
     counts: bool
     """Has what a recalled agent used still to be counted? Not so, when it ended in this process: it was."""
 
-    def claim(self) -> str | None:
+    def claim(self, cell: Any) -> str | None:
         """The agent is about to be admitted: its key, which no other has from now on; None for one that has no name. In
         the caller's thread.
 
+        Args:
+            cell: What the pool keeps of it: only the rooms above know what that is.
         Raises:
             ValueError: Another agent has or had that key, or nothing can be made one of.
             JournalError, AgentError: It is not what was recorded under that key, or nothing can be recorded.

@@ -80,7 +80,7 @@ class Admission:
                 if spec.record is not None:
                     claimed = claimed or []
                     claimed.append(spec.record)  # before: whatever interrupts it, the key is free again
-                    spec.key = spec.record.claim()
+                    spec.key = spec.record.claim(cell)
             with Step(self._pool) as effects:
                 self._refuse_when_closed(parent)
                 if not bounded or (not self._roster.waiting_spawns and self._roster.has_room(len(cells))):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from ...errors import AgentError, Cancelled
+from ...errors import AgentError, Cancelled, DeadlockError
 from ..actors.restarts import Restarts
 from ..crash import crashed, report, without_frames
 from ..process.log import labelled
@@ -65,13 +65,14 @@ class Runner:
             return context.run(labelled, cell.id, cell.spec.name, self._run, cell)
         except BaseException as error:  # noqa: BLE001 - a defect of ours must not lose an outcome
             report("the life of agent {} failed", cell.id)
-            return cell.make_outcome(Ending(AgentStatus.CRASHED, error=crashed(error)))
+            outcome = cell.make_outcome(Ending(AgentStatus.CRASHED, error=crashed(error)))
+            return outcome if (record := cell.spec.record) is None else self._keep(cell, record, outcome)
 
     def _run(self, cell: AgentCell) -> AgentOutcome[Any]:
         enter(cell)
         record = cell.spec.record
-        if record is not None and (recalled := self._recall(cell, record)) is not None:
-            return recalled
+        if record is not None and (known := self._recall(cell, record)) is not None:
+            return known if known.recalled or cell.outcome is not None else self._keep(cell, record, known)
         ending = self._attempt(cell) if cell.spec.restart is None else self._try_until_done(cell)
         if cell.children:
             self._end_children(cell)
@@ -88,7 +89,7 @@ class Runner:
 
     @staticmethod
     def _recall(cell: AgentCell, record: Record) -> AgentOutcome[Any] | None:
-        """The outcome that an earlier process has recorded; None: the agent is to be run."""
+        """The outcome that an earlier process has recorded, or of one that cannot begin; None: it is to be run."""
         try:
             cell.token.check()
             ending = record.recall()
@@ -96,6 +97,8 @@ class Runner:
             ending = stopped(cancelled)
         except AgentError as error:  # what cannot be recorded is not begun
             ending = Ending(AgentStatus.FAILED, error=without_frames(error))
+        except DeadlockError as error:  # what it had to wait for waits for it
+            ending = Ending(AgentStatus.CRASHED, error=crashed(error))
         return None if ending is None else cell.make_outcome(ending)
 
     @staticmethod

@@ -1,0 +1,258 @@
+"""The turn of one agent in a session: what was said before it, and what becomes of what is said in it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from loguru import logger
+
+from ..core.records.outcome import AgentStatus
+from ..errors import AgentError, SessionError
+from .ledger import BEGUN, DONE
+from .turns import Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ..core.records.conversation import Message
+    from ..core.records.ending import Ending
+    from ..core.records.outcome import AgentOutcome
+    from ..core.records.spec import Record
+    from ..core.records.usage import TokenUsage
+    from .config import SpawnConfig
+    from .ledger import HasLedger
+    from .session_line import SessionLines, SessionPlace
+    from .turns import SessionStore
+
+PATH: Final = "@turn"
+"""Where a ledger knows the turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an agent's loop has taken of its turn."""
+
+    query: str
+    messages: tuple[Message, ...]
+    text: str
+    usage: TokenUsage
+    cost_usd: float
+    agent: str
+    model: str | None
+
+
+class PoolSessions:
+    """The sessions of one pool: where they are stored, and whose turn it is."""
+
+    __slots__ = ("lines", "store")
+
+    def __init__(self, store: SessionStore, lines: SessionLines) -> None:
+        self.store = store
+        self.lines = lines
+
+
+class SessionRecord:
+    """Gives an agent what was said in its session before, and stores its turn when it completes.
+
+    Guarantees: the turn is stored whole, once, and before anybody sees the outcome; of an agent that ends otherwise
+    nothing is stored. It is the only agent of its pool at the session from its first slot to its end.
+
+    Args:
+        parts: Who has the agent's ledger, if it has one.
+        open_books: Gives the agent a ledger, and makes what else is recorded of it.
+
+    Threads: one at a time; ``keep`` any, and of several the first counts.
+
+    Locks: none; ``_is_open`` changes by single operations, ``_inner`` and ``_place`` are written before the admission,
+    all else by the agent's own thread.
+    """
+
+    def __init__(
+        self,
+        sessions: PoolSessions,
+        config: SpawnConfig[Any],
+        parts: HasLedger,
+        open_books: Callable[[], Record | None],
+    ) -> None:
+        assert config.session is not None
+        self.session: str = config.session
+        self._sessions = sessions
+        self._config = config
+        self._parts = parts
+        self._open_books = open_books
+        self._inner: Record | None = None
+        self._place: SessionPlace | None = None
+        self._is_open = [True]
+        self.counts = True
+        self._before: list[Turn] = []
+        self._number = 0
+        self._note: dict[str, Any] = {}  # what a later process has to know, to go on with this turn
+        self._is_again = False
+        self._said: Said | None = None
+
+    # Admission ------------------------------------------------------------------------------------------------------
+
+    def claim(self, cell: Any) -> str | None:
+        """Stand in the line of its session, and take its key."""
+        self._inner = self._open_books()
+        self._place = self._sessions.lines.enter(self.session, cell)
+        return self._config.key if self._inner is None else self._inner.claim(cell)
+
+    def release(self) -> None:
+        """It was not admitted."""
+        self._leave()
+        if self._inner is not None:
+            self._inner.release()
+
+    def _leave(self) -> None:
+        if self._place is not None:
+            self._sessions.lines.leave(self._place)
+
+    # Its life -------------------------------------------------------------------------------------------------------
+
+    def recall(self) -> Ending | None:
+        """Wait for its turn; then how it ended earlier, if it did.
+
+        Raises:
+            Cancelled: It was cancelled meanwhile.
+            DeadlockError: It would wait for one that waits for it.
+            SessionError: What was said before cannot be read.
+        """
+        assert self._place is not None  # it was admitted
+        self._sessions.lines.take(self._place)
+        ending = None
+        if self._inner is not None:
+            ending = self._inner.recall()
+            self.counts = self._inner.counts
+        if ending is None:
+            self._begin()
+        else:  # its turn was stored then
+            self._is_open.clear()
+            self._leave()
+        return ending
+
+    def _begin(self) -> None:
+        """Look what was said before, and which number this turn has."""
+        offered = self._config.history
+        turns = self._sessions.store.turns(self.session, None if offered is None else max(offered, 1) + 1)
+        last = turns[-1].number if turns else 0
+        ledger = self._parts.ledger
+        known = None if ledger is None else ledger.find(PATH)
+        self._number = last + 1
+        if known is not None and _still_fits(known.data, turns, last):
+            self._number, self._is_again = known.data["number"], True
+        before = [turn for turn in turns if turn.number < self._number]
+        self._before = before if offered is None else before[max(0, len(before) - offered) :]
+        after = before[-1].at.isoformat() if before else None
+        self._note = {"session": self.session, "number": self._number, "after": after}
+        if ledger is not None and not self._is_again:
+            ledger.enter(PATH, BEGUN, "turn", self._note)
+
+    def begin_life(self) -> None:
+        """The agent is started (again): what it said in a life that failed does not count."""
+        self._said = None
+
+    @property
+    def history(self) -> Sequence[Message]:
+        """What was said before."""
+        return [message for turn in self._before for message in turn.messages]
+
+    def take(self, said: Said) -> None:
+        """The loop has come to its end: that is the turn, if the agent completes."""
+        self._said = said
+
+    # The end --------------------------------------------------------------------------------------------------------
+
+    def keep(self, outcome: AgentOutcome[Any]) -> None:
+        """Store the turn of an agent that completed, and let the next one of the session begin.
+
+        Raises:
+            SessionError: It could not be stored; the answer is its ``text``.
+            AgentError: The outcome cannot be recorded; then the turn is not stored either.
+        """
+        try:
+            self._is_open.pop()
+        except IndexError:
+            return
+        try:
+            self._keep(outcome)
+        finally:
+            self._leave()
+
+    def _keep(self, outcome: AgentOutcome[Any]) -> None:
+        inner = self._inner
+        is_stored = False
+        try:
+            is_stored = outcome.status is AgentStatus.COMPLETED and self._store()
+        except AgentError as error:
+            if inner is not None:
+                with suppress(AgentError):  # whoever asked is told what has failed first
+                    changed = {"status": AgentStatus.FAILED, "result": None, "error": error}
+                    inner.keep(outcome.model_copy(update=changed))
+            raise
+        try:
+            ledger = self._parts.ledger
+            if is_stored and ledger is not None:
+                ledger.enter(PATH, DONE, "turn", self._note)
+            if inner is not None:
+                inner.keep(outcome)
+        except AgentError:
+            if is_stored:
+                self._withdraw()
+            raise
+        if is_stored and self._place is not None and self._place.cell.outcome is not None:
+            self._withdraw()  # it was abandoned meanwhile
+
+    def _store(self) -> bool:
+        said = self._said
+        if said is None:
+            logger.warning(
+                "{}: its run() has not called that of LlmAgent: nothing of it is stored in session {!r}",
+                self._config.manifest.name,
+                self.session,
+            )
+            return False
+        ledger = self._parts.ledger
+        if ledger is not None:
+            ledger.secure()  # a later process must know that the turn is this agent's
+        turn = Turn(
+            number=self._number,
+            query=said.query,
+            messages=said.messages,
+            text=said.text,
+            usage=said.usage,
+            cost_usd=said.cost_usd,
+            agent=said.agent,
+            model=said.model,
+            at=datetime.now(UTC),
+        )
+        try:
+            self._sessions.store.append(self.session, turn, again=self._is_again)
+        except AgentError:
+            raise
+        except Exception as error:  # of a store of a user's own
+            what = f"turn {turn.number} of session {self.session!r} could not be stored: {error}"
+            raise SessionError(what, session=self.session, text=turn.text) from error
+        return True
+
+    def _withdraw(self) -> None:
+        """The turn is stored, and the agent did not complete after all."""
+        store = self._sessions.store
+        try:
+            facts = store.facts(self.session)
+            if facts is not None and facts.turns == self._number:
+                store.undo(self.session)
+        except SessionError as error:
+            logger.error("turn {} of session {!r} could not be taken back: {}", self._number, self.session, error)
+
+
+def _still_fits(noted: Mapping[str, Any], turns: Sequence[Turn], last: int) -> bool:
+    """Is a turn that was begun the next one, or the last one, of the session as it is now?"""
+    number = noted["number"]
+    if number not in (last, last + 1):
+        return False
+    before = [turn for turn in turns if turn.number == number - 1]
+    return bool(noted["after"] == (before[0].at.isoformat() if before else None))

@@ -1,0 +1,160 @@
+"""Conversations that go on, as agents and stores of one's own see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from ..core.records.json_marks import is_utf8
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from ..core.records.conversation import Message
+    from ..core.records.usage import TokenUsage
+
+LONGEST_ID = 200
+"""Characters of the id of a session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A query and all that followed from it, to the answer.
+
+    Args:
+        number: From 1, without a gap.
+        query: What was asked, as text.
+        messages: The query, all answers, tool calls and results; not the system prompt.
+        text: The answer.
+        usage: Tokens of all completions of the turn.
+        agent: The name of who answered.
+        model: The model that it asked; None where nobody says.
+        at: When it was stored, UTC.
+    """
+
+    number: int
+    query: str
+    messages: tuple[Message, ...]
+    text: str
+    usage: TokenUsage
+    cost_usd: float
+    agent: str
+    model: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """What a store knows of a session beside its turns.
+
+    Args:
+        turns: How many it has: at least 1.
+        created_at: UTC.
+        updated_at: When a turn of it was last stored or dropped, UTC.
+        forked_from: The id of the session that it began as a copy of; None for any other.
+    """
+
+    id: str
+    turns: int
+    created_at: datetime
+    updated_at: datetime
+    forked_from: str | None = None
+
+
+class SessionStore(Protocol):
+    """Where the turns of sessions are kept. ``Sessions`` has two; one of your own passes
+    ``actors.testing.SessionConformance``, and is used as ``Sessions.over(store)``.
+
+    Guarantees: a turn is stored whole or not at all; each number of a session is given once, whoever else writes it.
+    What is read is what was written.
+
+    Threads: any.
+    """
+
+    def facts(self, session: str) -> SessionFacts | None:
+        """What is known of *session*; None: it has no turn.
+
+        Raises:
+            SessionError: It cannot be read.
+        """
+
+    def turns(self, session: str, last: int | None = None) -> Sequence[Turn]:
+        """The turns of *session* in order, or the last so many; none where there is no such session.
+
+        Raises:
+            SessionError: They cannot be read: damaged, or of a newer version.
+        """
+
+    def append(self, session: str, turn: Turn, *, again: bool = False) -> None:
+        """Store *turn*, which is to be the next one of *session*; a session begins with its first.
+
+        Args:
+            again: It may have been stored before: where a turn of that number is there that differs in nothing but the
+                moment, nothing is done.
+        Raises:
+            SessionConflict: Its number is not the next one.
+            SessionError: It cannot be stored.
+        """
+
+    def undo(self, session: str) -> Turn | None:
+        """Drop the last turn of *session*, and return it; None when there is none. Without turns it is gone.
+
+        Raises:
+            SessionError: It cannot be dropped.
+        """
+
+    def fork(self, session: str, new: str, turns: int | None = None) -> None:
+        """Begin *new* as a copy of *session*, or of its first so many turns.
+
+        Raises:
+            SessionError: *new* is there, *session* is not, or it cannot be stored.
+        """
+
+    def list(self, limit: int, before: datetime | None = None) -> Sequence[SessionFacts]:
+        """At most *limit* sessions, the one that was updated last first; those that were before *before*.
+
+        Raises:
+            SessionError: They cannot be read.
+        """
+
+    def delete(self, session: str) -> bool:
+        """Drop *session* with all its turns; was it there?
+
+        Raises:
+            SessionError: It cannot be dropped.
+        """
+
+    def prune(self, before: datetime) -> int:
+        """Drop all sessions that were updated last before that moment; how many were there?
+
+        Raises:
+            SessionError: They cannot be dropped.
+        """
+
+    def close(self) -> None:
+        """Let go of it. Twice does nothing twice."""
+
+
+def problem_of_id(session: object) -> str | None:
+    """Why that cannot be the id of a session; None when it can."""
+    if not isinstance(session, str):
+        return f"the id of a session must be text, got {type(session).__name__}"
+    if not session:
+        return "the id of a session must not be empty"
+    if len(session) > LONGEST_ID:
+        return f"the id of a session has at most {LONGEST_ID} characters, got {len(session)}"
+    if not is_utf8(session):
+        return f"the id of a session must be text that can be written, got {session!r} (half of a surrogate pair)"
+    return None
+
+
+def refuse_bad_id(session: object) -> None:
+    """Raise when that cannot be the id of a session.
+
+    Raises:
+        ValueError: It is empty, too long, or no text.
+    """
+    problem = problem_of_id(session)
+    if problem is not None:
+        raise ValueError(problem)

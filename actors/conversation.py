@@ -1,0 +1,171 @@
+"""A conversation that goes on, as the program has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, overload
+
+from typing_extensions import TypeVar
+
+from .agent.config import SpawnConfig
+from .core.checks import leaf_lock
+from .core.records.loop_result import AgentLoopResult
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeForm, Unpack
+
+    from .agent.config import SpawnKeywords
+    from .agent.manifest import AgentManifest
+    from .core.actors.agent_actor import AgentActor
+    from .core.records.outcome import AgentOutcome
+    from .core.supervision.handle import AgentHandle
+    from .sessions.session import Session
+    from .sessions.sessions import Sessions
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True, default=AgentLoopResult)
+
+
+class Conversation(Generic[T_co]):
+    """A conversation that goes on, over the end of a program: what was said in a session, and who answers now.
+
+    Made by ``pool.converse(manifest, "user-42")``. Several may be had for one session, in any number of threads and
+    processes: each ask sees what was answered before it.
+
+    Threads: any. Asks at the same time are answered one after another, in the order in which they came.
+
+    Locks: ``_lock`` guards ``_running``; nobody is waited for while it is held.
+    """
+
+    def __init__(self, pool: ConversationHost, config: SpawnConfig[T_co], session: Session) -> None:
+        self._pool = pool
+        self._config = config
+        self._session = session
+        self._lock = leaf_lock()
+        self._running: dict[int, AgentHandle[T_co]] = {}
+
+    @property
+    def session(self) -> Session:
+        """What was said, as it is stored."""
+        return self._session
+
+    def ask(self, query: Any, timeout: float | None = None) -> AgentOutcome[T_co]:
+        """Ask, and wait for the outcome. When it is ``completed`` the turn is stored; else the session is as it was.
+
+        Args:
+            query: Text, or anything that JSON can hold.
+            timeout: Seconds for all of it, each wait included: then the outcome is ``timed_out``. None has no limit but
+                those that the conversation was begun with.
+        Raises:
+            CapacityError: No room in the pool in time.
+            PoolClosed: The pool drains or is closed.
+            ValueError, CapabilityDenied, ManifestError: As for ``pool.spawn``.
+        """
+        given = {name: getattr(self._config, name) for name in self._config.model_fields_set}
+        if timeout is not None:
+            deadline = self._config.deadline
+            given["deadline"] = timeout if deadline is None else min(timeout, deadline)
+        return self._outcome_of(SpawnConfig(**{**given, "query": query}), timeout)
+
+    def _outcome_of(self, config: SpawnConfig[T_co], timeout: float | None) -> AgentOutcome[T_co]:
+        handle = self._pool.spawn(config, timeout=timeout, owed=False)
+        with self._lock:
+            self._running[handle.id] = handle
+        try:
+            return handle.outcome()
+        except BaseException:  # whoever asked is gone (Ctrl-C, a cancel): so is the question
+            handle.cancel("whoever asked waits no longer")
+            raise
+        finally:
+            with self._lock:
+                self._running.pop(handle.id, None)
+
+    def cancel(self) -> bool:
+        """Cancel what is being answered or waits to be: its asks return an outcome that is ``cancelled``, and the
+        session is as it was. False when nothing was.
+        """
+        with self._lock:
+            running = list(self._running.values())
+        cancelled = [handle.cancel("the conversation was cancelled") for handle in running]
+        return any(cancelled)
+
+    def __repr__(self) -> str:
+        return f"<Conversation {self._session.id!r} with {self._config.manifest.name!r}>"
+
+
+class ConversationHost:
+    """A pool as conversations know it."""
+
+    _sessions: Sessions | None
+
+    def spawn(
+        self, config: SpawnConfig[T_co], *, timeout: float | None = 0, owed: bool | None = None
+    ) -> AgentHandle[T_co]:
+        """Start one agent."""
+        raise NotImplementedError
+
+    @overload
+    def converse(
+        self,
+        manifest: AgentManifest,
+        session: str,
+        /,
+        *,
+        agent: type[AgentActor[AgentLoopResult]] | None = None,
+        output_type: None = None,
+        **more: Unpack[SpawnKeywords],
+    ) -> Conversation: ...
+    @overload
+    def converse(
+        self,
+        manifest: AgentManifest,
+        session: str,
+        /,
+        *,
+        agent: type[AgentActor[T]],
+        output_type: None = None,
+        **more: Unpack[SpawnKeywords],
+    ) -> Conversation[T]: ...
+    @overload
+    def converse(
+        self,
+        manifest: AgentManifest,
+        session: str,
+        /,
+        *,
+        agent: type[AgentActor[AgentLoopResult]] | None = None,
+        output_type: type[T],
+        **more: Unpack[SpawnKeywords],
+    ) -> Conversation[T]: ...
+    @overload
+    def converse(
+        self,
+        manifest: AgentManifest,
+        session: str,
+        /,
+        *,
+        agent: type[AgentActor[AgentLoopResult]] | None = None,
+        output_type: TypeForm[T],
+        **more: Unpack[SpawnKeywords],
+    ) -> Conversation[T]: ...
+    def converse(self, manifest: AgentManifest, session: str, /, **more: Any) -> Conversation[Any]:
+        """A conversation that goes on: with all that was said in that session before, also in another process.
+
+        ::
+
+            talk = pool.converse(manifest, "user-42")
+            talk.ask("My name is Ada.")
+            print(talk.ask("What is my name?").unwrap().text)
+
+        Args:
+            session: Names it: 1 to 200 characters.
+            more: What else a ``SpawnConfig`` takes, but for a ``key``: ``history=20`` offers the last 20 turns alone
+                to the model; what is stored is not cut.
+        Raises:
+            ValueError: The pool has no sessions, or that is no id.
+        """
+        if self._sessions is None:
+            raise ValueError("converse() needs a pool with sessions, as in AgentPool(..., sessions='chats.db')")
+        if more.get("key") is not None:
+            raise ValueError("a conversation takes no key: each of its turns has one of its own")
+        found = self._sessions.get(session)
+        return Conversation(self, SpawnConfig(manifest, "", session=session, **more), found)

@@ -1,0 +1,20 @@
+"""Conversations that go on."""
+
+from datetime import datetime
+
+from ..agent.turns import SessionFacts, SessionStore, Turn
+from ..core.records.conversation import Message
+from ..core.records.usage import TokenUsage
+from ..public import publish
+from .session import Session
+from .sessions import Sessions
+
+__all__ = [
+    "Session",
+    "SessionFacts",
+    "SessionStore",
+    "Sessions",
+    "Turn",
+]
+
+publish(__name__, globals())
