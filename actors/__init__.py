@@ -190,7 +190,13 @@ from .manifests import (
     ModelSettings as ModelSettings,
     ResourceLimits as ResourceLimits,
 )
-from .memory import InMemorySubstrate
+from .memory import (
+    Document as Document,
+    Embedder as Embedder,
+    HashEmbedder as HashEmbedder,
+    InMemorySubstrate,
+    VectorIndex as VectorIndex,
+)
 from .messages import (
     AgentId as AgentId,
     AgentMessage,
@@ -265,6 +271,7 @@ if _TYPE_CHECKING:  # who keeps no journal need not wait for what one is made of
         JournalReader as JournalReader,
         OnChange as OnChange,
     )
+    from .memory import SqliteMemory as SqliteMemory
 
 __version__ = "0.1.0"
 
@@ -342,16 +349,18 @@ _publish(__name__, globals())
 _logger.disable(_NAMESPACE)  # the library is silent until log() turns it on
 
 
-_LATER = frozenset(
-    {
+_LATER = {
+    "actors.journals": (
         *("Durability", "EffectState", "InDoubt", "Journal", "JournalFinding", "JournalReader"),
         *("JournaledAgent", "JournaledEffect", "JournaledStatus", "OnChange"),
-    }
-)
+    ),
+    "actors.memory": ("SqliteMemory",),
+}
 
 
 def __getattr__(name: str) -> _Any:
-    """What is in ``actors.journals``, imported when somebody first asks for it."""
-    if name in _LATER:
-        return getattr(_import_module("actors.journals"), name)
+    """What needs SQLite, imported when somebody first asks for it."""
+    for module, names in _LATER.items():
+        if name in names:
+            return getattr(_import_module(module), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

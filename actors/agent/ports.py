@@ -67,6 +67,7 @@ class MemorySource(StrEnum):
     TOOL_RESULT = "tool_result"
     SYSTEM = "system"
     USER = "user"
+    DOCUMENT = "document"
 
 
 # Completions ----------------------------------------------------------------------------------------------------
@@ -195,13 +196,17 @@ class ClosesIdle(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MemoryFragment:
-    """Something remembered. ``score`` in [0, 1] says how well it fits the query; ``created_at`` is in UTC."""
+    """Something remembered. ``score`` in [0, 1] says how well it fits the query; ``created_at`` is in UTC. A piece of a
+    document says of which, and which one (from 1).
+    """
 
     id: str
     content: str
     source: MemorySource
     score: float
     created_at: datetime
+    document: str | None = None
+    piece: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

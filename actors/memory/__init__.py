@@ -1,10 +1,32 @@
 """Where agents remember."""
 
+from datetime import datetime as datetime
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from ..public import publish
+from .document import Document
+from .embedder import Embedder, HashEmbedder
 from .in_memory import InMemorySubstrate
+from .vector_index import VectorIndex
+
+if TYPE_CHECKING:  # who keeps no memory in a file needs no SQLite
+    from .sqlite_memory import SqliteMemory
 
 __all__ = [
+    "Document",
+    "Embedder",
+    "HashEmbedder",
     "InMemorySubstrate",
+    "SqliteMemory",
+    "VectorIndex",
 ]
 
-publish(__name__, globals())
+publish(__name__, {**globals(), "SqliteMemory": None})  # no record: nobody pickles it
+
+
+def __getattr__(name: str) -> Any:
+    """The memory in a file, imported when somebody first asks for it."""
+    if name == "SqliteMemory":
+        return import_module(".sqlite_memory", __name__).SqliteMemory
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

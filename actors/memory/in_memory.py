@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import math
 import secrets
 import threading
 from collections import OrderedDict
@@ -13,7 +12,8 @@ from operator import mul
 from typing import TYPE_CHECKING, Any
 
 from ..agent.ports import MemoryFragment, MemorySource
-from ..errors import MemoryFailed
+from .direction import direction_of
+from .moment import in_utc
 from .word_index import WordIndex, words
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class InMemorySubstrate:
             MemoryFailed: The embedding holds something that is not a finite number.
         """
         text_words = words(content)
-        direction = _direction(embedding)
+        direction = direction_of(embedding)
         new_id = secrets.token_hex(12)
         with self._lock:
             self._count += 1
@@ -120,7 +120,7 @@ class InMemorySubstrate:
             return []
         query_words = words(query)
         accepts = _condition(filter)
-        direction = _direction(query_embedding)
+        direction = direction_of(query_embedding)
         if direction is None:
             with self._lock:
                 scores = self._index.scores(query_words, accepts=accepts, best=limit)
@@ -160,7 +160,7 @@ def _condition(filter: MemoryFilter | None) -> Callable[[_Stored], bool] | None:
     if filter is None or (filter.agent is None and filter.source is None and filter.since is None):
         return None
     agent, source = filter.agent, filter.source
-    since = None if filter.since is None else _in_utc(filter.since)
+    since = None if filter.since is None else in_utc(filter.since)
 
     def accepts(stored: _Stored) -> bool:
         return (
@@ -170,32 +170,6 @@ def _condition(filter: MemoryFilter | None) -> Callable[[_Stored], bool] | None:
         )
 
     return accepts
-
-
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except (OverflowError, ValueError, OSError):
-        # At either end of the calendar, where the zone's offset decides nothing.
-        return moment.replace(tzinfo=UTC)
-
-
-def _direction(embedding: Sequence[float] | None) -> tuple[float, ...] | None:
-    """*embedding* scaled to length 1, so that a dot product is a cosine; None when it points nowhere."""
-    if embedding is None:
-        return None
-    try:
-        numbers = [float(number) for number in embedding]
-    except (TypeError, ValueError, OverflowError) as error:
-        raise MemoryFailed(f"an embedding is a list of numbers: {error}") from error
-    largest = max(map(abs, numbers), default=0.0)
-    if not all(map(math.isfinite, numbers)):
-        raise MemoryFailed("an embedding holds finite numbers only")
-    if largest == 0.0:
-        return None
-    scaled = [number / largest for number in numbers]  # first, or the squares of huge numbers overflow
-    length = math.hypot(*scaled)
-    return tuple(number / length for number in scaled)
 
 
 def _with_similarity(

@@ -22,8 +22,9 @@ _CEILING = _SATURATION + 1.0
 
 _ASCII_WORD = re.compile(r"[a-z0-9]+")
 # Han and kana are written without spaces: each sign is a word of its own.
-_UNSPACED = r"\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
+UNSPACED = r"\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+"""Signs of those scripts, for a class of a regular expression."""
+_WORD = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
 
 
 def words(text: str) -> list[str]:

@@ -307,7 +307,7 @@ def test_enums_are_the_words() -> None:
     """StrEnum values as written."""
     assert [str(tier) for tier in PrivacyTier] == ["sovereign", "private", "standard"]
     assert [str(reason) for reason in StopReason] == ["end_turn", "tool_use", "max_tokens", "stop_sequence"]
-    assert [str(source) for source in MemorySource] == ["conversation", "tool_result", "system", "user"]
+    assert [str(source) for source in MemorySource] == ["conversation", "tool_result", "system", "user", "document"]
     assert {str(strategy) for strategy in RoutingStrategy} == {
         "primary_with_fallback",
         "primary_only",
