@@ -117,6 +117,14 @@ class TestOpenAI(DriverConformance):
         return self._asking(hang(after=2))
 
 
+class TestResponses(TestOpenAI):
+    def _asking(self, *replies: Reply | CompletionResponse) -> LlmDriver:
+        provider = self.cleanup.enter_context(Provider(replies))
+        driver = OpenAIDriver(MODEL, base_url=provider.url, api="responses")
+        self.cleanup.callback(driver.close_idle)
+        return driver
+
+
 class TestAnthropic(TestOpenAI):
     def _asking(self, *replies: Reply | CompletionResponse) -> LlmDriver:
         provider = self.cleanup.enter_context(Provider(replies))

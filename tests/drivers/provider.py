@@ -1,4 +1,4 @@
-"""A model's server on loopback that answers as a test says, in both dialects, and misbehaves where it is told to."""
+"""A model's server on loopback that answers as a test says, in all dialects, and misbehaves where it is told to."""
 
 from __future__ import annotations
 
@@ -38,6 +38,11 @@ class Asked:
     def is_anthropic(self) -> bool:
         """Which dialect?"""
         return self.path.endswith("/messages")
+
+    @property
+    def is_responses(self) -> bool:
+        """The newer one of OpenAI's?"""
+        return self.path.endswith("/responses")
 
 
 @dataclass
@@ -82,11 +87,13 @@ def hang(*, after: int = 0) -> Reply:
 def say(answer: CompletionResponse | str, asked: Asked, *, cut_after: int | None = None, delay: float = 0.0) -> Reply:
     """*answer* in the dialect of *asked*, in one piece or streamed; broken off after so many pieces."""
     response = CompletionResponse(answer, usage=TokenUsage(7, 3)) if isinstance(answer, str) else answer
-    events = _anthropic_events(response) if asked.is_anthropic else _openai_events(response)
+    dialect = "anthropic" if asked.is_anthropic else "responses" if asked.is_responses else "chat"
+    whole_of, events_of = DIALECTS[dialect]
+    events = events_of(response)
     if asked.streams:
         pieces: list[bytes | None] = list(events)
         return Reply(pieces[:cut_after], content_type="text/event-stream", cut=cut_after is not None, delay=delay)
-    whole = json.dumps(_anthropic_whole(response) if asked.is_anthropic else _openai_whole(response)).encode()
+    whole = json.dumps(whole_of(response)).encode()
     return Reply([whole[: len(whole) // 2] if cut_after is not None else whole], cut=cut_after is not None, delay=delay)
 
 
@@ -173,6 +180,66 @@ def _anthropic_events(response: CompletionResponse) -> Iterable[bytes]:
     )
     events.append({"type": "message_stop"})
     return [f"event: {one['type']}\ndata: {json.dumps(one)}\n\n".encode() for one in events]
+
+
+def _responses_whole(response: CompletionResponse) -> dict[str, Any]:
+    content = [{"type": "output_text", "text": response.text, "annotations": []}]
+    output: list[dict[str, Any]] = []
+    if response.text:
+        output = [{"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": content}]
+    output += [
+        {
+            "id": f"fc_{place}",
+            "type": "function_call",
+            "status": "completed",
+            "call_id": call.id,
+            "name": call.name,
+            "arguments": json.dumps(call.input),
+        }
+        for place, call in enumerate(response.tool_calls)
+    ]
+    is_cut = response.stop_reason is StopReason.MAX_TOKENS
+    usage = response.usage
+    return {
+        "id": "resp_1",
+        "object": "response",
+        "status": "incomplete" if is_cut else "completed",
+        "incomplete_details": {"reason": "max_output_tokens"} if is_cut else None,
+        "error": None,
+        "output": output,
+        "usage": {
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+            "total_tokens": usage.total,
+        },
+    }
+
+
+def _responses_events(response: CompletionResponse) -> Iterable[bytes]:
+    whole = _responses_whole(response)
+    begun = {**whole, "status": "in_progress", "output": [], "usage": None, "incomplete_details": None}
+    events: list[dict[str, Any]] = [{"type": "response.created", "response": begun}]
+    for place, item in enumerate(whole["output"]):
+        at = {"output_index": place, "item_id": item["id"]}
+        if item["type"] == "message":
+            empty, kind = {**item, "content": []}, "response.output_text"
+            words = [word for word in response.text.replace(" ", " \0").split("\0") if word]
+            at["content_index"] = 0
+        else:
+            empty, kind = {**item, "arguments": ""}, "response.function_call_arguments"
+            words = [item["arguments"][:3], item["arguments"][3:]]
+        events.append({"type": "response.output_item.added", "output_index": place, "item": empty})
+        events += [{"type": f"{kind}.delta", **at, "delta": word} for word in words]
+        events.append({"type": "response.output_item.done", "output_index": place, "item": item})
+    events.append({"type": f"response.{whole['status']}", "response": whole})
+    return [f"event: {one['type']}\ndata: {json.dumps(one)}\n\n".encode() for one in events]
+
+
+DIALECTS = {
+    "anthropic": (_anthropic_whole, _anthropic_events),
+    "chat": (_openai_whole, _openai_events),
+    "responses": (_responses_whole, _responses_events),
+}
 
 
 class Provider:

@@ -131,6 +131,15 @@ def test_thoughts_go_back_before_their_call(
     assert body["thinking"]["type"] == "enabled"
 
 
+def test_thoughts_that_nothing_followed(connect: Callable[..., AnthropicDriver]) -> None:
+    """Do not go back: no answer may end with them."""
+    with Provider(lambda asked: whole(THOUGHT, {"type": "text", "text": "So."}, THOUGHT)) as provider:
+        driver = connect(provider)
+        first = said(ask(driver, request()))
+        ask(driver, request(UserMessage("q"), first, UserMessage("and?")))
+    assert provider.asked[1].body["messages"][1]["content"] == [THOUGHT, {"type": "text", "text": "So."}]
+
+
 def test_within_the_turn_of_another_model(connect: Callable[..., AnthropicDriver]) -> None:
     """Which called a tool without thoughts that can be shown, none are asked for; after the next words of a user they
     are.
@@ -140,8 +149,9 @@ def test_within_the_turn_of_another_model(connect: Callable[..., AnthropicDriver
     with Provider(lambda _: whole({"type": "text", "text": "ok"})) as provider:
         driver = connect(provider)
         ask(driver, request(*turn))
+        ask(driver, request(*turn, UserMessage("Quick!")))
         ask(driver, request(*turn, AssistantMessage("So."), UserMessage("and?")))
-    assert ["thinking" in asked.body for asked in provider.asked] == [False, True]
+    assert ["thinking" in asked.body for asked in provider.asked] == [False, False, True]
 
 
 def test_a_model_that_chooses_itself(connect: Callable[..., AnthropicDriver]) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from ...agent.ports import StopReason
 from ...errors import MalformedAnswer
 from .answer import AFTERWORDS, LAST_WORDS, Answer
 from .counts import MESSAGES
 from .message_request import BLOCKS
 from .shown import short
-from .stops import end_of
 from .text import sendable
+from .thinking import THOUGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -147,9 +146,8 @@ class MessageAnswer(Answer):
     def _attachment(self) -> Mapping[str, Any]:
         """Where there is more than texts and calls, all blocks in their order."""
         blocks = [block.value() for block in self._blocks]
-        is_cut = end_of(self._stop or "") is StopReason.MAX_TOKENS
-        if is_cut and blocks and blocks[-1]["type"] == "thinking" and not blocks[-1].get("signature"):
-            blocks.pop()  # cut before its signature came: without one it is refused
+        while blocks and blocks[-1]["type"] in THOUGHTS:
+            blocks.pop()  # nothing followed it, or its signature did not come: no answer may end so
         if all(block["type"] in OWN for block in blocks):
             return {}
         return {BLOCKS: sendable([block for block in blocks if block["type"] != "text" or block.get("text")])}

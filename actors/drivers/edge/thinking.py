@@ -67,11 +67,10 @@ def _may_begin(turns: Sequence[Mapping[str, Any]]) -> bool:
     """May it think now? Within a turn that calls tools, only if that turn began with thoughts: those of another model
     cannot be shown.
     """
-    for place in range(len(turns) - 1, -1, -1):
-        turn = turns[place]
+    for turn in reversed(turns):
+        kinds = [block.get("type") for block in turn["content"]]
         if turn["role"] == "assistant":
-            calls = any(block.get("type") == "tool_use" for block in turn["content"])
-            return not calls or turn["content"][0].get("type") in THOUGHTS
-        if any(block.get("type") != "tool_result" for block in turn["content"]):
+            return "tool_use" not in kinds or kinds[0] in THOUGHTS
+        if "tool_result" not in kinds:
             return True
     return True
