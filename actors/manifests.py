@@ -20,7 +20,7 @@ from .agent.manifest_tables import AgentTable, ContextTable, GuardrailTable, Han
 from .agent.mcp_transport import McpTransport
 from .agent.model_config import ModelConfig
 from .agent.ports import PrivacyTier
-from .agent.settings import ModelSettings, ReasoningEffort
+from .agent.settings import ModelSettings, Options, ReasoningEffort, Seed, Stop, Temperature, TopP, YesOrNo
 from .public import publish
 
 __all__ = [

@@ -239,6 +239,8 @@ class AgentFactory:
         tools = tools if config.tools is None else config.tools
         account = self._account(config, manifest, parent)
         misfit = resolve.misfit(manifest, agent_class, driver, counts_cost=account.limits_cost)
+        if misfit is None and driver is not None:
+            misfit = resolve.settings_misfit(manifest, config.settings, driver)
         if misfit is not None:
             raise misfit
         if config.session is not None and not issubclass(agent_class, LlmAgent):

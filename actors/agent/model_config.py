@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from ..core.records.usage import clamped
 from .manifest_table import Count, ManifestTable, Number, Text, Word
-from .settings import ReasoningEffort
+from .settings import (
+    NAMES,
+    NO_SETTINGS,
+    ModelSettings,
+    Options,
+    ReasoningEffort,
+    Seed,
+    Stop,
+    Temperature,
+    TopP,
+    YesOrNo,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ..core.records.usage import TokenUsage
     from .keywords import ModelKeywords
+
+
+NAMES_OF_SETTINGS = frozenset(NAMES)
 
 
 class ModelConfig(ManifestTable, frozen=True):
@@ -40,7 +54,7 @@ class ModelConfig(ManifestTable, frozen=True):
     model_repo: Text | None = None
     model_quantization: Text | None = None
     max_tokens: Count = 4096
-    temperature: Annotated[Number, Field(ge=0, le=2)] = 0.3
+    temperature: Temperature = 0.3
     system_prompt: Text = "You are a helpful assistant."
     context_window: Count | None = None
     driver: Annotated[str, Field(strict=True, min_length=1)] | None = None
@@ -51,14 +65,14 @@ class ModelConfig(ManifestTable, frozen=True):
     usd_per_million_cached_input_tokens: Annotated[Number, Field(ge=0)] | None = None
     usd_per_million_cache_write_tokens: Annotated[Number, Field(ge=0)] | None = None
     api: Literal["chat", "responses"] | None = None
-    top_p: Annotated[Number, Field(gt=0, le=1)] | None = None
-    seed: Annotated[int, Field(strict=True)] | None = None
-    stop: Annotated[tuple[Word, ...], Field(max_length=16)] | None = None
+    top_p: TopP | None = None
+    seed: Seed | None = None
+    stop: Stop = None
     reasoning_effort: ReasoningEffort | None = None
     tool_choice: Word | None = None
-    parallel_tool_calls: Annotated[bool, Field(strict=True)] | None = None
-    prompt_cache: Annotated[bool, Field(strict=True)] | None = None
-    options: dict[Text, Any] = Field(default_factory=dict)
+    parallel_tool_calls: YesOrNo | None = None
+    prompt_cache: YesOrNo | None = None
+    options: Options = Field(default_factory=dict)
 
     if TYPE_CHECKING:
 
@@ -72,6 +86,17 @@ class ModelConfig(ManifestTable, frozen=True):
     def name(self) -> str:
         """The model's name; empty leaves the choice to the driver."""
         return self.remote_model or self.model_repo or self.model_path or ""
+
+    @property
+    def says_settings(self) -> bool:
+        """Does it say anything of how the model is to answer?"""
+        return not NAMES_OF_SETTINGS.isdisjoint(self.model_fields_set)
+
+    @property
+    def settings(self) -> ModelSettings:
+        """What it says of how the model is to answer: a default is left to who comes next."""
+        written = {name: getattr(self, name) for name in NAMES_OF_SETTINGS & self.model_fields_set}
+        return ModelSettings.model_construct(**written) if written else NO_SETTINGS
 
     @property
     def has_price(self) -> bool:

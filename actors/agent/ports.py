@@ -97,7 +97,9 @@ class CompletionRequest:
     ``output_schema``, a JSON Schema, asks for an answer in JSON that fits it. A driver that cannot ask its model for
     that may leave it out: who asks looks at the answer, and says it in words, too.
 
-    ``settings`` has what else the model is to keep to; ``max_tokens`` and ``temperature`` are not looked for there.
+    ``settings`` is what somebody has said of how the model is to answer. ``max_tokens`` and ``temperature`` beside it
+    are what holds in the end: said, or taken for granted; a driver that has settings of its own puts them in the place
+    of what nobody has said.
     """
 
     messages: Sequence[Message]
@@ -181,6 +183,14 @@ class PricesModels(Protocol):
 
     def estimate_cost(self, usage: TokenUsage, model: str = "") -> float:
         """What *usage* of *model* costs, in USD."""
+
+
+@runtime_checkable
+class ChecksSettings(Protocol):
+    """A driver that cannot keep to all settings. One that is none gets them, and does with them what it pleases."""
+
+    def refusal_of(self, settings: ModelSettings) -> str | None:
+        """Which of *settings* it cannot keep to, and who can; None when it keeps to all."""
 
 
 @runtime_checkable

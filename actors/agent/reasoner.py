@@ -11,6 +11,7 @@ from ..core.records.answer import TextDelta
 from ..core.records.state import IN_DRIVER, AgentState
 from ..core.shown import shown
 from ..errors import Cancelled
+from .answer_settings import AnswerSettings
 from .bounds import within_bounds
 from .context_window import ContextWindow, fitted_all
 from .driver_call import DriverCalls
@@ -61,7 +62,8 @@ class Reasoner:
         window = self._model.context_window or driver.context_window
         self._calls = DriverCalls(agent, driver, self._model)
         self._told = 0  # the highest attempt that text was told of, for the answer at hand
-        self._window = ContextWindow(min(window, driver.context_window), self._model.max_tokens)
+        self._settings = AnswerSettings.of(agent.config.settings, self._model, driver)
+        self._window = ContextWindow(min(window, driver.context_window), self._settings.longest)
 
     def complete(
         self,
@@ -79,6 +81,7 @@ class Reasoner:
             The answer, and what was paid for it, which is still to be counted.
         Raises:
             ContextOverflow: The conversation cannot be made to fit.
+            ManifestError: ``tool_choice`` names no tool of *tools*.
             DriverError: Not retryable, or still failing after 3 retries.
             CircuitBreak: A budget is spent.
             Cancelled: The agent was cancelled.
@@ -90,15 +93,20 @@ class Reasoner:
             messages=fitting,
             tools=tuple(tools),
             system=system,
-            max_tokens=self._model.max_tokens,
-            temperature=self._model.temperature,
+            max_tokens=self._settings.max_tokens,
+            temperature=self._settings.temperature,
             model=self._model.name,
             output_schema=schema,
+            settings=self._settings.next(tools),
         )
         if self._books is not None:
-            return self._recalled(request, self._books)
-        response, paid = self._calls.complete(request, self._ask, self._back_off)
-        return within_bounds(response), paid
+            response, paid = self._recalled(request, self._books)
+        else:
+            answer, paid = self._calls.complete(request, self._ask, self._back_off)
+            response = within_bounds(answer)
+        if response.tool_calls:
+            self._settings.called()
+        return response, paid
 
     def _recalled(self, request: CompletionRequest, books: Bookkeeper) -> tuple[CompletionResponse, Sequence[Payment]]:
         """The answer that is known; else one that is bought, and entered before anything is made of it."""

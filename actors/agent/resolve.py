@@ -14,7 +14,8 @@ from .importing import load_object
 from .json_schema import shape_of_schema
 from .llm_agent import LlmAgent
 from .mcp_transport import McpTransport
-from .ports import PricesModels, PrivacyTier, Tool
+from .ports import ChecksSettings, PricesModels, PrivacyTier, Tool
+from .settings import NO_SETTINGS, joined
 from .structured import shape_of
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from .manifest import AgentManifest
     from .ports import LlmDriver
+    from .settings import ModelSettings
     from .structured import Shape
 
     DriverFactory = Callable[[AgentManifest], LlmDriver]
@@ -121,6 +123,21 @@ def misfit(
         f"agent {manifest.name!r} has privacy {manifest.privacy!s}, but its driver's tier is {tier!s}; "
         "choose another driver, or a more permissive privacy in the manifest"
     )
+
+
+def settings_misfit(
+    manifest: AgentManifest, config: ModelSettings | None, made: object
+) -> ValueError | ManifestError | None:
+    """Why *made* cannot keep to the settings of the config and the manifest; None when it can, or nobody says one."""
+    if not isinstance(made, ChecksSettings) or (config is None and not manifest.model.says_settings):
+        return None
+    settings = joined(config, manifest.model.settings)
+    problem = None if settings is NO_SETTINGS else made.refusal_of(settings)
+    if problem is None:
+        return None
+    if config is not None and made.refusal_of(config) is not None:
+        return ValueError(f"agent {manifest.name!r}: {problem}")
+    return ManifestError([f"model: {problem}"], places=[("model",)])
 
 
 def _unpriced(manifest: AgentManifest, made: LlmDriver) -> ManifestError | None:

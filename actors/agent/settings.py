@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
+import json
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypedDict, get_args
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from .manifest_table import Count, ManifestTable, Number, Text, Word
 
@@ -16,6 +17,47 @@ if TYPE_CHECKING:
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 ToolChoice = Literal["auto", "required", "none"]
 """Any other word is the name of a tool."""
+FORCES: Final = "required"
+TOOL_CHOICES: Final = frozenset(get_args(ToolChoice))
+
+OWN_FIELD: Final = {
+    **dict.fromkeys(("max_completion_tokens", "max_output_tokens", "max_new_tokens", "max_tokens"), "max_tokens"),
+    **dict.fromkeys(("tool_choice", "function_call"), "tool_choice"),
+}
+"""Fields of a request that a guard looks at, or the loop, and the settings that they are."""
+NOT_OPTIONS: Final = frozenset(
+    {
+        *("model", "messages", "input", "contents", "prompt", "system", "instructions", "tools", "functions"),
+        *("stream", "stream_options", "n", "background", "conversation", "previous_response_id"),
+    }
+)
+"""Fields of a request that are made of the conversation, or that its answer is read by, and counted."""
+
+
+def _options(options: dict[str, Any]) -> dict[str, Any]:
+    """*options*, if a request can be given them, and is still the one that guards and budgets have seen."""
+    for name in options:
+        if name in OWN_FIELD:
+            raise ValueError(f"{name!r} is no option: use the setting {OWN_FIELD[name]}")
+        if name in NOT_OPTIONS:
+            raise ValueError(f"{name!r} is no option: the driver says it itself")
+    try:
+        json.dumps(options, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"options are sent as JSON, which cannot hold these: {error}") from None
+    return options
+
+
+def _as_texts(stop: Any) -> Any:
+    return (stop,) if isinstance(stop, str) else stop
+
+
+Temperature = Annotated[Number, Field(ge=0, le=2)]
+TopP = Annotated[Number, Field(gt=0, le=1)]
+Seed = Annotated[int, Field(strict=True)]
+Stop = Annotated[Annotated[tuple[Word, ...], Field(min_length=1, max_length=16)] | None, BeforeValidator(_as_texts)]
+YesOrNo = Annotated[bool, Field(strict=True)]
+Options = Annotated[dict[Text, Any], AfterValidator(_options)]
 
 
 class SettingsKeywords(TypedDict, total=False):
@@ -58,30 +100,69 @@ class ModelSettings(ManifestTable, frozen=True):
         pool.spawn(SpawnConfig(manifest, query, settings=ModelSettings(reasoning_effort="low", seed=7)))
     """
 
-    temperature: Annotated[Number, Field(ge=0, le=2)] | None = None
+    temperature: Temperature | None = None
     max_tokens: Count | None = None
-    top_p: Annotated[Number, Field(gt=0, le=1)] | None = None
-    seed: Annotated[int, Field(strict=True)] | None = None
-    stop: Annotated[tuple[Word, ...], Field(max_length=16)] | None = None
+    top_p: TopP | None = None
+    seed: Seed | None = None
+    stop: Stop = None
     reasoning_effort: ReasoningEffort | None = None
     tool_choice: Word | None = None
-    parallel_tool_calls: Annotated[bool, Field(strict=True)] | None = None
-    prompt_cache: Annotated[bool, Field(strict=True)] | None = None
-    options: dict[Text, Any] = Field(default_factory=dict)
+    parallel_tool_calls: YesOrNo | None = None
+    prompt_cache: YesOrNo | None = None
+    options: Options = Field(default_factory=dict)
 
     if TYPE_CHECKING:
 
         def __init__(self, /, **fields: Unpack[SettingsKeywords]) -> None: ...
 
-    @field_validator("stop", mode="before")
-    @classmethod
-    def _as_texts(cls, stop: Any) -> Any:
-        return (stop,) if isinstance(stop, str) else stop
+    def __hash__(self) -> int:
+        """Options need not be hashable."""
+        return hash(tuple(getattr(self, name) for name in NAMES if name != "options"))
+
+    @property
+    def forces_call(self) -> bool:
+        """Has the answer to call a tool?"""
+        return self.tool_choice is not None and self.tool_choice not in ("auto", "none")
+
+    @property
+    def named_tool(self) -> str | None:
+        """The tool that the answer has to call; None when none is named."""
+        return None if self.tool_choice in TOOL_CHOICES else self.tool_choice
+
+    @property
+    def says_more(self) -> bool:
+        """Is there anything beside the numbers that a request has of its own?"""
+        return self is not NO_SETTINGS and not NUMBERS.issuperset(self.given())
+
+    def open_names(self) -> set[str]:
+        """What is left open."""
+        return {name for name in NAMES if getattr(self, name) in (None, {})}
+
+    def given(self) -> dict[str, Any]:
+        """What is not left open, by name."""
+        return {name: getattr(self, name) for name in NAMES if getattr(self, name) not in (None, {})}
 
     def over(self, other: ModelSettings) -> ModelSettings:
         """These settings, and of *other* what these leave open; options are joined by name."""
-        given = {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
+        if not (given := self.given()):
+            return other
         return other.model_copy(update={**given, "options": {**other.options, **self.options}})
 
+    def without_choice(self) -> ModelSettings:
+        """These settings; which tool is called is the model's choice."""
+        return self.model_copy(update={"tool_choice": None})
 
-NO_SETTINGS = ModelSettings()
+
+NAMES: Final = tuple(ModelSettings.model_fields)
+NUMBERS: Final = frozenset({"max_tokens", "temperature"})
+"""What a request has of its own."""
+NO_SETTINGS: Final = ModelSettings()
+
+
+def joined(*levels: ModelSettings | None) -> ModelSettings:
+    """What holds where several say how a model is to answer: the first that says something of it."""
+    settings = NO_SETTINGS
+    for level in reversed(levels):
+        if level is not None:
+            settings = level.over(settings)
+    return settings

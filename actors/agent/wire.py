@@ -33,6 +33,7 @@ from .ports import (
     ToolResultMessage,
     UserMessage,
 )
+from .settings import NUMBERS, ModelSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -63,7 +64,13 @@ def _data(kind: Any, value: object) -> Any:
 def request_to_data(request: CompletionRequest) -> dict[str, Any]:
     """*request* as data that JSON can hold."""
     data: dict[str, Any] = _data(CompletionRequest, request)
-    return data
+    data["settings"] = settings_to_data(request.settings)
+    return data if data["settings"] else {name: value for name, value in data.items() if name != "settings"}
+
+
+def settings_to_data(settings: ModelSettings) -> dict[str, Any]:
+    """What *settings* do not leave open, as data that JSON can hold."""
+    return settings.model_dump(mode="json", exclude=settings.open_names(), warnings=False)
 
 
 def request_from_data(data: Mapping[str, Any]) -> CompletionRequest:
@@ -204,7 +211,7 @@ class Digester:
         return RequestParts(
             system=self._constant("system", request.system),
             model=self._constant("model", request.model),
-            settings=_digest_of_settings(request.max_tokens, request.temperature),
+            settings=self._settings(request),
             schema=self._constant("schema", request.output_schema),
             tools=self._constant("tools", request.tools),
             messages=[self.message(message) for message in request.messages],
@@ -217,6 +224,13 @@ class Digester:
             known = message, digest_of(_text_of_message(message))
             self._messages[id(message)] = known  # it is held: no other object gets its id
         return known[1]
+
+    def _settings(self, request: CompletionRequest) -> str:
+        """That of the numbers alone, where nothing else is said."""
+        numbers = _digest_of_settings(request.max_tokens, request.temperature)
+        if not request.settings.says_more:
+            return numbers
+        return digest_of(f"{numbers} {self._constant('settings', request.settings)}")
 
     def _constant(self, name: str, value: Any) -> str:
         """The digest of what seldom changes."""
@@ -296,6 +310,9 @@ def _constant_to_data(value: Any) -> Any:
     if isinstance(value, tuple):  # tools
         told = (_data(ToolDefinition, each) for each in value)
         return sorted(told, key=lambda each: to_text(each["name"]))
+    if isinstance(value, ModelSettings):  # its numbers stand in the request itself
+        said = settings_to_data(value)
+        return {name: each for name, each in said.items() if name not in NUMBERS}
     from ..core.records.json_value import to_json
 
     return to_json(value, exact=True)

@@ -34,6 +34,7 @@ MESSAGES = Dialect(
     MessageAnswer,
     frozenset({"temperature", "stream", "output_config"}),
     lacks=MappingProxyType({"seed": "OpenAIDriver(..., api='chat')"}),
+    caches=False,
 )
 
 

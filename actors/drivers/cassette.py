@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
-from ..agent.ports import ClosesIdle, CompletionResponse, PricesModels, PrivacyTier
+from ..agent.ports import ChecksSettings, ClosesIdle, CompletionResponse, PricesModels, PrivacyTier
 from ..agent.resolve import refuse_no_driver
 from ..agent.wire import digest, request_to_data, response_to_data
 from ..core.process import fork
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..agent.ports import CompletionRequest, LlmDriver
+    from ..agent.settings import ModelSettings
     from ..core.records.event import Event
     from ..core.waiting.cancel import CancelToken
     from .recorded.answer import RecordedAnswer
@@ -183,6 +184,11 @@ class RecordingDriver:
         """What the driver says; one that says nothing of prices has one."""
         driver = self._inner.get()
         return driver.has_price(model) if isinstance(driver, PricesModels) else True
+
+    def refusal_of(self, settings: ModelSettings) -> str | None:
+        """What the driver says; one that says nothing keeps to all."""
+        driver = self._inner.get()
+        return driver.refusal_of(settings) if isinstance(driver, ChecksSettings) else None
 
     def close_idle(self) -> None:
         """Close the idle connections of the driver, if it was needed."""

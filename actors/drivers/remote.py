@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict
 from loguru import logger
 
 from ..agent.ports import PrivacyTier
+from ..agent.settings import NO_SETTINGS
 from ..core.process import event_loop
 from ..core.records.answer import TextDelta
 from ..core.records.spec import Backoff, no_sooner_than
 from ..errors import (
     Cancelled,
     DriverError,
-    InferenceFailed,
     ManifestError,
     NetworkError,
     RateLimited,
@@ -28,6 +28,7 @@ from .base import Driver
 from .connections import Connections, retire
 from .edge.reading import Reading
 from .edge.returned import refuses_returned
+from .own_settings import OwnSettings
 from .prices import price_of
 from .provider_errors import has_worked, place_of, refusal_of, translate
 from .shared_limiters import limiter_of
@@ -83,6 +84,7 @@ class RemoteSettings(TypedDict, total=False):
     proxy: str | None
     headers: Mapping[str, str] | None
     options: Mapping[str, Any] | None
+    settings: ModelSettings | None
 
 
 class RemoteDriver(Driver):
@@ -107,10 +109,11 @@ class RemoteDriver(Driver):
         headers: Sent with each request.
         options: Further fields of each request (``{"reasoning_effort": "low"}``). They win over the driver's own; None
             leaves a field out.
+        settings: How the model is to answer where neither the config nor the manifest of an agent says so.
 
     Raises:
         ImportError: The package is not installed; the message names the command that installs it.
-        ValueError: A bad URL or number, or no API key.
+        ValueError: A bad URL or number, no API key, or *settings* that it cannot keep to.
         CapabilityDenied: The server is farther away than *privacy* allows.
 
     Threads: any. Connections are opened and used on the private loop only.
@@ -138,6 +141,7 @@ class RemoteDriver(Driver):
         proxy: str | None = None,
         headers: Mapping[str, str] | None = None,
         options: Mapping[str, Any] | None = None,
+        settings: ModelSettings | None = None,
     ) -> None:
         super().__init__(context_window=self.usual_window if context_window is None else context_window)
         if not isinstance(model, str) or not model:
@@ -147,8 +151,8 @@ class RemoteDriver(Driver):
         if max_answer_bytes < 1:
             raise ValueError(f"max_answer_bytes must be at least 1, got {max_answer_bytes}")
         client_class = sdk.client_class(self.package, self.client_class, type(self).__name__)
-        settings = sdk.settings(client_class, base_url, api_key)
-        url, key = settings.url, settings.key
+        found = sdk.settings(client_class, base_url, api_key)
+        url, key = found.url, found.key
         self.model = model
         self.endpoint: Endpoint = Endpoint.of(url, privacy=privacy, private_hosts=private_hosts, socket=socket)
         if proxy is not None and self.endpoint.tier is not PrivacyTier.STANDARD:
@@ -156,22 +160,26 @@ class RemoteDriver(Driver):
         self.privacy_tier = self.endpoint.tier
         if key is None and self.endpoint.tier is PrivacyTier.SOVEREIGN:
             key = sdk.NO_KEY
-        if key is None and not settings.signs_in:
+        if key is None and not found.signs_in:
             raise ValueError(f"no API key for {url}: pass api_key, or set it in the environment ({self.key_variable})")
         self.limiter: RateLimiter = limiter if limiter is not None else limiter_of(self.endpoint.server, key or "")
         self._timeout = timeout
         self._failures = 0  # in a row, of all calls; a count that is lost between two threads does no harm
         self._dialect = self._dialect_of()
+        self.settings: ModelSettings = NO_SETTINGS if settings is None else settings
         self._writer = RequestWriter(
             self._profile_of(url),
             self._dialect.words,  # nothing below holds the driver
             optional=self._dialect.optional,
             options=options or {},
+            settings=OwnSettings(self.settings, self._dialect, place_of(url)),
             model=model,
             window=self.context_window,
             owner=" ".join(filter(None, (self.provider, self._dialect.keeper, self.endpoint.server))),
             place=place_of(url),
         )
+        if (problem := self.refusal_of(self.settings)) is not None:
+            raise ValueError(problem)
         self._prices: dict[str, Price | None] = {}
         make = partial(
             sdk.make_client,
@@ -246,10 +254,6 @@ class RemoteDriver(Driver):
         """Answer as :meth:`complete` does; each piece of text is a ``TextDelta``, in the caller's thread."""
         return self._call(request, on_event, cancel)
 
-    def refusal_of(self, settings: ModelSettings) -> str | None:
-        """Which of *settings* the protocol has no word for, and who has; None when it has one for each."""
-        return self._dialect.refusal_of(settings)
-
     def estimate_cost(self, usage: TokenUsage, model: str = "") -> float:
         """What *usage* of *model* ("": the driver's own) costs, in USD; 0 where its price is not known."""
         price = self._price(model)
@@ -265,6 +269,10 @@ class RemoteDriver(Driver):
             self._prices[name] = price_of(name, self.provider, self.endpoint.url)
         return self._prices[name]
 
+    def refusal_of(self, settings: ModelSettings) -> str | None:
+        """Which of *settings* it cannot keep to, and who can; None when it keeps to all."""
+        return self._writer.refusal_of(settings)
+
     def close_idle(self) -> None:
         """Close the connections that no call uses. The driver goes on: later calls open their own."""
         retire(self._connections, GOODBYE)
@@ -274,8 +282,6 @@ class RemoteDriver(Driver):
     def _call(
         self, request: CompletionRequest, on_event: Callable[[Event], None] | None, cancel: CancelToken
     ) -> CompletionResponse:
-        if (what := self.refusal_of(request.settings)) is not None:
-            raise InferenceFailed(f"nothing was sent: {what}")
         refused = lessons = spare = 0
         is_bare = False
         while True:

@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
-from ..agent.ports import ClosesIdle, PricesModels
+from ..agent.ports import ChecksSettings, ClosesIdle, PricesModels
 from ..core.records.answer import TextDelta
 from ..errors import DriverError
 from .base import Driver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ..agent.ports import CompletionRequest, CompletionResponse, LlmDriver, PrivacyTier
+    from ..agent.settings import ModelSettings
     from ..core.records.event import Event
     from ..core.records.usage import TokenUsage
     from ..core.waiting.cancel import CancelToken
@@ -152,6 +153,19 @@ class RoutingDriver(Driver):
     def has_price(self, model: str = "") -> bool:
         """Do both know what *model* costs?"""
         return all(driver.has_price(model) for driver in self._drivers if isinstance(driver, PricesModels))
+
+    def refusal_of(self, settings: ModelSettings) -> str | None:
+        """What one of those that may be asked cannot keep to: else a request would depend on who is there to answer."""
+        for name, driver in self._asked():
+            if isinstance(driver, ChecksSettings) and (problem := driver.refusal_of(settings)) is not None:
+                return f"its {name}: {problem}"
+        return None
+
+    def _asked(self) -> Iterator[tuple[str, LlmDriver]]:
+        if self._strategy is not RoutingStrategy.FALLBACK_ONLY:
+            yield "primary", self._primary
+        if self._strategy is not RoutingStrategy.PRIMARY_ONLY and self._fallback is not None:
+            yield "fallback", self._fallback
 
     def close_idle(self) -> None:
         """Close the idle connections of both."""

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 from loguru import logger
 
 from ..agent.context_window import estimate_request
+from ..agent.manifest_problems import did_you_mean
+from ..agent.settings import NO_SETTINGS
 from ..core.shown import shown
+from ..errors import InferenceFailed
 from .edge.answer import Asked
 from .edge.attachments import TELLING
 from .edge.draft import Draft
@@ -20,11 +23,13 @@ from .edge.schemas import Accepted, Refused, acceptable
 from .edge.text import body_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from ..agent.ports import CompletionRequest, ToolDefinition
+    from ..agent.settings import ModelSettings
     from .edge.profiles import ServerProfile
     from .edge.refusals import Refusal
+    from .own_settings import OwnSettings
 
 BAD_REQUEST = 400
 NOTHING_TO_LEARN = (401, 403, 408, 429)
@@ -62,6 +67,7 @@ class RequestWriter:
         words: Puts a draft into the provider's words.
         optional: Fields that a request can do without.
         options: The user's own fields; None leaves one out.
+        settings: The driver's own.
         model: Where a request names none.
         window: Tokens of question and answer.
         provider, server, place: Whose attachments are its own; and where the server is, for people.
@@ -76,6 +82,7 @@ class RequestWriter:
         *,
         optional: frozenset[str],
         options: Mapping[str, Any],
+        settings: OwnSettings,
         model: str,
         window: int,
         owner: str,
@@ -85,6 +92,7 @@ class RequestWriter:
         self._words = words
         self._optional = optional
         self._options = dict(options)
+        self._settings = settings
         self._model = model
         self._window = window
         self._owner = owner
@@ -98,7 +106,11 @@ class RequestWriter:
         Args:
             spare: Tokens that the server's own count found too many.
             is_bare: Without what goes back of earlier answers: the server refuses it.
+        Raises:
+            InferenceFailed: It has a setting that no request of this driver can have.
         """
+        request = self._settings.under(request)
+        self._refuse(request)
         profile, names, model = self.profile, ToolNames.of(request), request.model or self._model
         asked = Asked(names, estimate_request(request), f"{self._owner} {model}", self._window)
         room = self._window - asked.tokens - asked.tokens // SPARE - SPARE
@@ -107,6 +119,7 @@ class RequestWriter:
         if request.output_schema is not None:
             schema = self._acceptable(request.output_schema, profile, "the answer's type")
         tools = list(self._tools(request, profile))
+        _refuse_choice(request.settings.named_tool, [tool.name for tool, _ in tools])
         fields = self._words(
             Draft(request, model, profile, names, "" if is_bare else asked.owner, limit, tools, schema)
         )
@@ -117,14 +130,23 @@ class RequestWriter:
         fields = {profile.renames.get(name, name): value for name, value in fields.items() if name not in profile.lacks}
         if LIMITS & self._options.keys():  # the user's own bound, by whatever name
             fields = {name: value for name, value in fields.items() if name not in LIMITS}
+        options = {**self._options, **request.settings.options}
         joined = {
             name: {**fields[name], **value}
-            for name, value in self._options.items()
+            for name, value in options.items()
             if name in JOINED and isinstance(value, Mapping) and isinstance(fields.get(name), Mapping)
         }
-        fields.update({**self._options, **joined})
+        fields.update({**options, **joined})
         fields = {name: value for name, value in fields.items() if value is not None}
         return Sent(asked, limit, fields, body_of(fields))
+
+    def refusal_of(self, settings: ModelSettings) -> str | None:
+        """Which of *settings* no request can have; None when one can have all."""
+        return self._settings.refusal_of(settings, self.profile)
+
+    def _refuse(self, request: CompletionRequest) -> None:
+        if request.settings is not NO_SETTINGS and (problem := self.refusal_of(request.settings)) is not None:
+            raise InferenceFailed(f"nothing was sent: {problem}")
 
     def _tools(
         self, request: CompletionRequest, profile: ServerProfile
@@ -167,3 +189,13 @@ class RequestWriter:
             logger.info("{} wants its requests otherwise: {}", self._place, words)
         # Another call may have found out at the same time: then this one was sent before, and is asked again, too.
         return learned is not None or bool(unknown & before.lacks - self._options.keys())
+
+
+def _refuse_choice(wanted: str | None, names: Sequence[str]) -> None:
+    """A tool that has to be called is one that the model is told of."""
+    if wanted is not None and wanted not in names:
+        there = shown(", ".join(names), 500) or "none"
+        raise InferenceFailed(
+            f"nothing was sent: tool_choice {shown(wanted)!r} is none of the tools that the server can be told of "
+            f"({there}){did_you_mean(wanted, names)}"
+        )

@@ -52,6 +52,8 @@ class Fingerprints:
         parts["query"] = _digest(_query(config.query, named=named))
         for number, message in enumerate(config.messages, 1):
             parts[f"message {number}"] = _digest(_of_message(message))
+        if config.settings is not None and (said := config.settings.given()):
+            parts["settings"] = _digest(canonical(said))
         if shape is not None:
             parts["output"] = _digest(canonical(shape.schema))
         return parts

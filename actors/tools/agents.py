@@ -44,9 +44,10 @@ def spawn_agent(
         timeout: Seconds that it may take.
     """
     try:
-        handle = agent.spawn(
-            SpawnConfig(_kin(agent.manifest, name, instructions), task, agent=LlmAgent, timeout=timeout)
-        )
+        kin, settings = _kin(agent.manifest, name, instructions), agent.config.settings
+        if settings is not None:  # what has to be called first was said of another task
+            settings = settings.without_choice()
+        handle = agent.spawn(SpawnConfig(kin, task, agent=LlmAgent, timeout=timeout, settings=settings))
     except CapabilityDenied as error:
         raise ToolFailed(str(error)) from error
     try:
@@ -62,6 +63,8 @@ def spawn_agent(
 def _kin(manifest: AgentManifest, name: str, instructions: str | None) -> AgentManifest:
     """The manifest of a child: that of its parent, with a name and perhaps instructions of its own."""
     model = manifest.model
+    if model.tool_choice == spawn_agent.name:  # else each of them would begin with a child of its own
+        model = model.model_copy(update={"tool_choice": None})
     if instructions is not None:
         model = model.model_copy(update={"system_prompt": instructions})
     return manifest.model_copy(update={"name": name, "description": "", "model": model, "agent": None})

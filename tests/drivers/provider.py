@@ -23,11 +23,12 @@ OPENAI_STOPS = {
 
 @dataclass
 class Asked:
-    """One request: its path, headers in lower case, and body."""
+    """One request: its path, headers in lower case, and body, also as the bytes that came."""
 
     path: str
     headers: dict[str, str]
     body: dict[str, Any]
+    raw: bytes = b""
 
     @property
     def streams(self) -> bool:
@@ -317,7 +318,7 @@ class Provider:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         headers = dict(line.lower().split(": ", 1) for line in head[1:] if ": " in line)
         body = await reader.readexactly(int(headers.get("content-length", 0)))
-        asked = Asked(head[0].split(" ")[1], headers, json.loads(body or b"{}"))
+        asked = Asked(head[0].split(" ")[1], headers, json.loads(body or b"{}"), body)
         self.asked.append(asked)
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)

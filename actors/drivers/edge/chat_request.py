@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ...agent.ports import CompletionRequest
+    from ...agent.settings import ModelSettings
     from ...core.records.conversation import Attachment, Message, ToolCall
     from .draft import Draft
     from .names import ToolNames
@@ -39,12 +40,33 @@ def chat_fields(draft: Draft) -> dict[str, Any]:
         {"name": draft.names.said(tool.name), "description": tool.description, "parameters": schema}
         for tool, schema in draft.tools
     ]
+    fields.update(_settings(draft.request.settings))
     if tools:
         fields["tools"] = [{"type": "function", "function": tool} for tool in tools]
+        fields.update(_choices(draft.request.settings, draft.names))
     if draft.answer_schema is not None:
         answer = {"name": "answer", "schema": draft.answer_schema}
         fields["response_format"] = {"type": "json_schema", "json_schema": answer}
     return fields
+
+
+def _settings(settings: ModelSettings) -> Iterator[tuple[str, Any]]:
+    """Those that have fields of their own names."""
+    for name in ("top_p", "seed", "reasoning_effort"):
+        if (value := getattr(settings, name)) is not None:
+            yield name, value
+    if settings.stop is not None:
+        yield "stop", list(settings.stop)
+
+
+def _choices(settings: ModelSettings, names: ToolNames) -> Iterator[tuple[str, Any]]:
+    """Which tool is called, and how many: refused where there are none."""
+    if settings.named_tool is not None:
+        yield "tool_choice", {"type": "function", "function": {"name": names.said(settings.named_tool)}}
+    elif settings.tool_choice is not None:
+        yield "tool_choice", settings.tool_choice
+    if settings.parallel_tool_calls is not None:
+        yield "parallel_tool_calls", settings.parallel_tool_calls
 
 
 def chat_turns(

@@ -26,6 +26,7 @@ class Dialect:
         keeper: Of its provider's several protocols this one: what one was sent cannot be sent back by another.
         unknown: What to say of a server that does not know the path.
         lacks: Settings that it has no word for, and who has one.
+        caches: Its provider keeps the beginning of a prompt by itself.
     """
 
     path: str
@@ -35,6 +36,7 @@ class Dialect:
     keeper: str = ""
     unknown: str = ""
     lacks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    caches: bool = True
 
     def refusal_of(self, settings: ModelSettings) -> str | None:
         """Which of *settings* it has no word for, and who has; None when it has one for each."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from ...agent.settings import FORCES
 from ...core.records.conversation import AssistantMessage, SystemMessage, ToolResultMessage
 from .names import CallIds
+from .prompt_cache import mark_prefixes
 from .thinking import OFF, thinking_fields
 from .turns import LEFT_OUT, paired
 
 if TYPE_CHECKING:
     from ...agent.ports import CompletionRequest
+    from ...agent.settings import ModelSettings
     from ...core.records.conversation import Message
     from .draft import Draft
     from .names import ToolNames
@@ -43,9 +46,32 @@ def message_fields(draft: Draft) -> dict[str, Any]:
         {"name": draft.names.said(tool.name), "description": tool.description, "input_schema": schema}
         for tool, schema in draft.tools
     ]
+    settings = draft.request.settings
     if tools:
         fields["tools"] = tools
+        fields.update(_choice(settings, draft.names))
+    if settings.top_p is not None:
+        fields["top_p"] = settings.top_p
+        if settings.temperature is None:  # newer models refuse both together
+            fields.pop("temperature", None)
+    if settings.stop is not None:
+        fields["stop_sequences"] = list(settings.stop)
+    if settings.prompt_cache:
+        mark_prefixes(fields)
     return fields
+
+
+def _choice(settings: ModelSettings, names: ToolNames) -> dict[str, Any]:
+    """Which tool is called, and how many."""
+    word, wanted = settings.tool_choice, settings.named_tool
+    if word is None and settings.parallel_tool_calls is not False:
+        return {}
+    choice: Block = {"type": "any" if word == FORCES else word or "auto"}
+    if wanted is not None:
+        choice = {"type": "tool", "name": names.said(wanted)}
+    if settings.parallel_tool_calls is False and word != "none":
+        choice["disable_parallel_tool_use"] = True
+    return {"tool_choice": choice}
 
 
 def message_turns(request: CompletionRequest, names: ToolNames, owner: str) -> list[dict[str, Any]]:

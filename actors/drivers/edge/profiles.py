@@ -131,6 +131,7 @@ PROFILES = {
             "mistral",
             ("api.mistral.ai", "codestral.mistral.ai"),
             lacks=frozenset({"stream_options"}),
+            renames={"seed": "random_seed"},  # https://docs.mistral.ai/api
             system="first",
             bridge=BRIDGE,
             call_id=r"[A-Za-z0-9]{9}",

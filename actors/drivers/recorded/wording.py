@@ -9,6 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ...agent.ports import CompletionRequest
+from ...agent.settings import NO_SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +64,12 @@ class Wording:
         messages = tuple(map(_placeless, request.messages))
         if any(told is not message for told, message in zip(messages, request.messages, strict=True)):
             request = replace(request, messages=messages)
-        return request if self._redact is None else self._redacted(request)
+        if self._redact is None:
+            return request
+        if request.settings is not NO_SETTINGS:  # words of the library's own are no texts
+            texts = {name: self._redacted_any(getattr(request.settings, name)) for name in ("stop", "options")}
+            request = replace(request, settings=request.settings.model_copy(update=texts))
+        return self._redacted(request)
 
     def response(self, response: CompletionResponse) -> CompletionResponse:
         """*response* as it is recorded."""
