@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -218,6 +219,20 @@ def test_an_agent_goes_on_with_its_thoughts(connect: Callable[..., OpenAIDriver]
         THOUGHT,
         call(1, "find"),
         {"type": "function_call_output", "call_id": "call_1", "output": "found a"},
+    ]
+
+
+def test_a_session_keeps_what_was_thought(connect: Callable[..., OpenAIDriver], tmp_path: Path) -> None:
+    """Another pool, with the same file, goes on with it as it came."""
+    manifest = AgentManifest(name="talker", privacy="standard")
+    with Provider(lambda asked: answer(asked, THOUGHT, text("Hello."))) as provider:
+        for query in ("one", "two"):
+            with AgentPool(connect(provider), sessions=tmp_path / "talks.db") as pool:
+                assert pool.converse(manifest, "u").ask(query).unwrap().text == "Hello."
+    assert provider.asked[1].body["input"] == [
+        {"role": "user", "content": "one"},
+        *(THOUGHT, text("Hello.")),
+        {"role": "user", "content": "two"},
     ]
 
 
