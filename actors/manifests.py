@@ -15,7 +15,7 @@ from .agent.manifest import (
     Output,
     ResourceLimits,
 )
-from .agent.manifest_table import Count, Number, ObjectPath, Text, ToolName, Word
+from .agent.manifest_table import Count, ManifestOrPath, Number, ObjectPath, Text, ToolName, Word
 from .agent.manifest_tables import AgentTable, ContextTable, GuardrailTable, HandoffTable, MemoryTable
 from .agent.mcp_transport import McpTransport
 from .agent.model_config import ModelConfig

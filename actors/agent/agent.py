@@ -22,13 +22,16 @@ if TYPE_CHECKING:
     from ..core.supervision.handle import AgentHandle
     from ..core.waiting.cancel import CancelToken, Deadline
     from .budget import Account
-    from .config import SpawnConfig
+    from .config import SpawnConfig, ToolSource
+    from .destination import Destination
     from .ledger import EffectWord, Ledger
     from .manifest import AgentManifest
     from .named_step import Reconcile
     from .ports import LlmDriver, MemorySubstrate, Tools
     from .session_record import SessionRecord
+    from .specialist import Specialist
     from .structured import Shape
+    from .transfer import Transfer
 
 T_co = TypeVar("T_co", covariant=True)
 ChildT = TypeVar("ChildT")
@@ -48,14 +51,21 @@ class Parts(Protocol):
     driver: LlmDriver | None
     memory: MemorySubstrate | None
     tools: Tools
+    tool_source: ToolSource | None
     account: Account
     shape: Shape | None
     ledger: Ledger | None
     deps: Any
     turn: SessionRecord | None
+    transfers: tuple[Transfer, ...]
 
-    def spawn_child(self, config: SpawnConfig[ChildT], parent: Agent[Any]) -> AgentHandle[ChildT]:
-        """Start a child of *parent*."""
+    def spawn_child(
+        self, config: SpawnConfig[ChildT], parent: Agent[Any], specialist: Specialist | None = None
+    ) -> AgentHandle[ChildT]:
+        """Start a child of *parent*; *specialist* is what its manifest calls the child, where it does."""
+
+    def hand_on(self, destination: Destination, agent: Agent[Any]) -> None:
+        """Give *agent* what it has under another manifest."""
 
     def do(self, step: NamedStep[T], agent: Agent[Any]) -> T:
         """Do *step* of *agent*, which has a ledger."""
@@ -66,7 +76,8 @@ class Agent(AgentActor[T_co]):
 
     It is built and run on a worker's thread, and everything it does happens there, one thing at a time.
 
-    Locks: none; ``_context`` and ``_parts`` are given to it by that thread, before its ``__init__``.
+    Locks: none; ``_context`` and ``_parts`` are given to it by that thread, before its ``__init__``; a handoff replaces
+    ``_parts`` between two answers.
     """
 
     needs_driver: ClassVar[bool] = False
@@ -112,7 +123,7 @@ class Agent(AgentActor[T_co]):
 
     @property
     def manifest(self) -> AgentManifest:
-        """Its manifest; a child's is cut down to what its parent has."""
+        """Its manifest; a child's is cut down to what its parent has. After a handoff it is the other one."""
         return self._parts.manifest
 
     @property

@@ -153,6 +153,23 @@ class Bookkeeper:
         """*said* enters the conversation: it counts as it is now, whatever tools do to the arguments that they get."""
         self._digester.message(said)
 
+    def counts_handoff(self) -> bool:
+        """Has the guard of this process still to count the handoff of the answer at hand? Then it does now."""
+        path = f"{self.path}/@handoff"
+        is_new = path not in self.ledger.counted
+        self.ledger.counted.add(path)
+        return is_new
+
+    def hand_on(self, model: str, source: str, target: str) -> None:
+        """The conversation goes on under another manifest, with that model.
+
+        Raises:
+            JournalFailed: It cannot be recorded.
+        """
+        self._model = model
+        names = {"source": marked_text(source), "target": marked_text(target)}
+        self.ledger.enter(f"{self.path}/@handoff", DONE, "handoff", names)
+
     def _set_aside(self, what: str) -> None:
         self.ledger.set_aside(self.path, what)
         number = int(self.path)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
@@ -18,7 +17,8 @@ from .budget import Account, Budget, FamilyBudget
 from .capability import Spawn
 from .children import ChildRecord
 from .config import SpawnConfig, ToolSource
-from .dependencies import known_tools, refuse_deps
+from .destination import Destinations
+from .finder import Finder
 from .function_agent import FunctionAgent
 from .ledger import MemoryLedger
 from .llm_agent import LlmAgent
@@ -26,8 +26,8 @@ from .manifest import AgentManifest
 from .ports import PrivacyTier, Tool, Tools
 from .recorder import Identity
 from .session_record import SessionRecord
+from .specialist import DEEPEST
 from .steps import Steps
-from .structured import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -37,15 +37,17 @@ if TYPE_CHECKING:
     from ..core.supervision.handle import AgentHandle
     from ..core.waiting.cancel import CancelToken
     from .agent import Agent
+    from .destination import Destination
     from .ledger import Ledger
     from .named_step import NamedStep
     from .ports import ClosesIdle, LlmDriver, MemorySubstrate
     from .recorder import Recorder
     from .resolve import FindBuiltIn
     from .session_record import PoolSessions
+    from .specialist import Specialist
     from .structured import Shape
+    from .transfer import Transfer
 
-FoundT = TypeVar("FoundT")
 ResultT = TypeVar("ResultT")
 
 
@@ -84,6 +86,7 @@ class AgentParts:
     ledger: Ledger | None = None
     deps: Any = field(default=None, repr=False)
     turn: SessionRecord | None = None
+    transfers: tuple[Transfer, ...] = ()
 
     def build(self, cell: object) -> Callable[[], Runnable]:
         """Fetch the tools, and return the function that constructs the agent."""
@@ -92,7 +95,7 @@ class AgentParts:
             self.ledger.begin_life()
         if self.turn is not None:
             self.turn.begin_life()
-        self.tools = self.factory.tools_for(self.tool_source, self.manifest, context)
+        self.tools = self.factory.tools_for(self, context)
         agent: Agent[Any] = self.agent_class.__new__(self.agent_class)
         agent._context = context
         agent._parts = self
@@ -103,9 +106,23 @@ class AgentParts:
 
         return make
 
-    def spawn_child(self, config: SpawnConfig[ResultT], parent: Agent[Any]) -> AgentHandle[ResultT]:
-        """Start a child of *parent*."""
-        return self.factory.spawn_child(config, parent, self.tool_source)
+    def spawn_child(
+        self, config: SpawnConfig[ResultT], parent: Agent[Any], specialist: Specialist | None = None
+    ) -> AgentHandle[ResultT]:
+        """Start a child of *parent*; *specialist* is what its manifest calls the child, where it does."""
+        return self.factory.spawn_child(config, parent, self.tool_source, specialist)
+
+    def hand_on(self, destination: Destination, agent: Agent[Any]) -> None:
+        """Give *agent* what it has under another manifest. A life that begins anew begins with these parts again."""
+        parts: AgentParts = replace(
+            self,
+            manifest=destination.manifest,
+            driver=destination.driver,
+            shape=destination.shape,
+            transfers=destination.transfers,
+        )
+        parts.tools = self.factory.tools_for(parts, agent._context)
+        agent._parts = parts
 
     def do(self, step: NamedStep[ResultT], agent: Agent[Any]) -> ResultT:
         """Do *step* of *agent*."""
@@ -124,7 +141,7 @@ class AgentFactory:
         recorder: Records what agents buy and do (a journal); None records nothing.
         sessions: The conversations that go on; None has none.
 
-    Threads: any. What was found is kept in ``_found``, which changes by single operations.
+    Threads: any.
     """
 
     def __init__(
@@ -150,7 +167,7 @@ class AgentFactory:
         self._budget = budget
         self._group_budgets = group_budgets
         self._drivers: weakref.WeakValueDictionary[int, ClosesIdle] = weakref.WeakValueDictionary()
-        self._find_driver = find_driver
+        self._finder = Finder(find_driver)
         self._make_registry = make_registry
         self._servers = servers
         self.context_of = context_of
@@ -158,7 +175,6 @@ class AgentFactory:
         self._sessions = sessions
         self._no_tools = make_registry(())
         self._function_manifest = AgentManifest(privacy=PrivacyTier.STANDARD, capabilities=())
-        self._found: dict[tuple[Hashable, ...], Any] = {}
 
     @property
     def budget(self) -> Budget | None:
@@ -179,7 +195,7 @@ class AgentFactory:
     def tools(self) -> Tools:
         """What an agent without a manifest may call: made once, for all who ask."""
         source, manifest = self._tools, self._function_manifest
-        return self._once(("tools",), lambda: self._given_tools(source, manifest))
+        return self._finder.once(("tools",), lambda: self._given_tools(source, manifest))
 
     def spec(self, config: SpawnConfig[Any]) -> AgentSpec:
         """What the supervisor needs to start *config*.
@@ -210,17 +226,25 @@ class AgentFactory:
         return self._spec(config, manifest, self._driver, self._memory, self._tools)
 
     def spawn_child(
-        self, config: SpawnConfig[ResultT], parent: Agent[Any], tools: ToolSource | None
+        self,
+        config: SpawnConfig[ResultT],
+        parent: Agent[Any],
+        tools: ToolSource | None,
+        specialist: Specialist | None = None,
     ) -> AgentHandle[ResultT]:
-        """Start a child of *parent*: it has never more than its parent, and what it is not given is its parent's."""
+        """Start a child of *parent*: it has never more than its parent, and what it is not given is its parent's. A
+        *specialist* has the grants that *parent*'s manifest says it has.
+        """
         _refuse_other(config)
         context = parent._context
         limit = context.max_depth
         if limit is not None and context.depth + 1 > limit:
             raise CapabilityDenied(f"depth limit {limit} reached: {context.label} may start no children")
-        manifest: AgentManifest = config.manifest.narrowed(parent.manifest)
+        own_grants = specialist is not None and specialist.own_grants
+        manifest: AgentManifest = config.manifest.narrowed(parent.manifest, own_grants=own_grants)
         manifest._folder = config.manifest.folder  # type: ignore[misc]  # only fields are frozen
-        spec: AgentSpec = self._spec(config, manifest, parent.driver, parent.memory, tools, parent)
+        is_named = specialist is not None
+        spec: AgentSpec = self._spec(config, manifest, parent.driver, parent.memory, tools, parent, is_named=is_named)
         return context.spawn(spec)
 
     def _spec(
@@ -231,9 +255,11 @@ class AgentFactory:
         memory: MemorySubstrate | None,
         tools: ToolSource | None,
         parent: Agent[Any] | None = None,
+        *,
+        is_named: bool = False,
     ) -> AgentSpec:
-        agent_class = config.agent or self._agent_class(manifest)
-        chosen = config.driver if config.driver is not None else self._manifest_driver(manifest)
+        agent_class = config.agent or self._finder.agent_class(manifest)
+        chosen = config.driver if config.driver is not None else self._finder.driver(manifest)
         driver = driver if chosen is None else chosen
         memory = memory if config.memory is None else config.memory
         tools = tools if config.tools is None else config.tools
@@ -251,13 +277,17 @@ class AgentFactory:
         if driver is not None and hasattr(driver, "close_idle") and id(driver) not in self._drivers:
             self._remember(driver)
         has_shape = config.output_type is not None or manifest.output is not None
-        shape = self._shape(config, manifest, agent_class) if has_shape else None
+        shape = self._finder.shape(config, manifest, agent_class) if has_shape else None
         deps = config.deps if config.deps is not None or parent is None else parent.deps
         if issubclass(agent_class, LlmAgent):
-            self._refuse_deps(manifest, tools, deps)
+            self._finder.refuse_deps(manifest, tools, deps)
         parts = AgentParts(
             self, config, manifest, agent_class, driver, memory, self._no_tools, tools, account, shape, deps=deps
         )
+        if config.handoffs or manifest.handoffs:
+            parts = replace(parts, transfers=self._transfers(parts))
+        if manifest.agents:
+            self._finder.specialists(manifest)
         spec = AgentSpec(
             name=manifest.name,
             query=config.query,
@@ -268,7 +298,7 @@ class AgentFactory:
             group=config.group,
             tag=config.tag,
             restart=self._restart,
-            max_depth=_max_depth(manifest, None if parent is None else parent._context),
+            max_depth=_max_depth(manifest, None if parent is None else parent._context, is_named=is_named),
             streams=config.stream,
             on_event=config.on_event,
         )
@@ -283,14 +313,6 @@ class AgentFactory:
         elif self._recorder is not None or self._restart is not None:
             spec.record = self._open_books(parts, parent)
         return spec
-
-    def _refuse_deps(self, manifest: AgentManifest, source: ToolSource | None, deps: object) -> None:
-        """Look at the tools that are known before the agent is built: to others it happens at their calls."""
-        if source is not None:
-            refuse_deps(manifest, known_tools(source), deps)
-        if manifest.tools:
-            with suppress(ManifestError):  # one that cannot be had: the agent fails with that
-                refuse_deps(manifest, [self._tool(manifest, index) for index in range(len(manifest.tools))], deps)
 
     def _open_books(self, parts: AgentParts, parent: Agent[Any] | None, key: str | None = None) -> Record | None:
         """Give the agent a ledger, and make what records it: for later processes, or for later lives.
@@ -350,43 +372,23 @@ class AgentFactory:
             except Exception:  # noqa: BLE001 - a connection that cannot be closed must not keep a pool open
                 report("closing the idle connections of {} failed", type(driver).__name__)
 
-    def _agent_class(self, manifest: AgentManifest) -> type[Agent[Any]]:
-        if manifest.agent is None:
-            return LlmAgent
-        return self._once((manifest.folder, manifest.agent), lambda: resolve.agent_class(manifest))
+    def _transfers(self, parts: AgentParts) -> tuple[Transfer, ...]:
+        """Where the conversation may be handed on to."""
+        if not issubclass(parts.agent_class, LlmAgent):
+            name = parts.agent_class.__name__
+            raise ManifestError([f"handoffs: an LlmAgent alone hands its conversation on, and {name} is none"])
+        return Destinations(self._finder, parts).find()
 
-    def _shape(self, config: SpawnConfig, manifest: AgentManifest, agent_class: type[Agent[Any]]) -> Shape | None:
-        if not issubclass(agent_class, LlmAgent):
-            return None
-        if config.output_type is not None:
-            return shape_of(config.output_type)
-        if isinstance(manifest.output, str):
-            key = (manifest.folder, manifest.output, "output")
-            return self._once(key, lambda: resolve.output_shape(manifest))
-        return None if manifest.output is None else resolve.output_shape(manifest)
-
-    def _manifest_driver(self, manifest: AgentManifest) -> LlmDriver | None:
-        if manifest.model.driver is None:
-            return None
-        # One driver for all agents of a model, so that what it limits is limited for all of them.
-        key = (manifest.folder, manifest.privacy, manifest.model)
-        return self._once(key, lambda: resolve.driver(manifest, self._find_driver))
-
-    def _tool(self, manifest: AgentManifest, index: int) -> Tool:
-        return self._once((manifest.folder, manifest.tools[index], "tool"), lambda: resolve.tool(manifest, index))
-
-    def _once(self, key: tuple[Hashable, ...], find: Callable[[], FoundT]) -> FoundT:
-        if key not in self._found:
-            self._found.setdefault(key, find())
-        found: FoundT = self._found[key]
-        return found
-
-    def tools_for(self, source: ToolSource | None, manifest: AgentManifest, context: AgentContext) -> Tools:
-        """The tools of one agent: those it is given, and those that its manifest and its servers name."""
-        tools = self._given_tools(source, manifest)
-        if not (manifest.tools or manifest.mcp_servers):
+    def tools_for(self, parts: AgentParts, context: AgentContext) -> Tools:
+        """The tools of one agent: those it is given, those that its manifest and its servers name, and those by which
+        it hands on and asks others.
+        """
+        manifest = parts.manifest
+        tools = self._given_tools(parts.tool_source, manifest)
+        if not (manifest.tools or manifest.mcp_servers or manifest.agents or parts.transfers):
             return tools
-        own = [self._tool(manifest, index) for index in range(len(manifest.tools))]
+        own = self._finder.tools(manifest)
+        own += [*parts.transfers, *self._finder.specialists(manifest)]
         if manifest.mcp_servers:
             own += self._servers.tools_for(manifest, context.token)
         names = {tool.name for tool in own}
@@ -406,9 +408,13 @@ def _refuse_other(config: object) -> None:
         raise TypeError(f"expected a SpawnConfig, got {type(config).__name__}")
 
 
-def _max_depth(manifest: AgentManifest, parent: AgentContext | None) -> int | None:
-    """The deepest level at which its children may live; an agent without a spawn grant sets no limit of its own."""
+def _max_depth(manifest: AgentManifest, parent: AgentContext | None, *, is_named: bool = False) -> int | None:
+    """The deepest level at which its children may live; an agent without a spawn grant sets no limit of its own. Below
+    one that a manifest names others may be named, perhaps in a circle.
+    """
     depth, limit = (0, None) if parent is None else (parent.depth + 1, parent.max_depth)
+    if is_named and limit is None:
+        limit = depth - 1 + DEEPEST
     own: int | None = None
     for grant in manifest.capabilities:
         if isinstance(grant, Spawn) and (own is None or depth + grant.max_depth > own):

@@ -13,6 +13,7 @@ from ..core.shown import shown
 from ..errors import (
     CircuitBreak,
     CostExceeded,
+    HandoffsExceeded,
     IterationsExceeded,
     TokensExceeded,
     ToolCallsExceeded,
@@ -75,6 +76,7 @@ class LoopGuard:
         max_tool_calls: Calls of tools, blocked ones included.
         max_cost_usd: 0 has no limit.
         max_tokens_budget: Tokens of all completions together; None has no limit.
+        max_handoffs: How often the conversation may be handed on.
 
     Threads: one at a time.
     """
@@ -85,13 +87,16 @@ class LoopGuard:
         max_tool_calls: int,
         max_cost_usd: float = 0.0,
         max_tokens_budget: int | None = None,
+        max_handoffs: int = 0,
     ) -> None:
         self._max_iterations = max_iterations
         self._max_tool_calls = max_tool_calls
         self._max_cost_usd = max_cost_usd
         self._max_tokens_budget = max_tokens_budget
+        self._max_handoffs = max_handoffs
         self._calls: Counter[tuple[str, str]] = Counter()
         self._truncations = 0
+        self._handoffs = 0
         self.iterations: int = 0
         self.tool_calls: int = 0
         self.tokens: int = 0
@@ -130,6 +135,11 @@ class LoopGuard:
                 "use the earlier result, or do something else",
             )
         return ALLOW
+
+    def check_handoff(self) -> Verdict:
+        """Count one handoff."""
+        self._handoffs += 1
+        return self._judge(self._handoffs, self._max_handoffs, "handoffs", "max_handoffs", HandoffsExceeded)
 
     def record_usage(self, usage: TokenUsage) -> Verdict:
         """Count the tokens of one completion."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .approval_rules import ApprovalDefault, ApprovalWord
     from .capability import Texts
     from .ledger import Effect, EffectWord
+    from .manifest_table import ManifestTable
     from .mcp_transport import McpTransport, TransportWord
     from .settings import ReasoningEffort, ToolChoice
 
@@ -94,7 +95,7 @@ class HandoffKeywords(TypedDict, total=False):
     """Of a ``HandoffTable``."""
 
     name: Required[str]
-    manifest: Required[str]
+    manifest: Required[str | ManifestTable]
     description: str
 
 
@@ -102,7 +103,7 @@ class AgentKeywords(TypedDict, total=False):
     """Of an ``AgentTable``."""
 
     name: Required[str]
-    manifest: Required[str]
+    manifest: Required[str | ManifestTable]
     description: str
     own_grants: bool
 

@@ -18,6 +18,7 @@ from .guard import ALLOW, LoopGuard, canonical
 from .message_text import heard, told
 from .ports import StopReason
 from .reasoner import heed
+from .relay import Relay
 from .route import Route, model_of
 from .session_record import Said
 from .structured import RETRIES
@@ -53,7 +54,11 @@ class Loop:
         limits = agent.manifest.resources
         if agent._context.survives_restart is None:  # the counts belong to the id: a restart goes on with them
             agent._context.survives_restart = LoopGuard(
-                limits.max_iterations, limits.max_tool_calls, limits.max_cost_usd, limits.max_tokens_budget
+                limits.max_iterations,
+                limits.max_tool_calls,
+                limits.max_cost_usd,
+                limits.max_tokens_budget,
+                limits.max_handoffs,
             )
         self._agent = agent
         self._guard: LoopGuard = agent._context.survives_restart
@@ -70,7 +75,10 @@ class Loop:
         self._messages: list[Message] = [*before, *agent.config.messages, self._query]
         self._first = len(self._messages) - 1  # of the turn
         self._expenses = agent._context.expenses
-        self._expenses.begin(model, self._guard, self._messages if agent.config.keep_messages else ())
+        conversation = self._messages if agent.config.keep_messages else ()
+        self._expenses.begin(model, self._guard, conversation, agent.manifest.name)
+        self._relay = Relay(agent, self._guard, self._books) if agent._parts.transfers else None
+        self._remembered: Sequence[str] = ()
         self._parts: list[str] = []
         self._thoughts: list[str] = []
         self._acted = False
@@ -83,7 +91,8 @@ class Loop:
         """The answer, as the agent gives it."""
         agent = self._agent
         self._enter(Phase.PERCEIVE)
-        self._route.begin(self._memories())
+        self._remembered = self._memories()
+        self._route.begin(self._remembered)
         while True:
             if self._books is None or self._books.begin_turn():
                 verdict = self._guard.check_iteration()
@@ -140,7 +149,7 @@ class Loop:
                 return False
             self._enter(Phase.ACT)
             self._acted = True
-            self._messages.extend(self._caller.call(response.tool_calls))
+            self._call_tools(response.tool_calls)
             self._enter(Phase.PERCEIVE)
             return True
         self._parts.append(response.text)
@@ -150,6 +159,24 @@ class Loop:
         if is_cut or response.is_paused:
             return True
         return self._is_empty() and self._asks_again()
+
+    def _call_tools(self, calls: Sequence[ToolCall]) -> None:
+        relay = self._relay
+        if relay is None:
+            self._messages.extend(self._caller.call(calls))
+            return
+        calls = relay.one_of(calls)
+        results = self._caller.call(calls)
+        self._messages.extend(results)
+        transfer = relay.taken(calls, results)
+        if transfer is not None:  # all calls have their results: they were those of the manifest before
+            seen = transfer.history(self._route.seen(self._messages))
+            relay.hand_on(transfer)
+            self._route = Route(self._agent, self._guard, self._books)
+            self._route.begin(self._route.share(self._remembered))
+            if seen is not None:
+                self._route.see(seen, after=len(self._messages))
+            self._misfits = 0
 
     def _start_over(self) -> None:
         self._parts.clear()

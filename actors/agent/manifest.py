@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict, get_args
 
-from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr, ValidationError, field_validator
 
 from ..core.glance import Words, glance
 from ..errors import ManifestError
@@ -67,11 +67,16 @@ class ResourceLimits(ManifestTable, frozen=True):
         def __init__(self, /, **fields: Unpack[LimitKeywords]) -> None: ...
 
     def narrowed(self, parent: ResourceLimits) -> ResourceLimits:
+        """These limits as a child may have them: no wider than *parent*'s, and not many turns."""
+        within = self.within(parent)
+        return within.model_copy(update={"max_iterations": min(within.max_iterations, MAX_CHILD_ITERATIONS)})
+
+    def within(self, parent: ResourceLimits) -> ResourceLimits:
         """These limits, but no wider than *parent*'s."""
         costs = [cost for cost in (self.max_cost_usd, parent.max_cost_usd) if cost > 0]
         budgets = [budget for budget in (self.max_tokens_budget, parent.max_tokens_budget) if budget is not None]
         return ResourceLimits(
-            max_iterations=min(self.max_iterations, parent.max_iterations, MAX_CHILD_ITERATIONS),
+            max_iterations=min(self.max_iterations, parent.max_iterations),
             max_tool_calls=min(self.max_tool_calls, parent.max_tool_calls),
             max_cost_usd=min(costs, default=0.0),
             max_tokens_budget=min(budgets, default=None),
@@ -222,6 +227,19 @@ class AgentManifest(ManifestTable, frozen=True):
         if problems:
             raise ManifestError([one.text for one in problems], places=[one.place for one in problems])
 
+    @field_validator("handoffs", "agents", mode="before")
+    @classmethod
+    def _with_manifests(cls, entries: Any) -> Any:
+        """One that stands there in full, as in ``[handoffs.manifest]`` and in JSON."""
+        if not isinstance(entries, list | tuple):
+            return entries
+        return tuple(
+            {**entry, "manifest": _inner(index, entry["manifest"])}
+            if isinstance(entry, dict) and isinstance(entry.get("manifest"), dict)
+            else entry
+            for index, entry in enumerate(entries)
+        )
+
     def __repr_args__(self) -> Iterator[tuple[str, Any]]:
         if "name" not in self.__dict__:  # one that was refused, as a traceback shows it
             return
@@ -279,21 +297,50 @@ class AgentManifest(ManifestTable, frozen=True):
         manifest._folder = path.resolve().parent  # type: ignore[misc]  # only fields are frozen
         return manifest
 
-    def narrowed(self, parent: AgentManifest) -> AgentManifest:
+    def narrowed(self, parent: AgentManifest, *, own_grants: bool = False) -> AgentManifest:
         """This manifest as a child of *parent* may have it: never more than its parent.
 
         Capabilities and limits are cut down to the parent's, privacy and approval are at least as strict.
+
+        Args:
+            own_grants: It keeps its capabilities, its servers and what it says of its own agents.
         """
-        return self.model_copy(
-            update={
-                "capabilities": narrow(self.capabilities, parent.capabilities),
-                "resources": self.resources.narrowed(parent.resources),
-                "approval": self.approval.narrowed(parent.approval),
-                # A grant names a server by its name: what that starts is its parent's to say.
-                "mcp_servers": tuple(server for server in self.mcp_servers if server in parent.mcp_servers),
-                "privacy": min(self.privacy, parent.privacy, key=lambda tier: tier.rank),
-            }
-        )
+        update: dict[str, Any] = {} if own_grants else self._grants_within(parent)
+        update["resources"] = self.resources.narrowed(parent.resources)
+        return self.model_copy(update=update | self._strictness_of(parent))
+
+    def handed_on(self, first: AgentManifest) -> AgentManifest:
+        """This manifest as a conversation that began under *first* goes on under it: as :meth:`narrowed`, with as many
+        turns as both allow.
+        """
+        update = self._grants_within(first) | self._strictness_of(first)
+        return self.model_copy(update=update | {"resources": self.resources.within(first.resources)})
+
+    def _grants_within(self, other: AgentManifest) -> dict[str, Any]:
+        same_files = self.folder == other.folder  # paths of two folders name two files
+        return {
+            "capabilities": narrow(self.capabilities, other.capabilities),
+            # A grant names a server by its name: what that starts is the other's to say.
+            "mcp_servers": tuple(server for server in self.mcp_servers if server in other.mcp_servers),
+            # Whose grants an agent has is the other's to say, too: it may be granted less than this one says.
+            "agents": tuple(
+                agent if not agent.own_grants or (same_files and agent in other.agents) else agent.without_own_grants()
+                for agent in self.agents
+            ),
+        }
+
+    def _strictness_of(self, other: AgentManifest) -> dict[str, Any]:
+        return {
+            "approval": self.approval.narrowed(other.approval),
+            "privacy": min(self.privacy, other.privacy, key=lambda tier: tier.rank),
+        }
+
+
+def _inner(index: int, fields: dict[str, Any]) -> AgentManifest:
+    try:
+        return AgentManifest(**fields)
+    except ManifestError as error:
+        raise ValueError("; ".join(f"{index}.manifest.{problem}" for problem in error.problems)) from error
 
 
 def _tables() -> dict[str, type[BaseModel]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, field_validator
 
-from .manifest_table import Count, ManifestTable, ObjectPath, Text, ToolName, Word
+from .manifest_table import Count, ManifestOrPath, ManifestTable, ObjectPath, Text, ToolName, Word
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -52,12 +52,12 @@ class HandoffTable(ManifestTable, frozen=True):
 
     Args:
         name: Of the tool; letters, digits, ``_`` and ``-``.
-        manifest: Its file, from this manifest's folder.
+        manifest: Its file, from this manifest's folder; in Python also the ``AgentManifest`` itself.
         description: When to hand off, for the model.
     """
 
     name: ToolName
-    manifest: Word
+    manifest: ManifestOrPath
     description: Text = ""
 
     if TYPE_CHECKING:
@@ -70,20 +70,24 @@ class AgentTable(ManifestTable, frozen=True):
 
     Args:
         name: Of the tool; letters, digits, ``_`` and ``-``.
-        manifest: Its file, from this manifest's folder.
+        manifest: Its file, from this manifest's folder; in Python also the ``AgentManifest`` itself.
         description: What it is good for, for the model.
         own_grants: It has the grants of its own manifest, also those that this one has not. Whoever writes that here
             says so for this agent alone.
     """
 
     name: ToolName
-    manifest: Word
+    manifest: ManifestOrPath
     description: Text = ""
     own_grants: Annotated[bool, Field(strict=True)] = False
 
     if TYPE_CHECKING:
 
         def __init__(self, /, **fields: Unpack[AgentKeywords]) -> None: ...
+
+    def without_own_grants(self) -> AgentTable:
+        """It, with no more grants than whoever calls it."""
+        return self.model_copy(update={"own_grants": False})
 
 
 class GuardrailTable(ManifestTable, frozen=True):

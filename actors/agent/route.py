@@ -42,6 +42,8 @@ class Route:
         self._native = None if self.shape is None else self.shape.native
         self._tools = agent.tools.definitions_for(agent.manifest.capabilities)
         self._system = agent.manifest.model.system_prompt
+        self._history: Sequence[Message] | None = None
+        self._after = 0
 
     def share(self, texts: Sequence[str]) -> list[str]:
         """*texts* for the system prompt, within their share of the window: the longest are cut."""
@@ -54,13 +56,26 @@ class Route:
         if self.shape is not None:
             self._system += f"\n\n{self.shape.instructions()}"
 
+    def see(self, history: Sequence[Message], *, after: int) -> None:
+        """See *history* in place of the messages before the one of that number."""
+        self._history, self._after = history, after
+
+    def seen(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """What the model is told of the conversation."""
+        return messages if self._history is None else [*self._history, *messages[self._after :]]
+
     def complete(self, messages: Sequence[Message], query: Message) -> tuple[CompletionResponse, Sequence[Payment]]:
         """Ask for the next answer, unless it is known: see ``Reasoner.complete``.
 
+        Args:
+            messages: The whole conversation.
         Returns:
             The answer, and what was paid for it, which is still to be counted.
         """
-        return self._reasoner.complete(messages, query, self._system, self._tools, self._native)
+        seen = self.seen(messages)
+        if self._history is not None and not any(message is query for message in seen):
+            query = seen[0]  # what stays whole where there is little room: a handoff's filter has left out the query
+        return self._reasoner.complete(seen, query, self._system, self._tools, self._native)
 
     def count(self, paid: Sequence[Payment]) -> None:
         """Count what was paid for an answer.

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ..core.records.outcome import AgentOutcome
 
 FIGURES = ("duration", "restarts", "cost_usd", "iterations", "tool_calls", "cost_usd_total")
+NAMES = ("model", "answered_by")
 USAGES = ("usage", "usage_total")
 STAMPS = ("started_at", "ended_at")
 _TALK: TypeAdapter[Any] = TypeAdapter(tuple[Message, ...])
@@ -44,7 +45,8 @@ def written(outcome: AgentOutcome[Any], identity: Identity, *, final: bool) -> t
     fields: dict[str, Any] = {name: _figure(held[name]) for name in FIGURES}
     fields |= {name: _usage(held[name]) for name in USAGES}
     fields |= {name: _stamp(held[name]) for name in STAMPS}
-    fields["model"] = None if outcome.model is None else marked_text(outcome.model)
+    for name in NAMES:
+        fields[name] = None if held[name] is None else marked_text(held[name])
     fields["error"] = None if outcome.error is None else error_to_json(outcome.error)
     if final:
         try:
@@ -75,7 +77,7 @@ def from_data(data: Mapping[str, Any], identity: Identity) -> Ending:
     fields: dict[str, Any] = {name: _figure_from(told[name]) for name in FIGURES}
     fields |= {name: _usage_from(told[name]) for name in USAGES}
     fields |= {name: None if told[name] is None else datetime.fromisoformat(told[name]) for name in STAMPS}
-    fields["model"] = from_json(told["model"])
+    fields |= {name: from_json(told.get(name)) for name in NAMES}
     fields["messages"] = messages = _talk_from(told["messages"])
     error = None if told["error"] is None else error_from_json(told["error"])
     result = _result_from(told["result"], identity, messages)

@@ -10,9 +10,8 @@ from ..agent.capability import Spawn
 from ..agent.config import SpawnConfig
 from ..agent.llm_agent import LlmAgent
 from ..agent.message_text import as_text, heard
-from ..core.records.loop_result import AgentLoopResult
-from ..core.shown import agent_label
-from ..errors import CapabilityDenied, SendError, ToolFailed
+from ..agent.specialist import answer_of
+from ..errors import SendError, ToolFailed
 from .tool import tool
 
 if TYPE_CHECKING:
@@ -43,21 +42,10 @@ def spawn_agent(
         instructions: Who it is, in place of your own instructions.
         timeout: Seconds that it may take.
     """
-    try:
-        kin, settings = _kin(agent.manifest, name, instructions), agent.config.settings
-        if settings is not None:  # what has to be called first was said of another task
-            settings = settings.without_choice()
-        handle = agent.spawn(SpawnConfig(kin, task, agent=LlmAgent, timeout=timeout, settings=settings))
-    except CapabilityDenied as error:
-        raise ToolFailed(str(error)) from error
-    try:
-        outcome = handle.outcome()
-    finally:
-        handle.cancel("nobody waits for its answer any more")
-    if not outcome.ok:
-        raise ToolFailed(f"{agent_label(outcome.agent_id, name)} {outcome.status}: {outcome.error}")
-    result = outcome.result
-    return result.text if isinstance(result, AgentLoopResult) else as_text(result)
+    kin, settings = _kin(agent.manifest, name, instructions), agent.config.settings
+    if settings is not None:  # what has to be called first was said of another task
+        settings = settings.without_choice()
+    return as_text(answer_of(agent, SpawnConfig(kin, task, agent=LlmAgent, timeout=timeout, settings=settings)))
 
 
 def _kin(manifest: AgentManifest, name: str, instructions: str | None) -> AgentManifest:

@@ -15,9 +15,9 @@ import threading
 from multiprocessing import spawn
 from typing import Any
 
+from ..agent.tool_result import result_of
 from ..core.crash import text_of
 from ..errors import ToolFailed
-from .result import result_of
 
 READY = b"!"
 """Written before the function is called; what follows is the answer, JSON on one line."""

@@ -7,7 +7,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from ..agent.ledger import Effect
-from .result import result_of
+from ..agent.tool_result import result_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

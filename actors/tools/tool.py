@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypedDict, T
 from ..agent.effects import effect_named, key_of_call
 from ..agent.ledger import Effect
 from ..agent.ports import ToolDefinition, ToolResult
+from ..agent.tool_result import result_of
 from ..core.process import event_loop
 from ..errors import ToolFailed
 from .arguments import EFFECT_KEY, Arguments, BadArguments
 from .docstring import Docstring
 from .reconcile import Reconcile
-from .result import result_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -32,12 +32,13 @@ class Expenses:
 
     Threads: any.
 
-    Locks: ``_lock`` guards what is added up, and whether it may be: tools that ask models work at the same time, and so
-    do children. The agent's own thread writes ``iterations``, ``_conversation``, ``_counts`` and ``_model``; the end
-    lets go of the conversation and the counts.
+    Locks: ``_lock`` guards what is added up, whether it may be, ``_model`` and ``_answered_by``: tools that ask models
+    work at the same time, and so do children. The agent's own thread writes ``iterations``, ``_conversation`` and
+    ``_counts``; the end lets go of the conversation and the counts.
     """
 
     __slots__ = (
+        "_answered_by",
         "_below",
         "_conversation",
         "_counts",
@@ -58,23 +59,33 @@ class Expenses:
         self._conversation: Sequence[Message] = ()
         self._counts: Counts | None = None
         self._model: str | None = None
+        self._answered_by: str | None = None
         self._result_made = self._ended = False
         self._is_told = False  # all of it is in the outcome that was made last
         self._tool_calls = 0
         self.iterations = 0
 
-    def begin(self, model: str | None, counts: Counts, conversation: Sequence[Message]) -> None:
+    def begin(
+        self, model: str | None, counts: Counts, conversation: Sequence[Message], answered_by: str | None = None
+    ) -> None:
         """A conversation of an agent with a model begins.
 
         Args:
             model: Its name, where it is known.
             counts: Counts the calls of all its lives.
             conversation: A list that grows with what is said.
+            answered_by: The name of its manifest.
         """
-        self._model = model
+        self.goes_on(model, answered_by)
         self._counts = counts
         self._conversation = conversation
         self._result_made = False
+
+    def goes_on(self, model: str | None, answered_by: str | None) -> None:
+        """The conversation goes on with that model, under the manifest of that name."""
+        with self._lock:
+            self._model, self._answered_by = model, answered_by
+            self._is_told = False
 
     def turn(self) -> None:
         """One more turn of its loop."""
@@ -155,6 +166,7 @@ class Expenses:
         usage, cost_usd, below = self._own.usage, self._own.cost_usd, self._below
         return {
             "model": self._model,
+            "answered_by": self._answered_by,
             "usage": usage,
             "cost_usd": cost_usd,
             "iterations": self.iterations,
@@ -167,6 +179,7 @@ class Expenses:
 
 NOTHING_USED: Final[Mapping[str, Any]] = {
     "model": None,
+    "answered_by": None,
     "usage": NO_TOKENS,
     "cost_usd": 0.0,
     "iterations": 0,

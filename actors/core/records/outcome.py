@@ -51,6 +51,8 @@ class AgentOutcome(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitr
         parent_id: The agent that started it; None for the program.
         depth: 0 for an agent that the program started, 1 for its children, and so on.
         model: The model that it asked; None for an agent without one.
+        answered_by: The name of the manifest under which its conversation ended: its own, or that to which it was
+            handed on. None for an agent without a conversation.
         usage: Tokens of its completions, over all its lives.
         cost_usd: What they cost.
         iterations: Turns of its loop.
@@ -89,6 +91,7 @@ class AgentOutcome(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitr
     parent_id: AgentId | None = None
     depth: int = 0
     model: Text | None = None
+    answered_by: Text | None = None
     usage: TokenUsage = NO_TOKENS
     cost_usd: float = 0.0
     iterations: int = 0

@@ -39,7 +39,9 @@ def outcome_html(outcome: Any) -> str:
     table.row("time", seconds(outcome.duration) + (f", restarts: {outcome.restarts}" if outcome.restarts else ""))
     if outcome.model is not None:
         steps = [counted(outcome.iterations, "iteration"), counted(outcome.tool_calls, "tool call")]
-        table.row("model", ", ".join([outcome.model, *steps, *spent(outcome.usage.total, outcome.cost_usd)]))
+        was_handed_on = outcome.answered_by not in (None, outcome.name)
+        by = [f"answered by {shown(outcome.answered_by, 60)}"] if was_handed_on else []
+        table.row("model", ", ".join([outcome.model, *by, *steps, *spent(outcome.usage.total, outcome.cost_usd)]))
     below = outcome.usage_total.total - outcome.usage.total, outcome.cost_usd_total - outcome.cost_usd
     if below[0]:
         table.row("its children", ", ".join(spent(*below)))

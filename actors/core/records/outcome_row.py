@@ -38,7 +38,7 @@ def row_of(outcome: Mapping[str, Any]) -> Row:
         **_cells(outcome, "query"),
         **_result_of(outcome["result"]),
         **_error_of(outcome["error"]),
-        **_cells(outcome, "model"),
+        **_cells(outcome, "model", *["answered_by"] * (outcome["answered_by"] is not None)),
         **{field.name: cell(getattr(usage, field.name)) for field in fields(usage)},
         **_cells(outcome, "cost_usd", "iterations", "tool_calls"),
         "input_tokens_total": cell(total.input_tokens),

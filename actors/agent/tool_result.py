@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from ..agent.ports import ToolResult
+from .ports import ToolResult
 
 
 def result_of(value: Any) -> ToolResult:

@@ -1,0 +1,114 @@
+"""Finds what manifests name, once for a pool."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..errors import ManifestError
+from . import resolve
+from .dependencies import known_tools, refuse_deps
+from .linked import linked
+from .llm_agent import LlmAgent
+from .specialist import Specialist
+from .structured import shape_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from .agent import Agent
+    from .config import SpawnConfig, ToolSource
+    from .linked import LinkTable
+    from .manifest import AgentManifest
+    from .ports import LlmDriver, Tool
+    from .resolve import FindBuiltIn
+    from .structured import Shape
+
+T = TypeVar("T")
+
+
+class Finder:
+    """Finds what manifests name; each thing is imported, made or read once, for all agents of a pool.
+
+    Args:
+        find_driver: A built-in driver's factory by its name.
+
+    Threads: any. What was found is kept in ``_found``, which changes by single operations.
+    """
+
+    def __init__(self, find_driver: FindBuiltIn) -> None:
+        self._find_driver = find_driver
+        self._found: dict[tuple[Hashable, ...], Any] = {}
+
+    def once(self, key: tuple[Hashable, ...], find: Callable[[], T]) -> T:
+        """What *find* found when it was first asked for *key*."""
+        if key not in self._found:
+            self._found.setdefault(key, find())
+        found: T = self._found[key]
+        return found
+
+    def agent_class(self, manifest: AgentManifest) -> type[Agent[Any]]:
+        """The class that ``agent`` names."""
+        if manifest.agent is None:
+            return LlmAgent
+        return self.once((manifest.folder, manifest.agent), lambda: resolve.agent_class(manifest))
+
+    def shape(self, config: SpawnConfig, manifest: AgentManifest, agent_class: type[Agent[Any]]) -> Shape | None:
+        """What the answer of an ``LlmAgent`` has to be; None: text."""
+        if not issubclass(agent_class, LlmAgent):
+            return None
+        if config.output_type is not None:
+            return shape_of(config.output_type)
+        if isinstance(manifest.output, str):
+            key = (manifest.folder, manifest.output, "output")
+            return self.once(key, lambda: resolve.output_shape(manifest))
+        return None if manifest.output is None else resolve.output_shape(manifest)
+
+    def driver(self, manifest: AgentManifest) -> LlmDriver | None:
+        """The driver that *manifest* names; None when it names none."""
+        if manifest.model.driver is None:
+            return None
+        # One driver for all agents of a model, so that what it limits is limited for all of them.
+        key = (manifest.folder, manifest.privacy, manifest.model)
+        return self.once(key, lambda: resolve.driver(manifest, self._find_driver))
+
+    def tools(self, manifest: AgentManifest) -> list[Tool]:
+        """The tools that *manifest* names."""
+        return [
+            self.once((manifest.folder, path, "tool"), lambda index=index: resolve.tool(manifest, index))  # type: ignore[misc]
+            for index, path in enumerate(manifest.tools)
+        ]
+
+    def linked(self, manifest: AgentManifest, table: LinkTable, index: int) -> AgentManifest:
+        """The manifest that an entry of *table* names.
+
+        Raises:
+            ManifestError: It cannot be had.
+        """
+        path = getattr(manifest, table)[index].manifest
+        if not isinstance(path, str):
+            return linked(manifest, table, index)
+        return self.once((manifest.folder, path, "manifest"), lambda: linked(manifest, table, index))
+
+    def specialists(self, manifest: AgentManifest) -> list[Specialist]:
+        """The agents that *manifest* names, as tools.
+
+        Raises:
+            ManifestError: The manifest of one cannot be had.
+        """
+        return [
+            Specialist(entry.name, entry.description, self.linked(manifest, "agents", index), entry.own_grants)
+            for index, entry in enumerate(manifest.agents)
+        ]
+
+    def refuse_deps(self, manifest: AgentManifest, source: ToolSource | None, deps: object) -> None:
+        """Look at the tools that are known before the agent is built: to others it happens at their calls.
+
+        Raises:
+            TypeError: One cannot take *deps*.
+        """
+        if source is not None:
+            refuse_deps(manifest, known_tools(source), deps)
+        if manifest.tools:
+            with suppress(ManifestError):  # one that cannot be had: the agent fails with that
+                refuse_deps(manifest, self.tools(manifest), deps)
