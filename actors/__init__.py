@@ -255,6 +255,7 @@ from .tools import (
     ToolRegistry,
     needs_approval,
     run_process as run_process,
+    search_documents as search_documents,
     tool,
 )
 

@@ -26,6 +26,7 @@ from .core.supervision.handle import AgentHandle
 from .core.supervision.map import MapIterator
 from .core.supervision.supervisor import Supervisor
 from .drivers.builtin import find_driver
+from .memory.opened import open_memory
 from .pool_actors import ActorHost
 from .sessions.sessions import opened as opened_sessions
 from .tools.mcp import McpServers
@@ -154,6 +155,7 @@ class AgentPool(ActorHost, ConversationHost):
         self._factory = AgentFactory(
             driver=driver,
             memory=memory,
+            open_memory=open_memory,
             tools=tools,
             restart=restart,
             budget=budget,

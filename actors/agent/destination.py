@@ -140,6 +140,7 @@ class Destinations:
         own = None if source is self._first.manifest else self._finder.driver(manifest)
         driver = self._first.driver if own is None else own
         misfit = resolve.misfit(manifest, self._agent_class, driver, counts_cost=self._parts.account.limits_cost)
+        misfit = misfit or resolve.memory_misfit(manifest, self._parts.memory)
         if isinstance(misfit, CapabilityDenied):
             way = "" if tier is source.privacy else f" (it may get there what was seen with privacy {tier!s})"
             raise CapabilityDenied(f"{place}{misfit}{way}")

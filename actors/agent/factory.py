@@ -31,6 +31,7 @@ from .steps import Steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from ..core.records.spec import Record, RestartPolicy, Runnable
     from ..core.supervision.agent_context import AgentContext
@@ -134,6 +135,7 @@ class AgentFactory:
     """Turns a ``SpawnConfig`` into what the supervisor needs, and checks it before anything is admitted.
 
     Args:
+        open_memory: Opens the file that a manifest names as its memory; it is closed here.
         find_driver: A built-in driver's factory by its name.
         make_registry: Makes a set of tools.
         servers: The MCP servers of the pool.
@@ -149,6 +151,7 @@ class AgentFactory:
         *,
         driver: LlmDriver | None,
         memory: MemorySubstrate | None,
+        open_memory: Callable[[Path], MemorySubstrate],
         tools: ToolSource | None,
         restart: RestartPolicy | None,
         budget: Budget | None,
@@ -167,7 +170,7 @@ class AgentFactory:
         self._budget = budget
         self._group_budgets = group_budgets
         self._drivers: weakref.WeakValueDictionary[int, ClosesIdle] = weakref.WeakValueDictionary()
-        self._finder = Finder(find_driver)
+        self._finder = Finder(find_driver, open_memory)
         self._make_registry = make_registry
         self._servers = servers
         self.context_of = context_of
@@ -261,12 +264,14 @@ class AgentFactory:
         agent_class = config.agent or self._finder.agent_class(manifest)
         chosen = config.driver if config.driver is not None else self._finder.driver(manifest)
         driver = driver if chosen is None else chosen
-        memory = memory if config.memory is None else config.memory
+        own = config.memory if config.memory is not None else self._finder.memory(manifest)
+        memory = memory if own is None else own
         tools = tools if config.tools is None else config.tools
         account = self._account(config, manifest, parent)
         misfit = resolve.misfit(manifest, agent_class, driver, counts_cost=account.limits_cost)
         if misfit is None and driver is not None:
             misfit = resolve.settings_misfit(manifest, config.settings, driver)
+        misfit = misfit or resolve.memory_misfit(manifest, memory)
         if misfit is not None:
             raise misfit
         if config.session is not None and not issubclass(agent_class, LlmAgent):
@@ -371,6 +376,7 @@ class AgentFactory:
                 driver.close_idle()
             except Exception:  # noqa: BLE001 - a connection that cannot be closed must not keep a pool open
                 report("closing the idle connections of {} failed", type(driver).__name__)
+        self._finder.close()
 
     def _transfers(self, parts: AgentParts) -> tuple[Transfer, ...]:
         """Where the conversation may be handed on to."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..core.crash import report
 from ..errors import ManifestError
 from . import resolve
 from .dependencies import known_tools, refuse_deps
@@ -15,12 +16,13 @@ from .structured import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
+    from pathlib import Path
 
     from .agent import Agent
     from .config import SpawnConfig, ToolSource
     from .linked import LinkTable
     from .manifest import AgentManifest
-    from .ports import LlmDriver, Tool
+    from .ports import LlmDriver, MemorySubstrate, Tool
     from .resolve import FindBuiltIn
     from .structured import Shape
 
@@ -32,12 +34,15 @@ class Finder:
 
     Args:
         find_driver: A built-in driver's factory by its name.
+        open_memory: Opens the file of a memory.
 
-    Threads: any. What was found is kept in ``_found``, which changes by single operations.
+    Threads: any. What was found is kept in ``_found`` and ``_memories``, which change by single operations.
     """
 
-    def __init__(self, find_driver: FindBuiltIn) -> None:
+    def __init__(self, find_driver: FindBuiltIn, open_memory: Callable[[Path], MemorySubstrate]) -> None:
         self._find_driver = find_driver
+        self._open_memory = open_memory
+        self._memories: list[Any] = []
         self._found: dict[tuple[Hashable, ...], Any] = {}
 
     def once(self, key: tuple[Hashable, ...], find: Callable[[], T]) -> T:
@@ -71,6 +76,25 @@ class Finder:
         # One driver for all agents of a model, so that what it limits is limited for all of them.
         key = (manifest.folder, manifest.privacy, manifest.model)
         return self.once(key, lambda: resolve.driver(manifest, self._find_driver))
+
+    def memory(self, manifest: AgentManifest) -> MemorySubstrate | None:
+        """The memory that *manifest* names; None when it names none."""
+        if manifest.memory is None:
+            return None
+        return self.once((manifest.folder, manifest.memory, "memory"), lambda: self._opened_memory(manifest))
+
+    def _opened_memory(self, manifest: AgentManifest) -> MemorySubstrate:
+        memory = resolve.memory(manifest, self._open_memory)
+        self._memories.append(memory)  # also one that another thread was first to open
+        return memory
+
+    def close(self) -> None:
+        """Close what was opened here."""
+        for memory in self._memories:
+            try:
+                memory.close()
+            except Exception:  # noqa: BLE001 - all that was remembered is stored: nothing depends on the end of it
+                report("closing the memory of a manifest failed")
 
     def tools(self, manifest: AgentManifest) -> list[Tool]:
         """The tools that *manifest* names."""

@@ -15,7 +15,7 @@ from .bookkeeper import ONE_TURN, Bookkeeper
 from .driver_call import warn
 from .effects import is_repeatable
 from .guard import ALLOW, LoopGuard, canonical
-from .message_text import heard, told
+from .message_text import heard, recalled, told
 from .ports import StopReason
 from .reasoner import heed
 from .relay import Relay
@@ -224,7 +224,7 @@ class Loop:
         except BaseException:  # noqa: BLE001 - an agent can answer without its memories
             logger.exception("recalling failed; going on without memories")
             return []
-        return self._route.share([told(fragment.content) for fragment in fragments])
+        return self._route.share([recalled(fragment) for fragment in fragments])
 
     def _hear(self) -> None:
         """Take new messages into the conversation."""

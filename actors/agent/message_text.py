@@ -10,14 +10,26 @@ from .sanitize import sanitize
 
 if TYPE_CHECKING:
     from ..core.records.message import AgentMessage
+    from .ports import MemoryFragment
 
 LONGEST = 100_000
 """Characters of each text that a model is told, but for the query: a result, an error, a message, a memory."""
+LONGEST_NAME = 200
+"""Characters of the name of a document."""
 
 
 def told(text: str, longest: int = LONGEST) -> str:
     """*text* that others wrote, as a model is told it: shortened to *longest* characters, and without known markers."""
     return sanitize(shortened(text, longest))
+
+
+def recalled(fragment: MemoryFragment) -> str:
+    """A memory as a model is told it: with where it comes from."""
+    origin = str(fragment.source)
+    if fragment.document is not None:
+        name = shortened(" ".join(fragment.document.split()), LONGEST_NAME)
+        origin = f"{origin} {name}, piece {fragment.piece}"
+    return told(f"[{origin}] {fragment.content}")
 
 
 def shortened(text: str, longest: int = LONGEST) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import PydanticUserError
 from pydantic.errors import PydanticInvalidForJsonSchema
 
-from ..errors import CapabilityDenied, ManifestError
+from ..errors import CapabilityDenied, ManifestError, MemoryFailed
 from .agent import Agent
 from .importing import load_object
 from .json_schema import shape_of_schema
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from .manifest import AgentManifest
-    from .ports import LlmDriver
+    from .ports import LlmDriver, MemorySubstrate
     from .settings import ModelSettings
     from .structured import Shape
 
@@ -138,6 +139,33 @@ def settings_misfit(
     if config is not None and made.refusal_of(config) is not None:
         return ValueError(f"agent {manifest.name!r}: {problem}")
     return ManifestError([f"model: {problem}"], places=[("model",)])
+
+
+def memory_misfit(manifest: AgentManifest, memory: MemorySubstrate | None) -> CapabilityDenied | None:
+    """Why this agent cannot work with this memory; None when it can. One that does not say how far texts travel keeps
+    them here.
+    """
+    tier = PrivacyTier(getattr(memory, "privacy_tier", PrivacyTier.SOVEREIGN))
+    if tier.rank <= manifest.privacy.rank:
+        return None
+    return CapabilityDenied(
+        f"agent {manifest.name!r} has privacy {manifest.privacy!s}, but the embedder of its memory is {tier!s}; "
+        "choose another embedder, or a more permissive privacy in the manifest"
+    )
+
+
+def memory(manifest: AgentManifest, open_memory: Callable[[Path], MemorySubstrate]) -> MemorySubstrate:
+    """The memory that the table ``memory`` names.
+
+    Raises:
+        ManifestError: It cannot be opened.
+    """
+    assert manifest.memory is not None
+    path = (manifest.folder or Path()) / Path(manifest.memory.path).expanduser()
+    try:
+        return open_memory(path)
+    except (MemoryFailed, ValueError, RuntimeError) as error:  # RuntimeError: of a home that nobody has
+        raise ManifestError([f"memory.path: {error}"]) from error
 
 
 def _unpriced(manifest: AgentManifest, made: LlmDriver) -> ManifestError | None:

@@ -3,6 +3,7 @@
 from ..agent.approval_rules import needs_approval
 from ..public import publish
 from .deps import Deps
+from .document_tools import search_documents
 from .process import ProcessResult, run_process
 from .registry import ToolRegistry
 from .tool import tool
@@ -13,6 +14,7 @@ __all__ = [
     "ToolRegistry",
     "needs_approval",
     "run_process",
+    "search_documents",
     "tool",
 ]
 

@@ -93,7 +93,9 @@ MEMORY_TOOLS = (memory_remember, memory_recall, memory_forget, memory_set, memor
 
 
 def _shown(fragment: MemoryFragment) -> dict[str, Any]:
+    place = {} if fragment.document is None else {"document": fragment.document, "piece": fragment.piece}
     return {
+        **place,
         "content": fragment.content,
         "source": fragment.source,
         "score": round(fragment.score, 3),

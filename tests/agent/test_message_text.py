@@ -136,7 +136,7 @@ def asked_with(*texts: str, window: int = 16_000) -> Any:
 
 def test_memories_are_sanitized() -> None:
     """A text that somebody stored is another's."""
-    assert asked_with(MARKED, "plain").system.endswith(f"What you remember:\n- {CLEAN}\n- plain")
+    assert asked_with(MARKED, "plain").system.endswith(f"What you remember:\n- [user] {CLEAN}\n- [user] plain")
 
 
 def test_memories_do_not_fill_the_window() -> None:
@@ -144,7 +144,7 @@ def test_memories_do_not_fill_the_window() -> None:
     system = asked_with("a" * 500_000, "日" * 50_000, "short", "also short").system
     assert estimate_text(system) < 12_000 // 4 + 100
     assert system.count("characters left out") == 2
-    assert system.endswith("- short\n- also short")
+    assert system.endswith("- [user] short\n- [user] also short")
 
 
 @pytest.mark.parametrize("from_agent", [True, False])

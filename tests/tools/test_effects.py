@@ -42,6 +42,7 @@ BUILT_IN = {
     "memory_remember": AT_MOST_ONCE, "memory_recall": IDEMPOTENT, "memory_recall_shared": IDEMPOTENT,
     "memory_forget": IDEMPOTENT, "memory_set": IDEMPOTENT, "memory_get": IDEMPOTENT, "spawn_agent": IDEMPOTENT,
     "send_message": AT_MOST_ONCE, "wait_for_message": IDEMPOTENT, "list_agents": IDEMPOTENT, "ask_model": IDEMPOTENT,
+    "search_documents": IDEMPOTENT,
 }  # fmt: skip
 """Every tool of the package: a new one is declared here, too, after a thought."""
 
