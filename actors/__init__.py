@@ -188,6 +188,7 @@ from .manifests import (
     MemoryTable as MemoryTable,
     ModelConfig as ModelConfig,
     ModelSettings as ModelSettings,
+    PromptFunction as PromptFunction,
     ResourceLimits as ResourceLimits,
 )
 from .memory import (

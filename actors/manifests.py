@@ -20,6 +20,7 @@ from .agent.manifest_tables import AgentTable, ContextTable, GuardrailTable, Han
 from .agent.mcp_transport import McpTransport
 from .agent.model_config import ModelConfig
 from .agent.ports import PrivacyTier
+from .agent.prompt_function import PromptFunction, PromptMaker, SystemPrompt
 from .agent.settings import ModelSettings, Options, ReasoningEffort, Seed, Stop, Temperature, TopP, YesOrNo
 from .public import publish
 
@@ -36,6 +37,7 @@ __all__ = [
     "MemoryTable",
     "ModelConfig",
     "ModelSettings",
+    "PromptFunction",
     "ResourceLimits",
 ]
 

@@ -184,6 +184,15 @@ class Bookkeeper:
         entry = self.ledger.find(path)
         return self._entered(path, "memories", recall()) if entry is None else _texts_of(entry)
 
+    def instructions(self, make: Callable[[], str], said: object) -> str:
+        """The system prompt that this conversation began with, unless it is what the manifest *said*."""
+        path = self.ledger.root.next_path("@instructions")
+        entry = self.ledger.find(path)
+        if entry is not None:
+            return _texts_of(entry)[0]
+        text = make()
+        return text if text == said else self._entered(path, "instructions", [text])[0]
+
     def remember(self, remember: Callable[[], object]) -> None:
         """Remember the answer, unless that was done."""
         path = self.ledger.root.next_path("@remembered")

@@ -148,6 +148,7 @@ class Destinations:
             raise misfit
         self._finder.tools(manifest)
         self._finder.refuse_deps(manifest, self._parts.tool_source, self._parts.deps)
+        self._finder.refuse_prompt(manifest, self._agent_class, self._parts.deps)
         self._finder.specialists(manifest)
         return Destination(manifest, driver, self._finder.shape(self._config, manifest, self._agent_class))
 

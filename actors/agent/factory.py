@@ -207,6 +207,7 @@ class AgentFactory:
             TypeError: *config* is no ``SpawnConfig``.
             ValueError: The agent needs a driver and has none.
             TypeError: A tool cannot take its ``deps``, or it has none.
+            ValueError: Its system prompt names something that its ``deps`` have not.
             CapabilityDenied: Its privacy is stricter than its driver's tier.
             ManifestError: Something that the manifest names cannot be imported.
         """
@@ -286,6 +287,7 @@ class AgentFactory:
         deps = config.deps if config.deps is not None or parent is None else parent.deps
         if issubclass(agent_class, LlmAgent):
             self._finder.refuse_deps(manifest, tools, deps)
+            self._finder.refuse_prompt(manifest, agent_class, deps)
         parts = AgentParts(
             self, config, manifest, agent_class, driver, memory, self._no_tools, tools, account, shape, deps=deps
         )

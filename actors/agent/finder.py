@@ -11,6 +11,8 @@ from . import resolve
 from .dependencies import known_tools, refuse_deps
 from .linked import linked
 from .llm_agent import LlmAgent
+from .prompt import refuse_prompt
+from .prompt_function import PromptFunction
 from .specialist import Specialist
 from .structured import shape_of
 
@@ -136,3 +138,16 @@ class Finder:
         if manifest.tools:
             with suppress(ManifestError):  # one that cannot be had: the agent fails with that
                 refuse_deps(manifest, self.tools(manifest), deps)
+
+    def refuse_prompt(self, manifest: AgentManifest, agent_class: type[Agent[Any]], deps: object) -> None:
+        """Look at the system prompt. An agent with instructions of its own may never ask what the manifest says.
+
+        Raises:
+            ManifestError: What makes it cannot be had.
+            ValueError: It names what *deps* have not.
+        """
+        if isinstance(manifest.model.system_prompt, PromptFunction):
+            key = (manifest.folder, manifest.model.system_prompt, "prompt")
+            self.once(key, lambda: resolve.prompt_function(manifest))
+        elif getattr(agent_class, "instructions", None) is LlmAgent.instructions:
+            refuse_prompt(manifest, deps)

@@ -7,18 +7,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, Required, TypedDict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from .approval_rules import ApprovalDefault, ApprovalWord
     from .capability import Texts
     from .ledger import Effect, EffectWord
     from .manifest_table import ManifestTable
     from .mcp_transport import McpTransport, TransportWord
+    from .prompt_function import PromptFunction
     from .settings import ReasoningEffort, ToolChoice
 
 
 ContextPolicy = Literal["drop_oldest", "summarize"]
 """Any other word is a ``package.module:function``."""
+
+
+class PromptKeywords(TypedDict):
+    """Of a ``PromptFunction``."""
+
+    function: str
 
 
 class ModelKeywords(TypedDict, total=False):
@@ -30,7 +37,8 @@ class ModelKeywords(TypedDict, total=False):
     model_quantization: str | None
     max_tokens: int
     temperature: float
-    system_prompt: str
+    system_prompt: str | PromptFunction | PromptKeywords | Callable[..., str]
+    prompt_template: bool
     context_window: int | None
     driver: str | None
     base_url: str | None

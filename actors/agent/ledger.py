@@ -73,9 +73,11 @@ class Entry:
 
     Args:
         path: ``3`` the fourth completion, ``3.1`` the second call of that answer, ``fetch`` a step of one's own,
-            ``3.1/fetch`` one inside that call, ``3/@heard``, ``@memories`` what else has to be the same again.
+            ``3.1/fetch`` one inside that call, ``3/@heard``, ``@memories``, ``@instructions`` what else has
+            to be the same again.
         state: Of the last entry of that path.
-        kind: ``completion``, ``tool``, ``step``, ``approval``, ``handoff``, ``heard``, ``memories``, ``remembered``.
+        kind: ``completion``, ``tool``, ``step``, ``approval``, ``handoff``, ``heard``, ``memories``, ``instructions``,
+            ``remembered``.
         digest: Of the request of a completion; empty for all else.
         data: What JSON can hold, as it was given.
         at: Seconds since the epoch.

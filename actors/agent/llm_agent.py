@@ -10,6 +10,7 @@ from ..core.records.loop_result import AgentLoopResult
 from .agent import Agent
 from .loop import Loop
 from .message_text import as_text
+from .prompt import prompt_of
 
 T_co = TypeVar("T_co", covariant=True, default=AgentLoopResult)
 
@@ -22,6 +23,19 @@ class LlmAgent(Agent[T_co]):
     """
 
     needs_driver: ClassVar[bool] = True
+    _asked: str = ""  # what `run` was given, as text
+
+    def instructions(self) -> str:
+        """The system prompt: what the manifest says, filled in. Called once, before the first completion. Override it
+        to say something else; memories, and what an answer has to be, are added to it.
+
+        Example::
+
+            class Clerk(LlmAgent):
+                def instructions(self) -> str:
+                    return f"{super().instructions()} You work for {self.deps.company}."
+        """
+        return prompt_of(self.manifest, query=self._asked, deps=self.deps, agent=self)
 
     def run(self, query: Any) -> Any:
         """Answer *query* (text, or anything that JSON can hold).
@@ -32,4 +46,5 @@ class LlmAgent(Agent[T_co]):
             ContextOverflow: The conversation cannot be made to fit.
             DriverError: The driver cannot answer.
         """
-        return Loop(self, as_text(query)).run()
+        self._asked = as_text(query)
+        return Loop(self, self._asked).run()

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from ..core.records.usage import clamped
 from .manifest_table import Count, ManifestTable, Number, Text, Word
+from .prompt_function import SystemPrompt
 from .settings import (
     NAMES,
     NO_SETTINGS,
@@ -37,6 +38,9 @@ class ModelConfig(ManifestTable, frozen=True):
     Args:
         driver: ``package.module:factory``, called as ``factory(manifest)``, or the name of a built-in driver; it wins
             over the pool's driver.
+        system_prompt: What the model is told before all else. In a text ``$query`` and ``${deps.name}`` are filled in;
+            ``{function = "package.module:name"}``, or a function, makes it: see ``PromptFunction``.
+        prompt_template: Is a text filled in? If not, each ``$`` stays as it is.
         context_window: Tokens; None asks the driver.
         base_url: Where the driver's server is; None leaves it to the driver.
         private_hosts: Host names under your own control: with privacy ``private``, a server there may be asked.
@@ -55,7 +59,8 @@ class ModelConfig(ManifestTable, frozen=True):
     model_quantization: Text | None = None
     max_tokens: Count = 4096
     temperature: Temperature = 0.3
-    system_prompt: Text = "You are a helpful assistant."
+    system_prompt: SystemPrompt = "You are a helpful assistant."
+    prompt_template: YesOrNo = True
     context_window: Count | None = None
     driver: Annotated[str, Field(strict=True, min_length=1)] | None = None
     base_url: Text | None = None

@@ -210,6 +210,16 @@ def output_shape(manifest: AgentManifest) -> Shape | None:
         raise ManifestError([f"output: pydantic has no JSON Schema for {path!r}: {error}"]) from error
 
 
+def prompt_function(manifest: AgentManifest) -> Callable[..., Any] | None:
+    """What makes the system prompt; None: it is a text.
+
+    Raises:
+        ManifestError: It cannot be imported, or called.
+    """
+    prompt = manifest.model.system_prompt
+    return None if isinstance(prompt, str) else prompt.load(manifest.folder)
+
+
 def problems(manifest: AgentManifest, find_built_in: FindBuiltIn) -> list[str]:
     """Everything that *manifest* names and that cannot be had, each with its place. No driver is made: that may load
     a model.
@@ -218,6 +228,7 @@ def problems(manifest: AgentManifest, find_built_in: FindBuiltIn) -> list[str]:
         lambda: agent_class(manifest),
         lambda: driver_factory(manifest, find_built_in),
         lambda: output_shape(manifest),
+        lambda: prompt_function(manifest),
         *(partial(tool, manifest, index) for index in range(len(manifest.tools))),
     ]
     found = [*server_problems(manifest), *problems_of(looks)]

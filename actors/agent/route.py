@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from .prompt import instructed
 from .reasoner import Reasoner
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from .driver_call import Payment
     from .guard import LoopGuard
     from .ports import CompletionResponse
+    from .prompt import HasInstructions
 
 
 def model_of(agent: Agent[Any]) -> str | None:
@@ -41,7 +43,9 @@ class Route:
         """What the answer has to be; None: text."""
         self._native = None if self.shape is None else self.shape.native
         self._tools = agent.tools.definitions_for(agent.manifest.capabilities)
-        self._system = agent.manifest.model.system_prompt
+        self._agent = agent
+        self._books = books
+        self._system = ""
         self._history: Sequence[Message] | None = None
         self._after = 0
 
@@ -51,6 +55,7 @@ class Route:
 
     def begin(self, memories: Sequence[str]) -> None:
         """Be told what the agent remembers of the query, before the first completion."""
+        self._system = instructed(cast("HasInstructions", self._agent), self._books)
         if memories:
             self._system += "\n\nWhat you remember:\n" + "\n".join(f"- {text}" for text in memories)
         if self.shape is not None:

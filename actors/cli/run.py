@@ -265,7 +265,7 @@ class Run:
             self._results.write(task.job, task.key, outcome)
         progress.ended(outcome)
         if self._trace is not None:
-            self._trace.write(outcome, task.recipe.manifest.model.system_prompt)
+            self._trace.write(outcome, str(task.recipe.manifest.model.system_prompt))
         if self._options.verbose and outcome.traceback is not None and place_text(outcome) is not None:
             say(outcome.traceback)
 

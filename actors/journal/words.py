@@ -42,7 +42,7 @@ def said(kind: str, data: Any) -> str:
         return _answer(data.get("response") or {})
     if kind == "approval":
         return cut(data.get("reason")) or ("by default" if data.get("by_default") else "")
-    if kind in ("heard", "memories"):
+    if kind in ("heard", "memories", "instructions"):
         return cut(" | ".join(text_of(text) for text in data.get("texts") or ()))
     value = data.get("content", data.get("value"))
     if data.get("kept") is False:

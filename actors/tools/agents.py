@@ -54,7 +54,8 @@ def _kin(manifest: AgentManifest, name: str, instructions: str | None) -> AgentM
     if model.tool_choice == spawn_agent.name:  # else each of them would begin with a child of its own
         model = model.model_copy(update={"tool_choice": None})
     if instructions is not None:
-        model = model.model_copy(update={"system_prompt": instructions})
+        # A model wrote them: they name nothing of the program's.
+        model = model.model_copy(update={"system_prompt": instructions, "prompt_template": False})
     return manifest.model_copy(update={"name": name, "description": "", "model": model, "agent": None})
 
 

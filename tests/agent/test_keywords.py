@@ -22,6 +22,7 @@ from actors.agent.keywords import (
     McpKeywords,
     MemoryKeywords,
     ModelKeywords,
+    PromptKeywords,
 )
 from actors.agent.ledger import Effect, EffectWord, InDoubt, InDoubtWord
 from actors.agent.manifest import ManifestKeywords
@@ -43,6 +44,7 @@ from actors.manifests import (
     MemoryTable,
     ModelConfig,
     ModelSettings,
+    PromptFunction,
     ResourceLimits,
 )
 from actors.tools.tool import FunctionTool, Isolation, IsolationWord, ToolKeywords, tool
@@ -64,6 +66,7 @@ IN_EACH_OVERLOAD = ["manifest", "query", "agent", "output_type"]
         (AgentTable, AgentKeywords),
         (GuardrailTable, GuardrailKeywords),
         (MemoryTable, MemoryKeywords),
+        (PromptFunction, PromptKeywords),
     ],
 )
 def test_the_names_are_those_of_the_fields(model: type[BaseModel], keywords: Any) -> None:

@@ -24,6 +24,7 @@ from actors import (
     ScriptedDriver,
     SpawnConfig,
     ToolRegistry,
+    ToolResultMessage,
     needs_approval,
     tool,
 )
@@ -219,7 +220,8 @@ def needing(wanted: Any) -> Any:
     def need(db: Any) -> str:
         return str(db)
 
-    need.__annotations__["db"] = Deps[wanted]
+    alias: Any = Deps
+    need.__annotations__["db"] = alias[wanted]
     return tool(need)
 
 
@@ -319,6 +321,7 @@ def test_tools_that_are_made_later_are_looked_at_in_the_call(deps: Any) -> None:
     config = SpawnConfig(bot(), "q", deps=deps, tools=lambda _: ToolRegistry([lookup]))
     with AgentPool(asking(), 1) as pool:
         result = pool.spawn(config).outcome(BOUND).unwrap().messages[2]
+    assert isinstance(result, ToolResultMessage)
     assert result.is_error
     assert result.content.startswith("lookup failed: TypeError: lookup needs deps of type Database")
 
