@@ -11,9 +11,12 @@ from .core.checks import leaf_lock
 from .core.records.loop_result import AgentLoopResult
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from typing_extensions import TypeForm, Unpack
 
     from .agent.config import SpawnKeywords
+    from .agent.factory import AgentFactory
     from .agent.manifest import AgentManifest
     from .core.actors.agent_actor import AgentActor
     from .core.records.outcome import AgentOutcome
@@ -21,8 +24,34 @@ if TYPE_CHECKING:
     from .sessions.session import Session
     from .sessions.sessions import Sessions
 
+CANCELLED = "the conversation was cancelled"
+
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True, default=AgentLoopResult)
+
+
+class Ask(Generic[T_co]):
+    """A question that is under way, and may be cancelled before there is an agent for it.
+
+    Locks: none; both sides write first, and then look at what the other one wrote.
+    """
+
+    __slots__ = ("_handle", "_is_cancelled")
+
+    def __init__(self) -> None:
+        self._handle: AgentHandle[T_co] | None = None
+        self._is_cancelled = False
+
+    def begin(self, handle: AgentHandle[T_co]) -> None:
+        """There is an agent for it now."""
+        self._handle = handle
+        if self._is_cancelled:
+            handle.cancel(CANCELLED)
+
+    def cancel(self) -> bool:
+        """Cancel it; False when it has ended."""
+        self._is_cancelled = True
+        return self._handle is None or self._handle.cancel(CANCELLED)
 
 
 class Conversation(Generic[T_co]):
@@ -36,12 +65,19 @@ class Conversation(Generic[T_co]):
     Locks: ``_lock`` guards ``_running``; nobody is waited for while it is held.
     """
 
-    def __init__(self, pool: ConversationHost, config: SpawnConfig[T_co], session: Session) -> None:
+    def __init__(
+        self,
+        pool: ConversationHost,
+        config: SpawnConfig[T_co],
+        session: Session,
+        broken_off: Callable[[str], list[Any]],
+    ) -> None:
         self._pool = pool
         self._config = config
         self._session = session
+        self._broken_off = broken_off
         self._lock = leaf_lock()
-        self._running: dict[int, AgentHandle[T_co]] = {}
+        self._running: list[Ask[T_co]] = []
 
     @property
     def session(self) -> Session:
@@ -66,26 +102,42 @@ class Conversation(Generic[T_co]):
             given["deadline"] = timeout if deadline is None else min(timeout, deadline)
         return self._outcome_of(SpawnConfig(**{**given, "query": query}), timeout)
 
+    def resume(self) -> AgentOutcome[T_co] | None:
+        """Go on with what was asked when an earlier process died, as its journal tells: what was bought then is not
+        bought again. To ask the same does so, too.
+
+        Returns:
+            Its outcome; None when nothing broke off, or the pool has no journal.
+        Raises:
+            SessionError: The session cannot be read.
+        """
+        for query in self._broken_off(self._session.id):
+            return self.ask(query)
+        return None
+
     def _outcome_of(self, config: SpawnConfig[T_co], timeout: float | None) -> AgentOutcome[T_co]:
-        handle = self._pool.spawn(config, timeout=timeout, owed=False)
+        ask: Ask[T_co] = Ask()
         with self._lock:
-            self._running[handle.id] = handle
+            self._running.append(ask)  # first: a cancel may come while it stands in line for room
         try:
-            return handle.outcome()
-        except BaseException:  # whoever asked is gone (Ctrl-C, a cancel): so is the question
-            handle.cancel("whoever asked waits no longer")
-            raise
+            handle = self._pool.spawn(config, timeout=timeout, owed=False)
+            try:
+                ask.begin(handle)
+                return handle.outcome()
+            except BaseException:  # whoever asked is gone (Ctrl-C, a cancel): so is the question
+                handle.cancel("whoever asked waits no longer")
+                raise
         finally:
             with self._lock:
-                self._running.pop(handle.id, None)
+                self._running.remove(ask)
 
     def cancel(self) -> bool:
         """Cancel what is being answered or waits to be: its asks return an outcome that is ``cancelled``, and the
         session is as it was. False when nothing was.
         """
         with self._lock:
-            running = list(self._running.values())
-        cancelled = [handle.cancel("the conversation was cancelled") for handle in running]
+            running = list(self._running)
+        cancelled = [ask.cancel() for ask in running]
         return any(cancelled)
 
     def __repr__(self) -> str:
@@ -96,6 +148,7 @@ class ConversationHost:
     """A pool as conversations know it."""
 
     _sessions: Sessions | None
+    _factory: AgentFactory
 
     def spawn(
         self, config: SpawnConfig[T_co], *, timeout: float | None = 0, owed: bool | None = None
@@ -168,4 +221,5 @@ class ConversationHost:
         if more.get("key") is not None:
             raise ValueError("a conversation takes no key: each of its turns has one of its own")
         found = self._sessions.get(session)
-        return Conversation(self, SpawnConfig(manifest, "", session=session, **more), found)
+        config: SpawnConfig[Any] = SpawnConfig(manifest, "", session=session, **more)
+        return Conversation(self, config, found, self._factory.broken_off)

@@ -25,6 +25,7 @@ from .llm_agent import LlmAgent
 from .manifest import AgentManifest
 from .ports import PrivacyTier, Tool, Tools
 from .recorder import Identity
+from .session_keys import SessionKeys
 from .session_record import SessionRecord
 from .specialist import DEEPEST
 from .steps import Steps
@@ -315,7 +316,10 @@ class AgentFactory:
             if self._sessions is None:
                 raise ValueError("session= needs a pool with sessions, as in AgentPool(..., sessions='chats.db')")
             open_books = partial(self._open_books, parts, parent)
-            parts.turn = SessionRecord(self._sessions, config, parts, open_books)
+            keys = None
+            if self._recorder is not None and config.key is None and parent is None:  # a child's key is its place
+                keys = SessionKeys(self._sessions.store, self._recorder)
+            parts.turn = SessionRecord(self._sessions, config, parts, open_books, keys)
             spec.record = parts.turn
         elif self._recorder is not None or self._restart is not None:
             spec.record = self._open_books(parts, parent)
@@ -338,6 +342,12 @@ class AgentFactory:
             if parent is not None and isinstance(parent._parts.ledger, MemoryLedger):
                 return ChildRecord(parts, ledger, parent, parent._parts.ledger)
         return None
+
+    def broken_off(self, session: str) -> list[Any]:
+        """What was asked in *session* when an earlier process died, as far as a journal tells: one query, or none."""
+        if self._sessions is None or self._recorder is None:
+            return []
+        return SessionKeys(self._sessions.store, self._recorder).broken_off(session)
 
     def _account(self, config: SpawnConfig[Any], manifest: AgentManifest, parent: Agent[Any] | None) -> Account:
         """Whom an agent is charged to: a child is charged to all that its parent is charged to, too."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .config import SpawnConfig
     from .ledger import Ledger
     from .manifest import AgentManifest
+    from .session_keys import KnownAgent
     from .structured import Shape
 
 
@@ -48,3 +49,6 @@ class Recorder(Protocol):
 
     def record(self, identity: Identity) -> AgentRecord:
         """What is recorded of the agent that is about to be started."""
+
+    def known(self, key: str, path: str) -> KnownAgent | None:
+        """What is known of the agent of *key*, with what stands at *path* of its ledger; None: nothing."""

@@ -5,17 +5,18 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
 from ..core.records.outcome import AgentStatus
 from ..errors import AgentError, SessionError
 from .ledger import BEGUN, DONE
+from .session_keys import KIND, PATH, TOLD, SessionKeys, note_of, still_fits
 from .turns import Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from ..core.records.conversation import Message
     from ..core.records.ending import Ending
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from .ledger import HasLedger
     from .session_line import SessionLines, SessionPlace
     from .turns import SessionStore
-
-PATH: Final = "@turn"
-"""Where a ledger knows the turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,8 @@ class SessionRecord:
 
     Args:
         parts: Who has the agent's ledger, if it has one.
-        open_books: Gives the agent a ledger, and makes what else is recorded of it.
+        open_books: Gives the agent a ledger, and makes what else is recorded of it, under that key if one is given.
+        keys: Finds its key; None where it has one, or needs none.
 
     Threads: one at a time; ``keep`` any, and of several the first counts.
 
@@ -75,7 +74,8 @@ class SessionRecord:
         sessions: PoolSessions,
         config: SpawnConfig[Any],
         parts: HasLedger,
-        open_books: Callable[[], Record | None],
+        open_books: Callable[[str | None], Record | None],
+        keys: SessionKeys | None = None,
     ) -> None:
         assert config.session is not None
         self.session: str = config.session
@@ -83,6 +83,7 @@ class SessionRecord:
         self._config = config
         self._parts = parts
         self._open_books = open_books
+        self._keys = keys
         self._inner: Record | None = None
         self._place: SessionPlace | None = None
         self._is_open = [True]
@@ -97,9 +98,23 @@ class SessionRecord:
 
     def claim(self, cell: Any) -> str | None:
         """Stand in the line of its session, and take its key."""
-        self._inner = self._open_books()
-        self._place = self._sessions.lines.enter(self.session, cell)
-        return self._config.key if self._inner is None else self._inner.claim(cell)
+        lines = self._sessions.lines
+        ahead = lines.length(self.session)
+        self._place = lines.enter(self.session, cell)
+        while True:
+            key = None if self._keys is None else self._keys.find(self.session, self._config.query, ahead)
+            self._inner = self._open_books(key)
+            if self._inner is None:
+                return self._config.key
+            try:
+                return self._inner.claim(cell)
+            except ValueError:
+                if key is None or not self._is_taken(key):
+                    raise  # else another thread was first: there are more
+
+    def _is_taken(self, key: str) -> bool:
+        known = None if self._keys is None else self._keys.journal.known(key, PATH)
+        return known is not None and known.is_taken
 
     def release(self) -> None:
         """It was not admitted."""
@@ -131,6 +146,8 @@ class SessionRecord:
             self._begin()
         else:  # its turn was stored then
             self._is_open.clear()
+            if self._parts.ledger is not None:
+                self._parts.ledger.enter(TOLD, BEGUN, KIND, {})
             self._leave()
         return ending
 
@@ -142,14 +159,13 @@ class SessionRecord:
         ledger = self._parts.ledger
         known = None if ledger is None else ledger.find(PATH)
         self._number = last + 1
-        if known is not None and _still_fits(known.data, turns, last):
+        if known is not None and still_fits(known.data, turns):
             self._number, self._is_again = known.data["number"], True
         before = [turn for turn in turns if turn.number < self._number]
         self._before = before if offered is None else before[max(0, len(before) - offered) :]
-        after = before[-1].at.isoformat() if before else None
-        self._note = {"session": self.session, "number": self._number, "after": after}
+        self._note = note_of(self.session, turns, self._number, self._config.query)
         if ledger is not None and not self._is_again:
-            ledger.enter(PATH, BEGUN, "turn", self._note)
+            ledger.enter(PATH, BEGUN, KIND, self._note)
 
     def begin_life(self) -> None:
         """The agent is started (again): what it said in a life that failed does not count."""
@@ -196,7 +212,7 @@ class SessionRecord:
         try:
             ledger = self._parts.ledger
             if is_stored and ledger is not None:
-                ledger.enter(PATH, DONE, "turn", self._note)
+                ledger.enter(PATH, DONE, KIND, self._note)
             if inner is not None:
                 inner.keep(outcome)
         except AgentError:
@@ -247,12 +263,3 @@ class SessionRecord:
                 store.undo(self.session)
         except SessionError as error:
             logger.error("turn {} of session {!r} could not be taken back: {}", self._number, self.session, error)
-
-
-def _still_fits(noted: Mapping[str, Any], turns: Sequence[Turn], last: int) -> bool:
-    """Is a turn that was begun the next one, or the last one, of the session as it is now?"""
-    number = noted["number"]
-    if number not in (last, last + 1):
-        return False
-    before = [turn for turn in turns if turn.number == number - 1]
-    return bool(noted["after"] == (before[0].at.isoformat() if before else None))

@@ -56,6 +56,11 @@ class Claims:
             self._taken[key] = claim
             return key
 
+    def has(self, key: str) -> bool:
+        """Has an agent of this process that key, or had it?"""
+        with self._lock:
+            return key in self._taken
+
     def give_back(self, key: str, before: Claim | None) -> None:
         """Nobody has it, or who had it before."""
         with self._lock:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from ..agent.ledger import InDoubtWord
     from ..agent.recorder import Identity
+    from ..agent.session_keys import KnownAgent
     from .findings import JournalFinding
     from .journaled import JournaledAgent, JournaledEffect
     from .reader import JournalReader
@@ -111,6 +112,16 @@ class Journal:
         from .records import JournalRecord
 
         return JournalRecord(self._desk, identity)
+
+    def known(self, key: str, path: str) -> KnownAgent | None:
+        """What is known of the agent of *key*, with what stands at *path* of its ledger; None: nothing. For pools.
+
+        Raises:
+            JournalError: It cannot be read.
+        """
+        from .known import known
+
+        return known(self._desk, key, path)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> JournalReader:

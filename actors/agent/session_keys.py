@@ -1,0 +1,137 @@
+"""Under which key an agent answers at a session, where a journal records it: so that a turn which broke off goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from ..core.records.json_marks import from_json, marked_text
+from ..core.records.json_value import to_json
+from .message_text import as_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from .turns import SessionStore, Turn
+
+PATH: Final = "@turn"
+"""Where a ledger knows the turn."""
+TOLD: Final = "@told"
+"""Where it knows that the outcome came back from it."""
+KIND: Final = "turn"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAgent:
+    """What a journal knows of the agent of a key.
+
+    Args:
+        is_taken: An agent of this process has or had the key.
+        is_open: Its job goes on when the same is asked: it has not ended with a final status, or nobody knows whether
+            its outcome was seen, since the process died that had it.
+        is_broken_off: It did not end at all, or nobody knows whether that was seen.
+        note: What it noted when it began; None: it did not begin.
+    """
+
+    is_taken: bool
+    is_open: bool = False
+    is_broken_off: bool = False
+    note: Mapping[str, Any] | None = None
+
+
+class Knows(Protocol):
+    """Who knows which agents were recorded: a journal."""
+
+    def known(self, key: str, path: str) -> KnownAgent | None:
+        """What is known of the agent of *key*, with what stands at *path* of its ledger; None: nothing."""
+
+
+def query_to_data(query: Any) -> Any:
+    """What was asked, as data that JSON can hold."""
+    return marked_text(query) if isinstance(query, str) else {"value": to_json(query, exact=True)}
+
+
+def query_from_data(data: Any) -> Any:
+    """What was asked; what JSON cannot hold comes back as far as it can be told."""
+    if type(data) is dict and "value" in data:
+        return from_json(data["value"])
+    return from_json(data)
+
+
+def note_of(session: str, turns: Sequence[Turn], number: int, query: Any) -> dict[str, Any]:
+    """What a later process has to know, to go on with turn *number* that was begun when *turns* were there."""
+    before = [turn for turn in turns if turn.number == number - 1]
+    after = before[0].at.isoformat() if before else None
+    return {"session": session, "number": number, "after": after, "query": query_to_data(query)}
+
+
+def still_fits(note: Mapping[str, Any], turns: Sequence[Turn]) -> bool:
+    """Is a turn that was begun the next one, or the last one, of a session that ends with *turns* now?"""
+    last = turns[-1].number if turns else 0
+    number = note.get("number")
+    if number not in (last, last + 1):
+        return False
+    before = [turn for turn in turns if turn.number == number - 1]
+    return bool(note.get("after") == (before[0].at.isoformat() if before else None))
+
+
+def _is_of(turn: Turn, note: Mapping[str, Any]) -> bool:
+    """May *turn* have been stored by the agent that noted this?"""
+    return turn.query == as_text(query_from_data(note.get("query")))
+
+
+class SessionKeys:
+    """Finds keys: ``session/ID/NUMBER``, and ``~2``, ``~3`` ... where that agent failed, and another one is asked.
+
+    Threads: any. It keeps nothing.
+    """
+
+    def __init__(self, store: SessionStore, journal: Knows) -> None:
+        self._store = store
+        self.journal = journal
+
+    def find(self, session: str, query: Any, ahead: int) -> str:
+        """The key of the agent that is asked *query*: that of one which broke off at the same, or a new one.
+
+        Args:
+            ahead: So many agents are asked in this session before it, and have not ended.
+        """
+        turns = self._last_turns(session)
+        asked = query_to_data(query)
+        for key, known in self._begun(session, turns):
+            if known.is_open and known.note is not None and known.note.get("query") == asked:
+                return key
+        last = turns[-1].number if turns else 0
+        return next(key for key, known in self._keys(session, last + 1 + ahead) if known is None)
+
+    def broken_off(self, session: str) -> list[Any]:
+        """What was asked in *session* and is not answered, as far as anybody knows: one query, or none."""
+        for _, known in reversed(list(self._begun(session, self._last_turns(session)))):
+            if known.is_broken_off and known.note is not None:
+                return [query_from_data(known.note.get("query"))]
+        return []
+
+    def _last_turns(self, session: str) -> Sequence[Turn]:
+        return self._store.turns(session, 2)
+
+    def _begun(self, session: str, turns: Sequence[Turn]) -> Iterator[tuple[str, KnownAgent]]:
+        """The agents of earlier processes that were at the last turn, or at the next one, as it would be now."""
+        last = turns[-1].number if turns else 0
+        for number in range(max(1, last), last + 2):
+            for key, known in self._keys(session, number):
+                if known is None:
+                    break
+                if known.is_taken or known.note is None or not still_fits(known.note, turns):
+                    continue
+                if number == last and not (known.is_broken_off and _is_of(turns[-1], known.note)):
+                    continue  # another agent has stored that turn
+                yield key, known
+
+    def _keys(self, session: str, number: int) -> Iterator[tuple[str, KnownAgent | None]]:
+        """Those for that turn, one after another, without an end."""
+        stem = f"session/{session}/{number}"
+        tries = 1
+        while True:
+            key = stem if tries == 1 else f"{stem}~{tries}"
+            yield key, self.journal.known(key, PATH)
+            tries += 1

@@ -1,0 +1,212 @@
+"""With a journal: a turn that a dead process was at goes on, buys nothing twice, and is stored once."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from actors import (
+    AgentManifest,
+    AgentPool,
+    CompletionResponse,
+    FunctionDriver,
+    Journal,
+    Sessions,
+    SpawnConfig,
+    ToolCall,
+    ToolResultMessage,
+    UserMessage,
+    tool,
+)
+from actors.storage.commit import Committer
+from benchmarks.kills import books
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from actors import CompletionRequest
+
+BOT = AgentManifest(name="bot")
+FILES = ("run.db", "chats.db")
+
+
+class World:
+    """What is outside: what was asked of the model and done by the tool, over all processes."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.paid: list[str] = []
+
+    def answer(self, request: CompletionRequest) -> Any:
+        """Pay first, then answer."""
+        last = request.messages[-1]
+        query = next(each.content for each in reversed(request.messages) if isinstance(each, UserMessage))
+        self.asked.append(f"{query} {'after' if isinstance(last, ToolResultMessage) else 'before'}")
+        if isinstance(last, ToolResultMessage):
+            return f"{len(request.messages)}: {last.content}"
+        return CompletionResponse("", tool_calls=(ToolCall("c", "pay", {"what": query}),))
+
+    def tools(self) -> list[Any]:
+        """One that must not be done twice."""
+
+        def look(effect_key: str, asked: dict[str, Any]) -> str | None:
+            return f"paid {asked['what']}" if asked["what"] in self.paid else None
+
+        @tool(effect="at_most_once", reconcile=look)
+        def pay(what: str) -> str:
+            """Pay."""
+            self.paid.append(what)
+            return f"paid {what}"
+
+        return [pay]
+
+    @contextmanager
+    def process(self, folder: Path) -> Iterator[AgentPool]:
+        """A program that begins, and ends well."""
+        with ExitStack() as stack:
+            sessions = stack.enter_context(Sessions(folder / "chats.db"))
+            journal = stack.enter_context(Journal(folder / "run.db"))
+            driver = FunctionDriver(self.answer)
+            yield stack.enter_context(AgentPool(driver, tools=self.tools(), sessions=sessions, journal=journal))
+
+
+class Killed(World):
+    """Before its commit number *at*, in whichever file, it takes a picture of all that a kill would leave."""
+
+    def __init__(self, folder: Path, at: int) -> None:
+        super().__init__()
+        self._folder, self._left = folder, at
+        self.then = World()
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Pictures are taken as long as this is open."""
+        commit = Committer._commit
+
+        def committed(line: Committer, batch: Sequence[Any]) -> None:
+            if self._left == 0:
+                self.take()
+            self._left -= 1
+            commit(line, batch)
+
+        Committer._commit = committed  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            Committer._commit = commit  # type: ignore[method-assign]
+
+    def take(self) -> None:
+        """A picture: of the files, and of the world."""
+        for name in FILES:
+            books.image(self._folder / name, self._folder / "image")
+        self.then.asked, self.then.paid = self.asked.copy(), self.paid.copy()
+
+
+def turns_in(folder: Path) -> list[tuple[int, str, str, int]]:
+    with Sessions(folder / "chats.db") as sessions:
+        return [(turn.number, turn.query, turn.text, len(turn.messages)) for turn in sessions.get("user/42").turns()]
+
+
+EXPECTED = [(1, "one", "3: paid one", 4), (2, "two", "7: paid two", 4)]
+
+
+@pytest.mark.parametrize("way", ["resume", "the same ask"])
+@pytest.mark.parametrize("at", range(12))
+def test_a_kill_in_every_gap(tmp_path: Path, at: int, way: str) -> None:
+    """S7: before each commit of two turns: what goes on pays nothing twice, and each turn is there once, whole."""
+    image = tmp_path / "image"
+    image.mkdir()
+    world = Killed(tmp_path, at)
+    with world.process(tmp_path) as pool, world.watched():
+        talk = pool.converse(BOT, "user/42")
+        assert all(talk.ask(query).ok for query in ("one", "two"))
+    if not list(image.iterdir()):  # it had fewer commits: both were told of, and it ended well
+        world.take()
+    again = world.then
+    stored = turns_in(image)
+    assert stored == EXPECTED[: len(stored)]
+    asked = again.asked.copy()
+    with again.process(image) as pool:
+        talk = pool.converse(BOT, "user/42")
+        resumed = talk.resume() if way == "resume" else None
+        if resumed is not None:
+            assert resumed.ok
+            assert talk.resume() is None
+        for query in [query for _, query, _, _ in EXPECTED][len(turns_in(image)) :]:
+            assert talk.ask(query).ok
+    assert turns_in(image) == EXPECTED
+    assert again.paid == ["one", "two"]
+    more = again.asked[len(asked) :]
+    bought_again = [each for each in more if each in asked]
+    assert len(bought_again) <= 1, f"of {asked} these were bought again: {bought_again}"
+    assert Journal.read(image / "run.db").check() == []
+
+
+def test_a_turn_that_was_stored_and_not_told_of(tmp_path: Path) -> None:
+    """S7: killed between turn and outcome: the same ask gives the outcome, and nothing is stored or bought again."""
+    image = tmp_path / "image"
+    image.mkdir()
+    world = Killed(tmp_path, 10_000)
+    with world.process(tmp_path) as pool:
+        append = pool._sessions.store.append  # type: ignore[union-attr]
+
+        def appended(*args: Any, **kwargs: Any) -> None:
+            append(*args, **kwargs)
+            world.take()
+
+        pool._sessions.store.append = appended  # type: ignore[union-attr,method-assign]
+        assert pool.converse(BOT, "user/42").ask("one").ok
+    assert turns_in(image) == EXPECTED[:1]
+    again = world.then
+    with again.process(image) as pool:
+        outcome = pool.converse(BOT, "user/42").ask("one")
+        assert (outcome.unwrap().text, outcome.key) == ("3: paid one", "session/user/42/1")
+        assert pool.converse(BOT, "user/42").ask("two").key == "session/user/42/2"
+    assert turns_in(image) == EXPECTED
+    assert again.asked == ["one before", "one after", "two before", "two after"]
+
+
+def test_keys(tmp_path: Path) -> None:
+    """Each turn has one of its own, over all processes; one that failed leaves its number to the next."""
+    world = World()
+    with world.process(tmp_path) as pool:
+        talk = pool.converse(BOT, "s")
+        keys = [talk.ask("one").key, talk.ask("one").key, pool.converse(BOT, "t").ask("one").key]
+        assert keys == ["session/s/1", "session/s/2", "session/t/1"]
+        failing = pool.converse(BOT, "s", driver=FunctionDriver(lambda _: 1 / 0))  # type: ignore[arg-type,return-value]
+        assert [failing.ask("two").key, failing.ask("two").key] == ["session/s/3", "session/s/3~2"]
+    with world.process(tmp_path) as pool:
+        talk = pool.converse(BOT, "s")
+        assert talk.resume() is None
+        assert talk.ask("another").key == "session/s/3~3"
+        assert talk.ask("two").key == "session/s/4"
+        talk.session.undo()
+        assert talk.ask("two").key == "session/s/4~2"
+        given = pool.spawn(SpawnConfig(BOT, "mine", session="s", key="mine")).outcome()
+        assert (given.key, given.ok, len(talk.session)) == ("mine", True, 5)
+    with world.process(tmp_path) as pool:
+        asked = len(world.asked)
+        given = pool.spawn(SpawnConfig(BOT, "mine", session="s", key="mine")).outcome()
+        assert (given.recalled, len(world.asked), len(pool.converse(BOT, "s").session)) == (True, asked, 5)
+    assert Journal.read(tmp_path / "run.db").check() == []
+
+
+def test_the_same_ask_on_another_day(tmp_path: Path) -> None:
+    """A program that ended well has seen its outcome: the same words are a new turn."""
+    world = World()
+    for number in (1, 2):
+        with world.process(tmp_path) as pool:
+            talk = pool.converse(BOT, "user/42")
+            assert talk.resume() is None
+            outcome = talk.ask("one")
+            assert (outcome.key, outcome.recalled) == (f"session/user/42/{number}", False)
+    assert world.paid == ["one", "one"]
+
+
+def test_without_a_journal_nothing_is_resumed(tmp_path: Path) -> None:
+    """There is nothing that tells of it."""
+    with AgentPool(FunctionDriver(lambda _: "hi"), sessions=tmp_path / "chats.db") as pool:
+        assert pool.converse(BOT, "s").resume() is None
