@@ -20,6 +20,8 @@ from .agent.ports import (
     ToolResult,
 )
 from .agent.settings import ModelSettings
+from .agent.takes import Takes
+from .core.records.content_field import Content, LooseContent
 from .core.records.conversation import (
     AssistantMessage,
     Attachment,
@@ -29,25 +31,33 @@ from .core.records.conversation import (
     ToolResultMessage,
     UserMessage,
 )
-from .core.records.json_fields import Data, Text
+from .core.records.json_fields import Base64, Data, Text
+from .core.records.parts import AudioPart, FilePart, ImagePart, Part, TextPart
 from .core.records.usage import TokenUsage
 from .public import publish
 
 __all__ = [
     "AssistantMessage",
     "Attachment",
+    "AudioPart",
     "CompletionRequest",
     "CompletionResponse",
+    "Content",
     "Effect",
+    "FilePart",
+    "ImagePart",
     "LlmDriver",
     "MemoryFilter",
     "MemoryFragment",
     "MemorySource",
     "MemorySubstrate",
     "Message",
+    "Part",
     "PrivacyTier",
     "StopReason",
     "SystemMessage",
+    "Takes",
+    "TextPart",
     "TokenUsage",
     "Tool",
     "ToolCall",

@@ -50,7 +50,7 @@ def run_actors(folder: Path, names: list[str], world: World, begun: Callable[[],
         return world.write_down(name)
 
     def answer(request: CompletionRequest) -> CompletionResponse:
-        name = next(message.content for message in request.messages if isinstance(message, UserMessage))
+        name = next(message.text for message in request.messages if isinstance(message, UserMessage))
         turn = sum(isinstance(message, AssistantMessage) for message in request.messages)
         last = request.messages[-1]
         if isinstance(last, ToolResultMessage) and last.is_error:

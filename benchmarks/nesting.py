@@ -78,8 +78,8 @@ def decide(request: CompletionRequest) -> CompletionResponse:
     """A model that delegates until no level is left, and then passes the answer up."""
     last = request.messages[-1]
     if not isinstance(last, UserMessage):
-        return CompletionResponse(last.content + "+1")
-    levels = int(last.content)
+        return CompletionResponse(last.text + "+1")
+    levels = int(last.text)
     if levels == 1:
         return CompletionResponse("1")
     return CompletionResponse("", StopReason.TOOL_USE, (ToolCall("call", "delegate", {"levels": levels - 1}),))

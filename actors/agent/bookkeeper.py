@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from ..core.records.answer import CompletionFinished
+from ..core.records.content_field import content_from_data, content_to_data
 from ..core.records.error_json import error_to_json
 from ..core.records.json_marks import from_json, marked_text
 from ..errors import JournalFailed
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ..core.records.conversation import Message
+    from ..core.records.parts import Part
     from .agent import Agent
     from .driver_call import Payment
     from .guard import LoopGuard
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from .ports import CompletionRequest, CompletionResponse
     from .wire import RequestParts
 
+    Contents: TypeAlias = list[str | tuple[Part, ...]]
+
+ContentT = TypeVar("ContentT", str, "str | tuple[Part, ...]")
 ONE_TURN = Spending(iterations=1)
 RECALLED: Final = partial(CompletionFinished, recalled=True)
 
@@ -85,11 +90,11 @@ class Bookkeeper:
         warn(self._agent, self._agent._parts.account.charge(ONE_TURN))
         self._agent._context.expenses.turn()
 
-    def hear(self, read: Callable[[], list[str]]) -> list[str]:
+    def hear(self, read: Callable[[], Contents]) -> Contents:
         """The messages of this turn: those of an earlier life; else what is there now, unless its answer is known."""
         entry = self.ledger.find(f"{self.path}/@heard")
         if entry is not None:
-            return _texts_of(entry)
+            return _contents_of(entry)
         if self._is_answered():
             return []
         return self._entered(f"{self.path}/@heard", "heard", texts) if (texts := read()) else []
@@ -200,9 +205,9 @@ class Bookkeeper:
             remember()
             self.ledger.enter(path, DONE, "remembered", {})
 
-    def _entered(self, path: str, kind: str, texts: list[str]) -> list[str]:
-        self.ledger.enter(path, DONE, kind, {"texts": [marked_text(text) for text in texts]})
-        return texts
+    def _entered(self, path: str, kind: str, contents: list[ContentT]) -> list[ContentT]:
+        self.ledger.enter(path, DONE, kind, {"texts": [content_to_data(content) for content in contents]})
+        return contents
 
 
 def spent_to_data(scope: Scope) -> dict[str, Any]:
@@ -224,6 +229,10 @@ def count_paid(agent: Agent[Any], paid: Sequence[Payment]) -> None:
     for usage, cost_usd in paid:
         warn(agent, agent._parts.account.charge(Spending(tokens=usage.total, cost_usd=cost_usd)))
         agent._context.spend(usage, cost_usd, RECALLED)
+
+
+def _contents_of(entry: Entry) -> Contents:
+    return [content_from_data(data) for data in entry.data["texts"]]
 
 
 def _texts_of(entry: Entry) -> list[str]:

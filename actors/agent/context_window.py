@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from ..core.records.conversation import AssistantMessage, SystemMessage, ToolResultMessage, UserMessage
 from ..errors import ContextOverflow
+from .content_tokens import cut_content, estimate_content
 from .message_text import left_out
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _level(sizes: Iterable[int], room: int) -> int:
 
 def estimate(message: Message) -> int:
     """Estimated tokens of *message*, its tool calls included."""
-    tokens = TOKENS_PER_MESSAGE + estimate_text(message.content)
+    tokens = TOKENS_PER_MESSAGE + estimate_content(message.content, estimate_text)
     if isinstance(message, AssistantMessage):
         tokens += sum(map(_estimate_call, message.tool_calls)) + _estimate_attachment(message.attachment)
     return tokens
@@ -251,14 +252,18 @@ def _cut_message(message: Message, tokens: int) -> Message:
         if estimate(message) <= tokens:
             return message
     if not isinstance(message, AssistantMessage) or not message.tool_calls:
-        return replace(message, content=fitted(message.content, room))
-    sizes = [estimate_text(message.content), *(_estimate_call(call) for call in message.tool_calls)]
+        return replace(message, content=_cut_content(message, room))
+    sizes = [estimate_content(message.content, estimate_text), *(_estimate_call(call) for call in message.tool_calls)]
     level = _level(sizes, room)
     calls = tuple(
         call if size <= level else _cut_call(call, level)
         for call, size in zip(message.tool_calls, sizes[1:], strict=True)
     )
-    return replace(message, content=fitted(message.content, level), tool_calls=calls)
+    return replace(message, content=_cut_content(message, level), tool_calls=calls)
+
+
+def _cut_content(message: Message, tokens: int) -> Any:
+    return cut_content(message.content, tokens, estimate_text=estimate_text, fitted=fitted)
 
 
 def _cut_call(call: ToolCall, tokens: int) -> ToolCall:

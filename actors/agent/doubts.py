@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from loguru import logger
 
 from ..core.crash import text_of
+from ..core.records.content import is_told
 from ..core.shown import shown
 from ..errors import EffectInDoubt
 from .effects import effect_of
 from .ledger import Effect, InDoubt
-from .message_text import as_text
+from .message_text import said
 from .ports import ToolResult
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def _reconcile_of(tool: Tool) -> Callable[[str, Mapping[str, Any]], Any] | None:
 
 
 def _as_result(value: Any) -> ToolResult:
-    result = value if isinstance(value, ToolResult) else ToolResult(as_text(value))
-    if not isinstance(result.content, str):
+    result = value if isinstance(value, ToolResult) else ToolResult(said(value))
+    if not is_told(result.content):
         raise TypeError("it gave no result with a text")
     return result

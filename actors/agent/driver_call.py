@@ -12,11 +12,12 @@ from ..core.records.answer import CompletionFinished
 from ..core.records.spec import Backoff, no_sooner_than
 from ..core.records.usage import TokenUsage
 from ..core.shown import shown
-from ..errors import Cancelled, DriverError
+from ..errors import Cancelled, DriverError, InferenceFailed
 from .budget import Spending
 from .context_window import estimate_request
 from .events import BudgetWarned
 from .ledger import note_paid
+from .takes import problem_of_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -74,6 +75,8 @@ class DriverCalls:
             JournalFailed: The answer could not be recorded: it is not asked for.
         """
         paid = [] if paid is None else paid
+        if (problem := problem_of_request(request, self._driver, self._agent.manifest.privacy)) is not None:
+            raise InferenceFailed(f"nothing was sent: {problem}")
         attempt = 1
         while True:
             self._agent.checkpoint()

@@ -29,6 +29,7 @@ from .session_keys import SessionKeys
 from .session_record import SessionRecord
 from .specialist import DEEPEST
 from .steps import Steps
+from .takes import refuse_query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -281,6 +282,8 @@ class AgentFactory:
                 f"session= needs an LlmAgent, or a class that extends it: of {agent_class.__name__} nothing would be "
                 "stored"
             )
+        if issubclass(agent_class, LlmAgent):
+            refuse_query(config.query, config.messages, driver, manifest.privacy)
         if driver is not None and hasattr(driver, "close_idle") and id(driver) not in self._drivers:
             self._remember(driver)
         has_shape = config.output_type is not None or manifest.output is not None

@@ -6,10 +6,11 @@ from typing import Any, ClassVar
 
 from typing_extensions import TypeVar
 
+from ..core.records.content import text_of_content
 from ..core.records.loop_result import AgentLoopResult
 from .agent import Agent
 from .loop import Loop
-from .message_text import as_text
+from .message_text import said
 from .prompt import prompt_of
 
 T_co = TypeVar("T_co", covariant=True, default=AgentLoopResult)
@@ -46,5 +47,6 @@ class LlmAgent(Agent[T_co]):
             ContextOverflow: The conversation cannot be made to fit.
             DriverError: The driver cannot answer.
         """
-        self._asked = as_text(query)
-        return Loop(self, self._asked).run()
+        content = said(query)
+        self._asked = text_of_content(content)
+        return Loop(self, content).run()

@@ -15,7 +15,7 @@ from .bookkeeper import ONE_TURN, Bookkeeper
 from .driver_call import warn
 from .effects import is_repeatable
 from .guard import ALLOW, LoopGuard, canonical
-from .message_text import heard, recalled, told
+from .message_text import heard, recalled, told_content
 from .ports import StopReason
 from .reasoner import heed
 from .relay import Relay
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..core.records.conversation import Message, ToolCall
+    from ..core.records.parts import Part
     from .agent import Agent
     from .ports import CompletionResponse, MemorySubstrate
 
@@ -50,7 +51,7 @@ def _has_whole_call(response: CompletionResponse) -> bool:
 class Loop:
     """One conversation, from the query to the answer."""
 
-    def __init__(self, agent: Agent[Any], query: str) -> None:
+    def __init__(self, agent: Agent[Any], query: str | tuple[Part, ...]) -> None:
         limits = agent.manifest.resources
         if agent._context.survives_restart is None:  # the counts belong to the id: a restart goes on with them
             agent._context.survives_restart = LoopGuard(
@@ -218,7 +219,7 @@ class Loop:
     def _recall(self, memory: MemorySubstrate) -> list[str]:
         """What fits the query, as far as there is room for it."""
         try:
-            fragments = memory.recall(self._query.content, RECALLED)
+            fragments = memory.recall(self._query.text, RECALLED)
         except Cancelled:
             raise
         except BaseException:  # noqa: BLE001 - an agent can answer without its memories
@@ -232,11 +233,11 @@ class Loop:
         inbox = self._agent.inbox
         if self._books is not None:
             messages = iter(inbox.receive_nowait, None)
-            texts = self._books.hear(lambda: [told(heard(message)) for message in messages])
+            texts = self._books.hear(lambda: [told_content(heard(message)) for message in messages])
             self._messages.extend(map(UserMessage, texts))
             return
         while (message := inbox.receive_nowait()) is not None:
-            self._messages.append(UserMessage(told(heard(message))))
+            self._messages.append(UserMessage(told_content(heard(message))))
 
     def _enter(self, phase: Phase) -> None:
         self._agent._context.emit(PhaseChanged, PHASES[phase])
@@ -249,14 +250,14 @@ class Loop:
         is_empty = self._is_empty()
         if memory is not None and not is_empty:
             try:
-                self._remember(memory, f"Q: {self._query.content}\nA: {text}")
+                self._remember(memory, f"Q: {self._query.text}\nA: {text}")
             except BaseException:  # noqa: BLE001 - the answer stands, whatever the memory does
                 logger.exception("remembering failed; the answer stands")
         usage, cost_usd = self._expenses.make_result()
         if self._turn is not None:
             said, agent = tuple(self._messages[self._first :]), self._agent
             by, model = agent.manifest.name, model_of(agent)
-            self._turn.take(Said(self._query.content, said, text, usage, cost_usd, by, model))
+            self._turn.take(Said(self._query.text, said, text, usage, cost_usd, by, model))
         return AgentLoopResult(
             text=text,
             usage=usage,

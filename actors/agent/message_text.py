@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..core.crash import safe_repr
+from ..core.records.content import content_of, is_content
+from ..core.records.parts import FilePart, TextPart
 from .sanitize import sanitize
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..core.records.message import AgentMessage
+    from ..core.records.parts import Part
     from .ports import MemoryFragment
 
 LONGEST = 100_000
 """Characters of each text that a model is told, but for the query: a result, an error, a message, a memory."""
 LONGEST_NAME = 200
-"""Characters of the name of a document."""
+"""Characters of the name of a document, or of a file."""
 
 
 def told(text: str, longest: int = LONGEST) -> str:
@@ -46,10 +52,39 @@ def left_out(characters: int) -> str:
     return f"\n[... {characters:,} characters left out ...]\n"
 
 
-def heard(message: AgentMessage) -> str:
+def told_content(content: str | Sequence[Part]) -> str | tuple[Part, ...]:
+    """As :func:`told`, of content in parts: their texts, the names of files and what stands in files of text, too."""
+    return told(content) if isinstance(content, str) else tuple(map(_told_part, content))
+
+
+def _told_part(part: Part) -> Part:
+    if isinstance(part, TextPart):
+        return TextPart(told(part.text))
+    if not isinstance(part, FilePart):
+        return part
+    if not part.media_type.startswith("text/") or not part.data:
+        return replace(part, name=told(part.name, LONGEST_NAME))
+    return replace(part, name=told(part.name, LONGEST_NAME), data=told(part.data.decode()).encode())
+
+
+def said(query: Any) -> str | tuple[Part, ...]:
+    """A query as a model reads it: content in parts as it is, anything else as text.
+
+    Raises:
+        TypeError, ValueError: There is something among the parts that is none.
+    """
+    return content_of(query) if is_content(query) else as_text(query)
+
+
+def heard(message: AgentMessage) -> str | tuple[Part, ...]:
     """*message*, with its sender."""
     sender = "the program" if message.sender == 0 else f"agent {message.sender}"
-    return f"[message from {sender} (id {message.sender})] {as_text(message.content)}"
+    begin = f"[message from {sender} (id {message.sender})] "
+    try:
+        content = said(message.content)
+    except (TypeError, ValueError):  # of parts and other things, as the sender pleased
+        content = as_text(message.content)
+    return begin + content if isinstance(content, str) else (TextPart(begin), *content)
 
 
 def as_text(content: Any) -> str:

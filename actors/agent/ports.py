@@ -11,6 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
+from ..core.records.content import content_of, is_content
+from ..core.records.content_field import Content
 from ..core.records.conversation import (
     AssistantMessage as AssistantMessage,
     Attachment,
@@ -27,6 +29,7 @@ from .settings import NO_SETTINGS, ModelSettings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..core.records.content_field import LooseContent
     from ..core.records.event import Event
     from ..core.waiting.cancel import CancelToken
     from .capability import Capability
@@ -84,10 +87,18 @@ class ToolDefinition:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a tool answers."""
+    """What a tool answers: a text, or parts of several kinds, as for a ``UserMessage``."""
 
-    content: str
+    content: Content
     is_error: bool = False
+
+    if TYPE_CHECKING:
+
+        def __init__(self, content: LooseContent, is_error: bool = False) -> None: ...
+
+    def __post_init__(self) -> None:
+        if is_content(self.content):
+            object.__setattr__(self, "content", content_of(self.content))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +153,9 @@ class CompletionResponse:
 
 class LlmDriver(Protocol):
     """What answers a completion request: a model, a script, a function.
+
+    It may also have ``takes`` (a ``Takes``: which images, audio and files it can be sent; without one it is sent text
+    alone).
 
     Threads: one driver serves many agents at once; every method may be called from any thread.
     """

@@ -16,7 +16,8 @@ from .bounds import within_bounds
 from .context_window import ContextWindow, fitted_all
 from .driver_call import DriverCalls
 from .guard import ALLOW
-from .ports import CompletionRequest
+from .ports import CompletionRequest, PrivacyTier
+from .view import View
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -60,6 +61,7 @@ class Reasoner:
         self._guard = guard
         self._model = agent.manifest.model
         window = self._model.context_window or driver.context_window
+        self._view = View(driver, has_urls=agent.manifest.privacy is PrivacyTier.STANDARD)
         self._calls = DriverCalls(agent, driver, self._model)
         self._told = 0  # the highest attempt that text was told of, for the answer at hand
         self._settings = AnswerSettings.of(agent.config.settings, self._model, driver)
@@ -88,7 +90,8 @@ class Reasoner:
             JournalChanged: Another request was answered here in an earlier process.
             JournalFailed: The answer cannot be recorded.
         """
-        fitting = tuple(self._window.fit(messages, query, system=system, tools=tools))
+        shown = self._view.of(messages, query)
+        fitting = tuple(self._window.fit(shown, self._view.message(query), system=system, tools=tools))
         request = CompletionRequest(
             messages=fitting,
             tools=tuple(tools),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.clock import SYSTEM_CLOCK
 from ..core.crash import text_of
+from ..core.records.content import is_told
 from ..core.records.conversation import ToolResultMessage
 from ..errors import Cancelled, CircuitBreak, ToolFailed
 from .approval_gate import ApprovalGate
@@ -16,7 +17,7 @@ from .driver_call import warn
 from .effects import is_repeatable
 from .events import ToolEnded, ToolStarted
 from .guard import ALLOW
-from .message_text import shortened, told
+from .message_text import shortened, told_content
 from .ports import PrivacyTier, ToolResult
 from .tool_effects import ONE_CALL, ToolEffects
 
@@ -100,7 +101,7 @@ class ToolCaller:
         results = []
         for index, call in enumerate(calls):
             result = refusals.get(index) or _result(call, jobs[index][1], ends[index])
-            results.append(ToolResultMessage(call.id, told(result.content), result.is_error))
+            results.append(ToolResultMessage(call.id, told_content(result.content), result.is_error))
         return results
 
     def _recall(self, calls: Sequence[ToolCall], books: Bookkeeper, accepted: dict[int, Tool]) -> ToolEffects:
@@ -173,6 +174,6 @@ def _result(call: ToolCall, timeout: float | None, end: ToolEnd) -> ToolResult:
         return ToolResult(text_of(error), is_error=True)
     if error is not None:
         return ToolResult(f"{call.name} failed: {type(error).__name__}: {text_of(error)}", is_error=True)
-    if not isinstance(end.result, ToolResult) or not isinstance(end.result.content, str):
+    if not isinstance(end.result, ToolResult) or not is_told(end.result.content):
         return ToolResult(f"{call.name} failed: it gave no result with a text", is_error=True)
     return end.result

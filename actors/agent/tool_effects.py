@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..core.records.content_field import content_from_data, content_to_data
 from ..core.records.conversation import ToolResultMessage
 from ..core.records.json_marks import from_json, marked_text
 from ..core.scheduling.approval import Decision
@@ -14,7 +15,7 @@ from .budget import Spending
 from .driver_call import warn
 from .effects import effect_of, is_repeatable
 from .ledger import BEGUN, DONE, Effect, InDoubt, Scope, inside
-from .message_text import told
+from .message_text import told_content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -247,7 +248,7 @@ class ToolEffects:
         data = {
             "tool": marked_text(self._calls[index].name),
             "effect": str(effect),
-            "content": marked_text(told(result.content)),
+            "content": content_to_data(told_content(result.content)),
             "is_error": bool(result.is_error),
         }
         if not ran:
@@ -256,7 +257,7 @@ class ToolEffects:
         return data if scope is None else data | spent_to_data(scope)
 
     def _message(self, index: int, data: Mapping[str, Any]) -> ToolResultMessage:
-        return ToolResultMessage(self._calls[index].id, from_json(data["content"]), data["is_error"])
+        return ToolResultMessage(self._calls[index].id, content_from_data(data["content"]), data["is_error"])
 
 
 def _decision(entry: Entry) -> Decision:

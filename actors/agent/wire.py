@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import TypeAdapter
 
+from ..core.records.content import is_told
+from ..core.records.content_field import data_of_part
 from ..core.records.conversation import Message
+from ..core.records.json_marks import marked_text
+from ..core.records.parts import FilePart, TextPart
 from ..core.records.plain_records import (
     NotPlainError,
     data_of_calls,
@@ -37,6 +41,8 @@ from .settings import NUMBERS, ModelSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from ..core.records.parts import Part
 
 SHORT: Final = 8
 """Hexadecimal digits of a digest that only has to say which part differs."""
@@ -289,10 +295,10 @@ def _text_of_message(message: Message) -> str:
     """The text of :func:`message_to_data`, where there is little in it, made directly."""
     try:
         if type(message) is UserMessage:
-            return f'{{"content":{_quoted(message.content)},"role":"user"}}'
+            return f'{{"content":{_told(message.content)},"role":"user"}}'
         if type(message) is ToolResultMessage:
             is_error = "true" if flag_of(message.is_error) else "false"
-            said, number = _quoted(message.content), _quoted(message.tool_call_id)
+            said, number = _told(message.content), _quoted(message.tool_call_id)
             return f'{{"content":{said},"is_error":{is_error},"role":"tool","tool_call_id":{number}}}'
         if type(message) is AssistantMessage and message.tool_calls == () and message.attachment is None:
             said, thought = _quoted(message.content), _quoted(message.reasoning)
@@ -300,6 +306,22 @@ def _text_of_message(message: Message) -> str:
     except NotPlainError:
         pass
     return to_text(message_to_data(message))
+
+
+def _told(content: Any) -> str:
+    """The text of content; of parts that are no text the digest of their bytes in place of these."""
+    if isinstance(content, str):
+        return _quoted(content)
+    if not is_told(content):
+        raise NotPlainError
+    return to_text([_part_to_data(part) for part in content])
+
+
+def _part_to_data(part: Part) -> dict[str, Any]:
+    if isinstance(part, TextPart):
+        return data_of_part(part)
+    name = {"name": marked_text(part.name)} if isinstance(part, FilePart) else {}
+    return {"kind": part.kind, "media_type": part.media_type, "digest": part.digest, "url": part.url, **name}
 
 
 def _quoted(text: str) -> str:

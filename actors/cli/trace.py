@@ -73,9 +73,9 @@ class Trace:
                 yield self._said("called", f"{call.name} {_json(call.input)}")
         elif isinstance(message, ToolResultMessage):
             word = "failed" if message.is_error else "returned"
-            yield self._said(word, f"{names.get(message.tool_call_id, message.tool_call_id)}: {message.content}")
+            yield self._said(word, f"{names.get(message.tool_call_id, message.tool_call_id)}: {message.text}")
         else:
-            yield self._said("system" if isinstance(message, SystemMessage) else "told", message.content)
+            yield self._said("system" if isinstance(message, SystemMessage) else "told", message.text)
 
     def _end(self, outcome: AgentOutcome[Any]) -> Iterator[str]:
         used = [f"{outcome.usage.total:,} tokens"] * bool(outcome.usage.total)

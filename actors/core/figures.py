@@ -36,6 +36,13 @@ def dollars(usd: float) -> str:
     return f"${usd:,.2f}"
 
 
+def byte_size(number: int) -> str:
+    """``512 bytes``, ``12.3 kB``, ``4.2 MB``."""
+    if number < 1_000:
+        return counted(number, "byte")
+    return f"{number / 1_000:,.1f} kB" if number < 999_950 else f"{number / 1_000_000:,.1f} MB"
+
+
 def rate(per_second: float) -> str:
     """``12.3/s``; slow ones by the minute."""
     return f"{per_second:.1f}/s" if per_second >= 1 else f"{per_second * 60:.1f}/min"

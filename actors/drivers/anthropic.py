@@ -9,6 +9,7 @@ from ..errors import ManifestError
 from ..extras import need
 from .edge.dialect import Dialect
 from .edge.message_answer import MessageAnswer
+from .edge.message_parts import MESSAGE_TAKES
 from .edge.message_request import message_fields
 from .edge.profiles import ANTHROPIC
 from .remote import RemoteDriver
@@ -35,6 +36,7 @@ MESSAGES = Dialect(
     frozenset({"temperature", "stream", "output_config"}),
     lacks=MappingProxyType({"seed": "OpenAIDriver(..., api='chat')"}),
     caches=False,
+    takes=MESSAGE_TAKES,
 )
 
 

@@ -6,6 +6,7 @@ import abc
 from typing import TYPE_CHECKING
 
 from ..agent.ports import PrivacyTier
+from ..agent.takes import TEXT_ALONE, Takes
 from ..core.records.answer import TextDelta
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ class Driver(abc.ABC):
     """
 
     privacy_tier: PrivacyTier = PrivacyTier.SOVEREIGN
+
+    @property
+    def takes(self) -> Takes:
+        """The content beside text that it can be sent: none."""
+        return TEXT_ALONE
 
     def __init__(self, *, context_window: int = 4096) -> None:
         if context_window < 1:

@@ -12,6 +12,7 @@ from loguru import logger
 
 from ..agent.ports import ChecksSettings, ClosesIdle, CompletionResponse, PricesModels, PrivacyTier
 from ..agent.resolve import refuse_no_driver
+from ..agent.takes import Takes, takes_of
 from ..agent.wire import digest, request_to_data, response_to_data
 from ..core.process import fork
 from ..core.records.answer import TextDelta
@@ -156,6 +157,11 @@ class RecordingDriver:
         return self._inner.get().privacy_tier
 
     @property
+    def takes(self) -> Takes:
+        """The content that the driver takes."""
+        return takes_of(self._inner.get())
+
+    @property
     def has_pieces(self) -> bool:
         """As the driver says."""
         return bool(getattr(self._inner.get(), "has_pieces", True))
@@ -242,6 +248,7 @@ class RecordingDriver:
             PrivacyTier(self.privacy_tier),
             self.has_price(model),
             (_digits(read), _digits(written)),
+            self.takes,
         )
 
     def _cost(self, usage: TokenUsage, model: str) -> float | None:
@@ -275,6 +282,7 @@ class ReplayingDriver:
         facts = shelf.facts(number) or DriverFacts()
         self.context_window: int = facts.context_window
         self.privacy_tier: PrivacyTier = facts.privacy_tier
+        self.takes: Takes = facts.takes
         self.backoff_share: float = 0.0 if speed is None else 1 / speed
         """What part of its backoff an agent waits after an error of this driver."""
 

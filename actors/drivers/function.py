@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..agent.ports import CompletionRequest, CompletionResponse
+from ..agent.takes import EVERYTHING, Takes
 from .base import Driver
 
 if TYPE_CHECKING:
@@ -30,6 +31,11 @@ class FunctionDriver(Driver):
             raise TypeError(f"FunctionDriver needs a function, got {type(fn).__name__}")
         self._fn = fn
 
+    @property
+    def takes(self) -> Takes:
+        """All content: it is passed on as it is."""
+        return EVERYTHING
+
     def complete(self, request: CompletionRequest, *, cancel: CancelToken) -> CompletionResponse:
         """Call the function.
 
@@ -50,4 +56,4 @@ class FunctionDriver(Driver):
 def echo(manifest: AgentManifest) -> FunctionDriver:
     """A driver that answers with the last message that it was sent: shows what a model would be asked."""
     window = manifest.model.context_window or 4096
-    return FunctionDriver(lambda request: request.messages[-1].content, context_window=window)
+    return FunctionDriver(lambda request: request.messages[-1].text, context_window=window)

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, Unpack
 
 from .edge.chat_answer import ChatAnswer
+from .edge.chat_parts import CHAT_TAKES
 from .edge.chat_request import chat_fields
 from .edge.dialect import Dialect
 from .edge.profiles import ProfileName, ServerProfile, profile_named
@@ -24,6 +25,7 @@ CHAT = Dialect(
     chat_fields,
     ChatAnswer,
     frozenset({"temperature", "stream", "stream_options", "response_format"}),
+    takes=CHAT_TAKES,
 )
 RESPONSES = Dialect(
     "/responses",

@@ -12,12 +12,14 @@ from loguru import logger
 
 from ..agent.ports import PrivacyTier
 from ..agent.settings import NO_SETTINGS
+from ..agent.takes import problem_of_messages
 from ..core.process import event_loop
 from ..core.records.answer import TextDelta
 from ..core.records.spec import Backoff, no_sooner_than
 from ..errors import (
     Cancelled,
     DriverError,
+    InferenceFailed,
     ManifestError,
     NetworkError,
     RateLimited,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from ..agent.manifest import AgentManifest
     from ..agent.ports import CompletionRequest, CompletionResponse, PrivacyWord
     from ..agent.settings import ModelSettings
+    from ..agent.takes import Takes
     from ..core.records.event import Event
     from ..core.records.usage import TokenUsage
     from ..core.waiting.cancel import CancelToken
@@ -254,6 +257,11 @@ class RemoteDriver(Driver):
         """Answer as :meth:`complete` does; each piece of text is a ``TextDelta``, in the caller's thread."""
         return self._call(request, on_event, cancel)
 
+    @property
+    def takes(self) -> Takes:
+        """The content beside text that the protocol has words for."""
+        return self._dialect.takes
+
     def estimate_cost(self, usage: TokenUsage, model: str = "") -> float:
         """What *usage* of *model* ("": the driver's own) costs, in USD; 0 where its price is not known."""
         price = self._price(model)
@@ -282,6 +290,8 @@ class RemoteDriver(Driver):
     def _call(
         self, request: CompletionRequest, on_event: Callable[[Event], None] | None, cancel: CancelToken
     ) -> CompletionResponse:
+        if (what := problem_of_messages(request.messages, self.takes, type(self).__name__)) is not None:
+            raise InferenceFailed(f"nothing was sent: {what}")
         refused = lessons = spare = 0
         is_bare = False
         while True:

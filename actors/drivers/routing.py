@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import reduce
 from typing import TYPE_CHECKING, Literal
 
 from ..agent.ports import ChecksSettings, ClosesIdle, PricesModels
+from ..agent.takes import Takes, takes_of
 from ..core.records.answer import TextDelta
 from ..errors import DriverError
 from .base import Driver
@@ -80,6 +82,12 @@ class RoutingDriver(Driver):
         self._strategy = strategy
         self._lock = threading.Lock()
         self._metrics = RoutingMetrics()
+
+    @property
+    def takes(self) -> Takes:
+        """The content that both take: who is asked is not known before."""
+        first, *others = map(takes_of, self._drivers)
+        return reduce(Takes.both, others, first)
 
     @property
     def metrics(self) -> RoutingMetrics:

@@ -7,6 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypedDict, TypeVar, Unpack
 
 from ..agent.ports import CompletionResponse, StopReason
+from ..agent.takes import EVERYTHING, Takes
 from ..core.records.conversation import ToolCall
 from ..errors import Cancelled, InferenceFailed, fresh_copy
 from .base import Driver
@@ -84,6 +85,11 @@ class ScriptedDriver(Driver):
         """What it was asked, in order."""
         with self._lock:
             return list(self._requests)
+
+    @property
+    def takes(self) -> Takes:
+        """All content: it is passed on as it is."""
+        return EVERYTHING
 
     def complete(self, request: CompletionRequest, *, cancel: CancelToken) -> CompletionResponse:
         """The next answer of the script.

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..agent.ports import CompletionResponse, PrivacyTier
+from ..agent.takes import Takes
 from ..drivers.recorded.answer import DriverFacts, RecordedAnswer
 from ..public import publish
 from .cassette import Cassette, CassetteMode

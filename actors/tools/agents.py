@@ -75,7 +75,7 @@ def send_message(to: Annotated[int, Field(ge=0)], content: str, *, agent: Agent[
 
 
 @tool(capability=TALKS, timeout=None, repeatable=True, effect="idempotent")
-def wait_for_message(timeout: Annotated[float, Field(ge=0, le=MAX_WAIT)] = 60.0, *, agent: Agent[Any]) -> str:
+def wait_for_message(timeout: Annotated[float, Field(ge=0, le=MAX_WAIT)] = 60.0, *, agent: Agent[Any]) -> Any:
     """Wait for the next message from another agent or from the program, and read it.
 
     Args:

@@ -96,7 +96,7 @@ class Provider:
 
     def complete(self, request: CompletionRequest, *, cancel: CancelToken) -> CompletionResponse:
         """The next answer of that conversation's script: it depends on the request alone."""
-        query = next(message.content for message in request.messages if isinstance(message, UserMessage))
+        query = next(message.text for message in request.messages if isinstance(message, UserMessage))
         name, kind = query.split()
         turn = sum(isinstance(message, AssistantMessage) for message in request.messages)
         self.outside.note("asked", name, turn)

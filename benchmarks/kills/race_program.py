@@ -105,7 +105,7 @@ class Model:
 
     def complete(self, request: CompletionRequest, *, cancel: CancelToken) -> CompletionResponse:
         """The next answer."""
-        kind = next(message.content for message in request.messages if isinstance(message, UserMessage))
+        kind = next(message.text for message in request.messages if isinstance(message, UserMessage))
         turn = sum(isinstance(message, AssistantMessage) for message in request.messages)
         place = f"ask {'child ' if kind == 'child' else ''}{turn}"
         errors = [

@@ -7,6 +7,7 @@ import json
 import math
 import pickle
 import typing
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from actors.ports import (
     CompletionRequest,
     CompletionResponse,
     Message,
+    Part,
     SystemMessage,
     TokenUsage,
     ToolCall,
@@ -172,7 +174,8 @@ def test_its_json_schema_tells_the_roles() -> None:
 
 def test_its_annotations_can_be_read() -> None:
     """By whoever looks where the class lives."""
-    assert typing.get_type_hints(UserMessage)["content"] is str
+    assert typing.get_type_hints(UserMessage)["content"] == str | Sequence[Part]
+    assert typing.get_type_hints(SystemMessage)["content"] is str
     assert "role" in typing.get_type_hints(AssistantMessage)
 
 

@@ -9,11 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
+from .content import content_of, is_content, text_of_content
+from .content_field import Content
 from .json_fields import Data, Text
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic_core import CoreSchema
+
+    from .content_field import LooseContent
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,16 @@ class _Message:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
     role: ClassVar[str]
 
+    if TYPE_CHECKING:
+
+        @property
+        def content(self) -> Content: ...
+
+    @property
+    def text(self) -> str:
+        """The content as text: images, audio and files are named, in their place."""
+        return text_of_content(self.content)
+
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         from .message_json import schema_of, schema_of_all
@@ -76,13 +90,32 @@ class SystemMessage(_Message):
     role: ClassVar[Literal["system"]] = "system"
     content: Text
 
+    def __post_init__(self) -> None:
+        _refuse_parts(self.content, "an instruction")
+
 
 @dataclass(frozen=True, slots=True)
 class UserMessage(_Message):
-    """What the user, the program or another agent says."""
+    """What the user, the program or another agent says: a text, or parts of several kinds.
+
+    Args:
+        content: A text, a part, or a list of parts with texts among them; parts are held as a tuple.
+
+    Raises:
+        TypeError: Something in the list is neither a part nor a text.
+        ValueError: The list is empty, or a text in it is.
+    """
 
     role: ClassVar[Literal["user"]] = "user"
-    content: Text
+    content: Content
+
+    if TYPE_CHECKING:
+
+        def __init__(self, content: LooseContent) -> None: ...
+
+    def __post_init__(self) -> None:
+        if type(self.content) is not str:
+            object.__setattr__(self, "content", content_of(self.content))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +129,32 @@ class AssistantMessage(_Message):
     attachment: Attachment | None = None
 
     def __post_init__(self) -> None:
+        _refuse_parts(self.content, "an answer")
         if not isinstance(self.tool_calls, tuple):  # a list gives an equal message
             object.__setattr__(self, "tool_calls", tuple(self.tool_calls))
 
 
 @dataclass(frozen=True, slots=True)
 class ToolResultMessage(_Message):
-    """The result of one call."""
+    """The result of one call: a text, or parts of several kinds, as for a :class:`UserMessage`."""
 
     role: ClassVar[Literal["tool"]] = "tool"
     tool_call_id: Text
-    content: Text
+    content: Content
     is_error: bool = False
+
+    if TYPE_CHECKING:
+
+        def __init__(self, tool_call_id: str, content: LooseContent, is_error: bool = False) -> None: ...
+
+    def __post_init__(self) -> None:
+        if type(self.content) is not str:
+            object.__setattr__(self, "content", content_of(self.content))
+
+
+def _refuse_parts(content: object, what: str) -> None:
+    if type(content) is not str and is_content(content):
+        raise ValueError(f"{what} is a text: images, audio and files stand in a UserMessage")
 
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ class _Text:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         from pydantic_core import core_schema
 
-        writing = core_schema.plain_serializer_function_ser_schema(_written, when_used="json")
+        writing = core_schema.plain_serializer_function_ser_schema(written_text, when_used="json")
         return core_schema.no_info_wrap_validator_function(_read_text, handler(source), serialization=writing)
 
 
@@ -35,6 +35,19 @@ class _Data:
 
         writing = core_schema.plain_serializer_function_ser_schema(_written_data, info_arg=True)
         return core_schema.no_info_wrap_validator_function(_read_data, handler(source), serialization=writing)
+
+
+class _Base64:
+    """Bytes: in JSON as base64, of the usual alphabet."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        from pydantic_core import core_schema
+
+        writing = core_schema.plain_serializer_function_ser_schema(written_bytes, when_used="json")
+        return core_schema.no_info_wrap_validator_function(_read_bytes, handler(source), serialization=writing)
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "string", "contentEncoding": "base64"}
 
 
 class UserValue:
@@ -74,7 +87,8 @@ class _AnError:
         return SCHEMA
 
 
-def _written(value: Any) -> Any:
+def written_text(value: Any) -> Any:
+    """*value* as JSON: of a text that can be written, itself."""
     if type(value) is str and value.isascii():
         return value
     from .json_value import to_json
@@ -85,7 +99,7 @@ def _written(value: Any) -> Any:
 def _written_data(value: Any, info: Any) -> Any:
     from .json_marks import quoted
 
-    return _written(value) if info.mode == "json" else quoted(value)
+    return written_text(value) if info.mode == "json" else quoted(value)
 
 
 def _read_text(value: Any, check: Callable[[Any], Any]) -> Any:
@@ -101,6 +115,21 @@ def _read_data(value: Any, check: Callable[[Any], Any]) -> Any:
 
     read = from_json(value)
     return read if isinstance(read, Mapping) else check(value)
+
+
+def written_bytes(value: bytes) -> str:
+    """*value* as base64."""
+    from binascii import b2a_base64
+
+    return b2a_base64(value, newline=False).decode("ascii")
+
+
+def _read_bytes(value: Any, check: Callable[[Any], Any]) -> Any:
+    if not isinstance(value, str):
+        return check(value)
+    from base64 import b64decode
+
+    return b64decode(value, validate=True)
 
 
 def _written_error(error: BaseException) -> Any:
@@ -142,6 +171,7 @@ def read_any(value: Any, check: Callable[[Any], Any]) -> Any:
 
 
 Text: TypeAlias = Annotated[str, _Text()]
+Base64: TypeAlias = Annotated[bytes, _Base64()]
 Data: TypeAlias = Annotated[Mapping[str, Any], _Data()]
-AnyValue: TypeAlias = Annotated[Any, UserValue(_written, read_any)]
+AnyValue: TypeAlias = Annotated[Any, UserValue(written_text, read_any)]
 AnError: TypeAlias = Annotated[ActorsError | None, _AnError()]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
+from .content import is_told
+from .content_field import content_to_data
 from .conversation import AssistantMessage, SystemMessage, ToolCall, ToolResultMessage, UserMessage
 from .json_marks import MARK, from_json, is_utf8
 from .usage import TokenUsage
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .conversation import Message
+    from .parts import Part
 
 LEVELS: Final = 16
 """Of arrays and objects inside one another: arguments of tools have few."""
@@ -117,8 +120,14 @@ def _system(message: SystemMessage) -> dict[str, Any]:
     return {"role": "system", "content": text_of(message.content)}
 
 
+def _content(content: object) -> Any:
+    if not is_told(content):
+        raise NotPlainError
+    return text_of(content) if isinstance(content, str) else content_to_data(cast("Sequence[Part]", content))
+
+
 def _user(message: UserMessage) -> dict[str, Any]:
-    return {"role": "user", "content": text_of(message.content)}
+    return {"role": "user", "content": _content(message.content)}
 
 
 def _assistant(message: AssistantMessage) -> dict[str, Any]:
@@ -137,7 +146,7 @@ def _result(message: ToolResultMessage) -> dict[str, Any]:
     return {
         "role": "tool",
         "tool_call_id": text_of(message.tool_call_id),
-        "content": text_of(message.content),
+        "content": _content(message.content),
         "is_error": flag_of(message.is_error),
     }
 

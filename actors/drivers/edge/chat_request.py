@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ...core.records.conversation import AssistantMessage, SystemMessage, ToolResultMessage
+from .chat_parts import chat_content, shown_by_tool, told_by_tool
 from .names import CallIds
 from .turns import arranged, paired
 
@@ -78,17 +79,28 @@ def chat_turns(
         owner: Whose attachments go back with it.
     """
     ids = CallIds(re.compile(profile.call_id), profile.call_id_length)
-    turns = [{"role": "system", "content": request.system}] if request.system else []
-    made = [_turn(message, names, ids, profile, owner) for message in paired(request.messages)]
-    turns += [turn for turn in made if turn != EMPTY]
+    turns: list[dict[str, Any]] = [{"role": "system", "content": request.system}] if request.system else []
+    shown: list[dict[str, Any]] = []
+    for message in paired(request.messages):
+        if shown and not isinstance(message, ToolResultMessage):  # behind all results of one answer, never between
+            turns.append({"role": "user", "content": shown})
+            shown = []
+        turn = _turn(message, names, ids, profile, owner)
+        if isinstance(message, ToolResultMessage):
+            shown += shown_by_tool(message.content, turn["tool_call_id"])
+        if turn != EMPTY:
+            turns.append(turn)
+    turns += [{"role": "user", "content": shown}] if shown else []
     return arranged(turns, profile)
 
 
 def _turn(message: Message, names: ToolNames, ids: CallIds, profile: ServerProfile, owner: str) -> dict[str, Any]:
     if isinstance(message, ToolResultMessage):
-        return {"role": "tool", "tool_call_id": ids.of_result(message.tool_call_id), "content": message.content}
+        said_by_tool = told_by_tool(message.content)
+        return {"role": "tool", "tool_call_id": ids.of_result(message.tool_call_id), "content": said_by_tool}
     if not isinstance(message, AssistantMessage):
-        return {"role": "system" if isinstance(message, SystemMessage) else "user", "content": message.content}
+        role = "system" if isinstance(message, SystemMessage) else "user"
+        return {"role": role, "content": chat_content(message.content)}
     said: dict[str, Any] = {"role": "assistant", "content": message.content}
     calls = list(_calls(message.tool_calls, names, ids, profile, owner))
     if calls:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from ...agent.takes import TEXT_ALONE, Takes
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -27,6 +29,7 @@ class Dialect:
         unknown: What to say of a server that does not know the path.
         lacks: Settings that it has no word for, and who has one.
         caches: Its provider keeps the beginning of a prompt by itself.
+        takes: The content beside text that it has words for.
     """
 
     path: str
@@ -37,6 +40,7 @@ class Dialect:
     unknown: str = ""
     lacks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     caches: bool = True
+    takes: Takes = TEXT_ALONE
 
     def refusal_of(self, settings: ModelSettings) -> str | None:
         """Which of *settings* it has no word for, and who has; None when it has one for each."""

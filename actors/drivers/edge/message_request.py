@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...agent.settings import FORCES
 from ...core.records.conversation import AssistantMessage, SystemMessage, ToolResultMessage
+from .message_parts import message_blocks, message_content
 from .names import CallIds
 from .prompt_cache import mark_prefixes
 from .thinking import OFF, thinking_fields
@@ -98,11 +99,15 @@ def message_turns(request: CompletionRequest, names: ToolNames, owner: str) -> l
 
 def _blocks(message: Message, names: ToolNames, ids: CallIds, owner: str) -> list[Block]:
     if isinstance(message, ToolResultMessage):
-        result = {"type": "tool_result", "tool_use_id": ids.of_result(message.tool_call_id), "content": message.content}
+        result = {
+            "type": "tool_result",
+            "tool_use_id": ids.of_result(message.tool_call_id),
+            "content": message_content(message.content),
+        }
         return [{**result, "is_error": True} if message.is_error else result]
     if not isinstance(message, AssistantMessage):
-        text = f"[system] {message.content}" if isinstance(message, SystemMessage) else message.content
-        return [{"type": "text", "text": text}] if text.strip() else []
+        is_system = isinstance(message, SystemMessage)
+        return list(message_blocks(f"[system] {message.content}" if is_system else message.content))
     calls = [
         {"type": "tool_use", "id": ids.of_call(call.id), "name": names.said(call.name), "input": dict(call.input)}
         for call in message.tool_calls

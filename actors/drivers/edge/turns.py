@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...core.records.conversation import ToolResultMessage
+from .chat_parts import text_block
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,5 +69,12 @@ def _placed(turns: Iterable[Turn], profile: ServerProfile) -> Iterable[Turn]:
 
 
 def _merged(one: Turn, other: Turn) -> Turn:
+    if isinstance(one.get("content"), list) or isinstance(other.get("content"), list):
+        return {**one, **other, "content": [*_blocks(one), *_blocks(other)]}
     texts = [text for text in (one.get("content"), other.get("content")) if text]
     return {**one, **other, "content": "\n\n".join(texts) if texts else other.get("content")}
+
+
+def _blocks(turn: Turn) -> list[dict[str, Any]]:
+    content = turn.get("content") or []
+    return [text_block(content)] if isinstance(content, str) else content

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ... import errors
 from ...agent.ports import PrivacyTier
+from ...agent.takes import EVERYTHING, Takes
 from ...agent.wire import response_from_data
 from ...core.records.error_json import error_from_json, error_to_json
 from ...core.records.usage import TokenUsage
@@ -41,6 +42,7 @@ class DriverFacts:
     Args:
         number: Which of the drivers of the cassette it was, from 0.
         usd_per_million_tokens: Of input and output, where the model of the answer was asked.
+        takes: Which content beside text it was shown; not written where it was all.
     """
 
     number: int = 0
@@ -48,6 +50,7 @@ class DriverFacts:
     privacy_tier: PrivacyTier = PrivacyTier.SOVEREIGN
     has_price: bool = True
     usd_per_million_tokens: Sequence[float] = (0.0, 0.0)
+    takes: Takes = EVERYTHING
 
     def cost_of(self, usage: TokenUsage) -> float:
         """About what *usage* costs, in USD, where it was not recorded."""
@@ -156,7 +159,9 @@ def to_line(data: Mapping[str, Any]) -> str:
 
 def data_of_facts(facts: DriverFacts) -> dict[str, Any]:
     """What is known of a driver, in a line."""
-    return {**asdict(facts), "privacy_tier": str(facts.privacy_tier)}
+    data = {**asdict(facts), "privacy_tier": str(facts.privacy_tier)}
+    del data["takes"]
+    return data if facts.takes == EVERYTHING else {**data, "takes": facts.takes.to_data()}
 
 
 def read_lines(content: bytes, name: str) -> Iterable[RecordedAnswer]:
@@ -225,7 +230,8 @@ def _facts_of(data: Mapping[str, Any]) -> DriverFacts:
         raise ValueError('"usd_per_million_tokens" are two numbers')
     read, written = (_number({"usd_per_million_tokens": rate}, "usd_per_million_tokens") or 0.0 for rate in rates)
     tier = PrivacyTier(data.get("privacy_tier", PrivacyTier.SOVEREIGN))
-    return DriverFacts(number, window, tier, data.get("has_price") is not False, (read, written))
+    takes = Takes.of_data(_object(data, "takes")) if "takes" in data else EVERYTHING
+    return DriverFacts(number, window, tier, data.get("has_price") is not False, (read, written), takes)
 
 
 def _object(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
