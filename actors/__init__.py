@@ -280,7 +280,7 @@ if _TYPE_CHECKING:  # who keeps no journal need not wait for what one is made of
         JournalReader as JournalReader,
         OnChange as OnChange,
     )
-    from .memory import SqliteMemory as SqliteMemory
+    from .memory import OpenAIEmbedder as OpenAIEmbedder, SqliteMemory as SqliteMemory
 
 __version__ = "0.1.0"
 
@@ -363,7 +363,7 @@ _LATER = {
         *("Durability", "EffectState", "InDoubt", "Journal", "JournalFinding", "JournalReader"),
         *("JournaledAgent", "JournaledEffect", "JournaledStatus", "OnChange"),
     ),
-    "actors.memory": ("SqliteMemory",),
+    "actors.memory": ("OpenAIEmbedder", "SqliteMemory"),
 }
 
 

@@ -25,9 +25,9 @@ FACADE = "actors"
 
 LAYERS = {
     "errors": 0, "extras": 0, "public": 0, "core": 1, "agent": 2, "network": 3, "storage": 3,
-    "drivers": 4, "journal": 4, "memory": 4, "progress": 4, "sessions": 4, "tools": 4,
-    "conversation": 5, "pool_actors": 5, "pool": 6, "actors": 7, "agents": 7, "capabilities": 7, "events": 7,
-    "journals": 7, "limits": 7, "manifests": 7, "messages": 7, "monitoring": 7, "ports": 7, "cli": 8, "testing": 8,
+    "drivers": 4, "journal": 4, "progress": 4, "sessions": 4, "tools": 4,
+    "conversation": 5, "memory": 5, "pool_actors": 5, "pool": 6, "actors": 7, "agents": 7, "capabilities": 7,
+    "events": 7, "journals": 7, "limits": 7, "manifests": 7, "messages": 7, "monitoring": 7, "ports": 7, "cli": 8, "testing": 8,
 }  # fmt: skip
 """Room -> height; imports go down, or stay inside a room."""
 
@@ -50,7 +50,7 @@ CORE = list(CORE_NEEDS)
 EVERYWHERE = {"loguru", "pydantic", "pydantic_core", "typing_extensions"}
 ONLY_IN = {
     "pykka": ("core",), "typer": ("cli",), "rich": ("cli", "progress"), "click": ("cli",),
-    "docstring_parser": ("tools",), "packaging": ("extras",), "jsonschema": ("agent",),
+    "docstring_parser": ("tools",), "packaging": ("extras",), "numpy": ("memory",), "jsonschema": ("agent",),
     "jsonschema_specifications": ("agent",), "referencing": ("agent",),
 }  # fmt: skip
 

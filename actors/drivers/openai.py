@@ -13,6 +13,7 @@ from .edge.dialect import Dialect
 from .edge.profiles import ProfileName, ServerProfile, profile_named
 from .edge.responses_answer import ResponsesAnswer
 from .edge.responses_request import LIMIT_FIELD, responses_fields
+from .openai_embedder import OpenAIEmbedder as OpenAIEmbedder
 from .remote import RemoteDriver, RemoteSettings
 
 if TYPE_CHECKING:

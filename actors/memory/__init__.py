@@ -10,7 +10,8 @@ from .embedder import Embedder, HashEmbedder
 from .in_memory import InMemorySubstrate
 from .vector_index import VectorIndex
 
-if TYPE_CHECKING:  # who keeps no memory in a file needs no SQLite
+if TYPE_CHECKING:  # who keeps no memory in a file needs no SQLite, nor what asks a server
+    from ..drivers.openai_embedder import OpenAIEmbedder
     from .sqlite_memory import SqliteMemory
 
 __all__ = [
@@ -18,15 +19,18 @@ __all__ = [
     "Embedder",
     "HashEmbedder",
     "InMemorySubstrate",
+    "OpenAIEmbedder",
     "SqliteMemory",
     "VectorIndex",
 ]
 
-publish(__name__, {**globals(), "SqliteMemory": None})  # no record: nobody pickles it
+publish(__name__, {"SqliteMemory": None, "OpenAIEmbedder": None, **globals()})  # no records: nobody pickles them
 
 
 def __getattr__(name: str) -> Any:
-    """The memory in a file, imported when somebody first asks for it."""
+    """What is imported when somebody first asks for it."""
     if name == "SqliteMemory":
         return import_module(".sqlite_memory", __name__).SqliteMemory
+    if name == "OpenAIEmbedder":
+        return import_module("actors.drivers.openai_embedder").OpenAIEmbedder
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -48,6 +48,14 @@ class Embedding:
         """Numbers of each vector."""
         return self._embedder.dimensions
 
+    def known_dimensions(self) -> int | None:
+        """As :attr:`dimensions`; None where the embedder has to ask somebody who does not answer."""
+        try:
+            return self.dimensions
+        except Exception as error:  # noqa: BLE001 - a memory works by words alone
+            logger.debug("how long the vectors of {!r} are is not known: {}", self.model, error)
+            return None
+
     def vectors(self, texts: Sequence[str], *, cancel: CancelToken | None = None) -> list[tuple[float, ...] | None]:
         """The direction of each of *texts*; None for one that points nowhere.
 

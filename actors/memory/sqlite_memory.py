@@ -354,14 +354,18 @@ def refuse_other_model(connection: sqlite3.Connection, *, path: Path, embedding:
     """Raise when the file's vectors are of another model, or of another length. The first and the last one tell: they
     are made anew in their order.
     """
+    dimensions = embedding.known_dimensions()
     for order in ("ASC", "DESC"):
         row = connection.execute(
             f"SELECT model, length(vector) FROM vector ORDER BY fragment {order} LIMIT 1"  # noqa: S608
         ).fetchone()
-        if row is not None and row != (embedding.model, embedding.dimensions * BYTES):
+        if row is None:
+            return
+        found = row[1] // BYTES
+        if row[0] != embedding.model or found != (dimensions or found):
             raise MemoryFailed(
-                f"{path} has vectors of model {row[0]!r} ({row[1] // BYTES} numbers), and the embedder is "
-                f"{embedding.model!r} ({embedding.dimensions}): `actors memory embed {path}` embeds anew"
+                f"{path} has vectors of model {row[0]!r} ({found} numbers), and the embedder is {embedding.model!r} "
+                f"({dimensions or 'unknown'}): `actors memory embed {path}` embeds anew"
             )
 
 
