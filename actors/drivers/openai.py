@@ -12,6 +12,7 @@ from .edge.chat_request import chat_fields
 from .edge.dialect import Dialect
 from .edge.profiles import ProfileName, ServerProfile, profile_named
 from .edge.responses_answer import ResponsesAnswer
+from .edge.responses_parts import RESPONSES_TAKES
 from .edge.responses_request import LIMIT_FIELD, responses_fields
 from .openai_embedder import OpenAIEmbedder as OpenAIEmbedder
 from .remote import RemoteDriver, RemoteSettings
@@ -38,6 +39,7 @@ RESPONSES = Dialect(
     unknown="if the server does not speak Responses, ask it with api='chat'; "
     "if it does, is base_url right? It ends before /responses, often with /v1",
     lacks=MappingProxyType(dict.fromkeys(("seed", "stop"), "OpenAIDriver(..., api='chat')")),
+    takes=RESPONSES_TAKES,
 )
 APIS = {"chat": CHAT, "responses": RESPONSES}
 

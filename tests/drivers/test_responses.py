@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,13 @@ from actors import (
     AgentManifest,
     AgentPool,
     AssistantMessage,
+    AudioPart,
     CancelToken,
     CompletionRequest,
     CompletionResponse,
     Deadline,
+    FilePart,
+    ImagePart,
     InferenceFailed,
     ManifestError,
     Message,
@@ -31,6 +35,7 @@ from actors import (
     UserMessage,
     tool,
 )
+from actors.core.records.parts import Part
 from actors.drivers.anthropic import AnthropicDriver
 from actors.drivers.openai import OpenAIDriver
 from actors.drivers.routing import RoutingDriver
@@ -220,6 +225,50 @@ def test_an_agent_goes_on_with_its_thoughts(connect: Callable[..., OpenAIDriver]
         call(1, "find"),
         {"type": "function_call_output", "call_id": "call_1", "output": "found a"},
     ]
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0"
+
+
+def test_parts_byte_for_byte(connect: Callable[..., OpenAIDriver]) -> None:
+    """Of a user and of a tool: images and PDF files as URLs of their bytes, files of text as texts."""
+    image, pdf = ImagePart(PNG), FilePart(b"%PDF-1.7\n%%EOF", name="a.pdf")
+    messages: tuple[Message, ...] = (
+        UserMessage(["See:", image, pdf, FilePart(b"x;y", "text/csv", "t.csv")]),
+        AssistantMessage("", (ToolCall("c1", "find.it", {}),)),
+        ToolResultMessage("c1", ["here", image]),
+    )
+    with Provider(["x"]) as provider:
+        sent = sent_as(connect(provider), CompletionRequest(messages, (FIND,)))
+    data = b64encode(PNG).decode()
+    shown = f'{{"type":"input_image","image_url":"data:image/png;base64,{data}","detail":"auto"}}'
+    assert sent.partition('"input":')[2].startswith(
+        '[{"role":"user","content":[{"type":"input_text","text":"See:"},'
+        + shown
+        + ',{"type":"input_file","filename":"a.pdf","file_data":"data:application/pdf;base64,JVBERi0xLjcKJSVFT0Y="},'
+        '{"type":"input_text","text":"[file t.csv]\\nx;y"}]},'
+        '{"type":"function_call","call_id":"c1","name":"find_it","arguments":"{}"},'
+        '{"type":"function_call_output","call_id":"c1","output":[{"type":"input_text","text":"here"},' + shown + "]}],"
+    )
+
+
+def test_urls_of_parts(connect: Callable[..., OpenAIDriver]) -> None:
+    """Are sent as they are."""
+    parts: list[Part] = [ImagePart(url="https://x.example/a.png"), FilePart(url="https://x.example/a.pdf")]
+    with Provider(["x"]) as provider:
+        sent = json.loads(sent_as(connect(provider), CompletionRequest((UserMessage(parts),))))
+    assert sent["input"][0]["content"] == [
+        {"type": "input_image", "image_url": "https://x.example/a.png", "detail": "auto"},
+        {"type": "input_file", "file_url": "https://x.example/a.pdf"},
+    ]
+
+
+def test_audio_is_refused(connect: Callable[..., OpenAIDriver]) -> None:
+    """By name, with who takes it, and nothing is sent."""
+    request = CompletionRequest((UserMessage([AudioPart(b"RIFF\0\0\0\0WAVEfmt ", "audio/wav")]),))
+    with Provider(["x"]) as provider, pytest.raises(InferenceFailed, match=r"audio.*api='chat'"):
+        ask(connect(provider), request)
+    assert provider.asked == []
 
 
 def test_a_session_keeps_what_was_thought(connect: Callable[..., OpenAIDriver], tmp_path: Path) -> None:

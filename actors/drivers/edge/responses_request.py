@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.records.conversation import AssistantMessage, SystemMessage, ToolResultMessage
 from .names import CallIds
+from .responses_parts import input_content
 from .thoughts import split_thoughts
 from .turns import paired
 
@@ -97,13 +98,15 @@ def response_items(request: CompletionRequest, names: ToolNames, profile: Server
 
 def _items(message: Message, names: ToolNames, ids: CallIds, owner: str, *, no_system: bool) -> Iterable[Item]:
     if isinstance(message, ToolResultMessage):
-        return [{"type": RESULT, "call_id": ids.of_result(message.tool_call_id), "output": message.content}]
+        return [
+            {"type": RESULT, "call_id": ids.of_result(message.tool_call_id), "output": input_content(message.content)}
+        ]
     if isinstance(message, SystemMessage):
         if no_system:
             return [{"role": "user", "content": f"[system] {message.content}"}]
         return [{"role": "system", "content": message.content}]
     if not isinstance(message, AssistantMessage):
-        return [{"role": "user", "content": message.content}]
+        return [{"role": "user", "content": input_content(message.content)}]
     calls = [
         {
             "type": CALL,
