@@ -7,22 +7,27 @@ import importlib
 import signal
 import sys
 import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Self
 
 from ..agent.config import SpawnConfig
 from ..agent.events import ToolStarted
+from ..agent.llm_agent import LlmAgent
 from ..core.records.answer import TextDelta
 from ..core.records.conversation import AssistantMessage, UserMessage
 from ..core.records.event import AgentEnded
 from ..core.records.outcome import AgentStatus
+from ..core.shown import shown
+from ..errors import SessionError
 from ..pool import AgentPool
 from .approver import Approver
 from .options import problem_of_timeout
 from .recipe import load_manifest, memory_for, prepare
 from .refusal import RefusedError
 from .row import text_of
+from .session_file import open_to_talk, refuse_bad_name
 from .terminal import answering, say
-from .wording import one_line, printable
+from .wording import counted, one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from ..core.records.event import Event
     from ..core.records.outcome import AgentOutcome
     from ..core.supervision.handle import AgentHandle
+    from ..sessions.session import Session
     from .recipe import ModelChoice, Recipe
 
 EXIT_OK = 0
@@ -42,21 +48,37 @@ PATIENCE = 5.0
 """Seconds for the last words of an answer to be shown, once it is there."""
 
 
-def chat(path: str, choice: ModelChoice, *, timeout: float | None, approved: Sequence[str] = ()) -> int:
+def chat(
+    path: str,
+    choice: ModelChoice,
+    *,
+    timeout: float | None,
+    approved: Sequence[str] = (),
+    session: str | None = None,
+    file: str | None = None,
+) -> int:
     """Talk with the agent of the manifest at *path* until the input ends.
 
     Args:
         timeout: Seconds for each answer.
         approved: Tools whose calls need no approval.
+        session: The conversation that goes on; None begins a new one, which is forgotten at the end.
+        file: Where it is stored; None: in the command's own folder.
     Raises:
         RefusedError: A bad manifest, a bad timeout, or no driver.
     """
     problem = problem_of_timeout(timeout)
     if problem is not None:
         raise RefusedError(problem)
+    if session is not None:
+        refuse_bad_name(session)
+    elif file is not None:
+        raise RefusedError("--sessions names the file of a session: name that, too, with --session NAME")
     recipe = prepare(load_manifest(path), place=path, choice=choice)
     if recipe.driver is None:
         raise RefusedError(f"{path}: nobody to talk to: name a driver in the manifest (model.driver), or --driver")
+    if session is not None and not issubclass(recipe.agent, LlmAgent):
+        raise RefusedError(f"{path}: --session needs an LlmAgent: of {recipe.agent.__name__} nothing would be stored")
     screen, approver = Screen(), Approver(approved)
 
     def hear(event: Event) -> None:
@@ -64,14 +86,22 @@ def chat(path: str, choice: ModelChoice, *, timeout: float | None, approved: Seq
         screen(event)
 
     with (
+        nullcontext() if session is None else open_to_talk(file) as sessions,
         CtrlC() as ctrl_c,
         approver,
         AgentPool(
-            max_concurrent=1, max_queued=0, on_event=hear, memory=memory_for([recipe]), name="actors chat"
+            max_concurrent=1,
+            max_queued=0,
+            on_event=hear,
+            memory=memory_for([recipe]),
+            sessions=sessions,
+            name="actors chat",
         ) as pool,
     ):
         approver.answers_for(pool)
-        conversation = Conversation(pool, recipe, screen, ctrl_c, timeout)
+        conversation = Conversation(pool, recipe, screen, ctrl_c, timeout, session)
+        if sessions is not None and session is not None:
+            tell_of(sessions.get(session))
         conversation.go()
     return EXIT_INCOMPLETE if conversation.failures and not sys.stdin.isatty() else EXIT_OK
 
@@ -187,8 +217,17 @@ def _nothing() -> None:
 class Conversation:
     """Questions of one person, and the answers of one agent after another, each knowing what was said before."""
 
-    def __init__(self, pool: AgentPool, recipe: Recipe, screen: Screen, ctrl_c: CtrlC, timeout: float | None) -> None:
+    def __init__(
+        self,
+        pool: AgentPool,
+        recipe: Recipe,
+        screen: Screen,
+        ctrl_c: CtrlC,
+        timeout: float | None,
+        session: str | None = None,
+    ) -> None:
         self._pool = pool
+        self._session = session
         self._recipe = recipe
         self._screen = screen
         self._ctrl_c = ctrl_c
@@ -237,6 +276,7 @@ class Conversation:
             driver=recipe.driver,
             timeout=self._timeout,
             messages=self._history,
+            session=self._session,
         )
         stop = Stop()
         self._ctrl_c.cancels(stop)  # first: the agent may ask for approval before the spawn has returned
@@ -254,8 +294,22 @@ class Conversation:
         return outcome
 
     def _keep(self, question: str, outcome: AgentOutcome[Any]) -> None:
+        if self._session is not None:  # there it is kept already
+            return
         said = (*self._history, UserMessage(question), AssistantMessage(text_of(outcome)))
         self._history = outcome.messages or said  # an agent of somebody's own may have no conversation
+
+
+def tell_of(session: Session) -> None:
+    """Say what a conversation goes on with."""
+    try:
+        turns, at = len(session), session.updated_at
+    except SessionError as error:
+        raise RefusedError(one_line(str(error), 1_000)) from None
+    if at is None:
+        say(f"session {shown(session.id)}: new")
+    else:
+        say(f"session {shown(session.id)}: {counted(turns, 'turn')}, the last one {at.astimezone():%Y-%m-%d %H:%M}")
 
 
 def write(text: str) -> None:

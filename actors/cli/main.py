@@ -39,6 +39,15 @@ journal_app = typer.Typer(
 )
 app.add_typer(journal_app)
 
+sessions_app = typer.Typer(
+    name="sessions",
+    help="Look into the conversations of actors chat --session, and drop them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(sessions_app)
+
 # What can be asked for ---------------------------------------------------------------------------------------------
 
 Manifests = Annotated[list[str], typer.Argument(metavar="MANIFEST", help="TOML files, each describing an agent.")]
@@ -118,6 +127,20 @@ Verbose = Annotated[
     int,
     typer.Option("--verbose", "-v", count=True, show_default=False, help="Show tracebacks and the log; -vv all of it."),
 ]
+
+SessionName = Annotated[
+    str | None,
+    typer.Option(
+        "--session", metavar="NAME", help="Go on with this conversation, also tomorrow; without it all is forgotten."
+    ),
+]
+SessionFile = Annotated[
+    str | None,
+    typer.Option("--sessions", metavar="FILE", help="Where conversations are kept; else in the command's own folder."),
+]
+OneSession = Annotated[str, typer.Argument(metavar="NAME", help="The session.")]
+Limit = Annotated[int, typer.Option(metavar="N", help="So many at most.")]
+Last = Annotated[int | None, typer.Option(metavar="N", help="Only so many of its last turns.")]
 
 JournalFile = Annotated[str, typer.Argument(metavar="FILE", help="The journal.")]
 AgentKey = Annotated[
@@ -225,6 +248,8 @@ def chat(
     base_url: BaseUrl = None,
     timeout: Timeout = None,
     approve: Approve = None,
+    session: SessionName = None,
+    sessions: SessionFile = None,
 ) -> None:
     """Talk with an agent: it answers as it thinks, and remembers what was said."""
 
@@ -232,7 +257,8 @@ def chat(
         from .chat import chat as talk
         from .recipe import ModelChoice
 
-        return talk(manifest, ModelChoice(driver, model, base_url), timeout=timeout, approved=tuple(approve or ()))
+        choice, approved = ModelChoice(driver, model, base_url), tuple(approve or ())
+        return talk(manifest, choice, timeout=timeout, approved=approved, session=session, file=sessions)
 
     carry_out(command)
 
@@ -299,6 +325,42 @@ def prune_journal(file: JournalFile, before: Before = None) -> None:
         from .journal import prune
 
         return prune(file, before=before)
+
+    carry_out(command)
+
+
+@sessions_app.command("list")
+def list_sessions(sessions: SessionFile = None, limit: Limit = 50) -> None:
+    """Show the sessions, the one that was updated last first."""
+
+    def command() -> int:
+        from .sessions import list_all
+
+        return list_all(sessions, limit=limit)
+
+    carry_out(command)
+
+
+@sessions_app.command("show")
+def show_session(name: OneSession, sessions: SessionFile = None, last: Last = None) -> None:
+    """Show what was said in a session."""
+
+    def command() -> int:
+        from .sessions import show
+
+        return show(name, sessions, last=last)
+
+    carry_out(command)
+
+
+@sessions_app.command("delete")
+def delete_session(name: OneSession, sessions: SessionFile = None) -> None:
+    """Drop a session with all its turns."""
+
+    def command() -> int:
+        from .sessions import delete
+
+        return delete(name, sessions)
 
     carry_out(command)
 

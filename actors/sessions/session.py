@@ -43,6 +43,16 @@ class Session:
         """
         return list(self._store.turns(self.id))
 
+    def last(self, count: int) -> list[Turn]:
+        """The last so many turns, in order.
+
+        Raises:
+            SessionError: As for :meth:`turns`.
+            ValueError: *count* is below 0.
+        """
+        refuse_no_count(0, count=count)
+        return list(self._store.turns(self.id, count))
+
     def messages(self, last: int | None = None) -> list[Message]:
         """What was said: of all turns, or of the last so many.
 
