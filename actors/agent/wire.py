@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import TypeAdapter
 
 from ..core.records.content import is_told
-from ..core.records.content_field import data_of_part
+from ..core.records.content_field import outline_of_part
 from ..core.records.conversation import Message
-from ..core.records.json_marks import marked_text
-from ..core.records.parts import FilePart, TextPart
 from ..core.records.plain_records import (
     NotPlainError,
     data_of_calls,
@@ -41,8 +39,6 @@ from .settings import NUMBERS, ModelSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-    from ..core.records.parts import Part
 
 SHORT: Final = 8
 """Hexadecimal digits of a digest that only has to say which part differs."""
@@ -314,14 +310,7 @@ def _told(content: Any) -> str:
         return _quoted(content)
     if not is_told(content):
         raise NotPlainError
-    return to_text([_part_to_data(part) for part in content])
-
-
-def _part_to_data(part: Part) -> dict[str, Any]:
-    if isinstance(part, TextPart):
-        return data_of_part(part)
-    name = {"name": marked_text(part.name)} if isinstance(part, FilePart) else {}
-    return {"kind": part.kind, "media_type": part.media_type, "digest": part.digest, "url": part.url, **name}
+    return to_text([outline_of_part(part) for part in content])
 
 
 def _quoted(text: str) -> str:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, TypeAdapter
 
+from ..core.records.content import content_of, is_content, parts_of
+from ..core.records.content_field import outline_of_part
 from ..core.records.conversation import Message
 from ..core.records.json_plain import is_plain
 from ..core.records.json_value import class_name, to_json
@@ -104,6 +106,8 @@ def _query(query: Any, *, named: bool) -> str:
     if type(query) is str:
         return f"text {query}"
     try:
+        if is_content(query):
+            return f"parts {canonical([outline_of_part(part) for part in parts_of(content_of(query))])}"
         data = _plain(query)
         if is_plain(data):
             return canonical(data)

@@ -17,6 +17,8 @@ from typing import Any
 
 from ..agent.tool_result import result_of
 from ..core.crash import text_of
+from ..core.records.content import bytes_of, is_told
+from ..core.records.content_field import content_to_data
 from ..errors import ToolFailed
 
 READY = b"!"
@@ -25,6 +27,8 @@ MAX_ANSWER = 1_000_000
 """Characters of an answer; what is longer is cut."""
 MAX_ANSWER_BYTES = 6 * MAX_ANSWER + 1_000
 """So large it can be: a control character is written as six bytes."""
+MAX_PARTS = 4_000_000
+"""Bytes of images, audio and files in an answer: as base64 they are a third more."""
 
 
 def main(host: int, answer: int) -> None:
@@ -49,18 +53,22 @@ def main(host: int, answer: int) -> None:
 
 def _answer(
     module: str, name: str, root: str | None, preparation: dict[str, Any], arguments: bytes, answer: int
-) -> tuple[str, bool, str | None]:
-    """What the tool answered: text, whether it is an error, and what it raised."""
+) -> tuple[Any, bool, str | None]:
+    """What the tool answered: content as JSON has it, whether it is an error, and what it raised."""
     try:
         function = _function(module, name, root, preparation)
         given = pickle.loads(arguments)  # noqa: S301 - this program's own
         os.write(answer, READY)
         value = function(**given)
         result = result_of(asyncio.run(value) if inspect.iscoroutine(value) else value)
-        text: Any = result.content
-        if not isinstance(text, str):
+        content: Any = result.content
+        if isinstance(content, str):
+            return _cut(str.__str__(content)), bool(result.is_error), None
+        if not is_told(content):
             return "", True, f"{name} failed: it gave no result with a text"
-        return _cut(str.__str__(text)), bool(result.is_error), None
+        if bytes_of([content]) > MAX_PARTS:
+            return "", True, f"{name} failed: its parts have more than {MAX_PARTS:,} bytes"
+        return content_to_data(content), bool(result.is_error), None
     except ToolFailed as error:
         return "", True, _cut(text_of(error))
     except BaseException as error:  # noqa: BLE001 - told to the model

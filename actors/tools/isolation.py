@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..agent.ports import ToolResult
+from ..core.records.content_field import content_from_data
 from ..errors import ToolFailed
 from .isolated_call import MAX_ANSWER_BYTES, READY
 from .watched_process import WatchedProcess, kill_group, reap
@@ -131,7 +132,12 @@ class _Heard:
             raise ToolFailed(f"the process of {name} gave an answer that cannot be read: {error}") from error
         if problem is not None:
             raise ToolFailed(str(problem))
-        return ToolResult(str(text), bool(is_error))
+        if not isinstance(text, list):
+            return ToolResult(str(text), bool(is_error))
+        try:
+            return ToolResult(content_from_data(text), bool(is_error))
+        except ValueError as error:
+            raise ToolFailed(f"the process of {name} gave parts that cannot be read: {error}") from error
 
     def too_late(self, name: str) -> str:
         if not self._heard:

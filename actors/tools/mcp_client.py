@@ -22,6 +22,7 @@ from ..errors import CapabilityDenied, ToolFailed
 from ..network.transport import make_client
 from .environment import handed_on
 from .line_process import MAX_LINE, LineProcess
+from .mcp_content import content_of_blocks
 from .mcp_http import HttpServer, http_server
 from .mcp_messages import ANSWERS, LONGEST_ERROR, Asked, Message, Messages, refused
 from .mcp_schema import MAX_TOOLS
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from ..network.endpoint import Endpoint
 
 MAX_PAGES = 50
-MAX_RESULT = 100_000
-"""Characters of a result that reach the model."""
 MAX_ANSWER_BYTES = 16_000_000
 """Of one answer by HTTP, with all that comes before it."""
 
@@ -94,7 +93,11 @@ class Session:
             raise ToolFailed(str(error)) from error
         except ValidationError as error:
             raise ToolFailed(f"its server answered nonsense: {_first_line(error)}") from error
-        return ToolResult(_text_of(result), bool(result.is_error))
+        blocks = result.content
+        if all(block.type == "text" for block in blocks):
+            return ToolResult(content_of_blocks(blocks), bool(result.is_error))
+        # What images hold is looked at off the loop, of which all calls wait.
+        return ToolResult(await asyncio.to_thread(content_of_blocks, blocks), bool(result.is_error))
 
     def last_words(self) -> str:
         """What it wrote to its standard error last."""
@@ -250,26 +253,6 @@ def _effect_of(tool: Any) -> Effect:
     hints = tool.annotations
     is_harmless = hints is not None and (hints.read_only_hint or hints.idempotent_hint)
     return Effect.IDEMPOTENT if is_harmless else Effect.AT_MOST_ONCE
-
-
-def _text_of(result: Any) -> str:
-    text = "\n".join(_shown(block) for block in result.content).encode(errors="replace").decode()
-    if len(text) <= MAX_RESULT:
-        return text
-    return f"{text[:MAX_RESULT]}\n[{len(text) - MAX_RESULT:,} more characters were cut]"
-
-
-def _shown(block: Any) -> str:
-    """A piece of a result as text."""
-    if block.type == "text":
-        return str(block.text)
-    if block.type == "resource":
-        text = getattr(block.resource, "text", None)
-        return str(text) if text is not None else f"[data of {block.resource.uri}]"
-    if block.type == "resource_link":
-        return f"[{block.name}: {block.uri}]"
-    kind, size = getattr(block, "mime_type", "unknown"), len(getattr(block, "data", ""))
-    return f"[{block.type} of type {kind}, {size:,} characters]"
 
 
 def _first_line(error: BaseException) -> str:

@@ -52,6 +52,14 @@ def data_of_part(part: Part, *, as_json: bool = True) -> dict[str, Any]:
     return {"kind": part.kind, **held}
 
 
+def outline_of_part(part: Part) -> dict[str, Any]:
+    """What tells *part* from all others, as data: with the digest of its bytes in place of them."""
+    if isinstance(part, TextPart):
+        return data_of_part(part)
+    name = written_text(getattr(part, "name", ""))
+    return {"kind": part.kind, "media_type": part.media_type, "digest": part.digest, "url": part.url, "name": name}
+
+
 def content_to_data(content: str | Sequence[Part]) -> Any:
     """*content* as data that JSON can hold."""
     return written_text(content) if isinstance(content, str) else [data_of_part(part) for part in content]
