@@ -190,8 +190,10 @@ class Bookkeeper:
         return self._entered(path, "memories", recall()) if entry is None else _texts_of(entry)
 
     def instructions(self, make: Callable[[], str], said: object) -> str:
-        """The system prompt that this conversation began with, unless it is what the manifest *said*."""
-        path = self.ledger.root.next_path("@instructions")
+        """The system prompt that this conversation began with, unless it is what the manifest *said*; after a handoff,
+        that with which it went on.
+        """
+        path = f"{self.path}/@instructions" if self.path else "@instructions"
         entry = self.ledger.find(path)
         if entry is not None:
             return _texts_of(entry)[0]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import CapabilityDenied, ManifestError
 from . import resolve
+from .takes import refuse_query
 from .transfer import Transfer, tool_word
 
 if TYPE_CHECKING:
@@ -127,6 +128,9 @@ class Destinations:
             raise ManifestError([f"{place}handoffs lead to more than {MOST} manifests"])
         try:
             destination = self._made(source, tier, place)
+            if history is None:  # what it sees is what the agent was asked
+                query, messages = self._config.query, self._config.messages
+                refuse_query(query, messages, destination.driver, destination.manifest.privacy)
         except ManifestError as error:
             raise ManifestError(f"{place}{problem}" for problem in error.problems) from error
         self._stops.append(_Stop(source, tier, place, destination))
@@ -144,10 +148,13 @@ class Destinations:
         if isinstance(misfit, CapabilityDenied):
             way = "" if tier is source.privacy else f" (it may get there what was seen with privacy {tier!s})"
             raise CapabilityDenied(f"{place}{misfit}{way}")
+        if misfit is None and driver is not None:
+            misfit = resolve.settings_misfit(manifest, self._config.settings, driver)
         if misfit is not None:
             raise misfit
         self._finder.tools(manifest)
         self._finder.refuse_deps(manifest, self._parts.tool_source, self._parts.deps)
+        self._finder.refuse_prompt(manifest, self._agent_class, self._parts.deps)
         self._finder.refuse_prompt(manifest, self._agent_class, self._parts.deps)
         self._finder.specialists(manifest)
         return Destination(manifest, driver, self._finder.shape(self._config, manifest, self._agent_class))

@@ -124,6 +124,7 @@ class AgentParts:
             shape=destination.shape,
             transfers=destination.transfers,
         )
+        self.factory.keep(parts.driver)
         parts.tools = self.factory.tools_for(parts, agent._context)
         agent._parts = parts
 
@@ -284,8 +285,7 @@ class AgentFactory:
             )
         if issubclass(agent_class, LlmAgent):
             refuse_query(config.query, config.messages, driver, manifest.privacy)
-        if driver is not None and hasattr(driver, "close_idle") and id(driver) not in self._drivers:
-            self._remember(driver)
+        self.keep(driver)
         has_shape = config.output_type is not None or manifest.output is not None
         shape = self._finder.shape(config, manifest, agent_class) if has_shape else None
         deps = config.deps if config.deps is not None or parent is None else parent.deps
@@ -374,7 +374,10 @@ class AgentFactory:
             )
         return Account(budgets) if budgets else NO_ACCOUNT
 
-    def _remember(self, driver: Any) -> None:
+    def keep(self, driver: Any) -> None:
+        """Remember a driver that is used here, to close its idle connections in the end."""
+        if driver is None or not hasattr(driver, "close_idle") or id(driver) in self._drivers:
+            return
         try:
             self._drivers[id(driver)] = driver
         except TypeError:  # a class that allows no weak reference: who made it closes it

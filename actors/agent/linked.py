@@ -9,13 +9,15 @@ from ..errors import ManifestError
 from .manifest import AgentManifest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator
 
     from .manifest_table import ManifestOrPath
 
 LinkTable = Literal["handoffs", "agents"]
 TABLES: tuple[LinkTable, ...] = ("handoffs", "agents")
 
+TRANSFER, SPECIALIST = "transfer_to_", "agent_"
+"""How the names of their tools begin."""
 MOST_FILES = 200
 """Manifests that are looked at for one."""
 
@@ -44,12 +46,12 @@ def _loaded(path: Path, place: str) -> AgentManifest:
         raise ManifestError([f"{place}: {path}: {problem}" for problem in error.problems]) from error
 
 
-def problems_of_linked(manifest: AgentManifest, problems_of: Callable[[AgentManifest], Sequence[str]]) -> Iterator[str]:
-    """What is wrong with the manifests that *manifest* names, and with those that they name; each is looked at once, in
-    whatever circles they lead.
+def reached(manifest: AgentManifest, problems: list[str]) -> Iterator[tuple[str, AgentManifest]]:
+    """The manifests that *manifest* names, and those that they name, each with its place; each is met once, in whatever
+    circles they lead.
 
     Args:
-        problems_of: What is wrong with one of them.
+        problems: Into which goes what is wrong with those that cannot be had.
     """
     seen, places = [manifest], [""]
     for outer, place in zip(seen, places, strict=True):  # both grow
@@ -58,10 +60,17 @@ def problems_of_linked(manifest: AgentManifest, problems_of: Callable[[AgentMani
                 try:
                     inner = linked(outer, table, index)
                 except ManifestError as error:
-                    yield from (f"{place}{problem}" for problem in error.problems)
+                    problems += [f"{place}{problem}" for problem in error.problems]
                     continue
-                if inner in seen or len(seen) == MOST_FILES:
-                    continue
-                seen.append(inner)
-                places.append(f"{place}{table}.{index}.manifest: ")
-                yield from (f"{places[-1]}{problem}" for problem in problems_of(inner))
+                if inner not in seen and len(seen) <= MOST_FILES:
+                    seen.append(inner)
+                    places.append(f"{place}{table}.{index}.manifest: ")
+                    yield places[-1], inner
+
+
+def names_of_linked(manifest: AgentManifest) -> list[str]:
+    """The tools by which an agent of *manifest* hands on and asks others."""
+    return [
+        *(f"{TRANSFER}{handoff.name}" for handoff in manifest.handoffs),
+        *(f"{SPECIALIST}{agent.name}" for agent in manifest.agents),
+    ]

@@ -173,7 +173,7 @@ class Loop:
         if transfer is not None:  # all calls have their results: they were those of the manifest before
             seen = transfer.history(self._route.seen(self._messages))
             relay.hand_on(transfer)
-            self._route = Route(self._agent, self._guard, self._books)
+            self._route = Route(self._agent, self._guard, self._books, was_handed_on=True)
             self._route.begin(self._route.share(self._remembered))
             if seen is not None:
                 self._route.see(seen, after=len(self._messages))

@@ -51,9 +51,18 @@ class Reasoner:
 
     Args:
         books: What the conversation has bought in earlier lives; None when nobody keeps it.
+        has_called: Was a tool called before, under another manifest? Then the choice of the config is made.
     """
 
-    def __init__(self, agent: Agent[Any], driver: LlmDriver, guard: LoopGuard, books: Bookkeeper | None = None) -> None:
+    def __init__(
+        self,
+        agent: Agent[Any],
+        driver: LlmDriver,
+        guard: LoopGuard,
+        books: Bookkeeper | None = None,
+        *,
+        has_called: bool = False,
+    ) -> None:
         self._agent = agent
         self._books = books
         self._driver = driver
@@ -64,7 +73,10 @@ class Reasoner:
         self._view = View(driver, has_urls=agent.manifest.privacy is PrivacyTier.STANDARD)
         self._calls = DriverCalls(agent, driver, self._model)
         self._told = 0  # the highest attempt that text was told of, for the answer at hand
-        self._settings = AnswerSettings.of(agent.config.settings, self._model, driver)
+        said = agent.config.settings
+        if has_called and said is not None and said.forces_call:
+            said = said.without_choice()
+        self._settings = AnswerSettings.of(said, self._model, driver)
         self._window = ContextWindow(min(window, driver.context_window), self._settings.longest)
 
     def complete(

@@ -13,6 +13,7 @@ from ..errors import CapabilityDenied, ManifestError, MemoryFailed
 from .agent import Agent
 from .importing import load_object
 from .json_schema import shape_of_schema
+from .linked import names_of_linked, reached
 from .llm_agent import LlmAgent
 from .mcp_transport import McpTransport
 from .ports import ChecksSettings, PricesModels, PrivacyTier, Tool
@@ -221,9 +222,17 @@ def prompt_function(manifest: AgentManifest) -> Callable[..., Any] | None:
 
 
 def problems(manifest: AgentManifest, find_built_in: FindBuiltIn) -> list[str]:
-    """Everything that *manifest* names and that cannot be had, each with its place. No driver is made: that may load
-    a model.
+    """Everything that *manifest* names and that cannot be had, each with its place, and so for the manifests that it
+    names. No driver is made: that may load a model.
     """
+
+    def alone(one: AgentManifest) -> list[str]:
+        return _problems_alone(one, find_built_in)
+
+    return problems_of_all(manifest, alone, lambda one: [tool(one, index).name for index in range(len(one.tools))])
+
+
+def _problems_alone(manifest: AgentManifest, find_built_in: FindBuiltIn) -> list[str]:
     looks: list[Callable[[], object]] = [
         lambda: agent_class(manifest),
         lambda: driver_factory(manifest, find_built_in),
@@ -231,10 +240,38 @@ def problems(manifest: AgentManifest, find_built_in: FindBuiltIn) -> list[str]:
         lambda: prompt_function(manifest),
         *(partial(tool, manifest, index) for index in range(len(manifest.tools))),
     ]
-    found = [*server_problems(manifest), *problems_of(looks)]
-    if found or manifest.agent is not None:  # code of its own may start children with other tools
+    return [*server_problems(manifest), *problems_of(looks)]
+
+
+def problems_of_all(
+    manifest: AgentManifest,
+    alone: Callable[[AgentManifest], Sequence[str]],
+    names_of: Callable[[AgentManifest], Sequence[str] | None],
+) -> list[str]:
+    """What is wrong with *manifest*, and with all that it names.
+
+    Args:
+        alone: What is wrong with one, but for its approvals.
+        names_of: The names of the tools of one that is good; None: they are not known.
+    """
+    found: list[str] = []
+    others = list(reached(manifest, found))
+    for place, one in [("", manifest), *others]:
+        found += [f"{place}{problem}" for problem in alone(one)]
+    every = [manifest, *(one for _, one in others)]
+    if found or any(one.agent is not None for one in every):  # code of its own may start children with other tools
         return found
-    return list(approval_problems(manifest, [tool(manifest, index).name for index in range(len(manifest.tools))]))
+    names: list[str] = []
+    for one in every:
+        known = names_of(one)
+        if known is None:
+            return []
+        names += [*known, *names_of_linked(one)]
+    return [
+        f"{place}{problem}"
+        for place, one in [("", manifest), *others]
+        for problem in approval_problems(one, list(dict.fromkeys(names)))
+    ]
 
 
 def problems_of(looks: Iterable[Callable[[], object]]) -> Iterator[str]:

@@ -35,10 +35,12 @@ class Route:
     Threads: the agent's own.
     """
 
-    def __init__(self, agent: Agent[Any], guard: LoopGuard, books: Bookkeeper | None = None) -> None:
+    def __init__(
+        self, agent: Agent[Any], guard: LoopGuard, books: Bookkeeper | None = None, *, was_handed_on: bool = False
+    ) -> None:
         driver = agent.driver
         assert driver is not None  # an agent without one is refused at spawn
-        self._reasoner = Reasoner(agent, driver, guard, books)
+        self._reasoner = Reasoner(agent, driver, guard, books, has_called=was_handed_on)
         self.shape = agent._parts.shape
         """What the answer has to be; None: text."""
         self._native = None if self.shape is None else self.shape.native

@@ -10,6 +10,7 @@ from ..core.shown import agent_label
 from ..errors import CapabilityDenied, ToolFailed
 from .config import SpawnConfig
 from .ledger import Effect
+from .linked import SPECIALIST
 from .ports import ToolDefinition, ToolResult
 from .tool_result import result_of
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from .agent import Agent
     from .manifest import AgentManifest
 
-PREFIX = "agent_"
 DEEPEST = 5
 """Levels that agents named in manifests may start below the first one, where no ``spawn`` grant says how many:
 manifests may name one another in a circle.
@@ -59,7 +59,7 @@ class Specialist:
     @property
     def name(self) -> str:
         """``agent_research``."""
-        return f"{PREFIX}{self.word}"
+        return f"{SPECIALIST}{self.word}"
 
     @property
     def definition(self) -> ToolDefinition:

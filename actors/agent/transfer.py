@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.records.conversation import AssistantMessage, Message, ToolResultMessage
 from .ledger import Effect
+from .linked import TRANSFER
 from .ports import ToolDefinition, ToolResult
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from .destination import Destination
     from .handoff import HistoryFilter
 
-TRANSFER = "transfer_to_"
 LONGEST_NAME = 64 - len(TRANSFER)
 """Characters of a name that is made of a manifest's: providers take 64 for a tool."""
 _NOT_ALLOWED = re.compile(r"[^A-Za-z0-9_-]+")

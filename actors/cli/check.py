@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ..agent.manifest import AgentManifest
+    from ..agent.manifest_tables import AgentTable, HandoffTable
 
 EXIT_OK = 0
 EXIT_BAD_MANIFEST = 2
@@ -118,8 +119,19 @@ def rows_of(manifest: AgentManifest, path: str, *, run: bool) -> Iterator[tuple[
     yield from _listed("limits", _limits(manifest))
     yield from _listed("may", [in_words(capability) for capability in manifest.capabilities])
     yield from _listed("tools", [_tool(manifest, index) if run else name for index, name in enumerate(manifest.tools)])
+    if manifest.handoffs:
+        yield from _listed("hands on to", [_link(entry) for entry in manifest.handoffs])
+    if manifest.agents:
+        yield from _listed("may ask", [_link(entry) for entry in manifest.agents])
     for server in manifest.mcp_servers:
         yield from _listed(f"server {server.name}", server_lines(manifest, server, run=run))
+
+
+def _link(entry: HandoffTable | AgentTable) -> str:
+    where = entry.manifest if isinstance(entry.manifest, str) else "in this file"
+    own = ", with grants of its own" if getattr(entry, "own_grants", False) else ""
+    about = f": {one_line(entry.description)}" if entry.description else ""
+    return f"{entry.name} ({where}{own}){about}"
 
 
 def _listed(label: str, lines: list[str]) -> Iterator[tuple[str, str]]:

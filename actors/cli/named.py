@@ -19,19 +19,25 @@ if TYPE_CHECKING:
 
 
 def problems(manifest: AgentManifest) -> list[str]:
-    """Everything that *manifest* names and that cannot be had, each with its place, by the texts of the modules."""
-    tools: list[Definition] = []
+    """Everything that *manifest* names and that cannot be had, each with its place, by the texts of the modules; and so
+    for the manifests that it names.
+    """
+    return resolve.problems_of_all(manifest, _problems_alone, _tool_names)
+
+
+def _problems_alone(manifest: AgentManifest) -> list[str]:
     looks: list[Callable[[], object]] = [
         lambda: _look_at_agent(manifest),
         lambda: _look_at_driver(manifest),
         lambda: _look_at_output(manifest),
-        *(partial(_look_at_tool, manifest, index, tools) for index in range(len(manifest.tools))),
+        *(partial(_look_at_tool, manifest, index) for index in range(len(manifest.tools))),
     ]
-    found = [*resolve.server_problems(manifest), *resolve.problems_of(looks)]
-    if found or manifest.agent is not None:
-        return found
-    names = [tool.tool_name() for tool in tools]
-    return list(resolve.approval_problems(manifest, [name for name in names if name])) if all(names) else []
+    return [*resolve.server_problems(manifest), *resolve.problems_of(looks)]
+
+
+def _tool_names(manifest: AgentManifest) -> list[str] | None:
+    names = [_look_at_tool(manifest, index).tool_name() for index in range(len(manifest.tools))]
+    return [name for name in names if name] if all(names) else None
 
 
 def tools_of(manifest: AgentManifest) -> list[NamedTool]:
@@ -100,9 +106,9 @@ def _look_at_output(manifest: AgentManifest) -> None:
             raise ManifestError([f"output: {path!r} is no type that pydantic can check"])
 
 
-def _look_at_tool(manifest: AgentManifest, index: int, tools: list[Definition]) -> None:
+def _look_at_tool(manifest: AgentManifest, index: int) -> Definition:
     path = manifest.tools[index]
     found = definition(path, beside=manifest.folder, place=f"tools.{index}")
     if found.is_plain or found.is_class or (found.is_function and not found.is_decorated):
         raise ManifestError([f"tools.{index}: {path!r} is no tool; put @actors.tool above the function"])
-    tools.append(found)
+    return found

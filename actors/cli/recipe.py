@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..agent import resolve
 from ..agent.capability import FileRead, Memory
 from ..agent.config import SpawnConfig
+from ..agent.linked import names_of_linked, reached
 from ..agent.llm_agent import LlmAgent
 from ..agent.manifest import AgentManifest
 from ..drivers.builtin import find_driver
@@ -70,6 +71,14 @@ class Recipe:
         """Those that its manifest names."""
         manifest = self.manifest
         return [named_tool(manifest, index, resolve.tool(manifest, index)) for index in range(len(manifest.tools))]
+
+    def all_tools(self) -> list[NamedTool]:
+        """Those that its manifest and the manifests that it names name, and those by which they are called."""
+        every = [self.manifest, *(manifest for _, manifest in reached(self.manifest, []))]
+        return [
+            *(named_tool(one, index, resolve.tool(one, index)) for one in every for index in range(len(one.tools))),
+            *(NamedTool(name, name, None) for one in every for name in names_of_linked(one)),
+        ]
 
     def fields(self) -> list[str] | None:
         """The fields of its results, where the manifest says that they are objects with fields of these names."""
@@ -145,7 +154,7 @@ def doubts_about(
         ]
         yield from (f"{recipe.place}: {doubt}" for doubt in found)
     if all(recipe.manifest.agent is None for recipe in recipes):  # code of its own may start others with other tools
-        tools = [tool for recipe in recipes for tool in recipe.tools()]
+        tools = [tool for recipe in recipes for tool in recipe.all_tools()]
         yield from of_approvals(approved, [recipe.manifest for recipe in recipes], tools)
 
 
