@@ -27,7 +27,8 @@ LAYERS = {
     "errors": 0, "extras": 0, "public": 0, "core": 1, "agent": 2, "network": 3, "storage": 3,
     "drivers": 4, "journal": 4, "progress": 4, "sessions": 4, "tools": 4,
     "conversation": 5, "memory": 5, "pool_actors": 5, "pool": 6, "actors": 7, "agents": 7, "capabilities": 7,
-    "events": 7, "journals": 7, "limits": 7, "manifests": 7, "messages": 7, "monitoring": 7, "ports": 7, "cli": 8, "testing": 8,
+    "events": 7, "journals": 7, "limits": 7, "manifests": 7, "messages": 7, "monitoring": 7, "ports": 7,
+    "cli": 8, "testing": 8,
 }  # fmt: skip
 """Room -> height; imports go down, or stay inside a room."""
 

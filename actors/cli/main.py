@@ -38,6 +38,14 @@ journal_app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(journal_app)
+memory_app = typer.Typer(
+    name="memory",
+    help="Put documents into a memory of agents, make its vectors, search in it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(memory_app)
 
 sessions_app = typer.Typer(
     name="sessions",
@@ -149,6 +157,20 @@ AgentKey = Annotated[
 All = Annotated[bool, typer.Option("--all", help="Show all agents, and not only those that matter most.")]
 Before = Annotated[
     str | None, typer.Option(metavar="DATE", help="Only of agents that ended earlier: 2026-01-31, or with T18:00.")
+]
+
+MemoryFile = Annotated[str, typer.Argument(metavar="FILE", help="The memory.")]
+Documents = Annotated[list[str], typer.Argument(metavar="DOCUMENT", help="Files of text; each is one document.")]
+SearchFor = Annotated[str, typer.Argument(metavar="QUERY", help="Words to look for.")]
+DocumentName = Annotated[str | None, typer.Option("--name", help="What the document is called; else as its file.")]
+Words = Annotated[int, typer.Option(min=1, help="Words of one piece, at most.")]
+Overlap = Annotated[int, typer.Option(min=0, help="Words that a piece repeats of the one before.")]
+Most = Annotated[int, typer.Option("--limit", min=1, help="Tell so many, at most.")]
+EmbedBy = Annotated[
+    str, typer.Option("--embedder", metavar="MODEL", help="What makes vectors, as its server calls it.")
+]
+MayEmbedBy = Annotated[
+    str | None, typer.Option("--embedder", metavar="MODEL", help="What makes vectors, as its server calls it.")
 ]
 
 # The commands ------------------------------------------------------------------------------------------------------
@@ -361,6 +383,52 @@ def delete_session(name: OneSession, sessions: SessionFile = None) -> None:
         from .sessions import delete
 
         return delete(name, sessions)
+
+    carry_out(command)
+
+
+@memory_app.command("add")
+def add_to_memory(
+    file: MemoryFile,
+    documents: Documents,
+    name: DocumentName = None,
+    words: Words = 200,
+    overlap: Overlap = 40,
+    embedder: MayEmbedBy = None,
+    base_url: BaseUrl = None,
+) -> None:
+    """Store documents, in place of earlier versions; the memory is made if there is none."""
+
+    def command() -> int:
+        from .memory import add
+
+        return add(file, documents, name=name, words=words, overlap=overlap, model=embedder, base_url=base_url)
+
+    carry_out(command)
+
+
+@memory_app.command("embed")
+def embed_memory(file: MemoryFile, embedder: EmbedBy, base_url: BaseUrl = None) -> None:
+    """Make the vectors that are missing, or of another model; what was interrupted goes on."""
+
+    def command() -> int:
+        from .memory import embed
+
+        return embed(file, model=embedder, base_url=base_url)
+
+    carry_out(command)
+
+
+@memory_app.command("search", epilog="Exit codes: 0 something was found, 1 nothing, 2 no memory.")
+def search_memory(
+    file: MemoryFile, query: SearchFor, limit: Most = 5, embedder: MayEmbedBy = None, base_url: BaseUrl = None
+) -> None:
+    """Tell what is found, the best first."""
+
+    def command() -> int:
+        from .memory import search
+
+        return search(file, query, limit=limit, model=embedder, base_url=base_url)
 
     carry_out(command)
 
