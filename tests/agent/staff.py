@@ -41,5 +41,5 @@ class Staff:
 
 def member(name: str, **fields: Any) -> AgentManifest:
     """A manifest with a prompt of its own."""
-    model = {"system_prompt": f"I am {name}.", **fields.pop("model", {})}
+    model: Any = {"system_prompt": f"I am {name}.", **fields.pop("model", {})}
     return AgentManifest(name=name, model=model, **{"privacy": "standard", **fields})

@@ -36,8 +36,8 @@ from actors import (
     UserMessage,
     tool,
 )
-from actors.agents import AssistantMessage, ModelSettings, ToolResultMessage
-from actors.ports import CompletionResponse, StopReason, TokenUsage
+from actors.manifests import ModelSettings
+from actors.ports import AssistantMessage, CompletionResponse, StopReason, TokenUsage, ToolResultMessage
 
 from ..waiting import BOUND
 from .doubles import Probe, asks, results_of, run_llm
@@ -376,7 +376,12 @@ def test_a_subclass_may_go_on_where_its_own_class_is_named() -> None:
 def test_other_calls_of_the_answer_come_first() -> None:
     """Under the manifest that there was; every call has its result."""
     seen: list[str] = []
-    probe = Probe(lambda input, cancel, agent: seen.append(agent.manifest.name) or "done", name="note")  # noqa: A006
+
+    def note(_: Any, __: Any, agent: Agent[Any]) -> str:
+        seen.append(agent.manifest.name)
+        return "done"
+
+    probe = Probe(note)
     both = asks(("transfer_to_billing", {}), ("note", {"n": 1}))
     staff = Staff(triage=[both], billing=[asks(("note", {"n": 2})), "done"])
     outcome = talk(staff, handoffs=[Handoff(BILLING)], tools=[probe])
@@ -596,7 +601,12 @@ def test_many_at_once() -> None:
 def test_privacy_of_the_one_that_goes_on() -> None:
     """At least as strict as the first."""
     seen: list[PrivacyTier] = []
-    probe = Probe(lambda input, cancel, agent: seen.append(agent.manifest.privacy) or "ok")  # noqa: A006
+
+    def note(_: Any, __: Any, agent: Agent[Any]) -> str:
+        seen.append(agent.manifest.privacy)
+        return "ok"
+
+    probe = Probe(note)
     strict = AgentManifest(name="triage", model={"system_prompt": "I am triage."})
     staff = Staff(triage=[TO_BILLING], billing=[asks(("note", {})), "done"])
     assert talk(staff, strict, handoffs=[Handoff(BILLING)], tools=[probe]).ok

@@ -289,7 +289,7 @@ def test_kin_may_ask_the_same_specialists() -> None:
 
 def test_an_entry_of_another_folder_is_another_one(tmp_path: Path) -> None:
     """Its path names another file."""
-    entry = {"name": "expert", "manifest": "expert.toml", "own_grants": True}
+    entry: Any = {"name": "expert", "manifest": "expert.toml", "own_grants": True}
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "m.toml").write_text(

@@ -14,6 +14,8 @@ from .thinking import OFF, thinking_fields
 from .turns import LEFT_OUT, paired
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from ...agent.ports import CompletionRequest
     from ...agent.settings import ModelSettings
     from ...core.records.conversation import Message
@@ -25,6 +27,9 @@ HOTTEST = 1.0
 CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 BLOCKS = "blocks"
 """Under this name an attachment has the blocks of an answer, in their order; those of calls are empty places."""
+
+GONE = "A tool that was called earlier, and is not there any more."
+"""What is said of one that stands in the conversation alone: calls without any tool are refused by the server."""
 
 Block = dict[str, Any]
 
@@ -51,6 +56,9 @@ def message_fields(draft: Draft) -> dict[str, Any]:
     if tools:
         fields["tools"] = tools
         fields.update(_choice(settings, draft.names))
+    elif called := _called(fields["messages"]):  # by whoever had the conversation before
+        fields["tools"] = [{"name": name, "description": GONE, "input_schema": {"type": "object"}} for name in called]
+        fields["tool_choice"] = {"type": "none"}
     if settings.top_p is not None:
         fields["top_p"] = settings.top_p
         if settings.temperature is None:  # newer models refuse both together
@@ -73,6 +81,12 @@ def _choice(settings: ModelSettings, names: ToolNames) -> dict[str, Any]:
     if settings.parallel_tool_calls is False and word != "none":
         choice["disable_parallel_tool_use"] = True
     return {"tool_choice": choice}
+
+
+def _called(turns: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The names of the tools whose calls stand in *turns*."""
+    blocks = (block for turn in turns for block in turn["content"])
+    return list(dict.fromkeys(block["name"] for block in blocks if block.get("type") == "tool_use"))
 
 
 def message_turns(request: CompletionRequest, names: ToolNames, owner: str) -> list[dict[str, Any]]:
