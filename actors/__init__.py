@@ -57,6 +57,8 @@ from .agents import (
     RestartPolicy,
     SpawnConfig,
     Trip as Trip,
+    ask,
+    outcome_of as outcome_of,
 )
 from .capabilities import (
     Browser as Browser,
@@ -205,7 +207,7 @@ from .messages import (
     DeadLetterReason as DeadLetterReason,
     DeadLetters as DeadLetters,
     Inbox,
-    MessageRouter,
+    MessageRouter as MessageRouter,
 )
 from .monitoring import (
     ActorDump as ActorDump,
@@ -300,6 +302,7 @@ __all__ = [  # noqa: RUF022 - grouped for people, not sorted
     "Outcomes",
     "RestartPolicy",
     "SpawnConfig",
+    "ask",
     # Actors and messages
     "Actor",
     "ActorEnd",
@@ -309,7 +312,6 @@ __all__ = [  # noqa: RUF022 - grouped for people, not sorted
     "DeadLetter",
     "Deadline",
     "Inbox",
-    "MessageRouter",
     "ReplyFuture",
     "supervise",
     # Models, memory, tools

@@ -14,6 +14,7 @@ from .agent.handoff import Handoff, HistoryFilter
 from .agent.llm_agent import LlmAgent
 from .agent.manifest import AgentManifest
 from .agent.settings import ModelSettings
+from .ask import ask, outcome_of
 from .conversation import Conversation
 from .core.clock import Clock
 from .core.records.conversation import AssistantMessage, Message, SystemMessage, ToolResultMessage, UserMessage
@@ -54,6 +55,8 @@ __all__ = [
     "RestartPolicy",
     "SpawnConfig",
     "Trip",
+    "ask",
+    "outcome_of",
 ]
 
 publish(__name__, globals())

@@ -25,7 +25,7 @@ from .core.supervision.dump import PoolDump, dump
 from .core.supervision.handle import AgentHandle
 from .core.supervision.map import MapIterator
 from .core.supervision.supervisor import Supervisor
-from .drivers.builtin import find_driver
+from .drivers.builtin import driver_of, find_driver
 from .memory.opened import open_memory
 from .pool_actors import ActorHost
 from .sessions.sessions import opened as opened_sessions
@@ -62,7 +62,9 @@ class AgentPool(ActorHost, ConversationHost):
     aborts.
 
     Args:
-        driver: Answers completion requests; None when no agent needs one.
+        driver: Answers completion requests; or a word for one (``openai:gpt-5``, ``anthropic:NAME``,
+            ``openai:NAME@http://127.0.0.1:11434/v1``, ``echo``, ``package.module:factory``), whose key is in the
+            environment. None when no agent needs one.
         max_concurrent: Slots; 0 refuses every agent.
         max_queued: How many admitted agents may wait for a slot; 0, the default, refuses who finds no slot
             (``CapacityError``), None has no bound.
@@ -93,7 +95,7 @@ class AgentPool(ActorHost, ConversationHost):
 
     def __init__(
         self,
-        driver: LlmDriver | None = None,
+        driver: LlmDriver | str | None = None,
         max_concurrent: int = 4,
         *,
         max_queued: int | None = 0,
@@ -126,6 +128,8 @@ class AgentPool(ActorHost, ConversationHost):
         for one in (budget, *(group_budgets or {}).values()):
             if one is not None and not isinstance(one, Budget):
                 raise TypeError(f"budget and group_budgets take Budgets, got {one!r}")
+        if isinstance(driver, str):
+            driver = driver_of(driver)
         refuse_no_driver(driver)
         failure = policy(failure)
         self.name: str = name or f"pool-{at_exit().next_number()}"

@@ -26,9 +26,9 @@ FACADE = "actors"
 LAYERS = {
     "errors": 0, "extras": 0, "public": 0, "core": 1, "agent": 2, "network": 3, "storage": 3,
     "drivers": 4, "journal": 4, "progress": 4, "sessions": 4, "tools": 4,
-    "conversation": 5, "memory": 5, "pool_actors": 5, "pool": 6, "actors": 7, "agents": 7, "capabilities": 7,
-    "events": 7, "journals": 7, "limits": 7, "manifests": 7, "messages": 7, "monitoring": 7, "ports": 7,
-    "cli": 8, "testing": 8,
+    "conversation": 5, "memory": 5, "pool_actors": 5, "pool": 6, "ask": 7, "actors": 8, "agents": 8, "capabilities": 8,
+    "events": 8, "journals": 8, "limits": 8, "manifests": 8, "messages": 8, "monitoring": 8, "ports": 8,
+    "cli": 9, "testing": 9,
 }  # fmt: skip
 """Room -> height; imports go down, or stay inside a room."""
 

@@ -43,7 +43,7 @@ class SpawnKeywords(TypedDict, total=False):
     priority: int
     group: Hashable | None
     tag: Any
-    driver: LlmDriver | None
+    driver: LlmDriver | str | None
     tools: ToolSource | None
     memory: MemorySubstrate | None
     messages: Iterable[Message]
@@ -74,7 +74,7 @@ class SpawnConfig(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitra
         priority: Higher ones start first.
         group: Groups take turns; ``join_all(group=...)`` joins one.
         tag: Anything; comes back in the outcome.
-        driver, tools, memory: In place of the pool's.
+        driver, tools, memory: In place of the pool's; a driver also by a word, as in a manifest (``openai:gpt-5``).
         messages: The conversation before the query.
         keep_messages: Does the outcome have the conversation?
         stream: Do the answers of an ``LlmAgent`` come in pieces, as the model says them? None: where somebody has its

@@ -118,7 +118,7 @@ class Destinations:
     ) -> Transfer:
         """The way from *stop* to *source*."""
         tier = min(stop.tier, source.privacy, key=lambda each: each.rank)
-        if source == self._first.manifest:
+        if source in (self._first.manifest, self._config.manifest):  # as it was written, or as it is here
             source = self._first.manifest  # with the handoffs of its config
         for known in self._stops:
             if known.tier is tier and known.source == source:
@@ -144,6 +144,7 @@ class Destinations:
         own = None if source is self._first.manifest else self._finder.driver(manifest)
         driver = self._first.driver if own is None else own
         misfit = resolve.misfit(manifest, self._agent_class, driver, counts_cost=self._parts.account.limits_cost)
+        misfit = misfit or resolve.settings_misfit(manifest, self._config.settings, driver)
         misfit = misfit or resolve.memory_misfit(manifest, self._parts.memory)
         if isinstance(misfit, CapabilityDenied):
             way = "" if tier is source.privacy else f" (it may get there what was seen with privacy {tier!s})"

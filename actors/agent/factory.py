@@ -117,8 +117,12 @@ class AgentParts:
 
     def hand_on(self, destination: Destination, agent: Agent[Any]) -> None:
         """Give *agent* what it has under another manifest. A life that begins anew begins with these parts again."""
+        config, settings = self.config, self.config.settings
+        if settings is not None and settings.forces_call:  # it has been called: that was said of the first answer
+            config = config.model_copy(update={"settings": settings.without_choice()})
         parts: AgentParts = replace(
             self,
+            config=config,
             manifest=destination.manifest,
             driver=destination.driver,
             shape=destination.shape,
@@ -266,7 +270,11 @@ class AgentFactory:
         is_named: bool = False,
     ) -> AgentSpec:
         agent_class = config.agent or self._finder.agent_class(manifest)
-        chosen = config.driver if config.driver is not None else self._finder.driver(manifest)
+        chosen = config.driver
+        if isinstance(chosen, str):
+            manifest, chosen = self._finder.worded(manifest, chosen)
+        elif chosen is None:
+            chosen = self._finder.driver(manifest)
         driver = driver if chosen is None else chosen
         own = config.memory if config.memory is not None else self._finder.memory(manifest)
         memory = memory if own is None else own

@@ -9,6 +9,7 @@ from ..core.crash import report
 from ..errors import ManifestError
 from . import resolve
 from .dependencies import known_tools, refuse_deps
+from .driver_word import DriverWord
 from .linked import linked
 from .llm_agent import LlmAgent
 from .prompt import refuse_prompt
@@ -75,9 +76,21 @@ class Finder:
         """The driver that *manifest* names; None when it names none."""
         if manifest.model.driver is None:
             return None
-        # One driver for all agents of a model, so that what it limits is limited for all of them.
-        key = (manifest.folder, manifest.privacy, manifest.model)
-        return self.once(key, lambda: resolve.driver(manifest, self._find_driver))
+        return self._driver(manifest, manifest.model.driver, resolve.DRIVER)
+
+    def worded(self, manifest: AgentManifest, path: str) -> tuple[AgentManifest, LlmDriver | None]:
+        """*manifest* as it is where *path*, a word or a factory, answers in place of what it names, and that driver."""
+        word = DriverWord.parse(path, "driver")
+        model = manifest.model.model_copy(update={"driver": path}) if word is None else word.instead_of(manifest.model)
+        manifest = resolve.with_model(manifest, model)
+        return manifest, self._driver(manifest, path, "driver")
+
+    def _driver(self, manifest: AgentManifest, path: str, place: str) -> LlmDriver | None:
+        """One driver for all agents of a model, so that what it limits is limited for all of them."""
+        word, model = DriverWord.parse(path, place), manifest.model
+        asked = (path, model, manifest.folder) if word is None else word.key(model)
+        key = "driver", manifest.privacy, asked
+        return self.once(key, lambda: resolve.driver(manifest, self._find_driver, path, place))
 
     def memory(self, manifest: AgentManifest) -> MemorySubstrate | None:
         """The memory that *manifest* names; None when it names none."""

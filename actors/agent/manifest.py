@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr, ValidationE
 
 from ..core.glance import Words, glance
 from ..errors import ManifestError
+from . import driver_word
 from .approval_rules import ApprovalDefault, ApprovalRule
 from .capability import Capability, Memory, Rag, narrow
 from .json_schema import output_of
@@ -361,6 +362,7 @@ def _contradictions(fields: Mapping[str, Any]) -> list[Problem]:
         problems.append(at(("model", "remote_model"), "privacy is 'sovereign', so no remote model may be used"))
     if _get(model, "model_repo") is not None and _get(model, "model_path") is not None:
         problems.append(at(("model", "model_repo"), "set either model_repo or model_path, not both"))
+    problems += [at(("model", key), why) for key, why in driver_word.contradictions(model)]
     prices = ("usd_per_million_input_tokens", "usd_per_million_output_tokens")
     missing = [price for price in prices if _get(model, price) is None]
     if len(missing) == 1:

@@ -11,10 +11,12 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 
 from ..errors import CapabilityDenied, ManifestError, MemoryFailed
 from .agent import Agent
+from .driver_word import BUILT_IN, DriverWord
 from .importing import load_object
 from .json_schema import shape_of_schema
 from .linked import names_of_linked, reached
 from .llm_agent import LlmAgent
+from .manifest_problems import did_you_mean
 from .mcp_transport import McpTransport
 from .ports import ChecksSettings, PricesModels, PrivacyTier, Tool
 from .settings import NO_SETTINGS, joined
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from .manifest import AgentManifest
+    from .model_config import ModelConfig
     from .ports import LlmDriver, MemorySubstrate
     from .settings import ModelSettings
     from .structured import Shape
@@ -54,19 +57,38 @@ def driver_factory(
 ) -> DriverFactory | None:
     """Find what makes the driver: *path*, or what ``model.driver`` names; None when neither does.
 
+    Args:
+        path: A word for a built-in driver, which wins over modules of its name, or ``package.module:factory``.
     Raises:
         ManifestError: There is none, or it cannot be called.
     """
-    path = path or manifest.model.driver
+    path = manifest.model.driver if path is None else path
     if path is None:
         return None
-    if ":" not in path:
-        return find_built_in(path, place)
-    factory: Any = load_object(path, beside=manifest.folder, place=place)
+    word = DriverWord.parse(path, place)
+    if word is not None:
+        make = find_built_in(word.name, place)
+        return lambda manifest: make(with_model(manifest, word.of(manifest.model)))
+    factory = _own_factory(path, manifest, place)
     if not callable(factory):
         raise ManifestError([f"{place}: {path!r} cannot be called: it must take the manifest and return a driver"])
     found: DriverFactory = factory
     return found
+
+
+def _own_factory(path: str, manifest: AgentManifest, place: str) -> Any:
+    try:
+        return load_object(path, beside=manifest.folder, place=place)
+    except ManifestError as error:
+        meant = did_you_mean(path.partition(":")[0], BUILT_IN)  # openia:gpt4 looks like a module's
+        if not meant:
+            raise
+        raise ManifestError([f"{problem}{meant}" for problem in error.problems]) from error
+
+
+def with_model(manifest: AgentManifest, model: ModelConfig) -> AgentManifest:
+    """*manifest* with another *model*."""
+    return manifest if model is manifest.model else manifest.model_copy(update={"model": model})
 
 
 def driver(
@@ -80,7 +102,7 @@ def driver(
     factory = driver_factory(manifest, find_built_in, path, place)
     if factory is None:
         return None
-    name = path or manifest.model.driver
+    name = manifest.model.driver if path is None else path
     try:
         made = factory(manifest)
     except ManifestError:

@@ -108,7 +108,8 @@ Events = Annotated[str | None, typer.Option(metavar="FILE.jsonl", help="One line
 Driver = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME", help="What answers in place of the manifest's driver: openai, anthropic, module:factory."
+        metavar="NAME",
+        help="What answers in place of the manifest's driver: openai:NAME@URL, anthropic, module:factory.",
     ),
 ]
 Model = Annotated[str | None, typer.Option(metavar="NAME", help="The model, as its server calls it.")]

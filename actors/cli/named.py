@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..agent import resolve
-from ..drivers.builtin import BUILT_IN, find_driver
+from ..agent.driver_word import BUILT_IN, DriverWord
 from ..errors import ManifestError
 from .doubts import NamedTool, named_tool
 from .source import definition
@@ -56,7 +56,10 @@ def tools_of(manifest: AgentManifest) -> list[NamedTool]:
 def code_of(manifest: AgentManifest) -> list[str]:
     """What *manifest* names that is no part of this package: to look at it runs it."""
     output = manifest.output if isinstance(manifest.output, str) else None
-    named = [manifest.agent, manifest.model.driver, output, *manifest.tools]
+    driver = manifest.model.driver
+    if driver is not None and driver.partition(":")[0] in BUILT_IN:
+        driver = None
+    named = [manifest.agent, driver, output, *manifest.tools]
     return list(
         dict.fromkeys(path for path in named if path is not None and ":" in path and not _is_ours(manifest, path))
     )
@@ -90,11 +93,9 @@ def _look_at_agent(manifest: AgentManifest) -> None:
 
 def _look_at_driver(manifest: AgentManifest) -> None:
     path, place = manifest.model.driver, resolve.DRIVER
-    if path is None or path in BUILT_IN:
+    if path is None or DriverWord.parse(path, place) is not None:
         return
-    if ":" not in path:
-        find_driver(path, place)  # says which there are
-    elif definition(path, beside=manifest.folder, place=place).is_plain:
+    if definition(path, beside=manifest.folder, place=place).is_plain:
         raise ManifestError([f"{place}: {path!r} cannot be called: it must take the manifest and return a driver"])
 
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from ..agent import resolve
 from ..agent.capability import FileRead, Memory
 from ..agent.config import SpawnConfig
+from ..agent.driver_word import DriverWord
 from ..agent.linked import names_of_linked, reached
 from ..agent.llm_agent import LlmAgent
 from ..agent.manifest import AgentManifest
+from ..core.shown import shown
 from ..drivers.builtin import find_driver
 from ..errors import ManifestError
 from ..memory.in_memory import InMemorySubstrate
@@ -31,7 +33,7 @@ class ModelChoice:
     """Who answers in place of what the manifest says: the options of the command line. None leaves it as it is.
 
     Args:
-        driver: A built-in name or ``package.module:factory``.
+        driver: A word for a built-in one (``openai``, ``openai:NAME@URL``), or ``package.module:factory``.
         model: What the server calls the model.
         base_url: Where the server is.
     """
@@ -41,18 +43,32 @@ class ModelChoice:
     base_url: str | None = None
 
     def applied_to(self, manifest: AgentManifest) -> AgentManifest:
-        """*manifest*, with the model and the server that were chosen."""
-        changes: dict[str, Any] = {}
+        """*manifest*, with the model and the server that were chosen.
+
+        Raises:
+            ManifestError: The driver is none, or what it names is named by another option, too.
+        """
+        model, word = manifest.model, None
         if self.driver is not None:  # another driver, another server
-            changes["base_url"] = None
+            word = DriverWord.parse(self.driver, "--driver")
+            model = model.model_copy(update={"base_url": None}) if word is None else word.instead_of(model)
+        if word is not None:
+            self._refuse_twice(word)
+        changes: dict[str, Any] = {}
         if self.model is not None:  # another model, other prices
             changes |= {"remote_model": self.model, "model_repo": None, "model_path": None}
             changes |= dict.fromkeys(("usd_per_million_input_tokens", "usd_per_million_output_tokens"))
         if self.base_url is not None:
             changes["base_url"] = self.base_url
-        if not changes:
-            return manifest
-        return manifest.model_copy(update={"model": manifest.model.model_copy(update=changes)})
+        return resolve.with_model(manifest, model.model_copy(update=changes) if changes else model)
+
+    def _refuse_twice(self, word: DriverWord) -> None:
+        for option, given, named in (
+            ("--model", self.model, word.model),
+            ("--base-url", self.base_url, word.base_url),
+        ):
+            if given is not None and named not in (None, given):
+                raise ManifestError([f"{option}: --driver names {shown(named)!r} already: name it in one place"])
 
 
 NO_CHOICE = ModelChoice()
@@ -189,7 +205,10 @@ def prepare(manifest: AgentManifest, *, place: str, choice: ModelChoice = NO_CHO
     Raises:
         RefusedError: With every problem.
     """
-    manifest, driver = choice.applied_to(manifest), choice.driver
+    try:
+        manifest, driver = choice.applied_to(manifest), choice.driver
+    except ManifestError as error:
+        raise RefusedError(*(f"{place}: {problem}" for problem in error.problems)) from None
     found = resolve.problems(manifest, find_driver)
     if driver is not None:
         found = [problem for problem in found if not problem.startswith(resolve.DRIVER)]
@@ -201,7 +220,7 @@ def prepare(manifest: AgentManifest, *, place: str, choice: ModelChoice = NO_CHO
     if found:
         raise RefusedError(*(f"{place}: {problem}" for problem in found))
     agent = resolve.agent_class(manifest)
-    misfit = resolve.misfit(manifest, agent, made)
+    misfit = resolve.misfit(manifest, agent, made) or resolve.settings_misfit(manifest, None, made)
     if misfit is not None:
         raise RefusedError(f"{place}: {misfit}")
     return Recipe(manifest, agent, made, place)

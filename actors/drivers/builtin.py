@@ -6,11 +6,16 @@ import importlib
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from ..agent.manifest_problems import did_you_mean
+from ..agent import resolve
+from ..agent.driver_word import DriverWord, no_such
+from ..agent.manifest import AgentManifest
+from ..agent.ports import PrivacyTier
 from ..errors import ManifestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ..agent.ports import LlmDriver
 
 BUILT_IN = {
     "anthropic": ("anthropic", "AnthropicDriver.from_manifest"),
@@ -18,6 +23,27 @@ BUILT_IN = {
     "openai": ("openai", "OpenAIDriver.from_manifest"),
 }
 """Name -> module of this package and factory in it; imported when asked for."""
+
+
+def driver_of(word: str, place: str = "driver") -> LlmDriver:
+    """The driver that *word* names, made for nobody's manifest: its tier is that of its server.
+
+    Args:
+        word: ``openai:NAME``, ``openai:NAME@URL``, ``anthropic:NAME``, ``echo``, or ``package.module:factory``, which
+            is called with a manifest that says nothing.
+        place: Where it stands, for the error.
+    Raises:
+        ValueError: It names none, or it cannot be made: no package, no key, no URL.
+    """
+    try:
+        named = DriverWord.parse(word, place)
+        if named is not None and named.needs_model:
+            raise ValueError(f"{place}: {word!r} names no model: say '{word}:NAME' or '{word}:NAME@URL'")
+        made = resolve.driver(AgentManifest(privacy=PrivacyTier.STANDARD, capabilities=()), find_driver, word, place)
+    except ManifestError as error:
+        raise ValueError("; ".join(error.problems)) from error
+    assert made is not None  # there is a word
+    return made
 
 
 def find_driver(name: str, place: str = "model.driver") -> Callable[[Any], Any]:
@@ -29,12 +55,6 @@ def find_driver(name: str, place: str = "model.driver") -> Callable[[Any], Any]:
     try:
         module, factory = BUILT_IN[name]
     except KeyError:
-        known = ", ".join(sorted(BUILT_IN))
-        raise ManifestError(
-            [
-                f"{place}: no built-in driver {name!r}{did_you_mean(name, BUILT_IN)} (known: {known}); "
-                "name your own as 'package.module:factory'"
-            ]
-        ) from None
+        raise ManifestError([f"{place}: {no_such(name)}"]) from None
     found: Callable[[Any], Any] = attrgetter(factory)(importlib.import_module(f".{module}", __package__))
     return found

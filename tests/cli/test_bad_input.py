@@ -59,6 +59,8 @@ REFUSED = {
     "driver without module": (["--prompt", "x", "--driver", "gone.module:make"], "--driver: "),
     "driver without name": (["--prompt", "x", "--driver", "bot:gone"], "'gone'"),
     "driver without colon": (["--prompt", "x", "--driver", "bot"], "no built-in driver 'bot'"),
+    "driver misspelt": (["--prompt", "x", "--driver", "opena:gpt-5"], "'opena', did you mean 'openai'?"),
+    "driver and model": (["--prompt", "x", "--driver", "openai:a", "--model", "b"], "--driver names 'a' already"),
     "driver that cannot be called": (["--prompt", "x", "--driver", "bot:no_tool"], "cannot be called"),
     "driver that raises": (["--prompt", "x", "--driver", "bot:explode"], "RuntimeError: no model file"),
     "driver that is none": (["--prompt", "x", "--driver", "bot:shout"], "bot:shout"),

@@ -150,6 +150,12 @@ def test_a_program_that_is_started_again_recalls(capsys: pytest.CaptureFixture[s
         assert [first, second] == ["contract.txt completed 1 0 0.0", "letter.txt completed 1 0 0.0"]
 
 
+def test_a_first_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    """One that repeats what a model would be asked."""
+    run(program("actors.ask")[0])
+    assert capsys.readouterr().out == "How many people live in Lyon?\n"
+
+
 def test_no_program_is_left_out() -> None:
     """Those that ask a server, and the suite, are looked at by type checkers alone."""
     run_here = (
@@ -164,6 +170,7 @@ def test_no_program_is_left_out() -> None:
         "was_paid",
         "cassette",
         "Journal.read",
+        "actors.ask",
     )
     others = [code for code, _ in PROGRAMS if not any(word in code for word in run_here)]
     assert [NEEDS_A_SERVER in code or "DriverConformance" in code for code in others] == [True, True]
