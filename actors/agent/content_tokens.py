@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from ..core.records.content import text_of_content
 from ..core.records.image_size import image_size
 from ..core.records.parts import AudioPart, ImagePart, TextPart
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..core.records.parts import FilePart, Part
 
-    Fit = Callable[[str, int], str]
+    FitAll = Callable[[Sequence[str], int], list[str]]
     Estimate = Callable[[str], int]
 
 LARGEST_IMAGE: Final = 1_600
@@ -54,25 +53,25 @@ def estimate_part(part: Part, estimate_text: Estimate) -> int:
 
 
 def cut_content(
-    content: str | Sequence[Part], tokens: int, *, estimate_text: Estimate, fitted: Fit
+    content: str | Sequence[Part], tokens: int, *, estimate_text: Estimate, fitted_all: FitAll
 ) -> str | list[Part]:
-    """*content* in about so many tokens: texts are cut, and what is no text stays whole or goes, named by its text.
-
-    What comes first stays first.
+    """*content* in about so many tokens: what is no text stays whole as far as it fits, else it is named; the longest
+    texts are cut to what is left.
     """
     if isinstance(content, str):
-        return fitted(content, tokens)
-    kept: list[Part] = []
+        return fitted_all([content], tokens)[0]
+    kept: list[Part | str] = []
     left = tokens
     for part in content:
+        if isinstance(part, TextPart):
+            kept.append(part.text)
+            continue
         size = estimate_part(part, estimate_text)
-        if size > left:
-            text = part.text if isinstance(part, TextPart) else f"{text_of_content([part])} was left out"
-            part = TextPart(fitted(text, max(left, 1)) or "...")
-            size = estimate_text(part.text)
-        kept.append(part)
-        left -= size
-    return kept
+        shown = part if size <= left else TextPart(f"{part.told()} was left out")
+        left -= size if shown is part else estimate_part(shown, estimate_text)
+        kept.append(shown)
+    texts = iter(fitted_all([each for each in kept if isinstance(each, str)], max(left, 1)))
+    return [TextPart(next(texts) or "...") if isinstance(each, str) else each for each in kept]
 
 
 def _of_image(size: tuple[int, int] | None) -> int:

@@ -263,7 +263,7 @@ def _cut_message(message: Message, tokens: int) -> Message:
 
 
 def _cut_content(message: Message, tokens: int) -> Any:
-    return cut_content(message.content, tokens, estimate_text=estimate_text, fitted=fitted)
+    return cut_content(message.content, tokens, estimate_text=estimate_text, fitted_all=fitted_all)
 
 
 def _cut_call(call: ToolCall, tokens: int) -> ToolCall:
