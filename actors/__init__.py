@@ -49,6 +49,8 @@ from .agents import (
     Conversation as Conversation,
     Deadline,
     FailurePolicy,
+    Guardrail as Guardrail,
+    GuardrailStage as GuardrailStage,
     Handoff as Handoff,
     LlmAgent,
     MapIterator as MapIterator,
@@ -58,6 +60,7 @@ from .agents import (
     SpawnConfig,
     Trip as Trip,
     ask,
+    guardrail as guardrail,
     outcome_of as outcome_of,
 )
 from .capabilities import (

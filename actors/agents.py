@@ -9,7 +9,7 @@ from pydantic import Field
 from .agent.agent import Agent
 from .agent.budget import Budget
 from .agent.config import Seconds, SpawnConfig
-from .agent.guardrail import Refuse, Trip
+from .agent.guardrail import Guardrail, GuardrailStage, Refuse, Trip, guardrail
 from .agent.handoff import Handoff, HistoryFilter
 from .agent.llm_agent import LlmAgent
 from .agent.manifest import AgentManifest
@@ -47,6 +47,8 @@ __all__ = [
     "Conversation",
     "Deadline",
     "FailurePolicy",
+    "Guardrail",
+    "GuardrailStage",
     "Handoff",
     "LlmAgent",
     "MapIterator",
@@ -56,6 +58,7 @@ __all__ = [
     "SpawnConfig",
     "Trip",
     "ask",
+    "guardrail",
     "outcome_of",
 ]
 

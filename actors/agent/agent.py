@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .budget import Account
     from .config import SpawnConfig, ToolSource
     from .destination import Destination
+    from .guardrails import Guardrails
     from .ledger import EffectWord, Ledger
     from .manifest import AgentManifest
     from .named_step import Reconcile
@@ -54,6 +55,7 @@ class Parts(Protocol):
     tool_source: ToolSource | None
     account: Account
     shape: Shape | None
+    guardrails: Guardrails | None
     ledger: Ledger | None
     deps: Any
     turn: SessionRecord | None

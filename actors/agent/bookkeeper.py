@@ -82,7 +82,22 @@ class Bookkeeper:
 
     def _is_answered(self) -> bool:
         entry = self.ledger.find(self.path)
-        return entry is not None and entry.state is DONE
+        return (entry is not None and entry.state is DONE) or self.ledger.find(self._closed) is not None
+
+    @property
+    def _closed(self) -> str:
+        return f"{self.path}/@closed"
+
+    def close_turn(self) -> Sequence[Payment]:
+        """The turn ends here, in each life: a guardrail has refused what was to be asked, or what was asked.
+
+        Returns:
+            What an earlier process has paid in it, and the guard has still to count.
+        """
+        entry = self.ledger.find(self.path)
+        paid = () if entry is None else self._counted(paid_from_data(entry.data["paid"]))
+        self.ledger.enter(self._closed, DONE, "closed", {})
+        return paid
 
     def _count_turn(self) -> None:
         self.ledger.counted.add(self.path)

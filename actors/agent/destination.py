@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import CapabilityDenied, ManifestError
 from . import resolve
+from .guardrails import Guardrails
 from .takes import refuse_query
 from .transfer import Transfer, tool_word
 
@@ -30,6 +31,7 @@ class Destination:
 
     Args:
         manifest: As the conversation may have it.
+        guardrails: Its own, before those with which the conversation began.
         transfers: Where it can go on to from there.
 
     Locks: none; ``transfers`` is written by the thread that starts the agent, before it is admitted: it is known once
@@ -39,6 +41,7 @@ class Destination:
     manifest: AgentManifest
     driver: LlmDriver | None
     shape: Shape | None
+    guardrails: Guardrails | None = None
     transfers: tuple[Transfer, ...] = ()
 
 
@@ -74,7 +77,7 @@ class Destinations:
         self._parts = parts
         self._config = parts.config
         self._agent_class = parts.agent_class
-        self._first = first = Destination(parts.manifest, parts.driver, parts.shape)
+        self._first = first = Destination(parts.manifest, parts.driver, parts.shape, parts.guardrails)
         self._stops = [_Stop(first.manifest, first.manifest.privacy, "", first)]
 
     def find(self) -> tuple[Transfer, ...]:
@@ -158,7 +161,15 @@ class Destinations:
         self._finder.refuse_prompt(manifest, self._agent_class, self._parts.deps)
         self._finder.refuse_prompt(manifest, self._agent_class, self._parts.deps)
         self._finder.specialists(manifest)
-        return Destination(manifest, driver, self._finder.shape(self._config, manifest, self._agent_class))
+        shape = self._finder.shape(self._config, manifest, self._agent_class)
+        return Destination(manifest, driver, shape, self._guardrails(source))
+
+    def _guardrails(self, source: AgentManifest) -> Guardrails | None:
+        """Those with which the conversation began stay, behind those of *source*."""
+        first, rails = self._first.guardrails, self._finder.rails(source)
+        if first is None:
+            return Guardrails(rails) if rails else None
+        return first.under(rails)
 
     def _refuse_other_class(self, source: AgentManifest) -> None:
         """The agent stays what it is: its class is that of the first manifest."""

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from ..core.waiting.cancel import CancelToken
     from .agent import Agent
     from .destination import Destination
+    from .guardrails import Guardrails
     from .ledger import Ledger
     from .named_step import NamedStep
     from .ports import ClosesIdle, LlmDriver, MemorySubstrate
@@ -90,6 +91,7 @@ class AgentParts:
     deps: Any = field(default=None, repr=False)
     turn: SessionRecord | None = None
     transfers: tuple[Transfer, ...] = ()
+    guardrails: Guardrails | None = None
 
     def build(self, cell: object) -> Callable[[], Runnable]:
         """Fetch the tools, and return the function that constructs the agent."""
@@ -127,6 +129,7 @@ class AgentParts:
             driver=destination.driver,
             shape=destination.shape,
             transfers=destination.transfers,
+            guardrails=destination.guardrails,
         )
         self.factory.keep(parts.driver)
         parts.tools = self.factory.tools_for(parts, agent._context)
@@ -300,8 +303,20 @@ class AgentFactory:
         if issubclass(agent_class, LlmAgent):
             self._finder.refuse_deps(manifest, tools, deps)
             self._finder.refuse_prompt(manifest, agent_class, deps)
+        rails = self._finder.guardrails(config, manifest, agent_class, parent)
         parts = AgentParts(
-            self, config, manifest, agent_class, driver, memory, self._no_tools, tools, account, shape, deps=deps
+            self,
+            config,
+            manifest,
+            agent_class,
+            driver,
+            memory,
+            self._no_tools,
+            tools,
+            account,
+            shape,
+            deps=deps,
+            guardrails=rails,
         )
         if config.handoffs or manifest.handoffs:
             parts = replace(parts, transfers=self._transfers(parts))

@@ -10,6 +10,7 @@ from ..errors import ManifestError
 from . import resolve
 from .dependencies import known_tools, refuse_deps
 from .driver_word import DriverWord
+from .guardrails import Guardrails, rails_of
 from .linked import linked
 from .llm_agent import LlmAgent
 from .prompt import refuse_prompt
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from .agent import Agent
     from .config import SpawnConfig, ToolSource
+    from .guardrails import Rail
     from .linked import LinkTable
     from .manifest import AgentManifest
     from .ports import LlmDriver, MemorySubstrate, Tool
@@ -128,6 +130,40 @@ class Finder:
         if not isinstance(path, str):
             return linked(manifest, table, index)
         return self.once((manifest.folder, path, "manifest"), lambda: linked(manifest, table, index))
+
+    def rails(self, manifest: AgentManifest) -> tuple[Rail, ...]:
+        """The guardrails that *manifest* names.
+
+        Raises:
+            ManifestError: One of them cannot be imported, or is none.
+        """
+        if not manifest.guardrails.use:
+            return ()
+        key = (manifest.folder, manifest.guardrails, "guardrails")
+        return self.once(key, lambda: resolve.guardrails(manifest))
+
+    def guardrails(
+        self, config: SpawnConfig, manifest: AgentManifest, agent_class: type[Agent[Any]], parent: Agent[Any] | None
+    ) -> Guardrails | None:
+        """Those of an agent: its own, the manifest's first, and those that hold for all below its parent, which have
+        the last word. None when there are none.
+
+        Raises:
+            ManifestError: The manifest names one that cannot be had.
+            TypeError: The config has one that is none.
+            ValueError: Nobody would ask them.
+        """
+        if not config.guardrails and not manifest.guardrails.use and parent is None:
+            return None
+        own = (*self.rails(manifest), *rails_of(config.guardrails))
+        if own and not issubclass(agent_class, LlmAgent):
+            raise ValueError(
+                f"agent {manifest.name!r} has guardrails, and its class {agent_class.__name__} is no LlmAgent: nobody "
+                "would ask them; make it one, or give them to the LlmAgents that it starts"
+            )
+        above = None if parent is None else parent._parts.guardrails
+        rails = own if above is None else (*own, *above.inherited)
+        return Guardrails(rails) if rails else None
 
     def specialists(self, manifest: AgentManifest) -> list[Specialist]:
         """The agents that *manifest* names, as tools.

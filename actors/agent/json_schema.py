@@ -56,6 +56,18 @@ class SchemaShape(Shape):
             raise ValueError(shortened("; ".join(problems[:PROBLEMS]), LONGEST))
         return value
 
+    def fitted(self, value: Any) -> Any:
+        """*value* as JSON has it.
+
+        Raises:
+            ValueError: It does not fit.
+        """
+        try:
+            text = json.dumps(value, allow_nan=False)
+        except (TypeError, RecursionError) as error:
+            raise ValueError(f"JSON has no such value: {error}") from error
+        return self.read(text)
+
 
 @lru_cache(maxsize=64)
 def _kept_shape(schema: str) -> SchemaShape:

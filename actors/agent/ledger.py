@@ -76,8 +76,8 @@ class Entry:
             ``3.1/fetch`` one inside that call, ``3/@heard``, ``@memories``, ``@instructions`` what else has
             to be the same again.
         state: Of the last entry of that path.
-        kind: ``completion``, ``tool``, ``step``, ``approval``, ``handoff``, ``heard``, ``memories``, ``instructions``,
-            ``remembered``.
+        kind: ``completion``, ``tool``, ``step``, ``approval``, ``guardrail``, ``handoff``, ``heard``, ``memories``,
+            ``instructions``, ``remembered``, ``closed`` (a turn without an answer that counts).
         digest: Of the request of a completion; empty for all else.
         data: What JSON can hold, as it was given.
         at: Seconds since the epoch.

@@ -15,7 +15,8 @@ from .bookkeeper import ONE_TURN, Bookkeeper
 from .driver_call import warn
 from .effects import is_repeatable
 from .guard import ALLOW, LoopGuard, canonical
-from .message_text import heard, recalled, told_content
+from .inspector import Inspector, RefusedError
+from .message_text import CONTINUE, heard, recalled, told_content
 from .ports import StopReason
 from .reasoner import heed
 from .relay import Relay
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from ..core.records.conversation import Message, ToolCall
     from ..core.records.parts import Part
     from .agent import Agent
+    from .driver_call import Payment
     from .ports import CompletionResponse, MemorySubstrate
 
 RECALLED = 5
@@ -38,7 +40,6 @@ IDENTICAL_FIRST_CALLS = 4
 """After so many answers in a row with the same first call the turn ends."""
 MAX_TOKENS: Final = StopReason.MAX_TOKENS
 """By a name of the module: before 3.12 a member of an enum is looked up slowly."""
-CONTINUE = "Continue exactly where you stopped."
 ONLY_JSON = "Answer again, with the JSON alone."
 PHASES: Final = {phase: {"phase": phase} for phase in Phase}
 """What an event of each tells: all agents tell the same."""
@@ -68,9 +69,10 @@ class Loop:
         if ledger is not None:
             self._books = Bookkeeper(agent, ledger, self._guard, model or "")
             self._guard.reset_max_tokens()  # the answers in a row are met again
-        self._route = Route(agent, self._guard, self._books)
-        self._caller = ToolCaller(agent, self._guard, self._books)
         self._query = UserMessage(query)
+        self._inspector = Inspector.of(agent, self._query, self._books)
+        self._route = Route(agent, self._guard, self._books, self._inspector)
+        self._caller = ToolCaller(agent, self._guard, self._books, self._inspector)
         self._turn = agent._parts.turn
         before = () if self._turn is None else self._turn.history
         self._messages: list[Message] = [*before, *agent.config.messages, self._query]
@@ -92,6 +94,9 @@ class Loop:
         """The answer, as the agent gives it."""
         agent = self._agent
         self._enter(Phase.PERCEIVE)
+        if self._inspector is not None:
+            self._inspector.check_input(self._messages)
+            self._query = self._inspector.query
         self._remembered = self._memories()
         self._route.begin(self._remembered)
         while True:
@@ -103,25 +108,57 @@ class Loop:
                 self._expenses.turn()
             self._hear()
             self._enter(Phase.REASON)
-            response, paid = self._route.complete(self._messages, self._query)
-            self._take_in(response)
-            self._route.count(paid)
-            if self._act_on(response):
+            response = self._answer()
+            if response is None or self._act_on(response):
                 continue
-            shape = self._route.shape
-            if shape is None:
-                return self._finish()
             try:
-                value = shape.read("".join(self._parts))
+                value = self._value()
             except ValueError as error:
                 self._send_back(error)
             else:
-                self._finish()
-                return value
+                result = self._finish()
+                return result if self._route.shape is None else value
+
+    def _answer(self) -> CompletionResponse | None:
+        """The next one; None: a guardrail has refused it, and the model is told."""
+        if self._inspector is None:
+            response, paid = self._ask()
+        else:
+            said, paid = self._inspector.answer(self._ask, self._messages)
+            self._query = self._inspector.query
+            if said is None:
+                self._start_over()
+                self._route.count(paid)
+                return None
+            response = said
+        self._take_in(response)
+        self._route.count(paid)
+        return response
+
+    def _ask(self) -> tuple[CompletionResponse, Sequence[Payment]]:
+        return self._route.complete(self._messages, self._query)
+
+    def _value(self) -> Any:
+        """What the answer says; without an output type its text.
+
+        Raises:
+            ValueError: It does not fit, or a guardrail has refused it.
+        """
+        text, shape = "".join(self._parts), self._route.shape
+        value = text if shape is None else shape.read(text)
+        if self._inspector is None:
+            return value
+        return self._inspector.check_output(value, shape, self._parts, self._messages)
 
     def _send_back(self, error: ValueError) -> None:
-        """The answer does not fit: the model is told why."""
+        """The answer does not fit, or is refused: the model is told why."""
         self._misfits += 1
+        if isinstance(error, RefusedError):
+            if self._misfits > RETRIES:
+                raise error.tripped(RETRIES)
+            self._start_over()
+            self._messages.append(UserMessage(error.told()))
+            return
         if self._misfits > RETRIES:
             message = f"the answer does not fit the output_type, also after {RETRIES} corrections: {error}"
             raise InvalidOutput(message, text="".join(self._parts))
@@ -169,11 +206,13 @@ class Loop:
         calls = relay.one_of(calls)
         results = self._caller.call(calls)
         self._messages.extend(results)
-        transfer = relay.taken(calls, results)
+        transfer = relay.taken(self._caller.made, results)
         if transfer is not None:  # all calls have their results: they were those of the manifest before
             seen = transfer.history(self._route.seen(self._messages))
             relay.hand_on(transfer)
-            self._route = Route(self._agent, self._guard, self._books, was_handed_on=True)
+            self._inspector = Inspector.of(self._agent, self._query, self._books, has_begun=True)
+            self._caller = ToolCaller(self._agent, self._guard, self._books, self._inspector)
+            self._route = Route(self._agent, self._guard, self._books, self._inspector, was_handed_on=True)
             self._route.begin(self._route.share(self._remembered))
             if seen is not None:
                 self._route.see(seen, after=len(self._messages))

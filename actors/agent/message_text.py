@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ..core.records.parts import Part
     from .ports import MemoryFragment
 
+CONTINUE = "Continue exactly where you stopped."
+"""What a model is told whose answer was cut."""
 LONGEST = 100_000
 """Characters of each text that a model is told, but for the query: a result, an error, a message, a memory."""
 LONGEST_NAME = 200

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .bookkeeper import Bookkeeper
     from .driver_call import Payment
     from .guard import LoopGuard, Verdict
+    from .inspector import Inspector
     from .ports import CompletionResponse, LlmDriver, ToolDefinition
 
 T = TypeVar("T")
@@ -51,6 +52,7 @@ class Reasoner:
 
     Args:
         books: What the conversation has bought in earlier lives; None when nobody keeps it.
+        inspector: Asks the guardrails; None when there are none.
         has_called: Was a tool called before, under another manifest? Then the choice of the config is made.
     """
 
@@ -60,11 +62,13 @@ class Reasoner:
         driver: LlmDriver,
         guard: LoopGuard,
         books: Bookkeeper | None = None,
+        inspector: Inspector | None = None,
         *,
         has_called: bool = False,
     ) -> None:
         self._agent = agent
         self._books = books
+        self._inspector = inspector
         self._driver = driver
         self._stream = driver.stream if getattr(driver, "has_pieces", True) else None
         self._guard = guard
@@ -96,6 +100,8 @@ class Reasoner:
         Raises:
             ContextOverflow: The conversation cannot be made to fit.
             ManifestError: ``tool_choice`` names no tool of *tools*.
+            RefusedError: A guardrail does not let it be sent.
+            GuardrailTripped: Or ends the agent.
             DriverError: Not retryable, or still failing after 3 retries.
             CircuitBreak: A budget is spent.
             Cancelled: The agent was cancelled.
@@ -117,8 +123,7 @@ class Reasoner:
         if self._books is not None:
             response, paid = self._recalled(request, self._books)
         else:
-            answer, paid = self._calls.complete(request, self._ask, self._back_off)
-            response = within_bounds(answer)
+            response = self._bought(request, paid := [])
         if response.tool_calls:
             self._settings.called()
         return response, paid
@@ -131,13 +136,19 @@ class Reasoner:
         self.count(uncounted)
         paid: list[Payment] = []
         try:
-            response = within_bounds(self._calls.complete(request, self._ask, self._back_off, paid)[0])
+            response = self._bought(request, paid)
         except (Exception, Cancelled) as error:
             if paid:
                 books.enter_failed(error, paid)
             raise
         books.enter(response, paid)
         return response, paid
+
+    def _bought(self, request: CompletionRequest, paid: list[Payment]) -> CompletionResponse:
+        """The answer to *request*, as the guardrails let it be sent."""
+        if self._inspector is not None:
+            request = self._inspector.before_completion(request, paid)
+        return within_bounds(self._calls.complete(request, self._ask, self._back_off, paid)[0])
 
     def count(self, paid: Sequence[Payment]) -> None:
         """Count what was paid for an answer.
@@ -195,9 +206,15 @@ class Reasoner:
         attempt += before
         if attempt > self._told:
             self._told = attempt
-        self._agent._context.emit(TextDelta, {"text": text, "attempt": attempt})
+        fields = {"text": text, "attempt": attempt}
+        if self._inspector is not None and self._inspector.held is not None:
+            self._inspector.held.tell(fields)
+        else:
+            self._agent._context.emit(TextDelta, fields)
 
     def _doing(self, what: AgentState, work: Callable[[], T]) -> T:
         """Do *work*; who looks meanwhile sees that the agent is at it."""
+        if self._inspector is not None and self._inspector.is_racing:  # on another thread than the agent's own
+            return work()
         with self._agent._context.at(what):
             return work()

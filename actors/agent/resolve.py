@@ -12,6 +12,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 from ..errors import CapabilityDenied, ManifestError, MemoryFailed
 from .agent import Agent
 from .driver_word import BUILT_IN, DriverWord
+from .guardrails import rails_of
 from .importing import load_object
 from .json_schema import shape_of_schema
 from .linked import names_of_linked, reached
@@ -25,6 +26,7 @@ from .structured import shape_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from .guardrails import Rail
     from .manifest import AgentManifest
     from .model_config import ModelConfig
     from .ports import LlmDriver, MemorySubstrate
@@ -217,6 +219,39 @@ def tool(manifest: AgentManifest, index: int) -> Tool:
     return found
 
 
+def guardrails(manifest: AgentManifest) -> tuple[Rail, ...]:
+    """What ``guardrails.use`` names.
+
+    Raises:
+        ManifestError: One of them cannot be imported, or is no guardrail.
+    """
+    found: list[Rail] = []
+    for index in range(len(manifest.guardrails.use)):
+        found += _guardrail(manifest, index)
+    return tuple(found)
+
+
+def _guardrail(manifest: AgentManifest, index: int) -> tuple[Rail, ...]:
+    place = f"guardrails.use.{index}"
+    entry = load_object(manifest.guardrails.use[index], beside=manifest.folder, place=place)
+    try:
+        return rails_of([entry], concurrent=manifest.guardrails.concurrent)
+    except TypeError as error:
+        raise ManifestError([f"{place}: {error}"]) from error
+
+
+def _unasked(manifest: AgentManifest) -> None:
+    """Raise when nobody would ask the guardrails."""
+    if not manifest.guardrails.use or manifest.agent is None:
+        return
+    try:
+        found = agent_class(manifest)
+    except ManifestError:  # that is said where the class is looked for
+        return
+    if not issubclass(found, LlmAgent):
+        raise ManifestError([f"guardrails: {manifest.agent!r} is no LlmAgent: nobody would ask them"])
+
+
 def output_shape(manifest: AgentManifest) -> Shape | None:
     """What ``output`` says that an answer has to be; None when it says nothing.
 
@@ -260,6 +295,8 @@ def _problems_alone(manifest: AgentManifest, find_built_in: FindBuiltIn) -> list
         lambda: driver_factory(manifest, find_built_in),
         lambda: output_shape(manifest),
         lambda: prompt_function(manifest),
+        lambda: _unasked(manifest),
+        *(partial(_guardrail, manifest, index) for index in range(len(manifest.guardrails.use))),
         *(partial(tool, manifest, index) for index in range(len(manifest.tools))),
     ]
     return [*server_problems(manifest), *problems_of(looks)]

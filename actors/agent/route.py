@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .bookkeeper import Bookkeeper
     from .driver_call import Payment
     from .guard import LoopGuard
+    from .inspector import Inspector
     from .ports import CompletionResponse
     from .prompt import HasInstructions
 
@@ -31,16 +32,23 @@ class Route:
 
     Args:
         books: What the conversation has bought in earlier lives; None when nobody keeps it.
+        inspector: Asks the guardrails; None when there are none.
 
     Threads: the agent's own.
     """
 
     def __init__(
-        self, agent: Agent[Any], guard: LoopGuard, books: Bookkeeper | None = None, *, was_handed_on: bool = False
+        self,
+        agent: Agent[Any],
+        guard: LoopGuard,
+        books: Bookkeeper | None = None,
+        inspector: Inspector | None = None,
+        *,
+        was_handed_on: bool = False,
     ) -> None:
         driver = agent.driver
         assert driver is not None  # an agent without one is refused at spawn
-        self._reasoner = Reasoner(agent, driver, guard, books, has_called=was_handed_on)
+        self._reasoner = Reasoner(agent, driver, guard, books, inspector, has_called=was_handed_on)
         self.shape = agent._parts.shape
         """What the answer has to be; None: text."""
         self._native = None if self.shape is None else self.shape.native

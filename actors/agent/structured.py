@@ -59,6 +59,14 @@ class Shape:
         """
         raise NotImplementedError
 
+    def fitted(self, value: Any) -> Any:
+        """*value*, which somebody made, as a value that fits.
+
+        Raises:
+            ValueError: It does not.
+        """
+        raise NotImplementedError
+
 
 class OutputShape(Shape):
     """What the answer has to be, by a type.
@@ -85,6 +93,18 @@ class OutputShape(Shape):
             raise ValueError(shortened("; ".join(_problem(detail) for detail in details), LONGEST)) from None
         except Exception as error:  # of a validator of the type's own
             raise ValueError(shortened(f"{type(error).__name__}: {text_of(error)}", LONGEST)) from error
+
+    def fitted(self, value: Any) -> Any:
+        """*value*, as pydantic takes it; an object of the type stays the one that it is.
+
+        Raises:
+            ValueError: It does not fit.
+        """
+        try:
+            return self.adapter.validate_python(value)
+        except ValidationError as error:
+            details = error.errors(include_url=False, include_context=False, include_input=False)[:PROBLEMS]
+            raise ValueError(shortened("; ".join(_problem(detail) for detail in details), LONGEST)) from None
 
 
 @lru_cache(maxsize=64)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .bookkeeper import Bookkeeper
     from .budget import Reservation
     from .guard import LoopGuard
+    from .inspector import Inspector
     from .ports import Tool
 
     Job = tuple[Callable[[CancelToken], ToolResult], float | None]
@@ -46,31 +47,51 @@ class ToolCaller:
 
     Args:
         books: What the conversation has done in earlier lives; None when nobody keeps it.
+        inspector: Asks the guardrails; None when there are none.
     """
 
-    def __init__(self, agent: Agent[Any], guard: LoopGuard, books: Bookkeeper | None = None) -> None:
+    def __init__(
+        self,
+        agent: Agent[Any],
+        guard: LoopGuard,
+        books: Bookkeeper | None = None,
+        inspector: Inspector | None = None,
+    ) -> None:
         self._agent = agent
         self._guard = guard
         self._books = books
+        self._inspector = inspector
         self._approval_gate = ApprovalGate(agent)
+        self.made: Sequence[ToolCall] = ()
+        """The last calls, as they were made: guardrails may have changed them."""
 
     def call(self, calls: Sequence[ToolCall]) -> list[ToolResultMessage]:
-        """Run *calls* at the same time; those that were run in an earlier life are not run again.
+        """Run *calls* at the same time, as the guardrails let them; those that were run in an earlier life are not run
+        again.
 
         Returns:
             A result for each, in the order asked. What is refused or fails is an error result for the model.
         Raises:
             CircuitBreak: Too many tool calls.
             Cancelled: The agent was cancelled; no further call was started.
+            GuardrailTripped: A guardrail ends the agent.
             EffectInDoubt: Nobody knows whether one of them was done, and that is to end the agent.
             JournalFailed: What they do cannot be recorded.
         """
         refusals: dict[int, ToolResult] = {}
+        self.made = calls
+        if self._inspector is None:
+            return self._call(calls, refusals)
+        self.made, refusals = self._inspector.before_tools(calls)
+        return self._inspector.after_tools(self.made, self._call(self.made, refusals), refusals)
+
+    def _call(self, calls: Sequence[ToolCall], refusals: dict[int, ToolResult]) -> list[ToolResultMessage]:
+        """Run *calls* but those of *refusals*, to which goes what else is not run."""
         accepted: dict[int, Tool] = {}
         effects = None if self._books is None else self._recall(calls, self._books, accepted)
         known = ""
         for index, call in enumerate(calls):
-            if effects is not None and (index in accepted or effects.knows(index)):
+            if index in refusals or (effects is not None and (index in accepted or effects.knows(index))):
                 continue
             tool = self._agent.tools.get(call.name)
             if tool is None:
@@ -85,7 +106,7 @@ class ToolCaller:
             more = f"; {call.problem}" if call.problem and call.problem not in (refusal or "") else ""
             refusals[index] = ToolResult(f"{refusal}{more}", is_error=True)
         asking = {index: (calls[index], tool) for index, tool in accepted.items()}
-        refusals |= self._approval_gate.refusals(asking, effects)
+        refusals.update(self._approval_gate.refusals(asking, effects))
         jobs = {
             index: (self._job(index, calls[index], tool, effects), tool.timeout)
             for index, tool in accepted.items()

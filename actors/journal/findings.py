@@ -240,15 +240,15 @@ class _History:
             yield "it was done twice"
         if state != BEGUN and known is None and line.data.get("effect") == "at_most_once":
             yield "it has an end, and was never begun"
-        if line.kind != "completion" and not self._has_reason(line):
+        if line.kind not in ("completion", "closed") and not self._has_reason(line):
             yield "it belongs to a completion that is not there"
         if known != DONE:
             self._states[path] = state
 
     def _has_reason(self, line: Line) -> bool:
-        """Is the completion there that asked for it, or, of messages, the one before?"""
+        """Is the completion there that asked for it, or, of what comes before one, the one before?"""
         head = line.path.partition("/")[0].partition(".")[0]
         if not head.isdecimal():
             return True
-        number = int(head) - (line.kind == "heard")
-        return number < 0 or self._states.get(str(number)) == DONE
+        number = int(head) - (line.kind == "heard" or "/@before_completion" in line.path)
+        return number < 0 or DONE in (self._states.get(str(number)), self._states.get(f"{number}/@closed"))

@@ -42,6 +42,8 @@ def said(kind: str, data: Any) -> str:
         return _answer(data.get("response") or {})
     if kind == "approval":
         return cut(data.get("reason")) or ("by default" if data.get("by_default") else "")
+    if kind == "guardrail":
+        return cut(": ".join(text_of(data[part]) for part in ("stage", "says", "reason") if part in data))
     if kind in ("heard", "memories", "instructions"):
         return cut(" | ".join(text_of(text) for text in data.get("texts") or ()))
     value = data.get("content", data.get("value"))
