@@ -90,6 +90,7 @@ def _asked(parts: Parts) -> tuple[Any, ...]:
         config.messages,
         _as_it_is_now(config.kwargs),
         config.output_type,
+        config.settings,
         parts.driver,
         config.key,
         config.keep_messages,

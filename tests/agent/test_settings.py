@@ -11,14 +11,20 @@ import pytest
 from pydantic import ValidationError
 
 from actors import (
+    Agent,
     AgentManifest,
     AgentPool,
     AgentStatus,
+    Backoff,
+    CancelToken,
+    CassetteMiss,
     CompletionRequest,
     CompletionResponse,
     FunctionDriver,
+    Handoff,
     ManifestError,
     ModelSettings,
+    RestartPolicy,
     ScriptedDriver,
     Spawn,
     SpawnConfig,
@@ -31,6 +37,7 @@ from actors import (
 from actors.agent.settings import NO_SETTINGS, joined
 from actors.agent.wire import digest, request_from_data, request_to_data
 from actors.errors import JournalChanged
+from actors.testing import Cassette
 from actors.tools.agents import spawn_agent
 
 from ..waiting import BOUND
@@ -202,6 +209,40 @@ def test_kin_answer_as_their_parent_does() -> None:
     ]
 
 
+def test_what_was_forced_is_not_forced_on_who_goes_on() -> None:
+    """A handoff was the call; what the other manifest itself forces holds for its own first answer."""
+    hand_on = CompletionResponse("", StopReason.TOOL_USE, (ToolCall("1", "transfer_to_desk", {}),))
+    desk = AgentManifest(name="desk", model={"tool_choice": "look", "seed": 2})
+    driver = ScriptedDriver([hand_on, CALL, "done"])
+    with AgentPool(driver, tools=ToolRegistry([look])) as pool:
+        config = SpawnConfig(
+            AgentManifest(name="first"),
+            "q",
+            handoffs=[Handoff(desk)],
+            settings=ModelSettings(tool_choice="transfer_to_desk", top_p=0.5),
+        )
+        assert pool.spawn(config).result(BOUND).text == "done"
+    said = [(request.settings.tool_choice, request.settings.seed) for request in driver.requests]
+    assert said == [("transfer_to_desk", None), ("look", 2), (None, 2)]
+    assert {request.settings.top_p for request in driver.requests} == {0.5}
+
+
+def test_who_goes_on_must_be_able_to() -> None:
+    """Its driver is asked before the agent is admitted."""
+    refusing = f"{__name__}:refusing"
+    desk = AgentManifest(name="desk", model={"driver": refusing, "seed": 1})
+    with AgentPool(ScriptedDriver.text("ok")) as pool, pytest.raises(ManifestError, match=r"handoffs.0.* no seed here"):
+        pool.spawn(SpawnConfig(AgentManifest(), "q", handoffs=[Handoff(desk)]))
+
+
+def refusing(manifest: AgentManifest) -> FunctionDriver:
+    class Refusing(FunctionDriver):
+        def refusal_of(self, settings: ModelSettings) -> str | None:
+            return "no seed here" if settings.seed is not None else None
+
+    return Refusing(lambda _: "ok")
+
+
 # Kept -----------------------------------------------------------------------------------------------------------
 
 
@@ -242,3 +283,68 @@ def test_an_agent_with_other_settings_is_another_one(tmp_path: Any) -> None:
     assert run(ModelSettings(seed=1, options={})).ok
     with pytest.raises(JournalChanged, match="settings differs"):
         run(ModelSettings(seed=2))
+
+
+def test_a_forced_choice_is_recalled_as_it_was(tmp_path: Any) -> None:
+    """What the first process bought under it, the second one finds; and goes on without it."""
+
+    class Broken(Exception):
+        pass
+
+    def breaks(request: CompletionRequest) -> CompletionResponse:
+        if request.settings.tool_choice is None:
+            raise Broken
+        return CALL
+
+    choices: list[str | None] = []
+
+    def answers(request: CompletionRequest) -> CompletionResponse:
+        choices.append(request.settings.tool_choice)
+        return CompletionResponse("done")
+
+    for fn, status in ((breaks, AgentStatus.CRASHED), (answers, AgentStatus.COMPLETED)):
+        with AgentPool(FunctionDriver(fn), tools=ToolRegistry([look]), journal=tmp_path / "j.db") as pool:
+            config = SpawnConfig(AgentManifest(), "q", key="one", settings=ModelSettings(tool_choice="look"))
+            assert pool.spawn(config).outcome(BOUND).status is status
+    assert choices == [None]
+
+
+def test_a_cassette_knows_settings_apart(tmp_path: Any) -> None:
+    """And hides in them what it hides elsewhere."""
+    secret = ModelSettings(seed=1, stop="secret", options={"user": "secret"})
+    request, other = replace(ASK, settings=secret), replace(ASK, settings=secret.model_copy(update={"seed": 2}))
+
+    def redact(text: str) -> str:
+        return text.replace("secret", "***")
+
+    def play(asked: CompletionRequest, mode: Any) -> str:
+        with Cassette(tmp_path / "c.jsonl", mode, redact=redact) as cassette:
+            return cassette.driver(lambda: ScriptedDriver.text("ok")).complete(asked, cancel=CancelToken()).text
+
+    assert play(request, "once") == play(request, "none") == "ok"
+    recorded = (tmp_path / "c.jsonl").read_text(encoding="utf-8")
+    assert "secret" not in recorded
+    assert '"stop": ["***"]' in recorded
+    with pytest.raises(CassetteMiss):
+        play(other, "none")
+
+
+@pytest.mark.parametrize("settings", [ModelSettings(seed=1), ModelSettings(seed=2)], ids=["same", "other"])
+def test_a_child_with_other_settings_is_another_one(settings: ModelSettings) -> None:
+    """In the next life of its parent."""
+    lives: list[int] = []
+    driver = ScriptedDriver([], default="ok")
+
+    class Parent(Agent[str]):
+        def run(self, query: str) -> str:
+            lives.append(1)
+            mine = ModelSettings(seed=1) if len(lives) == 1 else settings
+            text = self.spawn(SpawnConfig(AgentManifest(name="child"), query, settings=mine)).result().text
+            if len(lives) == 1:
+                raise RuntimeError("once")
+            return text
+
+    manifest = AgentManifest(capabilities=[Spawn(max_depth=1)])
+    with AgentPool(driver, restart=RestartPolicy(1, backoff=Backoff(base=0.0))) as pool:
+        assert pool.spawn(SpawnConfig(manifest, "q", agent=Parent)).result(BOUND) == "ok"
+    assert len(driver.requests) == (1 if settings.seed == 1 else 2)
