@@ -102,7 +102,7 @@ class JournaledEffect:
     Args:
         path: Names it inside its agent: ``3`` its fourth completion, ``3.1`` the second call of that answer, ``fetch``
             a step of its own, ``3.1/fetch`` one inside that call.
-        kind: ``completion``, ``tool``, ``step``; ``approval``; ``heard`` (messages), ``memories``,
+        kind: ``completion``, ``tool``, ``step``; ``approval``; ``handoff``; ``heard`` (messages), ``memories``,
             ``instructions`` (a system prompt that was made), ``remembered``.
         name: Of the model, the tool or the step; empty for all else.
         state: How far it is.

@@ -46,6 +46,8 @@ def said(kind: str, data: Any) -> str:
         return cut(": ".join(text_of(data[part]) for part in ("stage", "says", "reason") if part in data))
     if kind in ("heard", "memories", "instructions"):
         return cut(" | ".join(text_of(text) for text in data.get("texts") or ()))
+    if kind == "handoff":
+        return cut(f"{text_of(data.get('source'))} -> {text_of(data.get('target'))}")
     value = data.get("content", data.get("value"))
     if data.get("kept") is False:
         return f"a {text_of(data.get('type'))}, which was not kept"
