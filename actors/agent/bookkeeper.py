@@ -96,6 +96,7 @@ class Bookkeeper:
         """
         entry = self.ledger.find(self.path)
         paid = () if entry is None else self._counted(paid_from_data(entry.data["paid"]))
+        self.ledger.counted.add(self.path)
         self.ledger.enter(self._closed, DONE, "closed", {})
         return paid
 

@@ -213,7 +213,9 @@ class _History:
         self._final = line if line.data.get("kept") else None
 
     def _of_steps(self, turns: int) -> Iterator[str]:
-        there = sorted(int(path) for path in self._states if path.isdecimal())
+        # A turn that a guardrail closed may have no completion.
+        closed = (path.removesuffix("/@closed") for path in self._states if path.endswith("/@closed"))
+        there = sorted({int(path) for path in (*self._states, *closed) if path.isdecimal()})
         lacking = next((number for number, known in enumerate(there) if number != known), None)
         if lacking is not None:
             yield f"it completed, and its completion {lacking + 1:,} is not there"
