@@ -29,6 +29,12 @@ def run(code: str) -> dict[str, Any]:
     return names
 
 
+@pytest.fixture(autouse=True)
+def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where files may be written."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.mark.parametrize(("code", "printed"), PROGRAMS)
 def test_a_recipe_works(code: str, printed: str, capsys: pytest.CaptureFixture[str]) -> None:
     """And leaves nothing behind."""
