@@ -21,7 +21,7 @@ NAMES = (
     *("http_throughput", "mixed_faults", "import_time"),
     *SAVINA,
     *("idle_actors", "timers"),
-    *("abort_latency", "mass_wake", "stop_overshoot", "nesting", "ask_stop", "journal", "memory", "soak"),
+    *("abort_latency", "mass_wake", "stop_overshoot", "nesting", "ask_stop", "journal", "sessions", "memory", "soak"),
     *("actor_soak", "fuzz", "kills"),
 )
 ENDLESS = ("soak", "actor_soak", "fuzz", "kills")

@@ -42,7 +42,7 @@ DESIGN = (ROOT / "docs/design.md").read_text(encoding="utf-8")
 
 # What is cited, and what is defined -----------------------------------------------------------------------------
 
-INVARIANT = re.compile(r"\b(?:INV-\d+|I\d{1,2}|A(?:10|[1-9])|M[1-5])\b")
+INVARIANT = re.compile(r"\b(?:INV-\d+|I\d{1,2}|A(?:10|[1-9])|M[1-5]|S[1-7])\b")
 NUMBERS = r"(\d+(?:(?:, | and | to )\d+)*)"
 SECTION = re.compile(rf"\b[Ss]ections? {NUMBERS}")
 HAZARD = re.compile(rf"\b(?:[Hh]azards? {NUMBERS}|[Rr]ows? {NUMBERS} of the list of hazards)")
@@ -115,6 +115,7 @@ def test_the_invariants_are_all_there() -> None:
         *(f"I{number}" for number in range(1, 11)),
         *(f"A{number}" for number in range(1, 11)),
         *(f"M{number}" for number in range(1, 6)),
+        *(f"S{number}" for number in range(1, 8)),
         *(f"INV-{number:03}" for number in range(1, 17)),
     ]
     assert [word for _, word, _, _ in ANCHORED if word] == expected

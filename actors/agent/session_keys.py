@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from ..core.records.content import text_of_content
 from ..core.records.json_marks import from_json, marked_text
-from ..core.records.json_value import to_json
-from .message_text import as_text
+from ..core.records.json_plain import is_plain
+from ..errors import SessionError
+from .ledger import digest_of
+from .message_text import said
+from .ports import UserMessage
+from .wire import message_from_data, message_to_data, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +24,8 @@ PATH: Final = "@turn"
 TOLD: Final = "@told"
 """Where it knows that the outcome came back from it."""
 KIND: Final = "turn"
+LONG: Final = 100_000
+"""Characters of a query that is noted itself, and not by its digest alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +53,37 @@ class Knows(Protocol):
         """What is known of the agent of *key*, with what stands at *path* of its ledger; None: nothing."""
 
 
-def query_to_data(query: Any) -> Any:
-    """What was asked, as data that JSON can hold."""
-    return marked_text(query) if isinstance(query, str) else {"value": to_json(query, exact=True)}
+def query_to_data(query: Any) -> dict[str, Any]:
+    """What was asked, as data that JSON can hold: by its digests, and, where it is short and can be told, itself."""
+    content = said(query)
+    kind = type(query).__name__
+    told: dict[str, Any] = {"kind": kind, "text": digest_of(text_of_content(content))}
+    if isinstance(query, str) or is_plain(query):
+        value = marked_text(query) if isinstance(query, str) else query
+    elif isinstance(content, str):  # an object, of which only its text is known
+        return told
+    else:
+        value = message_to_data(UserMessage(content))["content"]
+        told["parts"] = True
+    line = to_text(value)
+    told["digest"] = digest_of(line)
+    if len(line) <= LONG:
+        told["value"] = value
+    return told
 
 
-def query_from_data(data: Any) -> Any:
-    """What was asked; what JSON cannot hold comes back as far as it can be told."""
-    if type(data) is dict and "value" in data:
-        return from_json(data["value"])
-    return from_json(data)
+def query_from_data(told: Mapping[str, Any]) -> Any:
+    """What was asked.
+
+    Raises:
+        SessionError: It was too long to be noted, or an object of which only its text is known.
+    """
+    if "value" not in told:
+        raise SessionError("what was asked was not noted, since it is too long or no plain data: ask it again to go on")
+    if "parts" not in told:
+        return from_json(told["value"]) if told["kind"] == "str" else told["value"]
+    content = message_from_data({"role": "user", "content": told["value"]}).content
+    return content if told["kind"] == "tuple" else list(content) if told["kind"] == "list" else content[0]
 
 
 def note_of(session: str, turns: Sequence[Turn], number: int, query: Any) -> dict[str, Any]:
@@ -77,7 +105,7 @@ def still_fits(note: Mapping[str, Any], turns: Sequence[Turn]) -> bool:
 
 def _is_of(turn: Turn, note: Mapping[str, Any]) -> bool:
     """May *turn* have been stored by the agent that noted this?"""
-    return turn.query == as_text(query_from_data(note.get("query")))
+    return bool(note["query"]["text"] == digest_of(turn.query))
 
 
 class SessionKeys:
@@ -108,7 +136,7 @@ class SessionKeys:
         """What was asked in *session* and is not answered, as far as anybody knows: one query, or none."""
         for _, known in reversed(list(self._begun(session, self._last_turns(session)))):
             if known.is_broken_off and known.note is not None:
-                return [query_from_data(known.note.get("query"))]
+                return [query_from_data(known.note["query"])]
         return []
 
     def _last_turns(self, session: str) -> Sequence[Turn]:

@@ -22,6 +22,7 @@ from ..core.records.plain_records import (
     data_of_message,
     data_of_usage,
     flag_of,
+    message_of_data,
     text_of,
 )
 from ..core.records.usage import TokenUsage
@@ -136,8 +137,11 @@ def message_from_data(data: Mapping[str, Any]) -> Message:
     Raises:
         ValueError: It is none, or has no role.
     """
-    message: Message = _adapter(Message).validate_python(data)
-    return message
+    try:
+        return message_of_data(data)
+    except NotPlainError:
+        message: Message = _adapter(Message).validate_python(data)
+        return message
 
 
 def paid_to_data(paid: Iterable[tuple[TokenUsage, float]]) -> list[Any]:

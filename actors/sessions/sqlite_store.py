@@ -39,8 +39,8 @@ SELECT id, (SELECT max(number) FROM turn WHERE session = id), created_at, update
 WHERE id = ?
 """
 _LIST = """
-SELECT id, (SELECT max(number) FROM turn WHERE session = id), created_at, updated_at, forked_from FROM session
-WHERE updated_at < ? ORDER BY updated_at DESC, id LIMIT ?
+SELECT id, (SELECT max(number) FROM turn WHERE session = listed.id), created_at, updated_at, forked_from
+FROM (SELECT * FROM session WHERE updated_at < ? ORDER BY updated_at DESC, id LIMIT ?) AS listed
 """
 _LAST = "SELECT max(number) FROM turn WHERE session = ?"
 _TURNS = """

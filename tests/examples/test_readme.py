@@ -156,6 +156,17 @@ def test_a_first_answer(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "How many people live in Lyon?\n"
 
 
+def test_a_conversation_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The program that goes on with what was said, run twice."""
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        run(program("pool.converse")[0])
+    asked = "'My name is Ada.', 'What is my name?'"
+    assert capsys.readouterr().out == f"3 messages\n[{asked}]\n7 messages\n[{asked}, {asked}]\n"
+
+
 def test_no_program_is_left_out() -> None:
     """Those that ask a server, and the suite, are looked at by type checkers alone."""
     run_here = (
@@ -170,6 +181,7 @@ def test_no_program_is_left_out() -> None:
         "was_paid",
         "cassette",
         "Journal.read",
+        "pool.converse",
         "actors.ask",
     )
     others = [code for code, _ in PROGRAMS if not any(word in code for word in run_here)]

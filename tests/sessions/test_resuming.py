@@ -13,7 +13,9 @@ from actors import (
     AgentPool,
     CompletionResponse,
     FunctionDriver,
+    ImagePart,
     Journal,
+    SessionError,
     Sessions,
     SpawnConfig,
     ToolCall,
@@ -210,3 +212,48 @@ def test_without_a_journal_nothing_is_resumed(tmp_path: Path) -> None:
     """There is nothing that tells of it."""
     with AgentPool(FunctionDriver(lambda _: "hi"), sessions=tmp_path / "chats.db") as pool:
         assert pool.converse(BOT, "s").resume() is None
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 30
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["half \ud800", {"a": [1, None]}, ["look:", ImagePart(PNG, "image/png")], "x" * 200_000],
+    ids=["half", "json", "parts", "long"],
+)
+def test_any_query_goes_on(tmp_path: Path, query: Any) -> None:
+    """S7: the same ask finds it; what is short is resumed, too, and what is long says to ask it again."""
+    image = tmp_path / "image"
+    image.mkdir()
+    world = Killed(tmp_path, 10_000)
+
+    def first(request: CompletionRequest) -> str:
+        world.asked.append("first")
+        return "done"
+
+    driver = FunctionDriver(first, context_window=1_000_000)
+    driver.media_types = ("image/png",)  # type: ignore[attr-defined]
+    with world.process(tmp_path) as pool:
+        append = pool._sessions.store.append  # type: ignore[union-attr]
+
+        def appended(*args: Any, **kwargs: Any) -> None:
+            world.take()
+            append(*args, **kwargs)
+
+        pool._sessions.store.append = appended  # type: ignore[union-attr,method-assign]
+        outcome = pool.converse(BOT, "user/42", driver=driver).ask(query)
+        assert outcome.ok, outcome.error
+    asked = len(world.asked)
+    with world.then.process(image) as pool:
+        talk = pool.converse(BOT, "user/42", driver=driver)
+        if len(query) > 100_000:
+            with pytest.raises(SessionError, match="ask it again"):
+                talk.resume()
+            resumed = talk.ask(query)
+        else:
+            again = talk.resume()
+            assert again is not None
+            resumed = again
+        assert (resumed.unwrap().text, resumed.key) == ("done", "session/user/42/1")
+    assert len(world.asked) == asked
