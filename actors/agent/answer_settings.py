@@ -60,6 +60,11 @@ class AnswerSettings:
         longest = said.over(settings_of(driver)).max_tokens or max_tokens
         return cls(said, max_tokens=max_tokens, temperature=temperature, longest=longest)
 
+    @property
+    def said(self) -> ModelSettings:
+        """What was said, by the config and the manifest."""
+        return self._said
+
     def next(self, tools: Sequence[ToolDefinition]) -> ModelSettings:
         """Those of the next answer.
 

@@ -13,7 +13,7 @@ from ..core.records.json_marks import from_json, marked_text
 from ..errors import JournalFailed
 from .budget import Spending
 from .driver_call import warn
-from .ledger import DONE, RAISED, is_before
+from .ledger import DONE, RAISED, digest_of, is_before
 from .wire import (
     Digester,
     difference,
@@ -133,7 +133,7 @@ class Bookkeeper:
             self._failed = paid_from_data(entry.data["paid"])
             return None, self._counted(self._failed)
         if entry.digest != parts.whole or entry.data["model"] != self._model:
-            self._set_aside(difference(entry.data["parts"], self._before, parts) or "model")
+            self.set_aside(difference(entry.data["parts"], self._before, parts) or "model")
             return None, ()
         response = response_from_data(entry.data["response"])
         self._before = parts.messages
@@ -191,11 +191,21 @@ class Bookkeeper:
         names = {"source": marked_text(source), "target": marked_text(target)}
         self.ledger.enter(f"{self.path}/@handoff", DONE, "handoff", names)
 
-    def _set_aside(self, what: str) -> None:
+    def set_aside(self, what: str) -> None:
+        """From the completion at hand on nothing is known any more: *what* differs.
+
+        Raises:
+            JournalChanged: That is not wanted.
+        """
+        was_answered, number = self._is_answered(), int(self.path)
         self.ledger.set_aside(self.path, what)
-        number = int(self.path)
         self.ledger.counted -= {path for path in self.ledger.counted if not is_before(path, number)}
-        self._count_turn()  # this one was among those; now it is another one
+        if was_answered:
+            self._count_turn()  # this one was among those; now it is another one
+
+    def digest_of(self, messages: Sequence[Message]) -> str:
+        """The digest of *messages* together."""
+        return digest_of(" ".join(map(self._digester.message, messages)))
 
     # What else has to be the same again -------------------------------------------------------------------------
 

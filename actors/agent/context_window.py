@@ -107,6 +107,18 @@ def estimate_request(request: CompletionRequest) -> int:
     return fixed + sum(estimate(message) for message in request.messages)
 
 
+class Trimmed(NamedTuple):
+    """What is sent of a conversation.
+
+    Args:
+        messages: All of it.
+        cut: What was cut: whole, and as it is sent.
+    """
+
+    messages: list[Message]
+    cut: list[tuple[Message, Message]]
+
+
 class ContextWindow:
     """The room for input: ``window - min(max_tokens, window // 4)`` tokens.
 
@@ -120,7 +132,15 @@ class ContextWindow:
         # What was estimated for the last conversation, by identity, with the object itself so that its id stays its
         # own: the next one is mostly the same, longer by a message or two. So with what was cut.
         self._known: _Known = {}
+        self._tools: _Known = {}
         self._cut: _Cut = {}
+
+    def room(self, system: str | None, tools: Sequence[ToolDefinition]) -> int:
+        """Estimated tokens that are left for messages."""
+        estimates = _Estimates(self._tools)
+        fixed = estimate_text(system or "") + sum(estimates.of(tool, _estimate_tool) for tool in tools)
+        self._tools = estimates.used
+        return self.available - fixed
 
     def fit(
         self,
@@ -144,30 +164,56 @@ class ContextWindow:
         Raises:
             ContextOverflow: What must stay does not fit.
         """
+        return self.trim(messages, query, system=system, tools=tools).messages
+
+    def trim(
+        self,
+        messages: Sequence[Message],
+        query: Message,
+        *,
+        system: str | None = None,
+        tools: Sequence[ToolDefinition] = (),
+        summary: Message | None = None,
+    ) -> Trimmed:
+        """As :meth:`fit`, and say what was cut.
+
+        Args:
+            summary: One of *messages* that is cut, but not left out.
+        Raises:
+            ContextOverflow: What must stay does not fit.
+        """
+        room = self.room(system, tools)
         estimates = _Estimates(self._known)
-        fixed = estimate_text(system or "") + sum(estimates.of(tool, _estimate_tool) for tool in tools)
         units = _units(messages, estimates)
         self._known = estimates.used
-        room = self.available - fixed
         if _total(units) <= room:
             self._cut = {}
-            return [one.message for unit in units for one in unit]
+            return Trimmed([one.message for unit in units for one in unit], [])
         cutter = _Cutter(query, self._cut)
-        kept = self._fitting(units, query, room, cutter)
+        kept = self._fitting(units, (query, summary), room, cutter)
         self._cut = cutter.used
         if (required := _total(kept)) > room:
+            fixed = self.available - room
             largest = _largest(kept, query, fixed, estimate_text(system or ""))
             raise ContextOverflow(fixed + required, self.available, largest)
-        return [one.message for unit in kept for one in unit]
+        sent = [one.message for unit in kept for one in unit]
+        there = set(map(id, sent))
+        cut = [(whole, made.message) for whole, _, made in cutter.used.values() if id(made.message) in there]
+        return Trimmed(sent, cut)
+
+    def tokens_of(self, messages: Iterable[Message]) -> int:
+        """Estimated tokens of *messages*."""
+        return sum(known[1] if (known := self._known.get(id(each))) else estimate(each) for each in messages)
 
     @staticmethod
-    def _fitting(units: list[_Unit], query: Message, room: int, cutter: _Cutter) -> list[_Unit]:
+    def _fitting(units: list[_Unit], stay: _Stay, room: int, cutter: _Cutter) -> list[_Unit]:
+        query = stay[0]
         query_tokens = sum(one.tokens for unit in units for one in unit if one.message is query)
         share = max((room - query_tokens) // 2, CUT_FROM)
         units = [cutter.within(unit, share) for unit in units]
         news = next((place for place in range(len(units) - 1, -1, -1) if _is_answer(units[place])), len(units))
-        units, news = _without_oldest(units, room, query, news, lambda one: one.tokens)
-        units, _ = _without_oldest(units, room, query, len(units), cutter.least)
+        units, news = _without_oldest(units, room, stay, news, lambda one: one.tokens)
+        units, _ = _without_oldest(units, room, stay, len(units), cutter.least)
         flat = cutter.within([one for unit in units for one in unit], room)
         pieces = iter(flat)
         return [[next(pieces) for _ in unit] for unit in units]
@@ -182,6 +228,8 @@ class _Sized(NamedTuple):
 
 _Unit: TypeAlias = list[_Sized]
 """What stays or goes together: an assistant's calls with their results, any other message alone."""
+_Stay: TypeAlias = tuple["Message", "Message | None"]
+"""What is never left out: the query, and a summary."""
 _Cut: TypeAlias = dict[int, tuple["Message", int, _Sized]]
 """What was cut, by identity, to how many tokens, and what it became."""
 
@@ -195,7 +243,7 @@ def _is_answer(unit: _Unit) -> bool:
 
 
 def _without_oldest(
-    units: list[_Unit], room: int, query: Message, end: int, size: Callable[[_Sized], int]
+    units: list[_Unit], room: int, stay: _Stay, end: int, size: Callable[[_Sized], int]
 ) -> tuple[list[_Unit], int]:
     """*units* without the oldest of those before *end*, as many as it takes; and where *end* is then."""
     required = sum(size(one) for unit in units for one in unit)
@@ -203,7 +251,7 @@ def _without_oldest(
     kept: list[_Unit] = []
     gone = 0
     for place, unit in enumerate(units):
-        droppable = place < end and not any(one.message is query for one in unit)
+        droppable = place < end and not any(one.message is each for one in unit for each in stay)
         if required > room and droppable and count - len(unit) >= KEEP:
             required -= sum(size(one) for one in unit)
             count -= len(unit)
@@ -320,16 +368,21 @@ def _estimate_tool(tool: ToolDefinition) -> int:
 
 
 def _units(messages: Sequence[Message], estimates: _Estimates) -> list[_Unit]:
-    units: list[_Unit] = []
+    sized = [_Sized(message, estimates.of(message, estimate)) for message in messages]
+    return [[sized[place] for place in unit] for unit in units_of(messages)]
+
+
+def units_of(messages: Sequence[Message]) -> list[list[int]]:
+    """What of *messages* stays or goes together, by their places; without results whose call is not there."""
+    units: list[list[int]] = []
     open_calls: set[str] = set()
-    for message in messages:
-        sized = _Sized(message, estimates.of(message, estimate))
+    for place, message in enumerate(messages):
         if isinstance(message, ToolResultMessage):
             if message.tool_call_id in open_calls and units:
-                units[-1].append(sized)
+                units[-1].append(place)
             continue  # a result without its call never stays
         open_calls = set()
         if isinstance(message, AssistantMessage):
             open_calls = {call.id for call in message.tool_calls}
-        units.append([sized])
+        units.append([place])
     return units

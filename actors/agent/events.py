@@ -66,9 +66,10 @@ class HandedOff(Event):
 
 
 class ContextTrimmed(Event):
-    """The conversation does not fit the context window: so many messages are not sent, of about so many tokens.
+    """The conversation does not fit the context window. Told when more of it is not sent than was told before.
 
-    ``summarized``: a summary stands in their place.
+    ``dropped``: so many of its messages are left out in all. ``tokens``: about so many are not sent, those of messages
+    that were cut included. ``summarized``: something stands in their place.
     """
 
     dropped: int

@@ -303,6 +303,7 @@ class AgentFactory:
         if issubclass(agent_class, LlmAgent):
             self._finder.refuse_deps(manifest, tools, deps)
             self._finder.refuse_prompt(manifest, agent_class, deps)
+            self._finder.refuse_policy(manifest)
         rails = self._finder.guardrails(config, manifest, agent_class, parent)
         parts = AgentParts(
             self,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..core.crash import report
 from ..errors import ManifestError
 from . import resolve
+from .context_policy import policy_function
 from .dependencies import known_tools, refuse_deps
 from .driver_word import DriverWord
 from .guardrails import Guardrails, rails_of
@@ -200,3 +201,13 @@ class Finder:
             self.once(key, lambda: resolve.prompt_function(manifest))
         elif getattr(agent_class, "instructions", None) is LlmAgent.instructions:
             refuse_prompt(manifest, deps)
+
+    def refuse_policy(self, manifest: AgentManifest) -> None:
+        """Look at what becomes of a conversation that does not fit.
+
+        Raises:
+            ManifestError: The function that says it cannot be had.
+        """
+        policy = manifest.context.policy
+        if ":" in policy:
+            self.once((manifest.folder, policy, "policy"), lambda: policy_function(manifest))

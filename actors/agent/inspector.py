@@ -190,6 +190,16 @@ class Inspector:
         self._paid = paid
         return self._at(GuardrailStage.BEFORE_COMPLETION, request, RequestSubject())
 
+    def before_summary(self, request: CompletionRequest) -> CompletionRequest:
+        """*request*, which asks for a summary of older messages, as it is sent.
+
+        Raises:
+            RefusedError: It is not.
+        """
+        path = "" if self._books is None else self._books.path
+        rails = self._rails.at(GuardrailStage.BEFORE_COMPLETION)
+        return self._rule(rails, f"{path}/@summary/@before_completion", request, RequestSubject())
+
     def _after(self, response: CompletionResponse) -> CompletionResponse:
         passed = self._at(GuardrailStage.AFTER_COMPLETION, response, ResponseSubject())
         if self.held is not None:

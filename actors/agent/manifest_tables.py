@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import Field, field_validator
 
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .keywords import AgentKeywords, ContextKeywords, GuardrailKeywords, HandoffKeywords, MemoryKeywords
+
+
+SUMMARIZE: Final = "summarize"
+"""The policy that wants summaries."""
 
 
 class ContextTable(ManifestTable, frozen=True):
@@ -37,7 +41,7 @@ class ContextTable(ManifestTable, frozen=True):
     @field_validator("policy")
     @classmethod
     def _is_policy(cls, policy: str) -> str:
-        if policy in ("drop_oldest", "summarize"):
+        if policy in ("drop_oldest", SUMMARIZE):
             return policy
         module, colon, name = policy.partition(":")
         if not (module and colon and name):

@@ -13,10 +13,13 @@ from ..core.shown import shown
 from ..errors import Cancelled
 from .answer_settings import AnswerSettings
 from .bounds import within_bounds
+from .compaction import Compaction
 from .context_window import ContextWindow, fitted_all
 from .driver_call import DriverCalls
 from .guard import ALLOW
+from .manifest_tables import SUMMARIZE
 from .ports import CompletionRequest, PrivacyTier
+from .summarizer import Summarizer
 from .view import View
 
 if TYPE_CHECKING:
@@ -82,6 +85,11 @@ class Reasoner:
             said = said.without_choice()
         self._settings = AnswerSettings.of(said, self._model, driver)
         self._window = ContextWindow(min(window, driver.context_window), self._settings.longest)
+        room, wanted = self._window.available, agent.manifest.context.policy == SUMMARIZE
+        summarizer = None
+        if wanted:
+            summarizer = Summarizer(agent, driver, self, self._settings, room=room, books=books, inspector=inspector)
+        self._compaction = Compaction(agent, self._window, summarizer, books)
 
     def complete(
         self,
@@ -109,9 +117,9 @@ class Reasoner:
             JournalFailed: The answer cannot be recorded.
         """
         shown = self._view.of(messages, query)
-        fitting = tuple(self._window.fit(shown, self._view.message(query), system=system, tools=tools))
+        fitting = self._compaction.fit(shown, self._view.message(query), system=system, tools=tools)
         request = CompletionRequest(
-            messages=fitting,
+            messages=tuple(fitting),
             tools=tuple(tools),
             system=system,
             max_tokens=self._settings.max_tokens,
@@ -148,7 +156,7 @@ class Reasoner:
         """The answer to *request*, as the guardrails let it be sent."""
         if self._inspector is not None:
             request = self._inspector.before_completion(request, paid)
-        return within_bounds(self._calls.complete(request, self._ask, self._back_off, paid)[0])
+        return within_bounds(self._calls.complete(request, self._ask, self.back_off, paid)[0])
 
     def count(self, paid: Sequence[Payment]) -> None:
         """Count what was paid for an answer.
@@ -165,7 +173,12 @@ class Reasoner:
         """*texts* for the system prompt, within their share of the window: the longest are cut."""
         return fitted_all(texts, self._window.available // SHARE)
 
-    def _back_off(self, delay: float) -> None:
+    def ask_plainly(self, request: CompletionRequest, attempt: int) -> CompletionResponse:  # noqa: ARG002
+        """Ask once; the answer comes whole, and nobody is told of its text."""
+        return self._doing(IN_DRIVER, partial(self._driver.complete, request, cancel=self._agent.cancel_token))
+
+    def back_off(self, delay: float) -> None:
+        """Wait before the next attempt; a cancel ends it."""
         self._doing(AgentState.IN_BACKOFF, partial(self._agent.sleep, delay))
 
     def _ask(self, request: CompletionRequest, attempt: int) -> CompletionResponse:

@@ -11,6 +11,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 
 from ..errors import CapabilityDenied, ManifestError, MemoryFailed
 from .agent import Agent
+from .context_policy import policy_function
 from .driver_word import BUILT_IN, DriverWord
 from .guardrails import rails_of
 from .importing import load_object
@@ -18,6 +19,7 @@ from .json_schema import shape_of_schema
 from .linked import names_of_linked, reached
 from .llm_agent import LlmAgent
 from .manifest_problems import did_you_mean
+from .manifest_tables import SUMMARIZE
 from .mcp_transport import McpTransport
 from .ports import ChecksSettings, PricesModels, PrivacyTier, Tool
 from .settings import NO_SETTINGS, joined
@@ -195,8 +197,14 @@ def memory(manifest: AgentManifest, open_memory: Callable[[Path], MemorySubstrat
 
 def _unpriced(manifest: AgentManifest, made: LlmDriver) -> ManifestError | None:
     """A limit of the cost means nothing while the price is not known. Drivers that say nothing of it have one."""
-    if manifest.model.has_price or not isinstance(made, PricesModels) or made.has_price(manifest.model.name):
+    if manifest.model.has_price or not isinstance(made, PricesModels):
         return None
+    context = manifest.context
+    if made.has_price(manifest.model.name):
+        if context.policy != SUMMARIZE or context.summary_model is None or made.has_price(context.summary_model):
+            return None
+        what = f"the price of the model {context.summary_model!r} is not known"
+        return ManifestError([f"context.summary_model: the cost is limited, but {what}"])
     model = manifest.model.name or getattr(made, "model", "of the driver")
     return ManifestError(
         [
@@ -297,6 +305,7 @@ def _problems_alone(manifest: AgentManifest, find_built_in: FindBuiltIn) -> list
         lambda: prompt_function(manifest),
         lambda: _unasked(manifest),
         *(partial(_guardrail, manifest, index) for index in range(len(manifest.guardrails.use))),
+        lambda: policy_function(manifest),
         *(partial(tool, manifest, index) for index in range(len(manifest.tools))),
     ]
     return [*server_problems(manifest), *problems_of(looks)]

@@ -26,6 +26,8 @@ MOST_OF_DATABASE = 20
 ENDS = frozenset({"completed", "failed", "crashed", "cancelled", "timed_out", "abandoned"})
 _OF_AGENT = frozenset({"admitted", "refused", "begun", "ended", "aside", "pruned"})
 _OF_STEP = frozenset({"begun", "done", "raised"})
+_BEFORE = frozenset({"heard", "summary", "context"})
+"""Kinds that stand before the completion of their number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,9 +250,9 @@ class _History:
             self._states[path] = state
 
     def _has_reason(self, line: Line) -> bool:
-        """Is the completion there that asked for it, or, of what comes before one, the one before?"""
+        """Is the completion there that asked for it, or, of what stands before one, the one before?"""
         head = line.path.partition("/")[0].partition(".")[0]
         if not head.isdecimal():
             return True
-        number = int(head) - (line.kind == "heard" or "/@before_completion" in line.path)
+        number = int(head) - (line.kind in _BEFORE or "/@before_completion" in line.path)
         return number < 0 or DONE in (self._states.get(str(number)), self._states.get(f"{number}/@closed"))

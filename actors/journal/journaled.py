@@ -103,7 +103,8 @@ class JournaledEffect:
         path: Names it inside its agent: ``3`` its fourth completion, ``3.1`` the second call of that answer, ``fetch``
             a step of its own, ``3.1/fetch`` one inside that call.
         kind: ``completion``, ``tool``, ``step``; ``approval``; ``handoff``; ``heard`` (messages), ``memories``,
-            ``instructions`` (a system prompt that was made), ``remembered``.
+            ``instructions`` (a system prompt that was made), ``summary`` and ``context`` (of what did not fit),
+            ``remembered``.
         name: Of the model, the tool or the step; empty for all else.
         state: How far it is.
         effect: What it does to the world; None for what does nothing to it.

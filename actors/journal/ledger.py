@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .told import Told
 
 
-SECURED: Final = frozenset({"completion", "tool", "step", "approval", "guardrail"})
+SECURED: Final = frozenset({"completion", "summary", "tool", "step", "approval", "guardrail"})
 """Kinds that are on disk before the next answer is bought."""
 
 

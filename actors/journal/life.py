@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 from ..agent.ledger import BEGUN, RAISED, Effect, is_before
 
-EFFECTS = frozenset({"completion", "tool", "step"})
+BOUGHT = frozenset({"completion", "summary"})
+"""Kinds that are answers of a model."""
+EFFECTS = frozenset({"completion", "summary", "tool", "step"})
 """Kinds that are steps: all others are kept so that these can be told again."""
 
 

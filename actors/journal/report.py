@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..agent.ledger import DONE
 from ..core.shown import shown
 from .journaled import EffectState, JournaledAgent, JournaledEffect, JournaledStatus
-from .life import EFFECTS, Life, Line
+from .life import BOUGHT, EFFECTS, Life, Line
 from .words import cut, error_text, figure, moment, paid_in, said, text_of
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _in_short(kind: str | None, data: Any) -> Any:
     """What is told of an entry, without what may be large."""
     if kind is None:
         return {"from": data.get("from"), "status": data.get("status")}
-    name = data.get({"completion": "model", "tool": "tool", "step": "name"}.get(kind, ""))
+    name = data.get({"completion": "model", "summary": "model", "tool": "tool", "step": "name"}.get(kind, ""))
     short = {each: data.get(each) for each in _STEP}
     return {**short, "name": cut(name), "text": said(kind, data)}
 
@@ -172,7 +172,7 @@ def agent_of(life: Life, live: int | None) -> JournaledAgent:
         status=status_of(life, live),
         processes=len({line.process for line in life.begun}),
         steps=len(steps),
-        bought=sum(step.last.kind == "completion" and step.last.state == DONE for step in steps),
+        bought=sum(step.last.kind in BOUGHT and step.last.state == DONE for step in steps),
         in_doubt=sum(life.is_in_doubt(step, live) for step in steps),
         input_tokens=tokens_in,
         output_tokens=tokens_out,

@@ -38,7 +38,7 @@ def said(kind: str, data: Any) -> str:
     """What an effect is about, in a few words."""
     if "error" in data:
         return error_text(data["error"]) or ""
-    if kind == "completion":
+    if kind in ("completion", "summary"):
         return _answer(data.get("response") or {})
     if kind == "approval":
         return cut(data.get("reason")) or ("by default" if data.get("by_default") else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from zlib import crc32
 
 from ..agent.ledger import DONE, is_before
@@ -31,7 +31,7 @@ FIXED = ("system", "model", "settings", "schema", "tools")
 """The parts of a request that have a digest each, beside its messages."""
 SELECT = """
 SELECT seq, agent, path, state, kind, digest, payload, checksum FROM entry
-WHERE kind = 'completion' OR (kind IS NULL AND state = 'aside') ORDER BY seq
+WHERE kind IN ('completion', 'summary') OR (kind IS NULL AND state = 'aside') ORDER BY seq
 """
 
 
@@ -61,6 +61,10 @@ class JournalAnswers(NamedTuple):
         what = difference(nearest, (), asked) or "model"
         place = self.answers[self.parts.index(nearest)].place
         return f"the nearest that was answered is {place}; what differs first: {what}"
+
+
+_Place: TypeAlias = tuple[int, bool]
+"""The number of a completion, and whether it is that; if not, it is the summary before it."""
 
 
 class _Row(NamedTuple):
@@ -94,30 +98,34 @@ def read(path: Path, facts: DriverFacts) -> JournalAnswers:
     return JournalAnswers([answer for _, answer, _ in found], [parts for _, _, parts in found])
 
 
-def _steps_of(rows: Iterable[_Row], path: Path) -> dict[str, dict[int, _Row]]:
-    """The completions that stand, by agent and number."""
-    agents: dict[str, dict[int, _Row]] = {}
+def _steps_of(rows: Iterable[_Row], path: Path) -> dict[str, dict[_Place, _Row]]:
+    """The completions that stand, by agent and place."""
+    agents: dict[str, dict[_Place, _Row]] = {}
     for row in rows:
         steps = agents.setdefault(row.agent, {})
         if row.kind is None:
             start = _data(row, path).get("from")
             agents[row.agent] = {n: step for n, step in steps.items() if start and is_before(step.path, int(start))}
-        elif row.state == DONE and row.path.isdecimal():
-            steps.setdefault(int(row.path), row)  # the first one stands
+        elif row.state == DONE and (number := row.path.removesuffix("/@summary")).isdecimal():
+            steps.setdefault((int(number), row.kind == "completion"), row)  # the first one stands
     return agents
 
 
 def _answers_of(
-    agent: str, steps: Mapping[int, _Row], path: Path, facts: DriverFacts
+    agent: str, steps: Mapping[_Place, _Row], path: Path, facts: DriverFacts
 ) -> Iterable[tuple[int, RecordedAnswer, Mapping[str, Any]]]:
     before: list[str] = []
-    for number, row in sorted(steps.items()):
+    for (number, is_completion), row in sorted(steps.items()):
         data = _data(row, path)
+        if not is_completion and "response" not in data:  # there was none
+            continue
         try:
             parts = data["parts"]
-            before = [*before[: parts["kept"]], *parts["messages"]]
-            told = {**{name: parts[name] for name in FIXED}, "kept": 0, "messages": before}
-            yield row.seq, _answer_of(f"completion {number} of agent {shown(agent)}", row, data, facts), told
+            messages = [*before[: parts["kept"]], *parts["messages"]]
+            before = messages if is_completion else before
+            told = {**{name: parts[name] for name in FIXED}, "kept": 0, "messages": messages}
+            what = "completion" if is_completion else "the summary before completion"
+            yield row.seq, _answer_of(f"{what} {number} of agent {shown(agent)}", row, data, facts), told
         except (KeyError, TypeError, ValueError) as error:
             raise _damaged(row, path, f"it cannot be read ({type(error).__name__}: {error})") from error
 
