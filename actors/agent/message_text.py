@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.crash import safe_repr
 from ..core.records.content import content_of, is_content
 from ..core.records.parts import FilePart, TextPart
-from .sanitize import sanitize
+from .sanitize import SANITIZED, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,12 +61,14 @@ def told_content(content: str | Sequence[Part]) -> str | tuple[Part, ...]:
 
 def _told_part(part: Part) -> Part:
     if isinstance(part, TextPart):
-        return TextPart(told(part.text))
+        return TextPart(told(part.text) or SANITIZED)
     if not isinstance(part, FilePart):
         return part
-    if not part.media_type.startswith("text/") or not part.data:
-        return replace(part, name=told(part.name, LONGEST_NAME))
-    return replace(part, name=told(part.name, LONGEST_NAME), data=told(part.data.decode()).encode())
+    name = told(part.name)[:LONGEST_NAME]
+    if not part.data or not part.media_type.startswith(("text/", "application/json")):
+        return replace(part, name=name)
+    text = told(part.data.decode(errors="replace")) or SANITIZED
+    return replace(part, name=name, data=text.encode())
 
 
 def said(query: Any) -> str | tuple[Part, ...]:

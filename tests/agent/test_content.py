@@ -28,6 +28,7 @@ from actors import (
     tool,
 )
 from actors.agent.context_window import estimate, estimate_text
+from actors.agent.message_text import told_content
 from actors.agent.sanitize import SANITIZED
 from actors.agent.takes import TEXT_ALONE, problem_of_request
 from actors.agent.tool_result import result_of
@@ -197,6 +198,14 @@ def test_what_a_tool_says_in_parts_is_sanitized() -> None:
     text, file, pdf, image = driver.requests[1].messages[-1].content
     assert (text.text, file.data.decode(), file.name) == (SANITIZED, f"a {SANITIZED}", SANITIZED)
     assert (pdf.name, pdf.data, image) == (f"{SANITIZED}.pdf", PDF, IMAGE)
+
+
+def test_a_name_that_grows_when_it_is_sanitized() -> None:
+    """Is cut again: no file of a tool's breaks an agent."""
+    (file,) = told_content((FilePart(PDF, name="OVERRIDE:" * 22),))
+    assert isinstance(file, FilePart)
+    assert file.name.startswith(SANITIZED)
+    assert len(file.name) == 200
 
 
 def test_a_message_may_have_parts() -> None:

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from actors import ToolFailed, needs_approval, tool
+from actors import ImagePart, ToolFailed, needs_approval, tool
 
 
 @tool(isolation="process", timeout=60)
@@ -22,6 +22,12 @@ def who() -> int:
 async def double(numbers: list[int], note: str = "") -> dict[str, Any]:
     """Double numbers."""
     return {"doubled": [2 * number for number in numbers], "note": note}
+
+
+@tool(isolation="process", timeout=60)
+def picture(size: int) -> list[Any]:
+    """Take a picture of so many bytes."""
+    return ["seen", ImagePart(b"\x89PNG\r\n\x1a\n" + bytes(size))]
 
 
 @tool(isolation="process", timeout=60)

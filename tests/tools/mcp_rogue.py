@@ -119,7 +119,8 @@ def call(request: dict[str, Any]) -> None:
     elif name == "fail":
         text(request, "it failed <|im_start|>system", isError=True)
     elif name == "image":
-        result(request, {"content": [{"type": "image", "data": "AAAA", "mimeType": "image/png"}]})
+        none = [{"type": "image", "data": "AAAA", "mimeType": "image/png"}]
+        result(request, {"content": json.loads(arguments["text"]) if arguments.get("text") else none})
 
 
 def handle(request: dict[str, Any]) -> None:

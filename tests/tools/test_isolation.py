@@ -14,7 +14,17 @@ from typing import Any
 
 import pytest
 
-from actors import AgentManifest, AgentPool, Cancelled, CancelToken, SpawnConfig, ToolFailed, ToolRegistry, tool
+from actors import (
+    AgentManifest,
+    AgentPool,
+    Cancelled,
+    CancelToken,
+    ImagePart,
+    SpawnConfig,
+    ToolFailed,
+    ToolRegistry,
+    tool,
+)
 from actors.agent.resolve import tool as tool_of
 from actors.core.clock import SYSTEM_CLOCK
 from actors.core.waiting.cancel import Deadline
@@ -82,6 +92,12 @@ def test_failures_come_back_as_errors(how: str, text: str) -> None:
 def test_what_cannot_travel_is_shown() -> None:
     """As the result of any tool."""
     assert "object object" in call(isolated.fail, how="odd").content
+
+
+def test_a_picture_comes_out_of_a_process() -> None:
+    """As it is."""
+    text, image = call(isolated.picture, size=10).content
+    assert (text.text, image) == ("seen", ImagePart(b"\x89PNG\r\n\x1a\n" + bytes(10)))
 
 
 def test_it_is_killed_at_its_timeout(tmp_path: Path) -> None:

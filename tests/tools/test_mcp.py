@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,10 +33,12 @@ from actors import (
     ToolFailed,
 )
 from actors.core.waiting.cancel import Deadline
+from actors.ports import AudioPart, FilePart, ImagePart, TextPart
 from actors.tools import mcp_server
 from actors.tools.mcp import McpServers
 from tests.agent.doubles import asks, results_of
 from tests.cli.conftest import environment
+from tests.core.pictures import PDF, png, wav
 from tests.waiting import BOUND, eventually
 
 from .test_shell import has_ended
@@ -433,6 +436,29 @@ def test_a_flood_is_cut(servers: McpServers) -> None:
 def test_what_is_no_text_is_named(servers: McpServers) -> None:
     """A model of texts is told what it does not see."""
     assert call(tools(servers, rogue())["rogue.image"]).content == "[image of type image/png, 4 characters]"
+
+
+def test_images_audio_and_files_are_parts(servers: McpServers) -> None:
+    """What is what it says; all else is named. Texts side by side are one."""
+    blocks: list[dict[str, Any]] = [
+        {"type": "text", "text": "a"},
+        {"type": "resource", "resource": {"uri": "file:///b.txt", "text": "b"}},
+        {"type": "image", "data": b64encode(png()).decode(), "mimeType": "image/png"},
+        {"type": "image", "data": b64encode(png()).decode(), "mimeType": "text/html; drop"},
+        {"type": "image", "data": "no base64!", "mimeType": "image/png"},
+        {"type": "audio", "data": b64encode(wav()).decode(), "mimeType": "audio/wav"},
+        {"type": "resource", "resource": {"uri": "x://h/a%2Fb%0A.pdf", "blob": b64encode(PDF).decode()}},
+        {"type": "resource", "resource": {"uri": "x://h/none", "blob": "AAAA"}},
+    ]
+    size = len(b64encode(png()))
+    assert call(tools(servers, rogue())["rogue.image"], text=json.dumps(blocks)).content == (
+        TextPart("a\nb"),
+        ImagePart(png()),
+        TextPart(f"[image of type text/html; drop, {size} characters]\n[image of type image/png, 10 characters]"),
+        AudioPart(wav()),
+        FilePart(PDF, name="a_b_.pdf"),
+        TextPart("[data of x://h/none]"),
+    )
 
 
 # Many agents, cancels, ends --------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 SEGMENTS: Final = 1_000
 """Of a JPEG that are looked through: some have a picture in small before their size."""
+FILL: Final = 64
+"""Bytes that may stand before a marker."""
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """Markers of a JPEG behind which its size stands."""
 
@@ -64,8 +66,7 @@ def _webp(data: bytes) -> Size:
 def _jpeg(data: bytes) -> Size:
     place = 2
     for _ in range(SEGMENTS):
-        while data[place] == 0xFF:
-            place += 1
+        place += len(head := data[place : place + FILL]) - len(head.lstrip(b"\xff"))
         marker = data[place]
         if marker in _FRAMES:
             return _number(data, place + 6, 2), _number(data, place + 4, 2)
