@@ -12,7 +12,7 @@ from .takes import refuse_query
 from .transfer import Transfer, tool_word
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from .agent import Parts
     from .finder import Finder
@@ -43,6 +43,15 @@ class Destination:
     shape: Shape | None
     guardrails: Guardrails | None = None
     transfers: tuple[Transfer, ...] = ()
+
+
+def shapes_after(transfers: Iterable[Transfer]) -> dict[str, Shape | None]:
+    """What an answer has to be wherever *transfers* lead, by the names of the manifests."""
+    found = [transfer.destination for transfer in transfers]
+    for destination in found:  # it grows
+        further = (transfer.destination for transfer in destination.transfers)
+        found += [each for each in further if not any(each is known for known in found)]
+    return {each.manifest.name: each.shape for each in found}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +161,10 @@ class Destinations:
         if isinstance(misfit, CapabilityDenied):
             way = "" if tier is source.privacy else f" (it may get there what was seen with privacy {tier!s})"
             raise CapabilityDenied(f"{place}{misfit}{way}")
-        if misfit is None and driver is not None:
-            misfit = resolve.settings_misfit(manifest, self._config.settings, driver)
         if misfit is not None:
             raise misfit
         self._finder.tools(manifest)
         self._finder.refuse_deps(manifest, self._parts.tool_source, self._parts.deps)
-        self._finder.refuse_prompt(manifest, self._agent_class, self._parts.deps)
         self._finder.refuse_prompt(manifest, self._agent_class, self._parts.deps)
         self._finder.refuse_policy(manifest)
         self._finder.specialists(manifest)

@@ -17,7 +17,7 @@ from .budget import Account, Budget, FamilyBudget
 from .capability import Spawn
 from .children import ChildRecord
 from .config import SpawnConfig, ToolSource
-from .destination import Destinations
+from .destination import Destinations, shapes_after
 from .finder import Finder
 from .function_agent import FunctionAgent
 from .ledger import MemoryLedger
@@ -360,7 +360,8 @@ class AgentFactory:
         """
         if self._recorder is not None and parts.agent_class is not FunctionAgent:
             config = parts.config if key is None else parts.config.model_copy(update={"key": key})
-            identity = Identity(config, parts.manifest, parts.agent_class, parts.shape, parts.account, parent)
+            shapes = shapes_after(parts.transfers) if parts.transfers else {}
+            identity = Identity(config, parts.manifest, parts.agent_class, parts.shape, parts.account, parent, shapes)
             record = self._recorder.record(identity)
             parts.ledger = record.ledger
             return record

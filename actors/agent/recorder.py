@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..core.records.spec import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .agent import Agent
     from .budget import Account
     from .config import SpawnConfig
@@ -26,6 +28,7 @@ class Identity:
         manifest: A child's is cut down to what its parent has.
         account: What recalled answers are charged to.
         parent: Who starts it; None for the program.
+        shapes: What its answer has to be where it was handed on, by the names of the manifests.
     """
 
     config: SpawnConfig[Any]
@@ -34,6 +37,12 @@ class Identity:
     shape: Shape | None
     account: Account
     parent: Agent[Any] | None = None
+    shapes: Mapping[str, Shape | None] = field(default_factory=dict)
+
+    def shape_of(self, answered_by: str | None) -> Shape | None:
+        """What the answer has to be that was given under the manifest of that name."""
+        is_own = answered_by in (None, self.manifest.name)
+        return self.shape if is_own or answered_by is None else self.shapes.get(answered_by, self.shape)
 
 
 class AgentRecord(Record, Protocol):

@@ -80,7 +80,7 @@ def from_data(data: Mapping[str, Any], identity: Identity) -> Ending:
     fields |= {name: from_json(told.get(name)) for name in NAMES}
     fields["messages"] = messages = _talk_from(told["messages"])
     error = None if told["error"] is None else error_from_json(told["error"])
-    result = _result_from(told["result"], identity, messages)
+    result = _result_from(told["result"], identity, messages, fields["answered_by"])
     return Ending(status, result, error, fields)
 
 
@@ -94,7 +94,7 @@ def _result(outcome: AgentOutcome[Any], identity: Identity) -> Any:
         return "json", None
     if type(result) is AgentLoopResult:
         return "answer", _answer(result, outcome.messages)
-    for name, adapter in _adapters(identity):
+    for name, adapter in _adapters(identity, outcome.answered_by):
         with suppress(NotKeptError):
             return name, value_to_data(adapter, result)
     if not is_plain(result):
@@ -102,23 +102,26 @@ def _result(outcome: AgentOutcome[Any], identity: Identity) -> Any:
     return "json", result
 
 
-def _result_from(told: Sequence[Any], identity: Identity, messages: tuple[Message, ...]) -> Any:
+def _result_from(
+    told: Sequence[Any], identity: Identity, messages: tuple[Message, ...], answered_by: str | None
+) -> Any:
     how, data = told
     if how == "json":
         return data
     if how == "answer":
         return _answer_from(data, messages)
-    for name, adapter in _adapters(identity):
+    for name, adapter in _adapters(identity, answered_by):
         if name == how:
             return value_from_data(adapter, data)
     raise NotKeptError
 
 
-def _adapters(identity: Identity) -> list[tuple[str, TypeAdapter[Any]]]:
+def _adapters(identity: Identity, answered_by: str | None) -> list[tuple[str, TypeAdapter[Any]]]:
     """What may know the type of the result: the output that was asked for, and the class."""
     found = []
-    if isinstance(identity.shape, OutputShape):
-        found.append(("output", identity.shape.adapter))
+    shape = identity.shape_of(answered_by)
+    if isinstance(shape, OutputShape):
+        found.append(("output", shape.adapter))
     named = identity.agent_class.result_type
     if named is not None:
         with suppress(Exception):  # one that pydantic makes nothing of: what is of it is not kept

@@ -23,6 +23,7 @@ from actors import (
     Handoff,
     HandoffsExceeded,
     InMemorySubstrate,
+    Journal,
     JournalFailed,
     LlmAgent,
     ManifestError,
@@ -557,6 +558,23 @@ def test_a_recalled_conversation_costs_nothing() -> None:
     assert len(staff.requests) == 2
     assert "0/@handoff" in desk.papers["triage"].paths()
     assert [event.count for event in told if isinstance(event, HandedOff)] == [1, 1]
+
+
+def test_a_journal_keeps_the_answer_of_whoever_gave_it(tmp_path: Path) -> None:
+    """As a value of the type that it had to be, and with the name."""
+    other = member("billing", output="tests.agent.test_handoff:Sum")
+    staff = Staff(triage=[TO_BILLING], billing=['{"cents": 3}'])
+    for recalled in (False, True):
+        with AgentPool(staff.driver, journal=tmp_path / "run.db") as pool:
+            outcome = pool.spawn(SpawnConfig(TRIAGE, "q", handoffs=[Handoff(other)])).outcome(BOUND)
+        assert (outcome.result, outcome.answered_by, outcome.recalled) == (Sum(cents=3), "billing", recalled)
+    assert len(staff.requests) == 2
+    with Journal.read(tmp_path / "run.db") as journal:
+        assert journal.check() == []
+        (agent,) = journal.agents()
+        assert [effect.text for effect in journal.effects(agent.key) if effect.kind == "handoff"] == [
+            "triage -> billing"
+        ]
 
 
 def test_a_cancel_between_the_two() -> None:
