@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
 from ..core.shown import shown
 from ..errors import ManifestError
 from .manifest_problems import did_you_mean
+from .model_config import ModelConfig
+from .same import Same
 from .settings import NO_SETTINGS, ModelSettings, joined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .model_config import ModelConfig
     from .ports import LlmDriver, ToolDefinition
 
 CHOICE = "model.tool_choice"
 MOST_NAMES = 500
 """Characters of the names of tools that a refusal repeats."""
+
+
+SHARED: Final = 64
+"""Of so many configs and manifests what they say together is kept: thousands of agents share them."""
+
+
+def said(config: ModelSettings | None, model: ModelConfig) -> ModelSettings:
+    """What *config* says of how a model is to answer, over what the manifest's *model* says of it."""
+    if not model.says_settings:
+        return NO_SETTINGS if config is None else config.over(NO_SETTINGS)
+    return _said(Same(config), Same(model))
+
+
+@lru_cache(maxsize=SHARED)
+def _said(config: Same, model: Same) -> ModelSettings:
+    assert isinstance(model.value, ModelConfig)
+    assert config.value is None or isinstance(config.value, ModelSettings)
+    return joined(config.value, model.value.settings)
 
 
 def settings_of(driver: object) -> ModelSettings:
@@ -54,11 +74,11 @@ class AnswerSettings:
 
         What nobody has said is what the manifest takes for granted.
         """
-        said = joined(config, model.settings)
-        max_tokens = model.max_tokens if said.max_tokens is None else said.max_tokens
-        temperature = model.temperature if said.temperature is None else said.temperature
-        longest = said.over(settings_of(driver)).max_tokens or max_tokens
-        return cls(said, max_tokens=max_tokens, temperature=temperature, longest=longest)
+        whole = said(config, model)
+        max_tokens = model.max_tokens if whole.max_tokens is None else whole.max_tokens
+        temperature = model.temperature if whole.temperature is None else whole.temperature
+        longest = whole.max_tokens or settings_of(driver).max_tokens or max_tokens
+        return cls(whole, max_tokens=max_tokens, temperature=temperature, longest=longest)
 
     @property
     def said(self) -> ModelSettings:

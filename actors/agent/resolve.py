@@ -11,6 +11,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 
 from ..errors import CapabilityDenied, ManifestError, MemoryFailed
 from .agent import Agent
+from .answer_settings import said
 from .context_policy import policy_function
 from .driver_word import BUILT_IN, DriverWord
 from .guardrails import rails_of
@@ -22,7 +23,7 @@ from .manifest_problems import did_you_mean
 from .manifest_tables import SUMMARIZE
 from .mcp_transport import McpTransport
 from .ports import ChecksSettings, PricesModels, PrivacyTier, Tool
-from .settings import NO_SETTINGS, joined
+from .settings import NO_SETTINGS
 from .structured import shape_of
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def settings_misfit(
     """Why *made* cannot keep to the settings of the config and the manifest; None when it can, or nobody says one."""
     if not isinstance(made, ChecksSettings) or (config is None and not manifest.model.says_settings):
         return None
-    settings = joined(config, manifest.model.settings)
+    settings = said(config, manifest.model)
     problem = None if settings is NO_SETTINGS else made.refusal_of(settings)
     if problem is None:
         return None

@@ -136,16 +136,18 @@ class ModelSettings(ManifestTable, frozen=True):
 
     def open_names(self) -> set[str]:
         """What is left open."""
-        return {name for name in NAMES if getattr(self, name) in (None, {})}
+        return {name for name, value in self.__dict__.items() if value in (None, {})}
 
     def given(self) -> dict[str, Any]:
         """What is not left open, by name."""
-        return {name: getattr(self, name) for name in NAMES if getattr(self, name) not in (None, {})}
+        return {name: value for name, value in self.__dict__.items() if value not in (None, {})}
 
     def over(self, other: ModelSettings) -> ModelSettings:
         """These settings, and of *other* what these leave open; options are joined by name."""
         if not (given := self.given()):
             return other
+        if other is NO_SETTINGS:
+            return self
         return other.model_copy(update={**given, "options": {**other.options, **self.options}})
 
     def without_choice(self) -> ModelSettings:

@@ -36,6 +36,7 @@ from .ports import (
     ToolResultMessage,
     UserMessage,
 )
+from .same import Same
 from .settings import NUMBERS, ModelSettings
 
 if TYPE_CHECKING:
@@ -252,38 +253,23 @@ def _is_same(old: Any, new: Any) -> bool:
     return old is new
 
 
-class _Same:
-    """An object that equals itself alone. It is held: no other one gets its id."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: object) -> None:
-        self.value = value
-
-    def __hash__(self) -> int:
-        return id(self.value)
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is _Same and other.value is self.value
-
-
 def _digest_of_constant(value: Any) -> str:
     """Thousands of conversations share a system prompt, tools and a schema."""
     if type(value) is tuple:
-        return _digest_of_tools(*map(_Same, value))
+        return _digest_of_tools(*map(Same, value))
     if type(value) is str and len(value) > LONG:
         return digest_of(to_text(_constant_to_data(value)))
-    return _digest_of_shared(value if type(value) is str else _Same(value))
+    return _digest_of_shared(value if type(value) is str else Same(value))
 
 
 @lru_cache(maxsize=SHARED)
-def _digest_of_tools(*tools: _Same) -> str:
+def _digest_of_tools(*tools: Same) -> str:
     return digest_of(to_text(_constant_to_data(tuple(each.value for each in tools))))
 
 
 @lru_cache(maxsize=SHARED)
-def _digest_of_shared(value: str | _Same) -> str:
-    return digest_of(to_text(_constant_to_data(value.value if type(value) is _Same else value)))
+def _digest_of_shared(value: str | Same) -> str:
+    return digest_of(to_text(_constant_to_data(value.value if type(value) is Same else value)))
 
 
 @lru_cache(maxsize=SHARED, typed=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from actors import outcome_of, tool
 from tests.drivers.provider import Provider
 
 from .conftest import LIMIT, START, environment, lines_of
@@ -77,6 +78,36 @@ def test_the_audit_runs_unchanged(stub: str, folder: Path, driver: str, path: st
     assert (ended.returncode, record["status"]) == (0, "completed"), ended.stderr
     assert "clean" in record["result"]
     assert record["usage"]["output_tokens"] > 0
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("word", ["openai:test-model@{}/v1", "anthropic:test-model@{}"], ids=["openai", "anthropic"])
+def test_a_first_answer_with_all_settings(stub: str, word: str) -> None:
+    """A server that others wrote takes them; whether a tool is called, its list of answers says."""
+
+    @tool
+    def measure_file(path: str) -> str:
+        """Measure a file."""
+        return f"{path} is short"
+
+    @tool
+    def worst_functions(path: str) -> str:
+        """Name the worst functions of a file."""
+        return f"{path} has none"
+
+    outcome = outcome_of(
+        word.format(stub),
+        "Look at part.py.",
+        tools=[measure_file, worst_functions],
+        system_prompt="Be brief.",
+        tool_choice="measure_file",
+        parallel_tool_calls=True,
+        prompt_cache=True,
+        max_tokens=500,
+        top_p=0.9,
+        stop=["END"],
+    )
+    assert outcome.unwrap().text == "clean: nothing to repair."
 
 
 @pytest.mark.process
