@@ -16,9 +16,10 @@ from .driver_call import warn
 from .effects import is_repeatable
 from .guard import ALLOW, LoopGuard, canonical
 from .inspector import Inspector, RefusedError
-from .message_text import CONTINUE, heard, recalled, told_content
+from .message_text import CONTINUE, heard, told_content
 from .ports import StopReason
 from .reasoner import heed
+from .recalled import recalled
 from .relay import Relay
 from .route import Route, model_of
 from .session_record import Said

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from ..core.records.message import AgentMessage
     from ..core.records.parts import Part
-    from .ports import MemoryFragment
 
 CONTINUE = "Continue exactly where you stopped."
 """What a model is told whose answer was cut."""
@@ -29,15 +28,6 @@ LONGEST_NAME = 200
 def told(text: str, longest: int = LONGEST) -> str:
     """*text* that others wrote, as a model is told it: shortened to *longest* characters, and without known markers."""
     return sanitize(shortened(text, longest))
-
-
-def recalled(fragment: MemoryFragment) -> str:
-    """A memory as a model is told it: with where it comes from."""
-    origin = str(fragment.source)
-    if fragment.document is not None:
-        name = shortened(" ".join(fragment.document.split()), LONGEST_NAME)
-        origin = f"{origin} {name}, piece {fragment.piece}"
-    return told(f"[{origin}] {fragment.content}")
 
 
 def shortened(text: str, longest: int = LONGEST) -> str:
