@@ -104,7 +104,7 @@ class RequestSubject(Subject):
             messages=tuple(map(_own_message, seen.messages)),
             tools=deepcopy(tuple(seen.tools)),
             output_schema=deepcopy(seen.output_schema),
-            settings=deepcopy(seen.settings),
+            settings=deepcopy(seen.settings) if seen.settings.options else seen.settings,
         )
 
     def checked(self, answer: Any, seen: Any) -> Any:  # noqa: ARG002 - of the class above

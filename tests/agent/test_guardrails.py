@@ -29,9 +29,11 @@ from actors import (
     Spawn,
     SpawnConfig,
     TextDelta,
+    TextPart,
     TokenUsage,
     ToolCall,
     ToolFailed,
+    ToolRegistry,
     ToolResult,
     Trip,
     UserMessage,
@@ -873,3 +875,50 @@ def test_a_thousand_agents_share_one() -> None:
         answers = [outcome.unwrap().text for outcome in pool.map(configs)]
     assert answers == [f"{number}!" for number in range(1000)]
     assert sorted(seen, key=int) == [str(number) for number in range(1000)]
+
+
+# Beside other things --------------------------------------------------------------------------------------------
+
+
+def test_somebody_approves_the_call_as_it_is_made() -> None:
+    """Who is asked sees what the guardrail has made of it; of what it refuses nobody is asked."""
+    asked: list[Any] = []
+    manifest = AgentManifest(name="bot", approval={"tools": ["note"]})
+    guard = Watching(before_tool=lambda call: Refuse("no") if call.input["n"] == 1 else replace(call, input={"n": 3}))
+    model, note = Model(asks(("note", {"n": 1}), ("note", {"n": 2})), "done"), Probe()
+    with AgentPool(model.driver, 1, tools=ToolRegistry([note])) as pool:
+        handle = pool.spawn(SpawnConfig(manifest, "q", guardrails=[guard]))
+        for event in handle.events():
+            if type(event).__name__ == "ApprovalRequested":
+                asked.append(event.input)
+                handle.approve(event.call_id)
+        assert handle.outcome(BOUND).unwrap().text == "done"
+    assert asked == note.calls == [{"n": 3}]
+
+
+def test_a_query_of_parts() -> None:
+    """A guardrail sees the parts, and may put others, or a text, in their place."""
+    seen: list[Any] = []
+
+    @guardrail("check_input")
+    def look(query: Any) -> Any:
+        seen.append(query)
+        return [query[0], "and no image"] if len(seen) == 1 else "a text"
+
+    model = Model("done")
+    for _ in range(2):
+        run(model, look, query=["look", TextPart("at this")]).unwrap()
+    assert seen[0] == (TextPart("look"), TextPart("at this"))
+    assert model.told(0) == [(TextPart("look"), TextPart("and no image"))]
+    assert model.told(1) == ["a text"]
+
+
+def test_a_stored_turn_has_the_query_as_the_model_got_it(tmp_path: Path) -> None:
+    """A session keeps nothing that was taken out on the way in, or of the way out."""
+    model = Model("my card is 1234", "done")
+    hide = Watching(check_input=lambda query: query.replace("secret", "***"), check_output="my card is ****")
+    with AgentPool(model.driver, 1, sessions=tmp_path / "s.db") as pool:
+        pool.spawn(SpawnConfig(AgentManifest(), "a secret", guardrails=[hide], session="s")).result(BOUND)
+        hide.answers.clear()
+        pool.spawn(SpawnConfig(AgentManifest(), "more", guardrails=[hide], session="s")).result(BOUND)
+    assert model.told() == ["a ***", "my card is ****", "more"]
