@@ -29,8 +29,12 @@ def refuse_deps(manifest: AgentManifest, tools: Iterable[Tool], deps: object) ->
 
 
 def known_tools(source: Any) -> Iterator[Tool]:
-    """The tools in *source* that can be seen before an agent is built: not those that a function is yet to make."""
-    if hasattr(source, "definitions_for"):
+    """The tools in *source* that can be seen before an agent is built, not those that a function is yet to make; those
+    that need nothing may be left out.
+    """
+    if hasattr(source, "with_deps"):
+        yield from source.with_deps
+    elif hasattr(source, "definitions_for"):
         tools = cast("Tools", source)
         yield from (tool for name in tools.names() if (tool := tools.get(name)) is not None)
     elif isinstance(source, Collection):  # one that can be gone through again

@@ -21,12 +21,14 @@ class ToolRegistry:
 
     Guarantees: a reader sees all of a registration or nothing of it; a name never changes its tool.
 
-    Locks: ``_lock`` orders the writers. ``_tools`` is replaced, never changed, so readers need no lock.
+    Locks: ``_lock`` orders the writers. ``_tools`` and ``with_deps`` are replaced, never changed, so readers need none.
     """
 
     def __init__(self, tools: Iterable[Tool] = ()) -> None:
         self._lock = threading.Lock()
         self._tools: dict[str, Tool] = {}
+        self.with_deps: tuple[Tool, ...] = ()
+        """Those that need something of the program: of each agent that is spawned only these are asked."""
         for tool in tools:
             self.register(tool)
 
@@ -58,6 +60,8 @@ class ToolRegistry:
             if name in self._tools:
                 raise ValueError(f"a tool named {name!r} is already registered")
             self._tools = {**self._tools, name: tool}
+            if getattr(tool, "problem_of_deps", None) is not None:
+                self.with_deps = (*self.with_deps, tool)
 
     def get(self, name: str) -> Tool | None:
         """The tool of that name, or None."""

@@ -162,8 +162,12 @@ class FunctionTool(Generic[P, R]):
             return self._refusal(error)
         return None
 
-    def problem_of_deps(self, deps: object) -> str | None:
-        """Why a call cannot be made by an agent with such *deps*; None when it can."""
+    @property
+    def problem_of_deps(self) -> Callable[[object], str | None] | None:
+        """Says of an agent's ``deps`` why it cannot make a call, or None when it can; None: a call needs none."""
+        return self._problem_of_deps if self._arguments.deps else None
+
+    def _problem_of_deps(self, deps: object) -> str | None:
         return next(filter(None, (wanted.problem(deps) for wanted in self._arguments.deps.values())), None)
 
     def execute(self, input: Mapping[str, Any], *, cancel: CancelToken, agent: Any) -> ToolResult:  # noqa: A002
@@ -198,7 +202,7 @@ class FunctionTool(Generic[P, R]):
     def _deps_of(self, agent: Any) -> dict[str, Any]:
         """What the function gets of the agent's ``deps``; nothing where a default holds."""
         deps = getattr(agent, "deps", None)
-        if (problem := self.problem_of_deps(deps)) is not None:
+        if (problem := self._problem_of_deps(deps)) is not None:
             raise TypeError(f"{self.name} {problem}")
         wanted = self._arguments.deps.items()
         return {name: deps for name, each in wanted if deps is not None or not each.is_optional}
