@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 SHARE: Final = 4
 """A summary takes at most this part of the room for messages, and half of what it stands for."""
-HEAD: Final = "[Summary of {count} earlier messages of this conversation, which are no longer shown]"
+SMALL: Final = 96
+"""In a small room it may take half of it, up to so many tokens."""
+HEAD: Final = "[Summary of {count} earlier messages, which are left out]"
 
 
 class Compaction:
@@ -126,8 +128,8 @@ class Compaction:
         if not old:
             return offered
         replaced = [*([] if self._summary is None else [self._summary]), *(messages[place] for place in old)]
-        bound = min(room // SHARE, self._window.tokens_of(replaced) // 2)
-        if bound < 2 * LEAST:  # there is nothing to be won
+        bound = min(max(room // SHARE, min(room // 2, SMALL)), self._window.tokens_of(replaced) // 2)
+        if bound < LEAST:  # there is nothing to be won
             return offered
         self._next = self._turn + self._table.summary_every
         text = summarizer.summary(replaced, query)

@@ -279,6 +279,19 @@ def test_the_same_model_keeps_its_settings() -> None:
     assert (said.seed, said.stop, said.tool_choice, said.parallel_tool_calls) == (3, None, None, None)
 
 
+@pytest.mark.parametrize("window", [300, 1000])
+def test_a_long_history_is_summarized_within_the_window(window: int) -> None:
+    """However many messages there are: the longest are cut, and then all of it."""
+    history = [each for n in range(400) for each in (UserMessage(f"question {n}"), AssistantMessage("yes " * 90))]
+    model = Model(turns=0)
+    model.driver = FunctionDriver(model.answer, context_window=window)
+    outcome, told = run(model, bot(), messages=history)
+    assert outcome.unwrap().text == "done"
+    assert [event.dropped >= 797 for event in told if event.summarized] == [True]
+    for request in (*model.summaries, *model.asked):
+        assert estimate_request(request) <= window - min(ANSWER, window // 4)
+
+
 def test_images_are_named() -> None:
     """A summary is made of words."""
     pixel = ImagePart(b"\x89PNG\r\n\x1a\n" + b"0" * 30, "image/png")
