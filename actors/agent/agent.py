@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ..core.waiting.cancel import CancelToken, Deadline
     from .budget import Account
     from .config import SpawnConfig, ToolSource
-    from .destination import Destination
     from .guardrails import Guardrails
     from .ledger import EffectWord, Ledger
     from .manifest import AgentManifest
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from .session_record import SessionRecord
     from .specialist import Specialist
     from .structured import Shape
-    from .transfer import Transfer
+    from .transfer import Destination, Transfer
 
 T_co = TypeVar("T_co", covariant=True)
 ChildT = TypeVar("ChildT")

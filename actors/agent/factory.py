@@ -17,7 +17,7 @@ from .budget import Account, Budget, FamilyBudget
 from .capability import Spawn
 from .children import ChildRecord
 from .config import SpawnConfig, ToolSource
-from .destination import Destinations, shapes_after
+from .destinations import Destinations, shapes_after
 from .finder import Finder
 from .function_agent import FunctionAgent
 from .ledger import MemoryLedger
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from ..core.supervision.handle import AgentHandle
     from ..core.waiting.cancel import CancelToken
     from .agent import Agent
-    from .destination import Destination
     from .guardrails import Guardrails
     from .ledger import Ledger
     from .named_step import NamedStep
@@ -50,7 +49,7 @@ if TYPE_CHECKING:
     from .session_record import PoolSessions
     from .specialist import Specialist
     from .structured import Shape
-    from .transfer import Transfer
+    from .transfer import Destination, Transfer
 
 ResultT = TypeVar("ResultT")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..core.records.loop_result import AgentLoopResult
 from ..core.shown import agent_label
@@ -17,8 +17,8 @@ from .tool_result import result_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ..core.supervision.handle import AgentHandle
     from ..core.waiting.cancel import CancelToken
-    from .agent import Agent
     from .manifest import AgentManifest
 
 DEEPEST = 5
@@ -89,7 +89,23 @@ class Specialist:
         return result_of(answer_of(agent, SpawnConfig(self.manifest, input["query"]), specialist=self))
 
 
-def answer_of(agent: Agent[Any], config: SpawnConfig[Any], *, specialist: Specialist | None = None) -> Any:
+class StartsChildren(Protocol):
+    """What an agent was given, as far as its children go."""
+
+    def spawn_child(
+        self, config: SpawnConfig[Any], parent: Any, specialist: Specialist | None = None
+    ) -> AgentHandle[Any]:
+        """Start a child of *parent*."""
+
+
+class Parent(Protocol):
+    """An agent, as far as its children go."""
+
+    @property
+    def _parts(self) -> StartsChildren: ...
+
+
+def answer_of(agent: Parent, config: SpawnConfig[Any], *, specialist: Specialist | None = None) -> Any:
     """What a child of *agent* answers; of an ``LlmAgent`` the text.
 
     Args:

@@ -1,4 +1,4 @@
-"""The tool by which a model hands a conversation on."""
+"""The tool by which a model hands a conversation on, and where it leads."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ..core.waiting.cancel import CancelToken
-    from .destination import Destination
+    from .guardrails import Guardrails
     from .handoff import HistoryFilter
+    from .manifest import AgentManifest
+    from .ports import LlmDriver
+    from .structured import Shape
 
 LONGEST_NAME = 64 - len(TRANSFER)
 """Characters of a name that is made of a manifest's: providers take 64 for a tool."""
@@ -31,6 +34,26 @@ _INPUT = {
 def tool_word(name: str) -> str:
     """*name* of a manifest as a part of a tool's name."""
     return _NOT_ALLOWED.sub("_", name)[:LONGEST_NAME]
+
+
+@dataclass(slots=True, eq=False)
+class Destination:
+    """A manifest under which a conversation can go on: found, cut down and checked.
+
+    Args:
+        manifest: As the conversation may have it.
+        guardrails: Its own, before those with which the conversation began.
+        transfers: Where it can go on to from there.
+
+    Locks: none; ``transfers`` is written by the thread that starts the agent, before it is admitted: it is known once
+    all destinations are, which may lead in circles.
+    """
+
+    manifest: AgentManifest
+    driver: LlmDriver | None
+    shape: Shape | None
+    guardrails: Guardrails | None = None
+    transfers: tuple[Transfer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,7 +9,7 @@ from ..errors import CapabilityDenied, ManifestError
 from . import resolve
 from .guardrails import Guardrails
 from .takes import refuse_query
-from .transfer import Transfer, tool_word
+from .transfer import Destination, Transfer, tool_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,31 +18,11 @@ if TYPE_CHECKING:
     from .finder import Finder
     from .handoff import HistoryFilter
     from .manifest import AgentManifest
-    from .ports import LlmDriver, PrivacyTier
+    from .ports import PrivacyTier
     from .structured import Shape
 
 MOST = 100
 """Manifests in which one conversation may come, those that lead there by a stricter one counted apart."""
-
-
-@dataclass(slots=True, eq=False)
-class Destination:
-    """A manifest under which a conversation can go on: found, cut down and checked.
-
-    Args:
-        manifest: As the conversation may have it.
-        guardrails: Its own, before those with which the conversation began.
-        transfers: Where it can go on to from there.
-
-    Locks: none; ``transfers`` is written by the thread that starts the agent, before it is admitted: it is known once
-    all destinations are, which may lead in circles.
-    """
-
-    manifest: AgentManifest
-    driver: LlmDriver | None
-    shape: Shape | None
-    guardrails: Guardrails | None = None
-    transfers: tuple[Transfer, ...] = ()
 
 
 def shapes_after(transfers: Iterable[Transfer]) -> dict[str, Shape | None]:
