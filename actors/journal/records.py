@@ -246,8 +246,8 @@ class JournalRecord:
         self._tell_parent(outcome.usage_total, outcome.cost_usd_total)
         history = self._history
         was_final = history is not None and self._is_final(history)
-        if self._changed is not None:  # it never began: what was recorded stays as it is
-            return
+        if self._changed is not None or isinstance(outcome.error, JournalGaveUp):
+            return  # it never began: what was recorded stays as it is
         is_final = outcome.status in self._desk.settings.final
         if was_final and not is_final:
             return

@@ -67,7 +67,7 @@ class Model:
         """Look the supplier up, then pay, then say so."""
         invoice, supplier, amount = request.messages[0].content.split(", ")
         turn = sum(isinstance(message, AssistantMessage) for message in request.messages)
-        said = request.messages[-1].content
+        said = request.messages[-1].text
         time.sleep(LUCK.uniform(SLOW / 2, SLOW))
         self.books.write(invoice=invoice, answer=turn)
         calls = [

@@ -93,7 +93,7 @@ class WordByWord(FunctionDriver):
 
 def reply(request: CompletionRequest) -> str:
     """What stands in for a model says."""
-    text = request.messages[-1].content
+    text = request.messages[-1].text
     if request.output_schema is None:
         return f"You wrote: {text}\nThat is all I can say of it, one word after the other."
     kind: Literal["question", "remark"] = "question" if "?" in text else "remark"

@@ -176,7 +176,7 @@ def test_a_model_in_place_of_the_policy(audit, tmp_path):
     assert first.model == "provider/name"
     assert first.system == manifest.model.system_prompt
     assert [each.name for each in first.tools] == ["measure_file", "worst_functions", "read_file"]
-    assert json.loads(second.messages[-1].content)["score"] == 0
+    assert json.loads(second.messages[-1].text)["score"] == 0
 
 
 def test_the_only_manifest_of_the_audit():

@@ -186,7 +186,7 @@ class Parrot:
     privacy_tier = PrivacyTier.SOVEREIGN
 
     def complete(self, request: CompletionRequest, *, cancel: CancelToken) -> CompletionResponse:
-        return CompletionResponse(request.messages[-1].content, usage=TokenUsage(1, 2))
+        return CompletionResponse(request.messages[-1].text, usage=TokenUsage(1, 2))
 
     def stream(
         self, request: CompletionRequest, on_event: Callable[[Event], None], *, cancel: CancelToken
@@ -200,7 +200,7 @@ class Parrot:
 
 def policy(request: CompletionRequest) -> CompletionResponse | str:
     """A driver's function."""
-    return request.messages[-1].content
+    return request.messages[-1].text
 
 
 def on_event(event: Event) -> None:

@@ -16,7 +16,7 @@ from actors.testing.fixtures import cassette as cassette
 
 def make() -> FunctionDriver:
     """Only when something is to be recorded."""
-    return FunctionDriver(lambda request: request.messages[-1].content)
+    return FunctionDriver(lambda request: request.messages[-1].text)
 
 
 def without_system(request: CompletionRequest) -> CompletionRequest:

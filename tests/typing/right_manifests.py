@@ -86,7 +86,7 @@ assert_type(config.manifest, AgentManifest)
 assert_type(config.timeout, float | None)
 
 with AgentPool(
-    FunctionDriver(lambda request: request.messages[-1].content),
+    FunctionDriver(lambda request: request.messages[-1].text),
     8,
     max_queued=None,
     failure="cancel_rest",

@@ -105,7 +105,7 @@ class Parrot:
     privacy_tier = PrivacyTier.SOVEREIGN
 
     def complete(self, request: CompletionRequest) -> CompletionResponse:
-        return CompletionResponse(request.messages[-1].content)
+        return CompletionResponse(request.messages[-1].text)
 
 
 def no_answer(request: CompletionRequest) -> int:

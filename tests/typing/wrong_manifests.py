@@ -65,7 +65,7 @@ Shell(allowed_commands="ls")  # error
 Spawn(depth=2)  # error
 Spawn(max_depth="2")  # error
 
-AgentPool("openai")  # error
+AgentPool(3)  # error
 AgentPool(failure="cancel-rest")  # error
 AgentPool(max_concurrent="4")  # error
 AgentPool(None, 4, 8)  # error
@@ -110,4 +110,4 @@ def waits(pool: AgentPool) -> None:
 
 
 def policy(request: CompletionRequest) -> str:
-    return request.messages[-1].text  # error
+    return request.messages[-1].content  # error

@@ -56,14 +56,14 @@ class GatedDesk(WordByWord):
 
     def reply(self, request: CompletionRequest) -> str:
         """Also for ``/ask``, which does not stream."""
-        text = request.messages[-1].content
+        text = request.messages[-1].text
         if text.startswith("crash"):
             raise RuntimeError("the secret of the house")
         return reply(request)
 
     def complete(self, request: CompletionRequest, *, cancel: CancelToken) -> CompletionResponse:
         """Or hang."""
-        if request.messages[-1].content.startswith("hang"):
+        if request.messages[-1].text.startswith("hang"):
             cancel.wait(BOUND)
         return super().complete(request, cancel=cancel)
 
@@ -71,7 +71,7 @@ class GatedDesk(WordByWord):
         self, request: CompletionRequest, on_event: Callable[[Event], None], *, cancel: CancelToken
     ) -> CompletionResponse:
         """Piece by piece."""
-        word, _, rest = request.messages[-1].content.partition(" ")
+        word, _, rest = request.messages[-1].text.partition(" ")
         if request.output_schema is not None or word not in {"gated", "broken", "long"}:
             return super().stream(request, on_event, cancel=cancel)
         if word == "broken" and rest not in self._broken:

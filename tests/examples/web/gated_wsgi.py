@@ -21,7 +21,7 @@ class WaitsForFile(WordByWord):
 
     def complete(self, request: CompletionRequest, *, cancel: CancelToken) -> CompletionResponse:
         """Answer, in time."""
-        text = request.messages[-1].content
+        text = request.messages[-1].text
         if text.startswith("crash"):
             raise RuntimeError("the secret of the house")
         if text.startswith("gated"):
