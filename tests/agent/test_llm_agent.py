@@ -376,7 +376,7 @@ def test_memories_enter_the_system_prompt() -> None:
     system = driver.requests[0].system
     assert system is not None
     assert system.startswith("Be brief.\n\n")
-    assert system.count("- whale fact") == 5
+    assert system.count("- [conversation] whale fact") == 5
     assert "nothing of the kind" not in system
 
 
