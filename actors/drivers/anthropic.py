@@ -12,6 +12,7 @@ from .edge.message_answer import MessageAnswer
 from .edge.message_parts import MESSAGE_TAKES
 from .edge.message_request import message_fields
 from .edge.profiles import ANTHROPIC
+from .edge.thinking import misfit
 from .remote import RemoteDriver
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ MESSAGES = Dialect(
     MessageAnswer,
     frozenset({"temperature", "stream", "output_config"}),
     lacks=MappingProxyType({"seed": "OpenAIDriver(..., api='chat')"}),
+    misfit=misfit,
     caches=False,
     takes=MESSAGE_TAKES,
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from ...agent.takes import Takes
+from ...core.records.content import text_of_content
 from ...core.records.json_fields import written_bytes
 from ...core.records.parts import FilePart, ImagePart, TextPart
 
@@ -25,9 +26,23 @@ MESSAGE_TAKES: Final = Takes(
 )
 
 
-def message_content(content: str | Sequence[Part]) -> str | list[Block]:
-    """What a result says: a text, or blocks."""
+NO_WORDS = "It failed without a word."
+"""What the result of a tool says that failed and said nothing: an empty one is refused."""
+
+
+def message_content(content: str | Sequence[Part], *, is_error: bool = False) -> str | list[Block]:
+    """What a result says: a text, or blocks. That of an error is text alone, where all that is none is named."""
+    if is_error:
+        told = text_of_content(content)
+        return told if told.strip() else NO_WORDS
     return content if isinstance(content, str) else list(message_blocks(content))
+
+
+def shown_by_error(content: str | Sequence[Part], call_id: str) -> list[Block]:
+    """What of the result of a failed call its text cannot hold, with what says whose it is."""
+    parts = () if isinstance(content, str) else [part for part in content if not isinstance(part, TextPart)]
+    blocks = list(message_blocks(parts))
+    return [{"type": "text", "text": f"[returned by the tool call {call_id}]"}, *blocks] if blocks else []
 
 
 def message_blocks(content: str | Sequence[Part]) -> Iterator[Block]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...agent.settings import FORCES
 from ...core.records.conversation import AssistantMessage, SystemMessage, ToolResultMessage
-from .message_parts import message_blocks, message_content
+from .message_parts import message_blocks, message_content, shown_by_error
 from .names import CallIds
 from .prompt_cache import mark_prefixes
 from .thinking import OFF, thinking_fields
@@ -90,22 +90,31 @@ def _called(turns: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def message_turns(request: CompletionRequest, names: ToolNames, owner: str) -> list[dict[str, Any]]:
-    """The conversation, in turns: results stand in a turn of the user, and neighbours of one side are one turn.
+    """The conversation, in turns: results stand in a turn of the user, before all else of it, and neighbours of one
+    side are one turn.
 
     Args:
         owner: Whose attachments go back with it.
     """
     ids = CallIds(CALL_ID, 24)
     turns: list[dict[str, Any]] = []
+    shown: list[Block] = []
     for message in paired(request.messages):
-        role = "assistant" if isinstance(message, AssistantMessage) else "user"
+        if shown and not isinstance(message, ToolResultMessage):  # behind all results of one answer
+            turns[-1]["content"] += shown
+            shown = []
         blocks = _blocks(message, names, ids, owner)
+        if isinstance(message, ToolResultMessage) and message.is_error:
+            shown += shown_by_error(message.content, blocks[0]["tool_use_id"])
         if not blocks:
             continue
+        role = "assistant" if isinstance(message, AssistantMessage) else "user"
         if turns and turns[-1]["role"] == role:
             turns[-1]["content"] += blocks
         else:
             turns.append({"role": role, "content": blocks})
+    if shown:
+        turns[-1]["content"] += shown
     if turns and turns[0]["role"] == "assistant":
         turns.insert(0, {"role": "user", "content": [{"type": "text", "text": LEFT_OUT}]})
     return turns
@@ -116,7 +125,7 @@ def _blocks(message: Message, names: ToolNames, ids: CallIds, owner: str) -> lis
         result = {
             "type": "tool_result",
             "tool_use_id": ids.of_result(message.tool_call_id),
-            "content": message_content(message.content),
+            "content": message_content(message.content, is_error=message.is_error),
         }
         return [{**result, "is_error": True} if message.is_error else result]
     if not isinstance(message, AssistantMessage):

@@ -12,6 +12,7 @@ from ...errors import InferenceFailed
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ...agent.settings import ModelSettings
     from .draft import Draft
 
 LEAST_BUDGET = 1024
@@ -23,24 +24,26 @@ EFFORTS = {"minimal": "low"}
 LEAST_TOP_P = 0.95
 THOUGHTS = ("thinking", "redacted_thinking")
 OFF: Mapping[str, str] = {"type": "disabled"}
+INSTEAD = "leave one of both out, or ask OpenAIDriver(..., api='responses')"
 
 
 def thinking_fields(draft: Draft, turns: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The fields that say how long to think; none where the settings say nothing of it.
 
-    Whoever thinks draws its words as it does: without a temperature.
+    Whoever thinks draws its words as it does: without a temperature, where nobody has said one.
 
     Args:
         turns: The conversation, as it is sent.
     Raises:
-        InferenceFailed: Other settings do not go together with it.
+        InferenceFailed: The answer may have too few tokens for it.
     """
     effort = draft.request.settings.reasoning_effort
     if effort is None:
         return {}
     if effort == "none":
         return {"thinking": dict(OFF)}
-    _check(draft, effort)
+    if draft.request.max_tokens <= LEAST_BUDGET:
+        raise InferenceFailed(f"nothing was sent: {_with(effort)} {_tokens(draft.request.max_tokens)}")
     if draft.profile.thinking == "adaptive":
         return {"thinking": {"type": "adaptive"}, "output_config": {"effort": EFFORTS.get(effort, effort)}}
     if draft.limit <= LEAST_BUDGET or not _may_begin(turns):
@@ -49,18 +52,28 @@ def thinking_fields(draft: Draft, turns: Sequence[Mapping[str, Any]]) -> dict[st
     return {"thinking": {"type": "enabled", "budget_tokens": min(budget, draft.limit - 1)}}
 
 
-def _check(draft: Draft, effort: str) -> None:
-    settings = draft.request.settings
-    what = f"nothing was sent: with reasoning_effort={effort!r} Anthropic's models take"
-    if draft.request.max_tokens <= LEAST_BUDGET:
-        raise InferenceFailed(f"{what} max_tokens above {LEAST_BUDGET} only, got {draft.request.max_tokens}")
+def misfit(settings: ModelSettings) -> str | None:
+    """What of *settings* does not go together with a model that thinks, and who can; None when all does."""
+    effort = settings.reasoning_effort
+    if effort in (None, "none"):
+        return None
+    if settings.max_tokens is not None and settings.max_tokens <= LEAST_BUDGET:
+        return f"{_with(effort)} {_tokens(settings.max_tokens)}"
+    if settings.temperature not in (None, 1):
+        return f"{_with(effort)} no temperature, got {settings.temperature}: {INSTEAD}"
     if settings.top_p is not None and settings.top_p < LEAST_TOP_P:
-        raise InferenceFailed(f"{what} top_p from {LEAST_TOP_P} only, got {settings.top_p}")
+        return f"{_with(effort)} top_p from {LEAST_TOP_P} only, got {settings.top_p}: {INSTEAD}"
     if settings.tool_choice not in (None, "auto", "none"):
-        raise InferenceFailed(
-            f"{what} tool_choice 'auto' or 'none' only, got {settings.tool_choice!r}: "
-            "leave one of both out, or ask OpenAIDriver(..., api='responses')"
-        )
+        return f"{_with(effort)} tool_choice 'auto' or 'none' only, got {settings.tool_choice!r}: {INSTEAD}"
+    return None
+
+
+def _with(effort: str) -> str:
+    return f"with reasoning_effort={effort!r} Anthropic's models take"
+
+
+def _tokens(given: int) -> str:
+    return f"max_tokens above {LEAST_BUDGET} only, got {given}"
 
 
 def _may_begin(turns: Sequence[Mapping[str, Any]]) -> bool:
