@@ -103,9 +103,9 @@ def still_fits(note: Mapping[str, Any], turns: Sequence[Turn]) -> bool:
     return bool(note.get("after") == (before[0].at.isoformat() if before else None))
 
 
-def _is_of(turn: Turn, note: Mapping[str, Any]) -> bool:
-    """May *turn* have been stored by the agent that noted this?"""
-    return bool(note["query"]["text"] == digest_of(turn.query))
+def sign_of(turn: Turn) -> str:
+    """What an agent notes of the turn that it is about to store, to know it again."""
+    return digest_of(f"{len(turn.query)} {turn.query}{turn.text}")
 
 
 class SessionKeys:
@@ -151,7 +151,7 @@ class SessionKeys:
                     break
                 if known.is_taken or known.note is None or not still_fits(known.note, turns):
                     continue
-                if number == last and not (known.is_broken_off and _is_of(turns[-1], known.note)):
+                if number == last and not (known.is_broken_off and known.note.get("stores") == sign_of(turns[-1])):
                     continue  # another agent has stored that turn
                 yield key, known
 

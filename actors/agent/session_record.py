@@ -12,7 +12,7 @@ from loguru import logger
 from ..core.records.outcome import AgentStatus
 from ..errors import AgentError, SessionError
 from .ledger import BEGUN, DONE
-from .session_keys import KIND, PATH, TOLD, SessionKeys, note_of, still_fits
+from .session_keys import KIND, PATH, TOLD, SessionKeys, note_of, sign_of, still_fits
 from .turns import Turn
 
 if TYPE_CHECKING:
@@ -231,9 +231,6 @@ class SessionRecord:
                 self.session,
             )
             return False
-        ledger = self._parts.ledger
-        if ledger is not None:
-            ledger.secure()  # a later process must know that the turn is this agent's
         turn = Turn(
             number=self._number,
             query=said.query,
@@ -245,6 +242,11 @@ class SessionRecord:
             model=said.model,
             at=datetime.now(UTC),
         )
+        ledger = self._parts.ledger
+        if ledger is not None:  # a later process must know that the turn is this agent's
+            self._note = {**self._note, "stores": sign_of(turn)}
+            ledger.enter(PATH, BEGUN, KIND, self._note)
+            ledger.secure()
         try:
             self._sessions.store.append(self.session, turn, again=self._is_again)
         except AgentError:

@@ -147,28 +147,73 @@ def test_a_kill_in_every_gap(tmp_path: Path, at: int, way: str) -> None:
     assert Journal.read(image / "run.db").check() == []
 
 
-def test_a_turn_that_was_stored_and_not_told_of(tmp_path: Path) -> None:
-    """S7: killed between turn and outcome: the same ask gives the outcome, and nothing is stored or bought again."""
-    image = tmp_path / "image"
+class Louder:
+    """A guardrail that changes what is asked, and what is answered."""
+
+    def check_input(self, query: str) -> str:
+        """Change it."""
+        return query.upper()
+
+    def check_output(self, value: str) -> str:
+        """Change it."""
+        return f"{value}!"
+
+
+def left_by(folder: Path, world: Killed, *, is_stored: bool, **more: Any) -> Path:
+    """What a process leaves that dies at its first ask: before its turn is stored, or before its outcome is told."""
+    image = folder / "image"
     image.mkdir()
-    world = Killed(tmp_path, 10_000)
-    with world.process(tmp_path) as pool:
+    with world.process(folder) as pool:
         append = pool._sessions.store.append  # type: ignore[union-attr]
 
         def appended(*args: Any, **kwargs: Any) -> None:
+            if not is_stored:
+                world.take()
             append(*args, **kwargs)
-            world.take()
+            if is_stored:
+                world.take()
 
         pool._sessions.store.append = appended  # type: ignore[union-attr,method-assign]
-        assert pool.converse(BOT, "user/42").ask("one").ok
-    assert turns_in(image) == EXPECTED[:1]
+        assert pool.converse(BOT, "user/42", **more).ask("one").ok
+    return image
+
+
+@pytest.mark.parametrize("way", ["resume", "the same ask"])
+@pytest.mark.parametrize("rails", [(), (Louder(),)], ids=["plain", "guardrails"])
+def test_a_turn_that_was_stored_and_not_told_of(tmp_path: Path, rails: tuple[Any, ...], way: str) -> None:
+    """S7: killed between turn and outcome: what goes on gives the outcome, and nothing is stored or bought again; also
+    where a guardrail has changed what was asked.
+    """
+    world = Killed(tmp_path, 10_000)
+    image = left_by(tmp_path, world, is_stored=True, guardrails=rails)
+    stored = turns_in(image)
+    assert stored == ([(1, "ONE", "3: paid ONE!", 4)] if rails else EXPECTED[:1])
     again = world.then
     with again.process(image) as pool:
-        outcome = pool.converse(BOT, "user/42").ask("one")
-        assert (outcome.unwrap().text, outcome.key) == ("3: paid one", "session/user/42/1")
-        assert pool.converse(BOT, "user/42").ask("two").key == "session/user/42/2"
-    assert turns_in(image) == EXPECTED
-    assert again.asked == ["one before", "one after", "two before", "two after"]
+        talk = pool.converse(BOT, "user/42", guardrails=rails)
+        outcome = talk.resume() if way == "resume" else talk.ask("one")
+        assert outcome is not None
+        assert (outcome.unwrap().text, outcome.key) == (stored[0][2], "session/user/42/1")
+        assert talk.ask("two").key == "session/user/42/2"
+    assert turns_in(image)[:1] == stored
+    assert len(turns_in(image)) == 2
+    assert len(again.asked) == 4
+
+
+def test_another_one_has_stored_the_turn(tmp_path: Path) -> None:
+    """S7: what broke off, and whose turn another process has stored meanwhile, is not mistaken for that one, though the
+    words are the same: the same ask is a new turn.
+    """
+    world = Killed(tmp_path, 10_000)
+    image, again = left_by(tmp_path, world, is_stored=False), world.then
+    assert turns_in(image) == []
+    with AgentPool(FunctionDriver(lambda _: "mine"), sessions=image / "chats.db") as other:
+        assert other.converse(BOT, "user/42").ask("one").ok
+    with again.process(image) as pool:
+        talk = pool.converse(BOT, "user/42")
+        assert talk.resume() is None
+        assert talk.ask("one").key == "session/user/42/2"
+    assert [(number, query) for number, query, _, _ in turns_in(image)] == [(1, "one"), (2, "one")]
 
 
 def test_keys(tmp_path: Path) -> None:
