@@ -78,6 +78,8 @@ def from_data(data: Mapping[str, Any], identity: Identity) -> Ending:
     fields |= {name: _usage_from(told[name]) for name in USAGES}
     fields |= {name: None if told[name] is None else datetime.fromisoformat(told[name]) for name in STAMPS}
     fields |= {name: from_json(told.get(name)) for name in NAMES}
+    if "answered_by" not in told and fields["iterations"]:  # of a time when no conversation was handed on
+        fields["answered_by"] = identity.manifest.name
     fields["messages"] = messages = _talk_from(told["messages"])
     error = None if told["error"] is None else error_from_json(told["error"])
     result = _result_from(told["result"], identity, messages, fields["answered_by"])

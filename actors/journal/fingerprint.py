@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import is_dataclass
 from functools import lru_cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, TypeAdapter
 
@@ -27,6 +27,27 @@ Parts = Mapping[str, str]
 KEPT = 256
 """Of so many manifests the digests are kept: thousands of agents share one."""
 _TALK: TypeAdapter[Any] = TypeAdapter(Message)
+
+OF_MANIFEST: Final = frozenset(
+    {
+        *("name", "version", "description", "model", "resources", "capabilities", "privacy", "mcp_servers"),
+        *("agent", "tools", "approval", "output"),
+    }
+)
+OF_TABLES: Final = {
+    "model": frozenset(
+        {
+            *("model_path", "remote_model", "model_repo", "model_quantization", "max_tokens", "temperature"),
+            *("system_prompt", "context_window", "driver", "base_url", "private_hosts"),
+            *("usd_per_million_input_tokens", "usd_per_million_output_tokens"),
+            *("usd_per_million_cached_input_tokens", "usd_per_million_cache_write_tokens"),
+        }
+    ),
+    "resources": frozenset({"max_iterations", "max_tool_calls", "max_cost_usd", "max_tokens_budget"}),
+}
+"""Fields that count whatever they say. What a manifest has got since the first journals were written, and will get,
+counts where it is no default: else no agent of an older journal would be known again.
+"""
 
 canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 """Data as one line of ASCII: the same text for the same data."""
@@ -63,12 +84,26 @@ class Fingerprints:
     def _manifest(self, manifest: AgentManifest) -> Parts:
         kept = self._manifests.get(id(manifest))
         if kept is None:
-            data = manifest.model_dump(mode="json", warnings=False)
-            parts = {f"manifest {name}": _digest(canonical(to_json(each))) for name, each in data.items()}
+            parts = {f"manifest {name}": _digest(canonical(to_json(each))) for name, each in _said(manifest).items()}
             kept = self._manifests[id(manifest)] = manifest, parts  # it is held: no other object gets its id
             if len(self._manifests) > KEPT:
                 self._manifests.popitem(last=False)
         return kept[1]
+
+
+def _said(manifest: AgentManifest) -> dict[str, Any]:
+    """What *manifest* says, as data; of fields that came later what is no default."""
+    whole = manifest.model_dump(mode="json", warnings=False)
+    given = manifest.model_dump(mode="json", warnings=False, exclude_defaults=True)
+    said = _counted(whole, given, OF_MANIFEST)
+    for name, fields in OF_TABLES.items():
+        said[name] = _counted(whole[name], given.get(name, {}), fields)
+    return said
+
+
+def _counted(whole: Mapping[str, Any], given: Mapping[str, Any], always: frozenset[str]) -> dict[str, Any]:
+    names = always | given.keys()
+    return {name: each if name in always else given[name] for name, each in whole.items() if name in names}
 
 
 def digest_of_parts(parts: Parts) -> str:

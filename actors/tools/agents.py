@@ -55,7 +55,8 @@ def _kin(manifest: AgentManifest, name: str, instructions: str | None) -> AgentM
         model = model.model_copy(update={"tool_choice": None})
     if instructions is not None:
         # A model wrote them: they name nothing of the program's.
-        model = model.model_copy(update={"system_prompt": instructions, "prompt_template": False})
+        plain = {"prompt_template": False} if "$" in instructions else {}
+        model = model.model_copy(update={"system_prompt": instructions, **plain})
     return manifest.model_copy(update={"name": name, "description": "", "model": model, "agent": None})
 
 
