@@ -14,9 +14,9 @@ from ..core.shown import shown
 from ..errors import CapabilityDenied, ManifestError
 from . import resolve
 from .budget import Account, Budget, FamilyBudget
-from .capability import Spawn
 from .children import ChildRecord
 from .config import SpawnConfig, ToolSource
+from .depth import depth_limit, max_depth
 from .destinations import Destinations, shapes_after
 from .finder import Finder
 from .function_agent import FunctionAgent
@@ -27,7 +27,6 @@ from .ports import PrivacyTier, Tool, Tools
 from .recorder import Identity
 from .session_keys import SessionKeys
 from .session_record import SessionRecord
-from .specialist import DEEPEST
 from .steps import Steps
 from .takes import refuse_query
 
@@ -250,7 +249,7 @@ class AgentFactory:
         """
         _refuse_other(config)
         context = parent._context
-        limit = context.max_depth
+        limit = depth_limit(parent)
         if limit is not None and context.depth + 1 > limit:
             raise CapabilityDenied(f"depth limit {limit} reached: {context.label} may start no children")
         own_grants = specialist is not None and specialist.own_grants
@@ -332,7 +331,7 @@ class AgentFactory:
             group=config.group,
             tag=config.tag,
             restart=self._restart,
-            max_depth=_max_depth(manifest, None if parent is None else parent._context, is_named=is_named),
+            max_depth=max_depth(manifest, parent, is_named=is_named),
             streams=config.stream,
             on_event=config.on_event,
         )
@@ -454,19 +453,3 @@ class AgentFactory:
 def _refuse_other(config: object) -> None:
     if not isinstance(config, SpawnConfig):
         raise TypeError(f"expected a SpawnConfig, got {type(config).__name__}")
-
-
-def _max_depth(manifest: AgentManifest, parent: AgentContext | None, *, is_named: bool = False) -> int | None:
-    """The deepest level at which its children may live; an agent without a spawn grant sets no limit of its own. Below
-    one that a manifest names others may be named, perhaps in a circle.
-    """
-    depth, limit = (0, None) if parent is None else (parent.depth + 1, parent.max_depth)
-    if is_named and limit is None:
-        limit = depth - 1 + DEEPEST
-    own: int | None = None
-    for grant in manifest.capabilities:
-        if isinstance(grant, Spawn) and (own is None or depth + grant.max_depth > own):
-            own = depth + grant.max_depth
-    if own is None or limit is None:
-        return limit if own is None else own
-    return min(limit, own)

@@ -30,6 +30,7 @@ from actors import (
     PrivacyTier,
     RestartPolicy,
     Shell,
+    Spawn,
     SpawnConfig,
     TokensExceeded,
     ToolCall,
@@ -39,6 +40,7 @@ from actors import (
 )
 from actors.manifests import ModelSettings
 from actors.ports import AssistantMessage, CompletionResponse, StopReason, TokenUsage, ToolResultMessage
+from actors.tools.agents import spawn_agent
 
 from ..waiting import BOUND
 from .doubles import Probe, asks, results_of, run_llm
@@ -273,6 +275,33 @@ def test_it_has_its_own_grants_within_those_of_the_first() -> None:
     assert read.content == "billing reads src/a/b: ['file_read']"
     assert ran.is_error
     assert "capability denied" in ran.content
+
+
+@pytest.mark.parametrize("granted", [0, 1, 2])
+def test_its_children_live_no_deeper_than_it_grants(granted: int) -> None:
+    """Also where the first manifest, which has handed on, grants more."""
+    first, other = (
+        member(name, capabilities=[Spawn(max_depth=depth)]) for name, depth in (("triage", 3), ("b", granted))
+    )
+    asked: list[CompletionRequest] = []
+
+    def model(request: CompletionRequest) -> Any:
+        asked.append(request)
+        is_done = any(message.content.startswith("depth limit") for message in request.messages)
+        return "done" if is_done else asks(("spawn_agent", {"task": "deeper"}))
+
+    staff = Staff(triage=[asks(("transfer_to_b", {}))])
+    staff.driver = FunctionDriver(lambda request: (model if request.system == "I am b." else staff)(request))
+    depths: list[int] = []
+    outcome = talk(
+        staff,
+        first,
+        handoffs=[Handoff(other)],
+        tools=[spawn_agent],
+        on_event=lambda event: depths.append(event.depth),
+    )
+    assert outcome.ok
+    assert max(depths) == granted
 
 
 def test_it_has_its_own_model_tools_and_settings(tmp_path: Path) -> None:
