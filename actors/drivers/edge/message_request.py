@@ -28,6 +28,8 @@ CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 BLOCKS = "blocks"
 """Under this name an attachment has the blocks of an answer, in their order; those of calls are empty places."""
 
+NO_QUERY = "[Nothing was said.]"
+"""The words of a user who said none: the protocol takes no text of blanks, and no conversation without a text."""
 GONE = "A tool that was called earlier, and is not there any more."
 """What is said of one that stands in the conversation alone: calls without any tool are refused by the server."""
 
@@ -115,8 +117,8 @@ def message_turns(request: CompletionRequest, names: ToolNames, owner: str) -> l
             turns.append({"role": role, "content": blocks})
     if shown:
         turns[-1]["content"] += shown
-    if turns and turns[0]["role"] == "assistant":
-        turns.insert(0, {"role": "user", "content": [{"type": "text", "text": LEFT_OUT}]})
+    if not turns or turns[0]["role"] == "assistant":
+        turns.insert(0, {"role": "user", "content": [{"type": "text", "text": LEFT_OUT if turns else NO_QUERY}]})
     return turns
 
 
