@@ -12,14 +12,17 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
 _PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*")
+_HEADING = re.compile(r"#{1,6}[^\S\n]")
+"""Of Markdown, at the begin of a line."""
 _SENTENCE_END = re.compile(r"[.!?\u0964\u061f\u06d4][\"'\u00bb\u201d)\]]*\Z|[\u3002\uff01\uff1f]\Z")
 
 
 def pieces_of(text: str, words_per_piece: int, overlap: int) -> list[str]:
     """*text* in pieces, as it is written.
 
-    A piece ends with a paragraph where that is possible, else with a sentence, else anywhere between two words; each
-    but the first begins with the last words of the one before, so that what stands on a border is found, too.
+    A piece ends with a paragraph where that is possible, else with a sentence, else anywhere between two words. A
+    heading (a line of Markdown that begins with ``#``) stays with the paragraph below it where there is room. Each
+    piece but the first begins with the last words of the one before, so that what stands on a border is found, too.
 
     Args:
         words_per_piece: At most so many words each. A sign of a script without spaces is a word of its own.
@@ -50,9 +53,14 @@ def _refuse(words_per_piece: int, overlap: int) -> None:
 
 
 def _paragraphs(text: str, spans: Sequence[tuple[int, int]]) -> set[int]:
-    """The words with which a paragraph begins."""
-    starts = {match.end() for match in _PARAGRAPH.finditer(text)}
+    """The words with which a paragraph begins that has no heading above it."""
+    starts = {match.end() for match in _PARAGRAPH.finditer(text) if not _is_heading(text, match.start())}
     return {index for index, (start, _) in enumerate(spans) if start in starts}
+
+
+def _is_heading(text: str, stop: int) -> bool:
+    """Whether the line of *text* that ends at *stop* is one."""
+    return _HEADING.match(text, text.rfind("\n", 0, stop) + 1, stop) is not None
 
 
 def _end(text: str, spans: Sequence[tuple[int, int]], paragraphs: set[int], begin: int, most: int, overlap: int) -> int:

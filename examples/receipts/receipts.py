@@ -114,6 +114,8 @@ def main(arguments: list[str] | None = None) -> int:
         for number in range(1, asked.draw + 1):
             (asked.folder / f"receipt-{number:03}.png").write_bytes(drawn(chosen))
         return 0
+    if not any(asked.folder.glob("*.png")):
+        parser.error(f"there is no PNG image in {asked.folder}; --draw 20 makes some")
     if asked.out is None:
         return write(asked.folder, asked.driver, sys.stdout)
     with asked.out.open("w", newline="", encoding="utf-8") as out:

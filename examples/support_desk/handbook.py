@@ -16,7 +16,8 @@ class Handbook:
 
     def __init__(self, path: Path, text: Path) -> None:
         self._memory = SqliteMemory(path)
-        self._memory.add_document("handbook", text)  # one that has not changed is not written again
+        # A section is a piece. A text that has not changed is not written again.
+        self._memory.add_document("handbook", text, words_per_piece=50, overlap=0)
 
     def remember(self, *_: Any, **__: Any) -> str:
         """Nothing."""

@@ -1,5 +1,6 @@
 """Answers by rules, in place of a model: so that the desk can be looked at without one."""
 
+import json
 import re
 
 from actors import CompletionRequest, CompletionResponse, FunctionDriver, ToolCall, UserMessage
@@ -48,7 +49,10 @@ def tech(request: CompletionRequest) -> CompletionResponse | str:
     done = called(request)
     if "search_documents" not in done:
         return call("search_documents", query=asked(request), limit=1)
-    return f"The handbook says:\n{done['search_documents']}"
+    found = json.loads(done["search_documents"])
+    if not found:
+        return "The handbook says nothing of it."
+    return f"The handbook, piece {found[0]['piece']}: {found[0]['content']}"
 
 
 def asked(request: CompletionRequest) -> str:

@@ -35,6 +35,7 @@ def run() -> Callable[..., subprocess.CompletedProcess[str]]:
             [sys.executable, *map(str, args)],
             cwd=cwd,
             env={**os.environ, "PYTHONPATH": f"{first}{os.pathsep}{ROOT}", "PYTHONUTF8": "1", "COLUMNS": "120"},
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
             timeout=SECONDS,

@@ -30,3 +30,12 @@ def test_receipts_are_read(run, tmp_path):
     assert none.startswith("none.png: ")
     assert wrong.startswith("wrong.png: ")
     assert "the items make 2.00, and the total says 3.00" in wrong
+
+
+def test_a_folder_without_images_is_told(run, tmp_path):
+    """It is bad usage, and the message says how to come by some."""
+    done = run(RECEIPTS, tmp_path / "nowhere")
+
+    assert done.returncode == 2
+    assert "there is no PNG image" in done.stderr
+    assert "--draw 20" in done.stderr

@@ -20,14 +20,14 @@ def test_customers_are_served(run, tmp_path):
     first = run(DESK, "C-7", "--folder", tmp_path, *lines, "--approve")
     more = said("Who am I?", "Refund order A-2001", "Refund order A-1002")
     second = run(DESK, "C-7", "--folder", tmp_path, *more, "--no-approve")
-    other = run(DESK, "C-8", "--folder", tmp_path, *said("Who am I?"))
+    other = run(DESK, "C-8", "--folder", tmp_path, *said("Who am I?", "Refund order A-2001"))  # no input: nobody agrees
 
     assert [done.returncode for done in (first, second, other)] == [0, 0, 0]
     hello, refund, login, *_, card = first.stdout.splitlines()
     assert hello.startswith("triage: Hello Ada!")
     assert refund == "billing: 49.00 EUR of order A-1001 went back"
-    assert login == "tech: The handbook says:"
-    assert '"document":"handbook","piece":1' in first.stdout
+    assert login.startswith("tech: The handbook, piece 1:")
+    assert "asks for a new password" in first.stdout
     assert "no_card_numbers tripped in check_input" in card
     assert first.stderr.splitlines() == [
         "[triage -> billing]",
@@ -38,7 +38,9 @@ def test_customers_are_served(run, tmp_path):
     assert known.startswith("triage: Hello Ada!")
     assert foreign == "billing: there is no order A-2001 of this customer"
     assert "it was denied: a colleague looks at it first" in denied
-    assert other.stdout.startswith("triage: Hello! I can")  # of Ada it knows nothing
+    stranger, alone = other.stdout.splitlines()
+    assert stranger.startswith("triage: Hello! I can")  # of Ada it knows nothing
+    assert "it was denied: a colleague looks at it first" in alone
 
 
 def test_a_real_model_answers(run, tmp_path, monkeypatch):

@@ -65,6 +65,8 @@ def test_pieces_end_with_paragraphs() -> None:
     assert pieces_of("one two three\n\nfour five six", 4, 0) == ["one two three", "four five six"]
     assert pieces_of("one two three.\nfour five six", 4, 0) == ["one two three.", "four five six"]
     assert pieces_of("one two three four five", 2, 0) == ["one two", "three four", "five"]
+    headings = "# Book\n\n## One\n\na b c d.\n\n## Two\n\ne f g h."
+    assert pieces_of(headings, 10, 0) == ["# Book\n\n## One\n\na b c d.", "## Two\n\ne f g h."]
     assert pieces_of("退款需要收据。", 3, 1) == ["退款需", "需要收", "收据。"]
 
 
