@@ -138,6 +138,8 @@ def _refuse_unknown(name: str, given: Mapping[str, Any]) -> None:
 
 def _registry(tools: Tools | Iterable[Tool] | None) -> Tools:
     found: Any = () if tools is None else tools
+    if hasattr(found, "execute"):
+        raise TypeError(f"tools must be several, got one: write tools=[{found.name}]")
     return found if hasattr(found, "definitions_for") else ToolRegistry(found)
 
 

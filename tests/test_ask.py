@@ -126,6 +126,7 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "one of nobody": ({"zzz": 1}, TypeError, "unexpected keyword argument 'zzz'$"),
     "a value": ({"seed": "x"}, ValueError, "seed"),
     "an option": ({"options": {"messages": []}}, ValueError, "'messages' is no option"),
+    "a tool alone": ({"tools": add}, TypeError, r"write tools=\[add\]"),
     "no tool": ({"tools": [3]}, TypeError, "not a tool"),
     "a tool of nobody": ({"tool_choice": "addd", "tools": [add]}, ManifestError, "did you mean 'add'"),
     "a tool that nobody approves": ({"tools": [needs_approval(add)]}, ValueError, "nobody is there to give it"),

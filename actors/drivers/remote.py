@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict
 from loguru import logger
 
 from ..agent.ports import PrivacyTier
-from ..agent.settings import NO_SETTINGS
+from ..agent.settings import NO_SETTINGS, ModelSettings
 from ..agent.takes import problem_of_messages
 from ..core.process import event_loop
 from ..core.records.answer import TextDelta
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
     from ..agent.manifest import AgentManifest
     from ..agent.ports import CompletionRequest, CompletionResponse, PrivacyWord
-    from ..agent.settings import ModelSettings
     from ..agent.takes import Takes
     from ..core.records.event import Event
     from ..core.records.usage import TokenUsage
@@ -169,7 +168,7 @@ class RemoteDriver(Driver):
         self._timeout = timeout
         self._failures = 0  # in a row, of all calls; a count that is lost between two threads does no harm
         self._dialect = self._dialect_of()
-        self.settings: ModelSettings = NO_SETTINGS if settings is None else settings
+        self.settings: ModelSettings = NO_SETTINGS if settings is None else ModelSettings.model_validate(settings)
         self._writer = RequestWriter(
             self._profile_of(url),
             self._dialect.words,  # nothing below holds the driver

@@ -12,7 +12,16 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from actors import AgentLoopResult, AgentManifest, AgentOutcome, AgentPool, Outcomes, ScriptedDriver, SpawnConfig
+from actors import (
+    AgentLoopResult,
+    AgentManifest,
+    AgentOutcome,
+    AgentPool,
+    ImagePart,
+    Outcomes,
+    ScriptedDriver,
+    SpawnConfig,
+)
 from actors.errors import AgentError, InferenceFailed, RemoteError
 from actors.ports import TokenUsage
 
@@ -178,6 +187,14 @@ def test_rows_of_an_agent_with_a_model() -> None:
         (row,) = pool.join_all(30).to_rows()
     assert (row["name"], row["query"], row["tag"], row["result"]) == ("a", "hi", '["t", 1]', "said")
     assert row["iterations"] == 1
+
+
+def test_a_query_in_parts_is_told_in_words() -> None:
+    """An image of megabytes is no cell of a table; a list with other things in it is JSON, as any."""
+    image = ImagePart(b"\x89PNG\r\n\x1a\n" + bytes(92))
+    assert outcome(query=["What is it?", image]).to_row()["query"] == "What is it?\n[image/png, 100 bytes]"
+    assert outcome(query=image).to_row()["query"] == "[image/png, 100 bytes]"
+    assert str(outcome(query=[image, 3]).to_row()["query"]).startswith('[{"kind": "image", "data": ')
 
 
 def test_rows_make_a_data_frame() -> None:

@@ -162,6 +162,16 @@ def test_each_route_has_its_own() -> None:
         assert [asked.body["temperature"] for asked in provider.asked] == [0.9, 0.1]
 
 
+def test_settings_of_a_driver_may_be_a_dict() -> None:
+    """As those of a config; what is none is refused when it is made."""
+    good: Any = {"seed": 7}
+    bad: Any = {"sed": 7}
+    url = "http://127.0.0.1:9/v1"
+    assert OpenAIDriver("m", base_url=url, api_key="k", settings=good).settings == ModelSettings(seed=7)
+    with pytest.raises(ValueError, match="sed"):
+        OpenAIDriver("m", base_url=url, api_key="k", settings=bad)
+
+
 # Refused --------------------------------------------------------------------------------------------------------
 
 REFUSED: dict[str, tuple[type[RemoteDriver], dict[str, Any], dict[str, Any], str]] = {

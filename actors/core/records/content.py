@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from .parts import AudioPart, FilePart, ImagePart, TextPart
 
@@ -18,13 +18,13 @@ PARTS: Final = (TextPart, ImagePart, AudioPart, FilePart)
 
 
 def is_part(value: object) -> bool:
-    """Is *value* a part of content?"""
-    return isinstance(value, PARTS)
+    """Is *value* a part of content? Of an object its own class is asked, which nothing of a user's can answer for it."""
+    return issubclass(type(value), PARTS)
 
 
 def is_content(value: object) -> bool:
     """Is *value* content in parts: one part, or a list with one? Any other value is told as text or JSON."""
-    return is_part(value) or (isinstance(value, list | tuple) and any(map(is_part, value)))
+    return is_part(value) or (issubclass(type(value), list | tuple) and any(map(is_part, cast("list[Any]", value))))
 
 
 def is_told(content: object) -> bool:

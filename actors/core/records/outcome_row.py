@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ...errors import AgentCrashed, RemoteError
 from ..crash import place_of, text_of
+from .content import content_of, is_content, text_of_content
 from .json_marks import MARK
 from .json_value import class_name, to_json
 
@@ -35,7 +36,7 @@ def row_of(outcome: Mapping[str, Any]) -> Row:
         **_cells(outcome, "agent_id", "name", *["key"] * has_key, "tag", "status"),
         "ok": outcome["status"] == "completed",
         **_cells(outcome, *["recalled"] * has_key),
-        **_cells(outcome, "query"),
+        "query": _query_of(outcome["query"]),
         **_result_of(outcome["result"]),
         **_error_of(outcome["error"]),
         **_cells(outcome, "model", *["answered_by"] * (outcome["answered_by"] is not None)),
@@ -75,6 +76,16 @@ def error_type_of(error: ActorsError) -> str:
 
 def _cells(outcome: Mapping[str, Any], *names: str) -> Row:
     return {name: cell(outcome[name]) for name in names}
+
+
+def _query_of(query: Any) -> Cell:
+    """It in one cell: content in parts in words, since nobody reads an image there."""
+    if not is_content(query):
+        return cell(query)
+    try:
+        return cell(text_of_content(content_of(query)))
+    except (TypeError, ValueError):  # a list with other things among them
+        return cell(query)
 
 
 def _error_of(error: ActorsError | None) -> Row:

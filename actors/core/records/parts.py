@@ -91,7 +91,8 @@ class _Medium(_Part):
         name = type(self).__name__
         for attribute, kind in (("data", bytes), ("media_type", str), ("url", str)):
             if not isinstance(value := getattr(self, attribute), kind):
-                raise TypeError(f"{attribute} of {name} must be {kind.__name__}, got {type(value).__name__}")
+                hint = f": a file is read by {name}.load(path)" if attribute == "data" else ""
+                raise TypeError(f"{attribute} of {name} must be {kind.__name__}, got {type(value).__name__}{hint}")
         if self.url:
             self._check_url(name)
         elif not self.data:
