@@ -19,7 +19,7 @@ from .input_race import InputRace
 from .kept_value import NotKeptError
 from .ledger import DONE, Scope, inside
 from .message_text import CONTINUE, shortened
-from .ports import ToolResult
+from .ports import StopReason, ToolResult
 from .ruling import (
     LONGEST_REASON,
     CallSubject,
@@ -165,6 +165,8 @@ class Inspector:
         try:
             response, paid = self._raced(ask, messages) if self._beside else ask()
         except RefusedError as refused:
+            if self.held is not None:
+                self.held.drop()
             messages.append(UserMessage(NOT_SENT.format(refused.reason)))
             return None, () if self._books is None else self._books.close_turn()
         if response is None:
@@ -205,7 +207,7 @@ class Inspector:
         if self.held is not None:
             if passed is not response:
                 self.held.replace(passed.text)
-            if passed.tool_calls or not self._rails.at(GuardrailStage.CHECK_OUTPUT):
+            if passed.tool_calls or (_is_whole(passed) and not self._rails.at(GuardrailStage.CHECK_OUTPUT)):
                 self.held.release()
         return passed
 
@@ -392,6 +394,11 @@ class Inspector:
             raise GuardrailTripped(rail.name, rail.stage, shortened(why, LONGEST_REASON)) from error
         agent.checkpoint()
         return ruling
+
+
+def _is_whole(response: CompletionResponse) -> bool:
+    """Does nothing more of the answer come? What is refused later takes with it what came before."""
+    return response.stop_reason is not StopReason.MAX_TOKENS and not response.is_paused
 
 
 def _is_of_the_answer(message: Message) -> bool:

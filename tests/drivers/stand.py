@@ -16,7 +16,7 @@ from tests.drivers.provider import Asked, Provider, Reply, say
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from actors import CompletionResponse, LlmDriver
+    from actors import LlmDriver
 
 WIRES: Final = ("chat", "responses", "anthropic")
 KINDS: Final = (*WIRES, "function", "scripted")
@@ -31,7 +31,7 @@ class Stand:
         options: Of the driver.
     """
 
-    def __init__(self, kind: str, answers: Iterable[CompletionResponse | Reply | str], **options: Any) -> None:
+    def __init__(self, kind: str, answers: Iterable[object], **options: Any) -> None:
         self.kind = kind
         self._left: list[Any] = list(answers)
         self._noted: list[CompletionRequest] = []

@@ -23,8 +23,10 @@ from actors import (
     AgentPool,
     AgentStatus,
     AudioPart,
+    CompletionRequest,
     CompletionResponse,
     Deps,
+    Guardrail,
     Handoff,
     ImagePart,
     ModelSettings,
@@ -557,6 +559,37 @@ def test_an_answer_that_is_refused(kind: str, stream: bool) -> None:
         assert handle.outcome(BOUND).unwrap().text == "It is cheap"
         assert "name no prices" in stand.told(1)
         assert "EUR" in stand.told(1)  # what it said stands in the conversation
+
+
+@each_way
+@pytest.mark.parametrize("stage", ["before_completion", "after_completion", "check_output"])
+@each_kind
+def test_an_answer_that_is_refused_in_its_middle(kind: str, stage: str, stream: bool) -> None:
+    """What came of it before the limit cut it goes with it: what is told is the answer that stands."""
+
+    class Once(Guardrail):
+        def __init__(self) -> None:
+            self.left = 1
+
+        def before_completion(self, request: CompletionRequest) -> Refuse | None:
+            return self._refuse("before_completion", "Continue" in request.messages[-1].text)
+
+        def after_completion(self, response: CompletionResponse) -> Refuse | None:
+            return self._refuse("after_completion", "EUR" in response.text)
+
+        def check_output(self, value: str) -> Refuse | None:
+            return self._refuse("check_output", "EUR" in value)
+
+        def _refuse(self, here: str, bad: bool) -> Refuse | None:
+            self.left -= here == stage and bad
+            return Refuse("no") if self.left == 0 and here == stage and bad else None
+
+    cut = CompletionResponse("It costs ", StopReason.MAX_TOKENS, usage=USAGE)
+    script = [cut, "It is cheap"] if stage == "before_completion" else [cut, "EUR 3", "It is cheap"]
+    with Stand(kind, script) as stand, AgentPool(stand.driver) as pool:
+        handle = pool.spawn(SpawnConfig(bot(), "q", guardrails=[Once()], stream=stream))
+        assert "".join(handle.text()) == "It is cheap"
+        assert handle.outcome(BOUND).unwrap().text == "It is cheap"
 
 
 @each_kind
