@@ -88,7 +88,7 @@ class Conversation(Generic[T_co]):
         """Ask, and wait for the outcome. When it is ``completed`` the turn is stored; else the session is as it was.
 
         Args:
-            query: Text, or anything that JSON can hold.
+            query: As in a config: text, parts, a list of both, or anything that JSON can hold.
             timeout: Seconds for all of it, each wait included: then the outcome is ``timed_out``. None has no limit but
                 those that the conversation was begun with.
         Raises:
