@@ -17,6 +17,8 @@ from .ledger import DONE, RAISED, digest_of, is_before
 from .wire import (
     Digester,
     difference,
+    messages_from_data,
+    messages_to_data,
     paid_from_data,
     paid_to_data,
     parts_to_data,
@@ -173,6 +175,20 @@ class Bookkeeper:
     def digest(self, said: Message) -> None:
         """*said* enters the conversation: it counts as it is now, whatever tools do to the arguments that they get."""
         self._digester.message(said)
+
+    def filtered(self, messages: Sequence[Message], choose: Callable[[], list[Message]]) -> list[Message]:
+        """What the filter of a handoff has left of *messages* in an earlier life; else what it leaves now.
+
+        Raises:
+            JournalFailed: It cannot be recorded.
+        """
+        path = f"{self.path}/@filtered"
+        entry = self.ledger.find(path)
+        if entry is not None:
+            return messages_from_data(entry.data["messages"], messages)
+        found = choose()
+        self.ledger.enter(path, DONE, "filtered", {"messages": messages_to_data(found, messages)})
+        return found
 
     def counts_handoff(self) -> bool:
         """Has the guard of this process still to count the handoff of the answer at hand? Then it does now."""

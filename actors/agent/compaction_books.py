@@ -11,8 +11,8 @@ from .bookkeeper import count_paid
 from .ledger import DONE, RAISED, digest_of
 from .wire import (
     Digester,
-    message_from_data,
-    message_to_data,
+    messages_from_data,
+    messages_to_data,
     paid_from_data,
     paid_to_data,
     parts_to_data,
@@ -129,12 +129,9 @@ class CompactionBooks:
         digest = digest_of(f"{room} {self._books.digest_of(messages)}")
         entry = ledger.find(path)
         if entry is not None and entry.digest == digest:
-            told = entry.data["messages"]
-            return [messages[each] if isinstance(each, int) else message_from_data(each) for each in told]
+            return messages_from_data(entry.data["messages"], messages)
         if entry is not None:
             self._books.set_aside("what the context policy was asked")
         found = choose()
-        places = {id(message): place for place, message in enumerate(messages)}
-        data = [places[id(each)] if id(each) in places else message_to_data(each) for each in found]
-        ledger.enter(path, DONE, "context", {"messages": data}, digest=digest)
+        ledger.enter(path, DONE, "context", {"messages": messages_to_data(found, messages)}, digest=digest)
         return found

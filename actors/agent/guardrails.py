@@ -14,7 +14,7 @@ from .guardrail import Guardrail, GuardrailStage
 from .ledger import quoted_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 LONGEST_NAME: Final = 100
 """Characters of the name of one."""
@@ -45,6 +45,13 @@ class Rail:
     wants: tuple[str, ...] = ()
     concurrent: bool = False
     step: str = ""
+
+    @property
+    def who(self) -> Hashable:
+        """The same for all that were made of the same guardrail, at the same stage."""
+        if inspect.ismethod(self.of):
+            return self.stage, id(self.of.__self__), id(self.of.__func__)
+        return self.stage, id(self.of)
 
 
 def rails_of(entries: Iterable[Any], *, concurrent: bool = False) -> tuple[Rail, ...]:
@@ -175,11 +182,9 @@ class Guardrails:
 
 
 def _without_doubles(rails: Sequence[Rail]) -> tuple[Rail, ...]:
-    kept: dict[tuple[Any, ...], Rail] = {}
+    kept: dict[Hashable, Rail] = {}
     for rail in reversed(rails):  # the last one counts: nobody's guardrail is moved forward by a copy of it
-        method = rail.of if inspect.ismethod(rail.of) else None
-        who = (id(rail.of),) if method is None else (id(method.__self__), id(method.__func__))
-        kept.setdefault((rail.stage, *who), rail)
+        kept.setdefault(rail.who, rail)
     return tuple(reversed(kept.values()))
 
 

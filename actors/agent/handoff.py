@@ -31,8 +31,8 @@ class Handoff(_Words):
         manifest: Who goes on.
         name: Of the tool; None takes the manifest's.
         description: When to hand off, for the model; empty takes the manifest's.
-        filter: What of the conversation the other one sees; None: all of it. It gets the messages, the call of the tool
-            and its result included, and returns messages.
+        filter: What of the conversation the other one sees, and whoever comes after it; None: all of it. It gets the
+            messages, the call of the tool and its result included, and returns messages.
 
     Raises:
         TypeError: *manifest* is none, or *filter* no function.

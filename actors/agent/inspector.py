@@ -35,7 +35,7 @@ from .ruling import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from ..core.records.conversation import Message, ToolCall
     from .agent import Agent
@@ -90,8 +90,9 @@ class Inspector:
 
     Args:
         query: What the agent is asked.
-        has_begun: The conversation was handed on: its input was looked at.
         books: What the conversation has bought in earlier lives; None when nobody keeps it.
+        looked: Who has looked at the query before, under another manifest; whoever does here is added.
+        was_handed_on: Another manifest goes on: who has not looked at the query does so before that one is asked.
 
     Threads: the agent's own; ``check_input``, where it is concurrent, and the completion beside it, one each.
     """
@@ -102,15 +103,21 @@ class Inspector:
         guardrails: Guardrails,
         query: UserMessage,
         books: Bookkeeper | None = None,
+        looked: set[Hashable] | None = None,
         *,
-        has_begun: bool = False,
+        was_handed_on: bool = False,
     ) -> None:
         self._agent = agent
         self._rails = guardrails
         self._books = books
-        inputs = () if has_begun else guardrails.at(GuardrailStage.CHECK_INPUT)
-        self._beside = [rail for rail in inputs if rail.concurrent]
-        self._waited_for = [rail for rail in inputs if not rail.concurrent]
+        looked = set() if looked is None else looked
+        inputs = [rail for rail in guardrails.at(GuardrailStage.CHECK_INPUT) if rail.who not in looked]
+        looked.update(rail.who for rail in inputs)
+        self._beside = [] if was_handed_on else [rail for rail in inputs if rail.concurrent]
+        self._waited_for = [rail for rail in inputs if was_handed_on or not rail.concurrent]
+        self._input_path = "@check_input"
+        if was_handed_on and books is not None:
+            self._input_path = f"{books.path}/@handoff/@check_input"
         self.query = query
         """As the model gets it."""
         self._paid: Sequence[Payment] = ()  # for the completion that was bought last
@@ -123,29 +130,36 @@ class Inspector:
 
     @classmethod
     def of(
-        cls, agent: Agent[Any], query: UserMessage, books: Bookkeeper | None, *, has_begun: bool = False
+        cls,
+        agent: Agent[Any],
+        query: UserMessage,
+        books: Bookkeeper | None,
+        looked: set[Hashable],
+        *,
+        was_handed_on: bool = False,
     ) -> Inspector | None:
         """That of *agent*; None when nothing is checked."""
-        guardrails = agent._parts.guardrails
-        return None if guardrails is None else cls(agent, guardrails, query, books, has_begun=has_begun)
+        rails = agent._parts.guardrails
+        return None if rails is None else cls(agent, rails, query, books, looked, was_handed_on=was_handed_on)
 
     # Input ------------------------------------------------------------------------------------------------------
 
-    def check_input(self, messages: list[Message]) -> None:
-        """Ask those that have to be waited for; what the query has become stands in *messages*."""
-        self._put(self._input(self._waited_for), messages)
+    def check_input(self, *conversations: list[Message]) -> None:
+        """Ask those that have to be waited for; what the query has become stands in *conversations*, where it stood."""
+        self._put(self._input(self._waited_for), *conversations)
 
     def _input(self, rails: Sequence[Rail]) -> UserMessage:
         query = self.query
         try:
-            passed = self._rule(rails, "@check_input", query.content, Subject())
+            passed = self._rule(rails, self._input_path, query.content, Subject())
         except RefusedError as refused:
             return UserMessage(WITHHELD.format(refused.reason))
         return query if passed is query.content else UserMessage(passed)
 
-    def _put(self, query: UserMessage, messages: list[Message]) -> None:
-        place = next(place for place in range(len(messages) - 1, -1, -1) if messages[place] is self.query)
-        messages[place] = self.query = query
+    def _put(self, query: UserMessage, *conversations: list[Message]) -> None:
+        for messages in conversations:
+            messages[:] = [query if message is self.query else message for message in messages]
+        self.query = query
 
     # Completions ------------------------------------------------------------------------------------------------
 
@@ -237,7 +251,7 @@ class Inspector:
         ledger = self._ledger
         if ledger is None:
             return False
-        entries = [ledger.find(f"@check_input/{rail.step}") for rail in rails]
+        entries = [ledger.find(f"{self._input_path}/{rail.step}") for rail in rails]
         said = [entry.data["says"] for entry in entries if entry is not None]
         return len(said) == len(rails) or any(word in ("refuse", "trip") for word in said)
 

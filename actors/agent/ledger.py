@@ -77,8 +77,8 @@ class Entry:
             to be the same again.
         state: Of the last entry of that path.
         kind: ``completion``, ``tool``, ``step``, ``approval``, ``guardrail``, ``handoff``, ``heard``, ``memories``,
-            ``instructions``, ``summary``, ``context``, ``remembered``, ``closed`` (a turn without an answer that
-            counts).
+            ``instructions``, ``summary``, ``context``, ``filtered``, ``remembered``, ``closed`` (a turn without an
+            answer that counts).
         digest: Of the request of a completion; empty for all else.
         data: What JSON can hold, as it was given.
         at: Seconds since the epoch.

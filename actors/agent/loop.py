@@ -27,13 +27,14 @@ from .structured import RETRIES
 from .tool_calls import ToolCaller
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
     from ..core.records.conversation import Message, ToolCall
     from ..core.records.parts import Part
     from .agent import Agent
     from .driver_call import Payment
     from .ports import CompletionResponse, MemorySubstrate
+    from .transfer import Transfer
 
 RECALLED = 5
 """How many memories enter the system prompt."""
@@ -71,7 +72,8 @@ class Loop:
             self._books = Bookkeeper(agent, ledger, self._guard, model or "")
             self._guard.reset_max_tokens()  # the answers in a row are met again
         self._query = UserMessage(query)
-        self._inspector = Inspector.of(agent, self._query, self._books)
+        self._looked: set[Hashable] = set()
+        self._inspector = Inspector.of(agent, self._query, self._books, self._looked)
         self._route = Route(agent, self._guard, self._books, self._inspector)
         self._caller = ToolCaller(agent, self._guard, self._books, self._inspector)
         self._turn = agent._parts.turn
@@ -209,15 +211,23 @@ class Loop:
         self._messages.extend(results)
         transfer = relay.taken(self._caller.made, results)
         if transfer is not None:  # all calls have their results: they were those of the manifest before
-            seen = transfer.history(self._route.seen(self._messages))
-            relay.hand_on(transfer)
-            self._inspector = Inspector.of(self._agent, self._query, self._books, has_begun=True)
-            self._caller = ToolCaller(self._agent, self._guard, self._books, self._inspector)
-            self._route = Route(self._agent, self._guard, self._books, self._inspector, was_handed_on=True)
-            self._route.begin(self._route.share(self._remembered))
-            if seen is not None:
-                self._route.see(seen, after=len(self._messages))
-            self._misfits = 0
+            self._go_on(relay, transfer)
+
+    def _go_on(self, relay: Relay, transfer: Transfer) -> None:
+        """Under another manifest."""
+        agent, guard, books = self._agent, self._guard, self._books
+        seen = relay.seen(transfer, self._route, self._messages)
+        relay.hand_on(transfer)
+        self._inspector = Inspector.of(agent, self._query, books, self._looked, was_handed_on=True)
+        if self._inspector is not None:
+            self._inspector.check_input(self._messages, *([] if seen is None else [seen]))
+            self._query = self._inspector.query
+        self._caller = ToolCaller(agent, guard, books, self._inspector)
+        self._route = Route(agent, guard, books, self._inspector, was_handed_on=True)
+        self._route.begin(self._route.share(self._remembered))
+        if seen is not None:
+            self._route.see(seen, after=len(self._messages))
+        self._misfits = 0
 
     def _start_over(self) -> None:
         self._parts.clear()

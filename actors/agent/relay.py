@@ -14,10 +14,11 @@ from .transfer import Transfer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..core.records.conversation import ToolCall, ToolResultMessage
+    from ..core.records.conversation import Message, ToolCall, ToolResultMessage
     from .agent import Agent
     from .bookkeeper import Bookkeeper
     from .guard import LoopGuard
+    from .route import Route
 
 
 class Relay:
@@ -55,6 +56,23 @@ class Relay:
     def _transfer(self, call: ToolCall) -> Transfer | None:
         tool = self._agent.tools.get(call.name)
         return tool if isinstance(tool, Transfer) else None
+
+    def seen(self, transfer: Transfer, route: Route, messages: Sequence[Message]) -> list[Message] | None:
+        """What whoever goes on sees of *messages*; None: all of it. What a filter has left out nobody sees who comes
+        after.
+
+        Args:
+            route: Of the manifest before.
+        Raises:
+            TypeError: The filter returned no messages.
+            ValueError: It left nothing.
+        """
+        if transfer.filter is None and not route.is_filtered:
+            return None
+        before = route.seen(messages)
+        if transfer.filter is None or self._books is None:
+            return transfer.history(before)
+        return self._books.filtered(before, lambda: transfer.history(before))
 
     def hand_on(self, transfer: Transfer) -> None:
         """From now on *transfer*'s manifest is the agent's.

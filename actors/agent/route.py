@@ -75,6 +75,11 @@ class Route:
         """See *history* in place of the messages before the one of that number."""
         self._history, self._after = history, after
 
+    @property
+    def is_filtered(self) -> bool:
+        """Has a handoff's filter left something out?"""
+        return self._history is not None
+
     def seen(self, messages: Sequence[Message]) -> Sequence[Message]:
         """What the model is told of the conversation."""
         return messages if self._history is None else [*self._history, *messages[self._after :]]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ..core.crash import safe_repr
+from pydantic import ValidationError
+
+from ..core.crash import safe_repr, text_of
 from ..core.records.content import content_of, is_told
 from ..core.records.conversation import AssistantMessage, Message, ToolCall, ToolResultMessage, UserMessage
 from ..core.records.json_marks import from_json, marked_text
@@ -20,6 +22,8 @@ from .structured import OutputShape
 from .wire import (
     message_from_data,
     message_to_data,
+    messages_from_data,
+    messages_to_data,
     request_from_data,
     request_to_data,
     response_from_data,
@@ -27,11 +31,13 @@ from .wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from pydantic import TypeAdapter
 
     from .structured import Shape
+
+T = TypeVar("T")
 
 LONGEST_REASON: Final = 2_000
 """Characters of a reason."""
@@ -114,22 +120,22 @@ class RequestSubject(Subject):
         for message in answer.messages:
             if not isinstance(message, Message):
                 raise NotARulingError(f"it returned a request with {_kind(message)} among its messages")
+        if not answer.messages:
+            raise NotARulingError("it returned a request without a message")
+        alone = replace(answer, messages=())
+        _read_again(lambda: request_from_data(request_to_data(alone)), "CompletionRequest")
         return answer
 
     def to_data(self, changed: Any, seen: Any) -> Any:
         """The fields that differ, and the messages: those that stay by their places."""
         before, after = (request_to_data(replace(each, messages=())) for each in (seen, changed))
         fields = {name: value for name, value in after.items() if before.get(name) != value}
-        places = {id(message): place for place, message in enumerate(seen.messages)}
-        messages = [_place_or_data(at, message, places, seen.messages) for at, message in enumerate(changed.messages)]
-        return {"fields": fields, "messages": messages}
+        return {"fields": fields, "messages": messages_to_data(changed.messages, seen.messages)}
 
     def from_data(self, data: Any, seen: Any) -> Any:
         """The request, on the ground of the one that was seen."""
         fields = {**request_to_data(replace(seen, messages=())), **data["fields"]}
-        kept = seen.messages
-        messages = [kept[each] if isinstance(each, int) else message_from_data(each) for each in data["messages"]]
-        return replace(request_from_data(fields), messages=tuple(messages))
+        return replace(request_from_data(fields), messages=tuple(messages_from_data(data["messages"], seen.messages)))
 
 
 class ResponseSubject(Subject):
@@ -143,9 +149,8 @@ class ResponseSubject(Subject):
         """An answer within the bounds."""
         if not isinstance(answer, CompletionResponse):
             raise NotARulingError(f"it must return a CompletionResponse, not {_kind(answer)}")
-        if not isinstance(answer.text, str):
-            raise NotARulingError(f"it returned an answer whose text is {_kind(answer.text)}")
-        return within_bounds(answer)
+        read = _read_again(lambda: response_from_data(response_to_data(answer)), "CompletionResponse")
+        return within_bounds(replace(answer, stop_reason=read.stop_reason))
 
     def to_data(self, changed: Any, seen: Any) -> Any:  # noqa: ARG002 - as above
         """As any answer."""
@@ -296,6 +301,22 @@ def _kind(value: Any) -> str:
     return f"{type(value).__name__}: {shortened(safe_repr(value), LONGEST_SHOWN)}"
 
 
+def _read_again(read: Callable[[], T], what: str) -> T:
+    """What *read* reads of what a guardrail has made: it is there in a later life, too.
+
+    Raises:
+        NotARulingError: Something in it has another type.
+    """
+    try:
+        return read()
+    except ValidationError as error:
+        (first, *_) = error.errors(include_url=False)
+        place = ".".join(map(str, first["loc"]))
+        raise NotARulingError(f"it returned a {what} that is none: {place}: {first['msg']}") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise NotARulingError(f"it returned a {what} that is none: {text_of(error)}") from error
+
+
 def _own_call(call: ToolCall) -> ToolCall:
     return replace(call, input=deepcopy(call.input))
 
@@ -304,13 +325,6 @@ def _own_message(message: Message) -> Message:
     if isinstance(message, AssistantMessage) and message.tool_calls:
         return replace(message, tool_calls=tuple(map(_own_call, message.tool_calls)))
     return message
-
-
-def _place_or_data(at: int, message: Message, places: Mapping[int, int], seen: Sequence[Message]) -> Any:
-    place = places.get(id(message))
-    if place is None and at < len(seen) and seen[at] == message:  # a copy that was not changed
-        place = at
-    return message_to_data(message) if place is None else place
 
 
 def _is_same(one: Any, other: Any) -> bool:

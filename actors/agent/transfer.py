@@ -96,8 +96,8 @@ class Transfer:
         name = self.destination.manifest.name
         return ToolResult(f"The conversation was handed on. You are {name} now: go on with what the user asked for.")
 
-    def history(self, messages: Sequence[Message]) -> list[Message] | None:
-        """What the other one sees of *messages*; None: all of it.
+    def history(self, messages: Sequence[Message]) -> list[Message]:
+        """What the other one sees of *messages*.
 
         A call whose result the filter has left out is left out, too, and a result whose call it has: no provider takes
         the one without the other.
@@ -107,7 +107,7 @@ class Transfer:
             ValueError: It left nothing.
         """
         if self.filter is None:
-            return None
+            return list(messages)
         said: Any = self.filter(tuple(messages))
         what = f"the filter of the handoff to {self.destination.manifest.name!r}"
         if isinstance(said, str | bytes) or not hasattr(said, "__iter__"):

@@ -145,6 +145,24 @@ def message_from_data(data: Mapping[str, Any]) -> Message:
         return message
 
 
+def messages_to_data(messages: Sequence[Message], among: Sequence[Message]) -> list[Any]:
+    """*messages* as data: those that are *among* others, which are known, by their places."""
+    places = {id(message): place for place, message in enumerate(among)}
+    return [_place_or_data(at, message, places, among) for at, message in enumerate(messages)]
+
+
+def _place_or_data(at: int, message: Message, places: Mapping[int, int], among: Sequence[Message]) -> Any:
+    place = places.get(id(message))
+    if place is None and at < len(among) and among[at] == message:  # a copy that was not changed
+        place = at
+    return message_to_data(message) if place is None else place
+
+
+def messages_from_data(data: Sequence[Any], among: Sequence[Message]) -> list[Message]:
+    """What :func:`messages_to_data` wrote, of the same *among*."""
+    return [among[each] if isinstance(each, int) else message_from_data(each) for each in data]
+
+
 def paid_to_data(paid: Iterable[tuple[TokenUsage, float]]) -> list[Any]:
     """What was paid as data that JSON can hold: a pair of usage and USD for each call."""
     return [[_usage_to_data(usage), cost_usd] for usage, cost_usd in paid]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import types
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +33,7 @@ from actors import (
     UserMessage,
     guardrail,
 )
+from actors.agents import AssistantMessage
 
 from ..waiting import BOUND
 from .doubles import Probe, asks
@@ -306,6 +309,69 @@ def test_the_guardrails_of_the_first_manifest_stay() -> None:
     assert outcome.answered_by == "billing"
     assert seen == ["q", "transfer_to_billing", "note"]
     assert note.calls == []
+
+
+@pytest.fixture
+def rails(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A module that manifests name, for guardrails that a test makes."""
+    module = types.ModuleType("doors_rails")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return module
+
+
+def doors(desk: Desk | None, *, filtered: bool = False) -> tuple[Any, list[CompletionRequest]]:
+    """The outcome of an agent that goes to ``billing``, whose manifest names a guardrail, back, and there again."""
+    back = {"name": "desk", "manifest": AgentManifest(name="desk", model={"system_prompt": "desk"})}
+    billing = AgentManifest(
+        name="billing", model={"system_prompt": "billing"}, guardrails={"use": ["doors_rails:entry"]}, handoffs=[back]
+    )
+    asked: list[CompletionRequest] = []
+
+    def model(request: CompletionRequest) -> Any:
+        asked.append(request)
+        if sum(isinstance(message, AssistantMessage) for message in request.messages) > 2:
+            return CompletionResponse("done", usage=USAGE)
+        return asks(("transfer_to_billing" if request.system == "desk" else "transfer_to_desk", {}), usage=USAGE)
+
+    handoff = Handoff(billing, filter=(lambda messages: messages[:2] + messages[2:]) if filtered else None)
+    config = SpawnConfig(back["manifest"], "the secret", handoffs=[handoff])
+    opened = AgentPool(FunctionDriver(model)) if desk is None else desk.process(FunctionDriver(model))
+    with opened as pool:
+        return pool.spawn(config).outcome(BOUND), asked
+
+
+@pytest.mark.parametrize("concurrent", [False, True], ids=["waited-for", "concurrent"])
+@pytest.mark.parametrize("filtered", [False, True], ids=["whole", "filtered"])
+@pytest.mark.parametrize("answer", [None, "a word", Refuse("rude")], ids=["pass", "change", "refuse"])
+def test_the_input_of_the_manifest_that_goes_on(answer: Any, filtered: bool, concurrent: bool, rails: Any) -> None:
+    """Its own guardrail looks at the query before its model is asked, and once, also in a later process."""
+    seen: list[Any] = []
+
+    @guardrail("check_input", concurrent=concurrent)
+    def look(query: Any) -> Any:
+        seen.append(query)
+        return answer
+
+    desk, rails.entry = Desk(), look
+    outcome, asked = doors(desk, filtered=filtered)
+    assert outcome.unwrap().text == "done"
+    assert seen == ["the secret"]
+    assert [request.system for request in asked] == ["desk", "billing", "desk", "billing"]
+    told = [request.messages[0].content for request in asked]
+    assert told[0] == "the secret"
+    words = {None: "the secret", "a word": "a word"}.get(answer if isinstance(answer, str | None) else "", "withheld")
+    assert all(words in text for text in told[1:])
+    assert doors(desk, filtered=filtered)[1] == []
+    assert len(seen) == 1
+
+
+def test_the_input_of_the_manifest_that_goes_on_may_trip(rails: Any) -> None:
+    """Nothing is sent to its model."""
+    rails.entry = guardrail("check_input")(lambda query: Trip("not here"))
+    outcome, asked = doors(None)
+    assert isinstance(outcome.error, GuardrailTripped)
+    assert outcome.error.reason == "not here"
+    assert [request.system for request in asked] == ["desk"]
 
 
 def test_a_handoff_that_is_refused_is_none() -> None:

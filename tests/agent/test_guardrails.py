@@ -314,6 +314,39 @@ def test_one_that_returns_garbage_trips(stage: str, answer: Any) -> None:
     assert tripped.reason.startswith("it must return a")
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tool_calls": [1]},
+        {"tool_calls": None},
+        {"tool_calls": (ToolCall("c", None, {}),)},  # type: ignore[arg-type]
+        {"stop_reason": "bored"},
+        {"usage": None},
+        {"reasoning": 5},
+        {"attachment": 5},
+        {"text": None},
+    ],
+    ids=["no-call", "no-calls", "no-name", "no-reason", "no-usage", "no-thoughts", "no-attachment", "no-text"],
+)
+def test_an_answer_of_other_types_trips(fields: dict[str, Any]) -> None:
+    """The loop goes on with none of it."""
+    tripped = trip_of(run(Model("done"), Watching(after_completion=lambda seen: replace(seen, **fields))))
+    assert next(iter(fields)) in tripped.reason
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"tools": [5]}, {"system": 5}, {"max_tokens": "many"}, {"model": 3}, {"messages": ["hello"]}, {"messages": ()}],
+    ids=["tools", "system", "max_tokens", "model", "message", "nothing"],
+)
+def test_a_request_of_other_types_trips(fields: dict[str, Any]) -> None:
+    """It is not sent."""
+    model = Model("done")
+    tripped = trip_of(run(model, Watching(before_completion=lambda seen: replace(seen, **fields))))
+    assert next(iter(fields)).rstrip("s") in tripped.reason
+    assert model.requests == []
+
+
 def test_a_cancel_passes_through() -> None:
     """It is the agent that is cancelled."""
     outcome = run(Model("done"), Watching(before_completion=Cancelled("enough")))

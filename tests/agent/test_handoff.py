@@ -492,6 +492,23 @@ def test_a_filter_says_what_the_other_one_sees() -> None:
     assert len(outcome.messages) == 6
 
 
+def test_what_a_filter_has_left_out_nobody_sees_who_comes_after() -> None:
+    """A further handoff hands on what was seen, and no more."""
+    tech = member("tech", handoffs=[{"name": "triage", "manifest": TRIAGE}])
+    billing = member("billing", handoffs=[{"name": "tech", "manifest": tech}])
+    staff = Staff(
+        triage=[TO_BILLING, "done"],
+        billing=[asks(("transfer_to_tech", {}))],
+        tech=[asks(("transfer_to_triage", {}))],
+    )
+    outcome = talk(staff, query="a secret", handoffs=[Handoff(billing, filter=lambda _: [UserMessage("in short")])])
+    assert outcome.unwrap().text == "done"
+    assert staff.speakers == ["triage", "billing", "tech", "triage"]
+    assert ["a secret" in repr(request.messages) for request in staff.requests] == [True, False, False, False]
+    assert [len(request.messages) for request in staff.requests] == [1, 1, 3, 5]
+    assert "a secret" in repr(outcome.messages)
+
+
 @pytest.mark.parametrize("last", range(2, 7))
 def test_calls_and_results_stay_together(last: int) -> None:
     """No provider takes the one without the other: a filter that counts messages cuts between them."""
@@ -572,6 +589,41 @@ def test_a_process_that_dies_in_any_gap_buys_nothing_twice(room: int) -> None:
         outcome = pool.spawn(config).outcome(BOUND)
     assert (outcome.unwrap().text, outcome.answered_by) == ("done", "triage")
     assert len(staff.requests) == 3 + lost
+
+
+def numbered(made: list[int]) -> Any:
+    """A filter that says each time something else."""
+
+    def shorten(messages: Sequence[Message]) -> Sequence[Message]:
+        made.append(len(messages))
+        return [UserMessage(f"in short, {len(made)}"), messages[0]]
+
+    return shorten
+
+
+def test_what_a_filter_has_left_is_known_in_each_process() -> None:
+    """One that says each time something else is called once."""
+    made: list[int] = []
+    staff, desk = Staff(triage=[TO_BILLING], billing=["paid"]), Desk()
+    for _ in range(2):
+        with desk.process(staff.driver) as pool:
+            handoff = Handoff(BILLING, filter=numbered(made))
+            outcome = pool.spawn(SpawnConfig(TRIAGE, "q", handoffs=[handoff])).outcome(BOUND)
+        assert outcome.unwrap().text == "paid"
+    assert made == [3]
+    assert staff.requests[1].messages == (UserMessage("in short, 1"), UserMessage("q"))
+
+
+def test_what_a_filter_has_left_is_known_after_a_restart() -> None:
+    """What was bought behind it is not bought again."""
+    made: list[int] = []
+    more = asks(("note", {}))
+    staff = Staff(triage=[TO_BILLING], billing=[more, RuntimeError("once"), "paid"])
+    handoff = Handoff(BILLING, filter=numbered(made))
+    with AgentPool(staff.driver, restart=AT_ONCE, tools=ToolRegistry([Probe()])) as pool:
+        outcome = pool.spawn(SpawnConfig(TRIAGE, "q", handoffs=[handoff])).outcome(BOUND)
+    assert (outcome.unwrap().text, outcome.restarts, made) == ("paid", 1, [3])
+    assert staff.speakers == ["triage", "billing", "billing", "billing"]
 
 
 def test_a_recalled_conversation_costs_nothing() -> None:
