@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from ..memory.reembedding import embed_file
 from ..memory.sqlite_memory import SqliteMemory
 from .check import answer
 from .refusal import OutputLostError, RefusedError
+from .terminal import answering, console, say
 from .wording import counted, one_line
 
 if TYPE_CHECKING:
@@ -89,9 +91,24 @@ def search(path: str, query: str, *, limit: int = 5, model: str | None = None, b
     _refuse_missing(path)
     with _refused(), SqliteMemory(path, embedder=_embedder(model, base_url)) as memory:
         found = memory.recall(query, limit)
+    if not found:
+        say("nothing was found")
+        return EXIT_NOTHING
     for fragment in found:
-        answer(f"{fragment.score:.2f}  {_origin(fragment)}  {one_line(fragment.content, LONGEST)}")
-    return EXIT_OK if found else EXIT_NOTHING
+        _show(f"{fragment.score:.2f}  {_origin(fragment)}", one_line(fragment.content, LONGEST))
+    return EXIT_OK
+
+
+def _show(head: str, text: str) -> None:
+    """One that was found: a line in a pipe, a paragraph on a terminal."""
+    if not sys.stdout.isatty():
+        answer(f"{head}  {text}")
+        return
+    from rich.padding import Padding
+    from rich.text import Text
+
+    with answering():
+        console(sys.stdout).print(Text(head, "bold"), Padding(Text(text), (0, 0, 1, 2)))
 
 
 def _origin(fragment: MemoryFragment) -> str:

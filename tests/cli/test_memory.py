@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -37,8 +39,33 @@ def test_add_and_search(run: Any, tmp_path: Path) -> None:
     code, found, _ = run("search", "notes.db", "linz")
     assert code == 0
     assert found.endswith("  [handbook.md, piece 2]  The office is in Linz.\n")
-    assert run("search", "notes.db", "nowhere") == (1, "", "")
+    assert run("search", "notes.db", "nowhere") == (1, "", "nothing was found\n")
     assert run("add", "notes.db", "handbook.md", "--name", "new")[:2] == (0, "new: 1 piece\n")
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is one."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_has_paragraphs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is found stands below its place, and no word of it is broken at the edge."""
+    text = "Refunds are paid within fourteen days of the day on which the goods came back, whole and in their box."
+    with SqliteMemory(tmp_path / "notes.db") as memory:
+        memory.add_document("handbook", text)
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TERM", "dumb")
+
+    assert room.search(str(tmp_path / "notes.db"), "refunds") == 0
+    head, *lines, last = [line.rstrip() for line in terminal.getvalue().splitlines()]
+    assert head.endswith("[handbook, piece 1]")
+    assert [line[:2] for line in lines] == ["  "] * len(lines)
+    assert " ".join(map(str.strip, lines)) == text
+    assert last == ""
 
 
 def test_embed(run: Any, tmp_path: Path) -> None:
