@@ -261,6 +261,7 @@ from .sessions import (
     Sessions as Sessions,
     SessionStore as SessionStore,
     Turn as Turn,
+    TurnSummary as TurnSummary,
 )
 from .tools import (
     Deps as Deps,

@@ -55,12 +55,18 @@ class Compaction:
         self._books = None if books is None else CompactionBooks(agent, books)
         self._turn = 0
         self._next = 0  # the first turn that may make another summary
-        self._summary: Message | None = None
+        turn = agent._parts.turn
+        self._carried = None if turn is None else turn.summary
+        self._summary: UserMessage | None = None
         self._covered: set[int] = set()
         """The places of the messages that it stands for."""
         self._dropped: set[int] = set()
         self._cut: set[int] = set()
         """What was told of, of either."""
+
+    def stand_alone(self) -> None:
+        """What is sent is no longer what was said in the session: no summary comes from it, or goes there."""
+        self._carried = None
 
     def fit(
         self, messages: Sequence[Message], query: Message, *, system: str, tools: Sequence[ToolDefinition]
@@ -121,6 +127,8 @@ class Compaction:
     def _summarized(
         self, summarizer: Summarizer, messages: Sequence[Message], query: Message, room: int
     ) -> Sequence[Message]:
+        if self._turn == 1:
+            self._take_over(messages, room)
         offered = self._offered(messages)
         if self._turn < self._next or self._window.tokens_of(offered) <= room:
             return offered
@@ -138,7 +146,18 @@ class Compaction:
         self._covered.update(old)
         head = HEAD.format(count=len(self._covered))
         self._summary = UserMessage(f"{head}\n{fitted(text, bound - estimate(UserMessage(head)) - 1)}")
+        if self._carried is not None:
+            self._carried.take(self._summary, self._covered, len(messages))
         return self._offered(messages)
+
+    def _take_over(self, messages: Sequence[Message], room: int) -> None:
+        """Go on with the summary that there is, where one is needed, and there is room for it."""
+        carried = None if self._carried is None else self._carried.current
+        if carried is None or self._window.tokens_of(messages) <= room or estimate(carried.message) > room // 2:
+            return
+        self._summary, self._covered = carried.message, set(carried.covered)
+        turns = sum(isinstance(message, AssistantMessage) for message in messages[carried.at :])
+        self._next = self._turn + self._table.summary_every - turns
 
     def _offered(self, messages: Sequence[Message]) -> Sequence[Message]:
         """The summary, as far as there is one, and what it does not stand for."""

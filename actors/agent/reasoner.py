@@ -91,6 +91,10 @@ class Reasoner:
             summarizer = Summarizer(agent, driver, self, self._settings, room=room, books=books, inspector=inspector)
         self._compaction = Compaction(agent, self._window, summarizer, books)
 
+    def stand_alone(self) -> None:
+        """From now on it is asked with something else than what was said in the session."""
+        self._compaction.stand_alone()
+
     def complete(
         self,
         messages: Sequence[Message],

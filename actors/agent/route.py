@@ -74,6 +74,7 @@ class Route:
     def see(self, history: Sequence[Message], *, after: int) -> None:
         """See *history* in place of the messages before the one of that number."""
         self._history, self._after = history, after
+        self._reasoner.stand_alone()
 
     @property
     def is_filtered(self) -> bool:

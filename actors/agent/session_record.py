@@ -11,6 +11,7 @@ from loguru import logger
 
 from ..core.records.outcome import AgentStatus
 from ..errors import AgentError, SessionError
+from .carried_summary import CarriedSummary
 from .ledger import BEGUN, DONE
 from .session_keys import KIND, PATH, TOLD, SessionKeys, note_of, sign_of, still_fits
 from .turns import Turn
@@ -93,6 +94,7 @@ class SessionRecord:
         self._note: dict[str, Any] = {}  # what a later process has to know, to go on with this turn
         self._is_again = False
         self._said: Said | None = None
+        self.summary = CarriedSummary(is_alone=not config.messages)
 
     # Admission ------------------------------------------------------------------------------------------------------
 
@@ -163,6 +165,7 @@ class SessionRecord:
             self._number, self._is_again = known.data["number"], True
         before = [turn for turn in turns if turn.number < self._number]
         self._before = before if offered is None else before[max(0, len(before) - offered) :]
+        self.summary.begin(self._before, self._number)
         self._note = note_of(self.session, turns, self._number, self._config.query)
         if ledger is not None and not self._is_again:
             ledger.enter(PATH, BEGUN, KIND, self._note)
@@ -170,6 +173,7 @@ class SessionRecord:
     def begin_life(self) -> None:
         """The agent is started (again): what it said in a life that failed does not count."""
         self._said = None
+        self.summary.begin_life()
 
     @property
     def history(self) -> Sequence[Message]:
@@ -241,6 +245,7 @@ class SessionRecord:
             agent=said.agent,
             model=said.model,
             at=datetime.now(UTC),
+            summary=self.summary.bought(),
         )
         ledger = self._parts.ledger
         if ledger is not None:  # a later process must know that the turn is this agent's

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from ..core.records.json_marks import is_utf8
@@ -19,6 +19,29 @@ LONGEST_ID = 200
 
 
 @dataclass(frozen=True, slots=True)
+class TurnSummary:
+    """A summary that was bought in a turn, where a conversation no longer fits its window (``policy = "summarize"``):
+    later turns send it, too, and need not buy it again.
+
+    It stands for all that was said from turn *first* on, before message *messages* of turn *turn*; but for the query of
+    the turn in which it was bought.
+
+    Args:
+        text: What is sent.
+        first: The number of a turn.
+        turn: The number of a turn.
+        messages: So many messages of that turn it stands for.
+        at: So many messages of its own turn were there when it was bought.
+    """
+
+    text: str
+    first: int
+    turn: int
+    messages: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """A query and all that followed from it, to the answer.
 
@@ -31,6 +54,7 @@ class Turn:
         agent: The name of who answered.
         model: The model that it asked; None where nobody says.
         at: When it was stored, UTC.
+        summary: What was bought in it so that what was said before fits; None: nothing. Turns are equal without it.
     """
 
     number: int
@@ -42,6 +66,7 @@ class Turn:
     agent: str
     model: str | None
     at: datetime
+    summary: TurnSummary | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

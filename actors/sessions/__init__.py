@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from ..agent.turns import SessionFacts, SessionStore, Turn
+from ..agent.turns import SessionFacts, SessionStore, Turn, TurnSummary
 from ..core.records.conversation import Message
 from ..core.records.usage import TokenUsage
 from ..public import publish
@@ -15,6 +15,7 @@ __all__ = [
     "SessionStore",
     "Sessions",
     "Turn",
+    "TurnSummary",
 ]
 
 publish(__name__, globals())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import from_json as json_to_data
 
-from ..agent.turns import Turn
+from ..agent.turns import Turn, TurnSummary
 from ..agent.wire import message_from_data, message_to_data
 from ..core.records.conversation import AssistantMessage
 from ..core.records.json_marks import from_json, is_utf8, marked_text
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
 Row = tuple[Any, ...]
 MORE_TOKENS: Final = ("cached_input_tokens", "cache_write_tokens", "reasoning_tokens")
 TEXTS: Final = ("agent", "model", "query", "text")
-DETAILS: Final = frozenset((*TEXTS, *MORE_TOKENS))
+SUMMARY: Final = "summary"
+DETAILS: Final = frozenset((*TEXTS, *MORE_TOKENS, SUMMARY))
 """What may stand there: what the columns beside it do not say."""
+COUNTS: Final = ("first", "turn", "messages", "at")
+"""What is told of a summary beside its text."""
 
 to_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
@@ -39,6 +43,8 @@ def row_of(turn: Turn) -> Row:
             details[name] = marked_text(value)
     if turn.text != _last_answer(turn.messages):
         details["text"] = marked_text(turn.text)
+    if turn.summary is not None:
+        details[SUMMARY] = {**asdict(turn.summary), "text": marked_text(turn.summary.text)}
     return (
         turn.number,
         turn.at.timestamp(),
@@ -72,6 +78,7 @@ def turn_of(row: Row, session: str) -> Turn:
             usage=TokenUsage(int(read or 0), int(written or 0), **tokens),
             cost_usd=float(cost_usd or 0.0),
             at=datetime.fromtimestamp(at, UTC),
+            summary=_summary(details[SUMMARY]) if SUMMARY in details else None,
             **texts,
         )
     except (ValueError, TypeError, KeyError, OverflowError, OSError) as error:
@@ -97,6 +104,12 @@ def _details(more: str | None) -> dict[str, Any]:
     if unknown:
         raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
     return details
+
+
+def _summary(data: Any) -> TurnSummary:
+    if type(data) is not dict or data.keys() != {field.name for field in fields(TurnSummary)}:
+        raise ValueError("the summary is none that is known")
+    return TurnSummary(from_json(data["text"]), *(int(data[name]) for name in COUNTS))
 
 
 def _last_answer(messages: Sequence[Message]) -> str:
