@@ -63,7 +63,7 @@ class AnswerSettings:
 
     def __init__(self, said: ModelSettings, *, max_tokens: int, temperature: float, longest: int) -> None:
         self._said = said
-        self._is_checked = said.named_tool is None and not said.forces_call
+        self._is_checked = said is NO_SETTINGS or (said.named_tool is None and not said.forces_call)
         self.max_tokens = max_tokens
         self.temperature = temperature
         self.longest = longest
@@ -75,6 +75,9 @@ class AnswerSettings:
         What nobody has said is what the manifest takes for granted.
         """
         whole = said(config, model)
+        if whole is NO_SETTINGS:
+            longest = settings_of(driver).max_tokens or model.max_tokens
+            return cls(whole, max_tokens=model.max_tokens, temperature=model.temperature, longest=longest)
         max_tokens = model.max_tokens if whole.max_tokens is None else whole.max_tokens
         temperature = model.temperature if whole.temperature is None else whole.temperature
         longest = whole.max_tokens or settings_of(driver).max_tokens or max_tokens

@@ -87,18 +87,19 @@ class Compaction:
             offered = self._chosen(self._policy, messages, query, self._window.room(system, tools))
         elif self._summarizer is not None:
             offered = self._summarized(self._summarizer, messages, query, self._window.room(system, tools))
-        trimmed = self._trimmed(offered, query, system, tools)
+        if self._summary is None:
+            trimmed = self._window.trim(offered, query, system=system, tools=tools)
+        else:
+            trimmed = self._trimmed(self._summary, offered, query, system, tools)
         if offered is messages and not trimmed.cut and len(trimmed.messages) == len(messages):
             return trimmed.messages
         self._tell(messages, trimmed, is_new=self._summary is not before)
         return trimmed.messages
 
     def _trimmed(
-        self, offered: Sequence[Message], query: Message, system: str, tools: Sequence[ToolDefinition]
+        self, summary: Message, offered: Sequence[Message], query: Message, system: str, tools: Sequence[ToolDefinition]
     ) -> Trimmed:
-        trim, summary = self._window.trim, self._summary
-        if summary is None:
-            return trim(offered, query, system=system, tools=tools)
+        trim = self._window.trim
         try:
             return trim(offered, query, system=system, tools=tools, summary=summary)
         except ContextOverflow:  # what came since needs all the room

@@ -184,11 +184,16 @@ class ContextWindow:
         """
         room = self.room(system, tools)
         estimates = _Estimates(self._known)
-        units = _units(messages, estimates)
+        places = units_of(messages)
+        if sum(map(len, places)) != len(messages):
+            messages = [messages[place] for unit in places for place in unit]
+        tokens = [estimates.of(message, estimate) for message in messages]
         self._known = estimates.used
-        if _total(units) <= room:
+        if sum(tokens) <= room:
             self._cut = {}
-            return Trimmed([one.message for unit in units for one in unit], [])
+            return Trimmed(list(messages), [])
+        sized = map(_Sized, messages, tokens)
+        units = [[next(sized) for _ in unit] for unit in places]
         cutter = _Cutter(query, self._cut)
         kept = self._fitting(units, (query, summary), room, cutter)
         self._cut = cutter.used
@@ -365,11 +370,6 @@ class _Estimates:
 def _estimate_tool(tool: ToolDefinition) -> int:
     text = tool.name + tool.description + _as_json(tool.input_schema)
     return TOKENS_PER_MESSAGE + estimate_text(text)
-
-
-def _units(messages: Sequence[Message], estimates: _Estimates) -> list[_Unit]:
-    sized = [_Sized(message, estimates.of(message, estimate)) for message in messages]
-    return [[sized[place] for place in unit] for unit in units_of(messages)]
 
 
 def units_of(messages: Sequence[Message]) -> list[list[int]]:

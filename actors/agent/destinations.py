@@ -144,9 +144,7 @@ class Destinations:
         if misfit is not None:
             raise misfit
         self._finder.tools(manifest)
-        self._finder.refuse_deps(manifest, self._parts.tool_source, self._parts.deps)
-        self._finder.refuse_prompt(manifest, self._agent_class, self._parts.deps)
-        self._finder.refuse_policy(manifest)
+        self._finder.refuse_unfit(manifest, self._agent_class, self._parts.tool_source, self._parts.deps)
         self._finder.specialists(manifest)
         shape = self._finder.shape(self._config, manifest, self._agent_class)
         return Destination(manifest, driver, shape, self._guardrails(source))

@@ -186,6 +186,7 @@ class AgentFactory:
         self._sessions = sessions
         self._no_tools = make_registry(())
         self._function_manifest = AgentManifest(privacy=PrivacyTier.STANDARD, capabilities=())
+        self._function_config: SpawnConfig[Any] = SpawnConfig(self._function_manifest, "", agent=FunctionAgent)
 
     @property
     def budget(self) -> Budget | None:
@@ -229,12 +230,8 @@ class AgentFactory:
         name = getattr(fn, "__name__", None)
         name = name if isinstance(name, str) and name else type(fn).__name__
         manifest = self._function_manifest.model_copy(update={"name": name})
-        config = SpawnConfig.model_construct(
-            manifest=manifest,
-            query="",
-            agent=FunctionAgent,
-            kwargs={"fn": fn, "args": args, "kwargs": kwargs},
-        )
+        given = {"fn": fn, "args": args, "kwargs": kwargs}
+        config = self._function_config.model_copy(update={"manifest": manifest, "kwargs": given})
         return self._spec(config, manifest, self._driver, self._memory, self._tools)
 
     def spawn_child(
@@ -271,38 +268,45 @@ class AgentFactory:
         is_named: bool = False,
     ) -> AgentSpec:
         agent_class = config.agent or self._finder.agent_class(manifest)
+        talks = agent_class is LlmAgent or issubclass(agent_class, LlmAgent)
         chosen = config.driver
         if isinstance(chosen, str):
             manifest, chosen = self._finder.worded(manifest, chosen)
-        elif chosen is None:
+        elif chosen is None and manifest.model.driver is not None:
             chosen = self._finder.driver(manifest)
         driver = driver if chosen is None else chosen
-        own = config.memory if config.memory is not None else self._finder.memory(manifest)
+        own = config.memory
+        if own is None and manifest.memory is not None:
+            own = self._finder.memory(manifest)
         memory = memory if own is None else own
         tools = tools if config.tools is None else config.tools
+        deps = config.deps
+        if deps is None and parent is not None:
+            deps = parent.deps
         account = self._account(config, manifest, parent)
         misfit = resolve.misfit(manifest, agent_class, driver, counts_cost=account.limits_cost)
-        if misfit is None and driver is not None:
-            misfit = resolve.settings_misfit(manifest, config.settings, driver)
-        misfit = misfit or resolve.memory_misfit(manifest, memory)
+        if driver is not None:
+            misfit = misfit or resolve.settings_misfit(manifest, config.settings, driver)
+        if memory is not None:
+            misfit = misfit or resolve.memory_misfit(manifest, memory)
         if misfit is not None:
             raise misfit
-        if config.session is not None and not issubclass(agent_class, LlmAgent):
+        if driver is not None:
+            self.keep(driver)
+        if config.session is not None and not talks:
             raise ValueError(
                 f"session= needs an LlmAgent, or a class that extends it: of {agent_class.__name__} nothing would be "
                 "stored"
             )
-        if issubclass(agent_class, LlmAgent):
+        if talks:
             refuse_query(config.query, config.messages, driver, manifest.privacy)
-        self.keep(driver)
         has_shape = config.output_type is not None or manifest.output is not None
         shape = self._finder.shape(config, manifest, agent_class) if has_shape else None
-        deps = config.deps if config.deps is not None or parent is None else parent.deps
-        if issubclass(agent_class, LlmAgent):
-            self._finder.refuse_deps(manifest, tools, deps)
-            self._finder.refuse_prompt(manifest, agent_class, deps)
-            self._finder.refuse_policy(manifest)
-        rails = self._finder.guardrails(config, manifest, agent_class, parent)
+        if talks:
+            self._finder.refuse_unfit(manifest, agent_class, tools, deps)
+        rails = None
+        if config.guardrails or manifest.guardrails.use or parent is not None:
+            rails = self._finder.guardrails(config, manifest, agent_class, parent)
         parts = AgentParts(
             self,
             config,
@@ -399,7 +403,7 @@ class AgentFactory:
 
     def keep(self, driver: Any) -> None:
         """Remember a driver that is used here, to close its idle connections in the end."""
-        if driver is None or not hasattr(driver, "close_idle") or id(driver) in self._drivers:
+        if not hasattr(driver, "close_idle") or id(driver) in self._drivers:
             return
         try:
             self._drivers[id(driver)] = driver

@@ -177,37 +177,33 @@ class Finder:
             for index, entry in enumerate(manifest.agents)
         ]
 
-    def refuse_deps(self, manifest: AgentManifest, source: ToolSource | None, deps: object) -> None:
-        """Look at the tools that are known before the agent is built: to others it happens at their calls.
+    def refuse_unfit(
+        self, manifest: AgentManifest, agent_class: type[Agent[Any]], source: ToolSource | None, deps: object
+    ) -> None:
+        """Look, before an ``LlmAgent`` is admitted, at its system prompt, at what becomes of a conversation that does
+        not fit, and at those of its tools that are known by then: to others it happens at their calls.
 
         Raises:
-            TypeError: One cannot take *deps*.
+            TypeError: A tool cannot take *deps*.
+            ManifestError: A function that the manifest names cannot be had.
+            ValueError: The prompt names what *deps* have not.
         """
         if source is not None:
             refuse_deps(manifest, known_tools(source), deps)
         if manifest.tools:
             with suppress(ManifestError):  # one that cannot be had: the agent fails with that
                 refuse_deps(manifest, self.tools(manifest), deps)
+        prompt = manifest.model.system_prompt
+        if not isinstance(prompt, str) or "$" in prompt:
+            self._refuse_prompt(manifest, agent_class, deps)
+        policy = manifest.context.policy
+        if ":" in policy:
+            self.once((manifest.folder, policy, "policy"), lambda: policy_function(manifest))
 
-    def refuse_prompt(self, manifest: AgentManifest, agent_class: type[Agent[Any]], deps: object) -> None:
-        """Look at the system prompt. An agent with instructions of its own may never ask what the manifest says.
-
-        Raises:
-            ManifestError: What makes it cannot be had.
-            ValueError: It names what *deps* have not.
-        """
+    def _refuse_prompt(self, manifest: AgentManifest, agent_class: type[Agent[Any]], deps: object) -> None:
+        """An agent with instructions of its own may never ask what the manifest says."""
         if isinstance(manifest.model.system_prompt, PromptFunction):
             key = (manifest.folder, manifest.model.system_prompt, "prompt")
             self.once(key, lambda: resolve.prompt_function(manifest))
         elif getattr(agent_class, "instructions", None) is LlmAgent.instructions:
             refuse_prompt(manifest, deps)
-
-    def refuse_policy(self, manifest: AgentManifest) -> None:
-        """Look at what becomes of a conversation that does not fit.
-
-        Raises:
-            ManifestError: The function that says it cannot be had.
-        """
-        policy = manifest.context.policy
-        if ":" in policy:
-            self.once((manifest.folder, policy, "policy"), lambda: policy_function(manifest))

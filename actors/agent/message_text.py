@@ -67,6 +67,8 @@ def said(query: Any) -> str | tuple[Part, ...]:
     Raises:
         TypeError, ValueError: There is something among the parts that is none.
     """
+    if isinstance(query, str):
+        return query
     return content_of(query) if is_content(query) else as_text(query)
 
 

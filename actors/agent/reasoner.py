@@ -75,9 +75,10 @@ class Reasoner:
         self._driver = driver
         self._stream = driver.stream if getattr(driver, "has_pieces", True) else None
         self._guard = guard
-        self._model = agent.manifest.model
+        manifest = agent.manifest
+        self._model = manifest.model
         window = self._model.context_window or driver.context_window
-        self._view = View(driver, has_urls=agent.manifest.privacy is PrivacyTier.STANDARD)
+        self._view = View(driver, has_urls=manifest.privacy is PrivacyTier.STANDARD)
         self._calls = DriverCalls(agent, driver, self._model)
         self._told = 0  # the highest attempt that text was told of, for the answer at hand
         said = agent.config.settings
@@ -85,9 +86,9 @@ class Reasoner:
             said = said.without_choice()
         self._settings = AnswerSettings.of(said, self._model, driver)
         self._window = ContextWindow(min(window, driver.context_window), self._settings.longest)
-        room, wanted = self._window.available, agent.manifest.context.policy == SUMMARIZE
         summarizer = None
-        if wanted:
+        if manifest.context.policy == SUMMARIZE:
+            room = self._window.available
             summarizer = Summarizer(agent, driver, self, self._settings, room=room, books=books, inspector=inspector)
         self._compaction = Compaction(agent, self._window, summarizer, books)
 
@@ -121,7 +122,8 @@ class Reasoner:
             JournalFailed: The answer cannot be recorded.
         """
         shown = self._view.of(messages, query)
-        fitting = self._compaction.fit(shown, self._view.message(query), system=system, tools=tools)
+        query = query if shown is messages else self._view.message(query)
+        fitting = self._compaction.fit(shown, query, system=system, tools=tools)
         request = CompletionRequest(
             messages=tuple(fitting),
             tools=tuple(tools),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,9 +125,10 @@ def driver(
 
 def refuse_no_driver(made: object) -> None:
     """Raise a ``TypeError`` when *made* is neither None nor a driver."""
+    if made is None or all(map(hasattr, repeat(made), DRIVER_NEEDS)):
+        return
     missing = [part for part in DRIVER_NEEDS if not hasattr(made, part)]
-    if made is not None and missing:
-        raise TypeError(f"{made!r} is no driver: it has no {', '.join(missing)}")
+    raise TypeError(f"{made!r} is no driver: it has no {', '.join(missing)}")
 
 
 def misfit(
@@ -146,7 +148,7 @@ def misfit(
         )
     refuse_no_driver(made)
     tier = PrivacyTier(made.privacy_tier)
-    if tier.rank <= manifest.privacy.rank:
+    if tier is manifest.privacy or tier.rank <= manifest.privacy.rank:
         return _unpriced(manifest, made) if counts_cost or manifest.resources.max_cost_usd > 0 else None
     return CapabilityDenied(
         f"agent {manifest.name!r} has privacy {manifest.privacy!s}, but its driver's tier is {tier!s}; "
@@ -158,7 +160,7 @@ def settings_misfit(
     manifest: AgentManifest, config: ModelSettings | None, made: object
 ) -> ValueError | ManifestError | None:
     """Why *made* cannot keep to the settings of the config and the manifest; None when it can, or nobody says one."""
-    if not isinstance(made, ChecksSettings) or (config is None and not manifest.model.says_settings):
+    if (config is None and not manifest.model.says_settings) or not isinstance(made, ChecksSettings):
         return None
     settings = said(config, manifest.model)
     problem = None if settings is NO_SETTINGS else made.refusal_of(settings)
@@ -173,6 +175,8 @@ def memory_misfit(manifest: AgentManifest, memory: MemorySubstrate | None) -> Ca
     """Why this agent cannot work with this memory; None when it can. One that does not say how far texts travel keeps
     them here.
     """
+    if memory is None:
+        return None
     tier = PrivacyTier(getattr(memory, "privacy_tier", PrivacyTier.SOVEREIGN))
     if tier.rank <= manifest.privacy.rank:
         return None

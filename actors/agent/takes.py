@@ -125,6 +125,8 @@ def refuse_query(query: Any, messages: Sequence[Message], driver: Any, privacy: 
             large together.
         CapabilityDenied: One is a URL, and *privacy* is not ``standard``.
     """
+    if isinstance(query, str) and not messages:
+        return
     asked = [("query", query)] if is_content(query) else []
     asked += [
         (f"messages.{place}", each.content) for place, each in enumerate(messages) if type(each.content) is not str

@@ -33,7 +33,7 @@ class View:
     """
 
     def __init__(self, driver: Any, *, has_urls: bool) -> None:
-        self._takes = takes_of(driver)
+        self._driver = driver
         self._has_urls = has_urls
         self._changed: dict[tuple[int, bool], tuple[Message, Message]] = {}
 
@@ -73,7 +73,7 @@ class View:
             return part
         if drop:
             return TextPart(f"{part.told()} is no longer shown: a request may have 50 MB")
-        problem = self._takes.problem_of(part)
+        problem = takes_of(self._driver).problem_of(part)
         if problem is None and part.url and not self._has_urls:
             problem = "may be told no URL"
         return part if problem is None else TextPart(f"{part.told()} cannot be shown to this model")
