@@ -97,12 +97,13 @@ class Finder:
 
     def memory(self, manifest: AgentManifest) -> MemorySubstrate | None:
         """The memory that *manifest* names; None when it names none."""
-        if manifest.memory is None:
+        path = None if manifest.memory is None else manifest.memory.path
+        if path is None:
             return None
-        return self.once((manifest.folder, manifest.memory, "memory"), lambda: self._opened_memory(manifest))
+        return self.once((manifest.folder, path, "memory"), lambda: self._opened_memory(manifest, path))
 
-    def _opened_memory(self, manifest: AgentManifest) -> MemorySubstrate:
-        memory = resolve.memory(manifest, self._open_memory)
+    def _opened_memory(self, manifest: AgentManifest, path: str) -> MemorySubstrate:
+        memory = resolve.memory(manifest, path, self._open_memory)
         self._memories.append(memory)  # also one that another thread was first to open
         return memory
 

@@ -123,7 +123,8 @@ class GuardrailKeywords(TypedDict, total=False):
     concurrent: bool
 
 
-class MemoryKeywords(TypedDict):
+class MemoryKeywords(TypedDict, total=False):
     """Of a ``MemoryTable``."""
 
-    path: str
+    path: str | None
+    remember: bool

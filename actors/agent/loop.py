@@ -296,9 +296,9 @@ class Loop:
 
     def _finish(self) -> AgentLoopResult:
         text = "".join(self._parts)
-        memory = self._agent.memory
+        memory, rules = self._agent.memory, self._agent.manifest.memory
         is_empty = self._is_empty()
-        if memory is not None and not is_empty:
+        if memory is not None and not is_empty and (rules is None or rules.remember):
             try:
                 self._remember(memory, f"Q: {self._query.text}\nA: {text}")
             except BaseException:  # noqa: BLE001 - the answer stands, whatever the memory does

@@ -331,10 +331,13 @@ class AgentManifest(ManifestTable, frozen=True):
         }
 
     def _strictness_of(self, other: AgentManifest) -> dict[str, Any]:
-        return {
+        update: dict[str, Any] = {
             "approval": self.approval.narrowed(other.approval),
             "privacy": min(self.privacy, other.privacy, key=lambda tier: tier.rank),
         }
+        if other.memory is not None and not other.memory.remember:
+            update["memory"] = (self.memory or MemoryTable()).model_copy(update={"remember": False})
+        return update
 
 
 def _inner(index: int, fields: dict[str, Any]) -> AgentManifest:

@@ -111,13 +111,16 @@ class GuardrailTable(ManifestTable, frozen=True):
 
 
 class MemoryTable(ManifestTable, frozen=True):
-    """Where the agent remembers.
+    """Where the agent remembers, and whether it does.
 
     Args:
-        path: A file of a ``SqliteMemory``, from this manifest's folder.
+        path: A file of a ``SqliteMemory``, from this manifest's folder; None: the memory is the pool's.
+        remember: Its query and answer are remembered. False where all who share a memory may read it, and not each
+            other's words. Nobody remembers more than whoever started it, or handed the conversation on.
     """
 
-    path: Word
+    path: Word | None = None
+    remember: bool = True
 
     if TYPE_CHECKING:
 

@@ -186,16 +186,14 @@ def memory_misfit(manifest: AgentManifest, memory: MemorySubstrate | None) -> Ca
     )
 
 
-def memory(manifest: AgentManifest, open_memory: Callable[[Path], MemorySubstrate]) -> MemorySubstrate:
-    """The memory that the table ``memory`` names.
+def memory(manifest: AgentManifest, path: str, open_memory: Callable[[Path], MemorySubstrate]) -> MemorySubstrate:
+    """The memory that the table ``memory`` names by *path*.
 
     Raises:
         ManifestError: It cannot be opened.
     """
-    assert manifest.memory is not None
-    path = (manifest.folder or Path()) / Path(manifest.memory.path).expanduser()
     try:
-        return open_memory(path)
+        return open_memory((manifest.folder or Path()) / Path(path).expanduser())
     except (MemoryFailed, ValueError, RuntimeError) as error:  # RuntimeError: of a home that nobody has
         raise ManifestError([f"memory.path: {error}"]) from error
 

@@ -11,14 +11,12 @@ next time; the handbook is in ``desk-handbook.db``.
 import argparse
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
-from handbook import Handbook
 from policy import desk
 from shop import Order, Shop
 
-from actors import AgentManifest, AgentOutcome, AgentPool, Conversation, Event, Sessions
+from actors import AgentManifest, AgentOutcome, AgentPool, Conversation, Event, Sessions, SqliteMemory
 from actors.events import ApprovalRequested, HandedOff
 
 HERE = Path(__file__).parent
@@ -97,9 +95,11 @@ def main(arguments: list[str] | None = None) -> None:
     triage = AgentManifest.load(HERE / "triage.toml")
     with (
         Sessions(asked.folder / "desk-chats.db") as sessions,
-        closing(Handbook(asked.folder / "desk-handbook.db", HERE / "handbook.md")) as handbook,
+        SqliteMemory(asked.folder / "desk-handbook.db") as handbook,
         AgentPool(driver, sessions=sessions, memory=handbook, on_event=person) as pool,
     ):
+        # A section is a piece. A text that has not changed is not written again.
+        handbook.add_document("handbook", HERE / "handbook.md", words_per_piece=50, overlap=0)
         person.pool = pool
         talk(pool.converse(triage, asked.customer, deps=Shop(asked.customer, dict(ORDERS))), asked.say)
 

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actors import AgentManifest, AgentPool, SpawnConfig, ToolRegistry
+from actors import (
+    Agent,
+    AgentManifest,
+    AgentPool,
+    CompletionResponse,
+    Handoff,
+    SpawnConfig,
+    StopReason,
+    ToolCall,
+    ToolRegistry,
+)
 from actors.agent.capability import FileRead, Memory, Rag
 from actors.agent.ports import MemoryFilter, MemorySource
 from actors.core.waiting.cancel import CancelToken
@@ -242,6 +252,35 @@ def test_a_manifest_names_its_memory(tmp_path: Path) -> None:
     with AgentPool(ScriptedDriver(["x"])) as pool:
         pool.spawn(SpawnConfig(manifest, "q", memory=given)).result()
     assert len(given) == 1
+
+
+class Parent(Agent[str]):
+    """Its child answers."""
+
+    def __init__(self, child: AgentManifest) -> None:
+        super().__init__()
+        self.child = child
+
+    def run(self, query: str) -> str:
+        return self.spawn(SpawnConfig(self.child, query)).result().text
+
+
+def test_an_agent_that_does_not_remember(tmp_path: Path) -> None:
+    """It recalls, and nothing that is said goes into the memory, whoever the conversation is handed on to or starts."""
+    shy = write(tmp_path, "[memory]\nremember = false\n")
+    other = AgentManifest(name="other")
+    memory = InMemorySubstrate()
+    memory.remember("a handbook", "the question is answered on page 7", MemorySource.DOCUMENT)
+    call = CompletionResponse(tool_calls=[ToolCall("1", "transfer_to_other", {})], stop_reason=StopReason.TOOL_USE)
+    driver = ScriptedDriver(["alone", call, "handed on", "of a child", "remembered"])
+    with AgentPool(driver, memory=memory) as pool:
+        pool.spawn(SpawnConfig(shy, "the question")).result()
+        pool.spawn(SpawnConfig(shy, "the question", handoffs=[Handoff(other)])).result()
+        pool.spawn(SpawnConfig(shy, "the question", agent=Parent, kwargs={"child": other})).result()
+        assert len(memory) == 1
+        pool.spawn(SpawnConfig(other, "the question")).result()
+    assert "page 7" in driver.requests[0].system
+    assert len(memory) == 2
 
 
 def test_a_memory_that_cannot_be_opened(tmp_path: Path) -> None:
