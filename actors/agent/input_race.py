@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     Ask = Callable[[], tuple[CompletionResponse, Sequence[Payment]]]
 
 WHY = "its input did not pass"
+PATIENCE = 0.5
+"""Seconds that a completion has to heed its cancel, and to say what it has used, when the agent ends with its input."""
 
 
 class InputRace:
     """Runs both at the same time, each on a thread of its own, as tool calls are.
 
-    Guarantees: a completion is cancelled at once when its input does not pass, and nothing is made of its answer.
+    Guarantees: a completion is cancelled at once when its input does not pass, and nothing is made of its answer. Where
+    that ends the agent, one that does not heed its cancel is left behind.
 
     Args:
         check: Gives the query as it is to be: the same object, when it passes.
@@ -76,6 +79,7 @@ class InputRace:
             found = self._check()
         except BaseException:
             self._dropped.cancel(WHY)
+            self._agent._context.limit_tools(PATIENCE)
             raise
         if found is query:
             self._passed()

@@ -716,6 +716,32 @@ def test_an_answer_that_is_there_first_counts_for_nothing(answer: Any) -> None:
     assert outcome.usage == USAGE if isinstance(answer, Trip) else outcome.usage.total == 2 * USAGE.total
 
 
+@pytest.mark.parametrize("answer", [Trip("no"), KeyError("k")], ids=["trip", "raise"])
+def test_a_driver_that_heeds_no_cancel_is_left_behind(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The agent ends before it answers; what that has cost is charged all the same."""
+    monkeypatch.setattr("actors.agent.input_race.PATIENCE", 0.01)
+    begun, let_go, budget = threading.Event(), threading.Event(), Budget()
+
+    def deaf(request: CompletionRequest) -> CompletionResponse:
+        begun.set()
+        assert let_go.wait(BOUND)
+        return CompletionResponse("too late", usage=USAGE)
+
+    @guardrail("check_input", concurrent=True)
+    def look(query: str) -> Any:
+        assert begun.wait(BOUND)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    with AgentPool(FunctionDriver(deaf), 1) as pool:
+        handle = pool.spawn(SpawnConfig(AgentManifest(), "q", guardrails=[look], budget=budget))
+        assert trip_of(handle.outcome(BOUND)).stage == "check_input"
+        assert not let_go.is_set()
+        let_go.set()
+    assert budget.spent.tokens == USAGE.total
+
+
 def test_an_agent_can_be_cancelled_while_both_are_under_way() -> None:
     """Neither holds it."""
     driver = Waiting()

@@ -92,7 +92,7 @@ class AgentCell(Endpoint, WaitMember):
 
     - ``id``, ``queued_at``, ``started`` and ``started_at``, written once, by the admission and by the start;
     - ``has_slot``, ``stopping``, ``children``, ``owner``, ``callbacks``, ``tied``, ``family_waiter``;
-    - ``tool_threads`` and ``tools_waiter``, written by the agent's own thread;
+    - ``tool_threads``, written by the agent's own thread, and ``tools_waiter``, which one of its tools may replace;
     - ``outcome``, which is written last, so that reading it without the lock is safe.
 
     The state (``state``, ``since``, and what belongs to it) is moved by :meth:`transition` alone: under the turn while
@@ -417,7 +417,8 @@ class ToolThread(WaitMember):
     It has the agent's identity and context, but no slot: the agent's slot is laid out for others exactly while none of
     its threads works. One that runs past its time is abandoned: its token is cancelled, its thread counted.
 
-    Locks: the pool's turn guards ``done``, ``parks``, ``parked_on``, ``since``, ``abandoned`` and ``abandoned_at``.
+    Locks: the pool's turn guards ``done``, ``end``, ``parks``, ``parked_on``, ``since``, ``abandoned`` and
+    ``abandoned_at``.
     Its own thread writes ``thread``, ``waiter``, ``result`` and ``when_free``, and ``error`` if it ever runs. Nothing
     else changes.
     """

@@ -140,6 +140,9 @@ class AgentContext(HostedActor, Protocol):
     def run_tools(self, jobs: Sequence[Job], names: Sequence[str]) -> list[ToolEnd]:
         """Run *jobs* at the same time, each on a thread of its own, and wait for all. The agent's own thread."""
 
+    def limit_tools(self, seconds: float) -> None:
+        """What :meth:`run_tools` still waits for has so long, at most: then it is left behind."""
+
     def ask_approval(
         self,
         call_id: str,
@@ -402,6 +405,10 @@ class LocalContext:
         """Run *jobs* at the same time, and wait for all."""
         ran = self._supervisor.tool_threads.run(self.cell, jobs, names)
         return [ToolEnd(one.result, one.error, one.abandoned) for one in ran]
+
+    def limit_tools(self, seconds: float) -> None:
+        """What :meth:`run_tools` still waits for has so long, at most."""
+        self._supervisor.tool_threads.limit(self.cell, seconds)
 
     def ask_approval(
         self,

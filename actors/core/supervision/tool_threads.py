@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
@@ -51,12 +52,11 @@ class ToolThreads:
         cell.token.check()
         called = chain(names, repeat("a tool"))
         tools = [ToolThread(cell, name, job, timeout) for (job, timeout), name in zip(jobs, called, strict=False)]
-        waiter = Waiter()
-        wake = waiter.wake
+        wake = partial(_wake, cell)
         cell.token.remind(wake)
-        self._begin(cell, tools, waiter)
+        self._begin(cell, tools)
         try:
-            self._await(cell, tools, waiter)
+            self._await(cell, tools)
         finally:
             cell.token.forget(wake)
             if not all(tool.done for tool in tools):
@@ -65,8 +65,20 @@ class ToolThreads:
         cell.token.check()
         return tools
 
-    def _await(self, cell: AgentCell, tools: Sequence[ToolThread], waiter: Waiter) -> None:
+    def limit(self, cell: AgentCell, seconds: float) -> None:
+        """What still runs for *cell* has so long from now on, at most: nobody needs it any more. Any thread."""
+        end = SYSTEM_CLOCK.monotonic() + seconds
+        with Step(self._pool) as effects:
+            for tool in cell.running_tools():
+                tool.end = end if tool.end is None else min(tool.end, end)
+            if cell.tools_waiter is not None:  # the agent's thread looks how long it has to wait
+                effects.wakes.append(cell.tools_waiter)
+                cell.tools_waiter = Waiter()
+
+    def _await(self, cell: AgentCell, tools: Sequence[ToolThread]) -> None:
         while running := [tool for tool in tools if not (tool.done or tool.abandoned)]:
+            waiter = cell.tools_waiter
+            assert waiter is not None  # it is taken away by this thread
             if cell.token.cancelled:
                 return
             ends = [tool.end for tool in running if tool.end is not None]
@@ -75,11 +87,11 @@ class ToolThreads:
                 now = SYSTEM_CLOCK.monotonic()
                 self._abandon([tool for tool in running if tool.end is not None and tool.end <= now])
 
-    def _begin(self, cell: AgentCell, tools: Sequence[ToolThread], waiter: Waiter) -> None:
+    def _begin(self, cell: AgentCell, tools: Sequence[ToolThread]) -> None:
         """The agent's thread starts *tools*, and works no more itself."""
         with self._pool.turn:
             cell.tool_threads = tools
-            cell.tools_waiter = waiter
+            cell.tools_waiter = Waiter()
             cell.transition(IN_TOOL)
         for tool in tools:
             try:
@@ -150,3 +162,10 @@ class ToolThreads:
                 tool.token.cancel(stopped.reason, timed_out=stopped.timed_out)
             else:
                 tool.token.cancel("the tool ran past its time", timed_out=True)
+
+
+def _wake(cell: AgentCell) -> None:
+    """Wake the thread of *cell*: it was cancelled."""
+    waiter = cell.tools_waiter
+    if waiter is not None:
+        waiter.wake()
