@@ -68,6 +68,7 @@ class ToolThreads:
     def limit(self, cell: AgentCell, seconds: float) -> None:
         """What still runs for *cell* has so long from now on, at most: nobody needs it any more. Any thread."""
         end = SYSTEM_CLOCK.monotonic() + seconds
+        tool: ToolThread
         with Step(self._pool) as effects:
             for tool in cell.running_tools():
                 tool.end = end if tool.end is None else min(tool.end, end)
