@@ -37,12 +37,14 @@ class KnownAgent:
         is_open: Its job goes on when the same is asked: it has not ended with a final status, or nobody knows whether
             its outcome was seen, since the process died that had it.
         is_broken_off: It did not end at all, or nobody knows whether that was seen.
+        has_completed: It ended so, whoever saw it.
         note: What it noted when it began; None: it did not begin.
     """
 
     is_taken: bool
     is_open: bool = False
     is_broken_off: bool = False
+    has_completed: bool = False
     note: Mapping[str, Any] | None = None
 
 
@@ -153,6 +155,8 @@ class SessionKeys:
                     continue
                 if number == last and not (known.is_broken_off and known.note.get("stores") == sign_of(turns[-1])):
                     continue  # another agent has stored that turn
+                if number > last and known.has_completed and "stores" in known.note:
+                    continue  # its turn was dropped
                 yield key, known
 
     def _keys(self, session: str, number: int) -> Iterator[tuple[str, KnownAgent | None]]:

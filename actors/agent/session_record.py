@@ -66,7 +66,8 @@ class SessionRecord:
 
     Threads: one at a time; ``keep`` any, and of several the first counts.
 
-    Locks: none; ``_is_open`` changes by single operations, ``_inner`` and ``_place`` are written before the admission,
+    Locks: none; ``_is_open`` and ``_stored`` change by single operations, ``_inner`` and ``_place`` are written before
+    the admission,
     all else by the agent's own thread.
     """
 
@@ -88,6 +89,7 @@ class SessionRecord:
         self._inner: Record | None = None
         self._place: SessionPlace | None = None
         self._is_open = [True]
+        self._stored: list[bool] = []  # one: its turn, until it is taken back
         self.counts = True
         self._before: list[Turn] = []
         self._number = 0
@@ -196,6 +198,8 @@ class SessionRecord:
         try:
             self._is_open.pop()
         except IndexError:
+            if outcome.status is not AgentStatus.COMPLETED:
+                self._withdraw()  # it was abandoned after its turn was stored, in its on_end
             return
         try:
             self._keep(outcome)
@@ -220,10 +224,9 @@ class SessionRecord:
             if inner is not None:
                 inner.keep(outcome)
         except AgentError:
-            if is_stored:
-                self._withdraw()
+            self._withdraw()
             raise
-        if is_stored and self._place is not None and self._place.cell.outcome is not None:
+        if self._place is not None and self._place.cell.outcome is not None:
             self._withdraw()  # it was abandoned meanwhile
 
     def _store(self) -> bool:
@@ -259,10 +262,15 @@ class SessionRecord:
         except Exception as error:  # of a store of a user's own
             what = f"turn {turn.number} of session {self.session!r} could not be stored: {error}"
             raise SessionError(what, session=self.session, text=turn.text) from error
+        self._stored.append(True)
         return True
 
     def _withdraw(self) -> None:
-        """The turn is stored, and the agent did not complete after all."""
+        """The agent did not complete after all: if its turn is stored, take it back."""
+        try:
+            self._stored.pop()
+        except IndexError:
+            return
         store = self._sessions.store
         try:
             facts = store.facts(self.session)

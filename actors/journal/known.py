@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..agent.session_keys import KnownAgent
+from ..core.records.outcome import AgentStatus
 from .history import History
 
 if TYPE_CHECKING:
@@ -28,11 +29,13 @@ def known(desk: Desk, key: str, path: str) -> KnownAgent | None:
         return KnownAgent(is_taken=False)
     last = rows[-1].process
     is_unseen = last != store.number and last not in store.ended_well
-    is_final = history.is_pruned or (history.ended or {}).get("status") in desk.settings.final
+    status = (history.ended or {}).get("status")
+    is_final = history.is_pruned or status in desk.settings.final
     notes = [entry.data for entry, _ in history.entries() if entry.path == path]
     return KnownAgent(
         is_taken=False,
         is_open=is_unseen or not is_final,
         is_broken_off=is_unseen or history.ended is None,
+        has_completed=status == AgentStatus.COMPLETED,
         note=notes[-1] if notes else None,
     )
