@@ -23,7 +23,7 @@ from ..pool import AgentPool
 from .approver import Approver
 from .options import problem_of_timeout
 from .recipe import load_manifest, memory_for, prepare
-from .refusal import RefusedError
+from .refusal import REFUSALS, RefusedError
 from .row import text_of
 from .session_file import open_to_talk, refuse_bad_name
 from .terminal import answering, say
@@ -280,7 +280,10 @@ class Conversation:
         )
         stop = Stop()
         self._ctrl_c.cancels(stop)  # first: the agent may ask for approval before the spawn has returned
-        handle = self._pool.spawn(config, timeout=None)
+        try:
+            handle = self._pool.spawn(config, timeout=None)
+        except (*REFUSALS, ValueError) as error:
+            raise RefusedError(f"{recipe.place}: {one_line(str(error), 1_000)}") from error
         stop.ends(handle)
         outcome = handle.outcome()
         self._ctrl_c.cancels(_nothing)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from ..errors import CapabilityDenied, ManifestError
+
+REFUSALS: Final = (CapabilityDenied, ManifestError, TypeError)
+"""What a pool raises of an agent that it cannot start, beside ``ValueError``, which a journal has for keys, too."""
+
 
 class RefusedError(Exception):
-    """Nothing was started: what was asked for cannot be done (exit code 2). ``problems`` says why."""
+    """Nothing was started, or is any more: what was asked for cannot be done (exit code 2). ``problems`` says why."""
 
     def __init__(self, *problems: str) -> None:
         super().__init__("; ".join(problems))

@@ -25,7 +25,7 @@ from .output import refuse_clashes
 from .progress import open_progress
 from .recipe import ModelChoice, doubts_about, labels_of, memory_for, names_of, prepare_all
 from .recording import files_of, key_of, open_journal, refusal_of, refuse_journal
-from .refusal import OutputLostError, RefusedError
+from .refusal import REFUSALS, OutputLostError, RefusedError
 from .results import ResultsFile
 from .row import CsvShape, place_text
 from .summary import show
@@ -232,15 +232,21 @@ class Run:
                 break
         tally.input_ended = True
 
-    def _spawn(self, pool: AgentPool, _: Task, config: SpawnConfig) -> AgentHandle[Any] | None:
-        """Start the agent of *task*; None: it is not what the journal says of it, which was told."""
+    def _spawn(self, pool: AgentPool, task: Task, config: SpawnConfig) -> AgentHandle[Any] | None:
+        """Start the agent of *task*; None: it is not what the journal says of it, which was told.
+
+        Raises:
+            RefusedError: Its manifest is good, and is none for the command line: it needs what a program gives.
+        """
         try:
             return pool.spawn(config)
         except JournalFailed as error:
             raise OutputLostError(f"--journal {self._options.journal}: {error}") from None
+        except REFUSALS as error:
+            raise RefusedError(f"{task.recipe.place}: {refusal_of(error)}") from error
         except (JournalError, JournalChanged, ValueError) as error:
             if self._journal is None:
-                raise
+                raise RefusedError(f"{task.recipe.place}: {refusal_of(error)}") from error
             self._tally.refused += 1
             self._tally.admitted -= 1
             if self._tally.refused <= BAD_INPUTS_SHOWN:

@@ -16,7 +16,7 @@ from tests.drivers.provider import Provider
 from .conftest import LIMIT, START, environment, lines_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 AUDIT = Path(__file__).parents[2] / "examples" / "audit" / "audit.toml"
 FIXTURES = """
@@ -148,3 +148,39 @@ def test_a_model_without_a_name(cli: Any, folder: Path) -> None:
     result = cli("run", "nodriver.toml", "--prompt", "q", "--driver", "openai")
     assert result.exit_code == 2
     assert "needs the name that the server knows" in result.stderr
+
+
+# What a program gives -------------------------------------------------------------------------------------------
+
+NEEDY = '''
+from actors import tool
+from actors.tools import Deps
+
+@tool
+def look_up(shop: Deps[dict]) -> str:
+    """Look up."""
+    return "found"
+'''
+
+
+@pytest.mark.parametrize(
+    ("manifest", "why"),
+    [
+        ('[model]\ndriver = "echo"\nsystem_prompt = "You serve ${deps.shop}."\n', "there are no deps"),
+        ('tools = ["needy:look_up"]\n[model]\ndriver = "echo"\n', "the agent has none"),
+    ],
+    ids=["a prompt", "a tool"],
+)
+@pytest.mark.parametrize("command", ["run", "chat"])
+def test_what_needs_deps_is_refused_in_one_line(
+    cli: Callable[..., Any], folder: Path, command: str, manifest: str, why: str
+) -> None:
+    """A manifest that is good for a program alone: it is said so, without a traceback, and nothing is asked."""
+    (folder / "needy.py").write_text(NEEDY)
+    (folder / "shop.toml").write_text(f'name = "shop"\n{manifest}')
+    words = ("run", "shop.toml", "--prompt", "hi") if command == "run" else ("chat", "shop.toml")
+    result = cli(*words, stdin="hi\n")
+    assert result.exit_code == 2
+    (error,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert error.startswith("error: shop.toml: ")
+    assert why in error

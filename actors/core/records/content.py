@@ -18,7 +18,7 @@ PARTS: Final = (TextPart, ImagePart, AudioPart, FilePart)
 
 
 def is_part(value: object) -> bool:
-    """Is *value* a part of content? Of an object its own class is asked, which nothing of a user's can answer for it."""
+    """Is *value* a part of content? Its type is asked: what an object says of its class may raise."""
     return issubclass(type(value), PARTS)
 
 
