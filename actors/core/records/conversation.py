@@ -98,6 +98,10 @@ class SystemMessage(_Message):
 class UserMessage(_Message):
     """What the user, the program or another agent says: a text, or parts of several kinds.
 
+    ::
+
+        UserMessage(["What is the sum?", ImagePart.load("receipt.png")])
+
     Args:
         content: A text, a part, or a list of parts with texts among them; parts are held as a tuple.
 
