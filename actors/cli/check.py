@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ..agent.manifest import AgentManifest
-    from ..agent.manifest_tables import AgentTable, HandoffTable
+    from ..agent.manifest_tables import AgentTable, HandoffTable, MemoryTable
 
 EXIT_OK = 0
 EXIT_BAD_MANIFEST = 2
@@ -123,6 +123,10 @@ def rows_of(manifest: AgentManifest, path: str, *, run: bool) -> Iterator[tuple[
         yield from _listed("hands on to", [_link(entry) for entry in manifest.handoffs])
     if manifest.agents:
         yield from _listed("may ask", [_link(entry) for entry in manifest.agents])
+    if manifest.guardrails.use:
+        yield from _listed("checked by", list(manifest.guardrails.use))
+    if manifest.memory is not None:
+        yield "memory", _memory(manifest.memory)
     for server in manifest.mcp_servers:
         yield from _listed(f"server {server.name}", server_lines(manifest, server, run=run))
 
@@ -132,6 +136,11 @@ def _link(entry: HandoffTable | AgentTable) -> str:
     own = ", with grants of its own" if getattr(entry, "own_grants", False) else ""
     about = f": {one_line(entry.description)}" if entry.description else ""
     return f"{entry.name} ({where}{own}){about}"
+
+
+def _memory(memory: MemoryTable) -> str:
+    where = memory.path or "that of the program"
+    return where if memory.remember else f"{where}, where nothing is put of what is said"
 
 
 def _listed(label: str, lines: list[str]) -> Iterator[tuple[str, str]]:

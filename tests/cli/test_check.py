@@ -45,6 +45,7 @@ def test_status(cli: Callable[..., Any], folder: Path) -> None:
         'name = "full"\ndescription = "Does [all]."\ntools = ["bot:shout", "bot:gone"]\nprivacy = "private"\n'
         '[model]\ndriver = "bot:make"\n[resources]\nmax_iterations = 7\nmax_cost_usd = 2.5\n'
         '[[capabilities]]\ntype = "file_read"\nallowed_paths = ["src", "doc"]\n'
+        '[guardrails]\nuse = ["bot:check"]\n[memory]\npath = "notes.db"\nremember = false\n'
     )
     result = cli("status", "full.toml")
     assert result.exit_code == 0
@@ -60,6 +61,9 @@ def test_status(cli: Callable[..., Any], folder: Path) -> None:
         "read files below src, doc",
         "shout: Say it loud. [needs no capability]",
         "no 'gone'",
+        "checked by",
+        "bot:check",
+        "notes.db, where nothing is put of what is said",
     ):
         assert text in result.stdout
 
