@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..core.records.content import MOST_BYTES, bytes_of
+from ..core.records.content import MOST_BYTES, bytes_of, parts_of, text_of_content
 from ..core.records.conversation import ToolResultMessage, UserMessage
 from ..core.records.parts import TextPart
-from .takes import takes_of
+from .takes import TEXT_ALONE, takes_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,11 +62,16 @@ class View:
             return message
         known = self._changed.get((id(message), drop))
         if known is None:
-            parts = [self._part(part, drop=drop) for part in message.content]
-            is_same = all(one is other for one, other in zip(parts, message.content, strict=True))
-            known = message, message if is_same else replace(message, content=parts)
+            known = message, self._shown(message, drop=drop)
             self._changed[id(message), drop] = known  # the message is held: no other object gets its id
         return known[1]
+
+    def _shown(self, message: UserMessage | ToolResultMessage, *, drop: bool) -> Message:
+        parts = [self._part(part, drop=drop) for part in parts_of(message.content)]
+        if takes_of(self._driver) == TEXT_ALONE:  # it may have been written when a content was a text
+            return replace(message, content=text_of_content(parts))
+        is_same = all(one is other for one, other in zip(parts, message.content, strict=True))
+        return message if is_same else replace(message, content=parts)
 
     def _part(self, part: Part, *, drop: bool) -> Part:
         if isinstance(part, TextPart):
