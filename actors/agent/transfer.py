@@ -94,7 +94,8 @@ class Transfer:
     def execute(self, input: Mapping[str, Any], *, cancel: CancelToken, agent: Any) -> ToolResult:  # noqa: A002, ARG002
         """Say who goes on."""
         name = self.destination.manifest.name
-        return ToolResult(f"The conversation was handed on. You are {name} now: go on with what the user asked for.")
+        # It says whom, and not "you": a session shows it to the first one again, in the next turn.
+        return ToolResult(f"The conversation was handed on: {name} goes on with what the user asked for.")
 
     def history(self, messages: Sequence[Message]) -> list[Message]:
         """What the other one sees of *messages*.

@@ -94,7 +94,7 @@ def test_another_manifest_goes_on() -> None:
     assert isinstance(call, AssistantMessage)
     assert isinstance(result, ToolResultMessage)
     assert (result.tool_call_id, result.is_error) == ("c1", False)
-    assert "You are billing now" in result.content
+    assert "billing goes on" in result.content
     assert answer.content == "paid"
     assert (outcome.iterations, outcome.tool_calls, outcome.usage) == (2, 1, USAGE + USAGE)
 

@@ -61,7 +61,7 @@ def other_driver(_: Any) -> Any:
 def test_from_any_to_any(kind: str, other: str) -> None:
     """Each is told the whole conversation in its own words; a call has its result."""
     _, second = handed_on(kind, other)
-    said = "You are billing now"
+    said = "billing goes on"
     if other == "anthropic":
         assert second["system"] == "I am billing."
         _, call, result = second["messages"]
