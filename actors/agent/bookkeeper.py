@@ -235,7 +235,7 @@ class Bookkeeper:
         """The system prompt that this conversation began with, unless it is what the manifest *said*; after a handoff,
         that with which it went on.
         """
-        path = f"{self.path}/@instructions" if self.path else "@instructions"
+        path = f"{self.path}/@instructions" if self.path else self.ledger.root.next_path("@instructions")
         entry = self.ledger.find(path)
         if entry is not None:
             return _texts_of(entry)[0]

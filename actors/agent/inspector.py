@@ -115,9 +115,10 @@ class Inspector:
         looked.update(rail.who for rail in inputs)
         self._beside = [] if was_handed_on else [rail for rail in inputs if rail.concurrent]
         self._waited_for = [rail for rail in inputs if was_handed_on or not rail.concurrent]
-        self._input_path = "@check_input"
-        if was_handed_on and books is not None:
-            self._input_path = f"{books.path}/@handoff/@check_input"
+        self._input_path = ""
+        if books is not None:  # an agent may have several conversations, one after the other
+            on_the_way = f"{books.path}/@handoff/@check_input"
+            self._input_path = on_the_way if was_handed_on else books.ledger.root.next_path("@check_input")
         self.query = query
         """As the model gets it."""
         self._paid: Sequence[Payment] = ()  # for the completion that was bought last

@@ -23,6 +23,7 @@ from actors import (
     GuardrailTripped,
     Handoff,
     JournalReader,
+    LlmAgent,
     Refuse,
     RestartPolicy,
     SpawnConfig,
@@ -270,6 +271,35 @@ def test_what_a_guardrail_spends_is_counted_once_in_each_process() -> None:
             outcome = pool.spawn(config).outcome(BOUND)
         assert budget.spent.tokens == outcome.usage.total == 30
     assert len(questions) == 1
+
+
+class Twice(LlmAgent[Any]):
+    """Has two conversations, and crashes once between them."""
+
+    crashed = False
+
+    def run(self, query: Any) -> Any:
+        first = super().run(query)
+        if not Twice.crashed:
+            Twice.crashed = True
+            raise RuntimeError("once")
+        return [first.text, super().run(f"more {query}").text]
+
+
+def test_the_input_of_each_conversation_is_looked_at() -> None:
+    """An agent of one's own may have several: what was said of the first query says nothing of the second."""
+    Twice.crashed, seen = False, list[str]()
+
+    @guardrail("check_input")
+    def look(query: str) -> str:
+        seen.append(query)
+        return f"({query})"
+
+    driver = FunctionDriver(lambda request: str(request.messages[-1].content))
+    with AgentPool(driver, 1, restart=AT_ONCE) as pool:
+        outcome = pool.spawn(SpawnConfig(AgentManifest(), "q", agent=Twice, guardrails=[look])).outcome(BOUND)
+    assert outcome.unwrap() == ["(q)", "(more q)"]
+    assert seen == ["q", "more q"]
 
 
 # Handoffs -------------------------------------------------------------------------------------------------------

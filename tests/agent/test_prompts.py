@@ -458,6 +458,29 @@ def test_a_restart_is_told_the_same() -> None:
     assert (clock.asked, len(driver.requests)) == (1, 1)
 
 
+class Twice(LlmAgent[Any]):
+    """Has two conversations, and crashes once between them."""
+
+    crashed = False
+
+    def run(self, query: Any) -> Any:
+        first = super().run(query)
+        if not Twice.crashed:
+            Twice.crashed = True
+            raise RuntimeError("once")
+        return [first.text, super().run(query).text]
+
+
+def test_each_conversation_of_an_agent_has_its_own() -> None:
+    """The second one is not told what the first one was, and a restart tells each the same."""
+    Twice.crashed = False
+    clock, driver = Clock(), ScriptedDriver(["one", "two"])
+    with AgentPool(driver, 1, restart=RestartPolicy(max_restarts=1)) as pool:
+        outcome = pool.spawn(SpawnConfig(bot(clock), "q", agent=Twice)).outcome(BOUND)
+    assert outcome.unwrap() == ["one", "two"]
+    assert [request.system for request in driver.requests] == ["It is 1 o'clock.", "It is 2 o'clock."]
+
+
 def test_a_later_process_is_told_the_same(tmp_path: Path) -> None:
     """With a journal: an agent that was interrupted goes on from its answers, with the prompt that it had."""
     clock, path = Clock(), tmp_path / "run.journal"
