@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Generic, overload
 
 from typing_extensions import TypeVar
@@ -67,12 +68,12 @@ class Conversation(Generic[T_co]):
 
     def __init__(
         self,
-        pool: ConversationHost,
+        begin: Callable[[SpawnConfig[T_co], float | None], AgentHandle[T_co]],
         config: SpawnConfig[T_co],
         session: Session,
         broken_off: Callable[[str], list[Any]],
     ) -> None:
-        self._pool = pool
+        self._begin = begin
         self._config = config
         self._session = session
         self._broken_off = broken_off
@@ -94,10 +95,12 @@ class Conversation(Generic[T_co]):
         Raises:
             CapacityError: No room in the pool in time.
             PoolClosed: The pool drains or is closed.
+            TypeError, ValueError: *timeout* is none.
             ValueError, CapabilityDenied, ManifestError: As for ``pool.spawn``.
         """
         given = {name: getattr(self._config, name) for name in self._config.model_fields_set}
         if timeout is not None:
+            _refuse_no_seconds(timeout)
             deadline = self._config.deadline
             given["deadline"] = timeout if deadline is None else min(timeout, deadline)
         return self._outcome_of(SpawnConfig(**{**given, "query": query}), timeout)
@@ -120,7 +123,7 @@ class Conversation(Generic[T_co]):
         with self._lock:
             self._running.append(ask)  # first: a cancel may come while it stands in line for room
         try:
-            handle = self._pool.spawn(config, timeout=timeout, owed=False)
+            handle = self._begin(config, timeout)
             try:
                 ask.begin(handle)
                 return handle.outcome()
@@ -144,16 +147,21 @@ class Conversation(Generic[T_co]):
         return f"<Conversation {self._session.id!r} with {self._config.manifest.name!r}>"
 
 
+def _refuse_no_seconds(timeout: object) -> None:
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
+        raise TypeError(f"timeout must be a number of seconds, got {timeout!r}")
+    if not 0 <= timeout < math.inf:
+        raise ValueError(f"timeout must be at least 0 seconds, and finite, got {timeout!r}")
+
+
 class ConversationHost:
     """A pool as conversations know it."""
 
     _sessions: Sessions | None
     _factory: AgentFactory
 
-    def spawn(
-        self, config: SpawnConfig[T_co], *, timeout: float | None = 0, owed: bool | None = None
-    ) -> AgentHandle[T_co]:
-        """Start one agent."""
+    def _begin_ask(self, config: SpawnConfig[T_co], timeout: float | None) -> AgentHandle[T_co]:
+        """Start the agent that answers, as soon as there is room for it; its deadline counts from now."""
         raise NotImplementedError
 
     @overload
@@ -222,4 +230,4 @@ class ConversationHost:
             raise ValueError("a conversation takes no key: each of its turns has one of its own")
         found = self._sessions.get(session)
         config: SpawnConfig[Any] = SpawnConfig(manifest, "", session=session, **more)
-        return Conversation(self, config, found, self._factory.broken_off)
+        return Conversation(self._begin_ask, config, found, self._factory.broken_off)

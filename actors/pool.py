@@ -191,6 +191,12 @@ class AgentPool(ActorHost, ConversationHost):
         """
         return self._admit([self._factory.spec(config)], timeout, owed, keeps_events=True)[0]
 
+    def _begin_ask(self, config: SpawnConfig[T], timeout: float | None) -> AgentHandle[T]:
+        spec: AgentSpec = self._factory.spec(config)
+        if timeout is not None:  # for all of it, the wait for room included
+            spec.asked_at = self._core.clock.monotonic()
+        return self._admit([spec], timeout, owed=False, keeps_events=True)[0]
+
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> AgentHandle[T]:
         """Run ``fn(*args, **kwargs)`` as an agent; what it returns is the result. Admission as for :meth:`spawn`."""
         return self._admit([self._factory.function_spec(fn, args, kwargs)], 0)[0]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -564,6 +566,41 @@ def test_an_ask_that_takes_too_long(sessions: Sessions) -> None:
         gate.await_reached()
         assert pool.converse(BOT, "s").ask("q", timeout=0.05).status is AgentStatus.TIMED_OUT
         gate.open()
+
+
+def test_the_time_of_an_ask_counts_its_wait_for_room() -> None:
+    """What it waited until the pool had room is gone: it does not begin anew with the admission."""
+    gate = Gate()
+    ends: list[float] = []
+
+    class Looks(LlmAgent[Any]):
+        def run(self, query: Any) -> Any:
+            assert self.cancel_token.deadline is not None
+            ends.append(self.cancel_token.deadline.at)
+            return super().run(query)
+
+    with (
+        Sessions.in_memory() as sessions,
+        AgentPool(waiting(gate), max_concurrent=1, max_queued=0, sessions=sessions) as pool,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        pool.spawn(SpawnConfig(BOT, "busy"))
+        gate.await_reached()
+        asked = threads.submit(pool.converse(BOT, "s", agent=Looks, driver=FunctionDriver(echo)).ask, "q", 100)
+        eventually(lambda: pool._core.pool.roster.waiting_spawns)
+        before = time.monotonic()
+        gate.open()
+        assert asked.result(BOUND).ok
+    assert ends[0] <= before + 100
+
+
+@pytest.mark.parametrize("timeout", ["1", True, -1, float("nan"), float("inf")])
+def test_what_is_no_time(timeout: Any) -> None:
+    """It is refused by its name."""
+    with Sessions.in_memory() as sessions, AgentPool(FunctionDriver(echo), sessions=sessions) as pool:
+        with pytest.raises((TypeError, ValueError), match="timeout must be"):
+            pool.converse(BOT, "s", deadline=5).ask("q", timeout)
+        assert said(sessions) == []
 
 
 def test_many_at_once(sessions: Sessions) -> None:

@@ -132,15 +132,16 @@ class AgentSpec:
         build: Called with the agent's cell on its own thread for each start; returns the function that constructs the
             agent. An error of the first is the agent's failure, one of the second a crash.
         timeout: Seconds of life from its first start.
-        deadline: Seconds from admission.
+        deadline: Seconds from admission, or from *asked_at*.
         max_depth: The deepest level at which its children may live; None has no limit.
         streams: Is the text of its answers streamed? None does so where its events are heard.
         on_event: Called with each of its events.
         key: Names it over all processes; None for one that has no name.
         record: What is recorded of it; None records nothing.
+        asked_at: The moment from which its deadline counts: the wait for room is part of it. None: its admission.
 
     Locks: ``build`` and ``record``, which the end of the agent lets go of, change under the turn; ``streams``,
-    ``on_event`` and ``key`` before the admission; nothing else.
+    ``on_event``, ``key`` and ``asked_at`` before the admission; nothing else.
     """
 
     name: str
@@ -157,3 +158,4 @@ class AgentSpec:
     on_event: Callable[[Event], object] | None = None
     key: str | None = None
     record: Record | None = None
+    asked_at: float | None = None

@@ -159,8 +159,9 @@ class Roster:
                 self._children.push(cell)
             limit = cell.spec.deadline
             if limit is not None:
-                at = self._clock.monotonic() + limit
-                self._set_deadline(cell, at, f"not done within {limit} s of its admission")
+                asked_at = cell.spec.asked_at
+                since, of_what = (self._clock.monotonic(), " of its admission") if asked_at is None else (asked_at, "")
+                self._set_deadline(cell, since + limit, f"not done within {limit} s{of_what}")
         self.balance(effects)
         if self._queue.living or self._children.living:
             is_told = self._post is not None
