@@ -21,8 +21,9 @@ NAMES = (
     *("http_throughput", "mixed_faults", "import_time"),
     *SAVINA,
     *("idle_actors", "timers"),
-    *("abort_latency", "mass_wake", "stop_overshoot", "nesting", "ask_stop", "journal", "sessions", "memory", "soak"),
-    *("actor_soak", "fuzz", "kills"),
+    *("abort_latency", "mass_wake", "stop_overshoot", "nesting", "ask_stop", "journal", "sessions", "memory"),
+    *("first_answer", "handoff", "guardrails", "compaction", "parts"),
+    *("soak", "actor_soak", "fuzz", "kills"),
 )
 ENDLESS = ("soak", "actor_soak", "fuzz", "kills")
 """They go on as long as they are told to, so each is run by a command of its own, and not with all others."""

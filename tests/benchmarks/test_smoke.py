@@ -157,7 +157,7 @@ def test_what_cannot_be_written_is_told_before_anything_runs(
     assert "pip install 'autogen-core" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["http_throughput", "abort_latency"])
+@pytest.mark.parametrize("name", ["http_throughput", "abort_latency", "parts"])
 def test_what_needs_a_package_that_is_missing_is_skipped(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """And says so."""
     module = questions.find(name)
