@@ -47,7 +47,7 @@ class DriverWord:
 
     @classmethod
     def parse(cls, text: str, place: str) -> Self | None:
-        """What *text* says; None when it is a ``package.module:factory``. Built-in names win over modules.
+        """What *text* says; None when it is a ``package.module:factory``. The names of drivers that ask a model win over modules.
 
         Args:
             place: Where it stands, for the error.
@@ -55,14 +55,16 @@ class DriverWord:
             ManifestError: It is neither.
         """
         name, colon, rest = text.partition(":")
-        if name not in BUILT_IN:
+        is_path = name not in BUILT_IN or (bool(colon) and name in WITHOUT_MODEL)
+        if is_path:  # a module may have the name of a driver that asks no model
             if _FACTORY.fullmatch(text):
                 return None
+            if name in WITHOUT_MODEL:
+                problem = f"{place}: {shown(text)!r}: the driver {name!r} asks no model: say {name!r} alone"
+                raise ManifestError([problem])
             raise ManifestError([f"{place}: {no_such(name if colon else text)}"])
         if not colon:
             return cls(name)
-        if name in WITHOUT_MODEL:
-            raise ManifestError([f"{place}: {shown(text)!r}: the driver {name!r} asks no model: say {name!r} alone"])
         model, at, rest = _split(rest)
         if not model:
             raise ManifestError([f"{place}: {shown(text)!r} names no model: say '{name}:NAME' or '{name}:NAME@URL'"])

@@ -34,8 +34,9 @@ def test_what_a_word_says(text: str, word: DriverWord) -> None:
 
 
 def test_a_factory_is_no_word() -> None:
-    """Unless it stands in a module that is called as a built-in driver: that one wins."""
+    """Unless it stands in a module that is called as a built-in driver which asks a model: that one wins."""
     assert DriverWord.parse("mine.drivers:make", "driver") is None
+    assert DriverWord.parse("echo:make", "driver") is None
     assert DriverWord.parse("openai:make", "driver") == DriverWord("openai", "make")
     assert set(builtin.BUILT_IN) == set(BUILT_IN)
 
@@ -51,7 +52,7 @@ NONE = {
     "openai:m@localhost": "a URL begins with http:// or https://",
     "openai:m@10.0.0.1:80/v1": "a URL begins with http:// or https://",
     "openai:m@ftp://host": "a URL begins with http:// or https://",
-    "echo:loud": "the driver 'echo' asks no model",
+    "echo:very loud": "the driver 'echo' asks no model",
     "a\nb": r"no built-in driver 'a\\nb'",
 }
 
