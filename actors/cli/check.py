@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 from ..agent import resolve
+from ..agent.settings import NUMBERS
 from ..drivers.builtin import find_driver
 from ..errors import ManifestError
 from . import doubts, named
@@ -164,7 +166,12 @@ def _model(manifest: AgentManifest, *, run: bool) -> str:
     parts = [part for part in (source, driver, place) if part]
     window = f", context window {model.context_window:,} tokens" if model.context_window else ""
     settings = f"at most {model.max_tokens:,} tokens an answer, temperature {model.temperature:g}{window}"
-    return "; ".join([*(parts or ["no driver named; --driver can give one"]), settings])
+    more = [f"{name} {_said(value)}" for name, value in model.settings.given().items() if name not in NUMBERS]
+    return "; ".join([*(parts or ["no driver named; --driver can give one"]), ", ".join([settings, *sorted(more)])])
+
+
+def _said(value: object) -> str:
+    return one_line(value if isinstance(value, str) else json.dumps(value), 200)
 
 
 def _driver(manifest: AgentManifest) -> str | None:

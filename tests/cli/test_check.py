@@ -43,7 +43,8 @@ def test_status(cli: Callable[..., Any], folder: Path) -> None:
     """Status tells the limits, the permissions, the driver and the tools, and what is wrong with them."""
     (folder / "full.toml").write_text(
         'name = "full"\ndescription = "Does [all]."\ntools = ["bot:shout", "bot:gone"]\nprivacy = "private"\n'
-        '[model]\ndriver = "bot:make"\n[resources]\nmax_iterations = 7\nmax_cost_usd = 2.5\n'
+        '[model]\ndriver = "bot:make"\nreasoning_effort = "low"\nstop = "END"\n'
+        "[resources]\nmax_iterations = 7\nmax_cost_usd = 2.5\n"
         '[[capabilities]]\ntype = "file_read"\nallowed_paths = ["src", "doc"]\n'
         '[guardrails]\nuse = ["bot:check"]\n[memory]\npath = "notes.db"\nremember = false\n'
     )
@@ -54,6 +55,7 @@ def test_status(cli: Callable[..., Any], folder: Path) -> None:
         "Does [all].",
         "driver bot:make",
         "private: ",
+        'temperature 0.3, reasoning_effort low, stop ["END"]',
         "7 iterations",
         "50 tool calls",
         "$2.50 at most",
