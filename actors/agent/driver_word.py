@@ -47,7 +47,8 @@ class DriverWord:
 
     @classmethod
     def parse(cls, text: str, place: str) -> Self | None:
-        """What *text* says; None when it is a ``package.module:factory``. The names of drivers that ask a model win over modules.
+        """What *text* says; None when it is a ``package.module:factory``. A module that is called as a driver which asks
+        a model is not looked for.
 
         Args:
             place: Where it stands, for the error.

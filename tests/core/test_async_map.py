@@ -397,9 +397,14 @@ def test_leaving_it_early_cancels_what_it_runs(supervise: Any, mapped: Any, how:
         finally:
             closed.set()
 
+    async def second() -> None:
+        while supervisor.pool.roster.started < 2:
+            await asyncio.sleep(0)
+
     async def leave() -> None:
         async for outcome in mapped(supervisor, plain() if source == "sync" else waiting(), hanging_but_first):
             assert outcome.result == 0
+            await second()
             if how == "break":
                 break
             if how == "error":
@@ -408,6 +413,7 @@ def test_leaving_it_early_cancels_what_it_runs(supervise: Any, mapped: Any, how:
     async def close() -> None:
         outcomes = mapped(supervisor, plain() if source == "sync" else waiting(), hanging_but_first)
         assert (await anext(outcomes)).result == 0
+        await second()
         await outcomes.aclose()
         assert closed.is_set()
         assert [outcome async for outcome in outcomes] == []
@@ -415,6 +421,7 @@ def test_leaving_it_early_cancels_what_it_runs(supervise: Any, mapped: Any, how:
     async def block() -> None:
         async with mapped(supervisor, plain() if source == "sync" else waiting(), hanging_but_first) as outcomes:
             async for _ in outcomes:
+                await second()
                 break
         assert closed.is_set()
 
