@@ -47,7 +47,7 @@ class DriverWord:
 
     @classmethod
     def parse(cls, text: str, place: str) -> Self | None:
-        """What *text* says; None when it is a ``package.module:factory``. A module that is called as a driver which asks
+        """What *text* says; None when it is a ``package.module:factory``. A module with the name of a driver that asks
         a model is not looked for.
 
         Args:
