@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..agent import resolve
 from ..agent.driver_word import BUILT_IN, DriverWord
+from ..agent.guardrail import GuardrailStage
 from ..errors import ManifestError
 from .doubts import NamedTool, named_tool
 from .source import definition
@@ -30,6 +31,9 @@ def _problems_alone(manifest: AgentManifest) -> list[str]:
         lambda: _look_at_agent(manifest),
         lambda: _look_at_driver(manifest),
         lambda: _look_at_output(manifest),
+        lambda: _look_at_prompt(manifest),
+        *(partial(_look_at_guardrail, manifest, index) for index in range(len(manifest.guardrails.use))),
+        lambda: _look_at_policy(manifest),
         *(partial(_look_at_tool, manifest, index) for index in range(len(manifest.tools))),
     ]
     return [*resolve.server_problems(manifest), *resolve.problems_of(looks)]
@@ -105,6 +109,32 @@ def _look_at_output(manifest: AgentManifest) -> None:
         found = definition(path, beside=manifest.folder, place="output")
         if found.is_plain or found.is_function:
             raise ManifestError([f"output: {path!r} is no type that pydantic can check"])
+
+
+def _look_at_prompt(manifest: AgentManifest) -> None:
+    prompt, place = manifest.model.system_prompt, "model.system_prompt.function"
+    if isinstance(prompt, str) or not isinstance(prompt.function, str):
+        return
+    if definition(prompt.function, beside=manifest.folder, place=place).is_plain:
+        raise ManifestError([f"{place}: {prompt.function!r} cannot be called: it has to return the system prompt"])
+
+
+def _look_at_policy(manifest: AgentManifest) -> None:
+    path, place = manifest.context.policy, "context.policy"
+    if ":" in path and definition(path, beside=manifest.folder, place=place).is_plain:
+        raise ManifestError([f"{place}: {path!r} is no function of the messages"])
+
+
+def _look_at_guardrail(manifest: AgentManifest, index: int) -> None:
+    path, place = manifest.guardrails.use[index], f"guardrails.use.{index}"
+    found = definition(path, beside=manifest.folder, place=place)
+    if found.is_plain or (found.is_class and not found.is_decorated):
+        raise ManifestError([f"{place}: {path!r} is no guardrail: it is an object with its methods, or a function"])
+    if found.is_function and not found.is_decorated and found.name not in list(GuardrailStage):
+        stages = ", ".join(GuardrailStage)
+        raise ManifestError(
+            [f"{place}: {path!r} does not say where it looks: put @actors.guardrail above it, or name it {stages}"]
+        )
 
 
 def _look_at_tool(manifest: AgentManifest, index: int) -> Definition:

@@ -40,6 +40,11 @@ class Definition:
     statement: ast.stmt | None = None
 
     @property
+    def name(self) -> str | None:
+        """What a function or a class is called where it is defined; None for anything else."""
+        return getattr(self.statement, "name", None)
+
+    @property
     def is_plain(self) -> bool:
         """Is it a value that can be neither called nor extended?"""
         return isinstance(self.statement, ast.Assign) and isinstance(self.statement.value, ast.Constant)

@@ -70,6 +70,50 @@ def test_status(cli: Callable[..., Any], folder: Path) -> None:
         assert text in result.stdout
 
 
+@pytest.mark.parametrize("imports", [(), ("--import",)], ids=["texts", "imports"])
+@pytest.mark.parametrize(
+    ("table", "place"),
+    [
+        ('[guardrails]\nuse = ["nowhere:check"]', "guardrails.use.0: no module 'nowhere'"),
+        ('[guardrails]\nuse = ["rails:gone"]', "guardrails.use.0: module 'rails' has no 'gone'"),
+        ('[guardrails]\nuse = ["rails:check_input", "rails:number"]', "guardrails.use.1: "),
+        ('[guardrails]\nuse = ["rails:Strict"]', "guardrails.use.0: "),
+        ('[guardrails]\nuse = ["rails:anything"]', "guardrails.use.0: "),
+        ('[context]\npolicy = "rails:gone"', "context.policy: module 'rails' has no 'gone'"),
+        ('[context]\npolicy = "rails:number"', "context.policy: 'rails:number' is no function"),
+        ('[model]\nsystem_prompt = {function = "rails:gone"}', "model.system_prompt.function: module 'rails' has no"),
+        ('[model]\nsystem_prompt = {function = "rails:number"}', "model.system_prompt.function: "),
+    ],
+    ids=["module", "name", "number", "class", "stage", "policy", "policy-number", "prompt", "prompt-number"],
+)
+def test_validate_looks_at_all_that_is_named(
+    cli: Callable[..., Any], folder: Path, table: str, place: str, imports: tuple[str, ...]
+) -> None:
+    """Guardrails, policies and prompts, also those of a manifest that is named; what is good is not told."""
+    (folder / "rails.py").write_text(
+        "number = 5\n\n\nclass Strict:\n    def check_input(self, query): ...\n\n\n"
+        "def anything(query): ...\n\n\ndef check_input(query): ...\n"
+    )
+    (folder / "inner.toml").write_text(f'name = "inner"\n{table}\n')
+    (folder / "outer.toml").write_text('name = "outer"\n[[handoffs]]\nname = "inner"\nmanifest = "inner.toml"\n')
+    result = cli("validate", *imports, "outer.toml")
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"error: outer.toml: handoffs.0.manifest: {place}")
+
+
+def test_validate_passes_what_may_be_a_guardrail(cli: Callable[..., Any], folder: Path) -> None:
+    """One that is decorated, made by a call, or an object."""
+    (folder / "rails.py").write_text(
+        'import actors\n\n\n@actors.guardrail("check_input")\ndef look(query): ...\n\n\n'
+        "class Strict(actors.Guardrail):\n    def check_input(self, query): ...\n\n\nstrict = Strict()\n"
+        "def check_output(value): ...\n"
+    )
+    use = ", ".join(f'"rails:{name}"' for name in ("look", "strict", "check_output"))
+    (folder / "good.toml").write_text(f'name = "good"\n[guardrails]\nuse = [{use}]\n')
+    assert cli("validate", "good.toml").exit_code == cli("validate", "--import", "good.toml").exit_code == 0
+
+
 @pytest.mark.process
 def test_status_shows_every_tool_with_what_it_may_do(
     cli: Callable[..., Any], folder: Path, monkeypatch: pytest.MonkeyPatch
