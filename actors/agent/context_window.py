@@ -48,7 +48,7 @@ def fitted(text: str, tokens: int) -> str:
     if estimate_text(text) <= tokens:
         return text
     quarters = max(0, tokens - estimate_text(left_out(len(text))) - 2) * CHARACTERS_PER_TOKEN
-    tail = _prefix(reversed(text[-quarters:]), quarters // 4) if quarters else 0
+    tail = _prefix(text[: -quarters - 1 : -1], quarters // 4)
     head = _prefix(text[:quarters], quarters - quarters // 4)
     return text[:head] + left_out(len(text) - head - tail) + text[len(text) - tail :]
 
@@ -59,10 +59,12 @@ def fitted_all(texts: Sequence[str], tokens: int) -> list[str]:
     return [fitted(text, longest) for text in texts]
 
 
-def _prefix(characters: Iterable[str], quarters: int) -> int:
-    """How many of the first *characters* fit, counted in quarters of a token."""
+def _prefix(text: str, quarters: int) -> int:
+    """How many of the first characters of *text* fit, counted in quarters of a token."""
+    if text.isascii():
+        return min(len(text), quarters)
     count = 0
-    for character in characters:
+    for character in text:
         quarters -= 1 if character.isascii() else CHARACTERS_PER_TOKEN
         if quarters < 0:
             break

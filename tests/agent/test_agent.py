@@ -35,7 +35,7 @@ from actors import (
     SpawnConfig,
     ToolRegistry,
 )
-from actors.agent.factory import _max_depth
+from actors.agent.depth import max_depth as deepest
 from actors.core.waiting.wait_graph import current
 
 from ..waiting import BOUND, Gate, eventually
@@ -666,8 +666,9 @@ def test_how_deep_its_children_may_live(
     manifest = AgentManifest(capabilities=(Rag(), *(Spawn(max_depth=depth) for depth in own)))
     above: Any = None
     if parent is not None:
-        above = SimpleNamespace(depth=parent[0], max_depth=parent[1])
-    assert _max_depth(manifest, above) == limit
+        context = SimpleNamespace(depth=parent[0], max_depth=parent[1])
+        above = SimpleNamespace(_context=context, manifest=AgentManifest())
+    assert deepest(manifest, above) == limit
 
 
 @pytest.mark.parametrize("max_depth", [1, 3])
