@@ -31,9 +31,11 @@ CREATE TABLE session (id TEXT PRIMARY KEY, created_at REAL NOT NULL, updated_at 
 CREATE TABLE turn (session TEXT NOT NULL, number INTEGER NOT NULL, at REAL NOT NULL, agent TEXT NOT NULL, model TEXT,
     query TEXT NOT NULL, messages TEXT NOT NULL, input_tokens INTEGER, output_tokens INTEGER, cost_usd REAL,
     details TEXT, UNIQUE (session, number));
+CREATE INDEX session_in_order ON session (updated_at DESC, id);
 """
 SCHEMA: Final = Schema(application_id=0x61_73_65_73, name="file of sessions", steps=(TABLES,))
 """The file's kind (``ases``) and how it came to be."""
+_moment = datetime.fromtimestamp  # by a name of the module: a list has many
 _FACTS = """
 SELECT id, (SELECT max(number) FROM turn WHERE session = id), created_at, updated_at, forked_from FROM session
 WHERE id = ?
@@ -158,8 +160,7 @@ def _faults(session: str, text: str = "") -> Iterator[None]:
 
 def _facts_of(row: Row) -> SessionFacts:
     session, turns, created_at, updated_at, forked_from = row
-    moments = datetime.fromtimestamp(created_at, UTC), datetime.fromtimestamp(updated_at, UTC)
-    return SessionFacts(session, turns or 0, *moments, forked_from)
+    return SessionFacts(session, turns or 0, _moment(created_at, UTC), _moment(updated_at, UTC), forked_from)
 
 
 def _last(connection: sqlite3.Connection, session: str) -> int:

@@ -24,6 +24,7 @@ from actors import (
     CapacityError,
     CompletionResponse,
     FunctionDriver,
+    GuardrailTripped,
     LlmAgent,
     RestartPolicy,
     ScriptedDriver,
@@ -35,6 +36,7 @@ from actors import (
     TokenUsage,
     ToolCall,
     ToolResultMessage,
+    Trip,
     UserMessage,
     tool,
 )
@@ -183,6 +185,40 @@ def test_an_agent_that_does_not_complete_leaves_the_session_as_it_was(sessions: 
     assert status == {"fails": "failed", "crashes": "crashed", "times out": "timed_out"}.get(end, end)
     assert later.unwrap().text == "3: next"
     assert said(sessions) == [("hi", "hello"), ("next", "3: next")]
+
+
+class Trips:
+    """A guardrail that ends what it looks at."""
+
+    def __init__(self, point: str) -> None:
+        setattr(self, point, lambda _: Trip("no"))
+
+
+@pytest.mark.parametrize("point", ["check_input", "after_completion", "check_output"])
+def test_a_guardrail_that_trips_leaves_the_session_as_it_was(point: str) -> None:
+    """S1: also where the answer was there already, and not let pass."""
+    with Sessions.in_memory() as sessions, AgentPool(FunctionDriver(echo), sessions=sessions) as pool:
+        outcome = pool.converse(BOT, "s", guardrails=[Trips(point)]).ask("q")
+        assert (outcome.status, type(outcome.error)) == (AgentStatus.FAILED, GuardrailTripped)
+        assert said(sessions) == []
+        assert pool.converse(BOT, "s").ask("next").unwrap().text == "1: next"
+
+
+def test_what_is_stored_is_what_guardrails_have_made_of_it() -> None:
+    """Of the question and of the answer: in the text and in the messages."""
+
+    class Covers:
+        def check_input(self, query: str) -> str:
+            return query.replace("4711", "*")
+
+        def check_output(self, value: str) -> str:
+            return value.replace("ask", "***")
+
+    with Sessions.in_memory() as sessions, AgentPool(FunctionDriver(echo), sessions=sessions) as pool:
+        assert pool.converse(BOT, "s", guardrails=[Covers()]).ask("ask 4711").ok
+        (turn,) = sessions.get("s").turns()
+    assert (turn.query, turn.text) == ("ask *", "1: *** *")
+    assert [message.text for message in turn.messages] == ["ask *", "1: *** *"]
 
 
 def test_a_cancel_in_the_midst_of_a_tool(sessions: Sessions) -> None:
