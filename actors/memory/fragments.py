@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..agent.ports import MemoryFragment, MemorySource
 from .stored_text import restored, stored
-from .word_search import index_text
+from .weighted_words import index_text
 
 if TYPE_CHECKING:
     import sqlite3

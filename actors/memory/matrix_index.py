@@ -22,11 +22,13 @@ class _Matrix(NamedTuple):
         rows: float32, one vector each.
         numbers: Whose they are; ``GONE`` of those that were removed.
         places: The row of each number.
+        used: Rows that are filled. It comes with the rows that it counts: who looks takes both at once.
     """
 
     rows: Any
     numbers: Any
     places: dict[int, int]
+    used: int
 
 
 class MatrixIndex:
@@ -43,36 +45,33 @@ class MatrixIndex:
     def __init__(self, dimensions: int) -> None:
         self._numpy = need("numpy", "vectors", "a memory with many vectors")
         self._dimensions = dimensions
-        self._used = 0
         self._matrix = self._empty(ROOM)
 
     def _empty(self, rows: int) -> _Matrix:
         numpy = self._numpy
-        return _Matrix(numpy.empty((rows, self._dimensions), "<f4"), numpy.full(rows, GONE, "int64"), {})
+        return _Matrix(numpy.empty((rows, self._dimensions), "<f4"), numpy.full(rows, GONE, "int64"), {}, 0)
 
     def add(self, vectors: Iterable[tuple[int, bytes]]) -> None:
         """As the protocol says."""
-        for number, data in vectors:
-            if self._used == len(self._matrix.numbers):
-                self._grow()
-            matrix, row = self._matrix, self._used
-            matrix.rows[row] = self._numpy.frombuffer(data, "<f4")
-            before = matrix.places.get(number)
-            if before is not None:
-                matrix.numbers[before] = GONE
-            matrix.numbers[row] = number
-            matrix.places[number] = row
-            self._used = row + 1
+        new = dict(vectors)
+        self.remove(new)
+        matrix = self._matrix if self._matrix.used + len(new) <= len(self._matrix.numbers) else self._grown(len(new))
+        used = matrix.used + len(new)
+        filled = self._numpy.frombuffer(b"".join(new.values()), "<f4")
+        matrix.rows[matrix.used : used] = filled.reshape(len(new), self._dimensions)
+        matrix.numbers[matrix.used : used] = list(new)
+        matrix.places.update(zip(new, range(matrix.used, used), strict=True))
+        self._matrix = _Matrix(matrix.rows, matrix.numbers, matrix.places, used)
 
-    def _grow(self) -> None:
-        """Into a matrix of its own: whoever looks into the old one meanwhile finds it as it was."""
+    def _grown(self, more: int) -> _Matrix:
+        """One of its own with room for *more*: whoever looks into the old one meanwhile finds it as it was."""
         old = self._matrix
         alive = self._numpy.flatnonzero(old.numbers != GONE)
-        new = self._empty(max(ROOM, 2 * len(alive)))
+        new = self._empty(max(ROOM, 2 * len(alive), len(alive) + more))
         new.rows[: len(alive)] = old.rows[alive]
         new.numbers[: len(alive)] = old.numbers[alive]
         new.places.update(zip(new.numbers[: len(alive)].tolist(), range(len(alive)), strict=True))
-        self._matrix, self._used = new, len(alive)
+        return _Matrix(new.rows, new.numbers, new.places, len(alive))
 
     def remove(self, numbers: Iterable[int]) -> None:
         """As the protocol says."""
@@ -82,24 +81,17 @@ class MatrixIndex:
             if row is not None:
                 matrix.numbers[row] = GONE
 
-    def nearest(
-        self, direction: Sequence[float], limit: int, among: Collection[int] | None = None
-    ) -> list[tuple[int, float]]:
+    def nearest(self, direction: Sequence[float], limit: int, also: Collection[int] = ()) -> list[tuple[int, float]]:
         """As the protocol says."""
-        numpy, matrix, used = self._numpy, self._matrix, self._used
-        towards = numpy.asarray(direction, "<f4")
-        if among is None:
-            numbers = matrix.numbers[:used]
-            similar = matrix.rows[:used] @ towards
-        else:
-            places = [row for row in map(matrix.places.get, among) if row is not None]
-            numbers = matrix.numbers[places]
-            similar = matrix.rows[places] @ towards
-        alive = numbers != GONE
-        if not alive.all():
-            numbers, similar = numbers[alive], similar[alive]
-        if limit < len(similar):
-            top = numpy.argpartition(similar, len(similar) - limit)[len(similar) - limit :]
-            numbers, similar = numbers[top], similar[top]
-        order = numpy.lexsort((-numbers, -similar))
-        return list(zip(numbers[order].tolist(), similar[order].tolist(), strict=True))
+        numpy, matrix = self._numpy, self._matrix
+        numbers = matrix.numbers[: matrix.used]
+        similar = matrix.rows[: matrix.used] @ numpy.asarray(direction, "<f4")
+        places = numpy.flatnonzero(numbers != GONE)
+        if limit < len(places):
+            cut = len(places) - limit
+            places = places[numpy.argpartition(similar[places], min(cut, len(places) - 1))[cut:]]
+        places = places[numpy.lexsort((-numbers[places], -similar[places]))]
+        told = set(places.tolist())
+        others = {row for row in map(matrix.places.get, also) if row is not None and row < matrix.used} - told
+        every = numpy.concatenate((places, numpy.fromiter(others, places.dtype, len(others))))
+        return list(zip(numbers[every].tolist(), similar[every].tolist(), strict=True))

@@ -17,11 +17,12 @@ from .condition import condition_of
 from .direction import BYTES, direction_of, packed
 from .embedding import Embedding
 from .fragments import Fragment, forget_count, keep_at_most, shown
+from .frequent_words import FrequentWords
 from .kept_vectors import KeptVectors
 from .pieces import pieces_of
+from .ranking import ranked
 from .stored_text import restored, stored
-from .vector_search import nearest, with_similarity
-from .word_search import FrequentWords, WordSearch, best_of, query_words
+from .weighted_words import WeightedWords, query_words
 
 if TYPE_CHECKING:
     import sqlite3
@@ -214,16 +215,9 @@ class SqliteMemory:
         limit: int,
         connection: sqlite3.Connection,
     ) -> list[MemoryFragment]:
-        scores = WordSearch(connection, condition, self._frequent).scores(wanted, limit)
-        if direction is not None:
-            index = self._vectors.up_to_date(connection, len(direction))
-            near: dict[int, float] = {}
-            similar: dict[int, float] = {}
-            if index is not None:
-                near = nearest(connection, index, direction, limit, condition)
-                similar = dict(index.nearest(direction, len(scores), among=scores)) if scores else {}
-            scores = with_similarity(scores, near, similar, by_words=bool(wanted))
-        return shown(connection, best_of(scores, limit))
+        index = None if direction is None else self._vectors.up_to_date(connection, len(direction))
+        words = WeightedWords(connection, wanted, self._frequent)
+        return shown(connection, ranked(connection, words, index, direction, condition, limit))
 
     def forget(self, id: str) -> None:  # noqa: A002 - the port's name
         """Drop a fragment; an unknown id is no error."""

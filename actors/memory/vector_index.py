@@ -27,15 +27,14 @@ class VectorIndex(Protocol):
     def remove(self, numbers: Iterable[int]) -> None:
         """Let go of the vectors of *numbers*; one that is not known is no error."""
 
-    def nearest(
-        self, direction: Sequence[float], limit: int, among: Collection[int] | None = None
-    ) -> list[tuple[int, float]]:
-        """The numbers of the nearest vectors, each with its similarity (the cosine), the best first.
+    def nearest(self, direction: Sequence[float], limit: int, also: Collection[int] = ()) -> list[tuple[int, float]]:
+        """The numbers of the nearest vectors, each with its similarity (the cosine), the best first; then those of
+        *also* that are not among them, in any order.
 
         Args:
             direction: Of length 1.
-            limit: At most so many.
-            among: Only of these numbers; None: of all.
+            limit: So many of the nearest.
+            also: Of these the similarity is told in any case; one that has no vector is left out.
         """
 
 
@@ -64,11 +63,10 @@ class PlainIndex:
         for number in numbers:
             self._vectors.pop(number, None)
 
-    def nearest(
-        self, direction: Sequence[float], limit: int, among: Collection[int] | None = None
-    ) -> list[tuple[int, float]]:
+    def nearest(self, direction: Sequence[float], limit: int, also: Collection[int] = ()) -> list[tuple[int, float]]:
         """As the protocol says."""
-        known = self._vectors
-        vectors = list(known.items()) if among is None else [(n, known[n]) for n in among if n in known]
-        found = ((number, sum(map(mul, vector, direction))) for number, vector in vectors)
-        return heapq.nlargest(limit, found, key=lambda item: (item[1], item[0]))
+        vectors = list(self._vectors.items())
+        similar = {number: sum(map(mul, vector, direction)) for number, vector in vectors}
+        near = heapq.nlargest(limit, similar.items(), key=lambda item: (item[1], item[0]))
+        told = {number for number, _ in near}
+        return near + [(number, similar[number]) for number in also if number in similar and number not in told]

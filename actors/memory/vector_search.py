@@ -1,4 +1,4 @@
-"""Ranks by words and by vectors together."""
+"""Finds what is similar to a query, among the fragments that count."""
 
 from __future__ import annotations
 
@@ -6,55 +6,56 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from .condition import Condition
     from .vector_index import VectorIndex
 
-FURTHER = 8
-"""So many times as many are looked at when a condition has left too few."""
+AT_FIRST = 200
+"""So many of the nearest are tried first against a condition."""
+AT_ONCE = 2_000
+"""So many are tried together when these were not enough."""
+ALL = 1 << 60
+"""More vectors than there are."""
 
 
-def with_similarity(
-    scores: dict[int, float],
-    near: dict[int, float],
-    similar: dict[int, float],
-    *,
-    by_words: bool,
-) -> dict[int, float]:
-    """The mean of the score by words and of the similarity; the similarity alone when there are no words.
-
-    Args:
-        scores: By words.
-        near: The most similar of all.
-        similar: The similarity of those that have a score.
-    """
-    combined = {}
-    for number in scores.keys() | near.keys():
-        similarity = min(1.0, max(0.0, similar.get(number, near.get(number, 0.0))))
-        score = (scores.get(number, 0.0) + similarity) / 2.0 if by_words else similarity
-        if score > 0.0:
-            combined[number] = score
-    return combined
-
-
-def nearest(
+def similarities(
     connection: sqlite3.Connection,
     index: VectorIndex,
     direction: Sequence[float],
     limit: int,
     condition: Condition | None,
+    also: Collection[int],
 ) -> dict[int, float]:
-    """The nearest that fulfil *condition*, with their similarities. Who is not among those, and has no word of the
-    query, is beaten by all of them.
+    """How similar to *direction* the nearest are that fulfil *condition*, and those of *also*, which do: from 0 to 1.
+
+    Args:
+        limit: So many of the nearest. Any other one is beaten by all of them.
     """
     if condition is None:
-        return dict(index.nearest(direction, limit))
-    count = limit * FURTHER
-    while True:
-        found = index.nearest(direction, count)
-        fits = condition.among(connection, [number for number, _ in found])
-        kept = [(number, similarity) for number, similarity in found if number in fits]
-        if len(kept) >= limit or len(found) < count:
-            return dict(kept[:limit])
-        count *= FURTHER
+        return _clipped(index.nearest(direction, limit, also))
+    count = max(limit, AT_FIRST)
+    found = index.nearest(direction, count, also)
+    near = _fitting(connection, condition, found[:count], limit)
+    if len(near) < limit and len(found) >= count:
+        near = _fitting(connection, condition, index.nearest(direction, ALL), limit)
+    known = set(also)
+    return _clipped(near + [(number, similarity) for number, similarity in found if number in known])
+
+
+def _fitting(
+    connection: sqlite3.Connection, condition: Condition, found: Sequence[tuple[int, float]], limit: int
+) -> list[tuple[int, float]]:
+    """The first ones of *found* that fulfil *condition*."""
+    near: list[tuple[int, float]] = []
+    for start in range(0, len(found), AT_ONCE):
+        some = found[start : start + AT_ONCE]
+        fits = condition.among(connection, [number for number, _ in some])
+        near += [(number, similarity) for number, similarity in some if number in fits]
+        if len(near) >= limit:
+            break
+    return near[:limit]
+
+
+def _clipped(found: Sequence[tuple[int, float]]) -> dict[int, float]:
+    return {number: min(1.0, max(0.0, similarity)) for number, similarity in found}

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Hashable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -15,16 +16,18 @@ if TYPE_CHECKING:
 
 DocT = TypeVar("DocT", bound=Hashable)
 
-# The usual constants of BM25: how soon a repeated word stops to count, and how much a long document pays.
-_SATURATION = 1.2
-_LENGTH_WEIGHT = 0.75
-_CEILING = _SATURATION + 1.0
+SATURATION = 1.2
+"""How soon a repeated word stops to count: a constant of BM25, as usual."""
+LENGTH_WEIGHT = 0.75
+"""How much a long document pays: the other one."""
+CEILING = SATURATION + 1.0
+"""The most that BM25 multiplies a word's weight by."""
 
 _ASCII_WORD = re.compile(r"[a-z0-9]+")
 # Han and kana are written without spaces: each sign is a word of its own.
 UNSPACED = r"\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 """Signs of those scripts, for a class of a regular expression."""
-_WORD = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
+_IS_UNSPACED = re.compile(rf"[{UNSPACED}]")
 
 
 def words(text: str) -> list[str]:
@@ -36,9 +39,16 @@ def words(text: str) -> list[str]:
     if text.isascii():
         return _ASCII_WORD.findall(text.lower())
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return "".join(map(_kept, folded)).split()
+
+
+@lru_cache(4_096)
+def _kept(sign: str) -> str:
+    """What of *sign* stays: itself, as a word of its own where its script is written so; a space in place of others."""
     # Marks belong to the word: \w would split Hindi at each vowel sign.
-    kept = (sign if sign.isalnum() or unicodedata.category(sign)[0] == "M" else " " for sign in folded)
-    return _WORD.findall("".join(kept))
+    if not sign.isalnum() and unicodedata.category(sign)[0] != "M":
+        return " "
+    return f" {sign} " if _IS_UNSPACED.match(sign) else sign
 
 
 class WordIndex(Generic[DocT]):
@@ -89,9 +99,9 @@ class WordIndex(Generic[DocT]):
             best: How many of the best are wanted. Others may then be missing; ties of the last place are not.
         """
         weights = {word: self._weight(word) for word in query_words}
-        ceiling = sum(weights.values()) * _CEILING
+        ceiling = sum(weights.values()) * CEILING
         known = sorted((word for word in weights if word in self._postings), key=lambda word: -weights[word])
-        left = sum(weights[word] for word in known) * _CEILING
+        left = sum(weights[word] for word in known) * CEILING
         given = 0.0
         scores: dict[DocT, float] = {}
         complete = False
@@ -109,8 +119,8 @@ class WordIndex(Generic[DocT]):
                 self._add_to_found(scores, postings, weight)
             else:
                 self._add_to_all(scores, postings, weight, accepts)
-            given += weight * _CEILING
-            left -= weight * _CEILING
+            given += weight * CEILING
+            left -= weight * CEILING
         return {document: min(1.0, score / ceiling) for document, score in scores.items()}
 
     def _weight(self, word: str) -> float:
@@ -121,7 +131,7 @@ class WordIndex(Generic[DocT]):
     def _penalty(self) -> tuple[float, float]:
         """What a document pays: a constant, and so much for each of its words."""
         mean = self._total_length / len(self._lengths)
-        return _SATURATION * (1.0 - _LENGTH_WEIGHT), _SATURATION * _LENGTH_WEIGHT / mean
+        return SATURATION * (1.0 - LENGTH_WEIGHT), SATURATION * LENGTH_WEIGHT / mean
 
     def _add_to_all(
         self,
@@ -131,7 +141,7 @@ class WordIndex(Generic[DocT]):
         accepts: Callable[[DocT], bool] | None,
     ) -> None:
         constant, per_word = self._penalty()
-        lengths, full, so_far = self._lengths, weight * _CEILING, scores.get
+        lengths, full, so_far = self._lengths, weight * CEILING, scores.get
         for document, count in postings.items():
             if accepts is None or accepts(document):
                 gain = full * count / (count + constant + per_word * lengths[document])
@@ -139,7 +149,7 @@ class WordIndex(Generic[DocT]):
 
     def _add_to_found(self, scores: dict[DocT, float], postings: dict[DocT, int], weight: float) -> None:
         constant, per_word = self._penalty()
-        lengths, full = self._lengths, weight * _CEILING
+        lengths, full = self._lengths, weight * CEILING
         for document, score in scores.items():
             count = postings.get(document)
             if count is not None:

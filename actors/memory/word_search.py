@@ -1,207 +1,125 @@
-"""Finds fragments in a file by their words: BM25 as FTS5 counts it."""
+"""Finds fragments in a file by their words, as FTS5 counts them (BM25)."""
 
 from __future__ import annotations
 
 import heapq
 import json
-import math
 from typing import TYPE_CHECKING
-
-from .word_index import words
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterable
 
     from .condition import Condition
+    from .weighted_words import WeightedWords
 
 ENOUGH = 5_000
 """So many fragments are looked at: those with the rarest words."""
-CEILING = 2.2
-"""The most that BM25 multiplies a word's weight by."""
-LEAST_WEIGHT = 1e-6
-"""What FTS5 takes for the weight of a word that more than half of the fragments have."""
-LONGEST_WORD = 8_000
-"""Signs of one word that count. FTS5 cuts at 32 KB."""
 TOGETHER = 4
 """So many of the common words are looked for in one fragment."""
-ALIKE = 1e-12
-"""Scores that differ by less are equal."""
-FREQUENT = 1_000
-"""A word that more fragments have is frequent."""
-STALE = 200
-"""When one in so many fragments came or went, frequent words are counted anew."""
-MOST_KNOWN = 10_000
-"""Frequent words whose number is kept."""
-MOST_COMMON = 200
-"""So many common words of one query count, the rarest of them: an expression of FTS5 has a greatest depth."""
-
-
-def index_text(content: str) -> str:
-    """*content* as it is handed to FTS5: our words, joined by spaces, which is where it splits them again."""
-    return " ".join(word[:LONGEST_WORD] for word in words(content))
-
-
-def query_words(query: str) -> list[str]:
-    """The words to look for, each once."""
-    return list(dict.fromkeys(word[:LONGEST_WORD] for word in words(query)))
-
-
-class FrequentWords:
-    """How many fragments have a frequent word: to count them takes long, and it changes little.
-
-    Threads: any. ``_known`` changes by single operations.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[str, tuple[int, int]] = {}
-
-    def get(self, word: str, total: int) -> int | None:
-        """So many of *total* fragments; None where that is not known, or was when there were clearly fewer or more."""
-        known = self._known.get(word)
-        if known is None or abs(known[1] - total) * STALE > total:
-            return None
-        return min(known[0], total)
-
-    def note(self, word: str, count: int, total: int) -> None:
-        """So many of *total* have it."""
-        if count > FREQUENT:
-            if len(self._known) >= MOST_KNOWN:
-                self._known = {}
-            self._known[word] = count, total
+TELLING = 4
+"""A word that more than one in so many fragments have counts only of those that are looked at closely."""
+MOST_WORDS = 200
+"""So many words are looked for at once: an expression of FTS5 has a greatest depth."""
 
 
 class WordSearch:
-    """One query, in one state of the file.
+    """Finds what is among the best for the words of a query, with about the scores that they have.
 
-    A score is the share of the query's weight that a fragment carries. Of few fragments (``ENOUGH``) all are looked at,
-    and scores are those of ``WordIndex``. Of more, the candidates are those with the rarest words; then all words count
-    for those, common ones with the weight that FTS5 gives them.
+    Of few fragments (``ENOUGH``) all that have a word are found. Of more, the candidates are those with the rarest
+    words; then all words count for those. FTS5 gives common words too little weight: whoever wants the scores of
+    ``WordIndex`` asks ``WeightedWords`` for those of the best.
+
+    Args:
+        wanted: The words, in the state of the file that *connection* reads.
+        condition: Which fragments count; None: all.
     """
 
-    def __init__(
-        self, connection: sqlite3.Connection, condition: Condition | None, frequent: FrequentWords | None = None
-    ) -> None:
+    def __init__(self, connection: sqlite3.Connection, wanted: WeightedWords, condition: Condition | None) -> None:
         self._connection = connection
+        self._wanted = wanted
         self._condition = condition
-        self._frequent = FrequentWords() if frequent is None else frequent
-        self._total = count_of(connection)
-        self._having: dict[str, int] = {}
 
-    def scores(self, wanted: list[str], best: int) -> dict[int, float]:
+    def scores(self, best: int) -> dict[int, float]:
         """The score of each candidate, by its number.
 
         Args:
-            wanted: Words, each once.
             best: How many of the best are wanted; others may be missing.
         """
-        if not self._total or not wanted:
-            return {}
-        self._having = {word: self._count(word) for word in wanted}
-        ceiling = sum(map(self._weight, wanted)) * CEILING
-        known = sorted((word for word in wanted if self._having[word]), key=self._having.__getitem__)
-        scores: dict[int, float] = {}
-        counted: dict[int, float] = {}  # as FTS5 sums it up
-        rare = 0
-        for word in known:
-            if self._total > ENOUGH and len(scores) + self._having[word] > ENOUGH:
-                break
-            self._add(scores, counted, word, self._rows(_quoted(word)))
-            rare += 1
-        if rare < len(known):
-            self._add_common(scores, counted, known[:rare], known[rare:], best)
-        return {number: score / ceiling for number, score in scores.items()}
+        known = list(self._wanted.having)
+        if self._wanted.total <= ENOUGH:
+            found = self._rows(known[:MOST_WORDS])
+        else:
+            found, rare = self._with_rare(known[:MOST_WORDS])
+            found |= self._with_common(found, known[:rare], known[rare : rare + MOST_WORDS], best)
+        return {number: score / self._wanted.ceiling for number, score in found.items()}
 
-    def _count(self, word: str) -> int:
-        """How many fragments have *word*."""
-        known = self._frequent.get(word, self._total)
-        if known is not None:
-            return known
-        row = self._connection.execute("SELECT doc FROM vocabulary WHERE term = ?", (word,)).fetchone()
-        count = 0 if row is None else int(row[0])
-        self._frequent.note(word, count, self._total)
-        return count
+    def _with_rare(self, known: list[str]) -> tuple[dict[int, float], int]:
+        """Those with the first words, until there are ``ENOUGH``; and how many words these were."""
+        found: dict[int, float] = {}
+        score = found.get
+        for place, word in enumerate(known):
+            if len(found) + self._wanted.having[word] > ENOUGH:
+                return found, place
+            for number, value in self._rows([word]).items():
+                found[number] = score(number, 0.0) + value
+        return found, len(known)
 
-    def _weight(self, word: str) -> float:
-        """How much *word* tells: the fewer fragments have it, the more. As in ``WordIndex``."""
-        having = self._having[word]
-        return math.log(1.0 + max(0.0, self._total - having + 0.5) / (having + 0.5))
+    def _with_common(self, found: dict[int, float], rare: list[str], common: list[str], best: int) -> dict[int, float]:
+        """Those of *found* that have *common* words, too, with what all words give; and more that have none but those,
+        where these could be among the best.
+        """
+        telling = [word for word in common if TELLING * self._wanted.having[word] < self._wanted.total]
+        scored = self._rows(telling, rare) if rare and telling else {}
+        if not common or not self._could_enter({**found, **scored}, common, best):
+            return scored
+        further = self._further(common, found, max(best, ENOUGH) - len(found))
+        if further:
+            scored |= self._rows(common[:1], among=further)
+            if telling[1:]:
+                scored |= self._rows(telling[1:], common[:1], among=further)
+        if len(found.keys() | scored.keys()) < best:  # a condition has left too few: also those without that word
+            scored = self._rows(common, newest=best) | scored
+        return scored
 
-    def _weight_there(self, word: str) -> float:
-        """The weight that FTS5 gives it."""
-        having = self._having[word]
-        weight = math.log((self._total - having + 0.5) / (having + 0.5)) if having <= self._total else 0.0
-        return weight if weight > 0.0 else LEAST_WEIGHT
-
-    def _add(
-        self, scores: dict[int, float], counted: dict[int, float], word: str, rows: list[tuple[int, float]]
-    ) -> None:
-        factor = self._weight(word) / self._weight_there(word)
-        score, sum_there = scores.get, counted.get
-        for number, value in rows:
-            scores[number] = score(number, 0.0) - value * factor
-            counted[number] = sum_there(number, 0.0) - value
-
-    def _add_common(
-        self, scores: dict[int, float], counted: dict[int, float], rare: list[str], common: list[str], best: int
-    ) -> None:
-        """Let the common words count for the candidates; where there are few, find more with the rarest of them."""
-        room = max(best, ENOUGH) - len(scores)
-        telling = [word for word in common if self._weight_there(word) > LEAST_WEIGHT][:MOST_COMMON]
-        further = self._further(common, scores, room) if self._could_enter(scores, common, best) else set()
-        if rare and telling:
-            self._add_among(scores, counted, " OR ".join(map(_quoted, rare)), telling)
-        if not further:
-            return
-        fresh: dict[int, float] = {}
-        there: dict[int, float] = {}
-        self._add(fresh, there, common[0], self._rows(_quoted(common[0]), further))
-        others = [word for word in telling if word != common[0]]
-        if others:
-            self._add_among(fresh, there, _quoted(common[0]), others, further)
-        scores |= fresh
-
-    def _could_enter(self, scores: dict[int, float], common: list[str], best: int) -> bool:
-        """Could one that has none but *common* words be among the best?"""
-        if len(scores) < best:
+    def _could_enter(self, found: dict[int, float], common: list[str], best: int) -> bool:
+        """Could one that has none but *common* words be among the best? One of average length has each of them once."""
+        if len(found) < best:
             return True
-        return heapq.nlargest(best, scores.values())[-1] <= sum(map(self._weight, common)) * CEILING
+        return heapq.nlargest(best, found.values())[-1] <= self._wanted.weight_of(common)
 
     def _further(self, common: list[str], known: dict[int, float], room: int) -> set[int]:
         """The numbers of so many more that have the rarest of the *common* words: those with all of the rarest few
         first, then with all but one of these, and so on; the newest first.
         """
-        found: set[int] = set()
+        further: set[int] = set()
         for count in range(min(len(common), TOGETHER), 0, -1):
-            if len(found) >= room:
+            if len(further) >= room:
                 break
             match = " AND ".join(map(_quoted, common[:count]))
-            rows = self._connection.execute(*self._select("words.rowid", match, newest=room + len(known)))
-            for (number,) in rows:
-                if number not in known and len(found) < room:
-                    found.add(number)
-        return found
+            for (number,) in self._select("words.rowid", match, newest=room + len(known)):
+                if number not in known and len(further) < room:
+                    further.add(number)
+        return further
 
-    def _add_among(
+    def _rows(
         self,
-        scores: dict[int, float],
-        counted: dict[int, float],
-        group: str,
-        words: list[str],
+        wanted: list[str],
+        group: list[str] | None = None,
+        *,
         among: set[int] | None = None,
-    ) -> None:
-        """Add what *words* give to those that *group* finds, and for which FTS5 has counted so much already."""
-        match = f"({group}) AND ({' OR '.join(map(_quoted, words))})"
-        for number, value in self._rows(match, among):
-            if number in counted:
-                scores[number] += max(0.0, -value - counted[number])
-
-    def _rows(self, match: str, among: set[int] | None = None) -> list[tuple[int, float]]:
-        """What fits, each with BM25 as FTS5 gives it: below 0, the lower the better."""
-        return self._connection.execute(*self._select("words.rowid, bm25(words)", match, among)).fetchall()
+        newest: int | None = None,
+    ) -> dict[int, float]:
+        """Those that have one of the *wanted* words (and one of the *group*), with what all these words give."""
+        if not wanted:
+            return {}
+        match = _any(wanted) if group is None else f"({_any(group)}) AND ({_any(wanted)})"
+        # FTS5 counts below 0, the lower the better.
+        return dict(self._select("words.rowid, -bm25(words)", match, among, newest=newest))
 
     def _select(
         self, columns: str, match: str, among: set[int] | None = None, *, newest: int | None = None
-    ) -> tuple[str, list[object]]:
+    ) -> sqlite3.Cursor:
         sql = f"SELECT {columns} FROM words"  # noqa: S608 - ours
         values: list[object] = [match]
         if among is not None:
@@ -216,26 +134,11 @@ class WordSearch:
         if newest is not None:
             sql += " ORDER BY words.rowid DESC LIMIT ?"
             values.append(newest)
-        return sql, values
+        return self._connection.execute(sql, values)
 
 
-def count_of(connection: sqlite3.Connection) -> int:
-    """How many fragments there are: FTS5 keeps count (its record 1), where SQLite would walk over all of them."""
-    row = connection.execute("SELECT block FROM words_data WHERE id = 1").fetchone()
-    count = 0
-    for byte in row[0] if row is not None else b"":
-        count = count << 7 | byte & 0x7F
-        if byte < 0x80:  # the last one of the first number
-            break
-    return count
-
-
-def best_of(scores: dict[int, float], limit: int) -> list[tuple[int, float]]:
-    """The best, of equal ones the newest. What sums differ by in their last digits is no difference."""
-    bar = heapq.nlargest(limit, scores.values())[-1] - ALIKE if limit < len(scores) else 0.0
-    found = [(number, min(1.0, score)) for number, score in scores.items() if score >= bar]
-    found.sort(key=lambda item: (-round(item[1] / ALIKE), -item[0]))
-    return found[:limit]
+def _any(words: Iterable[str]) -> str:
+    return " OR ".join(map(_quoted, words))
 
 
 def _quoted(word: str) -> str:

@@ -273,7 +273,8 @@ def test_an_index(make: Any) -> None:
             index.add([(number, packed(vector))])
         if step % 90 == 0:
             compare(index, known, chance)
-    assert index.nearest([1.0, 0.0, 0.0, 0.0], 5, among=[]) == []
+    index.add([])
+    assert index.nearest([1.0, 0.0, 0.0, 0.0], 0) == []
 
 
 def compare(index: VectorIndex, known: dict[int, tuple[float, ...]], chance: random.Random) -> None:
@@ -284,8 +285,10 @@ def compare(index: VectorIndex, known: dict[int, tuple[float, ...]], chance: ran
     found = index.nearest(towards, 7)
     assert [number for number, _ in found] == best[:7]
     assert [value for _, value in found] == pytest.approx([right[number] for number in best[:7]], abs=1e-6)
-    some = [*best[5:9], 99_999]
-    assert [number for number, _ in index.nearest(towards, 10, among=some)] == best[5:9]
+    told = index.nearest(towards, 7, also=[*best[5:9], 99_999])
+    assert told[:7] == found
+    assert sorted(number for number, _ in told[7:]) == sorted(best[7:9])
+    assert dict(told) == pytest.approx({number: right[number] for number, _ in told}, abs=1e-6)
 
 
 def test_an_index_that_is_empty() -> None:
