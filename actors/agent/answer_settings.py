@@ -43,7 +43,7 @@ def _said(config: Same, model: Same) -> ModelSettings:
 def settings_of(driver: object) -> ModelSettings:
     """A driver's own, where it has some."""
     own = getattr(driver, "settings", None)
-    return own if isinstance(own, ModelSettings) else NO_SETTINGS
+    return NO_SETTINGS if own is None or not isinstance(own, ModelSettings) else own
 
 
 class AnswerSettings:

@@ -53,6 +53,7 @@ class Compaction:
         function = policy_function(agent.manifest)
         self._policy = None if function is None else ContextPolicy(function, self._table.policy)
         self._books = None if books is None else CompactionBooks(agent, books)
+        self._is_plain = summarizer is None and function is None
         self._turn = 0
         self._next = 0  # the first turn that may make another summary
         turn = agent._parts.turn
@@ -80,6 +81,11 @@ class Compaction:
             CircuitBreak, Cancelled, JournalFailed, JournalChanged: A summary would have had to be bought.
             RuntimeError, TypeError, ValueError: The function of the policy did not do what it has to.
         """
+        if self._is_plain:
+            trimmed = self._window.trim(messages, query, system=system, tools=tools)
+            if trimmed.cut or len(trimmed.messages) != len(messages):
+                self._tell(messages, trimmed, is_new=False)
+            return trimmed.messages
         self._turn += 1
         offered: Sequence[Message] = messages
         before = self._summary

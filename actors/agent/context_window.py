@@ -87,7 +87,9 @@ def _level(sizes: Iterable[int], room: int) -> int:
 
 def estimate(message: Message) -> int:
     """Estimated tokens of *message*, its tool calls included."""
-    tokens = TOKENS_PER_MESSAGE + estimate_content(message.content, estimate_text)
+    content = message.content
+    tokens = TOKENS_PER_MESSAGE
+    tokens += estimate_text(content) if type(content) is str else estimate_content(content, estimate_text)
     if isinstance(message, AssistantMessage):
         tokens += sum(map(_estimate_call, message.tool_calls)) + _estimate_attachment(message.attachment)
     return tokens
@@ -139,10 +141,13 @@ class ContextWindow:
 
     def room(self, system: str | None, tools: Sequence[ToolDefinition]) -> int:
         """Estimated tokens that are left for messages."""
+        room = self.available - estimate_text(system) if system else self.available
+        if not tools:
+            return room
         estimates = _Estimates(self._tools)
-        fixed = estimate_text(system or "") + sum(estimates.of(tool, _estimate_tool) for tool in tools)
+        room -= sum(estimates.of(tool, _estimate_tool) for tool in tools)
         self._tools = estimates.used
-        return self.available - fixed
+        return room
 
     def fit(
         self,

@@ -48,5 +48,5 @@ class LlmAgent(Agent[T_co]):
             DriverError: The driver cannot answer.
         """
         content = said(query)
-        self._asked = text_of_content(content)
+        self._asked = content if isinstance(content, str) else text_of_content(content)
         return Loop(self, content).run()

@@ -95,7 +95,7 @@ class ModelConfig(ManifestTable, frozen=True):
     @property
     def says_settings(self) -> bool:
         """Does it say anything of how the model is to answer?"""
-        return not NAMES_OF_SETTINGS.isdisjoint(self.model_fields_set)
+        return not NAMES_OF_SETTINGS.isdisjoint(self.__pydantic_fields_set__)
 
     @property
     def settings(self) -> ModelSettings:

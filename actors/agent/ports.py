@@ -97,7 +97,7 @@ class ToolResult:
         def __init__(self, content: LooseContent, is_error: bool = False) -> None: ...
 
     def __post_init__(self) -> None:
-        if is_content(self.content):
+        if type(self.content) is not str and is_content(self.content):
             object.__setattr__(self, "content", content_of(self.content))
 
 

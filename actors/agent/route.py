@@ -93,8 +93,10 @@ class Route:
         Returns:
             The answer, and what was paid for it, which is still to be counted.
         """
+        if self._history is None:
+            return self._reasoner.complete(messages, query, self._system, self._tools, self._native)
         seen = self.seen(messages)
-        if self._history is not None and not any(message is query for message in seen):
+        if not any(message is query for message in seen):
             query = seen[0]  # what stays whole where there is little room: a handoff's filter has left out the query
         return self._reasoner.complete(seen, query, self._system, self._tools, self._native)
 

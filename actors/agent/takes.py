@@ -107,7 +107,10 @@ def takes_of(driver: Any) -> Takes:
 
 def problem_of_request(request: CompletionRequest, driver: Any, privacy: PrivacyTier) -> str | None:
     """Why *request* may not be sent to *driver* by an agent of that *privacy*; None when it may."""
-    if all(type(message.content) is str for message in request.messages):
+    for message in request.messages:
+        if type(message.content) is not str:
+            break
+    else:
         return None
     for place, message in enumerate(request.messages, 1):
         if privacy is not PrivacyTier.STANDARD and (found := url_in(message.content)) is not None:

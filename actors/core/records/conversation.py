@@ -91,7 +91,8 @@ class SystemMessage(_Message):
     content: Text
 
     def __post_init__(self) -> None:
-        _refuse_parts(self.content, "an instruction")
+        if type(self.content) is not str:
+            _refuse_parts(self.content, "an instruction")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,8 @@ class AssistantMessage(_Message):
     attachment: Attachment | None = None
 
     def __post_init__(self) -> None:
-        _refuse_parts(self.content, "an answer")
+        if type(self.content) is not str:
+            _refuse_parts(self.content, "an answer")
         if not isinstance(self.tool_calls, tuple):  # a list gives an equal message
             object.__setattr__(self, "tool_calls", tuple(self.tool_calls))
 
@@ -157,7 +159,7 @@ class ToolResultMessage(_Message):
 
 
 def _refuse_parts(content: object, what: str) -> None:
-    if type(content) is not str and is_content(content):
+    if is_content(content):
         raise ValueError(f"{what} is a text: images, audio and files stand in a UserMessage")
 
 
