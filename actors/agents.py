@@ -7,13 +7,13 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from .agent.agent import Agent
+from .agent.assembly.llm_agent import LlmAgent
 from .agent.budget import Budget
 from .agent.config import Seconds, SpawnConfig
 from .agent.guardrail import Guardrail, GuardrailStage, Refuse, Trip, guardrail
-from .agent.handoff import Handoff, HistoryFilter
-from .agent.llm_agent import LlmAgent
-from .agent.manifest import AgentManifest
-from .agent.settings import ModelSettings
+from .agent.terms.handoff import Handoff, HistoryFilter
+from .agent.terms.manifest import AgentManifest
+from .agent.terms.settings import ModelSettings
 from .ask import ask, outcome_of
 from .conversation import Conversation
 from .core.clock import Clock

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
 
 from .agent.config import SpawnConfig
-from .agent.manifest import AgentManifest
-from .agent.manifest_problems import did_you_mean
 from .agent.ports import PrivacyTier
-from .agent.settings import ModelSettings, SettingsKeywords
+from .agent.terms.manifest import AgentManifest
+from .agent.terms.manifest_problems import did_you_mean
+from .agent.terms.settings import ModelSettings, SettingsKeywords
 from .pool import AgentPool
 from .tools.registry import ToolRegistry
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from typing_extensions import TypeForm, Unpack
 
-    from .agent.approval_rules import ApprovalRule
     from .agent.budget import Budget
-    from .agent.capability import Capability
     from .agent.ports import LlmDriver, Tool, Tools
+    from .agent.terms.approval_rules import ApprovalRule
+    from .agent.terms.capability import Capability
     from .core.records.loop_result import AgentLoopResult
     from .core.records.outcome import AgentOutcome
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .agent.capability import (
+from .agent.terms.capability import (
     Browser,
     Capability,
     Compute,

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from typing_extensions import TypeForm, Unpack
 
+    from .agent.assembly.factory import AgentFactory
     from .agent.config import SpawnKeywords
-    from .agent.factory import AgentFactory
-    from .agent.manifest import AgentManifest
+    from .agent.terms.manifest import AgentManifest
     from .core.actors.agent_actor import AgentActor
     from .core.records.outcome import AgentOutcome
     from .core.supervision.handle import AgentHandle

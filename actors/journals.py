@@ -2,7 +2,8 @@
 
 from datetime import datetime as datetime
 
-from .agent.ledger import Effect as Effect, InDoubt
+from .agent.ledger import InDoubt
+from .agent.terms.effect import Effect as Effect
 from .journal.findings import JournalFinding
 from .journal.journal import Journal
 from .journal.journaled import EffectState, JournaledAgent, JournaledEffect, JournaledStatus

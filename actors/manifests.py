@@ -5,23 +5,46 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from .agent.approval_rules import ApprovalDefault
-from .agent.capability import Capability
-from .agent.ledger import Effect
-from .agent.manifest import (
+from .agent.ports import PrivacyTier
+from .agent.terms.approval_rules import ApprovalDefault
+from .agent.terms.capability import Capability
+from .agent.terms.effect import Effect
+from .agent.terms.manifest import (
     AgentManifest,
     ApprovalRules,
     McpServer,
     Output,
     ResourceLimits,
 )
-from .agent.manifest_table import Count, ManifestOrPath, Number, ObjectPath, Text, ToolName, Word
-from .agent.manifest_tables import AgentTable, ContextTable, GuardrailTable, HandoffTable, MemoryTable
-from .agent.mcp_transport import McpTransport
-from .agent.model_config import ModelConfig
-from .agent.ports import PrivacyTier
-from .agent.prompt_function import PromptFunction, PromptMaker, SystemPrompt
-from .agent.settings import ModelSettings, Options, ReasoningEffort, Seed, Stop, Temperature, TopP, YesOrNo
+from .agent.terms.manifest_table import (
+    Count,
+    ManifestOrPath,
+    Number,
+    ObjectPath,
+    Text,
+    ToolName,
+    Word,
+)
+from .agent.terms.manifest_tables import (
+    AgentTable,
+    ContextTable,
+    GuardrailTable,
+    HandoffTable,
+    MemoryTable,
+)
+from .agent.terms.mcp_transport import McpTransport
+from .agent.terms.model_config import ModelConfig
+from .agent.terms.prompt_function import PromptFunction, PromptMaker, SystemPrompt
+from .agent.terms.settings import (
+    ModelSettings,
+    Options,
+    ReasoningEffort,
+    Seed,
+    Stop,
+    Temperature,
+    TopP,
+    YesOrNo,
+)
 from .public import publish
 
 __all__ = [

@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
+from .agent.assembly.factory import AgentFactory
+from .agent.assembly.resolve import refuse_no_driver
 from .agent.budget import Budget
-from .agent.factory import AgentFactory
-from .agent.resolve import refuse_no_driver
 from .agent.session_line import SessionLines
 from .agent.session_record import PoolSessions
 from .conversation import ConversationHost

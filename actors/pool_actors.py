@@ -9,8 +9,8 @@ from .core.actors.supervise import start_in
 from .core.supervision.pool_block import PoolBlock
 
 if TYPE_CHECKING:
+    from .agent.assembly.factory import AgentFactory
     from .agent.budget import Budget
-    from .agent.factory import AgentFactory
     from .agent.ports import LlmDriver, MemorySubstrate, Tools
     from .core.actors.reference import ActorRef
     from .core.records.spec import RestartPolicy

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
-from .agent.ledger import Effect
 from .agent.ports import (
     CompletionRequest,
     CompletionResponse,
@@ -19,8 +18,9 @@ from .agent.ports import (
     ToolDefinition,
     ToolResult,
 )
-from .agent.settings import ModelSettings
 from .agent.takes import Takes
+from .agent.terms.effect import Effect
+from .agent.terms.settings import ModelSettings
 from .core.records.content_field import Content, LooseContent
 from .core.records.conversation import (
     AssistantMessage,

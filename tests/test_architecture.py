@@ -48,6 +48,9 @@ CORE_NEEDS = {
 """Room of the core -> the rooms that it may import, from the ground up. The ground is what stands in none."""
 CORE = list(CORE_NEEDS)
 
+AGENT = {"terms": 0, "agent": 1, "loop": 2, "assembly": 3}
+"""Room of ``agent/`` -> height; its own files stand in none, and are called as it is."""
+
 EVERYWHERE = {"loguru", "pydantic", "pydantic_core", "typing_extensions"}
 ONLY_IN = {
     "pykka": ("core",), "typer": ("cli",), "rich": ("cli", "progress"), "click": ("cli",),
@@ -150,6 +153,24 @@ def test_rooms_of_the_core_import_what_stands_below_them() -> None:
         and target not in CORE_NEEDS[source]
     ]
     assert strays == []
+
+
+def agent_room(name: str) -> str | None:
+    """Which room of ``agent/`` a module stands in; None for what is no module of it."""
+    return MODULES[name].parent.name if name.startswith("actors.agent.") else None
+
+
+def test_rooms_of_an_agent_import_what_stands_below_them() -> None:
+    """What is agreed on, then the agent, then its loop, then who puts it together."""
+    assert {agent_room(name) for name in MODULES} - {None} == set(AGENT)
+    upward = [
+        entry.place
+        for entry in OWN
+        if (source := agent_room(entry.source)) is not None
+        and (target := agent_room(entry.target)) is not None
+        and AGENT[source] < AGENT[target]
+    ]
+    assert upward == []
 
 
 def test_pykka_stays_in_one_room_of_the_core() -> None:

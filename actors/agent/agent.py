@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Protocol, TypeVar, o
 from ..core.actors.agent_actor import AgentActor
 from ..core.records.event import noted
 from ..errors import Cancelled
-from .ledger import Effect
 from .named_step import NamedStep
+from .terms.effect import Effect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,13 +24,14 @@ if TYPE_CHECKING:
     from .budget import Account
     from .config import SpawnConfig, ToolSource
     from .guardrails import Guardrails
-    from .ledger import EffectWord, Ledger
-    from .manifest import AgentManifest
+    from .ledger import Ledger
     from .named_step import Reconcile
     from .ports import LlmDriver, MemorySubstrate, Tools
     from .session_record import SessionRecord
     from .specialist import Specialist
-    from .structured import Shape
+    from .terms.effect import EffectWord
+    from .terms.manifest import AgentManifest
+    from .terms.structured import Shape
     from .transfer import Destination, Transfer
 
 T_co = TypeVar("T_co", covariant=True)

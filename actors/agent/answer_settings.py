@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from ..core.shown import shown
 from ..errors import ManifestError
-from .manifest_problems import did_you_mean
-from .model_config import ModelConfig
 from .same import Same
-from .settings import NO_SETTINGS, ModelSettings, joined
+from .terms.manifest_problems import did_you_mean
+from .terms.model_config import ModelConfig
+from .terms.settings import NO_SETTINGS, ModelSettings, joined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

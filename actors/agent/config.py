@@ -13,12 +13,12 @@ from ..core.actors.agent_actor import AgentActor
 from ..core.records.conversation import Message
 from ..core.records.positional import positional, put
 from .budget import Budget
-from .handoff import Handoff
 from .ledger import problem_of_key
-from .manifest import AgentManifest
 from .ports import LlmDriver, MemorySubstrate, Tool, Tools
-from .settings import ModelSettings
-from .structured import shape_of
+from .terms.handoff import Handoff
+from .terms.manifest import AgentManifest
+from .terms.settings import ModelSettings
+from .terms.structured import shape_of
 from .turns import refuse_bad_id
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from ..core.crash import text_of
 from ..core.records.conversation import AssistantMessage, SystemMessage, ToolResultMessage, UserMessage
 from ..errors import ActorsError, ManifestError
-from .importing import load_object
+from .terms.importing import load_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from ..core.records.conversation import Message
-    from .manifest import AgentManifest
+    from .terms.manifest import AgentManifest
 
 PLACE = "context.policy"
 HOW = "it is called as policy(messages, room_tokens), and returns the messages that are sent"

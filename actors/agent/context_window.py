@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 from ..core.records.conversation import AssistantMessage, SystemMessage, ToolResultMessage, UserMessage
 from ..errors import ContextOverflow
 from .content_tokens import cut_content, estimate_content
-from .message_text import left_out
+from .terms.message_text import left_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -6,13 +6,13 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, cast
 
 from ..core.shown import shown
-from .capability import capability_matches
+from .terms.capability import capability_matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .manifest import AgentManifest
     from .ports import Tool, Tools
+    from .terms.manifest import AgentManifest
 
 
 def refuse_deps(manifest: AgentManifest, tools: Iterable[Tool], deps: object) -> None:

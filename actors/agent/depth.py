@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .capability import Spawn
 from .specialist import DEEPEST
+from .terms.capability import Spawn
 
 if TYPE_CHECKING:
     from .agent import Agent
-    from .manifest import AgentManifest
+    from .terms.manifest import AgentManifest
 
 
 def max_depth(manifest: AgentManifest, parent: Agent[Any] | None, *, is_named: bool = False) -> int | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from .ledger import Effect, current_effect_key
+from .ledger import current_effect_key
+from .terms.effect import Effect
 
 if TYPE_CHECKING:
     from .ports import Tool

@@ -25,20 +25,6 @@ LONGEST_KEY = 500
 _SPECIAL: Final = re.compile("[/~%#\ud800-\udfff]")
 
 
-class Effect(StrEnum):
-    """What a tool, or a step of an agent's own, does to the world.
-
-    ``at_most_once``: it must not be done again when nobody knows whether it was done. ``idempotent``: doing it again,
-    with the same ``effect_key``, does no harm.
-    """
-
-    AT_MOST_ONCE = "at_most_once"
-    IDEMPOTENT = "idempotent"
-
-
-EffectWord = Literal["at_most_once", "idempotent"]
-
-
 class InDoubt(StrEnum):
     """What becomes of an effect that an earlier process has begun, and of which nobody knows whether it was done: the
     model is told, somebody is asked for approval, or the agent fails.

@@ -12,7 +12,7 @@ from .ledger import current_effect_key, quoted_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from .ledger import Effect, EffectWord
+    from .terms.effect import Effect, EffectWord
 
     Reconcile = Callable[[str, Mapping[str, Any]], Any]
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ..core.records.content import content_of, is_content
 from ..core.records.content_field import Content
@@ -24,7 +24,8 @@ from ..core.records.conversation import (
 )
 from ..core.records.json_fields import Data, Text
 from ..core.records.usage import NO_TOKENS, TokenUsage as TokenUsage
-from .settings import NO_SETTINGS, ModelSettings
+from .terms.privacy import PrivacyTier as PrivacyTier, PrivacyWord as PrivacyWord
+from .terms.settings import NO_SETTINGS, ModelSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,26 +33,7 @@ if TYPE_CHECKING:
     from ..core.records.content_field import LooseContent
     from ..core.records.event import Event
     from ..core.waiting.cancel import CancelToken
-    from .capability import Capability
-
-
-class PrivacyTier(StrEnum):
-    """Where data may go, from the strictest to the most permissive."""
-
-    SOVEREIGN = "sovereign"
-    PRIVATE = "private"
-    STANDARD = "standard"
-
-    @property
-    def rank(self) -> int:
-        """0 for the strictest."""
-        return _RANKS[self]
-
-
-_RANKS = {tier: rank for rank, tier in enumerate(PrivacyTier)}
-
-
-PrivacyWord = Literal["sovereign", "private", "standard"]
+    from .terms.capability import Capability
 
 
 class StopReason(StrEnum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .message_text import shortened, told
+from .terms.message_text import shortened, told
 
 if TYPE_CHECKING:
     from .ports import MemoryFragment

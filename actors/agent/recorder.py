@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from .budget import Account
     from .config import SpawnConfig
     from .ledger import Ledger
-    from .manifest import AgentManifest
     from .session_keys import KnownAgent
-    from .structured import Shape
+    from .terms.manifest import AgentManifest
+    from .terms.structured import Shape
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ from ..core.records.json_marks import from_json, marked_text
 from .bounds import within_bounds
 from .guardrail import Refuse, Trip
 from .kept_value import adapter_of, value_from_data, value_to_data
-from .message_text import as_text, shortened, told_content
 from .ports import CompletionRequest, CompletionResponse, ToolResult
-from .structured import OutputShape
+from .terms.message_text import as_text, shortened, told_content
+from .terms.structured import OutputShape
 from .wire import (
     message_from_data,
     message_to_data,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from pydantic import TypeAdapter
 
-    from .structured import Shape
+    from .terms.structured import Shape
 
 T = TypeVar("T")
 

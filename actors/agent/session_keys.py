@@ -10,8 +10,8 @@ from ..core.records.json_marks import from_json, marked_text
 from ..core.records.json_plain import is_plain
 from ..errors import SessionError
 from .ledger import digest_of
-from .message_text import said
 from .ports import UserMessage
+from .terms.message_text import said
 from .wire import message_from_data, message_to_data, to_text
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from ..core.records.loop_result import AgentLoopResult
 from ..core.shown import agent_label
 from ..errors import CapabilityDenied, ToolFailed
 from .config import SpawnConfig
-from .ledger import Effect
-from .linked import SPECIALIST
 from .ports import ToolDefinition, ToolResult
+from .terms.effect import Effect
+from .terms.linked import SPECIALIST
 from .tool_result import result_of
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ..core.supervision.handle import AgentHandle
     from ..core.waiting.cancel import CancelToken
-    from .manifest import AgentManifest
+    from .terms.manifest import AgentManifest
 
 DEEPEST = 5
 """Levels that agents named in manifests may start below the first one, where no ``spawn`` grant says how many:

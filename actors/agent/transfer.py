@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..core.records.conversation import AssistantMessage, Message, ToolResultMessage
-from .ledger import Effect
-from .linked import TRANSFER
 from .ports import ToolDefinition, ToolResult
+from .terms.effect import Effect
+from .terms.linked import TRANSFER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ..core.waiting.cancel import CancelToken
     from .guardrails import Guardrails
-    from .handoff import HistoryFilter
-    from .manifest import AgentManifest
     from .ports import LlmDriver
-    from .structured import Shape
+    from .terms.handoff import HistoryFilter
+    from .terms.manifest import AgentManifest
+    from .terms.structured import Shape
 
 LONGEST_NAME = 64 - len(TRANSFER)
 """Characters of a name that is made of a manifest's: providers take 64 for a tool."""

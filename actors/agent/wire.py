@@ -37,7 +37,7 @@ from .ports import (
     UserMessage,
 )
 from .same import Same
-from .settings import NUMBERS, ModelSettings
+from .terms.settings import NUMBERS, ModelSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

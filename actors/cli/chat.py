@@ -10,9 +10,9 @@ import threading
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Self
 
+from ..agent.assembly.llm_agent import LlmAgent
 from ..agent.config import SpawnConfig
 from ..agent.events import ToolStarted
-from ..agent.llm_agent import LlmAgent
 from ..core.records.answer import TextDelta
 from ..core.records.conversation import AssistantMessage, UserMessage
 from ..core.records.event import AgentEnded

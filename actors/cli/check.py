@@ -6,8 +6,8 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ..agent import resolve
-from ..agent.settings import NUMBERS
+from ..agent.assembly import resolve
+from ..agent.terms.settings import NUMBERS
 from ..drivers.builtin import find_driver
 from ..errors import ManifestError
 from . import doubts, named
@@ -21,8 +21,8 @@ from .wording import counted, dollars, one_line, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ..agent.manifest import AgentManifest
-    from ..agent.manifest_tables import AgentTable, HandoffTable, MemoryTable
+    from ..agent.terms.manifest import AgentManifest
+    from ..agent.terms.manifest_tables import AgentTable, HandoffTable, MemoryTable
 
 EXIT_OK = 0
 EXIT_BAD_MANIFEST = 2

@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..agent.capability import Browser, FileRead, Network
-from ..agent.mcp_transport import McpTransport
 from ..agent.ports import PrivacyTier
+from ..agent.terms.capability import Browser, FileRead, Network
+from ..agent.terms.mcp_transport import McpTransport
 from ..core.shown import shown
 from ..drivers.function import FunctionDriver
 from ..drivers.scripted import ScriptedDriver
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ..agent.agent import Agent
-    from ..agent.capability import Capability
-    from ..agent.manifest import AgentManifest, McpServer
     from ..agent.ports import LlmDriver, Tool
+    from ..agent.terms.capability import Capability
+    from ..agent.terms.manifest import AgentManifest, McpServer
 
 REMOTE = ("openai", "anthropic")
 """The drivers whose servers have to be told which model is asked."""

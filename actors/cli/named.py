@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..agent import resolve
-from ..agent.driver_word import BUILT_IN, DriverWord
+from ..agent.assembly import resolve
 from ..agent.guardrail import GuardrailStage
+from ..agent.terms.driver_word import BUILT_IN, DriverWord
 from ..errors import ManifestError
 from .doubts import NamedTool, named_tool
 from .source import definition
@@ -15,7 +15,7 @@ from .source import definition
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..agent.manifest import AgentManifest
+    from ..agent.terms.manifest import AgentManifest
     from .source import Definition
 
 

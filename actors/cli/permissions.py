@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from ..agent.capability import (
+from ..agent.terms.capability import (
     EVERYTHING,
     Browser,
     Compute,
@@ -20,7 +20,7 @@ from ..agent.capability import (
 )
 
 if TYPE_CHECKING:
-    from ..agent.capability import Capability
+    from ..agent.terms.capability import Capability
 
 Listed: TypeAlias = Shell | FileRead | FileWrite | Network
 

@@ -6,13 +6,13 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..agent import resolve
-from ..agent.capability import FileRead, Memory
+from ..agent.assembly import resolve
+from ..agent.assembly.llm_agent import LlmAgent
 from ..agent.config import SpawnConfig
-from ..agent.driver_word import DriverWord
-from ..agent.linked import names_of_linked, reached
-from ..agent.llm_agent import LlmAgent
-from ..agent.manifest import AgentManifest
+from ..agent.terms.capability import FileRead, Memory
+from ..agent.terms.driver_word import DriverWord
+from ..agent.terms.linked import names_of_linked, reached
+from ..agent.terms.manifest import AgentManifest
 from ..core.shown import shown
 from ..drivers.builtin import find_driver
 from ..errors import ManifestError

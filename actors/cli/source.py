@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, PathFinder
 from typing import TYPE_CHECKING
 
-from ..agent import capability
-from ..agent.importing import no_module, parts_of
+from ..agent.terms import capability
+from ..agent.terms.importing import no_module, parts_of
 from ..errors import ManifestError
 from ..tools.regular_file import open_regular
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from ..agent.capability import Capability
+    from ..agent.terms.capability import Capability
 
 MAX_BYTES = 5_000_000
 """A larger module is not looked into."""

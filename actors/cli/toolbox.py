@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..agent.capability import Browser, Network
 from ..agent.effects import effect_of
-from ..agent.ledger import Effect
 from ..agent.ports import PrivacyTier
+from ..agent.terms.capability import Browser, Network
+from ..agent.terms.effect import Effect
 from ..core.shown import shown
 from ..core.waiting.cancel import CancelToken
 from ..errors import ActorsError
@@ -16,8 +16,8 @@ from .permissions import in_words
 from .wording import one_line
 
 if TYPE_CHECKING:
-    from ..agent.manifest import AgentManifest, McpServer
     from ..agent.ports import Tool
+    from ..agent.terms.manifest import AgentManifest, McpServer
 
 
 def tool_line(manifest: AgentManifest, tool: Tool, *, of_server: bool = False) -> str:

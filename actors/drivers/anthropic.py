@@ -16,7 +16,7 @@ from .edge.thinking import misfit
 from .remote import RemoteDriver
 
 if TYPE_CHECKING:
-    from ..agent.manifest import AgentManifest
+    from ..agent.terms.manifest import AgentManifest
     from .edge.draft import Draft
     from .edge.profiles import ServerProfile
 

@@ -6,10 +6,10 @@ import importlib
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from ..agent import resolve
-from ..agent.driver_word import DriverWord, no_such
-from ..agent.manifest import AgentManifest
+from ..agent.assembly import resolve
 from ..agent.ports import PrivacyTier
+from ..agent.terms.driver_word import DriverWord, no_such
+from ..agent.terms.manifest import AgentManifest
 from ..errors import ManifestError
 
 if TYPE_CHECKING:

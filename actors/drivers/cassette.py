@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
+from ..agent.assembly.resolve import refuse_no_driver
 from ..agent.ports import ChecksSettings, ClosesIdle, CompletionResponse, PricesModels, PrivacyTier
-from ..agent.resolve import refuse_no_driver
 from ..agent.takes import Takes, takes_of
 from ..agent.wire import digest, request_to_data, response_to_data
 from ..core.process import fork
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..agent.ports import CompletionRequest, LlmDriver
-    from ..agent.settings import ModelSettings
+    from ..agent.terms.settings import ModelSettings
     from ..core.records.event import Event
     from ..core.waiting.cancel import CancelToken
     from .recorded.answer import RecordedAnswer

@@ -11,7 +11,7 @@ from .base import Driver
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..agent.manifest import AgentManifest
+    from ..agent.terms.manifest import AgentManifest
     from ..core.waiting.cancel import CancelToken
 
     Policy: TypeAlias = Callable[[CompletionRequest], CompletionResponse | str]

@@ -18,7 +18,7 @@ from .openai_embedder import OpenAIEmbedder as OpenAIEmbedder
 from .remote import RemoteDriver, RemoteSettings
 
 if TYPE_CHECKING:
-    from ..agent.manifest import AgentManifest
+    from ..agent.terms.manifest import AgentManifest
 
 ApiWord: TypeAlias = Literal["chat", "responses"]
 

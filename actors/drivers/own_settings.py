@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from ..agent.ports import CompletionRequest
-from ..agent.settings import NO_SETTINGS, NUMBERS, ModelSettings
+from ..agent.terms.settings import NO_SETTINGS, NUMBERS, ModelSettings
 from ..core.shown import shown
 
 if TYPE_CHECKING:

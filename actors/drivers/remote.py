@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict
 from loguru import logger
 
 from ..agent.ports import PrivacyTier
-from ..agent.settings import NO_SETTINGS, ModelSettings
 from ..agent.takes import problem_of_messages
+from ..agent.terms.settings import NO_SETTINGS, ModelSettings
 from ..core.process import event_loop
 from ..core.records.answer import TextDelta
 from ..core.records.spec import Backoff, no_sooner_than
@@ -39,9 +39,9 @@ from .writer import RequestWriter
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping
 
-    from ..agent.manifest import AgentManifest
     from ..agent.ports import CompletionRequest, CompletionResponse, PrivacyWord
     from ..agent.takes import Takes
+    from ..agent.terms.manifest import AgentManifest
     from ..core.records.event import Event
     from ..core.records.usage import TokenUsage
     from ..core.waiting.cancel import CancelToken

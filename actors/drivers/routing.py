@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ..agent.ports import CompletionRequest, CompletionResponse, LlmDriver, PrivacyTier
-    from ..agent.settings import ModelSettings
+    from ..agent.terms.settings import ModelSettings
     from ..core.records.event import Event
     from ..core.records.usage import TokenUsage
     from ..core.waiting.cancel import CancelToken

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from loguru import logger
 
 from ..agent.context_window import estimate_request
-from ..agent.manifest_problems import did_you_mean
-from ..agent.settings import NO_SETTINGS
+from ..agent.terms.manifest_problems import did_you_mean
+from ..agent.terms.settings import NO_SETTINGS
 from ..core.shown import shown
 from ..errors import InferenceFailed
 from .edge.answer import Asked
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from ..agent.ports import CompletionRequest, ToolDefinition
-    from ..agent.settings import ModelSettings
+    from ..agent.terms.settings import ModelSettings
     from .edge.profiles import ServerProfile
     from .edge.refusals import Refusal
     from .own_settings import OwnSettings

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from ..agent.kept_value import NotKeptError, adapter_of, value_from_data, value_to_data
-from ..agent.structured import OutputShape
+from ..agent.terms.structured import OutputShape
 from ..core.records.conversation import Message
 from ..core.records.ending import Ending
 from ..core.records.error_json import error_from_json, error_to_json

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, TypeAdapter
 
+from ..agent.assembly.llm_agent import LlmAgent
 from ..core.records.content import content_of, is_content, parts_of
 from ..core.records.content_field import outline_of_part
 from ..core.records.conversation import Message
@@ -19,11 +20,13 @@ from ..core.records.json_plain import is_plain
 from ..core.records.json_value import class_name, to_json
 
 if TYPE_CHECKING:
-    from ..agent.manifest import AgentManifest
     from ..agent.recorder import Identity
+    from ..agent.terms.manifest import AgentManifest
 
 Parts = Mapping[str, str]
 """Part -> digest, in the order in which they are told."""
+LLM_AGENT: Final = "actors.agent.llm_agent.LlmAgent"
+"""By this name journals know the class, wherever its file stands."""
 KEPT = 256
 """Of so many manifests the digests are kept: thousands of agents share one."""
 _TALK: TypeAdapter[Any] = TypeAdapter(Message)
@@ -123,7 +126,7 @@ def first_difference(recorded: Parts, parts: Parts) -> str | None:
 
 @lru_cache(maxsize=256)
 def _of_class(cls: type) -> str:
-    return _digest(class_name(cls))
+    return _digest(LLM_AGENT if cls is LlmAgent else class_name(cls))
 
 
 def _digest(text: str) -> str:

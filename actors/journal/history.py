@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..agent.ledger import Effect, Entry, EntryState, is_before
+from ..agent.ledger import Entry, EntryState, is_before
+from ..agent.terms.effect import Effect
 from ..errors import JournalVersion
 from .store import from_text
 

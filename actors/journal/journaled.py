@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ..agent.ledger import Effect
+    from ..agent.terms.effect import Effect
 
 
 class JournaledStatus(StrEnum):

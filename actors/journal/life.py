@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..agent.ledger import BEGUN, RAISED, Effect, is_before
+from ..agent.ledger import BEGUN, RAISED, is_before
+from ..agent.terms.effect import Effect
 
 BOUGHT = frozenset({"completion", "summary"})
 """Kinds that are answers of a model."""

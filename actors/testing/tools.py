@@ -9,12 +9,12 @@ import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from ..agent.approval_rules import ApprovalRule
 from ..agent.config import SpawnConfig
 from ..agent.effects import effect_of
-from ..agent.ledger import Effect
-from ..agent.manifest import AgentManifest
 from ..agent.ports import CompletionResponse, PrivacyTier, StopReason, Tool, ToolDefinition, ToolResult
+from ..agent.terms.approval_rules import ApprovalRule
+from ..agent.terms.effect import Effect
+from ..agent.terms.manifest import AgentManifest
 from ..core.records.conversation import ToolCall, ToolResultMessage
 from ..core.waiting.cancel import CancelToken
 from ..drivers.scripted import ScriptedDriver
@@ -25,8 +25,8 @@ from ..tools.registry import ToolRegistry
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..agent.capability import Capability
     from ..agent.ports import MemorySubstrate
+    from ..agent.terms.capability import Capability
 
 BOUND = 30.0
 """Seconds after which a wait has failed. None of them is meant to take long."""

@@ -1,6 +1,6 @@
 """What agents may call. Most tools have modules of their own; these make tools, and collect them."""
 
-from ..agent.approval_rules import needs_approval
+from ..agent.approved_tool import needs_approval
 from ..public import publish
 from .deps import Deps
 from .document_tools import search_documents

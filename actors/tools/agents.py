@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from ..agent.capability import Spawn
+from ..agent.assembly.llm_agent import LlmAgent
 from ..agent.config import SpawnConfig
-from ..agent.llm_agent import LlmAgent
-from ..agent.message_text import as_text, heard
 from ..agent.specialist import answer_of
+from ..agent.terms.capability import Spawn
+from ..agent.terms.message_text import as_text, heard
 from ..errors import SendError, ToolFailed
 from .tool import tool
 
 if TYPE_CHECKING:
     from ..agent.agent import Agent
-    from ..agent.manifest import AgentManifest
+    from ..agent.terms.manifest import AgentManifest
 
 MAX_WAIT = 3600.0
 MAX_LISTED = 200

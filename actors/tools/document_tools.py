@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from ..agent.capability import Rag
 from ..agent.ports import MemoryFilter, MemorySource
+from ..agent.terms.capability import Rag
 from ..errors import ToolFailed
 from .tool import tool
 

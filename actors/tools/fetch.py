@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from ..agent.capability import EVERYTHING, Network
-from ..agent.hosts import AllowedHost, plain, refusal
 from ..agent.ports import ToolResult
+from ..agent.terms.capability import EVERYTHING, Network
+from ..agent.terms.hosts import AllowedHost, plain, refusal
 from ..core.shown import shown
 from ..core.waiting.cancel import Deadline
 from ..errors import CapabilityDenied, MalformedAnswer, ToolFailed

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from ..agent.capability import FileRead, FileWrite
+from ..agent.terms.capability import FileRead, FileWrite
 from ..core.clock import SYSTEM_CLOCK
 from ..errors import ToolFailed
 from .file_attributes import FileAttributes

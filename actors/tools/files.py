@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 from pydantic import Field
 
-from ..agent.capability import FileRead
+from ..agent.terms.capability import FileRead
 from ..errors import ToolFailed
 from .path_guard import PathGuard, told
 from .shown_path import shown, shown_path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from ..agent.capability import FileRead
+from ..agent.terms.capability import FileRead
 from ..errors import ToolFailed
 from ..extras import need
 from .files import MAX_FILE_BYTES, MAX_SHOWN, bytes_at

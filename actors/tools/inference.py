@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from ..agent import resolve
-from ..agent.capability import Inference
-from ..agent.driver_call import DriverCalls
-from ..agent.model_config import ModelConfig
+from ..agent.assembly import resolve
+from ..agent.loop.driver_call import DriverCalls
 from ..agent.ports import CompletionRequest, StopReason
+from ..agent.terms.capability import Inference
+from ..agent.terms.model_config import ModelConfig
 from ..core.records.conversation import UserMessage
 from ..errors import DriverError, ToolFailed
 from .tool import FunctionTool, tool

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from loguru import logger
 
-from ..agent.capability import Mcp
-from ..agent.manifest_problems import did_you_mean
-from ..agent.mcp_transport import McpTransport
 from ..agent.ports import ToolDefinition, ToolResult
+from ..agent.terms.capability import Mcp
+from ..agent.terms.manifest_problems import did_you_mean
+from ..agent.terms.mcp_transport import McpTransport
 from ..core.crash import report
 from ..core.process import event_loop
 from ..core.shown import shown
@@ -23,9 +23,9 @@ from ..network.endpoint import Endpoint
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
 
-    from ..agent.ledger import Effect
-    from ..agent.manifest import AgentManifest, McpServer
     from ..agent.ports import Tool
+    from ..agent.terms.effect import Effect
+    from ..agent.terms.manifest import AgentManifest, McpServer
     from ..core.waiting.cancel import CancelToken
     from .mcp_client import ServerTool
     from .mcp_server import SharedServer

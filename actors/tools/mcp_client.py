@@ -15,9 +15,9 @@ from mcp_types import CONNECTION_CLOSED, jsonrpc_message_adapter
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from ..agent.ledger import Effect
-from ..agent.mcp_transport import McpTransport
 from ..agent.ports import ToolDefinition, ToolResult
+from ..agent.terms.effect import Effect
+from ..agent.terms.mcp_transport import McpTransport
 from ..errors import CapabilityDenied, ToolFailed
 from ..network.transport import make_client
 from .environment import handed_on
@@ -30,7 +30,7 @@ from .mcp_schema import MAX_TOOLS
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
-    from ..agent.manifest import McpServer
+    from ..agent.terms.manifest import McpServer
     from ..network.endpoint import Endpoint
 
 MAX_PAGES = 50

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..agent.sanitize import sanitize
+from ..agent.terms.sanitize import sanitize
 from ..core.crash import report
 from ..core.shown import shown
 

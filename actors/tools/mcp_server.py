@@ -18,8 +18,8 @@ from .mcp_client import ServerEnded, open_session, why
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..agent.manifest import McpServer
     from ..agent.ports import ToolResult
+    from ..agent.terms.manifest import McpServer
     from ..network.endpoint import Endpoint
     from .mcp_client import ServerTool, Session
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from ..agent.capability import Memory
 from ..agent.ports import MemoryFilter
+from ..agent.terms.capability import Memory
 from ..errors import ToolFailed
 from .tool import tool
 

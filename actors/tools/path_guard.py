@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from ..agent.capability import EVERYTHING, FileRead, FileWrite
+from ..agent.terms.capability import EVERYTHING, FileRead, FileWrite
 from ..errors import ToolFailed
 from .regular_file import ALWAYS, NO_LINK, open_regular
 from .shown_path import meant_path, shown

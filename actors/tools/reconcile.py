@@ -6,7 +6,7 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from ..agent.ledger import Effect
+from ..agent.terms.effect import Effect
 from ..agent.tool_result import result_of
 
 if TYPE_CHECKING:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from ..agent.capability import capability_matches
 from ..agent.effects import refuse_bad_effect
 from ..agent.ports import Tool
+from ..agent.terms.capability import capability_matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from ..agent.capability import Capability
     from ..agent.ports import ToolDefinition
+    from ..agent.terms.capability import Capability
 
 
 class ToolRegistry:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from ..agent.capability import EVERYTHING, FileRead, Shell
-from ..agent.commands import refusal
 from ..agent.ports import ToolResult
+from ..agent.terms.capability import EVERYTHING, FileRead, Shell
+from ..agent.terms.commands import refusal
 from ..errors import ToolFailed
 from .environment import handed_on
 from .path_guard import PathGuard

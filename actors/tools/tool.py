@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypedDict, TypeVar, cast, overload
 
 from ..agent.effects import effect_named, key_of_call
-from ..agent.ledger import Effect
 from ..agent.ports import ToolDefinition, ToolResult
+from ..agent.terms.effect import Effect
 from ..agent.tool_result import result_of
 from ..core.process import event_loop
 from ..errors import ToolFailed
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from ..agent.capability import Capability
-    from ..agent.ledger import EffectWord
+    from ..agent.terms.capability import Capability
+    from ..agent.terms.effect import EffectWord
     from ..core.waiting.cancel import CancelToken
     from .reconcile import Asked
 

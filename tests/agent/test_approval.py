@@ -29,7 +29,7 @@ from actors import (
     needs_approval,
     tool,
 )
-from actors.agent.manifest import ApprovalRules
+from actors.agent.terms.manifest import ApprovalRules
 from actors.core.scheduling.approval import Approvals, Decision
 from actors.core.supervision import tool_threads as branch
 from actors.core.waiting.waiter import Waiter

@@ -20,7 +20,7 @@ from actors import (
     Spawn,
     capability_matches,
 )
-from actors.agent.capability import _ItemCapability, narrow
+from actors.agent.terms.capability import _ItemCapability, narrow
 
 ALL = [
     Rag(),

@@ -30,7 +30,7 @@ from actors import (
     tool,
 )
 from actors.agent.ledger import MemoryLedger
-from actors.agent.tool_effects import ToolEffects
+from actors.agent.loop.tool_effects import ToolEffects
 from actors.errors import ModelNotFound
 
 from ..waiting import BOUND, Gate

@@ -32,7 +32,7 @@ from actors import (
     tool,
 )
 from actors.agent.context_window import estimate, estimate_request
-from actors.agent.summarizer import SYSTEM, transcript
+from actors.agent.loop.summarizer import SYSTEM, transcript
 from actors.errors import ContextOverflow, CostExceeded, GuardrailTripped, TokensExceeded
 from actors.events import ContextTrimmed, TextDelta
 from actors.journals import Journal

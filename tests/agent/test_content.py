@@ -28,9 +28,9 @@ from actors import (
     tool,
 )
 from actors.agent.context_window import estimate, estimate_text
-from actors.agent.message_text import told_content
-from actors.agent.sanitize import SANITIZED
 from actors.agent.takes import TEXT_ALONE, problem_of_request
+from actors.agent.terms.message_text import told_content
+from actors.agent.terms.sanitize import SANITIZED
 from actors.agent.tool_result import result_of
 from actors.agent.view import View
 from actors.drivers.scripted import ScriptedDriver

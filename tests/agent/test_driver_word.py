@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from actors import AgentManifest, AgentPool, CapabilityDenied, FunctionDriver, ManifestError, Spawn, SpawnConfig
-from actors.agent.driver_word import BUILT_IN, DriverWord
+from actors.agent.terms.driver_word import BUILT_IN, DriverWord
 from actors.cli.recipe import ModelChoice
 from actors.drivers import builtin
 from actors.drivers.openai import OpenAIDriver

@@ -719,7 +719,7 @@ def test_an_answer_that_is_there_first_counts_for_nothing(answer: Any) -> None:
 @pytest.mark.parametrize("answer", [Trip("no"), KeyError("k")], ids=["trip", "raise"])
 def test_a_driver_that_heeds_no_cancel_is_left_behind(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The agent ends before it answers; what that has cost is charged all the same."""
-    monkeypatch.setattr("actors.agent.input_race.PATIENCE", 0.01)
+    monkeypatch.setattr("actors.agent.loop.input_race.PATIENCE", 0.01)
     begun, let_go, budget = threading.Event(), threading.Event(), Budget()
 
     def deaf(request: CompletionRequest) -> CompletionResponse:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from actors import ManifestError
-from actors.agent.importing import load_object
+from actors.agent.terms.importing import load_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,9 +10,12 @@ import pytest
 from pydantic import BaseModel
 
 from actors import AgentManifest, FailurePolicy, FileRead, FileWrite, Network, PrivacyTier, Shell, SpawnConfig
-from actors.agent.approval_rules import ApprovalWord
 from actors.agent.config import SpawnKeywords
-from actors.agent.keywords import (
+from actors.agent.ledger import InDoubt, InDoubtWord
+from actors.agent.ports import PrivacyWord
+from actors.agent.terms.approval_rules import ApprovalWord
+from actors.agent.terms.effect import Effect, EffectWord
+from actors.agent.terms.keywords import (
     AgentKeywords,
     ApprovalKeywords,
     ContextKeywords,
@@ -24,11 +27,9 @@ from actors.agent.keywords import (
     ModelKeywords,
     PromptKeywords,
 )
-from actors.agent.ledger import Effect, EffectWord, InDoubt, InDoubtWord
-from actors.agent.manifest import ManifestKeywords
-from actors.agent.mcp_transport import TransportWord
-from actors.agent.ports import PrivacyWord
-from actors.agent.settings import SettingsKeywords
+from actors.agent.terms.manifest import ManifestKeywords
+from actors.agent.terms.mcp_transport import TransportWord
+from actors.agent.terms.settings import SettingsKeywords
 from actors.core.records.outcomes import FailureWord
 from actors.drivers import RoutingStrategy
 from actors.drivers.routing import StrategyWord

@@ -43,7 +43,7 @@ from actors import (
     TruncationExceeded,
     UserMessage,
 )
-from actors.agent.loop import CONTINUE
+from actors.agent.terms.message_text import CONTINUE
 
 from ..waiting import BOUND, Gate
 from .doubles import Probe, asks, cut, different_calls, results_of, run_llm

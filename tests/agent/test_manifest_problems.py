@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from actors import AgentManifest, ManifestError
-from actors.agent.toml_lines import MOST_CHARACTERS, TomlLines
+from actors.agent.terms.toml_lines import MOST_CHARACTERS, TomlLines
 from actors.drivers.builtin import find_driver
 
 

@@ -24,8 +24,8 @@ from actors import (
     ScriptedDriver,
     SpawnConfig,
 )
-from actors.agent.message_text import LONGEST
-from actors.agent.prompt import prompt_of, refuse_prompt
+from actors.agent.loop.prompt import prompt_of, refuse_prompt
+from actors.agent.terms.message_text import LONGEST
 from actors.capabilities import Spawn
 from actors.journals import Journal
 from actors.manifests import PromptFunction

@@ -35,7 +35,7 @@ from actors import (
     TokenUsage,
     UserMessage,
 )
-from actors.agent import driver_call
+from actors.agent.loop import driver_call
 
 from ..waiting import BOUND, Gate
 from .doubles import Probe, asks, run_llm

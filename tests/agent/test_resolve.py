@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors import Agent, AgentManifest, CapabilityDenied, FunctionDriver, LlmAgent, ManifestError, PrivacyTier
-from actors.agent import resolve
+from actors.agent.assembly import resolve
 from actors.drivers.builtin import find_driver
 
 if TYPE_CHECKING:

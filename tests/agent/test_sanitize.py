@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, strategies as st
 
-from actors.agent.sanitize import SANITIZED, sanitize
+from actors.agent.terms.sanitize import SANITIZED, sanitize
 
 MARKERS = [
     "<|system|>",

@@ -34,7 +34,7 @@ from actors import (
     UserMessage,
     tool,
 )
-from actors.agent.settings import NO_SETTINGS, joined
+from actors.agent.terms.settings import NO_SETTINGS, joined
 from actors.agent.wire import digest, request_from_data, request_to_data
 from actors.errors import JournalChanged
 from actors.testing import Cassette

@@ -22,7 +22,7 @@ from actors import (
     UserMessage,
     tool,
 )
-from actors.agent.structured import OutputShape, shape_of
+from actors.agent.terms.structured import OutputShape, shape_of
 
 from .doubles import Refusing
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BOT = '''
 import threading
 from actors import Agent, CompletionResponse, FunctionDriver, InferenceFailed, PrivacyTier, TokenUsage, tool
-from actors.agent.capability import FileRead
+from actors.agent.terms.capability import FileRead
 
 def answer(request):
     query = request.messages[-1].content

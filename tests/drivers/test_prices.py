@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from actors import AgentManifest, ManifestError, TokenUsage
-from actors.agent.manifest import ModelConfig
+from actors.agent.terms.manifest import ModelConfig
 from actors.drivers.prices import price_of
 
 genai_prices = pytest.importorskip("genai_prices")

@@ -28,7 +28,7 @@ from actors import (
     UserMessage,
     tool,
 )
-from actors.agent.llm_agent import AgentLoopResult
+from actors.agent.assembly.llm_agent import AgentLoopResult
 from actors.drivers.anthropic import AnthropicDriver
 from actors.drivers.openai import OpenAIDriver
 from actors.drivers.remote import RemoteDriver

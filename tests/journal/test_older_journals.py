@@ -29,8 +29,8 @@ from actors import (
     ToolRegistry,
     tool,
 )
-from actors.agent.manifest_tables import ContextTable
 from actors.agent.recorder import Identity
+from actors.agent.terms.manifest_tables import ContextTable
 from actors.journal.fingerprint import Fingerprints
 from actors.tools.agents import spawn_agent
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from actors.agent.ledger import Effect
+from actors.agent.terms.effect import Effect
 from actors.journal.journaled import EffectState, JournaledAgent, JournaledEffect, JournaledStatus
 from actors.journal.report import (
     AT_ONCE,

@@ -22,8 +22,8 @@ from actors import (
     ToolCall,
     ToolRegistry,
 )
-from actors.agent.capability import FileRead, Memory, Rag
 from actors.agent.ports import MemoryFilter, MemorySource
+from actors.agent.terms.capability import FileRead, Memory, Rag
 from actors.core.waiting.cancel import CancelToken
 from actors.drivers.scripted import ScriptedDriver
 from actors.errors import ManifestError, MemoryFailed, ToolFailed

@@ -25,8 +25,8 @@ from actors import (
     UserMessage,
     tool,
 )
-from actors.agent.llm_agent import LlmAgent
-from actors.agent.summarizer import SYSTEM
+from actors.agent.assembly.llm_agent import LlmAgent
+from actors.agent.loop.summarizer import SYSTEM
 from actors.testing.sessions import make_turn
 
 if TYPE_CHECKING:

@@ -36,7 +36,7 @@ from actors import (
     ToolResultMessage,
     UserMessage,
 )
-from actors.agent import driver_call
+from actors.agent.loop import driver_call
 from actors.core.records.spec import Backoff
 from actors.tools.agents import AGENT_TOOLS
 from actors.tools.inference import ask_model, inference_tool

@@ -22,7 +22,8 @@ from actors import (
     tool,
 )
 from actors.agent.effects import effect_of
-from actors.agent.ledger import Effect, MemoryLedger, Scope, inside
+from actors.agent.ledger import MemoryLedger, Scope, inside
+from actors.agent.terms.effect import Effect
 from actors.ports import CompletionResponse, StopReason, ToolCall, ToolDefinition, ToolResult
 from actors.tools.memory_tools import memory_set
 from actors.tools.tool import FunctionTool

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from actors.agent.capability import Network
-from actors.agent.hosts import AllowedHost, refusal
+from actors.agent.terms.capability import Network
+from actors.agent.terms.hosts import AllowedHost, refusal
 from actors.core.process import event_loop
 from actors.core.waiting.cancel import CancelToken
 from actors.errors import Cancelled, ToolFailed

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from actors.agent.capability import FileRead, FileWrite
+from actors.agent.terms.capability import FileRead, FileWrite
 from actors.core.waiting.cancel import CancelToken
 from actors.errors import Cancelled, ToolFailed
 from actors.tools import file_attributes, file_changes

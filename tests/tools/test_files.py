@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actors.agent.capability import FileRead, FileWrite
+from actors.agent.terms.capability import FileRead, FileWrite
 from actors.core.waiting.cancel import CancelToken
 from actors.errors import Cancelled, ToolFailed
 from actors.tools import files, regular_file, walk

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from actors.agent.capability import FileRead
+from actors.agent.terms.capability import FileRead
 from actors.core.waiting.cancel import CancelToken
 from actors.errors import Cancelled, ToolFailed
 from actors.tools import grep

@@ -25,7 +25,7 @@ from actors import (
     ToolRegistry,
     tool,
 )
-from actors.agent.resolve import tool as tool_of
+from actors.agent.assembly.resolve import tool as tool_of
 from actors.core.clock import SYSTEM_CLOCK
 from actors.core.waiting.cancel import Deadline
 from actors.tools import isolation, watched_process

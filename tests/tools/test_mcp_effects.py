@@ -9,7 +9,7 @@ import pytest
 
 from actors import ManifestError, needs_approval
 from actors.agent.effects import effect_of
-from actors.agent.ledger import Effect
+from actors.agent.terms.effect import Effect
 from actors.manifests import AgentManifest, McpServer
 
 from .test_mcp import rogue, tools

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from actors.agent.sanitize import sanitize
+from actors.agent.terms.sanitize import sanitize
 from actors.network.bounded_json import loads
 from actors.tools import mcp_schema
 from actors.tools.mcp_schema import BadTool, Listing, acceptable

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actors.agent.capability import FileRead, Memory
+from actors.agent.terms.capability import FileRead, Memory
 from actors.core.waiting.cancel import CancelToken
 from actors.errors import ToolFailed
 from actors.memory.in_memory import InMemorySubstrate

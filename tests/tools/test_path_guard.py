@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from actors.agent.capability import FileRead, FileWrite, Memory
+from actors.agent.terms.capability import FileRead, FileWrite, Memory
 from actors.errors import ToolFailed
 from actors.tools.path_guard import PathGuard
 

@@ -9,8 +9,13 @@ from typing import Any
 
 import pytest
 
-from actors.agent.capability import Capability, FileRead, Memory, Network
 from actors.agent.ports import ToolDefinition, ToolResult
+from actors.agent.terms.capability import (
+    Capability,
+    FileRead,
+    Memory,
+    Network,
+)
 from actors.tools.registry import ToolRegistry
 from actors.tools.tool import tool
 

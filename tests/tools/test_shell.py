@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from actors.agent.capability import Capability, FileRead, Shell
-from actors.agent.commands import refusal
+from actors.agent.terms.capability import Capability, FileRead, Shell
+from actors.agent.terms.commands import refusal
 from actors.core.waiting.cancel import CancelToken
 from actors.errors import Cancelled, ToolFailed
 from actors.tools.shell import run_command, shell_tool

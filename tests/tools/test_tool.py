@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, Field, field_serializer
 
-from actors.agent.capability import Memory
 from actors.agent.ports import Tool, ToolResult
+from actors.agent.terms.capability import Memory
 from actors.core.waiting.cancel import CancelToken
 from actors.errors import Cancelled, ToolFailed
 from actors.tools.tool import DEFAULT_TIMEOUT, FunctionTool, tool

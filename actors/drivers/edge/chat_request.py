@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ...agent.ports import CompletionRequest
-    from ...agent.settings import ModelSettings
+    from ...agent.terms.settings import ModelSettings
     from ...core.records.conversation import Attachment, Message, ToolCall
     from .draft import Draft
     from .names import ToolNames

@@ -11,7 +11,7 @@ from ...agent.takes import TEXT_ALONE, Takes
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ...agent.settings import ModelSettings
+    from ...agent.terms.settings import ModelSettings
     from .answer import Answer, Asked
     from .draft import Draft
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ...agent.settings import FORCES
+from ...agent.terms.settings import FORCES
 from ...core.records.conversation import AssistantMessage, SystemMessage, ToolResultMessage
 from .message_parts import message_blocks, message_content, shown_by_error
 from .names import CallIds
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ...agent.ports import CompletionRequest
-    from ...agent.settings import ModelSettings
+    from ...agent.terms.settings import ModelSettings
     from ...core.records.conversation import Message
     from .draft import Draft
     from .names import ToolNames

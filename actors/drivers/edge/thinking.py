@@ -12,7 +12,7 @@ from ...errors import InferenceFailed
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ...agent.settings import ModelSettings
+    from ...agent.terms.settings import ModelSettings
     from .draft import Draft
 
 LEAST_BUDGET = 1024

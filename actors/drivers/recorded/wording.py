@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ...agent.ports import CompletionRequest
-from ...agent.settings import NO_SETTINGS
+from ...agent.terms.settings import NO_SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

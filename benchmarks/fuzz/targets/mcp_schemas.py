@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from actors.agent.sanitize import sanitize
+from actors.agent.terms.sanitize import sanitize
 from actors.tools.mcp_schema import MAX_SCHEMA, BadTool, acceptable
 
 from ..target import hold, hold_message, hold_plain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actors.agent.sanitize import SANITIZED, sanitize
+from actors.agent.terms.sanitize import SANITIZED, sanitize
 
 from ..target import Target, hold
 

@@ -1,0 +1,1 @@
+"""Puts agents together: finds what manifests and configs name, and checks it before anything is admitted."""

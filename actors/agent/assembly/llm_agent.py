@@ -1,0 +1,52 @@
+"""Perceive, reason, act."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from typing_extensions import TypeVar
+
+from ...core.records.content import text_of_content
+from ...core.records.loop_result import AgentLoopResult
+from ..agent import Agent
+from ..loop.loop import Loop
+from ..loop.prompt import prompt_of
+from ..terms.message_text import said
+
+T_co = TypeVar("T_co", covariant=True, default=AgentLoopResult)
+
+
+class LlmAgent(Agent[T_co]):
+    """An agent that asks a driver what to do, does it, and asks again, until the driver ends its turn.
+
+    Its result is an ``AgentLoopResult``; with an ``output_type`` in its config, or an ``output`` in its manifest, a
+    value of that type. A subclass whose ``run`` makes something else of it says so: ``class Terse(LlmAgent[str])``.
+    """
+
+    needs_driver: ClassVar[bool] = True
+    _asked: str = ""  # what `run` was given, as text
+
+    def instructions(self) -> str:
+        """The system prompt: what the manifest says, filled in. Called once, before the first completion. Override it
+        to say something else; memories, and what an answer has to be, are added to it.
+
+        Example::
+
+            class Clerk(LlmAgent):
+                def instructions(self) -> str:
+                    return f"{super().instructions()} You work for {self.deps.company}."
+        """
+        return prompt_of(self.manifest, query=self._asked, deps=self.deps, agent=self)
+
+    def run(self, query: Any) -> Any:
+        """Answer *query* (text, or anything that JSON can hold).
+
+        Raises:
+            InvalidOutput: The answer did not fit the ``output_type``, however often the model was told why.
+            CircuitBreak: A limit of the manifest was reached.
+            ContextOverflow: The conversation cannot be made to fit.
+            DriverError: The driver cannot answer.
+        """
+        content = said(query)
+        self._asked = content if isinstance(content, str) else text_of_content(content)
+        return Loop(self, content).run()

@@ -1,0 +1,156 @@
+"""One call of a driver on behalf of an agent: tried again when that may help, reserved before, settled after."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+from loguru import logger
+
+from ...core.records.answer import CompletionFinished
+from ...core.records.spec import Backoff, no_sooner_than
+from ...core.records.usage import TokenUsage
+from ...core.shown import shown
+from ...errors import Cancelled, DriverError, InferenceFailed
+from ..budget import Spending
+from ..context_window import estimate_request
+from ..events import BudgetWarned
+from ..ledger import note_paid
+from ..takes import problem_of_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ..agent import Agent
+    from ..budget import Reservation
+    from ..ports import (
+        CompletionRequest,
+        CompletionResponse,
+        LlmDriver,
+        PricesModels,
+    )
+    from ..terms.model_config import ModelConfig
+
+Payment: TypeAlias = tuple[TokenUsage, float]
+"""What one call used, and what that cost in USD."""
+
+RETRIES = 3
+BACKOFF = Backoff(base=1.0, factor=2.0, maximum=30.0, jitter=0.1)
+
+
+class DriverCalls:
+    """What a driver is asked for one agent, and what that costs.
+
+    Args:
+        model: Its name and its declared prices.
+
+    Threads: any.
+    """
+
+    def __init__(self, agent: Agent[Any], driver: LlmDriver, model: ModelConfig) -> None:
+        self._agent = agent
+        self._driver = driver
+        self._model = model
+        self._ledger = agent._parts.ledger
+        self._prices_models = hasattr(driver, "has_price")
+        self._backoff_share: float = getattr(driver, "backoff_share", 1.0)  # 0: it replays, and nobody is worn out
+
+    def complete(
+        self,
+        request: CompletionRequest,
+        ask: Callable[[CompletionRequest, int], CompletionResponse],
+        back_off: Callable[[float], object],
+        paid: list[Payment] | None = None,
+    ) -> tuple[CompletionResponse, Sequence[Payment]]:
+        """Call ``ask(request, attempt)`` until there is an answer.
+
+        What was paid is in the agent's account when this returns or raises, and for each call that cost something a
+        ``CompletionFinished`` has told of it: also for one that failed.
+
+        Args:
+            back_off: Waits so many seconds before the next attempt.
+            paid: Into which what was paid goes, for whoever wants to know it also of a call that fails.
+        Returns:
+            The answer, and what was paid for it: one payment for each call, those that failed included.
+        Raises:
+            DriverError: Not retryable, or still failing after 3 retries.
+            CircuitBreak: A budget is spent.
+            Cancelled: The agent was cancelled.
+            JournalFailed: The answer could not be recorded: it is not asked for.
+        """
+        paid = [] if paid is None else paid
+        if (problem := problem_of_request(request, self._driver, self._agent.manifest.privacy)) is not None:
+            raise InferenceFailed(f"nothing was sent: {problem}")
+        attempt = 1
+        while True:
+            self._agent.checkpoint()
+            if self._ledger is not None:
+                self._ledger.secure()
+            try:
+                return self._within_budget(request, partial(ask, request, attempt), paid), paid
+            except DriverError as error:
+                if not error.retryable or attempt > RETRIES:
+                    raise
+                delay = BACKOFF.delay(attempt) if error.retry_after is None else no_sooner_than(error.retry_after)
+                logger.debug("retry {} of {} in {:.1f} s: {}", attempt, RETRIES, delay, shown(str(error), 500))
+                back_off(delay * self._backoff_share)
+                attempt += 1
+
+    def _within_budget(
+        self, request: CompletionRequest, call: Callable[[], CompletionResponse], paid: list[Payment]
+    ) -> CompletionResponse:
+        """One call: what it costs at least is reserved before, what it did cost is settled after."""
+        account = self._agent._parts.account
+        if not account.budgets:
+            return self._call(call, paid, None)
+        least = TokenUsage(estimate_request(request), 0)
+        with account.reserve(Spending(tokens=least.total, cost_usd=self._cost(least))) as reservation:
+            return self._call(call, paid, reservation)
+
+    def _call(
+        self, call: Callable[[], CompletionResponse], paid: list[Payment], reservation: Reservation | None
+    ) -> CompletionResponse:
+        """One call, and into budgets and account with what it used, as far as anybody knows."""
+        try:
+            response = call()
+        except (Cancelled, DriverError) as error:
+            if error.tokens is not None:
+                self._pay(TokenUsage(*error.tokens, *error.token_parts), paid, reservation)
+            elif isinstance(error, Cancelled) and error.asked and reservation is not None:
+                warn(self._agent, reservation.settle_least())  # it has worked, and nobody was told how much
+            raise
+        self._pay(response.usage, paid, reservation)
+        return response
+
+    def _pay(self, usage: TokenUsage, paid: list[Payment], reservation: Reservation | None) -> None:
+        cost = 0.0
+        try:
+            cost = self._cost(usage)
+        finally:  # tokens count, also where the driver cannot say what they cost
+            if reservation is not None:
+                warn(self._agent, reservation.settle(Spending(tokens=usage.total, cost_usd=cost)))
+            self._agent._context.spend(usage, cost, CompletionFinished)
+            paid.append((usage, cost))
+            if self._ledger is not None:
+                note_paid(self._ledger, usage, cost)
+
+    def _cost(self, usage: TokenUsage) -> float:
+        declared = self._model.declared_cost(usage)
+        if declared is not None:
+            return declared
+        if self._prices_models:
+            cost = cast("PricesModels", self._driver).estimate_cost(usage, self._model.name)
+        else:
+            cost = self._driver.estimate_cost(usage)
+        if not (math.isfinite(cost) and cost >= 0):
+            raise ValueError(f"{type(self._driver).__name__} estimates a cost of {cost} USD: it must be a number >= 0")
+        return cost
+
+
+def warn(agent: Agent[Any], warnings: Sequence[str]) -> None:
+    """Tell that most of a budget is spent: in the log, and as an event."""
+    for message in warnings:
+        logger.warning("{}", shown(message, 500))
+        if agent._context.listening:
+            agent._context.emit(BudgetWarned, {"message": message})

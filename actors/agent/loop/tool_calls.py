@@ -1,0 +1,200 @@
+"""Runs the tool calls of one answer: checked in order, run at the same time, answered in the order asked."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ...core.clock import SYSTEM_CLOCK
+from ...core.crash import text_of
+from ...core.records.content import is_told
+from ...core.records.conversation import ToolResultMessage
+from ...errors import Cancelled, CircuitBreak, ToolFailed
+from ..effects import is_repeatable
+from ..events import ToolEnded, ToolStarted
+from ..guard import ALLOW
+from ..ports import PrivacyTier, ToolResult
+from ..terms.capability import Browser, Network, capability_matches
+from ..terms.message_text import shortened, told_content
+from .approval_gate import ApprovalGate
+from .doubts import Doubts
+from .driver_call import warn
+from .tool_effects import ONE_CALL, ToolEffects
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ...core.records.conversation import ToolCall
+    from ...core.supervision.agent_context import ToolEnd
+    from ...core.waiting.cancel import CancelToken
+    from ..agent import Agent
+    from ..budget import Reservation
+    from ..guard import LoopGuard
+    from ..ports import Tool
+    from .bookkeeper import Bookkeeper
+    from .inspector import Inspector
+
+    Job = tuple[Callable[[CancelToken], ToolResult], float | None]
+
+LONGEST_LIST = 2_000
+"""Characters of the names of all tools, where the model named one that is not there."""
+LONGEST_SHOWN = 200
+"""Characters of a name that the model made up."""
+
+
+class ToolCaller:
+    """Acts on behalf of one agent.
+
+    Args:
+        books: What the conversation has done in earlier lives; None when nobody keeps it.
+        inspector: Asks the guardrails; None when there are none.
+    """
+
+    def __init__(
+        self,
+        agent: Agent[Any],
+        guard: LoopGuard,
+        books: Bookkeeper | None = None,
+        inspector: Inspector | None = None,
+    ) -> None:
+        self._agent = agent
+        self._guard = guard
+        self._books = books
+        self._inspector = inspector
+        self._approval_gate = ApprovalGate(agent)
+        self.made: Sequence[ToolCall] = ()
+        """The last calls, as they were made: guardrails may have changed them."""
+
+    def call(self, calls: Sequence[ToolCall]) -> list[ToolResultMessage]:
+        """Run *calls* at the same time, as the guardrails let them; those that were run in an earlier life are not run
+        again.
+
+        Returns:
+            A result for each, in the order asked. What is refused or fails is an error result for the model.
+        Raises:
+            CircuitBreak: Too many tool calls.
+            Cancelled: The agent was cancelled; no further call was started.
+            GuardrailTripped: A guardrail ends the agent.
+            EffectInDoubt: Nobody knows whether one of them was done, and that is to end the agent.
+            JournalFailed: What they do cannot be recorded.
+        """
+        refusals: dict[int, ToolResult] = {}
+        self.made = calls
+        if self._inspector is None:
+            return self._call(calls, refusals)
+        self.made, refusals = self._inspector.before_tools(calls)
+        return self._inspector.after_tools(self.made, self._call(self.made, refusals), refusals)
+
+    def _call(self, calls: Sequence[ToolCall], refusals: dict[int, ToolResult]) -> list[ToolResultMessage]:
+        """Run *calls* but those of *refusals*, to which goes what else is not run."""
+        accepted: dict[int, Tool] = {}
+        effects = None if self._books is None else self._recall(calls, self._books, accepted)
+        known = ""
+        for index, call in enumerate(calls):
+            if index in refusals or (effects is not None and (index in accepted or effects.knows(index))):
+                continue
+            tool = self._agent.tools.get(call.name)
+            if tool is None:
+                refusal: str | None = f"unknown tool {shortened(call.name, LONGEST_SHOWN)!r}; {known or self._known()}"
+                known = "the tools are named above"
+            else:
+                refusal = self._refusal(index, call, tool, effects)
+            if refusal is None and tool is not None:
+                accepted[index] = tool
+                continue
+            # What is wrong with the call itself is told beside whatever else is.
+            more = f"; {call.problem}" if call.problem and call.problem not in (refusal or "") else ""
+            refusals[index] = ToolResult(f"{refusal}{more}", is_error=True)
+        asking = {index: (calls[index], tool) for index, tool in accepted.items()}
+        refusals.update(self._approval_gate.refusals(asking, effects))
+        jobs = {
+            index: (self._job(index, calls[index], tool, effects), tool.timeout)
+            for index, tool in accepted.items()
+            if index not in refusals
+        }
+        if effects is not None:
+            effects.refuse(refusals)
+        self._charge(len(jobs) if effects is None else effects.uncharged(jobs))
+        names = [calls[index].name for index in jobs]
+        ends = dict(zip(jobs, self._agent._context.run_tools(list(jobs.values()), names), strict=True)) if jobs else {}
+        if effects is not None:
+            return effects.answers(ends)
+        results = []
+        for index, call in enumerate(calls):
+            result = refusals.get(index) or _result(call, jobs[index][1], ends[index])
+            results.append(ToolResultMessage(call.id, told_content(result.content), result.is_error))
+        return results
+
+    def _recall(self, calls: Sequence[ToolCall], books: Bookkeeper, accepted: dict[int, Tool]) -> ToolEffects:
+        """What is known of *calls*; into *accepted* with those that were begun and have to be run again."""
+        effects = ToolEffects(self._agent, books.ledger, self._guard, books.path, calls)
+        effects.recall()
+        if effects.begun:
+            accepted |= Doubts(self._agent, books.ledger, self._approval_gate, effects, calls).settle()
+        return effects
+
+    def _known(self) -> str:
+        """Which tools there are, for a model that named another one."""
+        return f"the tools are: {shortened(', '.join(self._agent.tools.names()), LONGEST_LIST) or 'none'}"
+
+    def _charge(self, count: int) -> None:
+        """Charge *count* calls; when a budget has not enough for all of them, none is charged, and none is made."""
+        reservations: list[Reservation] = []
+        try:
+            # One by one: what was reserved before a refusal is in the list by then.
+            reservations.extend(self._agent._parts.account.reserve(ONE_CALL) for _ in range(count))
+        except CircuitBreak:
+            for reservation in reservations:
+                reservation.refund()
+            raise
+        for reservation in reservations:
+            warn(self._agent, reservation.settle(ONE_CALL))
+
+    def _refusal(self, index: int, call: ToolCall, tool: Tool, effects: ToolEffects | None) -> str | None:
+        """Why *call* is not run; None when it may be."""
+        manifest = self._agent.manifest
+        required = tool.required_capability
+        if required is not None and not capability_matches(manifest.capabilities, required):
+            return f"capability denied: {call.name} needs the capability {required.type!r}, which is not granted"
+        if manifest.privacy is PrivacyTier.SOVEREIGN and isinstance(required, Network | Browser):
+            return f"refused: {call.name} uses the network, and the manifest's privacy is sovereign"
+        if effects is None or effects.counts(index):
+            verdict = self._guard.check_tool_call(call.name, call.input, repeatable=is_repeatable(tool))
+            if verdict is not ALLOW:
+                verdict.enforce()
+                return verdict.message
+        return f"{call.name} was not called: {call.problem}" if call.problem else None
+
+    def _job(
+        self, index: int, call: ToolCall, tool: Tool, effects: ToolEffects | None
+    ) -> Callable[[CancelToken], ToolResult]:
+        agent = self._agent
+
+        def run(cancel: CancelToken) -> ToolResult:
+            context = agent._context
+            context.emit(ToolStarted, {"call_id": call.id, "tool": call.name})
+            begin = SYSTEM_CLOCK.monotonic()
+            failed = True
+            try:
+                result = tool.execute(call.input, cancel=cancel, agent=agent)
+                failed = getattr(result, "is_error", True)  # whoever reads it says what is wrong with another thing
+                return result
+            finally:
+                duration = SYSTEM_CLOCK.monotonic() - begin
+                told = {"call_id": call.id, "tool": call.name, "is_error": failed, "duration": duration}
+                context.emit(ToolEnded, told)
+
+        return run if effects is None else effects.job(index, tool, run, partial(_result, call, tool.timeout))
+
+
+def _result(call: ToolCall, timeout: float | None, end: ToolEnd) -> ToolResult:
+    error = end.error
+    if end.abandoned or isinstance(error, Cancelled):
+        return ToolResult(f"{call.name} timed out after {timeout} s", is_error=True)
+    if isinstance(error, ToolFailed):
+        return ToolResult(text_of(error), is_error=True)
+    if error is not None:
+        return ToolResult(f"{call.name} failed: {type(error).__name__}: {text_of(error)}", is_error=True)
+    if not isinstance(end.result, ToolResult) or not is_told(end.result.content):
+        return ToolResult(f"{call.name} failed: it gave no result with a text", is_error=True)
+    return end.result
