@@ -6,6 +6,7 @@ import asyncio
 import json
 import weakref
 from functools import partial
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from ..agent.context_window import estimate_text
@@ -134,7 +135,7 @@ class OpenAIEmbedder:
             DriverError: It does not answer.
         """
         if self._dimensions is None:
-            self._dimensions = len(self.embed(["dimensions"], cancel=CancelToken())[0])
+            return len(self.embed(["dimensions"], cancel=CancelToken())[0])
         return self._dimensions
 
     def embed(self, texts: Sequence[str], *, cancel: CancelToken) -> list[Sequence[float]]:
@@ -150,6 +151,8 @@ class OpenAIEmbedder:
         vectors: list[Sequence[float]] = []
         for group, tokens in _groups(texts):
             vectors += self._ask(group, tokens, cancel)
+        if self._dimensions is None and vectors:
+            self._dimensions = len(vectors[0])
         return vectors
 
     def close_idle(self) -> None:
@@ -228,19 +231,24 @@ class OpenAIEmbedder:
         found: dict[int, list[float]] = {}
         for place, entry in enumerate(data if isinstance(data, list) else ()):
             vector = entry.get("embedding") if isinstance(entry, dict) else None
-            if not isinstance(vector, list) or not vector or not all(type(n) in (int, float) for n in vector):
-                raise MalformedAnswer(f"embedding {place} of model {self.model!r} is no list of numbers")
+            if not isinstance(vector, list) or not vector or not all(map(_is_number, vector)):
+                raise MalformedAnswer(f"embedding {place} of model {self.model!r} is no list of finite numbers")
             index = entry.get("index", place)
             found[index if isinstance(index, int) else place] = vector
         lengths = {len(vector) for vector in found.values()}
-        if sorted(found) != list(range(count)) or len(lengths) != 1:
+        if sorted(found) != list(range(count)) or len(data or ()) != count or len(lengths) != 1:
             raise MalformedAnswer(
-                f"model {self.model!r} was given {count} texts, and answered {len(found)} vectors of lengths "
+                f"model {self.model!r} was given {count} texts, and answered {len(data or ())} vectors of lengths "
                 f"{sorted(lengths)[:3]}"
             )
         usage = said.get("usage")
         used = usage.get("prompt_tokens") if isinstance(usage, dict) else None
         return [found[place] for place in range(count)], used if type(used) is int and used > 0 else 0
+
+
+def _is_number(value: object) -> bool:
+    """Is it one, and neither infinite nor none at all (NaN)?"""
+    return (type(value) is float and isfinite(value)) or type(value) is int
 
 
 def _groups(texts: Sequence[str]) -> Iterator[tuple[list[str], int]]:

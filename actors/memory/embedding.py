@@ -31,10 +31,11 @@ class Embedding:
     """
 
     def __init__(self, embedder: Embedder) -> None:
-        if not callable(getattr(embedder, "embed", None)):
+        if isinstance(embedder, type) or not callable(getattr(embedder, "embed", None)):
+            got = embedder.__name__ if isinstance(embedder, type) else type(embedder).__name__
             raise TypeError(
-                "embedder must have model, dimensions, privacy_tier and embed(texts, *, cancel); "
-                f"got {type(embedder).__name__}"
+                "embedder must be an object with model, dimensions, privacy_tier and embed(texts, *, cancel); "
+                f"got {got}"
             )
         self._embedder = embedder
         self.model = embedder.model
@@ -45,8 +46,17 @@ class Embedding:
 
     @property
     def dimensions(self) -> int:
-        """Numbers of each vector."""
-        return self._embedder.dimensions
+        """Numbers of each vector.
+
+        Raises:
+            MemoryFailed: The embedder does not say.
+        """
+        dimensions = self._embedder.dimensions
+        if isinstance(dimensions, bool) or not isinstance(dimensions, int) or dimensions < 1:
+            raise MemoryFailed(
+                f"dimensions of the embedder {self.model!r} must be a whole number, at least 1; got {dimensions!r}"
+            )
+        return dimensions
 
     def known_dimensions(self) -> int | None:
         """As :attr:`dimensions`; None where the embedder has to ask somebody who does not answer."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..agent.ports import MemoryFragment, MemorySource
 from .direction import direction_of
 from .moment import in_utc
+from .refusals import refuse_no_bound, refuse_no_number
 from .word_index import WordIndex, words
 
 if TYPE_CHECKING:
@@ -57,8 +58,7 @@ class InMemorySubstrate:
     """
 
     def __init__(self, max_fragments: int | None = None) -> None:
-        if max_fragments is not None and max_fragments < 1:
-            raise ValueError(f"max_fragments must be at least 1, or None for no bound; got {max_fragments}")
+        refuse_no_bound(max_fragments)
         self._max_fragments = max_fragments
         self._lock = threading.Lock()
         # Ordered: its oldest is found at once, where a dict would walk over all that was deleted before it.
@@ -116,6 +116,7 @@ class InMemorySubstrate:
         Raises:
             MemoryFailed: The embedding holds something that is not a finite number.
         """
+        refuse_no_number(limit=limit)
         if limit < 1:
             return []
         query_words = words(query)

@@ -21,6 +21,7 @@ from .frequent_words import FrequentWords
 from .kept_vectors import KeptVectors
 from .pieces import pieces_of
 from .ranking import ranked
+from .refusals import LARGEST, refuse_no_bound, refuse_no_number, refuse_no_text
 from .stored_text import restored, stored
 from .weighted_words import WeightedWords, query_words
 
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from .embedder import Embedder
 
 ResultT = TypeVar("ResultT")
-
-LARGEST = 100_000_000
-"""Characters of one text."""
 
 
 class SqliteMemory:
@@ -83,8 +81,7 @@ class SqliteMemory:
         embedder: Embedder | None = None,
         max_fragments: int | None = None,
     ) -> None:
-        if max_fragments is not None and (isinstance(max_fragments, bool) or max_fragments < 1):
-            raise ValueError(f"max_fragments must be at least 1, or None for no bound; got {max_fragments}")
+        refuse_no_bound(max_fragments)
         self._max_fragments = max_fragments
         self._embedding = None if embedder is None else Embedding(embedder)
         self.path = path_of(path)
@@ -145,7 +142,7 @@ class SqliteMemory:
             MemoryFailed: It could not be stored; or the embedding holds something that is not a finite number, or is
                 not of the embedder's length.
         """
-        _refuse_no_text(agent=agent, content=content)
+        refuse_no_text(agent=agent, content=content)
         source = MemorySource(source)
         vector = self._vector_of(content, embedding)
         fragment = Fragment.of(agent, content, source, vector, self._model)
@@ -172,10 +169,13 @@ class SqliteMemory:
 
     def _direction_of(self, embedding: Sequence[float]) -> tuple[float, ...] | None:
         direction = direction_of(embedding)
-        if direction is not None and self._embedding is not None and len(direction) != self._embedding.dimensions:
+        if direction is None or self._embedding is None:
+            return direction
+        dimensions = self._embedding.known_dimensions()
+        if len(direction) != (dimensions or len(direction)):
             raise MemoryFailed(
                 f"an embedding of {len(direction)} numbers does not fit the embedder {self._embedding.model!r}, which "
-                f"makes {self._embedding.dimensions}"
+                f"makes {dimensions}"
             )
         return direction
 
@@ -196,7 +196,8 @@ class SqliteMemory:
         Raises:
             MemoryFailed: It cannot be read; or the embedding holds something that is not a finite number.
         """
-        _refuse_no_text(query=query)
+        refuse_no_text(query=query)
+        refuse_no_number(limit=limit)
         if limit < 1:
             return []
         if query_embedding is not None:
@@ -221,7 +222,7 @@ class SqliteMemory:
 
     def forget(self, id: str) -> None:  # noqa: A002 - the port's name
         """Drop a fragment; an unknown id is no error."""
-        _refuse_no_text(id=id)
+        refuse_no_text(id=id)
         self._write(partial(_forget, stored(id)))
 
     # Values ---------------------------------------------------------------------------------------------------------
@@ -232,7 +233,7 @@ class SqliteMemory:
         Raises:
             MemoryFailed: JSON cannot hold it, or it could not be stored.
         """
-        _refuse_no_text(agent=agent, key=key)
+        refuse_no_text(agent=agent, key=key)
         place = stored(agent), stored(key)
         if value is None:
             self._write(lambda connection: _run(connection, "DELETE FROM value WHERE agent = ? AND key = ?", place))
@@ -249,7 +250,7 @@ class SqliteMemory:
 
     def get(self, agent: str, key: str) -> Any | None:
         """The value under *key*, or None."""
-        _refuse_no_text(agent=agent, key=key)
+        refuse_no_text(agent=agent, key=key)
         sql = "SELECT value FROM value WHERE agent = ? AND key = ?"
         row = self._read(lambda connection: connection.execute(sql, (stored(agent), stored(key))).fetchone())
         return None if row is None else json.loads(restored(row[0]))
@@ -271,7 +272,7 @@ class SqliteMemory:
             MemoryFailed: The file cannot be read or is no text, or there are more pieces than ``max_fragments``.
             ValueError: Of a bad number.
         """
-        _refuse_no_text(name=name)
+        refuse_no_text(name=name)
         pieces = pieces_of(documents.text_of(text_or_path), words_per_piece, overlap)
         if self._max_fragments is not None and len(pieces) > self._max_fragments:
             raise MemoryFailed(
@@ -301,7 +302,7 @@ class SqliteMemory:
 
     def remove_document(self, name: str) -> bool:
         """Drop a document; was there one?"""
-        _refuse_no_text(name=name)
+        refuse_no_text(name=name)
         return self._write(partial(_remove, name))
 
     # The file -------------------------------------------------------------------------------------------------------
@@ -348,7 +349,6 @@ def refuse_other_model(connection: sqlite3.Connection, *, path: Path, embedding:
     """Raise when the file's vectors are of another model, or of another length. The first and the last one tell: they
     are made anew in their order.
     """
-    dimensions = embedding.known_dimensions()
     for order in ("ASC", "DESC"):
         row = connection.execute(
             f"SELECT model, length(vector) FROM vector ORDER BY fragment {order} LIMIT 1"  # noqa: S608
@@ -356,19 +356,12 @@ def refuse_other_model(connection: sqlite3.Connection, *, path: Path, embedding:
         if row is None:
             return
         found = row[1] // BYTES
+        dimensions = embedding.known_dimensions()  # not before: a server may have to be asked
         if row[0] != embedding.model or found != (dimensions or found):
             raise MemoryFailed(
                 f"{path} has vectors of model {row[0]!r} ({found} numbers), and the embedder is {embedding.model!r} "
                 f"({dimensions or 'unknown'}): `actors memory embed {path}` embeds anew"
             )
-
-
-def _refuse_no_text(**texts: object) -> None:
-    for name, text in texts.items():
-        if not isinstance(text, str):
-            raise TypeError(f"{name} must be text, got {type(text).__name__}")
-        if len(text) > LARGEST:
-            raise MemoryFailed(f"{name} is too long: {len(text):,} characters, at most {LARGEST:,}")
 
 
 def _forget(fragment_id: str | bytes, connection: sqlite3.Connection) -> None:

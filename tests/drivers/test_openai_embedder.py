@@ -60,6 +60,15 @@ def test_dimensions() -> None:
         assert OpenAIEmbedder("text-embedding-3-small", provider.url, api_key="k").dimensions == 1536
 
 
+def test_an_answer_tells_the_dimensions() -> None:
+    """The server is not asked again for them."""
+    with Provider(vectors) as provider:
+        made = embedder(provider)
+        embed(made, "one")
+        assert made.dimensions == 2
+        assert len(provider.asked) == 1
+
+
 def test_many_texts_go_in_several_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     """At most so many texts, and so many tokens, each; no text asks for nothing."""
     monkeypatch.setattr(openai_embedder, "TEXTS", 3)
@@ -100,10 +109,13 @@ def test_a_refusal_is_waited_out() -> None:
         (reply({"data": [{"index": 7, "embedding": [1.0]}]}), MalformedAnswer),
         (reply({"data": [{"embedding": "AAAA"}]}), MalformedAnswer),
         (reply({"data": [{"embedding": [1.0, True]}]}), MalformedAnswer),
+        (reply({"data": [{"embedding": [1.0, float("nan")]}]}), MalformedAnswer),
+        (reply({"data": [{"embedding": [1.0, float("inf")]}]}), MalformedAnswer),
+        (reply({"data": [{"index": 0, "embedding": [1.0]}] * 2}), MalformedAnswer),
         (reply([1]), MalformedAnswer),
         (Reply([b"<html>"]), MalformedAnswer),
     ],
-    ids=["404", "error", "empty", "index", "base64", "bool", "list", "html"],
+    ids=["404", "error", "empty", "index", "base64", "bool", "nan", "infinity", "twice", "list", "html"],
 )
 def test_answers_that_are_none(answer: Reply, error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
     """They are said in the library's words."""

@@ -312,11 +312,11 @@ def test_what_is_no_path(path: object) -> None:
         SqliteMemory(path)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("number", [0, -1, True])
-def test_what_is_no_bound(path: Path, number: int) -> None:
+@pytest.mark.parametrize("number", [0, -1, True, 2.5, "3"])
+def test_what_is_no_bound(path: Path, number: object) -> None:
     """At least one fragment must fit."""
-    with pytest.raises(ValueError, match="max_fragments"):
-        SqliteMemory(path, max_fragments=number)
+    with pytest.raises((ValueError, TypeError), match="max_fragments"):
+        SqliteMemory(path, max_fragments=number)  # type: ignore[arg-type]
     assert not path.exists()
 
 
@@ -382,6 +382,8 @@ def test_a_source_and_a_content_that_are_none(memory: SqliteMemory) -> None:
         memory.remember("bot", b"text")  # type: ignore[arg-type]
     with pytest.raises(MemoryFailed, match="finite"):
         memory.remember("bot", "text", embedding=[float("inf")])
+    with pytest.raises(TypeError, match=r"limit must be a whole number, got 2\.5"):
+        memory.recall("text", 2.5)  # type: ignore[arg-type]
     assert len(memory) == 0
 
 

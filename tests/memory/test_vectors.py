@@ -196,12 +196,36 @@ def test_an_embedding_that_does_not_fit(path: Path) -> None:
         assert len(memory) == 1
 
 
-@pytest.mark.parametrize("embedder", [object(), "text-embedding-3-small"])
+@pytest.mark.parametrize("embedder", [object(), "text-embedding-3-small", HashEmbedder])
 def test_what_is_no_embedder(path: Path, embedder: Any) -> None:
     """It is said before the file is made."""
-    with pytest.raises(TypeError, match="embedder must have model"):
+    with pytest.raises(TypeError, match="embedder must be an object with model"):
         SqliteMemory(path, embedder=embedder)
     assert not path.exists()
+
+
+@pytest.mark.parametrize("dimensions", [0, True, "2", None])
+def test_an_embedder_that_does_not_say_its_length(path: Path, dimensions: Any) -> None:
+    """Is one that fails: by words alone, and without vectors."""
+    embedder = Topics()
+    embedder.dimensions = dimensions
+    with SqliteMemory(path, embedder=embedder) as memory:
+        memory.remember("bot", "a boat")
+        assert [fragment.score > 0 for fragment in memory.recall("boat")] == [True]
+        stored = memory._file.read(lambda connection: connection.execute("SELECT count(*) FROM vector").fetchone())
+        assert stored == (0,)
+
+
+def test_an_embedder_is_not_asked_for_nothing(path: Path) -> None:
+    """How long its vectors are may be known to a server alone: it matters from the first vector in the file on."""
+
+    class Silent(Topics):
+        @property
+        def dimensions(self) -> int:  # type: ignore[override]
+            raise AssertionError
+
+    SqliteMemory(path).close()
+    SqliteMemory(path, embedder=Silent()).close()
 
 
 def test_a_stricter_manifest(path: Path) -> None:
