@@ -257,12 +257,12 @@ def test_where_it_stands_does_not_matter(text: str, before: int) -> None:
 
 def test_many_markers_take_little_memory() -> None:
     """A few times the text, however many there are."""
-    text = "[INST] \u200b" * 100_000
+    text = "[INST] \u200b" * 20_000
     tracemalloc.start()
     try:
         clean = sanitize(text)
         most = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert clean.count(SANITIZED) == 100_000
+    assert clean.count(SANITIZED) == 20_000
     assert most < 12 * sys.getsizeof(text)

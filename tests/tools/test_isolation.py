@@ -266,11 +266,11 @@ class Calls:
 
 
 def test_a_good_one_answers_beside_all_that_misbehave() -> None:
-    """Three at a time, with a good one for each; every one of them ends as it has to, and nothing is left."""
+    """Three at a time, and a good one with them; every one of them ends as it has to, and nothing is left."""
     rest = list(rogues.ENDS)
     while rest:
         three, rest = rest[:3], rest[3:]
-        for made, end in Calls(*three, *[rogues.good] * len(three)).ends:
+        for made, end in Calls(*three, rogues.good).ends:
             assert re.search("^42$" if made is rogues.good else rogues.ENDS[made], end), (made, end)
         assert not has_children()
 
