@@ -286,7 +286,7 @@ if _TYPE_CHECKING:  # who keeps no journal need not wait for what one is made of
         JournalReader as JournalReader,
         OnChange as OnChange,
     )
-    from .memory import OpenAIEmbedder as OpenAIEmbedder, SqliteMemory as SqliteMemory
+    from .memory import OpenAIEmbedder as OpenAIEmbedder, SqliteMemory as SqliteMemory, embed_file as embed_file
 
 __version__ = "0.1.0"
 
@@ -369,7 +369,7 @@ _LATER = {
         *("Durability", "EffectState", "InDoubt", "Journal", "JournalFinding", "JournalReader"),
         *("JournaledAgent", "JournaledEffect", "JournaledStatus", "OnChange"),
     ),
-    "actors.memory": ("OpenAIEmbedder", "SqliteMemory"),
+    "actors.memory": ("OpenAIEmbedder", "SqliteMemory", "embed_file"),
 }
 
 

@@ -12,6 +12,7 @@ from .vector_index import VectorIndex
 
 if TYPE_CHECKING:  # who keeps no memory in a file needs no SQLite, nor what asks a server
     from ..drivers.openai_embedder import OpenAIEmbedder
+    from .reembedding import embed_file
     from .sqlite_memory import SqliteMemory
 
 __all__ = [
@@ -22,15 +23,20 @@ __all__ = [
     "OpenAIEmbedder",
     "SqliteMemory",
     "VectorIndex",
+    "embed_file",
 ]
 
-publish(__name__, {"SqliteMemory": None, "OpenAIEmbedder": None, **globals()})  # no records: nobody pickles them
+_LATER = {
+    "SqliteMemory": "actors.memory.sqlite_memory",
+    "OpenAIEmbedder": "actors.drivers.openai_embedder",
+    "embed_file": "actors.memory.reembedding",
+}
+
+publish(__name__, {**dict.fromkeys(_LATER), **globals()})  # no records: nobody pickles them
 
 
 def __getattr__(name: str) -> Any:
     """What is imported when somebody first asks for it."""
-    if name == "SqliteMemory":
-        return import_module(".sqlite_memory", __name__).SqliteMemory
-    if name == "OpenAIEmbedder":
-        return import_module("actors.drivers.openai_embedder").OpenAIEmbedder
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -56,7 +56,7 @@ class SqliteMemory:
     Args:
         path: The file; it is made if there is none, readable by its owner alone. It holds its texts in the clear.
         embedder: Makes a vector of each text. Where it fails, what is recalled is found by words alone (logged once),
-            and what is remembered is stored without; ``actors memory embed`` makes up for that.
+            and what is remembered is stored without; :func:`embed_file` and ``actors memory embed`` make up for that.
         max_fragments: How many are kept; the oldest goes in the transaction in which one comes. Pieces of documents
             are fragments like others. None: no bound.
 
@@ -360,7 +360,7 @@ def refuse_other_model(connection: sqlite3.Connection, *, path: Path, embedding:
         if row[0] != embedding.model or found != (dimensions or found):
             raise MemoryFailed(
                 f"{path} has vectors of model {row[0]!r} ({found} numbers), and the embedder is {embedding.model!r} "
-                f"({dimensions or 'unknown'}): `actors memory embed {path}` embeds anew"
+                f"({dimensions or 'unknown'}): `actors memory embed {path}` embeds anew, or embed_file(path, embedder)"
             )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actors import AgentManifest, AgentPool, SpawnConfig
+from actors import AgentManifest, AgentPool, SpawnConfig, embed_file
 from actors.agent.ports import MemoryFilter, PrivacyTier
 from actors.core.waiting.cancel import CancelToken
 from actors.drivers.scripted import ScriptedDriver
@@ -176,13 +176,22 @@ def test_another_model(path: Path) -> None:
     for embedder in (HashEmbedder(2), HashEmbedder(7)):
         with pytest.raises(MemoryFailed, match=r"vectors of model 'topics' \(2 numbers\).*actors memory embed"):
             SqliteMemory(path, embedder=embedder)
-    longer = Topics()
-    longer.dimensions = 3
-    with pytest.raises(MemoryFailed, match="embeds anew"):
-        SqliteMemory(path, embedder=longer)
+    with pytest.raises(MemoryFailed, match=r"embeds anew, or embed_file\(path, embedder\)"):
+        SqliteMemory(path, embedder=longer_topics())
     with SqliteMemory(path) as memory:
         assert len(memory.recall("boat")) == 1
         assert memory.recall("ship") == []
+    assert (embed_file(path, longer_topics()), embed_file(path, longer_topics())) == (1, 0)
+    with SqliteMemory(path, embedder=longer_topics()) as memory:
+        assert len(memory.recall("ship")) == 1
+
+
+def longer_topics() -> Topics:
+    """Of the same model, with vectors of another length."""
+    embedder = Topics()
+    embedder.dimensions = 3
+    embedder.embed = lambda texts, *, cancel: [[1.0, 0.0, 0.0] for _ in texts]  # type: ignore[method-assign]
+    return embedder
 
 
 def test_an_embedding_that_does_not_fit(path: Path) -> None:
