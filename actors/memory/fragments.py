@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..agent.ports import MemoryFragment, MemorySource
 from .stored_text import restored, stored
-from .weighted_words import index_text
+from .weighted_words import words_of
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
 INSERT = "INSERT INTO fragment (id, agent, source, at, content, document, piece) VALUES (?, ?, ?, ?, ?, ?, ?)"
-COUNT = "CREATE TEMP TABLE IF NOT EXISTS counted (fragments INTEGER NOT NULL, version INTEGER NOT NULL)"
 
 
 class Fragment(NamedTuple):
     """One that is to be stored, with all that takes time done.
 
     Args:
-        words: As FTS5 is to split them.
+        words: In order, with repetitions.
         vector: float32, with the model that it is of; None: there is none.
     """
 
@@ -32,7 +31,7 @@ class Fragment(NamedTuple):
     source: str
     at: float
     content: str | bytes
-    words: str
+    words: list[str]
     vector: bytes | None = None
     model: str = ""
     document: str | bytes | None = None
@@ -53,48 +52,35 @@ class Fragment(NamedTuple):
         """A new one, with an id that cannot be guessed."""
         name = None if document is None else stored(document)
         now = datetime.now(UTC).timestamp()
-        text = index_text(content)
+        words = words_of(content)
         new_id = secrets.token_hex(12)
-        return cls(new_id, stored(agent), str(source), now, stored(content), text, vector, model, name, piece)
+        return cls(new_id, stored(agent), str(source), now, stored(content), words, vector, model, name, piece)
 
     def insert(self, connection: sqlite3.Connection) -> None:
-        """Into all three tables."""
+        """Into all tables."""
         row = (self.id, self.agent, self.source, self.at, self.content, self.document, self.piece)
         number = connection.execute(INSERT, row).lastrowid
-        connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (number, self.words))
+        # Joined by spaces, which is where FTS5 splits them again.
+        connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (number, " ".join(self.words)))
+        connection.execute("INSERT INTO length (fragment, words) VALUES (?, ?)", (number, len(self.words)))
         if self.vector is not None:
             connection.execute(
                 "INSERT INTO vector (fragment, model, vector) VALUES (?, ?, ?)", (number, self.model, self.vector)
             )
 
 
-def keep_at_most(connection: sqlite3.Connection, most: int, added: int) -> None:
-    """Delete the oldest, when there are more than *most* now that *added* came. In the transaction in which they came.
+def count_of(connection: sqlite3.Connection) -> int:
+    """How many fragments there are."""
+    return int(connection.execute("SELECT fragments FROM size").fetchone()[0])
 
-    How many there are is noted beside the file, in this connection: SQLite would count them one by one. Where another
-    process has written they are counted anew.
-    """
-    connection.execute(COUNT)
-    (version,) = connection.execute("PRAGMA data_version").fetchone()
-    noted = connection.execute("SELECT fragments, version FROM counted").fetchone()
-    if noted is None or noted[1] != version:
-        (count,) = connection.execute("SELECT count(*) FROM fragment").fetchone()
-        connection.execute("DELETE FROM counted")
-        connection.execute("INSERT INTO counted VALUES (?, ?)", (count, version))
-    else:
-        count = noted[0] + added
-    over = max(0, count - most)
-    if over:
+
+def keep_at_most(connection: sqlite3.Connection, most: int) -> None:
+    """Delete the oldest, when there are more than *most*. In the transaction in which some came."""
+    over = count_of(connection) - most
+    if over > 0:
         connection.execute(
             "DELETE FROM fragment WHERE number IN (SELECT number FROM fragment ORDER BY number LIMIT ?)", (over,)
         )
-    connection.execute("UPDATE counted SET fragments = ?", (count - over,))
-
-
-def forget_count(connection: sqlite3.Connection) -> None:
-    """Something was deleted: they are counted anew when it matters."""
-    if connection.execute("SELECT 1 FROM sqlite_temp_schema WHERE name = 'counted'").fetchone():
-        connection.execute("DELETE FROM counted")
 
 
 def shown(connection: sqlite3.Connection, ranked: Sequence[tuple[int, float]]) -> list[MemoryFragment]:

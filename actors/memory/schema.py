@@ -17,8 +17,18 @@ CREATE VIRTUAL TABLE vocabulary USING fts5vocab (words, 'row');
 CREATE TABLE vector (fragment INTEGER PRIMARY KEY, model TEXT NOT NULL, vector BLOB NOT NULL);
 CREATE TABLE value (agent TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (agent, key))
     WITHOUT ROWID;
+CREATE TABLE length (fragment INTEGER PRIMARY KEY, words INTEGER NOT NULL);
+CREATE TABLE size (fragments INTEGER NOT NULL, words INTEGER NOT NULL);
+INSERT INTO size VALUES (0, 0);
+CREATE TRIGGER length_added AFTER INSERT ON length BEGIN
+    UPDATE size SET fragments = fragments + 1, words = words + new.words;
+END;
+CREATE TRIGGER length_gone AFTER DELETE ON length BEGIN
+    UPDATE size SET fragments = fragments - 1, words = words - old.words;
+END;
 CREATE TRIGGER fragment_gone AFTER DELETE ON fragment BEGIN
     DELETE FROM words WHERE rowid = old.number;
+    DELETE FROM length WHERE fragment = old.number;
     DELETE FROM vector WHERE fragment = old.number;
 END;
 CREATE TABLE vector_change (number INTEGER PRIMARY KEY, fragment INTEGER NOT NULL);
@@ -31,6 +41,8 @@ CREATE TRIGGER vector_gone AFTER DELETE ON vector BEGIN
     DELETE FROM vector_change WHERE number <= (SELECT max(number) FROM vector_change) - {kept};
 END;
 """
+# How many fragments and words there are is kept beside them: SQLite would count one by one, and FTS5, which keeps count
+# for itself, does not take off what is deleted where it stores no content.
 # A memory in a process keeps the vectors at hand, and follows their changes by the last table: whoever makes one.
 CHANGES_KEPT: Final = 10_000
 DELETES_WITHOUT_CONTENT: Final = (3, 43)

@@ -16,7 +16,7 @@ from . import documents
 from .condition import condition_of
 from .direction import BYTES, direction_of, packed
 from .embedding import Embedding
-from .fragments import Fragment, forget_count, keep_at_most, shown
+from .fragments import Fragment, count_of, keep_at_most, shown
 from .frequent_words import FrequentWords
 from .kept_vectors import KeptVectors
 from .pieces import pieces_of
@@ -120,7 +120,7 @@ class SqliteMemory:
 
     def __len__(self) -> int:
         """How many fragments are kept."""
-        return self._read(lambda connection: int(connection.execute("SELECT count(*) FROM fragment").fetchone()[0]))
+        return self._read(count_of)
 
     def __bool__(self) -> bool:
         return True  # an empty memory is still a memory
@@ -152,7 +152,7 @@ class SqliteMemory:
     def _insert(self, fragment: Fragment, connection: sqlite3.Connection) -> None:
         fragment.insert(connection)
         if self._max_fragments is not None:
-            keep_at_most(connection, self._max_fragments, 1)
+            keep_at_most(connection, self._max_fragments)
 
     @property
     def _model(self) -> str:
@@ -292,9 +292,8 @@ class SqliteMemory:
 
     def _replace(self, name: str, pieces: list[str], vectors: dict[str, bytes], connection: sqlite3.Connection) -> None:
         documents.replace(connection, name, pieces, vectors, self._model)
-        forget_count(connection)
         if self._max_fragments is not None:
-            keep_at_most(connection, self._max_fragments, 0)
+            keep_at_most(connection, self._max_fragments)
 
     def documents(self) -> list[Document]:
         """All documents, in the order of their names."""
@@ -365,9 +364,7 @@ def refuse_other_model(connection: sqlite3.Connection, *, path: Path, embedding:
 
 
 def _forget(fragment_id: str | bytes, connection: sqlite3.Connection) -> None:
-    gone = connection.execute("DELETE FROM fragment WHERE id = ?", (fragment_id,)).rowcount
-    if gone:
-        forget_count(connection)
+    connection.execute("DELETE FROM fragment WHERE id = ?", (fragment_id,))
 
 
 def _without_vector(name: str, pieces: list[str], model: str, connection: sqlite3.Connection) -> list[str]:
@@ -375,7 +372,6 @@ def _without_vector(name: str, pieces: list[str], model: str, connection: sqlite
 
 
 def _remove(name: str, connection: sqlite3.Connection) -> bool:
-    forget_count(connection)
     return documents.remove(connection, name) > 0
 
 

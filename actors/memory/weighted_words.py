@@ -26,11 +26,6 @@ def words_of(text: str) -> list[str]:
     return [word[:LONGEST_WORD] for word in words(text)]
 
 
-def index_text(content: str) -> str:
-    """*content* as it is handed to FTS5: our words, joined by spaces, which is where it splits them again."""
-    return " ".join(words_of(content))
-
-
 def query_words(query: str) -> list[str]:
     """The words to look for, each once."""
     return list(dict.fromkeys(words_of(query)))
@@ -47,7 +42,7 @@ class WeightedWords:
     def __init__(self, connection: sqlite3.Connection, wanted: Sequence[str], frequent: FrequentWords) -> None:
         self._connection = connection
         self._frequent = frequent
-        self.total, self._length = _size_of(connection)
+        self.total, self._length = connection.execute("SELECT fragments, words FROM size").fetchone()
         counts = {word: self._count(word) for word in wanted} if self.total else {}
         self._weights = {word: self._weight(count) for word, count in counts.items()}
         self.having = {word: counts[word] for word in sorted(counts, key=counts.__getitem__) if counts[word]}
@@ -95,11 +90,13 @@ class WeightedWords:
         return {number: self._score(words_of(restored(content)), mean) for number, content in rows}
 
     def _lengths(self, numbers: Sequence[int]) -> dict[int, int]:
-        """How many words each has: FTS5 notes it."""
-        rows = self._connection.execute(
-            "SELECT id, sz FROM words_docsize WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(numbers),)
+        """How many words each has."""
+        return dict(
+            self._connection.execute(
+                "SELECT fragment, words FROM length WHERE fragment IN (SELECT value FROM json_each(?))",
+                (json.dumps(numbers),),
+            )
         )
-        return {number: _whole_numbers(size)[0] for number, size in rows}
 
     def _score(self, found: list[str], mean: float) -> float:
         counts: dict[str, int] = {}
@@ -109,24 +106,3 @@ class WeightedWords:
         penalty = SATURATION * (1.0 - LENGTH_WEIGHT + LENGTH_WEIGHT * len(found) / mean)
         gains = (self._weights[word] * CEILING * count / (count + penalty) for word, count in counts.items())
         return min(1.0, sum(gains) / self.ceiling)
-
-
-def _size_of(connection: sqlite3.Connection) -> tuple[int, int]:
-    """How many fragments there are, and how many words: FTS5 keeps count (its record 1), where SQLite would walk over
-    all of them.
-    """
-    row = connection.execute("SELECT block FROM words_data WHERE id = 1").fetchone()
-    found = _whole_numbers(row[0]) if row is not None else []
-    return (found[0], found[1]) if len(found) > 1 else (0, 0)
-
-
-def _whole_numbers(data: bytes) -> list[int]:
-    """Numbers as FTS5 packs them: seven bits in each byte, and the eighth one when there are more."""
-    found = []
-    number = 0
-    for byte in data:
-        number = number << 7 | byte & 0x7F
-        if byte < 0x80:
-            found.append(number)
-            number = 0
-    return found

@@ -247,6 +247,26 @@ def test_of_many_fragments_it_finds_the_same(script: str, path: Path, monkeypatc
     assert alike >= 0.9 * wanted
 
 
+def test_what_is_gone_counts_no_more(path: Path) -> None:
+    """Scores are those of what is there, however much came and went (FTS5 without content goes on counting it)."""
+    corpus = Corpus("latin", 9)
+    there = InMemorySubstrate(max_fragments=20)
+    with SqliteMemory(path, max_fragments=20) as here:
+        here.add_document("book", corpus.text(50, 50), words_per_piece=5, overlap=1)
+        here.remove_document("book")
+        for number in range(80):
+            text = corpus.text(1, 9)
+            ids = here.remember("bot", text), there.remember("bot", text)
+            if number % 3 == 0:
+                here.forget(ids[0])
+                there.forget(ids[1])
+        assert len(here) == len(there)
+        for _ in range(20):
+            query = corpus.text(1, 5)
+            ours, theirs = ([one.score for one in memory.recall(query)] for memory in (here, there))
+            assert ours == pytest.approx(theirs, abs=1e-9)
+
+
 def test_a_filter_that_leaves_few(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Finds also what has none but a common word of the query, and not the rarest of these."""
     monkeypatch.setattr(word_search, "ENOUGH", 10)
