@@ -60,6 +60,18 @@ def schema() -> Schema:
     return Schema(application_id=0x61_6D_65_6D, name="memory", steps=(TABLES.format(own=own, kept=CHANGES_KEPT),))
 
 
+def refuse_words_without_content(connection: sqlite3.Connection) -> None:
+    """Raise when a newer SQLite has made the file, in a way that this one cannot read."""
+    if sqlite3.sqlite_version_info >= DELETES_WITHOUT_CONTENT:
+        return
+    (made,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'words'").fetchone()
+    if "contentless_delete" in made:
+        raise MemoryFailed(
+            f"a Python with SQLite {'.'.join(map(str, DELETES_WITHOUT_CONTENT))} or newer has made this memory, and the "
+            f"SQLite of this Python is {sqlite3.sqlite_version}: use one that is as new, or take another path"
+        )
+
+
 def _refuse_without_fts5() -> None:
     connection = sqlite3.connect(":memory:")
     try:

@@ -61,7 +61,7 @@ class SqliteMemory:
             are fragments like others. None: no bound.
 
     Raises:
-        MemoryFailed: It is another program's file, damaged or of a newer version; its folder is not there or cannot be
+        MemoryFailed: It is another program's file, damaged, or of a newer version or SQLite; its folder is not there or cannot be
             written; or its vectors are of another model, or of another length.
 
     Guarantees: M1 a fragment is in all tables or in none, after any kill; what :meth:`remember` returned for stays. M2
@@ -88,12 +88,13 @@ class SqliteMemory:
         self._frequent = FrequentWords()
         # Here, and not above: who has none open needs no SQLite.
         from ..storage.shared_file import SharedFile
-        from .schema import schema
+        from .schema import refuse_words_without_content, schema
 
         self._vectors = KeptVectors(None if self._embedding is None else self._embedding.model)
         with faults():
             self._file = SharedFile(self.path, schema(), thread="actors-memory")
         try:
+            self._read(refuse_words_without_content)
             if self._embedding is not None:
                 self._read(partial(refuse_other_model, path=self.path, embedding=self._embedding))
         except BaseException:

@@ -364,6 +364,20 @@ def test_a_newer_version(path: Path) -> None:
         SqliteMemory(path)
 
 
+def test_a_file_of_a_newer_sqlite(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Says so when it is opened: what stands in it needs one as new."""
+    SqliteMemory(path).close()
+    other = sqlite3.connect(path)
+    other.execute("PRAGMA writable_schema = ON")
+    newer = "CREATE VIRTUAL TABLE words USING fts5 (text, content = '', contentless_delete = 1)"
+    other.execute("UPDATE sqlite_master SET sql = ? WHERE name = 'words'", (newer,))
+    other.commit()
+    other.close()
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 42, 0))
+    with pytest.raises(MemoryFailed, match=r"SQLite 3\.43 or newer has made this memory"):
+        SqliteMemory(path)
+
+
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     """It is not made."""
     with pytest.raises(MemoryFailed, match="its folder is not there"):
