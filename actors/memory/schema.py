@@ -67,8 +67,8 @@ def refuse_words_without_content(connection: sqlite3.Connection) -> None:
     (made,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'words'").fetchone()
     if "contentless_delete" in made:
         raise MemoryFailed(
-            f"a Python with SQLite {'.'.join(map(str, DELETES_WITHOUT_CONTENT))} or newer has made this memory, and the "
-            f"SQLite of this Python is {sqlite3.sqlite_version}: use one that is as new, or take another path"
+            f"a Python with SQLite {'.'.join(map(str, DELETES_WITHOUT_CONTENT))} or newer has made this memory, and "
+            f"the SQLite of this Python is {sqlite3.sqlite_version}: use one that is as new, or take another path"
         )
 
 

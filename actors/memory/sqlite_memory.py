@@ -61,8 +61,8 @@ class SqliteMemory:
             are fragments like others. None: no bound.
 
     Raises:
-        MemoryFailed: It is another program's file, damaged, or of a newer version or SQLite; its folder is not there or cannot be
-            written; or its vectors are of another model, or of another length.
+        MemoryFailed: It is another program's file, damaged, or of a newer version or SQLite; its folder is not there or
+            cannot be written; or its vectors are of another model, or of another length.
 
     Guarantees: M1 a fragment is in all tables or in none, after any kill; what :meth:`remember` returned for stays. M2
     ids cannot be guessed: an agent forgets only what it was shown. M3 there are never more than ``max_fragments``. M4
