@@ -144,7 +144,8 @@ def test_a_kill_in_every_gap(tmp_path: Path, at: int, way: str) -> None:
     more = again.asked[len(asked) :]
     bought_again = [each for each in more if each in asked]
     assert len(bought_again) <= 1, f"of {asked} these were bought again: {bought_again}"
-    assert Journal.read(image / "run.db").check() == []
+    with Journal.read(image / "run.db") as read:
+        assert read.check() == []
 
 
 class Louder:
@@ -238,7 +239,8 @@ def test_keys(tmp_path: Path) -> None:
         asked = len(world.asked)
         given = pool.spawn(SpawnConfig(BOT, "mine", session="s", key="mine")).outcome()
         assert (given.recalled, len(world.asked), len(pool.converse(BOT, "s").session)) == (True, asked, 5)
-    assert Journal.read(tmp_path / "run.db").check() == []
+    with Journal.read(tmp_path / "run.db") as read:
+        assert read.check() == []
 
 
 def test_the_same_ask_on_another_day(tmp_path: Path) -> None:
