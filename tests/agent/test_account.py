@@ -368,6 +368,7 @@ def test_attempts_that_failed_and_were_paid() -> None:
         stuck.cancel()
         abandoned = kept.take(stuck)
         gate.open()
+        eventually(lambda: kept.budget.reserved == Spending())  # what was left behind gives back what it had
     assert (outcome.usage, outcome.iterations) == (times(2), 1)
     assert (abandoned.status, abandoned.usage) == ("abandoned", times(1))
 
