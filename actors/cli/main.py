@@ -30,31 +30,23 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-journal_app = typer.Typer(
-    name="journal",
-    help="Look into a journal of actors run --journal, check it, make it smaller.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.add_typer(journal_app)
-memory_app = typer.Typer(
-    name="memory",
-    help="Put documents into a memory of agents, make its vectors, search in it.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.add_typer(memory_app)
 
-sessions_app = typer.Typer(
-    name="sessions",
-    help="Look into the conversations of actors chat --session, and drop them.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.add_typer(sessions_app)
+def _group(name: str, about: str) -> typer.Typer:
+    """A command that has commands of its own."""
+    group = typer.Typer(
+        name=name,
+        help=about,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.add_typer(group)
+    return group
+
+
+journal_app = _group("journal", "Look into a journal of actors run --journal, check it, make it smaller.")
+memory_app = _group("memory", "Put documents into a memory of agents, make its vectors, search in it.")
+sessions_app = _group("sessions", "Look into the conversations of actors chat --session, and drop them.")
 
 # What can be asked for ---------------------------------------------------------------------------------------------
 

@@ -10,7 +10,6 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from ..agent.context_window import estimate_text
-from ..agent.ports import PrivacyTier
 from ..core.process import event_loop
 from ..core.records.spec import Backoff, no_sooner_than
 from ..core.waiting.cancel import CancelToken
@@ -26,7 +25,7 @@ from .shared_limiters import limiter_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 
-    from ..agent.ports import PrivacyWord
+    from ..agent.ports import PrivacyTier, PrivacyWord
     from ..errors import AgentError
     from .limiter import Permit, RateLimiter
 
@@ -104,11 +103,7 @@ class OpenAIEmbedder:
         self.model = model
         self.endpoint: Endpoint = Endpoint.of(found.url, privacy=privacy, private_hosts=private_hosts)
         self.privacy_tier: PrivacyTier = self.endpoint.tier
-        key = found.key
-        if key is None and self.privacy_tier is PrivacyTier.SOVEREIGN:
-            key = sdk.NO_KEY
-        if key is None and not found.signs_in:
-            raise ValueError(f"no API key for {found.url}: pass api_key, or set it in the environment (OPENAI_API_KEY)")
+        key = found.key_for(self.privacy_tier, "OPENAI_API_KEY")
         self.limiter: RateLimiter = limiter if limiter is not None else limiter_of(self.endpoint.server, key or "")
         self._timeout = timeout
         self._asked_for = dimensions

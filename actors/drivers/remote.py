@@ -154,16 +154,13 @@ class RemoteDriver(Driver):
             raise ValueError(f"max_answer_bytes must be at least 1, got {max_answer_bytes}")
         client_class = sdk.client_class(self.package, self.client_class, type(self).__name__)
         found = sdk.settings(client_class, base_url, api_key)
-        url, key = found.url, found.key
+        url = found.url
         self.model = model
         self.endpoint: Endpoint = Endpoint.of(url, privacy=privacy, private_hosts=private_hosts, socket=socket)
         if proxy is not None and self.endpoint.tier is not PrivacyTier.STANDARD:
             raise ValueError(f"a proxy could send on what is {self.endpoint.tier}: ask {url} without one")
         self.privacy_tier = self.endpoint.tier
-        if key is None and self.endpoint.tier is PrivacyTier.SOVEREIGN:
-            key = sdk.NO_KEY
-        if key is None and not found.signs_in:
-            raise ValueError(f"no API key for {url}: pass api_key, or set it in the environment ({self.key_variable})")
+        key = found.key_for(self.endpoint.tier, self.key_variable)
         self.limiter: RateLimiter = limiter if limiter is not None else limiter_of(self.endpoint.server, key or "")
         self._timeout = timeout
         self._failures = 0  # in a row, of all calls; a count that is lost between two threads does no harm

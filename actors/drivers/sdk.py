@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..agent.ports import PrivacyTier
 from ..extras import need
 from .edge.error_text import MOST_BYTES as ERROR_BYTES
 
@@ -31,6 +32,20 @@ class Settings:
     url: str
     key: str | None
     signs_in: bool
+
+    def key_for(self, tier: PrivacyTier, variable: str) -> str | None:
+        """What a server of *tier* is sent: one on this machine needs no key. None: the package signs in otherwise.
+
+        Args:
+            variable: Of the environment, for the error.
+        Raises:
+            ValueError: There is none, and one is needed.
+        """
+        if self.key is None and tier is PrivacyTier.SOVEREIGN:
+            return NO_KEY
+        if self.key is None and not self.signs_in:
+            raise ValueError(f"no API key for {self.url}: pass api_key, or set it in the environment ({variable})")
+        return self.key
 
 
 def client_class(package: str, name: str, what: str) -> Any:

@@ -342,17 +342,23 @@ class AgentFactory:
         if config.key is not None:
             spec.key = config.key
         if config.session is not None:
-            if self._sessions is None:
-                raise ValueError("session= needs a pool with sessions, as in AgentPool(..., sessions='chats.db')")
-            open_books = partial(self._open_books, parts, parent)
-            keys = None
-            if self._recorder is not None and config.key is None and parent is None:  # a child's key is its place
-                keys = SessionKeys(self._sessions.store, self._recorder)
-            parts.turn = SessionRecord(self._sessions, config, parts, open_books, keys)
-            spec.record = parts.turn
+            spec.record = parts.turn = self._turn(parts, parent)
         elif self._recorder is not None or self._restart is not None:
             spec.record = self._open_books(parts, parent)
         return spec
+
+    def _turn(self, parts: AgentParts, parent: Agent[Any] | None) -> SessionRecord:
+        """What the agent has of its session, and what else is recorded of it.
+
+        Raises:
+            ValueError: The pool has no sessions.
+        """
+        if self._sessions is None:
+            raise ValueError("session= needs a pool with sessions, as in AgentPool(..., sessions='chats.db')")
+        config, keys = parts.config, None
+        if self._recorder is not None and config.key is None and parent is None:  # a child's key is its place
+            keys = SessionKeys(self._sessions.store, self._recorder)
+        return SessionRecord(self._sessions, config, parts, partial(self._open_books, parts, parent), keys)
 
     def _open_books(self, parts: AgentParts, parent: Agent[Any] | None, key: str | None = None) -> Record | None:
         """Give the agent a ledger, and make what records it: for later processes, or for later lives.
