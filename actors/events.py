@@ -14,7 +14,16 @@ from .agent.events import (
     ToolEnded,
     ToolStarted,
 )
-from .core.records.answer import CompletionFinished, Phase, PhaseChanged, TextDelta, TextRestarted
+from .core.records.answer import (
+    CompletionFailed,
+    CompletionFinished,
+    CompletionStarted,
+    LimiterWaited,
+    Phase,
+    PhaseChanged,
+    TextDelta,
+    TextRestarted,
+)
 from .core.records.event import (
     AgentEnded,
     AgentParked,
@@ -25,6 +34,7 @@ from .core.records.event import (
     AgentStarted,
     Event,
     EventsMissed,
+    MessageRead,
     MessageSent,
 )
 from .core.records.message import AgentId
@@ -43,11 +53,15 @@ __all__ = [
     "ApprovalDecided",
     "ApprovalRequested",
     "BudgetWarned",
+    "CompletionFailed",
     "CompletionFinished",
+    "CompletionStarted",
     "ContextTrimmed",
     "Event",
     "EventsMissed",
     "HandedOff",
+    "LimiterWaited",
+    "MessageRead",
     "MessageSent",
     "Phase",
     "PhaseChanged",

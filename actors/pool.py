@@ -21,13 +21,13 @@ from .core.supervision.agent_context import LocalContext
 from .core.supervision.arguments import above_zero, policy, restart_or_none, seconds, sink_or_none, whole, yes_or_no
 from .core.supervision.as_completed import completed
 from .core.supervision.async_map import AsyncMapIterator
-from .core.supervision.dump import PoolDump, dump
 from .core.supervision.handle import AgentHandle
 from .core.supervision.map import MapIterator
 from .core.supervision.supervisor import Supervisor
 from .drivers.builtin import driver_of, find_driver
 from .memory.opened import open_memory
 from .pool_actors import ActorHost
+from .pool_view import PoolView
 from .sessions.sessions import opened as opened_sessions
 from .tools.mcp import McpServers
 from .tools.registry import ToolRegistry
@@ -35,7 +35,6 @@ from .tools.registry import ToolRegistry
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Hashable, Iterable, Iterator, Mapping
     from os import PathLike
-    from typing import IO
 
     from .agent.config import SpawnConfig, ToolSource
     from .agent.ports import LlmDriver, MemorySubstrate
@@ -45,17 +44,15 @@ if TYPE_CHECKING:
     from .core.records.event import Event
     from .core.records.message import AgentId
     from .core.records.outcome import AgentOutcome
-    from .core.records.pool_stats import PoolStats
     from .core.records.spec import AgentSpec, RestartPolicy
     from .journal.journal import Journal
-    from .progress.pool_progress import ItemT, PoolProgress
     from .sessions.sessions import Sessions
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class AgentPool(ActorHost, ConversationHost):
+class AgentPool(ActorHost, ConversationHost, PoolView):
     """Runs agents on threads, at most ``max_concurrent`` at once, and owes you one outcome for each.
 
     A context manager, for ``with`` and for ``async with``: leaving it normally drains, leaving it by an exception
@@ -407,62 +404,6 @@ class AgentPool(ActorHost, ConversationHost):
         """The supervisor as a Pykka actor."""
         self._core.pool.timer_thread.ensure_thread()
         return self._core.actor_ref
-
-    @property
-    def max_concurrent(self) -> int:
-        """How many agents may run at once."""
-        return self._core.pool.slots.limit
-
-    @property
-    def active_count(self) -> int:
-        """How many agents are running or parked."""
-        return self._core.pool.counts()[0]
-
-    @property
-    def queued_count(self) -> int:
-        """How many admitted agents wait to start."""
-        return self._core.pool.counts()[1]
-
-    @property
-    def outstanding_count(self) -> int:
-        """How many outcomes are owed to the caller."""
-        return len(self._core.owed)
-
-    def stats(self) -> PoolStats:
-        """What the pool does right now."""
-        return self._core.figures()
-
-    def dump(self) -> PoolDump:
-        """Why is it stuck: what each agent does, since when, and the stack of its thread. ``str`` of it is readable."""
-        return dump(self._core)
-
-    def progress(
-        self,
-        outcomes: Iterable[ItemT] | AsyncIterable[ItemT] | None = None,
-        *,
-        total: int | None = None,
-        file: IO[str] | None = None,
-    ) -> PoolProgress[ItemT]:
-        """Show how far the agents are: a bar on a terminal and in a notebook, elsewhere a line now and then.
-
-        Around a block, or around what a loop takes outcomes from::
-
-            with pool.progress():
-                outcomes = list(pool.join_all().values())
-
-            for outcome in pool.progress(pool.map(configs), total=5_000):
-                print(outcome.query, outcome.result)
-
-        Args:
-            outcomes: What to iterate over (a map, ``pool.as_completed()``, with ``async for`` an ``amap``): what is
-                taken from it counts as done. Without it all agents of the pool count, children too.
-            total: How many there will be; None takes the length of *outcomes*, or the agents that were started.
-            file: Where to; None is standard error, or the output of the cell.
-        """
-        from .progress.pool_progress import PoolProgress
-
-        whole(0, total=0 if total is None else total)
-        return PoolProgress(self.stats, self._core.begun, outcomes, total=total, file=file)
 
     def __repr__(self) -> str:
         supervisor = self._supervisor

@@ -8,19 +8,28 @@ from ..core.records.event import Event
 
 
 class ToolStarted(Event):
-    """A tool call began."""
+    """A tool call began. ``lane``: its place among the calls of one answer, from 0. ``input``: its arguments, where
+    events have contents.
+    """
 
     call_id: str
     tool: str
+    lane: int = 0
+    input: Any = None
 
 
 class ToolEnded(Event):
-    """A tool call ended; ``duration`` in seconds."""
+    """A tool call ended; ``duration`` in seconds. ``recalled``: it did so before, and was not made now.
+
+    ``result``: what the model is told of it, where events have contents.
+    """
 
     call_id: str
     tool: str
     is_error: bool
     duration: float
+    recalled: bool = False
+    result: Any = None
 
 
 class ApprovalRequested(Event):

@@ -43,15 +43,51 @@ class TextDelta(Event):
         return {**later, "text": text + more}
 
 
+class CompletionStarted(Event):
+    """The driver is asked: ``model`` (None: its own choice), for the ``attempt``-th time.
+
+    ``input``: the messages, where events have contents.
+    """
+
+    model: str | None = None
+    attempt: int = 1
+    input: Any = None
+
+
 class CompletionFinished(Event):
     """The driver answered, or failed after it had worked; ``cost_usd`` is the driver's estimate. ``recalled``: it did
     so in an earlier process, and was not asked now.
+
+    ``model`` and ``attempt`` are those of its ``CompletionStarted``; ``stop_reason`` is None where it failed. ``text``:
+    the answer's, where events have contents.
     """
 
     input_tokens: int
     output_tokens: int
     cost_usd: float = 0.0
     recalled: bool = False
+    model: str | None = None
+    stop_reason: str | None = None
+    attempt: int = 1
+    text: str | None = None
+
+
+class CompletionFailed(Event):
+    """The driver failed at the ``attempt``-th time; the next one comes after ``delay`` seconds. None: there is none.
+
+    What it had used by then, if anything, was told by a ``CompletionFinished`` just before.
+    """
+
+    error: str
+    attempt: int = 1
+    delay: float | None = None
+    model: str | None = None
+
+
+class LimiterWaited(Event):
+    """A call had to wait for ``seconds`` seconds until its driver's limiter let it through. Told when that is over."""
+
+    seconds: float
 
 
 class TextRestarted(str):

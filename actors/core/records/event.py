@@ -27,6 +27,7 @@ class Event(BaseModel):
         tag: The agent's, as its config gives it.
         seq: Rises by one: in the order in which the pool's sink sees its events, or a reader those of one agent.
         at: Wall-clock time, UTC.
+        moment: The same on the pool's monotonic clock, in seconds: for durations, and what came first.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
@@ -38,6 +39,7 @@ class Event(BaseModel):
     tag: Any = None
     seq: int = 0
     at: datetime | None = None
+    moment: float = 0.0
 
     @staticmethod
     def _merge(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any] | None:  # noqa: ARG004
@@ -48,11 +50,22 @@ class Event(BaseModel):
 
 
 class AgentQueued(Event):
-    """It was admitted and waits for a slot."""
+    """It was admitted and waits for a slot. ``key`` and ``group`` are those of its config."""
+
+    key: str | None = None
+    group: Any = None
 
 
 class AgentStarted(Event):
-    """It got its first slot."""
+    """It got its first slot, one of ``slots`` that there are. ``key`` and ``group`` are those of its config.
+
+    ``input``: its query, where events have contents.
+    """
+
+    key: str | None = None
+    group: Any = None
+    slots: int | None = None
+    input: Any = None
 
 
 class AgentParked(Event):
@@ -84,12 +97,13 @@ class AgentStalled(Event):
 
 class AgentEnded(Event):
     """It ended; ``error`` is the text of the error, if there is one. ``recalled``: as it did before, in an earlier
-    process or in an earlier life of its parent.
+    process or in an earlier life of its parent. ``result``: what it gives, where events have contents.
     """
 
     status: AgentStatus
     error: str | None = None
     recalled: bool = False
+    result: Any = None
 
     @field_validator("error", mode="before")
     @classmethod
@@ -98,9 +112,22 @@ class AgentEnded(Event):
 
 
 class MessageSent(Event):
-    """It sent a message to ``to``."""
+    """It sent a message to ``to``; ``text`` is what it said, where events have contents.
+
+    Of two agents the n-th message sent is the n-th one that is read: a dead letter counts.
+    """
 
     to: AgentId
+    text: str | None = None
+
+
+class MessageRead(Event):
+    """It took a message of ``sender`` out of its inbox (0: of the program); ``text`` is what it said, where events have
+    contents.
+    """
+
+    sender: AgentId
+    text: str | None = None
 
 
 class EventsMissed(Event):

@@ -1,0 +1,76 @@
+"""A pool as those see it who look at it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .core.supervision.arguments import whole
+from .core.supervision.dump import PoolDump, dump
+from .core.supervision.pool_block import PoolBlock
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Iterable
+    from typing import IO
+
+    from .core.records.pool_stats import PoolStats
+    from .progress.pool_progress import ItemT, PoolProgress
+
+
+class PoolView(PoolBlock):
+    """What a pool shows of itself."""
+
+    @property
+    def max_concurrent(self) -> int:
+        """How many agents may run at once."""
+        return self._core.pool.slots.limit
+
+    @property
+    def active_count(self) -> int:
+        """How many agents are running or parked."""
+        return self._core.pool.counts()[0]
+
+    @property
+    def queued_count(self) -> int:
+        """How many admitted agents wait to start."""
+        return self._core.pool.counts()[1]
+
+    @property
+    def outstanding_count(self) -> int:
+        """How many outcomes are owed to the caller."""
+        return len(self._core.owed)
+
+    def stats(self) -> PoolStats:
+        """What the pool does right now."""
+        return self._core.figures()
+
+    def dump(self) -> PoolDump:
+        """Why is it stuck: what each agent does, since when, and the stack of its thread. ``str`` of it is readable."""
+        return dump(self._core)
+
+    def progress(
+        self,
+        outcomes: Iterable[ItemT] | AsyncIterable[ItemT] | None = None,
+        *,
+        total: int | None = None,
+        file: IO[str] | None = None,
+    ) -> PoolProgress[ItemT]:
+        """Show how far the agents are: a bar on a terminal and in a notebook, elsewhere a line now and then.
+
+        Around a block, or around what a loop takes outcomes from::
+
+            with pool.progress():
+                outcomes = list(pool.join_all().values())
+
+            for outcome in pool.progress(pool.map(configs), total=5_000):
+                print(outcome.query, outcome.result)
+
+        Args:
+            outcomes: What to iterate over (a map, ``pool.as_completed()``, with ``async for`` an ``amap``): what is
+                taken from it counts as done. Without it all agents of the pool count, children too.
+            total: How many there will be; None takes the length of *outcomes*, or the agents that were started.
+            file: Where to; None is standard error, or the output of the cell.
+        """
+        from .progress.pool_progress import PoolProgress
+
+        whole(0, total=0 if total is None else total)
+        return PoolProgress(self.stats, self._core.begun, outcomes, total=total, file=file)
