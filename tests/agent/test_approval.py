@@ -200,7 +200,7 @@ def test_events_tell_of_it() -> None:
         handle = pool.spawn(config(timeout=60))
         handle.outcome(BOUND)
     told = [event for event in events if isinstance(event, ApprovalRequested | ApprovalDecided)]
-    assert [event.model_dump(exclude={"seq", "at", "depth", "parent_id"}) for event in told] == [
+    assert [event.model_dump(exclude={"seq", "at", "moment", "depth", "parent_id"}) for event in told] == [
         {
             "agent_id": 1, "agent": "writer", "tag": None, "call_id": "c1", "tool": "note", "input": {"text": "hi"},
             "timeout": 60.0, "default": "deny", "in_doubt": False,

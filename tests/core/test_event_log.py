@@ -145,9 +145,8 @@ def test_a_reader_that_waits_for_its_next_event_misses_no_routine() -> None:
 def test_after_its_end_nothing_is_noted() -> None:
     """An agent that was abandoned may be just telling something."""
     log = EventLog()
-    ended_at = SimpleNamespace(timestamp=lambda: 1.0)
-    end: Any = SimpleNamespace(status="abandoned", error=None, ended_at=ended_at, recalled=False)
-    log.end(end)
+    end: Any = SimpleNamespace(status="abandoned", error=None, recalled=False)
+    log.end(end, 1.0)
     tick(log, 1)
     place = Place(log)
     assert place.all() == [(AgentEnded, "abandoned")]

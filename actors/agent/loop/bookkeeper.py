@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from ...core.records.answer import CompletionFinished
 from ...core.records.content_field import content_from_data, content_to_data
 from ...core.records.error_json import error_to_json
 from ...core.records.json_marks import from_json, marked_text
@@ -47,7 +45,7 @@ if TYPE_CHECKING:
 
 ContentT = TypeVar("ContentT", str, "str | tuple[Part, ...]")
 ONE_TURN = Spending(iterations=1)
-RECALLED: Final = partial(CompletionFinished, recalled=True)
+RECALLED: Final[Mapping[str, Any]] = {"recalled": True}
 
 
 class Bookkeeper:
@@ -144,13 +142,18 @@ class Bookkeeper:
             return None, ()
         response = response_from_data(entry.data["response"])
         self._before = parts.messages
-        return response, self._counted(paid_from_data(entry.data["paid"]))
+        told = {**RECALLED, "model": request.model or self._model or None, "stop_reason": str(response.stop_reason)}
+        return response, self._counted(paid_from_data(entry.data["paid"]), told)
 
-    def _counted(self, paid: Sequence[Payment]) -> Sequence[Payment]:
-        """*paid*, which is counted here in budgets and account, if an earlier process has paid it; else nothing."""
+    def _counted(self, paid: Sequence[Payment], told: Mapping[str, Any] = RECALLED) -> Sequence[Payment]:
+        """*paid*, which is counted here in budgets and account, if an earlier process has paid it; else nothing.
+
+        Args:
+            told: What is told of the last of them, which led to the answer.
+        """
         if not self.ledger.count(self.path):
             return ()
-        count_paid(self._agent, paid)
+        count_paid(self._agent, paid, told)
         return paid
 
     def enter(self, response: CompletionResponse, paid: Sequence[Payment]) -> None:
@@ -273,11 +276,15 @@ def count_spent(agent: Agent[Any], data: Mapping[str, Any]) -> None:
         agent._context.expenses.spend_below(usage, cost_usd)
 
 
-def count_paid(agent: Agent[Any], paid: Sequence[Payment]) -> None:
-    """Count in budgets and account what an earlier process has paid: it is not refused."""
-    for usage, cost_usd in paid:
+def count_paid(agent: Agent[Any], paid: Sequence[Payment], told: Mapping[str, Any] = RECALLED) -> None:
+    """Count in budgets and account what an earlier process has paid: it is not refused.
+
+    Args:
+        told: What is told of the last of them.
+    """
+    for number, (usage, cost_usd) in enumerate(paid, 1):
         warn(agent, agent._parts.account.charge(Spending(tokens=usage.total, cost_usd=cost_usd)))
-        agent._context.spend(usage, cost_usd, RECALLED)
+        agent._context.spend(usage, cost_usd, told if number == len(paid) else RECALLED)
 
 
 def _contents_of(entry: Entry) -> Contents:

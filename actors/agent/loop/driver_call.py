@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from loguru import logger
 
-from ...core.records.answer import CompletionFinished
 from ...core.records.spec import Backoff, no_sooner_than
 from ...core.records.usage import TokenUsage
 from ...core.shown import shown
@@ -18,9 +17,10 @@ from ..context_window import estimate_request
 from ..events import BudgetWarned
 from ..ledger import note_paid
 from ..takes import problem_of_request
+from .attempts import Attempts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ..agent import Agent
     from ..budget import Reservation
@@ -82,55 +82,73 @@ class DriverCalls:
         paid = [] if paid is None else paid
         if (problem := problem_of_request(request, self._driver, self._agent.manifest.privacy)) is not None:
             raise InferenceFailed(f"nothing was sent: {problem}")
-        attempt = 1
+        attempts = Attempts(self._agent, self._driver, request)
         while True:
             self._agent.checkpoint()
             if self._ledger is not None:
                 self._ledger.secure()
             try:
-                return self._within_budget(request, partial(ask, request, attempt), paid), paid
-            except DriverError as error:
-                if not error.retryable or attempt > RETRIES:
+                return self._within_budget(request, partial(ask, request, attempts.number), paid, attempts), paid
+            except BaseException as error:
+                delay = self._delay(error, attempts.number)
+                attempts.fail(error, delay)
+                if delay is None:
                     raise
-                delay = BACKOFF.delay(attempt) if error.retry_after is None else no_sooner_than(error.retry_after)
-                logger.debug("retry {} of {} in {:.1f} s: {}", attempt, RETRIES, delay, shown(str(error), 500))
-                back_off(delay * self._backoff_share)
-                attempt += 1
+            back_off(delay)
+
+    def _delay(self, error: BaseException, attempt: int) -> float | None:
+        """Seconds until it is asked again; None: it is not."""
+        if not isinstance(error, DriverError) or not error.retryable or attempt > RETRIES:
+            return None
+        delay = BACKOFF.delay(attempt) if error.retry_after is None else no_sooner_than(error.retry_after)
+        logger.debug("retry {} of {} in {:.1f} s: {}", attempt, RETRIES, delay, shown(str(error), 500))
+        return delay * self._backoff_share
 
     def _within_budget(
-        self, request: CompletionRequest, call: Callable[[], CompletionResponse], paid: list[Payment]
+        self,
+        request: CompletionRequest,
+        call: Callable[[], CompletionResponse],
+        paid: list[Payment],
+        attempts: Attempts,
     ) -> CompletionResponse:
         """One call: what it costs at least is reserved before, what it did cost is settled after."""
         account = self._agent._parts.account
         if not account.budgets:
-            return self._call(call, paid, None)
+            return self._call(call, paid, None, attempts)
         least = TokenUsage(estimate_request(request), 0)
         with account.reserve(Spending(tokens=least.total, cost_usd=self._cost(least))) as reservation:
-            return self._call(call, paid, reservation)
+            return self._call(call, paid, reservation, attempts)
 
     def _call(
-        self, call: Callable[[], CompletionResponse], paid: list[Payment], reservation: Reservation | None
+        self,
+        call: Callable[[], CompletionResponse],
+        paid: list[Payment],
+        reservation: Reservation | None,
+        attempts: Attempts,
     ) -> CompletionResponse:
         """One call, and into budgets and account with what it used, as far as anybody knows."""
+        attempts.begin()
         try:
             response = call()
         except (Cancelled, DriverError) as error:
             if error.tokens is not None:
-                self._pay(TokenUsage(*error.tokens, *error.token_parts), paid, reservation)
+                self._pay(TokenUsage(*error.tokens, *error.token_parts), paid, reservation, attempts.finished(None))
             elif isinstance(error, Cancelled) and error.asked and reservation is not None:
                 warn(self._agent, reservation.settle_least())  # it has worked, and nobody was told how much
             raise
-        self._pay(response.usage, paid, reservation)
+        self._pay(response.usage, paid, reservation, attempts.finished(response))
         return response
 
-    def _pay(self, usage: TokenUsage, paid: list[Payment], reservation: Reservation | None) -> None:
+    def _pay(
+        self, usage: TokenUsage, paid: list[Payment], reservation: Reservation | None, told: Mapping[str, Any]
+    ) -> None:
         cost = 0.0
         try:
             cost = self._cost(usage)
         finally:  # tokens count, also where the driver cannot say what they cost
             if reservation is not None:
                 warn(self._agent, reservation.settle(Spending(tokens=usage.total, cost_usd=cost)))
-            self._agent._context.spend(usage, cost, CompletionFinished)
+            self._agent._context.spend(usage, cost, told)
             paid.append((usage, cost))
             if self._ledger is not None:
                 note_paid(self._ledger, usage, cost)

@@ -172,7 +172,7 @@ class ToolCaller:
 
         def run(cancel: CancelToken) -> ToolResult:
             context = agent._context
-            context.emit(ToolStarted, {"call_id": call.id, "tool": call.name})
+            context.emit(ToolStarted, {"call_id": call.id, "tool": call.name, "lane": index})
             begin = SYSTEM_CLOCK.monotonic()
             failed = True
             try:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ..actors.restarts import Restarts
-    from ..clock import Clock
+    from ..clock import Clock, WallTime
     from ..records.heard import Heard
     from ..records.spec import AgentSpec, Runnable
     from ..waiting.wait_graph import WaitNode
@@ -56,6 +56,7 @@ class Host(Lot, Protocol):
     """The pool of an agent, as far as its cell needs it: where its own thread parks, and what else there is."""
 
     clock: Clock
+    wall: WallTime
 
     @property
     def tool_lot(self) -> Lot:
@@ -90,7 +91,7 @@ class AgentCell(Endpoint, WaitMember):
 
     Locks: the pool's turn guards
 
-    - ``id``, ``queued_at``, ``started`` and ``started_at``, written once, by the admission and by the start;
+    - ``id``, ``queued_at``, ``of_slots``, ``started``, ``started_at``, written once, by the admission and by the start;
     - ``has_slot``, ``stopping``, ``children``, ``owner``, ``callbacks``, ``tied``, ``family_waiter``;
     - ``tool_threads``, written by the agent's own thread, and ``tools_waiter``, which one of its tools may replace;
     - ``outcome``, which is written last, so that reading it without the lock is safe.
@@ -102,7 +103,7 @@ class AgentCell(Endpoint, WaitMember):
     ``heard`` only ever rises. What is in ``lazies`` changes by single operations. The agent's own thread writes
     ``thread``, ``actor``, ``approvals``, ``parks``, ``restarted``, ``waiter`` and ``survives_restart``; the end lets go
     of the latter and of ``context``, under the turn. The claim of ``unclaimed`` is one operation. The event delivery's
-    lock guards ``silent``, the router's ``mailbox`` and ``gone``. Nothing else changes.
+    lock guards ``silent`` and ``told``, the router's ``mailbox`` and ``gone``. Nothing else changes.
     """
 
     __slots__ = (
@@ -122,6 +123,7 @@ class AgentCell(Endpoint, WaitMember):
         "heard",
         "host",
         "lazies",
+        "of_slots",
         "outcome",
         "owner",
         "parent",
@@ -140,6 +142,7 @@ class AgentCell(Endpoint, WaitMember):
         "thread",
         "tied",
         "token",
+        "told",
         "tool_threads",
         "tools_waiter",
         "unclaimed",
@@ -173,6 +176,7 @@ class AgentCell(Endpoint, WaitMember):
         self.context: Context | None = copy_context()
         self.stopping = False
         self.silent = False
+        self.told = 0.0
         self.tied: list[AgentCell] | None = None
         self.family_waiter: Waiter | None = None
         self.has_slot = False
@@ -192,6 +196,7 @@ class AgentCell(Endpoint, WaitMember):
         self.parks = 0
         self.since = host.clock.monotonic()
         self.queued_at: float | None = None
+        self.of_slots: int | None = None
         self.started: float | None = None
         self.started_at: datetime | None = None
         self.thread = 0
@@ -252,11 +257,6 @@ class AgentCell(Endpoint, WaitMember):
     def restarts(self) -> int:
         """How often it was started again."""
         return 0 if self.restarted is None else self.restarted.total
-
-    def wall_time(self, moment: float) -> float:
-        """*moment* of the monotonic clock, in seconds since the epoch."""
-        clock = self.host.clock
-        return clock.now().timestamp() - (clock.monotonic() - moment)
 
     def tether(self) -> list[AgentCell]:
         """What timers hold instead of the cell; emptied when it ends."""

@@ -15,6 +15,7 @@ from ..records.event import (
     AgentStarted,
     Event,
     EventsMissed,
+    MessageRead,
     MessageSent,
 )
 from ..records.heard import KEPT
@@ -27,12 +28,12 @@ if TYPE_CHECKING:
     from .agent_cell import AgentCell
 
 Entry: TypeAlias = "tuple[int, float, Callable[..., Event], Mapping[str, Any]]"
-"""One event, or several in one: the number of the last (from 1), seconds since the epoch, what makes it, its fields. It
-stands for all events after the number of the entry before it.
+"""One event, or several in one: the number of the last (from 1), its moment, what makes it, its fields. It stands for
+all events after the number of the entry before it.
 """
 
 New: TypeAlias = "tuple[Callable[..., Event], Mapping[str, Any], float]"
-"""One that was noted: what makes it, its fields, seconds since the epoch."""
+"""One that was noted: what makes it, its fields, its moment: seconds of the pool's monotonic clock."""
 
 EVENTS: Final = "events"
 """The log of an agent: one of the cell's lazies, made by the first event that its cell cannot tell, or its reader."""
@@ -44,7 +45,7 @@ THIN: Final = 512
 """Above so many, what all readers have passed is made small. Half of them stay as they are."""
 BATCH: Final = 256
 """So many that were noted are put in order, if nobody reads them."""
-ROUTINE: Final = frozenset({AgentParked, AgentResumed, MessageSent})
+ROUTINE: Final = frozenset({AgentParked, AgentResumed, MessageSent, MessageRead})
 """What an agent that lives long does without end: of these the old ones go first."""
 NO_FIELDS: Final[Mapping[str, Any]] = {}
 
@@ -62,9 +63,9 @@ class Standing(Protocol):
 class EventLog:
     """The events of one agent, as plain data: an event is made when somebody reads it.
 
-    Guarantees: in the order in which they happened, the last one is its end; each reader gets all of them from the
-    first on, however late it comes. Text deltas that nobody has read yet are merged; of more than ``MOST`` entries the
-    oldest are replaced by one that says how many there were.
+    Guarantees: in the order in which they happened, and their moments never run back; the last one is its end; each
+    reader gets all of them from the first on, however late it comes. Text deltas that nobody has read yet are merged;
+    of more than ``MOST`` entries the oldest are replaced by one that says how many there were.
 
     Locks: ``_lock``, a leaf, guards every field, but ``new``, to which any thread adds by a single operation: what is
     noted is put in order by whoever reads, or when it gets much. What is let go of is dropped outside the lock.
@@ -72,13 +73,25 @@ class EventLog:
     then looks whom to wake.
     """
 
-    __slots__ = ("_count", "_ended", "_entries", "_lock", "_places", "_reached", "_thin_at", "new", "waiting")
+    __slots__ = (
+        "_count",
+        "_ended",
+        "_entries",
+        "_latest",
+        "_lock",
+        "_places",
+        "_reached",
+        "_thin_at",
+        "new",
+        "waiting",
+    )
 
     def __init__(self) -> None:
         self._lock = leaf_lock()
         self.new: list[New] = []
         self._entries: list[Entry] = []
         self._count = self._reached = 0
+        self._latest = 0.0
         self._thin_at = THIN
         self._ended = False
         self._places: list[weakref.ref[Standing]] | None = None
@@ -86,23 +99,23 @@ class EventLog:
 
     # Writing ----------------------------------------------------------------------------------------------------
 
-    def note(self, make: Callable[..., Event], fields: Mapping[str, Any], at: float) -> Sequence[Wakeable]:
+    def note(self, make: Callable[..., Event], fields: Mapping[str, Any], moment: float) -> Sequence[Wakeable]:
         """Note an event, also under the turn: nobody is woken, and nothing let go of.
 
         Args:
             fields: Its own. They belong to the log from now on.
-            at: Seconds since the epoch.
+            moment: When it was.
         Returns:
             Whom the caller has to wake, without any lock.
         """
-        self.new.append((make, fields, at))
+        self.new.append((make, fields, moment))
         return tuple(self.waiting or ())
 
-    def end(self, outcome: AgentOutcome[Any]) -> Sequence[Wakeable]:
+    def end(self, outcome: AgentOutcome[Any], moment: float) -> Sequence[Wakeable]:
         """Note the end of the agent: after that nothing is noted. Whom the caller has to wake."""
         # The text of the error is made by whoever reads it.
         fields = {"status": outcome.status, "error": outcome.error, "recalled": outcome.recalled}
-        return self.note(AgentEnded, fields, outcome.ended_at.timestamp())
+        return self.note(AgentEnded, fields, moment)
 
     def attend(self) -> None:
         """Something was noted: wake who waits; if there is much new, put it in order. Without any lock, and not under
@@ -126,13 +139,14 @@ class EventLog:
         new = self.new[:count]
         del self.new[:count]
         dropped.append(new)
-        for make, fields, at in new:
+        for make, fields, moment in new:
             if self._ended:  # it was abandoned, and this came at the same moment
                 return
             self._ended = make is AgentEnded
-            self._add(make, fields, at, dropped)
+            self._latest = max(self._latest, moment)  # another thread of the agent may have overtaken this one
+            self._add(make, fields, self._latest, dropped)
 
-    def _add(self, make: Callable[..., Event], fields: Mapping[str, Any], at: float, dropped: list[object]) -> None:
+    def _add(self, make: Callable[..., Event], fields: Mapping[str, Any], moment: float, dropped: list[object]) -> None:
         self._count = number = self._count + 1
         entries = self._entries
         if entries:
@@ -140,7 +154,7 @@ class EventLog:
             if kind is make and before > self._reached and (merged := _merged(make, earlier, fields)) is not None:
                 entries[-1] = (number, since, make, merged)
                 return
-        entries.append((number, at, make, fields))
+        entries.append((number, moment, make, fields))
         if len(entries) >= self._thin_at:
             dropped.append(entries)
             self._entries = new = thinned(entries, {place.position for place in self._live()})
@@ -218,15 +232,35 @@ def log_of(cell: AgentCell) -> EventLog:
         return found
     made = EventLog()
     if cell.queued_at is not None:
-        made.new.append((AgentQueued, NO_FIELDS, cell.wall_time(cell.queued_at)))
-    if cell.started_at is not None:
-        made.new.append((AgentStarted, NO_FIELDS, cell.started_at.timestamp()))
+        made.new.append((AgentQueued, told_of_queue(cell), cell.queued_at))
+    if cell.started is not None:
+        made.new.append((AgentStarted, told_of_start(cell), cell.started))
     log: EventLog = cell.lazies.setdefault(EVENTS, made)
     cell.heard = KEPT
     # Who settles an agent sets its outcome, and then looks whether there is a log.
     if cell.outcome is not None:
-        log.end(cell.outcome)
+        log.end(cell.outcome, end_of(cell, cell.outcome))
     return log
+
+
+def end_of(cell: AgentCell, outcome: AgentOutcome[Any]) -> float:
+    """The moment of the end of *cell*; of a recalled one, which has the times of an earlier process, when it began."""
+    if outcome.recalled:
+        return cell.since
+    return cell.host.wall.moment(outcome.ended_at) if cell.started is None else cell.started + outcome.duration
+
+
+def told_of_queue(cell: AgentCell) -> Mapping[str, Any]:
+    """What an ``AgentQueued`` tells of *cell*."""
+    spec = cell.spec
+    if spec.key is None and spec.group is None:  # as most: a thousand that queue need no dictionary each
+        return NO_FIELDS
+    return {"key": spec.key, "group": spec.group}
+
+
+def told_of_start(cell: AgentCell) -> Mapping[str, Any]:
+    """What an ``AgentStarted`` tells of *cell*."""
+    return {**told_of_queue(cell), "slots": cell.of_slots}
 
 
 def _merged(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections import Counter, deque
 from functools import partial
-from time import time
 from typing import TYPE_CHECKING, Any
 
 from loguru import logger
@@ -22,7 +21,7 @@ from ..records.state import QUEUED, RUNNING
 from ..waiting.cancel import Deadline
 from ..waiting.waiter import Waiter
 from .agent_cell import EXPENSES, WAITERS
-from .event_log import EVENTS, NO_FIELDS, log_of
+from .event_log import EVENTS, end_of, log_of, told_of_queue, told_of_start
 from .slots import Slots
 from .stalls import Stalls
 from .start_queue import ChildQueue, StartQueue
@@ -165,26 +164,27 @@ class Roster:
         self.balance(effects)
         if self._queue.living or self._children.living:
             is_told = self._post is not None
+            now = self._clock.monotonic()
             for cell in cells:
                 if cell.state is QUEUED:
-                    cell.queued_at = cell.since
+                    cell.queued_at = now
                     if is_told or cell.lazies:
-                        self._tell(cell, AgentQueued, effects)
+                        self._tell(cell, AgentQueued, told_of_queue(cell), now, effects)
 
     def _tell(
         self,
         cell: AgentCell,
         make: Callable[..., Event],
+        fields: Mapping[str, Any],
+        moment: float,
         effects: Effects,
-        fields: Mapping[str, Any] = NO_FIELDS,
     ) -> None:
         """Tell who listens. (Where no log is made yet, the cell itself tells the steps of its life.)"""
-        at = time()
         if self._post is not None:
-            self._post(cell, make, fields, at)
+            self._post(cell, make, fields, moment)
         log: EventLog | None = cell.lazies.get(EVENTS)
         if log is not None:
-            effects.wakes += log.note(make, fields, at)
+            effects.wakes += log.note(make, fields, moment)
 
     def _set_deadline(self, cell: AgentCell, at: float, reason: str) -> None:
         if cell.token.deadline is None or at < cell.token.deadline.at:
@@ -245,11 +245,12 @@ class Roster:
         cell.transition(RUNNING)
         cell.started_at = self._clock.now()
         cell.started = cell.since
+        cell.of_slots = self.slots.limit
         limit = cell.spec.timeout
         if limit is not None:
             self._set_deadline(cell, cell.started + limit, f"ran longer than its timeout of {limit} s")
         if cell.lazies or self._post is not None:
-            self._tell(cell, AgentStarted, effects)
+            self._tell(cell, AgentStarted, told_of_start(cell), cell.started, effects)
         effects.starts.append(cell)
         if self._stalls is not None and not self._stalls.armed:
             self._stalls.armed = True
@@ -264,7 +265,7 @@ class Roster:
             if cell.heard:
                 if cell.heard is KEPT:
                     log_of(cell)
-                self._tell(cell, AgentStalled, effects, {"seconds": seconds, "state": state, "on": on})
+                self._tell(cell, AgentStalled, {"seconds": seconds, "state": state, "on": on}, now, effects)
             effects.calls.append(partial(_log_stall, cell.label, seconds, state, on))
         stalls.armed = bool(self.live)
         if stalls.armed:
@@ -303,7 +304,7 @@ class Roster:
         if self._post is not None:
             # The text of the error is made by the sink.
             fields = {"status": outcome.status, "error": outcome.error, "recalled": outcome.recalled}
-            self._post(cell, AgentEnded, fields, outcome.ended_at.timestamp())
+            self._post(cell, AgentEnded, fields, end_of(cell, outcome))
         effects.dropped.append(cell.release())
         cell.outcome = outcome
         if was_queued:  # the queues pass over it from here on
@@ -333,7 +334,7 @@ class Roster:
             effects.wakes += cell.lazies.pop(WAITERS, ())
             log: EventLog | None = cell.lazies.get(EVENTS)
             if log is not None:
-                effects.wakes += log.end(outcome)
+                effects.wakes += log.end(outcome, end_of(cell, outcome))
         if cell.callbacks:
             effects.calls += cell.callbacks
             cell.callbacks = None

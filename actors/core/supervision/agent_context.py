@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..actors.agent_actor import HostedActor
 from ..actors.envelope import Question
 from ..messaging.dead_letter import DeadLetterReason
 from ..messaging.router import PROGRAM, Inbox
-from ..records.event import MessageSent
+from ..records.answer import CompletionFinished
+from ..records.event import MessageRead, MessageSent
 from ..records.heard import KEPT
 from ..records.message import AgentMessage
 from ..records.state import RUNNING
@@ -73,9 +73,9 @@ class AgentContext(HostedActor, Protocol):
     def expenses(self) -> Expenses:
         """What the agent has used so far."""
 
-    def spend(self, usage: TokenUsage, cost_usd: float, told: Callable[..., Event]) -> None:
-        """Enter a completion into the agent's account, and tell of it by the event *told*: both, or neither when the
-        agent has ended.
+    def spend(self, usage: TokenUsage, cost_usd: float, told: Mapping[str, Any]) -> None:
+        """Enter a completion into the agent's account, and tell of it by a ``CompletionFinished``, which has the fields
+        *told*, too: both, or neither when the agent has ended.
         """
 
     @property
@@ -171,6 +171,7 @@ class AgentInbox(Inbox):
 
     def __init__(self, cell: AgentCell, supervisor: Supervisor, serve: Callable[[Question], None]) -> None:
         super().__init__(supervisor.pool.router, cell)
+        self._pool = supervisor.pool
         self._cell = cell
         self._serve = serve
 
@@ -180,6 +181,8 @@ class AgentInbox(Inbox):
             self._serve(item)
             return None
         message: AgentMessage = item
+        if self._cell.heard:
+            self._pool.emit(self._cell, MessageRead, {"sender": message.sender})
         return message
 
 
@@ -189,11 +192,12 @@ class LocalContext:
     Locks: none. ``_log`` is set by any thread of the agent, to the one log that there is.
     """
 
-    __slots__ = ("_log", "_supervisor", "cell")
+    __slots__ = ("_log", "_moment", "_supervisor", "cell")
 
     def __init__(self, supervisor: Supervisor, cell: AgentCell) -> None:
         self.cell = cell
         self._supervisor = supervisor
+        self._moment = supervisor.pool.moment
         self._log: EventLog | None = None  # where the events go, once that is known to be all
 
     # What Pykka needs of an agent -------------------------------------------------------------------------------
@@ -258,7 +262,7 @@ class LocalContext:
         """What the agent has used so far."""
         return self.cell.expenses
 
-    def spend(self, usage: TokenUsage, cost_usd: float, told: Callable[..., Event]) -> None:
+    def spend(self, usage: TokenUsage, cost_usd: float, told: Mapping[str, Any]) -> None:
         """Enter a completion into the agent's account, and tell of it."""
         cell, pool = self.cell, self._supervisor.pool
         cell.steps += 1
@@ -266,8 +270,8 @@ class LocalContext:
         if log is None and not cell.heard:
             cell.expenses.spend(usage, cost_usd, cell.is_here)
             return
-        fields = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens, "cost_usd": cost_usd}
-        event = told, fields, time()
+        tokens = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
+        event = CompletionFinished, {**tokens, "cost_usd": cost_usd, **told}, pool.moment()
         if log is None and cell.heard is KEPT:
             log = log_of(cell)
         new = None if log is None else log.new
@@ -344,9 +348,10 @@ class LocalContext:
         if cell.outcome is not None:  # it was abandoned: what it does now must reach nobody
             self._bury(message, DeadLetterReason.SENDER_ABANDONED, f"agent {to}")
             return
+        moment = pool.moment() if cell.heard else None  # before: who is faster has read it when this goes on
         pool.router.send(message, timeout)
         if cell.heard:
-            pool.emit(cell, MessageSent, {"to": to})
+            pool.emit(cell, MessageSent, {"to": to}, moment)
 
     def emit(self, make: Callable[..., Event], fields: Mapping[str, Any]) -> None:
         """Note an event of the agent."""
@@ -356,7 +361,7 @@ class LocalContext:
             self._find_log(make, fields)
         elif cell.outcome is None:
             new = log.new
-            new.append((make, fields, time()))  # here, and not by a method: it is done ten times for each answer
+            new.append((make, fields, self._moment()))  # and not by a method: it is done ten times for each answer
             if log.waiting or len(new) >= BATCH:
                 log.attend()
 

@@ -35,7 +35,7 @@ class EventCursor:
         taken = self._log.take(self)
         if taken is None:
             return None
-        (_, at, make, fields), count = taken
+        (_, moment, make, fields), count = taken
         self._seq += 1
         cell = self._cell
         noted = posted(
@@ -46,9 +46,9 @@ class EventCursor:
             parent_id=None if cell.parent is None else cell.parent.id,
             depth=cell.depth,
             tag=cell.spec.tag,
-            at=at,
+            moment=moment,
         )
-        return event_of(noted, self._seq)
+        return event_of(noted, self._seq, cell.host.wall)
 
     def is_over(self) -> bool:
         """Was the last one passed?"""

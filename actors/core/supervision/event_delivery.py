@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from ..clock import SYSTEM_CLOCK, WallTime
 from ..crash import report
 from .deliveries import Deliveries
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Posted(NamedTuple):
-    """An event before it is built: building takes longer than noting what happened. ``at``: seconds since the epoch."""
+    """An event before it is built: building takes longer than noting what happened. ``moment``: as in the event."""
 
     make: Callable[..., Event]
     fields: Mapping[str, Any]
@@ -26,32 +25,37 @@ class Posted(NamedTuple):
     parent_id: AgentId | None
     depth: int
     tag: Any
-    at: float
+    moment: float
 
 
 class Source(Protocol):
     """Whose events they are.
 
-    Locks: the event delivery's guards ``silent``.
+    Locks: the event delivery's guards ``silent`` and ``told``.
     """
 
     silent: bool
+    """Its last event was told."""
+    told: float
+    """The moment of its latest one."""
 
 
 class EventDelivery(Deliveries[Posted]):
     """Calls ``sink(event)`` for each event, one at a time, in the order of ``seq``.
 
-    Guarantees: no event is dropped; text deltas of one agent that stand next to each other may be merged when the sink
-    is slow. A sink that raises is logged once and called again for the next event.
+    Guarantees: no event is dropped; the moments of one agent never run back; text deltas of one agent that stand next
+    to each other may be merged when the sink is slow. A sink that raises is logged once and called again for the next
+    event.
 
     Locks: ``_lock`` guards every field; the sink is called outside it.
     """
 
     MERGE_ABOVE = 1000
 
-    def __init__(self, sink: Callable[[Event], object], name: str) -> None:
+    def __init__(self, sink: Callable[[Event], object], name: str, wall: WallTime | None = None) -> None:
         super().__init__(name)
         self._sink = sink
+        self._wall = WallTime(SYSTEM_CLOCK) if wall is None else wall
         self._complained = False
 
     def post(self, posted: Posted, source: Source | None = None, *, last: bool = False) -> None:
@@ -61,6 +65,9 @@ class EventDelivery(Deliveries[Posted]):
                 return
             if source is not None:
                 source.silent = last
+                if posted.moment < source.told:  # another thread of the agent has overtaken this one
+                    posted = Posted(*posted[:-1], source.told)
+                source.told = posted.moment
             if len(self._queue) > self.MERGE_ABOVE and self._merge(posted):
                 return
             self._queue.append(posted)
@@ -81,14 +88,14 @@ class EventDelivery(Deliveries[Posted]):
 
     def _deliver(self, posted: Posted, seq: int) -> None:
         try:
-            self._sink(event_of(posted, seq))
+            self._sink(event_of(posted, seq, self._wall))
         except BaseException:  # noqa: BLE001 - a sink harms nobody
             if not self._complained:
                 self._complained = True
                 report("the event sink failed; further failures of it are not logged")
 
 
-def event_of(posted: Posted, seq: int) -> Event:
+def event_of(posted: Posted, seq: int, wall: WallTime) -> Event:
     """The event itself, with its place in the order of whoever gets it."""
     return posted.make(
         **posted.fields,
@@ -98,7 +105,8 @@ def event_of(posted: Posted, seq: int) -> Event:
         depth=posted.depth,
         tag=posted.tag,
         seq=seq,
-        at=datetime.fromtimestamp(posted.at, UTC),
+        at=wall.at(posted.moment),
+        moment=posted.moment,
     )
 
 
@@ -111,7 +119,8 @@ def posted(
     parent_id: AgentId | None = None,
     depth: int = 0,
     tag: Any = None,
-    at: float | None = None,
+    moment: float | None = None,
 ) -> Posted:
-    """Note that something happened, *at* a moment or now."""
-    return Posted(make, fields, agent_id, agent, parent_id, depth, tag, time() if at is None else at)
+    """Note that something happened, at that *moment* or now."""
+    moment = SYSTEM_CLOCK.monotonic() if moment is None else moment
+    return Posted(make, fields, agent_id, agent, parent_id, depth, tag, moment)

@@ -26,12 +26,13 @@ def _fields(on: str) -> dict[str, Any]:
 class Parking:
     """Lays out the slots of agents that wait, and gets them back: the ``Host`` of their cells.
 
-    Locks: the pool's turn; ``clock`` and ``tool_lot`` never change.
+    Locks: the pool's turn; ``clock``, ``wall`` and ``tool_lot`` never change.
     """
 
     def __init__(self, pool: PoolState) -> None:
         self._pool = pool
         self.clock = pool.clock
+        self.wall = pool.wall
         self.tool_lot = ToolLot(pool, self)
 
     def park(self, member: AgentCell, on: str, state: AgentState = PARKED) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from enum import IntEnum
-from time import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from loguru import logger
 
+from ..clock import WallTime
 from ..crash import crashed, text_of
 from ..figures import in_words, spent
 from ..process import fork
@@ -95,6 +95,8 @@ class PoolState:
     ) -> None:
         self.name = name
         self.clock = clock
+        self.moment: Callable[[], float] = clock.monotonic  # found once: it is asked for each event
+        self.wall = WallTime(clock)
         self.turn = Turn()
         self.phase = PoolPhase.OPEN
         self.groups = Groups()
@@ -120,7 +122,7 @@ class PoolState:
         self.cancellation = Cancellation(self.roster, timers, clock, abort_timeout)
         self._mark = fork.mark()
         self._generation = self._mark.generation
-        self.event_delivery = EventDelivery(sink, f"{name}-events") if sink is not None else None
+        self.event_delivery = EventDelivery(sink, f"{name}-events", self.wall) if sink is not None else None
         self.callbacks = EventCallbacks(f"{name}-callbacks")
         self.actors = PoolActors(self)
 
@@ -165,31 +167,39 @@ class PoolState:
 
     # Events -----------------------------------------------------------------------------------------------------
 
-    def emit(self, cell: AgentCell, make: Callable[..., Event], fields: Mapping[str, Any] = NO_FIELDS) -> None:
+    def emit(
+        self,
+        cell: AgentCell,
+        make: Callable[..., Event],
+        fields: Mapping[str, Any] = NO_FIELDS,
+        moment: float | None = None,
+    ) -> None:
         """Note an event of *cell*, if it is heard; after its end nothing happens. Outside the turn.
 
         Args:
             fields: Its own, which nobody changes from now on.
+            moment: When it was; None is now.
         """
         heard = cell.heard
         if not heard or cell.outcome is not None:
             return
-        at = time()
+        if moment is None:
+            moment = self.moment()
         if self.listening:
-            self.post(cell, make, fields, at)
+            self.post(cell, make, fields, moment)
             if heard is not KEPT:
                 return
         log: EventLog = cell.lazies.get(EVENTS) or log_of(cell)
         new = log.new
-        new.append((make, fields, at))  # here, and not by a method: it is done ten times for each answer of a model
+        new.append((make, fields, moment))  # here, and not by a method: it is done ten times for each answer of a model
         if log.waiting or len(new) >= BATCH:
             log.attend()
 
-    def post(self, cell: AgentCell, make: Callable[..., Event], fields: Mapping[str, Any], at: float) -> None:
+    def post(self, cell: AgentCell, make: Callable[..., Event], fields: Mapping[str, Any], moment: float) -> None:
         """Hand it to the pool's sink."""
         assert self.event_delivery is not None
         spec, parent = cell.spec, None if cell.parent is None else cell.parent.id
-        noted = Posted(make, fields, cell.id, spec.name, parent, cell.depth, spec.tag, at)
+        noted = Posted(make, fields, cell.id, spec.name, parent, cell.depth, spec.tag, moment)
         self.event_delivery.post(noted, cell, last=make is AgentEnded)
 
     # What comes from outside ------------------------------------------------------------------------------------
