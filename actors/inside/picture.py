@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Mapping
     from datetime import datetime
 
     from ..core.records.message import AgentId
@@ -49,6 +49,17 @@ class TimelineSpan:
     output: Any = None
 
 
+@dataclass(frozen=True, slots=True)
+class TimelineMark:
+    """A moment of an agent that is worth a mark, in seconds since the timeline begins; ``kind`` is a word or two, such
+    as ``stalled``, ``handed off``, ``approved``.
+    """
+
+    at: float
+    kind: str
+    text: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineAgent:
     """One agent, and its stretches in the order of their beginnings.
@@ -57,6 +68,9 @@ class TimelineAgent:
         begin, end: Seconds since the timeline begins: from its admission to its end, or the last moment.
         status: How it ended; None when nothing told of that.
         is_open: It had not ended.
+        is_cut: Its beginning was not told, or is told no more: what is there begins in its midst.
+        spans: Those of its own track (``lane`` is None), and those of its tool calls.
+        marks: In order.
     """
 
     id: AgentId
@@ -72,11 +86,15 @@ class TimelineAgent:
     error: str | None = None
     is_open: bool = False
     recalled: bool = False
+    is_cut: bool = False
     restarts: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float = 0.0
     spans: tuple[TimelineSpan, ...] = ()
+    marks: tuple[TimelineMark, ...] = ()
+    input: Any = None
+    output: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +105,79 @@ class TimelineMessage:
     receiver: AgentId
     sent: float
     read: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldedAgents:
+    """What is left of agents that ended early in a long run: sums.
+
+    Args:
+        count: How many. Of agents that go on their oldest stretches may be in the sums, too.
+        begin, end: Of the first and the last of them.
+        ends: How many ended how, by status.
+        seconds: For how long they were at what, in all.
+    """
+
+    count: int = 0
+    begin: float = 0.0
+    end: float = 0.0
+    ends: Mapping[str, int] = field(default_factory=dict)
+    seconds: Mapping[AgentState, float] = field(default_factory=dict)
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How many slots were used, and how many agents waited for one, from that second on. Numbers with a fraction are
+    the mean until the next one.
+    """
+
+    at: float
+    used: float
+    queued: float
+
+
+@dataclass(frozen=True, slots=True)
+class PathPiece:
+    """A piece of the chain that explains why the run took so long: until ``end`` all waited for this.
+
+    ``agent_id`` 0 is the program. ``label`` is that of the span: which model or tool, or what it was parked on.
+    """
+
+    agent_id: AgentId
+    state: AgentState | None
+    begin: float
+    end: float
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineSummary:
+    """Where the time went.
+
+    Args:
+        sentences: In words, what matters most first; two to four.
+        seconds: For how long agents were at what, in all; those that are folded count.
+        rate_limited: Those of ``in_backoff`` in which a call waited for its limiter.
+        parked_on: The longest of what they were parked on, with its seconds: at most eight.
+        labels: The models and tools that took longest, as (state, name, calls, seconds): at most eight of each.
+        longest: The ids of the agents that took longest: at most ten.
+        mean_used: How many slots were used on average.
+        full: For which share of the time all slots were used, 0 to 1; None where it is not known how many there were.
+        path: The chain of waits that ends with the last agent, from its beginning on.
+    """
+
+    sentences: tuple[str, ...] = ()
+    seconds: Mapping[AgentState, float] = field(default_factory=dict)
+    rate_limited: float = 0.0
+    parked_on: tuple[tuple[str, float], ...] = ()
+    labels: tuple[tuple[AgentState, str, int, float], ...] = ()
+    longest: tuple[AgentId, ...] = ()
+    mean_used: float = 0.0
+    full: float | None = None
+    path: tuple[PathPiece, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +192,9 @@ class Picture:
         agents: By their beginnings.
         messages: In the order in which they were sent.
         folded: So many agents that had ended are not told one by one.
+        rest: The sums of those; None where all are told.
+        load: How many slots were used, over time.
+        summary: Where the time went.
     """
 
     name: str
@@ -110,3 +204,6 @@ class Picture:
     agents: tuple[TimelineAgent, ...]
     messages: tuple[TimelineMessage, ...] = field(default=())
     folded: int = 0
+    rest: FoldedAgents | None = None
+    load: tuple[Load, ...] = ()
+    summary: TimelineSummary = field(default_factory=TimelineSummary)
