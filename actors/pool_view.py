@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
-from .core.supervision.arguments import whole
-from .core.supervision.dump import PoolDump, dump
+from .core.supervision.arguments import whole, yes_or_no
+from .core.supervision.dump_look import look_at_agent, look_at_pool
 from .core.supervision.pool_block import PoolBlock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterable
     from typing import IO
 
+    from .core.records.message import AgentId
     from .core.records.pool_stats import PoolStats
+    from .core.supervision.dump import AgentDump, PoolDump
     from .progress.pool_progress import ItemT, PoolProgress
 
 
@@ -43,9 +45,24 @@ class PoolView(PoolBlock):
         """What the pool does right now."""
         return self._core.figures()
 
-    def dump(self) -> PoolDump:
-        """Why is it stuck: what each agent does, since when, and the stack of its thread. ``str`` of it is readable."""
-        return dump(self._core)
+    @overload
+    def dump(self, *, stacks: bool = True, agent_id: None = None) -> PoolDump: ...
+    @overload
+    def dump(self, *, stacks: bool = True, agent_id: AgentId) -> AgentDump: ...
+    def dump(self, *, stacks: bool = True, agent_id: AgentId | None = None) -> PoolDump | AgentDump:
+        """Why is it stuck: what each agent does, since when, and the stack of its thread. ``str`` of it is readable.
+
+        Args:
+            stacks: False leaves the stacks out, which take nearly all of the time: of 500 agents 3 ms without them.
+            agent_id: Look at that agent alone.
+        Raises:
+            KeyError: No agent of that id has not ended.
+        """
+        yes_or_no(stacks=stacks)
+        if agent_id is None:
+            return look_at_pool(self._core, stacks=stacks)
+        whole(0, agent_id=agent_id)
+        return look_at_agent(self._core, agent_id, stacks=stacks)
 
     def progress(
         self,

@@ -77,10 +77,12 @@ class ActorLook:
 
     Args:
         most: As for :func:`dump`.
+        stacks: Are they told, too? What an actor is at is seen by the frames of its thread either way.
     """
 
-    def __init__(self, most: int | None = MOST) -> None:
+    def __init__(self, most: int | None = MOST, *, stacks: bool = True) -> None:
         self._most = most
+        self._tells_stacks = stacks
         self._stacks = Stacks()
         self._now = SYSTEM_CLOCK.monotonic()
         self._urns: dict[WaitNode, str] = {}
@@ -177,7 +179,7 @@ class ActorLook:
             inbox_capacity=cell.mailbox.capacity,
             restarts=0 if supervision is None else supervision.total,
             waits_for=tuple(label_of(target.label, self._urns.get(target, "")) for target in cell.targets()),
-            stack="" if rests or cell.is_laid_down else self._stacks.own(cell.thread),
+            stack="" if rests or cell.is_laid_down or not self._tells_stacks else self._stacks.own(cell.thread),
             dispatcher=cell.dispatcher_name,
             depth=depth,
             pool=pool,

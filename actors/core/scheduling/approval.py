@@ -49,18 +49,24 @@ class Question:
         end: The moment on the monotonic clock; None waits for ever.
     """
 
-    __slots__ = ("_box", "asked", "default", "end")
+    __slots__ = ("_began", "_box", "asked", "default", "end")
 
     def __init__(self, asked: PendingApproval, default: Decision, end: float | None) -> None:
         self.asked = asked
         self.default = default
         self.end = end
+        self._began = SYSTEM_CLOCK.monotonic()
         self._box: dict[str, Decision] = {}
 
     @property
     def decision(self) -> Decision | None:
         """What was decided; None when nothing was yet."""
         return self._box.get("decision")
+
+    def times(self) -> tuple[float, float | None]:
+        """For how long it has waited, and for how long it still will: seconds; None for ever."""
+        now = SYSTEM_CLOCK.monotonic()
+        return now - self._began, None if self.end is None else max(0.0, self.end - now)
 
     def decide(self, decision: Decision) -> bool:
         """Decide it, once and for all; False when it was decided before, or is over: then its default holds."""
@@ -91,8 +97,12 @@ class Approvals:
 
     def pending(self) -> tuple[PendingApproval, ...]:
         """What waits for an answer."""
+        return tuple(question.asked for question in self.open())
+
+    def open(self) -> list[Question]:
+        """The questions that wait for an answer."""
         questions = list(self._pending.values())
-        return tuple(one.asked for one in questions if one.decision is None and not one.is_over())
+        return [one for one in questions if one.decision is None and not one.is_over()]
 
     def ask(
         self,

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..actors.actor_dump import drawn
-from ..actors.actor_look import ActorLook, living
 from ..figures import counted
-from ..process.stacks import Stacks, indented
+from ..process.stacks import indented
 from ..records.state import AgentState
-from ..scheduling.agent_cell import AgentCell
+from ..records.usage import NO_TOKENS, TokenUsage
 from ..shown import agent_label, shown
-from .pool_actors import StrayActor
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
     from ..actors.actor_dump import ActorDump
     from ..records.message import AgentId
-    from ..scheduling.agent_cell import ToolThread
-    from .supervisor import Supervisor
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +41,28 @@ class ThreadDump:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalDump:
+    """A tool call of an agent that waits for approval.
+
+    Args:
+        call_id: What ``pool.approve`` and ``pool.deny`` are given with the agent's id.
+        input: The arguments that the model sent.
+        seconds: Since when, in seconds before the dump.
+        left: Seconds until nobody's answer counts any more; None waits for ever.
+        default: What holds then: ``approve`` or ``deny``.
+        in_doubt: It was begun before and interrupted: it may have been done already.
+    """
+
+    call_id: str
+    tool: str
+    input: Mapping[str, Any]
+    seconds: float
+    left: float | None
+    default: str
+    in_doubt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AgentDump:
     """What one agent does.
 
@@ -51,8 +71,16 @@ class AgentDump:
         seconds: Since when, in seconds before the dump.
         inbox_depth: Messages that it has not read.
         waits_for: Whom it waits for.
-        stack: The Python stack of its thread; empty when it has none.
+        stack: The Python stack of its thread; empty when it has none, or was not asked for.
         tools: Its tool calls that run.
+        key: Names it over all processes; None for one that has no name.
+        group: As it was given.
+        depth: 0 for one that no agent has started, 1 for its children, and so on.
+        age: Seconds since it was admitted.
+        usage: Tokens of its own completions, so far.
+        cost_usd: What they cost.
+        restarts: How often it was started again.
+        approvals: Its tool calls that wait for approval.
     """
 
     id: AgentId
@@ -65,6 +93,14 @@ class AgentDump:
     waits_for: tuple[str, ...]
     stack: str
     tools: tuple[ThreadDump, ...] = ()
+    key: str | None = None
+    group: Hashable = None
+    depth: int = 0
+    age: float = 0.0
+    usage: TokenUsage = NO_TOKENS
+    cost_usd: float = 0.0
+    restarts: int = 0
+    approvals: tuple[ApprovalDump, ...] = ()
 
     @property
     def label(self) -> str:
@@ -93,6 +129,8 @@ class PoolDump:
         agents: Those that have not ended, by id.
         abandoned: Threads of agents, tools and actors that did not end in time, and have not yet.
         actors: Its long-lived actors, each followed by its children.
+        phase: ``open``, ``draining`` (it takes no new agents but children), or ``closed`` (all that runs is cancelled).
+        seconds: Since it was made.
     """
 
     name: str
@@ -100,6 +138,8 @@ class PoolDump:
     agents: tuple[AgentDump, ...]
     abandoned: tuple[ThreadDump, ...]
     actors: tuple[ActorDump, ...] = ()
+    phase: str = "open"
+    seconds: float = 0.0
 
     @property
     def waits(self) -> tuple[tuple[str, str], ...]:
@@ -122,57 +162,3 @@ class PoolDump:
         from .notebook import dump_html
 
         return dump_html(self)
-
-
-def dump(supervisor: Supervisor) -> PoolDump:
-    """Look at every agent of *supervisor*, without stopping any."""
-    live, abandoned = supervisor.cells()
-    actors = supervisor.pool.actors
-    look = _Look(supervisor)
-    return PoolDump(
-        supervisor.name,
-        supervisor.pool.slots.limit,
-        tuple(look.at_agent(cell) for cell in live),
-        tuple(look.at_stray(stray) for stray in [*abandoned, *actors.abandoned()]),
-        tuple(ActorLook().at(cell for cell in living() if cell.home is actors)) if actors.cells() else (),
-    )
-
-
-class _Look:
-    """One moment: the frames of all threads, and the time."""
-
-    def __init__(self, supervisor: Supervisor) -> None:
-        self._stacks = Stacks()
-        self._now = supervisor.clock.monotonic()
-
-    def at_agent(self, cell: AgentCell) -> AgentDump:
-        mailbox = cell.mailbox
-        state, on = cell.state_and_place()
-        return AgentDump(
-            id=cell.id,
-            name=cell.spec.name,
-            state=state,
-            on=on,
-            seconds=self._seconds(cell.since),
-            inbox_depth=0 if mailbox is None else len(mailbox),
-            parent_id=None if cell.parent is None else cell.parent.id,
-            waits_for=tuple(target.label for target in cell.targets()),
-            stack="" if cell.started is None else self._stacks.text(cell.thread),
-            tools=tuple(self._at_tool(tool) for tool in cell.tool_threads if not tool.done),
-        )
-
-    def at_stray(self, stray: AgentCell | ToolThread | StrayActor) -> ThreadDump:
-        if isinstance(stray, StrayActor):
-            return ThreadDump(
-                shown(stray.cell.label), None, self._seconds(stray.since), self._stacks.text(stray.cell.thread)
-            )
-        if isinstance(stray, AgentCell):
-            return ThreadDump(stray.label, stray.parked_on, self._seconds(stray.since), self._stacks.text(stray.thread))
-        return self._at_tool(stray, f" of {stray.label}")
-
-    def _at_tool(self, tool: ToolThread, whose: str = "") -> ThreadDump:
-        label = f"tool {shown(tool.name)}{whose}"
-        return ThreadDump(label, tool.parked_on, self._seconds(tool.since), self._stacks.text(tool.thread))
-
-    def _seconds(self, since: float) -> float:
-        return max(0.0, self._now - since)

@@ -97,6 +97,7 @@ class PoolState:
         self.clock = clock
         self.moment: Callable[[], float] = clock.monotonic  # found once: it is asked for each event
         self.wall = WallTime(clock)
+        self.began = self.moment()
         self.turn = Turn()
         self.phase = PoolPhase.OPEN
         self.groups = Groups()

@@ -1,0 +1,118 @@
+"""Looks at what a pool does, at one moment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..actors.actor_look import ActorLook, living
+from ..process.stacks import Stacks
+from ..scheduling.agent_cell import EXPENSES, AgentCell
+from ..shown import shown
+from .dump import AgentDump, ApprovalDump, PoolDump, ThreadDump
+from .pool_actors import StrayActor
+from .pool_state import PoolPhase
+
+if TYPE_CHECKING:
+    from ..clock import Clock
+    from ..records.expenses import Expenses
+    from ..records.message import AgentId
+    from ..scheduling.agent_cell import ToolThread
+    from ..scheduling.approval import Question
+    from .supervisor import Supervisor
+
+PHASES = {PoolPhase.OPEN: "open", PoolPhase.DRAINING: "draining"}
+
+
+def look_at_pool(supervisor: Supervisor, *, stacks: bool = True) -> PoolDump:
+    """Look at every agent of *supervisor*, without stopping any.
+
+    Args:
+        stacks: With the stacks of their threads, which is what takes time.
+    """
+    live, abandoned = supervisor.cells()
+    pool = supervisor.pool
+    actors = pool.actors
+    look = Look(supervisor.clock, Stacks() if stacks else None)
+    return PoolDump(
+        supervisor.name,
+        pool.slots.limit,
+        tuple(map(look.at_agent, live)),
+        tuple(look.at_stray(stray) for stray in [*abandoned, *actors.abandoned()]),
+        tuple(ActorLook(stacks=stacks).at(cell for cell in living() if cell.home is actors)) if actors.cells() else (),
+        PHASES.get(pool.phase, "closed"),
+        look.since(pool.began),
+    )
+
+
+def look_at_agent(supervisor: Supervisor, agent_id: AgentId, *, stacks: bool = True) -> AgentDump:
+    """Look at one agent of *supervisor*.
+
+    Raises:
+        KeyError: There is none of that id (any more).
+    """
+    cell = supervisor.pool.roster.find(agent_id)
+    if cell is None:
+        raise KeyError(f"no agent {agent_id} in {shown(supervisor.name)} (any more)")
+    return Look(supervisor.clock, Stacks() if stacks else None).at_agent(cell)
+
+
+class Look:
+    """One moment: the time, and the frames of all threads, unless none are asked for."""
+
+    def __init__(self, clock: Clock, stacks: Stacks | None) -> None:
+        self._stacks = stacks
+        self._now = clock.monotonic()
+
+    def at_agent(self, cell: AgentCell) -> AgentDump:
+        """What an agent does."""
+        mailbox, approvals = cell.mailbox, cell.approvals
+        state, on = cell.state_and_place()
+        spent: Expenses | None = cell.lazies.get(EXPENSES)
+        admitted = cell.queued_at or cell.started or cell.since
+        targets = cell.targets()
+        known = {} if spent is None else {"usage": spent.usage, "cost_usd": spent.cost_usd}
+        return AgentDump(
+            id=cell.id,
+            name=cell.spec.name,
+            state=state,
+            on=on,
+            seconds=self.since(cell.since),
+            inbox_depth=0 if mailbox is None else len(mailbox),
+            parent_id=None if cell.parent is None else cell.parent.id,
+            waits_for=tuple([target.label for target in targets]) if targets else (),
+            stack="" if cell.started is None else self._stack(cell.thread),
+            tools=tuple([self._at_tool(tool) for tool in cell.tool_threads if not tool.done]),
+            key=cell.spec.key,
+            group=cell.spec.group,
+            depth=cell.depth,
+            age=self.since(admitted),
+            restarts=cell.restarts,
+            approvals=() if approvals is None else tuple(map(_at_question, approvals.open())),
+            **known,
+        )
+
+    def at_stray(self, stray: AgentCell | ToolThread | StrayActor) -> ThreadDump:
+        """What a thread does that was left behind."""
+        if isinstance(stray, StrayActor):
+            return ThreadDump(shown(stray.cell.label), None, self.since(stray.since), self._stack(stray.cell.thread))
+        if isinstance(stray, AgentCell):
+            return ThreadDump(stray.label, stray.parked_on, self.since(stray.since), self._stack(stray.thread))
+        return self._at_tool(stray, f" of {stray.label}")
+
+    def since(self, moment: float) -> float:
+        """How long ago *moment* was."""
+        return max(0.0, self._now - moment)
+
+    def _at_tool(self, tool: ToolThread, whose: str = "") -> ThreadDump:
+        label = f"tool {shown(tool.name)}{whose}"
+        return ThreadDump(label, tool.parked_on, self.since(tool.since), self._stack(tool.thread))
+
+    def _stack(self, thread: int) -> str:
+        return "" if self._stacks is None else self._stacks.text(thread)
+
+
+def _at_question(question: Question) -> ApprovalDump:
+    asked = question.asked
+    default = "approve" if question.default.approved else "deny"
+    since, left = question.times()
+    return ApprovalDump(asked.call_id, asked.tool, asked.input, since, left, default, asked.in_doubt)

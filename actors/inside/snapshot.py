@@ -1,0 +1,162 @@
+"""What the live view says of a pool, as JSON: one moment of it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections import Counter
+from json import dumps
+from typing import TYPE_CHECKING, Any
+
+from ..core.glance import plain
+from ..core.records.json_value import to_json
+from ..core.shown import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ..core.actors.actor_dump import ActorDump
+    from ..core.records.pool_stats import PoolStats
+    from ..core.supervision.dump import AgentDump, ApprovalDump, PoolDump, ThreadDump
+
+VERSION = 1
+MOST_BYTES = 2_000_000
+"""Of an answer: what is more is counted."""
+NAME = 200
+"""Characters of a name, and of what an agent is parked on."""
+INPUT = 2_000
+"""Characters of what a tool is to be called with."""
+MOST_STRAYS = 200
+MOST_WAITS = 1_000
+MOST_APPROVALS = 200
+MOST_ACTORS = 500
+
+
+def state_of(dump: PoolDump, stats: PoolStats, *, control: bool) -> bytes:
+    """The answer to ``/state``."""
+    said: dict[str, Any] = {
+        "v": VERSION,
+        "pool": {
+            "name": shown(dump.name, NAME),
+            "pid": os.getpid(),
+            "phase": dump.phase,
+            "seconds": round(dump.seconds, 3),
+            "slots": dump.max_concurrent,
+            "control": control,
+            "python": platform.python_version(),
+            "version": _version(),
+        },
+        "figures": _figures(stats),
+        "states": Counter(str(agent.state) for agent in dump.agents),
+        "waits": [pair for pair in dump.waits[:MOST_WAITS]],
+        "abandoned": [_thread(stray) for stray in dump.abandoned[:MOST_STRAYS]],
+        "approvals": _approvals(dump.agents),
+        "actors": [_actor(actor) for actor in dump.actors[:MOST_ACTORS]],
+    }
+    room = MOST_BYTES - len(dumps(said))
+    rows = _rows(dump.agents, room)
+    head = dumps({**said, "left_off": len(dump.agents) - len(rows)})
+    return f'{head[:-1]}, "agents": [{", ".join(rows)}]}}'.encode("ascii")
+
+
+def agent_row(agent: AgentDump) -> dict[str, Any]:
+    """What is told of one agent."""
+    return {
+        "id": agent.id,
+        "name": shown(agent.name, NAME),
+        "key": None if agent.key is None else shown(agent.key, NAME),
+        "group": None if agent.group is None else plain(agent.group, NAME),
+        "parent_id": agent.parent_id,
+        "depth": agent.depth,
+        "state": str(agent.state),
+        "on": None if agent.on is None else shown(agent.on, NAME),
+        "seconds": round(agent.seconds, 3),
+        "age": round(agent.age, 3),
+        "inbox": agent.inbox_depth,
+        "input_tokens": agent.usage.input_tokens,
+        "output_tokens": agent.usage.output_tokens,
+        "cost_usd": agent.cost_usd,
+        "restarts": agent.restarts,
+        "waits_for": agent.waits_for[:20],
+        "tools": [_thread(tool) for tool in agent.tools[:20]],
+    }
+
+
+def _rows(agents: Sequence[AgentDump], room: int) -> list[str]:
+    """As many rows as have room, by id; who only waits for a slot is left off first."""
+    rows: list[tuple[int, str]] = []
+    for agent in sorted(agents, key=lambda one: one.state == "queued") if len(agents) > 1 else agents:
+        row = dumps(agent_row(agent))
+        room -= len(row) + 2
+        if room < 0:
+            break
+        rows.append((agent.id, row))
+    rows.sort(key=lambda one: one[0])
+    return [row for _, row in rows]
+
+
+def _figures(stats: PoolStats) -> dict[str, Any]:
+    return {
+        "active": stats.active,
+        "queued": stats.queued,
+        "parked": stats.parked,
+        "outstanding": stats.outstanding,
+        "abandoned_threads": stats.abandoned_threads,
+        "dead_letters": stats.dead_letters,
+        "started": stats.started,
+        "ended": {str(status): count for status, count in stats.ended.items()},
+        "input_tokens": stats.usage.input_tokens,
+        "output_tokens": stats.usage.output_tokens,
+        "cost_usd": stats.cost_usd,
+        "iterations": stats.iterations,
+        "tool_calls": stats.tool_calls,
+    }
+
+
+def _thread(thread: ThreadDump) -> dict[str, Any]:
+    on = None if thread.on is None else shown(thread.on, NAME)
+    return {"label": thread.label, "on": on, "seconds": round(thread.seconds, 3)}
+
+
+def _approvals(agents: Iterable[AgentDump]) -> list[dict[str, Any]]:
+    asked = [(agent, one) for agent in agents if agent.approvals for one in agent.approvals]
+    return [_approval(agent, one) for agent, one in asked[:MOST_APPROVALS]]
+
+
+def _approval(agent: AgentDump, asked: ApprovalDump) -> dict[str, Any]:
+    text = dumps(to_json(dict(asked.input)), ensure_ascii=False, indent=1)
+    return {
+        "agent_id": agent.id,
+        "agent": shown(agent.name, NAME),
+        "call_id": asked.call_id,
+        "tool": shown(asked.tool, NAME),
+        "input": text if len(text) <= INPUT else f"{text[:INPUT]}…",
+        "seconds": round(asked.seconds, 3),
+        "left": None if asked.left is None else round(asked.left, 3),
+        "default": asked.default,
+        "in_doubt": asked.in_doubt,
+    }
+
+
+def _actor(actor: ActorDump) -> dict[str, Any]:
+    return {
+        "name": shown(actor.name, NAME),
+        "kind": shown(actor.kind, NAME),
+        "state": str(actor.state),
+        "handles": None if actor.handles is None else shown(actor.handles, NAME),
+        "seconds": None if actor.seconds is None else round(actor.seconds, 3),
+        "inbox": actor.inbox_depth,
+        "restarts": actor.restarts,
+        "depth": actor.depth,
+        "count": actor.count,
+        "waits_for": actor.waits_for[:20],
+    }
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("actors")
+    except PackageNotFoundError:  # a checkout
+        return ""
