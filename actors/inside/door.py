@@ -127,9 +127,9 @@ class Door:
             if key.fileobj is self._listener:
                 self._let_in(selector)
             elif key.fileobj is not self._bell:
-                guest = self._guests.get(key.fd)
-                if guest is not None:
-                    self._attend(guest, selector)
+                known = self._guests.get(key.fd)
+                if known is not None:
+                    self._attend(known, selector)
 
     def _let_in(self, selector: selectors.BaseSelector) -> None:
         try:

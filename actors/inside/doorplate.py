@@ -1,4 +1,4 @@
-"""Where a live view of another process is found: a small file that it leaves while it is open, for its own user alone."""
+"""Where a live view of another process is found: a small file that stands while it is open, for its user alone."""
 
 from __future__ import annotations
 
@@ -87,8 +87,7 @@ def _folder() -> Path:
     given = os.environ.get("XDG_RUNTIME_DIR")
     if given and os.path.isabs(given) and _is_own(given):
         return Path(given, "actors")
-    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
-    return Path(tempfile.gettempdir(), f"actors-{user}")
+    return Path(tempfile.gettempdir(), f"actors-{os.getuid()}" if hasattr(os, "getuid") else "actors")
 
 
 def _is_own(path: str | Path) -> bool:
@@ -165,7 +164,7 @@ def _read(path: Path) -> Door | None:
         return None
     if not isinstance(said, dict) or said.get("v") != VERSION:
         return None
-    pid, url, pool, began = (said.get(name) for name in ("pid", "url", "pool", "began"))
-    if type(pid) is not int or not isinstance(url, str) or not isinstance(pool, str) or type(began) not in (int, float):
+    pid, url, pool, began = said.get("pid"), said.get("url"), said.get("pool"), said.get("began")
+    if type(pid) is not int or not isinstance(url, str) or not isinstance(pool, str) or not isinstance(began, float):
         return None
-    return Door(pid, url, pool, float(began))
+    return Door(pid, url, pool, began)

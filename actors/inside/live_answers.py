@@ -129,7 +129,7 @@ class LiveAnswers:
         tools = [{"label": t.label, "on": t.on, "seconds": round(t.seconds, 3), "stack": t.stack} for t in agent.tools]
         return dumps({**agent_row(agent), "stack": agent.stack, "tools": tools, "children": [], "events": []}).encode()
 
-    def _events(self, pool: Watched, query: Mapping[str, str]) -> bytes:
+    def _events(self, _: Watched, query: Mapping[str, str]) -> bytes:
         _only(query, "after")
         return dumps({"events": [], "last": 0, "missed": 0}).encode()
 

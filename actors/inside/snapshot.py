@@ -48,7 +48,7 @@ def state_of(dump: PoolDump, stats: PoolStats, *, control: bool) -> bytes:
         },
         "figures": _figures(stats),
         "states": Counter(str(agent.state) for agent in dump.agents),
-        "waits": [pair for pair in dump.waits[:MOST_WAITS]],
+        "waits": dump.waits[:MOST_WAITS],
         "abandoned": [_thread(stray) for stray in dump.abandoned[:MOST_STRAYS]],
         "approvals": _approvals(dump.agents),
         "actors": [_actor(actor) for actor in dump.actors[:MOST_ACTORS]],

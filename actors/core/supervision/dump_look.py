@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..actors.actor_look import ActorLook, living
 from ..process.stacks import Stacks
+from ..records.usage import NO_TOKENS
 from ..scheduling.agent_cell import EXPENSES, AgentCell
 from ..shown import shown
 from .dump import AgentDump, ApprovalDump, PoolDump, ThreadDump
@@ -70,7 +71,6 @@ class Look:
         spent: Expenses | None = cell.lazies.get(EXPENSES)
         admitted = cell.queued_at or cell.started or cell.since
         targets = cell.targets()
-        known = {} if spent is None else {"usage": spent.usage, "cost_usd": spent.cost_usd}
         return AgentDump(
             id=cell.id,
             name=cell.spec.name,
@@ -86,9 +86,10 @@ class Look:
             group=cell.spec.group,
             depth=cell.depth,
             age=self.since(admitted),
+            usage=NO_TOKENS if spent is None else spent.usage,
+            cost_usd=0.0 if spent is None else spent.cost_usd,
             restarts=cell.restarts,
             approvals=() if approvals is None else tuple(map(_at_question, approvals.open())),
-            **known,
         )
 
     def at_stray(self, stray: AgentCell | ToolThread | StrayActor) -> ThreadDump:
