@@ -70,6 +70,8 @@ class Editor(Agent[str]):
 class NightDesk(Actor):
     """Approves what is to be printed, after a while."""
 
+    inbox_capacity = None  # many stories may be ready in one moment, and none of them is to wait for ever
+
     def on_receive(self, message: tuple[int, str]) -> None:
         """Say yes to one call of one agent."""
         self.pool.approve(*message)
