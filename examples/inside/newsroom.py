@@ -17,6 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 from archive import TOPICS, Desk
+from looks import add_arguments, looked_at
 from policy import OfflineModel
 
 from actors import (
@@ -39,6 +40,7 @@ RESEARCHER, CHECKER, WRITER = (
     AgentManifest.load(HERE / f"{name}.toml") for name in ("researcher", "checker", "writer")
 )
 EDITOR = AgentManifest(name="editor", privacy="standard", capabilities=[{"type": "spawn", "max_depth": 1}])
+SHOWN = 10
 TEAM = len(TOPICS) + 3
 """Agents for one story: the editor, the checker, the writer and the researchers."""
 
@@ -111,17 +113,9 @@ def shown(outcome: AgentOutcome) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the stories."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--agents", type=int, default=TEAM, metavar="N", help=f"about so many; a story has {TEAM}")
-    parser.add_argument("--slots", type=int, default=0, metavar="N", help="agents that run at once (5 for each story)")
-    parser.add_argument("--speed", type=float, default=1.0, help="10 is ten times as fast")
-    parser.add_argument("--seed", type=int, default=7, help="of all delays")
-    parser.add_argument("--driver", default="", help="a word such as openai:gpt-5-mini; without it, rules answer")
-    parser.add_argument("--approve-after", type=float, default=2.0, metavar="SECONDS", help="what is to be printed")
-    asked = parser.parse_args(arguments)
-    desk = Desk(asked.seed, asked.speed)
-    stories = max(1, round(asked.agents / TEAM))
-    approver = Approver(asked.approve_after / asked.speed)
+    asked = parsed(arguments)
+    desk, stories = Desk(asked.seed, asked.speed), max(1, round(asked.agents / TEAM))
+    approver = Approver(None if asked.control else asked.approve_after / asked.speed)
     with AgentPool(
         asked.driver or OfflineModel(desk),
         asked.slots or 5 * stories,
@@ -131,13 +125,27 @@ def main(arguments: list[str] | None = None) -> int:
         name="newsroom",
     ) as pool:
         approver.desk = pool.start_actor(NightDesk)
-        for story in range(1, stories + 1):
-            start(pool, story, desk)
-        outcomes = pool.join_all()
-    for outcome in list(outcomes.values())[:10]:
+        with looked_at(pool, asked):
+            for story in range(1, stories + 1):
+                start(pool, story, desk)
+            outcomes = list(pool.join_all().values())
+    for outcome in outcomes[:SHOWN]:
         print(shown(outcome))
-    print(dict(Counter(outcome.status.value for outcome in outcomes.values())), file=sys.stderr)
-    return 0 if all(outcome.ok for outcome in outcomes.values()) else 1
+    print(dict(Counter(outcome.status.value for outcome in outcomes)), file=sys.stderr)
+    return 0 if all(outcome.ok for outcome in outcomes) else 1
+
+
+def parsed(arguments: list[str] | None) -> argparse.Namespace:
+    """What is asked for on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--agents", type=int, default=TEAM, metavar="N", help=f"about so many; a story has {TEAM}")
+    parser.add_argument("--slots", type=int, default=0, metavar="N", help="agents that run at once (5 for each story)")
+    parser.add_argument("--speed", type=float, default=1.0, help="10 is ten times as fast")
+    parser.add_argument("--seed", type=int, default=7, help="of all delays")
+    parser.add_argument("--driver", default="", help="a word such as openai:gpt-5-mini; without it, rules answer")
+    parser.add_argument("--approve-after", type=float, default=2.0, metavar="SECONDS", help="what is to be printed")
+    add_arguments(parser)
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
