@@ -1,0 +1,116 @@
+"""Make the pictures of the documentation anew: run the newsroom, and photograph what is seen of it.
+
+    python examples/inside/pictures.py                   all of them, into docs/pictures (a minute)
+    python examples/inside/pictures.py live --folder .   one of them
+
+Needs the extra ``browser`` (Playwright, Pillow) and a Chromium: that of the system, or the one that
+``python -m playwright install chromium`` brings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import re
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+from playwright.sync_api import Browser, Error, Page, sync_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+HERE = Path(__file__).resolve().parent
+NEWSROOM = [sys.executable, str(HERE / "newsroom.py")]
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+SIZE = {"width": 1440, "height": 900}
+FROM_HERE_ON = 30_000
+"""Milliseconds to wait for something to be seen."""
+MOST_BYTES = 300_000
+URL = re.compile(r"http://\S+")
+
+
+@contextmanager
+def browsing() -> Iterator[Browser]:
+    """A Chromium, the system's before Playwright's own."""
+    where = next(filter(None, map(shutil.which, NAMES)), None)
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=where, args=["--no-sandbox"])
+        except Error as error:
+            hint = f"no Chromium: install one, or run {sys.executable} -m playwright install chromium"
+            raise SystemExit(f"{hint}\n{error}") from error
+        with browser:
+            yield browser
+
+
+@contextmanager
+def opened(browser: Browser, *, dark: bool = False) -> Iterator[Page]:
+    """A page as on a good screen."""
+    scheme = "dark" if dark else "light"
+    page = browser.new_page(viewport=SIZE, device_scale_factor=2, color_scheme=scheme, reduced_motion="reduce")
+    page.set_default_timeout(FROM_HERE_ON)
+    yield page
+    page.close()
+
+
+def save(page: Page, file: Path) -> None:
+    """Photograph *page*, once it is drawn, and keep it small: 256 colours are enough, fewer where they are too many."""
+    page.evaluate("document.fonts.ready.then(() => new Promise(requestAnimationFrame))")
+    page.evaluate("new Promise(requestAnimationFrame)")
+    taken = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    for colours in (256, 128, 64, 32):
+        small = taken.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        small.save(file, optimize=True)
+        if file.stat().st_size <= MOST_BYTES:
+            break
+    print(f"{file}: {file.stat().st_size // 1000} kB")
+
+
+@contextmanager
+def running(*options: str) -> Iterator[str]:
+    """A newsroom that has just begun, and the address of its live page; it is ended with the block."""
+    process = subprocess.Popen([*NEWSROOM, "--live", "--control", *options], stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr is not None
+        found = next(filter(None, map(URL.search, process.stderr)), None)
+        if found is None:
+            raise SystemExit("the newsroom has ended without a live page")
+        yield found[0]
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def live(browser: Browser, folder: Path) -> None:
+    """The live page, when the writer asks whether it may print."""
+    with running() as url, opened(browser) as page:
+        page.goto(url)
+        page.get_by_role("button", name="Approve").first.wait_for()
+        save(page, folder / "live.png")
+
+
+PICTURES: dict[str, Callable[[Browser, Path], None]] = {"live": live}
+
+
+def main() -> None:
+    """Make the pictures that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("pictures", nargs="*", metavar="PICTURE", help=f"{', '.join(PICTURES)} (all of them)")
+    parser.add_argument("--folder", type=Path, default=HERE.parents[1] / "docs" / "pictures")
+    asked = parser.parse_args()
+    if unknown := set(asked.pictures) - set(PICTURES):
+        parser.error(f"there is no picture {', '.join(sorted(unknown))}; there are {', '.join(PICTURES)}")
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    with browsing() as browser:
+        for name in asked.pictures or PICTURES:
+            PICTURES[name](browser, asked.folder)
+
+
+if __name__ == "__main__":
+    main()
