@@ -12,6 +12,17 @@ from .core.records.state import AgentState
 from .core.records.usage import TokenUsage
 from .core.scheduling.approval import PendingApproval
 from .core.supervision.dump import AgentDump, PoolDump, ThreadDump
+from .core.tracing import (
+    AgentEnding,
+    CompletionEnding,
+    ToolEnding,
+    TracedAgent,
+    TracedCompletion,
+    TracedTool,
+    TraceSpan,
+    Tracing,
+)
+from .inside.spans import OpenTelemetry
 from .public import publish
 
 __all__ = [
@@ -19,12 +30,21 @@ __all__ = [
     "ActorState",
     "ActorsDump",
     "AgentDump",
+    "AgentEnding",
     "AgentState",
+    "CompletionEnding",
     "DispatcherDump",
+    "OpenTelemetry",
     "PendingApproval",
     "PoolDump",
     "PoolStats",
     "ThreadDump",
+    "ToolEnding",
+    "TraceSpan",
+    "TracedAgent",
+    "TracedCompletion",
+    "TracedTool",
+    "Tracing",
 ]
 
 publish(__name__, globals())

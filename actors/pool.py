@@ -24,6 +24,7 @@ from .core.supervision.async_map import AsyncMapIterator
 from .core.supervision.handle import AgentHandle
 from .core.supervision.map import MapIterator
 from .core.supervision.supervisor import Supervisor
+from .core.tracing import tracing_or_none
 from .drivers.builtin import driver_of, find_driver
 from .memory.opened import open_memory
 from .pool_actors import ActorHost
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from .core.records.message import AgentId
     from .core.records.outcome import AgentOutcome
     from .core.records.spec import AgentSpec, RestartPolicy
+    from .core.tracing import Tracing
     from .journal.journal import Journal
     from .sessions.sessions import Sessions
 
@@ -85,6 +87,7 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
         on_undelivered: Called with each dead letter, in the thread that made it.
         journal: Records agents, so that a program that died goes on: a path (opened and closed here), or a ``Journal``.
         sessions: Conversations that go on: a path (opened and closed here), or ``Sessions``.
+        tracing: Gets spans of agents, completions and tool calls, in the threads that do the work (``OpenTelemetry()``).
         name: For threads and messages.
 
     Threads: any, but for the waits for all (``join_all``, ``drain``, ``close``) inside an agent of the pool.
@@ -112,6 +115,7 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
         on_undelivered: Callable[[DeadLetter], object] | None = None,
         journal: str | PathLike[str] | Journal | None = None,
         sessions: str | PathLike[str] | Sessions | None = None,
+        tracing: Tracing | None = None,
         name: str | None = None,
     ) -> None:
         self._supervisor: Supervisor | None = None  # __del__ looks at it, whatever goes wrong below
@@ -122,6 +126,7 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
         sink_or_none(on_event)
         above_zero(stalled_after=stalled_after)
         restart_or_none(restart)
+        tracing_or_none(tracing)
         for one in (budget, *(group_budgets or {}).values()):
             if one is not None and not isinstance(one, Budget):
                 raise TypeError(f"budget and group_budgets take Budgets, got {one!r}")
@@ -148,6 +153,7 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
                 on_undelivered=on_undelivered,
                 stalled_after=stalled_after,
                 failure=failure,
+                tracing=tracing,
             )
             supervisor.shutdown.at_end = ends.pop_all().close
         supervisor.pool.actors.door = weakref.ref(self)
@@ -167,6 +173,7 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
             context_of=partial(LocalContext, supervisor),
             recorder=recorder,
             sessions=None if self._sessions is None else PoolSessions(self._sessions.store, SessionLines()),
+            is_traced=tracing is not None,
         )
         supervisor.shutdown.at_end = partial(_end, self._factory.close, supervisor.shutdown.at_end)
 

@@ -20,6 +20,7 @@ from ..function_agent import FunctionAgent
 from ..ledger import MemoryLedger
 from ..loop.steps import Steps
 from ..ports import PrivacyTier, Tool, Tools
+from ..provider import model_asked, provider_of
 from ..recorder import Identity
 from ..session_keys import SessionKeys
 from ..session_record import SessionRecord
@@ -109,6 +110,17 @@ class AgentParts:
 
         return make
 
+    def traits(self) -> dict[str, Any]:
+        """What whoever traces it is told of the agent: fields of ``TracedAgent``."""
+        manifest, driver = self.manifest, self.driver
+        return {
+            "version": manifest.version,
+            "description": manifest.description or None,
+            "provider": None if driver is None else provider_of(driver),
+            "model": model_asked(manifest.model.name, driver) or None,
+            "session": self.config.session,
+        }
+
     def spawn_child(
         self, config: SpawnConfig[ResultT], parent: Agent[Any], specialist: Specialist | None = None
     ) -> AgentHandle[ResultT]:
@@ -150,6 +162,7 @@ class AgentFactory:
         context_of: What an agent has of its pool, by what the pool itself calls it.
         recorder: Records what agents buy and do (a journal); None records nothing.
         sessions: The conversations that go on; None has none.
+        is_traced: Is anybody told of the spans of its agents?
 
     Threads: any.
     """
@@ -170,6 +183,7 @@ class AgentFactory:
         context_of: Callable[[Any], AgentContext],
         recorder: Recorder | None = None,
         sessions: PoolSessions | None = None,
+        is_traced: bool = False,
     ) -> None:
         self._driver = driver
         self._memory = memory
@@ -184,6 +198,7 @@ class AgentFactory:
         self.context_of = context_of
         self._recorder = recorder
         self._sessions = sessions
+        self._is_traced = is_traced
         self._no_tools = make_registry(())
         self._function_manifest = AgentManifest(privacy=PrivacyTier.STANDARD, capabilities=())
         self._function_config: SpawnConfig[Any] = SpawnConfig(self._function_manifest, "", agent=FunctionAgent)
@@ -341,6 +356,8 @@ class AgentFactory:
         )
         if config.key is not None:
             spec.key = config.key
+        if self._is_traced:
+            spec.traits = parts.traits
         if config.session is not None:
             spec.record = parts.turn = self._turn(parts, parent)
         elif self._recorder is not None or self._restart is not None:

@@ -101,6 +101,10 @@ class ApprovalGate:
         if context.listening:
             for index, question in questions.items():
                 context.emit(ApprovalRequested, _requested(question, rules[index]))
+        spans = context.spans
+        if spans is not None:
+            for call in calls.values():
+                spans.happened("approval_requested", {"tool": call.name, "call_id": call.id})
         told = (
             None if decided is None else partial(_tell, decided, {id(one): index for index, one in questions.items()})
         )
@@ -109,6 +113,10 @@ class ApprovalGate:
         if context.listening:
             for index, decision in decisions.items():
                 context.emit(ApprovalDecided, _decided(questions[index], decision))
+        if spans is not None:
+            for index, decision in decisions.items():
+                facts = {"tool": calls[index].name, "call_id": calls[index].id, "approved": decision.approved}
+                spans.happened("approval_decided", facts)
         return decisions
 
 

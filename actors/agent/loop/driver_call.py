@@ -18,10 +18,12 @@ from ..events import BudgetWarned
 from ..ledger import note_paid
 from ..takes import problem_of_request
 from .attempts import Attempts
+from .completion_span import completion_ending, traced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from ...core.supervision.agent_spans import AgentSpans
     from ..agent import Agent
     from ..budget import Reservation
     from ..ports import (
@@ -91,6 +93,9 @@ class DriverCalls:
                 return self._within_budget(request, partial(ask, request, attempts.number), paid, attempts), paid
             except BaseException as error:
                 delay = self._delay(error, attempts.number)
+                if delay is not None and (spans := self._agent._context.spans) is not None:
+                    facts = {"attempt": attempts.number, "delay": delay, "error": type(error).__name__}
+                    spans.happened("backoff", facts)
                 attempts.fail(error, delay)
                 if delay is None:
                     raise
@@ -113,11 +118,39 @@ class DriverCalls:
     ) -> CompletionResponse:
         """One call: what it costs at least is reserved before, what it did cost is settled after."""
         account = self._agent._parts.account
+        spans = self._agent._context.spans
+        made = self._call if spans is None else partial(self._in_span, spans, request)
         if not account.budgets:
-            return self._call(call, paid, None, attempts)
+            return made(call, paid, None, attempts)
         least = TokenUsage(estimate_request(request), 0)
         with account.reserve(Spending(tokens=least.total, cost_usd=self._cost(least))) as reservation:
-            return self._call(call, paid, reservation, attempts)
+            return made(call, paid, reservation, attempts)
+
+    def _in_span(
+        self,
+        spans: AgentSpans,
+        request: CompletionRequest,
+        call: Callable[[], CompletionResponse],
+        paid: list[Payment],
+        reservation: Reservation | None,
+        attempts: Attempts,
+    ) -> CompletionResponse:
+        """As :meth:`_call`, in a span of its own, in the thread that asks."""
+        before = len(paid)
+        with spans.completion(partial(traced, request, self._driver, attempt=attempts.number)) as span:
+            try:
+                response = self._call(call, paid, reservation, attempts)
+            except BaseException as error:
+                span.end(completion_ending(error, None, paid[before:]))
+                raise
+            span.end(completion_ending(None, response, paid[before:]))
+            return response
+
+    def recalled(self, request: CompletionRequest, response: CompletionResponse) -> None:
+        """*response* is known, and nobody is asked: that is a span without length, and nothing was paid for it."""
+        if (spans := self._agent._context.spans) is not None:
+            with spans.completion(partial(traced, request, self._driver, recalled=True)) as span:
+                span.end(completion_ending(None, response, ()))
 
     def _call(
         self,

@@ -146,6 +146,7 @@ class Reasoner:
         """The answer that is known; else one that is bought, and entered before anything is made of it."""
         known, uncounted = books.recall(request)
         if known is not None:
+            self._calls.recalled(request, known)
             return known, uncounted
         self.count(uncounted)
         paid: list[Payment] = []

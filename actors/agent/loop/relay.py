@@ -94,4 +94,6 @@ class Relay:
         if books is not None:
             books.hand_on(model or "", source, target)
         agent._context.expenses.goes_on(model, target)
+        if (spans := agent._context.spans) is not None:
+            spans.happened("handed_off", {"source": source, "target": target})
         agent._context.emit(HandedOff, {"source": source, "target": target, "count": self._count})

@@ -140,6 +140,8 @@ class Summarizer:
             known = books.recall(request)
             self._asks.count(known.uncounted)
             if known.is_known:
+                if known.response is not None:
+                    self._calls.recalled(request, known.response)
                 return known.response
         paid: list[Payment] = []
         try:

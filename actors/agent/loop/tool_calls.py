@@ -9,6 +9,7 @@ from ...core.clock import SYSTEM_CLOCK
 from ...core.crash import text_of
 from ...core.records.content import is_told
 from ...core.records.conversation import ToolResultMessage
+from ...core.tracing import ToolEnding, TracedTool
 from ...errors import Cancelled, CircuitBreak, ToolFailed
 from ..effects import is_repeatable
 from ..events import ToolEnded, ToolStarted
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from ...core.records.conversation import ToolCall
     from ...core.supervision.agent_context import ToolEnd
+    from ...core.supervision.agent_spans import AgentSpans
     from ...core.waiting.cancel import CancelToken
     from ..agent import Agent
     from ..budget import Reservation
@@ -129,9 +131,20 @@ class ToolCaller:
         """What is known of *calls*; into *accepted* with those that were begun and have to be run again."""
         effects = ToolEffects(self._agent, books.ledger, self._guard, books.path, calls)
         effects.recall()
+        self._trace_recalled(effects, calls)
         if effects.begun:
             accepted |= Doubts(self._agent, books.ledger, self._approval_gate, effects, calls).settle()
         return effects
+
+    def _trace_recalled(self, effects: ToolEffects, calls: Sequence[ToolCall]) -> None:
+        """What was run in an earlier life is a span without length."""
+        if (spans := self._agent._context.spans) is None:
+            return
+        for index, call in enumerate(calls):
+            if effects.has_run(index):
+                with spans.tool(TracedTool(call.name, call.id, recalled=True, arguments=call.input)) as span:
+                    said = effects.answer(index)
+                    span.end(ToolEnding(said.is_error, result=said.content))
 
     def _known(self) -> str:
         """Which tools there are, for a model that named another one."""
@@ -170,13 +183,19 @@ class ToolCaller:
     ) -> Callable[[CancelToken], ToolResult]:
         agent = self._agent
 
+        def execute(cancel: CancelToken) -> ToolResult:
+            spans = agent._context.spans
+            if spans is None:
+                return tool.execute(call.input, cancel=cancel, agent=agent)
+            return _in_span(spans, call, partial(tool.execute, call.input, cancel=cancel, agent=agent))
+
         def run(cancel: CancelToken) -> ToolResult:
             context = agent._context
             context.emit(ToolStarted, {"call_id": call.id, "tool": call.name, "lane": index})
             begin = SYSTEM_CLOCK.monotonic()
             failed = True
             try:
-                result = tool.execute(call.input, cancel=cancel, agent=agent)
+                result = execute(cancel)
                 failed = getattr(result, "is_error", True)  # whoever reads it says what is wrong with another thing
                 return result
             finally:
@@ -185,6 +204,18 @@ class ToolCaller:
                 context.emit(ToolEnded, told)
 
         return run if effects is None else effects.job(index, tool, run, partial(_result, call, tool.timeout))
+
+
+def _in_span(spans: AgentSpans, call: ToolCall, execute: Callable[[], ToolResult]) -> ToolResult:
+    """Run *call* in a span of its own. What it raises the model is told as an error."""
+    with spans.tool(TracedTool(call.name, call.id, arguments=call.input)) as span:
+        try:
+            result = execute()
+        except BaseException as error:
+            span.end(ToolEnding(is_error=True, error=error))
+            raise
+        span.end(ToolEnding(getattr(result, "is_error", True) is True, result=getattr(result, "content", None)))
+        return result
 
 
 def _result(call: ToolCall, timeout: float | None, end: ToolEnd) -> ToolResult:

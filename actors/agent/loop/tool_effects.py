@@ -96,6 +96,15 @@ class ToolEffects:
         """Is it known what the model is told of it?"""
         return index in self._answers
 
+    def has_run(self, index: int) -> bool:
+        """Was it run in an earlier life, and is it known how it ended?"""
+        entry = self._ledger.find(self.path(index)) if self.knows(index) else None
+        return entry is not None and bool(entry.data.get("ran", True))
+
+    def answer(self, index: int) -> ToolResultMessage:
+        """What the model is told of it, which is known."""
+        return self._answers[index]
+
     def _count(self, index: int, entry: Entry) -> None:
         if entry.data.get("counted", True) and self.counts(index):
             call = self._calls[index]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Mapping
 
     from .ending import Ending
     from .event import Event
@@ -138,10 +138,11 @@ class AgentSpec:
         on_event: Called with each of its events.
         key: Names it over all processes; None for one that has no name.
         record: What is recorded of it; None records nothing.
+        traits: What else is known of it, by the names of ``TracedAgent``; None where nobody traces it.
         asked_at: The moment from which its deadline counts: the wait for room is part of it. None: its admission.
 
-    Locks: ``build`` and ``record``, which the end of the agent lets go of, change under the turn; ``streams``,
-    ``on_event``, ``key`` and ``asked_at`` before the admission; nothing else.
+    Locks: ``build``, ``record`` and ``traits``, which the end of the agent lets go of, change under the turn;
+    ``streams``, ``on_event``, ``key`` and ``asked_at`` before the admission; nothing else.
     """
 
     name: str
@@ -158,4 +159,5 @@ class AgentSpec:
     on_event: Callable[[Event], object] | None = None
     key: str | None = None
     record: Record | None = None
+    traits: Callable[[], Mapping[str, Any]] | None = None
     asked_at: float | None = None

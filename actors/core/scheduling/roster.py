@@ -18,6 +18,7 @@ from ..records.heard import KEPT
 from ..records.outcome import AgentStatus
 from ..records.spent import Spent
 from ..records.state import QUEUED, RUNNING
+from ..tracing import SPANS
 from ..waiting.cancel import Deadline
 from ..waiting.waiter import Waiter
 from .agent_cell import EXPENSES, WAITERS
@@ -301,12 +302,17 @@ class Roster:
                 effects.calls.append(partial(_keep, record, outcome))
             effects.dropped.append(record)
             cell.spec.record = None
+        if cell.spec.traits is not None:
+            effects.dropped.append(cell.spec.traits)
+            cell.spec.traits = None
         if self._post is not None:
             # The text of the error is made by the sink.
             fields = {"status": outcome.status, "error": outcome.error, "recalled": outcome.recalled}
             self._post(cell, AgentEnded, fields, end_of(cell, outcome))
         effects.dropped.append(cell.release())
         cell.outcome = outcome
+        if cell.lazies and (spans := cell.lazies.pop(SPANS, None)) is not None:  # its own thread was left behind
+            effects.calls.append(partial(spans.end, outcome))
         if was_queued:  # the queues pass over it from here on
             (self._queue if cell.parent is None else self._children).ended()
             if self._dropped:

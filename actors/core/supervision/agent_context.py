@@ -17,6 +17,7 @@ from ..records.state import RUNNING
 from ..scheduling.agent_cell import ToolThread
 from ..scheduling.approval import Approvals
 from ..scheduling.event_log import BATCH, EVENTS, log_of
+from ..tracing import SPANS
 from ..waiting.wait_graph import current
 from .handle import AgentHandle
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from ..scheduling.event_log import EventLog
     from ..waiting.cancel import CancelToken, Deadline
     from ..waiting.wait_graph import WaitMember
+    from .agent_spans import AgentSpans
     from .supervisor import Supervisor
     from .tool_threads import Job
 
@@ -111,6 +113,10 @@ class AgentContext(HostedActor, Protocol):
     @property
     def streams(self) -> bool:
         """Is the text of an answer that is asked for now to be told as it comes?"""
+
+    @property
+    def spans(self) -> AgentSpans | None:
+        """Its spans, where somebody traces it, until it has ended."""
 
     def progress(self) -> None:
         """It has got on: it has not stalled."""
@@ -325,6 +331,11 @@ class LocalContext:
         """Is the text of an answer that is asked for now to be told as it comes?"""
         said = self.cell.spec.streams
         return bool(self.cell.heard) if said is None else said
+
+    @property
+    def spans(self) -> AgentSpans | None:
+        """Its spans, where somebody traces it."""
+        return self.cell.lazies.get(SPANS)
 
     # What it does -----------------------------------------------------------------------------------------------
 

@@ -47,6 +47,8 @@ class Parking:
         pool = self._pool
         if member.heard:
             pool.emit(member, AgentParked, _fields(on))
+        if pool.tracing is not None:
+            pool.trace(member, "parked", _fields(on))
         if member.has_slot:
             slots = pool.slots
             slots.idle[member] = None
@@ -69,6 +71,8 @@ class Parking:
         member.resume()
         if member.heard:
             pool.emit(member, AgentResumed)
+        if pool.tracing is not None:
+            pool.trace(member, "resumed", {})
 
     def _rebalance(self) -> None:
         """A slot was laid out, and somebody needs one."""
@@ -126,6 +130,8 @@ class ToolLot:
             cell.steps += 1
             if not (member.abandoned or member.parks > 1 or cell.works()):  # parks nest
                 self.lay_out(cell, effects)
+        if member.parks == 1:  # its own thread is here
+            self._pool.trace(cell, "parked", _fields(on), member)
 
     def unpark(self, member: ToolThread) -> None:
         """*member* goes on: its agent needs a slot again, if it was the first to go on."""
@@ -148,6 +154,7 @@ class ToolLot:
             has_slot = cell.has_slot
         if not has_slot:
             self._parking.reclaim_slot(cell)
+        self._pool.trace(cell, "resumed", {}, member)
 
     def lay_out(self, cell: AgentCell, effects: Effects) -> None:
         """All tool calls of *cell* wait, and so does the agent. Under the turn."""

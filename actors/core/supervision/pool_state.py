@@ -24,6 +24,7 @@ from ..scheduling.groups import Groups
 from ..scheduling.roster import Roster
 from ..scheduling.turn import Turn
 from ..shown import shown
+from ..tracing import SPANS
 from .event_callbacks import EventCallbacks
 from .event_delivery import EventDelivery, Posted
 from .pool_actors import PoolActors
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from ..scheduling.agent_cell import AgentCell
     from ..scheduling.event_log import EventLog
     from ..scheduling.slots import Slots
+    from ..tracing import Facts
+    from ..waiting.wait_graph import WaitMember
+    from .agent_spans import AgentSpans, PoolTracing
     from .timer_thread import TimerThread
 
 KEPT_WORKERS = 8
@@ -89,6 +93,7 @@ class PoolState:
         sink: Callable[[Event], object] | None,
         on_undelivered: Callable[[DeadLetter], object] | None,
         stalled_after: float | None,
+        tracing: PoolTracing | None,
         clock: Clock,
         timer_thread: TimerThread,
         make_runner: Callable[[PoolState, AgentCell], Running],
@@ -102,6 +107,7 @@ class PoolState:
         self.phase = PoolPhase.OPEN
         self.groups = Groups()
         self.abort_timeout = abort_timeout
+        self.tracing = tracing
         self.timer_thread = timer_thread
         self.make_runner = make_runner
         timers = timer_thread.timers
@@ -202,6 +208,13 @@ class PoolState:
         spec, parent = cell.spec, None if cell.parent is None else cell.parent.id
         noted = Posted(make, fields, cell.id, spec.name, parent, cell.depth, spec.tag, moment)
         self.event_delivery.post(noted, cell, last=make is AgentEnded)
+
+    def trace(self, cell: AgentCell, what: str, facts: Facts, member: WaitMember | None = None) -> None:
+        """*what* happened to *cell*, or to *member* of its tool calls: for its span, if it has one. Outside the turn."""
+        if self.tracing is not None:
+            spans: AgentSpans | None = cell.lazies.get(SPANS)
+            if spans is not None:
+                spans.happened(what, facts, member)
 
     # What comes from outside ------------------------------------------------------------------------------------
 

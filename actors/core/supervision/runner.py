@@ -13,7 +13,9 @@ from ..records.ending import Ending, stopped
 from ..records.event import AgentRestarted
 from ..records.outcome import AgentOutcome, AgentStatus
 from ..records.state import RESTARTING
+from ..tracing import SPANS
 from ..waiting.wait_graph import enter
+from .agent_spans import AgentSpans
 from .pool_state import Step
 
 if TYPE_CHECKING:
@@ -62,11 +64,22 @@ class Runner:
             context = cell.context
             if context is None:
                 return cell.stopped_outcome()
-            return context.run(labelled, cell.id, cell.spec.name, self._run, cell)
+            run = self._run if self._pool.tracing is None else self._traced
+            return context.run(labelled, cell.id, cell.spec.name, run, cell)
         except BaseException as error:  # noqa: BLE001 - a defect of ours must not lose an outcome
             report("the life of agent {} failed", cell.id)
             outcome = cell.make_outcome(Ending(AgentStatus.CRASHED, error=crashed(error)))
             return outcome if (record := cell.spec.record) is None else self._keep(cell, record, outcome)
+
+    def _traced(self, cell: AgentCell) -> AgentOutcome[Any]:
+        """As :meth:`_run`, in a span of the agent, which ends before anybody sees the outcome."""
+        assert self._pool.tracing is not None
+        cell.lazies[SPANS] = spans = AgentSpans(self._pool.tracing, cell)
+        with spans.agent():
+            outcome = self._run(cell)
+            cell.lazies.pop(SPANS, None)
+            spans.end(outcome if cell.outcome is None else cell.outcome)  # it was abandoned meanwhile
+        return outcome
 
     def _run(self, cell: AgentCell) -> AgentOutcome[Any]:
         enter(cell)
@@ -160,7 +173,9 @@ class Runner:
 
     def _back_off(self, cell: AgentCell, delay: float) -> None:
         """Wait before a restart, without a slot."""
-        self._pool.emit(cell, AgentRestarted, {"attempt": cell.restarts, "delay": delay})
+        fields = {"attempt": cell.restarts, "delay": delay}
+        self._pool.emit(cell, AgentRestarted, fields)
+        self._pool.trace(cell, "restarted", fields)
         cell.host.park(cell, "restart", RESTARTING)
         try:
             cell.token.wait(delay)

@@ -18,6 +18,7 @@ from ..scheduling.agent_cell import EXPENSES, WAITERS
 from ..waiting.wait_graph import wait_for
 from ..waiting.waiter import Waiter
 from .admission import Admission
+from .agent_spans import PoolTracing
 from .arguments import policy
 from .join_set import MANY, JoinSet, Strictness
 from .parking import Parking
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from ..records.message import AgentId
     from ..scheduling.agent_cell import AgentCell, ToolThread
     from ..scheduling.approval import Decision
+    from ..tracing import Tracing
 
 
 class Supervisor(Actor):
@@ -72,6 +74,7 @@ class Supervisor(Actor):
         on_undelivered: Callable[[DeadLetter], object] | None = None,
         stalled_after: float | None = None,
         failure: FailurePolicy = FailurePolicy.COLLECT,
+        tracing: Tracing | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         super().__init__()
@@ -88,6 +91,7 @@ class Supervisor(Actor):
             sink=sink,
             on_undelivered=on_undelivered,
             stalled_after=stalled_after,
+            tracing=None if tracing is None else PoolTracing(tracing),
             clock=clock,
             timer_thread=self._cell,
             make_runner=Runner,

@@ -6,9 +6,11 @@ from functools import partial
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
+from ...errors import Cancelled
 from ..clock import SYSTEM_CLOCK
 from ..records.state import IN_TOOL, RUNNING
 from ..scheduling.agent_cell import ToolThread
+from ..tracing import SPANS
 from ..waiting.waiter import Waiter
 from .pool_state import Step
 
@@ -163,6 +165,8 @@ class ToolThreads:
                 tool.token.cancel(stopped.reason, timed_out=stopped.timed_out)
             else:
                 tool.token.cancel("the tool ran past its time", timed_out=True)
+            if self._pool.tracing is not None and (spans := tool.cell.lazies.get(SPANS)) is not None:
+                spans.leave_behind(tool, Cancelled(tool.token.reason, timed_out=tool.token.timed_out))
 
 
 def _wake(cell: AgentCell) -> None:
