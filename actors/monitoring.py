@@ -1,6 +1,6 @@
 """What a pool tells of itself when it is asked: figures, dumps, open questions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .core.actors.actor_dump import ActorDump, ActorsDump, ActorState, DispatcherDump

@@ -87,7 +87,7 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
         on_undelivered: Called with each dead letter, in the thread that made it.
         journal: Records agents, so that a program that died goes on: a path (opened and closed here), or a ``Journal``.
         sessions: Conversations that go on: a path (opened and closed here), or ``Sessions``.
-        tracing: Gets spans of agents, completions and tool calls, in the threads that do the work (``OpenTelemetry()``).
+        tracing: Gets spans of agents, completions and tool calls in the threads that do the work: ``OpenTelemetry()``.
         name: For threads and messages.
 
     Threads: any, but for the waits for all (``join_all``, ``drain``, ``close``) inside an agent of the pool.

@@ -94,10 +94,8 @@ class OpenTelemetry:
             names.GROUP: None if agent.group is None else text_of(agent.group),
             names.QUEUED: agent.queued_seconds,
         }
-        span = AgentSpan(self, f"{names.INVOKE_AGENT} {agent.name}", self._trace.SpanKind.INTERNAL, known)
-        if self._with_content:
-            span.content = {names.INPUT_MESSAGES: lambda: asked_of_agent(agent.query)}
-        return span
+        content = {names.INPUT_MESSAGES: lambda: asked_of_agent(agent.query)} if self._with_content else None
+        return AgentSpan(self, f"{names.INVOKE_AGENT} {agent.name}", self._trace.SpanKind.INTERNAL, known, content)
 
     def completion(self, completion: TracedCompletion) -> CompletionSpan:
         """A span ``chat MODEL``."""
@@ -111,10 +109,10 @@ class OpenTelemetry:
             names.RECALLED: completion.recalled,
         }
         name = f"{names.CHAT} {completion.model}".strip()
-        span = CompletionSpan(self, name, self._trace.SpanKind.CLIENT, known)
+        content = None
         if self._with_content:
-            span.content = {names.INPUT_MESSAGES: lambda: input_messages(completion.system, completion.messages)}
-        return span
+            content = {names.INPUT_MESSAGES: lambda: input_messages(completion.system, completion.messages)}
+        return CompletionSpan(self, name, self._trace.SpanKind.CLIENT, known, content)
 
     def tool(self, tool: TracedTool) -> ToolSpan:
         """A span ``execute_tool NAME``."""
@@ -125,10 +123,8 @@ class OpenTelemetry:
             names.CALL_ID: tool.call_id or None,
             names.RECALLED: tool.recalled,
         }
-        span = ToolSpan(self, f"{names.EXECUTE_TOOL} {tool.name}", self._trace.SpanKind.INTERNAL, known)
-        if self._with_content:
-            span.content = {names.ARGUMENTS: lambda: as_json(tool.arguments)}
-        return span
+        content = {names.ARGUMENTS: lambda: as_json(tool.arguments)} if self._with_content else None
+        return ToolSpan(self, f"{names.EXECUTE_TOOL} {tool.name}", self._trace.SpanKind.INTERNAL, known, content)
 
     # What its spans do with the API -----------------------------------------------------------------------------
 
@@ -157,13 +153,21 @@ class OpenSpan:
 
     Args:
         known: Attributes; None leaves one out.
+        content: What is private, made only where it is recorded; None where it may not go out.
 
     Locks: none. ``_span`` and ``_token`` are written by the thread that enters it, before anybody else has it.
     """
 
-    __slots__ = ("_known", "_kind", "_name", "_of", "_span", "_start", "_token", "content")
+    __slots__ = ("_content", "_kind", "_known", "_name", "_of", "_span", "_start", "_token")
 
-    def __init__(self, of: OpenTelemetry, name: str, kind: Any, known: dict[str, Value | None]) -> None:
+    def __init__(
+        self,
+        of: OpenTelemetry,
+        name: str,
+        kind: Any,
+        known: dict[str, Value | None],
+        content: dict[str, Callable[[], str]] | None,
+    ) -> None:
         self._of = of
         self._name = name
         self._kind = kind
@@ -171,15 +175,14 @@ class OpenSpan:
         self._span: Span | None = None
         self._start: int | None = time_ns() if known.get(names.RECALLED) else None
         self._token: Token[Context] | None = None
-        self.content: dict[str, Callable[[], str]] | None = None
-        """What is private, made only where it is recorded."""
+        self._content = content
 
     def __enter__(self) -> Self:
         of, known = self._of, self._known
         self._span = span = of.start(shown(self._name, LONGEST_NAME), self._kind, _written(known), self._start)
         self._token = of.enter(span)
-        if self.content is not None and span.is_recording():
-            for name, make in self.content.items():
+        if self._content is not None and span.is_recording():
+            for name, make in self._content.items():
                 span.set_attribute(name, make())
         return self
 
@@ -226,7 +229,7 @@ class AgentSpan(OpenSpan):
         told = super()._told(ending) | {names.OUTCOME: ending.outcome, names.RESTARTS: ending.restarts}
         if ending.recalled:
             told[names.RECALLED] = True
-        if self.content is not None and ending.outcome == AgentStatus.COMPLETED:
+        if self._content is not None and ending.outcome == AgentStatus.COMPLETED:
             told[names.OUTPUT_MESSAGES] = said_by_agent(ending.result)
         return told
 
@@ -246,7 +249,7 @@ class CompletionSpan(OpenSpan):
             names.OUTPUT_TOKENS: ending.output_tokens,
             names.COST: ending.cost_usd,
         }
-        if self.content is not None and ending.response is not None:
+        if self._content is not None and ending.response is not None:
             told[names.OUTPUT_MESSAGES] = output_messages(ending.response)
         return told
 
@@ -261,7 +264,7 @@ class ToolSpan(OpenSpan):
 
     def _told(self, ending: ToolEnding) -> dict[str, Value | None]:
         told = super()._told(ending) | {names.IS_ERROR: ending.is_error}
-        if self.content is not None and ending.error is None:
+        if self._content is not None and ending.error is None:
             told[names.RESULT] = content_text(ending.result)
         return told
 

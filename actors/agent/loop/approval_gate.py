@@ -115,8 +115,8 @@ class ApprovalGate:
                 context.emit(ApprovalDecided, _decided(questions[index], decision))
         if spans is not None:
             for index, decision in decisions.items():
-                facts = {"tool": calls[index].name, "call_id": calls[index].id, "approved": decision.approved}
-                spans.happened("approval_decided", facts)
+                asked, yes = questions[index].asked, decision.approved
+                spans.happened("approval_decided", {"tool": asked.tool, "call_id": asked.call_id, "approved": yes})
         return decisions
 
 

@@ -94,8 +94,8 @@ class DriverCalls:
             except BaseException as error:
                 delay = self._delay(error, attempts.number)
                 if delay is not None and (spans := self._agent._context.spans) is not None:
-                    facts = {"attempt": attempts.number, "delay": delay, "error": type(error).__name__}
-                    spans.happened("backoff", facts)
+                    name = type(error).__name__
+                    spans.happened("backoff", {"attempt": attempts.number, "delay": delay, "error": name})
                 attempts.fail(error, delay)
                 if delay is None:
                     raise

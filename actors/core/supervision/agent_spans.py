@@ -8,7 +8,7 @@ from loguru import logger
 
 from ..crash import raise_ctrl_c, report
 from ..records.outcome import AgentStatus
-from ..tracing import AgentEnding, CompletionEnding, TracedAgent, ToolEnding
+from ..tracing import AgentEnding, CompletionEnding, ToolEnding, TracedAgent
 from ..waiting.wait_graph import current
 
 if TYPE_CHECKING:
@@ -199,9 +199,7 @@ class AgentSpans:
             if span is not own:
                 span.leave_behind(outcome.error)
         if own is not None:
-            own.end(
-                AgentEnding(str(outcome.status), outcome.error, outcome.restarts, outcome.recalled, outcome.result)
-            )
+            own.end(AgentEnding(str(outcome.status), outcome.error, outcome.restarts, outcome.recalled, outcome.result))
 
 
 def _agent_left(error: BaseException | None) -> Ending:

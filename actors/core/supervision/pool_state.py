@@ -210,7 +210,7 @@ class PoolState:
         self.event_delivery.post(noted, cell, last=make is AgentEnded)
 
     def trace(self, cell: AgentCell, what: str, facts: Facts, member: WaitMember | None = None) -> None:
-        """*what* happened to *cell*, or to *member* of its tool calls: for its span, if it has one. Outside the turn."""
+        """Tell the span of *cell*, or of *member* of its tool calls, that *what* happened. Outside the turn."""
         if self.tracing is not None:
             spans: AgentSpans | None = cell.lazies.get(SPANS)
             if spans is not None:
