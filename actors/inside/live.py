@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Self
 
 from loguru import logger
 
+from ..core.glance import glance
+from ..core.shown import shown
+from ..core.supervision.pool_block import PoolBlock
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
-    from .live_answers import Watched
+    from .watched import Watched
 
 CLOSES_IN = 5.0
 """Seconds that its thread has to end."""
@@ -38,32 +43,48 @@ class LiveView:
         PoolClosed: The pool is closed.
         ForkedPoolError: The pool was made before a fork.
 
-    Threads: any. It has one of its own, which ends with it.
+    Until then the pool keeps it, also when nobody else does. Where ``actors top`` finds it, by the process's id, stands
+    in a file that this user alone can read.
+
+    Guarantees: nobody is answered who does not know the token of the URL; nothing is heard of the pool while nobody
+    asks; after :meth:`close` its port is free, and no thread of it is left, whatever its clients do.
+
+    Threads: any. It has one of its own.
+
+    Locks: none; what it consists of is set once.
     """
 
     def __init__(self, pool: Watched, *, port: int = 0, control: bool = False) -> None:
         from .door import HOST, Door
         from .doorplate import Door as Plate, Doorplate
-        from .live_answers import LiveAnswers, refusal
+        from .gatekeeper import Gatekeeper
+        from .live_answers import LiveAnswers
+        from .response import refusal
 
-        if not isinstance(control, bool):
-            raise TypeError(f"control must be True or False, got {control!r}")
-        if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= HIGHEST_PORT:
-            raise ValueError(f"port must be a whole number from 0 to {HIGHEST_PORT}, got {port!r}")
-        self._pool = pool
-        answers = LiveAnswers(weakref.ref(pool), control=control)
-        self._door = Door(port, f"{pool.name}-live", answer=answers.answer, refuse=refusal, rest=lambda: None)
-        answers.live_at(self._door.port)
-        self._door.open()
-        self.url: str = f"http://{HOST}:{self._door.port}/?token={answers.token}"
+        _refuse_other(pool, port, control)
+        gatekeeper = Gatekeeper(control=control)
+        # Weakly, here and in its thread: a pool that is let go of is to end, also when somebody looks at it.
+        answers = LiveAnswers(weakref.ref(pool), gatekeeper)
+        self._pool_name = pool.name
+        self._door = Door(port, f"{pool.name}-live", answer=answers.answer, refuse=refusal, rest=answers.rest)
+        gatekeeper.stands_at(self._door.port)
+        self.url: str = f"http://{HOST}:{self._door.port}/?token={gatekeeper.token}"
         """Where it is, with its token: whoever has it may look."""
+        self._let_go: Callable[[], None] = _nothing
+        self._door.open()
         self._plate = Doorplate(Plate(os.getpid(), self.url, pool.name, time()))
+        try:
+            self._let_go = pool._watch(self.close)  # noqa: SLF001 - a step of the pool, and none of a user's
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
-        """Close it: its port is free, and its thread has ended. Idempotent."""
+        """Close it: its port is free, and its thread has ended. Idempotent; the end of the pool does it, too."""
+        self._let_go()
         self._plate.take_down()
         if not self._door.close(CLOSES_IN):
-            logger.warning("the live view of {} is stuck: its thread is left behind", self._pool.name)
+            logger.warning("the live view of {} is stuck: its thread is left behind", shown(self._pool_name))
 
     def __enter__(self) -> Self:
         return self
@@ -72,3 +93,16 @@ class LiveView:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _refuse_other(pool: object, port: object, control: object) -> None:
+    if not isinstance(pool, PoolBlock):
+        raise TypeError(f"LiveView looks at an AgentPool, got {glance(pool)}")
+    if not isinstance(control, bool):
+        raise TypeError(f"control must be True or False, got {glance(control)}")
+    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= HIGHEST_PORT:
+        raise ValueError(f"port must be a whole number from 0 to {HIGHEST_PORT}, got {glance(port)}")
+
+
+def _nothing() -> None:
+    """It is not kept by a pool yet."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
@@ -30,13 +30,15 @@ class Refused(Exception):
         status: The code of HTTP.
         why: For people.
         allow: What may be done instead.
+        more: Is said beside it, in JSON.
     """
 
-    def __init__(self, status: int, why: str, *, allow: str = "") -> None:
+    def __init__(self, status: int, why: str, *, allow: str = "", **more: Any) -> None:
         super().__init__(why)
         self.status = status
         self.why = why
         self.allow = allow
+        self.more = more
 
 
 @dataclass(frozen=True, slots=True)

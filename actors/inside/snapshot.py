@@ -26,6 +26,10 @@ NAME = 200
 """Characters of a name, and of what an agent is parked on."""
 INPUT = 2_000
 """Characters of what a tool is to be called with."""
+MOST_STACK = 50_000
+"""Characters of a stack; the innermost are told."""
+MOST_TOOLS = 20
+MOST_CHILDREN = 1_000
 MOST_STRAYS = 200
 MOST_WAITS = 1_000
 MOST_APPROVALS = 200
@@ -59,6 +63,17 @@ def state_of(dump: PoolDump, stats: PoolStats, *, control: bool) -> bytes:
     return f'{head[:-1]}, "agents": [{", ".join(rows)}]}}'.encode("ascii")
 
 
+def detail_of(agent: AgentDump, events: list[dict[str, Any]]) -> bytes:
+    """The answer to ``/agent``."""
+    row = agent_row(agent)
+    row["stack"] = agent.stack[-MOST_STACK:]
+    row["tools"] = [{**_thread(tool), "stack": tool.stack[-MOST_STACK:]} for tool in agent.tools[:MOST_TOOLS]]
+    row["children"] = agent.children[:MOST_CHILDREN]
+    row["approvals"] = _approvals([agent])
+    row["events"] = events
+    return dumps(row).encode("ascii")
+
+
 def agent_row(agent: AgentDump) -> dict[str, Any]:
     """What is told of one agent."""
     return {
@@ -78,7 +93,7 @@ def agent_row(agent: AgentDump) -> dict[str, Any]:
         "cost_usd": agent.cost_usd,
         "restarts": agent.restarts,
         "waits_for": agent.waits_for[:20],
-        "tools": [_thread(tool) for tool in agent.tools[:20]],
+        "tools": [_thread(tool) for tool in agent.tools[:MOST_TOOLS]],
     }
 
 

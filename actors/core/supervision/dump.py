@@ -81,6 +81,7 @@ class AgentDump:
         cost_usd: What they cost.
         restarts: How often it was started again.
         approvals: Its tool calls that wait for approval.
+        children: The ids of those that it has started, and that have not ended.
     """
 
     id: AgentId
@@ -101,6 +102,7 @@ class AgentDump:
     cost_usd: float = 0.0
     restarts: int = 0
     approvals: tuple[ApprovalDump, ...] = ()
+    children: tuple[AgentId, ...] = ()
 
     @property
     def label(self) -> str:

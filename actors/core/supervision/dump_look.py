@@ -89,6 +89,7 @@ class Look:
             usage=NO_TOKENS if spent is None else spent.usage,
             cost_usd=0.0 if spent is None else spent.cost_usd,
             restarts=cell.restarts,
+            children=tuple(cell.children or ()),
             approvals=() if approvals is None else tuple(map(_at_question, approvals.open())),
         )
 

@@ -9,6 +9,7 @@ from ..process.threads import start_from_collector
 from . import awaiting
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from .shutdown import Shutdown
@@ -28,6 +29,14 @@ class PoolBlock:
         assert supervisor is not None
         supervisor.pool.refuse_after_fork()
         return supervisor
+
+    def _watch(self, call: Callable[[], object]) -> Callable[[], None]:
+        """Call *call* once when the pool has ended; what is returned ends that.
+
+        Raises:
+            PoolClosed: It is closed already.
+        """
+        return self._core.shutdown.watch(call)
 
     def __enter__(self) -> Self:
         self._core.pool.refuse_after_fork()

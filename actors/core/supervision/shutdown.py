@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 from loguru import logger
 
-from ...errors import DeadlockError
+from ...errors import DeadlockError, PoolClosed
 from ..process.at_exit import at_exit
 from ..scheduling.agent_cell import AgentCell, ToolThread
 from ..waiting.wait_graph import checkpoint, current, wait_for
@@ -26,8 +27,8 @@ class Shutdown:
     Guarantees: closing twice does nothing twice, and each call returns when the pool has ended; after it no thread is
     left but those of abandoned agents, and nobody waits for room.
 
-    Locks: the pool's turn guards its phase and ``_is_given_up``; ``_closer`` is written by the one that closes,
-    ``at_end`` before that.
+    Locks: the pool's turn guards its phase, ``_is_given_up`` and ``_watchers``; ``_closer`` is written by the one that
+    closes, ``at_end`` before that.
     """
 
     def __init__(self, pool: PoolState) -> None:
@@ -35,8 +36,37 @@ class Shutdown:
         self._closer = 0
         self._is_given_up = False
         self._finished = threading.Event()
+        self._watchers: list[Callable[[], object]] = []
         self.at_end: Callable[[], object] = _nothing
         """Called once, when the pool has ended or was given up: by whoever closes it, or the end of the program."""
+
+    def watch(self, call: Callable[[], object]) -> Callable[[], None]:
+        """Call *call* once when the pool has ended or was given up, before ``at_end``. It must not raise.
+
+        Returns:
+            What ends that.
+        Raises:
+            PoolClosed: The pool is closed.
+        """
+        self._pool.refuse_after_fork()
+        with self._pool.turn:
+            if self._pool.is_closed:
+                raise PoolClosed(f"{self._pool.name} is closed: there is nothing to look at any more")
+            self._watchers.append(call)
+        return partial(self._forget, call)
+
+    def _forget(self, call: Callable[[], object]) -> None:
+        if not self._pool.is_forked:
+            with self._pool.turn:
+                if call in self._watchers:
+                    self._watchers.remove(call)
+
+    def _tell_watchers(self) -> None:
+        with self._pool.turn:
+            watchers = self._watchers.copy()
+            self._watchers.clear()
+        for call in watchers:
+            call()
 
     def refuse_inside(self, what: str) -> None:
         """Raise when an agent of this pool calls something that waits for all of them."""
@@ -170,6 +200,7 @@ class Shutdown:
                     self._pool.actors.abort(reason)
                     self._give_up()
                 try:
+                    self._tell_watchers()
                     self.at_end()
                 finally:
                     self._finished.set()

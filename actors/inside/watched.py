@@ -1,0 +1,42 @@
+"""What is looked at: a pool, as far as a live view needs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, overload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..core.records.event import Event
+    from ..core.records.message import AgentId
+    from ..core.records.pool_stats import PoolStats
+    from ..core.supervision.dump import AgentDump, PoolDump
+
+
+class Watched(Protocol):
+    """A pool: an ``AgentPool`` is one."""
+
+    name: str
+
+    @overload
+    def dump(self, *, stacks: bool = True, agent_id: None = None) -> PoolDump: ...
+    @overload
+    def dump(self, *, stacks: bool = True, agent_id: AgentId) -> AgentDump: ...
+
+    def _watch(self, call: Callable[[], object]) -> Callable[[], None]:
+        """Call *call* once when it has ended."""
+
+    def stats(self) -> PoolStats:
+        """What it does right now."""
+
+    def subscribe(self, sink: Callable[[Event], object]) -> Callable[[], None]:
+        """Call *sink* with every event from now on, until what is returned is called."""
+
+    def abort(self, agent_id: AgentId, reason: str = "") -> bool:
+        """Cancel an agent."""
+
+    def approve(self, agent_id: AgentId, call_id: str) -> bool:
+        """Approve a tool call."""
+
+    def deny(self, agent_id: AgentId, call_id: str, reason: str = "") -> bool:
+        """Refuse a tool call."""
