@@ -9,8 +9,10 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from loguru import logger
+
 from ..core.checks import leaf_lock
-from ..core.crash import report
+from ..core.crash import traceback_of
 from ..core.process import fork
 from .request import Refused, read_request
 
@@ -179,8 +181,9 @@ class Door:
             answer = self._answer(request)
         except Refused as refused:
             answer = self._refuse(refused)
-        except Exception:  # noqa: BLE001 - a defect of ours must not end the view
-            report("the live view could not answer a request")
+        except Exception as error:  # noqa: BLE001 - a defect of ours must not end the view
+            # As text: a log that shows the values of variables would show the token.
+            logger.error("the live view could not answer a request:\n{}", traceback_of(error))
             answer = self._refuse(Refused(500, "this could not be answered; the log of the process says why"))
         guest.say(answer)
         return True
