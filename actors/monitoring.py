@@ -1,6 +1,6 @@
 """What a pool tells of itself when it is asked: figures, dumps, open questions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from .core.actors.actor_dump import ActorDump, ActorsDump, ActorState, DispatcherDump
@@ -11,7 +11,7 @@ from .core.records.pool_stats import PoolStats
 from .core.records.state import AgentState
 from .core.records.usage import TokenUsage
 from .core.scheduling.approval import PendingApproval
-from .core.supervision.dump import AgentDump, PoolDump, ThreadDump
+from .core.supervision.dump import AgentDump, ApprovalDump, PoolDump, ThreadDump
 from .core.tracing import (
     AgentEnding,
     CompletionEnding,
@@ -22,6 +22,7 @@ from .core.tracing import (
     TraceSpan,
     Tracing,
 )
+from .inside.live import LiveView
 from .inside.spans import OpenTelemetry
 from .public import publish
 
@@ -32,8 +33,10 @@ __all__ = [
     "AgentDump",
     "AgentEnding",
     "AgentState",
+    "ApprovalDump",
     "CompletionEnding",
     "DispatcherDump",
+    "LiveView",
     "OpenTelemetry",
     "PendingApproval",
     "PoolDump",
