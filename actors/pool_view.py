@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, overload
 
-from .core.supervision.arguments import whole, yes_or_no
+from .core.supervision.arguments import sink_only, whole, yes_or_no
 from .core.supervision.dump_look import look_at_agent, look_at_pool
 from .core.supervision.pool_block import PoolBlock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable
+    from collections.abc import AsyncIterable, Callable, Iterable
     from typing import IO
 
+    from .core.records.event import Event
     from .core.records.message import AgentId
     from .core.records.pool_stats import PoolStats
     from .core.supervision.dump import AgentDump, PoolDump
@@ -63,6 +64,29 @@ class PoolView(PoolBlock):
             return look_at_pool(self._core, stacks=stacks)
         whole(0, agent_id=agent_id)
         return look_at_agent(self._core, agent_id, stacks=stacks)
+
+    def subscribe(self, sink: Callable[[Event], object]) -> Callable[[], None]:
+        """Call *sink* with every event of all agents from now on, as ``on_event`` is: for what comes later.
+
+        Each sink has a thread and a queue of its own, and its own ``seq`` from 1. One that is slow, stuck or raises
+        harms neither an agent nor another sink. The same one twice is called twice.
+
+        Returns:
+            What ends it. What has happened by then is still told; it returns when that is done, or when one event takes
+            longer than ``abort_timeout``. In a call of *sink* itself that call is the last one. Twice does nothing
+            twice, and closing the pool ends all.
+        Raises:
+            TypeError: *sink* is no function.
+            PoolClosed: The pool has ended.
+
+        Example::
+
+            end = pool.subscribe(lambda event: print(event.agent, type(event).__name__))
+            ...
+            end()
+        """
+        sink_only(sink=sink)
+        return self._core.pool.subscribe(sink)
 
     def progress(
         self,

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from actors.core.clock import SYSTEM_CLOCK, WallTime
 from actors.core.records.event import AgentStarted, Event, MessageSent
-from actors.core.supervision.event_delivery import EventDelivery, posted
+from actors.core.supervision.event_delivery import EventDelivery
+from actors.core.supervision.event_sink import EventSink
+from actors.core.supervision.posted import posted
 from tests.waiting import eventually
 
 
@@ -25,14 +28,28 @@ class Delta(Event):
         return None if last["text"].endswith("!") else {"text": last["text"] + new["text"]}
 
 
+class Delivery(EventDelivery):
+    """An event delivery, and its first sink."""
+
+    def __init__(self, fn: Any) -> None:
+        super().__init__()
+        self.sink = self.more(fn)
+
+    def more(self, fn: Any) -> EventSink:
+        """Another sink."""
+        sink = EventSink(fn, "events", WallTime(SYSTEM_CLOCK), self.lock)
+        sink.start()
+        assert self.add(sink)
+        return sink
+
+
 @pytest.fixture
 def dispatch() -> Any:
     """Makes event deliveries, and closes them."""
-    made: list[EventDelivery] = []
+    made: list[Delivery] = []
 
-    def make(sink: Any) -> EventDelivery:
-        made.append(EventDelivery(sink, "events"))
-        made[-1].start()
+    def make(sink: Any) -> Delivery:
+        made.append(Delivery(sink))
         return made[-1]
 
     yield make
@@ -71,8 +88,8 @@ def test_the_sink_runs_on_one_thread_of_its_own(dispatch: Any) -> None:
     for _ in range(3):
         event_delivery.post(posted(AgentStarted, {}))
         assert arrived.acquire(timeout=10)
-    assert set(seen) == {event_delivery.thread}
-    assert event_delivery.thread.daemon
+    assert set(seen) == {event_delivery.sink.thread}
+    assert event_delivery.sink.thread.daemon
 
 
 def test_what_is_raised_in_its_thread_while_it_idles_ends_it_not(dispatch: Any) -> None:
@@ -82,10 +99,10 @@ def test_what_is_raised_in_its_thread_while_it_idles_ends_it_not(dispatch: Any) 
     for _ in range(3):
         event_delivery.post(posted(AgentStarted, {}))
         assert heard.acquire(timeout=10)
-        eventually(lambda: event_delivery._sleeper is not None)
-        ident = ctypes.c_ulong(event_delivery.thread.ident)
+        eventually(lambda: event_delivery.sink._sleeper is not None)
+        ident = ctypes.c_ulong(event_delivery.sink.thread.ident)
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(SystemExit))
-    assert event_delivery.thread.is_alive()
+    assert event_delivery.sink.thread.is_alive()
 
 
 def test_posting_never_waits_for_a_slow_sink(dispatch: Any, gate: Any) -> None:
@@ -124,7 +141,7 @@ def merged(dispatch: Any, gates: Any, posts: list[Any], *, above: int) -> list[A
     events: list[Any] = []
     gate = gates()
     event_delivery = dispatch(lambda event: (gate.hold(), events.append(event)))
-    event_delivery.MERGE_ABOVE = above
+    event_delivery.sink.MERGE_ABOVE = above
     event_delivery.post(posted(AgentStarted, {}))
     gate.await_reached()
     for post in posts:
@@ -179,7 +196,7 @@ def test_close_delivers_what_is_queued_and_refuses_the_rest(dispatch: Any) -> No
     event_delivery.post(posted(AgentStarted, {}))
     assert event_delivery.close(10)
     assert len(events) == 50
-    assert not event_delivery.thread.is_alive()
+    assert not event_delivery.sink.thread.is_alive()
 
 
 def test_close_gives_a_stuck_sink_up_in_time(dispatch: Any, gate: Any) -> None:

@@ -62,7 +62,7 @@ def kinds(events: Any) -> list[str]:
     return [type(event).__name__ for event in events]
 
 
-LIFE = ["AgentStarted", *["AgentParked", "AgentResumed", "Tick"] * 3, "AgentEnded"]
+LIFE = ["AgentStarted", *["AgentParked", "AgentResumed", "MessageRead", "Tick"] * 3, "AgentEnded"]
 
 
 def waits(handle: AgentHandle[Any]) -> bool:

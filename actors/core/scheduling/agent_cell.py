@@ -100,10 +100,11 @@ class AgentCell(Endpoint, WaitMember):
     the agent is queued and while its tools run, else by its own thread; it may be read anywhere. ``steps`` is counted
     by all threads of the agent, without a lock, and may lose some: only that it changes matters.
 
-    ``heard`` only ever rises. What is in ``lazies`` changes by single operations. The agent's own thread writes
-    ``thread``, ``actor``, ``approvals``, ``parks``, ``restarted``, ``waiter`` and ``survives_restart``; the end lets go
-    of the latter and of ``context``, under the turn. The claim of ``unclaimed`` is one operation. The event delivery's
-    lock guards ``silent`` and ``told``, the router's ``mailbox`` and ``gone``. Nothing else changes.
+    ``heard`` is changed under the turn, or before the admission. What is in ``lazies`` changes by single operations.
+    The agent's own thread writes ``thread``, ``actor``, ``approvals``, ``parks``, ``restarted``, ``waiter`` and
+    ``survives_restart``; the end lets go of the latter and of ``context``, under the turn. The claim of ``unclaimed``
+    is one operation. The event delivery's lock guards ``silent`` and ``told``, the router's ``mailbox`` and ``gone``.
+    Nothing else changes.
     """
 
     __slots__ = (
@@ -320,7 +321,7 @@ class AgentCell(Endpoint, WaitMember):
 
     def make_outcome(self, ending: Ending) -> AgentOutcome[Any]:
         """Turn *ending* into the outcome, as of now."""
-        clock, spec = self.host.clock, self.spec
+        host, spec, now = self.host, self.spec, self.host.clock.monotonic()
         expenses: Expenses | None = self.lazies.get(EXPENSES)
         fields = {
             "agent_id": self.id,
@@ -331,8 +332,8 @@ class AgentCell(Endpoint, WaitMember):
             "result": ending.result,
             "error": ending.error,
             "started_at": self.started_at,
-            "ended_at": clock.now(),
-            "duration": 0.0 if self.started is None else clock.monotonic() - self.started,
+            "ended_at": host.wall.at(now),
+            "duration": 0.0 if self.started is None else now - self.started,
             "restarts": self.restarts,
             "parent_id": None if self.parent is None else self.parent.id,
             "depth": self.depth,

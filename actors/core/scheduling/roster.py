@@ -14,7 +14,7 @@ from ..figures import counted
 from ..messaging.dead_letter import DeadLetterReason
 from ..messaging.router import MessageRouter
 from ..records.event import AgentEnded, AgentQueued, AgentStalled, AgentStarted
-from ..records.heard import KEPT
+from ..records.heard import BY_SINK, KEPT
 from ..records.outcome import AgentStatus
 from ..records.spent import Spent
 from ..records.state import QUEUED, RUNNING
@@ -65,7 +65,7 @@ class Roster:
     of an agent is one step: the router forgets it, its mailbox closes, its slot goes on, its outcome is visible.
 
     Locks: none of its own. Every method is called under the pool's turn, and every field is guarded by it, also those
-    that others write: ``waiting_spawns``, ``wave``, ``wave_ended``, ``idle_waiters`` and ``when_idle``.
+    that others write: ``waiting_spawns``, ``post``, ``wave``, ``wave_ended``, ``idle_waiters`` and ``when_idle``.
     """
 
     def __init__(
@@ -77,7 +77,6 @@ class Roster:
         inbox_capacity: int,
         timers: Timers,
         clock: Clock,
-        post: Callable[[AgentCell, Callable[..., Event], Mapping[str, Any], float], None] | None,
         stalled_after: float | None,
         on_undelivered: Callable[[DeadLetter], object] | None,
     ) -> None:
@@ -98,7 +97,7 @@ class Roster:
         self._max_live = max_live
         self._timers = timers
         self._clock = clock
-        self._post = post
+        self.post: Callable[[AgentCell, Callable[..., Event], Mapping[str, Any], float], None] | None = None
         self._ids = itertools.count(1)
         self._bounded_queued = 0
         self._dropped: list[AgentCell] = []
@@ -147,6 +146,8 @@ class Roster:
         """Admit *cells*: each gets its id, and starts or is queued."""
         for cell in cells:
             cell.id = next(self._ids)
+            if self.post is not None and not cell.heard:  # who listens has come since it was made
+                cell.heard = BY_SINK
             self.router.add(cell)
             self.queued[cell.id] = cell
             if cell.owner is not None:
@@ -164,7 +165,7 @@ class Roster:
                 self._set_deadline(cell, since + limit, f"not done within {limit} s{of_what}")
         self.balance(effects)
         if self._queue.living or self._children.living:
-            is_told = self._post is not None
+            is_told = self.post is not None
             now = self._clock.monotonic()
             for cell in cells:
                 if cell.state is QUEUED:
@@ -181,8 +182,8 @@ class Roster:
         effects: Effects,
     ) -> None:
         """Tell who listens. (Where no log is made yet, the cell itself tells the steps of its life.)"""
-        if self._post is not None:
-            self._post(cell, make, fields, moment)
+        if self.post is not None:
+            self.post(cell, make, fields, moment)
         log: EventLog | None = cell.lazies.get(EVENTS)
         if log is not None:
             effects.wakes += log.note(make, fields, moment)
@@ -244,13 +245,13 @@ class Roster:
         self.live[cell.id] = cell
         self.started += 1
         cell.transition(RUNNING)
-        cell.started_at = self._clock.now()
         cell.started = cell.since
+        cell.started_at = cell.host.wall.at(cell.started)
         cell.of_slots = self.slots.limit
         limit = cell.spec.timeout
         if limit is not None:
             self._set_deadline(cell, cell.started + limit, f"ran longer than its timeout of {limit} s")
-        if cell.lazies or self._post is not None:
+        if cell.lazies or self.post is not None:
             self._tell(cell, AgentStarted, told_of_start(cell), cell.started, effects)
         effects.starts.append(cell)
         if self._stalls is not None and not self._stalls.armed:
@@ -305,10 +306,10 @@ class Roster:
         if cell.spec.traits is not None:
             effects.dropped.append(cell.spec.traits)
             cell.spec.traits = None
-        if self._post is not None:
+        if self.post is not None:
             # The text of the error is made by the sink.
             fields = {"status": outcome.status, "error": outcome.error, "recalled": outcome.recalled}
-            self._post(cell, AgentEnded, fields, end_of(cell, outcome))
+            self.post(cell, AgentEnded, fields, end_of(cell, outcome))
         effects.dropped.append(cell.release())
         cell.outcome = outcome
         if cell.lazies and (spans := cell.lazies.pop(SPANS, None)) is not None:  # its own thread was left behind

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ...errors import Cancelled, CapacityError, PoolClosed
 from ..checks import checking
 from ..figures import counted
-from ..records.heard import KEPT, NOT_HEARD, Heard
+from ..records.heard import KEPT, NOT_HEARD
 from ..scheduling.agent_cell import AgentCell, CheckedCell
 from ..scheduling.roster import WaitingSpawn
 from ..waiting.wait_graph import wait_for
@@ -62,7 +62,7 @@ class Admission:
             parent.check()
         bounded = bounded and parent is None
         key = self._pool.groups.key  # here: a user's group is compared and hashed, which is not done under the turn
-        heard = KEPT if keeps_events else Heard.BY_SINK if self._pool.listening else NOT_HEARD
+        heard = KEPT if keeps_events else NOT_HEARD  # who listens is told of it from its admission on
         cells = [
             self._make_cell(self._host, spec, parent, owner, bounded=bounded, group=key(spec.group), heard=heard)
             for spec in specs

@@ -198,13 +198,13 @@ class LocalContext:
     Locks: none. ``_log`` is set by any thread of the agent, to the one log that there is.
     """
 
-    __slots__ = ("_log", "_moment", "_supervisor", "cell")
+    __slots__ = ("_log", "_pool", "_supervisor", "cell")
 
     def __init__(self, supervisor: Supervisor, cell: AgentCell) -> None:
         self.cell = cell
         self._supervisor = supervisor
-        self._moment = supervisor.pool.moment
-        self._log: EventLog | None = None  # where the events go, once that is known to be all
+        self._pool = supervisor.pool
+        self._log: EventLog | None = None  # where the events go, and nowhere else while no sink listens
 
     # What Pykka needs of an agent -------------------------------------------------------------------------------
 
@@ -229,7 +229,7 @@ class LocalContext:
 
     def mailbox(self) -> Mailbox:
         """Its mailbox, made now if need be."""
-        return self._supervisor.pool.router.open(self.cell)
+        return self._pool.router.open(self.cell)
 
     def message_from_program(self, content: Any) -> AgentMessage:
         """*content* as a message from the program to this agent."""
@@ -248,7 +248,7 @@ class LocalContext:
         self._bury(message, DeadLetterReason.ASK_EXPIRED, self.cell.label)
 
     def _bury(self, message: Any, reason: DeadLetterReason, receiver: str) -> None:
-        letters = self._supervisor.pool.router.dead_letters
+        letters = self._pool.router.dead_letters
         letters.announce(letters.add(message, reason, receiver))
 
     # What it is -------------------------------------------------------------------------------------------------
@@ -270,7 +270,7 @@ class LocalContext:
 
     def spend(self, usage: TokenUsage, cost_usd: float, told: Mapping[str, Any]) -> None:
         """Enter a completion into the agent's account, and tell of it."""
-        cell, pool = self.cell, self._supervisor.pool
+        cell, pool = self.cell, self._pool
         cell.steps += 1
         log = self._log
         if log is None and not cell.heard:
@@ -353,7 +353,7 @@ class LocalContext:
 
     def send(self, to: AgentId, content: Any, timeout: float | None) -> None:
         """Send *content* to the agent of that id."""
-        cell, pool = self.cell, self._supervisor.pool
+        cell, pool = self.cell, self._pool
         message = AgentMessage.between(cell.id, to, content)
         cell.steps += 1
         if cell.outcome is not None:  # it was abandoned: what it does now must reach nobody
@@ -366,22 +366,22 @@ class LocalContext:
 
     def emit(self, make: Callable[..., Event], fields: Mapping[str, Any]) -> None:
         """Note an event of the agent."""
-        cell, log = self.cell, self._log
+        cell, log, pool = self.cell, self._log, self._pool
         cell.steps += 1
-        if log is None:
+        if log is None or pool.listening:
             self._find_log(make, fields)
         elif cell.outcome is None:
             new = log.new
-            new.append((make, fields, self._moment()))  # and not by a method: it is done ten times for each answer
+            new.append((make, fields, pool.moment()))  # and not by a method: it is done ten times for each answer
             if log.waiting or len(new) >= BATCH:
                 log.attend()
 
     def _find_log(self, make: Callable[..., Event], fields: Mapping[str, Any]) -> None:
-        """Note an event by the pool, as long as it may have to tell others, too."""
-        cell, pool = self.cell, self._supervisor.pool
-        pool.emit(cell, make, fields)
-        if cell.heard is KEPT and not pool.listening:
-            self._log = cell.lazies[EVENTS]
+        """Note an event by the pool, as it may have to tell others, too."""
+        cell = self.cell
+        self._pool.emit(cell, make, fields)
+        if self._log is None and cell.heard is KEPT:
+            self._log = cell.lazies.get(EVENTS)
 
     @contextmanager
     def parked(self) -> Iterator[None]:

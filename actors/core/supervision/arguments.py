@@ -50,8 +50,15 @@ def above_zero(**values: float | None) -> None:
 
 def sink_or_none(on_event: object) -> None:
     """Refuse what is no function."""
-    if on_event is not None and not callable(on_event):
-        raise TypeError(f"on_event must be a function that takes an event, got {on_event!r}")
+    if on_event is not None:
+        sink_only(on_event=on_event)
+
+
+def sink_only(**values: object) -> None:
+    """Refuse what is no function, and None, too."""
+    for name, value in values.items():
+        if not callable(value):
+            raise TypeError(f"{name} must be a function that takes an event, got {value!r}")
 
 
 def restart_or_none(restart: object) -> None:

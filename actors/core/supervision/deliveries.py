@@ -25,8 +25,8 @@ class Deliveries(abc.ABC, Generic[ItemT]):
     Locks: ``_lock`` guards every field; what is delivered is delivered outside it.
     """
 
-    def __init__(self, name: str) -> None:
-        self._lock = leaf_lock()
+    def __init__(self, name: str, lock: threading.Lock | None = None) -> None:
+        self._lock = leaf_lock() if lock is None else lock
         self._queue: deque[ItemT] = deque()
         self._sleeper: Waiter | None = None
         self._closing = False
@@ -53,6 +53,11 @@ class Deliveries(abc.ABC, Generic[ItemT]):
     def thread(self) -> threading.Thread:
         """The thread that delivers."""
         return self._thread
+
+    @property
+    def progress(self) -> int:
+        """How many were begun: it stands still while one is being delivered."""
+        return self._seq
 
     @abc.abstractmethod
     def _deliver(self, item: ItemT, seq: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..records.event import EventsMissed
-from .event_delivery import event_of, posted
+from .posted import event_of, posted
 
 if TYPE_CHECKING:
     from ..records.event import Event

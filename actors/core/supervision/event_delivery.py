@@ -1,31 +1,18 @@
-"""Hands events to the sink, in order, on a thread of its own."""
+"""Hands the events of a pool to all that have subscribed to them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+import threading
+from typing import TYPE_CHECKING, Protocol
 
-from ..clock import SYSTEM_CLOCK, WallTime
-from ..crash import report
-from .deliveries import Deliveries
+from ..checks import leaf_lock
+from ..clock import SYSTEM_CLOCK
+from ..process.threads import join
+from .deliveries import LEAST_PATIENCE
+from .posted import Posted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from ..records.event import Event
-    from ..records.message import AgentId
-
-
-class Posted(NamedTuple):
-    """An event before it is built: building takes longer than noting what happened. ``moment``: as in the event."""
-
-    make: Callable[..., Event]
-    fields: Mapping[str, Any]
-    agent_id: AgentId
-    agent: str
-    parent_id: AgentId | None
-    depth: int
-    tag: Any
-    moment: float
+    from .event_sink import EventSink
 
 
 class Source(Protocol):
@@ -40,87 +27,74 @@ class Source(Protocol):
     """The moment of its latest one."""
 
 
-class EventDelivery(Deliveries[Posted]):
-    """Calls ``sink(event)`` for each event, one at a time, in the order of ``seq``.
+class EventDelivery:
+    """The sinks of a pool, each with a queue and a thread of its own.
 
-    Guarantees: no event is dropped; the moments of one agent never run back; text deltas of one agent that stand next
-    to each other may be merged when the sink is slow. A sink that raises is logged once and called again for the next
-    event.
+    Guarantees: all that listen get the same events in the same order, each from the moment on at which it was added;
+    the moments of one agent never run back. No sink waits for another one, and nobody who posts waits for a sink.
 
-    Locks: ``_lock`` guards every field; the sink is called outside it.
+    Locks: ``lock`` guards the other fields, and the queues of the sinks. Sinks are called and woken outside it.
     """
 
-    MERGE_ABOVE = 1000
+    def __init__(self) -> None:
+        self.lock = leaf_lock()
+        self._sinks: tuple[EventSink, ...] = ()
+        self._closing = False
 
-    def __init__(self, sink: Callable[[Event], object], name: str, wall: WallTime | None = None) -> None:
-        super().__init__(name)
-        self._sink = sink
-        self._wall = WallTime(SYSTEM_CLOCK) if wall is None else wall
-        self._complained = False
+    @property
+    def is_heard(self) -> bool:
+        """Does anybody listen?"""
+        return bool(self._sinks)
+
+    def add(self, sink: EventSink) -> bool:
+        """Hand it events from now on; False when there will be none."""
+        with self.lock:
+            if not self._closing:
+                self._sinks += (sink,)
+            return not self._closing
+
+    def remove(self, sink: EventSink) -> None:
+        """Hand it no more. Twice does nothing twice."""
+        with self.lock:
+            self._sinks = tuple(one for one in self._sinks if one is not sink)
 
     def post(self, posted: Posted, source: Source | None = None, *, last: bool = False) -> None:
-        """Put an event of *source* at the end of the queue; never waits. After its *last* one it is silent."""
-        with self._lock:
-            if self._closing or (source is not None and source.silent):
-                return
+        """Hand an event of *source* to each sink; never waits. After its *last* one it is silent."""
+        dropped: list[object] = []
+        with self.lock:
             if source is not None:
+                if source.silent:
+                    return
                 source.silent = last
                 if posted.moment < source.told:  # another thread of the agent has overtaken this one
                     posted = Posted(*posted[:-1], source.told)
                 source.told = posted.moment
-            if len(self._queue) > self.MERGE_ABOVE and self._merge(posted):
-                return
-            self._queue.append(posted)
-            sleeper, self._sleeper = self._sleeper, None
-        if sleeper is not None:
+            sleepers = [one for sink in self._sinks if (one := sink.take_in(posted, dropped)) is not None]
+        for sleeper in sleepers:
             sleeper.wake()
 
-    def _merge(self, posted: Posted) -> bool:
-        last = self._queue[-1]
-        if last.make is not posted.make or last.agent_id != posted.agent_id:
-            return False
-        merge = getattr(posted.make, "_merge", None)  # ours alone: it is called under the lock
-        merged = None if merge is None else merge(last.fields, posted.fields)
-        if merged is None:
-            return False
-        self._queue[-1] = Posted(last.make, merged, *last[2:])
-        return True
+    def tell_end(self) -> None:
+        """Let each sink end once it was told what has come; returns at once."""
+        with self.lock:
+            self._closing = True
+            sinks = self._sinks
+        for sink in sinks:
+            sink.tell_end()
 
-    def _deliver(self, posted: Posted, seq: int) -> None:
-        try:
-            self._sink(event_of(posted, seq, self._wall))
-        except BaseException:  # noqa: BLE001 - a sink harms nobody
-            if not self._complained:
-                self._complained = True
-                report("the event sink failed; further failures of it are not logged")
-
-
-def event_of(posted: Posted, seq: int, wall: WallTime) -> Event:
-    """The event itself, with its place in the order of whoever gets it."""
-    return posted.make(
-        **posted.fields,
-        agent_id=posted.agent_id,
-        agent=posted.agent,
-        parent_id=posted.parent_id,
-        depth=posted.depth,
-        tag=posted.tag,
-        seq=seq,
-        at=wall.at(posted.moment),
-        moment=posted.moment,
-    )
-
-
-def posted(
-    make: Callable[..., Event],
-    fields: Mapping[str, Any],
-    *,
-    agent_id: AgentId = 0,
-    agent: str = "",
-    parent_id: AgentId | None = None,
-    depth: int = 0,
-    tag: Any = None,
-    moment: float | None = None,
-) -> Posted:
-    """Note that something happened, at that *moment* or now."""
-    moment = SYSTEM_CLOCK.monotonic() if moment is None else moment
-    return Posted(make, fields, agent_id, agent, parent_id, depth, tag, moment)
+    def close(self, timeout: float) -> bool:
+        """Let each sink be told what has come, and end; False when one is left behind: it takes longer than *timeout*
+        seconds for one event. All have that time at once, and not one after the other.
+        """
+        self.tell_end()
+        patience = max(timeout, LEAST_PATIENCE)
+        me, all_ended = threading.current_thread(), True
+        left = [sink for sink in self._sinks if sink.thread is not me]
+        while left:
+            before = [sink.progress for sink in left]
+            end = SYSTEM_CLOCK.monotonic() + patience
+            for sink in left:
+                join(sink.thread, end)
+            alive = [(sink, since) for sink, since in zip(left, before, strict=True) if sink.thread.is_alive()]
+            left = [sink for sink, since in alive if sink.progress != since]
+            all_ended = all_ended and len(left) == len(alive)
+        return all_ended

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from enum import IntEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from loguru import logger
 
+from ...errors import PoolClosed
 from ..clock import WallTime
 from ..crash import crashed, text_of
 from ..figures import in_words, spent
@@ -15,7 +17,7 @@ from ..process import fork
 from ..process.threads import Crew
 from ..records.ending import Ending
 from ..records.event import AgentEnded
-from ..records.heard import KEPT
+from ..records.heard import BY_SINK, KEPT, NOT_HEARD
 from ..records.outcome import AgentStatus
 from ..scheduling.cancellation import Cancellation
 from ..scheduling.effects import Effects
@@ -26,8 +28,10 @@ from ..scheduling.turn import Turn
 from ..shown import shown
 from ..tracing import SPANS
 from .event_callbacks import EventCallbacks
-from .event_delivery import EventDelivery, Posted
+from .event_delivery import EventDelivery
+from .event_sink import EventSink
 from .pool_actors import PoolActors
+from .posted import Posted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -77,8 +81,8 @@ class PoolState:
         timer_thread: Minds what is due later.
         make_runner: Makes what runs an agent on a worker's thread.
 
-    Locks: ``turn`` guards ``phase``, the roster, the cancellation and the timers; the other fields are set once.
-    Router, event delivery and crew have leaf locks.
+    Locks: ``turn`` guards ``phase``, ``listening``, the roster, the cancellation and the timers; the other fields are
+    set once. Router, event delivery and crew have leaf locks.
     """
 
     def __init__(
@@ -90,7 +94,6 @@ class PoolState:
         max_live: int | None,
         inbox_capacity: int,
         abort_timeout: float,
-        sink: Callable[[Event], object] | None,
         on_undelivered: Callable[[DeadLetter], object] | None,
         stalled_after: float | None,
         tracing: PoolTracing | None,
@@ -111,7 +114,7 @@ class PoolState:
         self.timer_thread = timer_thread
         self.make_runner = make_runner
         timers = timer_thread.timers
-        self.listening = sink is not None
+        self.listening = False
         self.crew = Crew(name, keep=max(KEPT_WORKERS, max_concurrent))
         self.roster = Roster(
             max_concurrent=max_concurrent,
@@ -120,7 +123,6 @@ class PoolState:
             inbox_capacity=inbox_capacity,
             timers=timers,
             clock=clock,
-            post=self.post if sink is not None else None,
             stalled_after=stalled_after,
             on_undelivered=on_undelivered,
         )
@@ -129,7 +131,7 @@ class PoolState:
         self.cancellation = Cancellation(self.roster, timers, clock, abort_timeout)
         self._mark = fork.mark()
         self._generation = self._mark.generation
-        self.event_delivery = EventDelivery(sink, f"{name}-events", self.wall) if sink is not None else None
+        self.event_delivery = EventDelivery()
         self.callbacks = EventCallbacks(f"{name}-callbacks")
         self.actors = PoolActors(self)
 
@@ -174,6 +176,50 @@ class PoolState:
 
     # Events -----------------------------------------------------------------------------------------------------
 
+    def subscribe(self, fn: Callable[[Event], object]) -> Callable[[], None]:
+        """Call *fn* with each event from now on, on a thread of its own.
+
+        Returns:
+            What ends it.
+        Raises:
+            PoolClosed: There will be none: the pool has ended.
+            RuntimeError: No thread can be started.
+        """
+        self.refuse_after_fork()
+        sink = EventSink(fn, f"{self.name}-events", self.wall, self.event_delivery.lock)
+        is_added = False
+        try:
+            sink.start()
+            with self.turn:
+                is_added = self.event_delivery.add(sink)
+                self._hear()
+        finally:
+            if not is_added:
+                sink.tell_end()
+        if not is_added:
+            raise PoolClosed(f"pool {self.name} is closed: it has no more events")
+        return partial(self._unsubscribe, sink)
+
+    def _unsubscribe(self, sink: EventSink) -> None:
+        self.refuse_after_fork()
+        with self.turn:
+            self.event_delivery.remove(sink)
+            self._hear()
+        sink.end(self.abort_timeout)
+
+    def _hear(self) -> None:
+        """From now on agents are heard by sinks, or not, as there are some, or none. Under the turn."""
+        heard = self.event_delivery.is_heard
+        if heard is self.listening:
+            return
+        self.listening = heard
+        self.roster.post = self.post if heard else None
+        before, after = (NOT_HEARD, BY_SINK) if heard else (BY_SINK, NOT_HEARD)
+        cell: AgentCell
+        for cell in self.roster.everybody():
+            if cell.heard is before:
+                cell.heard = after
+
     def emit(
         self,
         cell: AgentCell,
@@ -194,8 +240,8 @@ class PoolState:
             moment = self.moment()
         if self.listening:
             self.post(cell, make, fields, moment)
-            if heard is not KEPT:
-                return
+        if heard is not KEPT:
+            return
         log: EventLog = cell.lazies.get(EVENTS) or log_of(cell)
         new = log.new
         new.append((make, fields, moment))  # here, and not by a method: it is done ten times for each answer of a model
@@ -203,8 +249,7 @@ class PoolState:
             log.attend()
 
     def post(self, cell: AgentCell, make: Callable[..., Event], fields: Mapping[str, Any], moment: float) -> None:
-        """Hand it to the pool's sink."""
-        assert self.event_delivery is not None
+        """Hand it to the pool's sinks."""
         spec, parent = cell.spec, None if cell.parent is None else cell.parent.id
         noted = Posted(make, fields, cell.id, spec.name, parent, cell.depth, spec.tag, moment)
         self.event_delivery.post(noted, cell, last=make is AgentEnded)

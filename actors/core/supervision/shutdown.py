@@ -240,8 +240,7 @@ class Shutdown:
             with pool.turn:
                 pool.enter_phase(PoolPhase.ENDING)
             pool.crew.close()
-            if pool.event_delivery is not None:
-                pool.event_delivery.tell_end()
+            pool.event_delivery.tell_end()
             pool.callbacks.tell_end()
             pool.router.seal()
             pool.timer_thread.tell_end()
@@ -249,7 +248,7 @@ class Shutdown:
     def _end_threads(self) -> None:
         self._tell_threads()
         pool = self._pool
-        if pool.event_delivery is not None and not pool.event_delivery.close(pool.abort_timeout):
+        if not pool.event_delivery.close(pool.abort_timeout):
             logger.warning("the event sink of {} is stuck: its thread is left behind", pool.name)
         if not pool.callbacks.close(pool.abort_timeout):
             logger.warning("an on_event of an agent of {} is stuck: its thread is left behind", pool.name)

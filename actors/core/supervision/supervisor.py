@@ -88,7 +88,6 @@ class Supervisor(Actor):
             max_live=max_live,
             inbox_capacity=inbox_capacity,
             abort_timeout=abort_timeout,
-            sink=sink,
             on_undelivered=on_undelivered,
             stalled_after=stalled_after,
             tracing=None if tracing is None else PoolTracing(tracing),
@@ -105,8 +104,8 @@ class Supervisor(Actor):
         self.admission = Admission(self.pool, self.parking)
         self.shutdown = Shutdown(self.pool)
         at_exit().watch(self.shutdown)
-        if self.pool.event_delivery is not None:
-            self.pool.event_delivery.start()
+        if sink is not None:
+            self.pool.subscribe(sink)
 
     @property
     def is_closed(self) -> bool:
