@@ -1,6 +1,7 @@
 """A newsroom that is worth looking at: an editor, eight researchers, a fact checker, a writer, and what goes wrong.
 
-    python examples/inside/newsroom.py                              one story, about 15 s
+    python examples/inside/newsroom.py --timeline run.html          one story, about 15 s; then open run.html
+    python examples/inside/newsroom.py --live --control             open the address that it prints, and approve
     python examples/inside/newsroom.py --agents 500 --speed 5       46 stories at once, five times as fast
     python examples/inside/newsroom.py --driver openai:gpt-5-mini   by a real model (OPENAI_API_KEY)
 
@@ -17,7 +18,7 @@ from collections import Counter
 from pathlib import Path
 
 from archive import TOPICS, Desk
-from looks import add_arguments, looked_at
+from looks import add_arguments, looked_at, traced
 from policy import OfflineModel
 
 from actors import (
@@ -116,14 +117,19 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parsed(arguments)
     desk, stories = Desk(asked.seed, asked.speed), max(1, round(asked.agents / TEAM))
     approver = Approver(None if asked.control else asked.approve_after / asked.speed)
-    with AgentPool(
-        asked.driver or OfflineModel(desk),
-        asked.slots or 5 * stories,
-        max_queued=None,
-        restart=RestartPolicy(max_restarts=1, backoff=Backoff(0.8 / asked.speed)),
-        on_event=approver,
-        name="newsroom",
-    ) as pool:
+    with (
+        traced(asked) as tracing,
+        AgentPool(
+            asked.driver or OfflineModel(desk),
+            asked.slots or 5 * stories,
+            max_queued=None,
+            restart=RestartPolicy(max_restarts=1, backoff=Backoff(0.8 / asked.speed)),
+            on_event=approver,
+            events_with_content=asked.content,
+            tracing=tracing,
+            name="newsroom",
+        ) as pool,
+    ):
         approver.desk = pool.start_actor(NightDesk)
         with looked_at(pool, asked):
             for story in range(1, stories + 1):

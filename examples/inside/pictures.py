@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,15 +88,26 @@ def running(*options: str) -> Iterator[str]:
         process.communicate()
 
 
+def timeline(browser: Browser, folder: Path) -> None:
+    """The page of a run, by day and by night."""
+    with tempfile.TemporaryDirectory() as place:
+        saved = Path(place) / "run.html"
+        subprocess.run([*NEWSROOM, "--timeline", str(saved)], check=True)
+        for dark in (False, True):
+            with opened(browser, dark=dark) as page:
+                page.goto(saved.as_uri())
+                save(page, folder / ("timeline-dark.png" if dark else "timeline.png"))
+
+
 def live(browser: Browser, folder: Path) -> None:
     """The live page, when the writer asks whether it may print."""
-    with running() as url, opened(browser) as page:
+    with running("--agents", "44", "--slots", "9") as url, opened(browser) as page:
         page.goto(url)
         page.get_by_role("button", name="Approve").first.wait_for()
         save(page, folder / "live.png")
 
 
-PICTURES: dict[str, Callable[[Browser, Path], None]] = {"live": live}
+PICTURES: dict[str, Callable[[Browser, Path], None]] = {"timeline": timeline, "live": live}
 
 
 def main() -> None:
