@@ -52,6 +52,7 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("cancel_rest", "['ZeroDivisionError: integer division or modulo by zero']\n"),
         ("tool_then_text", "1 + 2 = 3\n"),
         ("class Counter", "5\n"),
+        ("OpenTelemetry(provider)", "chat\ninvoke_agent guide\nrequest\n"),
         ("class Account", "500\n7\n3 6\n"),
     ],
 )
@@ -181,6 +182,7 @@ def test_no_program_is_left_out() -> None:
         "was_paid",
         "cassette",
         "Journal.read",
+        "OpenTelemetry(provider)",
         "pool.converse",
         "actors.ask",
     )
