@@ -111,7 +111,7 @@ function drawRow(pen, row) {
     if (!layout.thin) pen.fillRect(left, top + band / 2 - 0.5, Math.max(right - left, 2), 1);
     const words = [];
     fillTrack(pen, scale, agent, -1, top, band, words);
-    drawLanes(pen, agent, top + band + 1);
+    drawLanes(pen, agent, top, band, words);
     writeSlices(pen, words);
     if (!layout.thin) drawMarks(pen, agent, top, band);
   }
@@ -123,10 +123,12 @@ function drawRow(pen, row) {
   pen.globalAlpha = 1;
 }
 
-function drawLanes(pen, agent, top) {
-  if (layout.thin) return;
+function drawLanes(pen, agent, top, band, words) {
+  if (!hasLanes(agent)) return void (AGENTS.lanes[agent] && fillTrack(pen, scale, agent, 0, top, band, words));
   const { lane: high } = layout.size;
-  for (let lane = 0; lane < AGENTS.lanes[agent]; lane++) fillTrack(pen, scale, agent, lane, top + lane * (high + 1), high, null);
+  for (let lane = 0; lane < AGENTS.lanes[agent]; lane++) {
+    fillTrack(pen, scale, agent, lane, top + band + 1 + lane * (high + 1), high, words);
+  }
 }
 
 /** Moments worth a mark: small diamonds on the band's upper edge. */
@@ -198,22 +200,22 @@ function arrow(pen, x, y, toX, toY, strong) {
   pen.globalAlpha = 1;
 }
 
-/** The chain of waits: each piece outlined, and from its end a line to the next. */
+/** The chain of waits: each piece underlined, and from its end a line to the next. */
 function drawPath(pen) {
-  pen.strokeStyle = palette.bad;
+  pen.strokeStyle = pen.fillStyle = palette.ink;
   pen.lineWidth = 2;
   let before = null;
   for (const piece of PATH) {
     const row = layout.rowOf.get(piece.agent);
     if (row === undefined) continue;
     const x = scale.x(piece.begin), wide = Math.max((piece.end - piece.begin) * scale.per, 2), y = bandTop(row);
-    pen.beginPath();
     if (before && before.y !== y) {
-      pen.moveTo(before.x, before.y + bandOf() / 2);
-      pen.lineTo(x, y + bandOf() / 2);
+      pen.beginPath();
+      pen.moveTo(before.x, before.y + bandOf() + 1);
+      pen.bezierCurveTo(before.x + 8, (before.y + y) / 2, x - 8, (before.y + y) / 2 + bandOf(), x, y + bandOf() + 1);
+      pen.stroke();
     }
-    pen.rect(x, y - 1, wide, bandOf() + 2);
-    pen.stroke();
+    pen.fillRect(x, y + bandOf(), wide, layout.thin ? 1 : 3);
     before = { x: x + wide, y };
   }
 }
@@ -235,7 +237,7 @@ function boxOf(span) {
   if (row === undefined) return null;
   const x = Math.max(scale.x(SPANS.begin[span]), -4), right = Math.min(scale.x(SPANS.end[span]), scale.wide + 4);
   const lane = SPANS.lane[span];
-  if (lane < 0 || layout.thin) return { x, y: bandTop(row), wide: right - x, high: bandOf() };
+  if (lane < 0 || !hasLanes(SPANS.agent[span])) return { x, y: bandTop(row), wide: right - x, high: bandOf() };
   const { band, lane: high } = layout.size;
   return { x, y: bandTop(row) + band + 1 + lane * (high + 1), wide: right - x, high };
 }

@@ -191,7 +191,15 @@ def _rest_of(picture: Picture) -> dict[str, Any] | None:
     rest = picture.rest
     if rest is None:
         return {"count": picture.folded, "ends": {}, "begin": 0, "end": 0} if picture.folded else None
-    return {"count": rest.count, "ends": dict(rest.ends), "begin": _micros(rest.begin), "end": _micros(rest.end)}
+    return {
+        "count": rest.count,
+        "ends": dict(rest.ends),
+        "begin": _micros(rest.begin),
+        "end": _micros(rest.end),
+        "input_tokens": rest.input_tokens,
+        "output_tokens": rest.output_tokens,
+        "cost": rest.cost_usd,
+    }
 
 
 def _marks_of(agents: Iterable[TimelineAgent], texts: _Texts) -> list[list[int]]:

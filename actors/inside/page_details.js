@@ -61,7 +61,7 @@ function timesTable(agent) {
 
 function spanDetails(span) {
   const card = make("section", { class: "card chosen", id: "slice" },
-    make("h3", {}, swatchOf(SPANS.state[span]), " ", make("b", { dir: "auto" }, oneLine(spanTitle(span), 200)), ` ${lasting(SPANS.end[span] - SPANS.begin[span])}`),
+    make("h3", {}, swatchOf(SPANS.state[span]), ...stateWord(span), make("b", { dir: "auto" }, oneLine(spanTitle(span), 200)), ` ${lasting(SPANS.end[span] - SPANS.begin[span])}`),
     factsOf(spanFacts(span)));
   if (SPANS.error.has(span)) card.append(longText("Error", textAt(SPANS.error.get(span))));
   if (SPANS.input.has(span)) card.append(longText("Input", textAt(SPANS.input.get(span))));
@@ -108,13 +108,19 @@ function pathDetails() {
   ];
 }
 
+/** The state as a word, where the title does not say it. */
+function stateWord(span) {
+  const word = STATE_WORDS[STATES[SPANS.state[span]]];
+  return spanTitle(span).startsWith(word) ? [] : [make("span", { class: "soft" }, word)];
+}
+
 function showTooltip(x, y) {
   const agent = view.hover, span = view.hoverSpan;
   tooltip.hidden = agent < 0 || x === undefined;
   if (tooltip.hidden) return;
   const parts = [];
   if (span >= 0) {
-    parts.push(make("div", { class: "tip-head" }, swatchOf(SPANS.state[span]), make("b", { class: "cut", dir: "auto" }, oneLine(spanTitle(span), 80)), make("b", { class: "number" }, lasting(SPANS.end[span] - SPANS.begin[span]))));
+    parts.push(make("div", { class: "tip-head" }, swatchOf(SPANS.state[span]), ...stateWord(span), make("b", { class: "cut", dir: "auto" }, oneLine(spanTitle(span), 80)), make("b", { class: "number" }, lasting(SPANS.end[span] - SPANS.begin[span]))));
     parts.push(factsOf([...spanFacts(span).filter(([word]) => word !== "lane"), ["error", SPANS.error.has(span) ? make("span", { class: "bad", dir: "auto" }, oneLine(textAt(SPANS.error.get(span)), 200)) : ""]]));
   }
   const end = endOf(agent), key = textAt(AGENTS.key[agent]);

@@ -46,8 +46,19 @@ function buildWhy() {
   buildLongest();
   byId("path").disabled = !PATH.length;
   byId("messages").disabled = !MESSAGES.all.some((message) => message.read >= 0);
-  const totalText = total ? `${lasting(total)} of agents' time` : "";
-  byId("share-title").textContent = totalText;
+  byId("share").title = total ? `${lasting(total)}: the time of all agents together` : "";
+  sayOverview();
+}
+
+function sayOverview() {
+  const words = [];
+  const slots = DATA.slots.at(-1)?.[1];
+  if (DATA.load.length) {
+    const full = SUMMARY.full === null ? "" : `, all for ${percent(SUMMARY.full)} of the time`;
+    words.push(["used", `slots used${slots ? `: ${figures(SUMMARY.mean_used)} of ${whole(slots)} on average` : ""}${full}`]);
+  }
+  if (mostQueued >= 1) words.push(["waits", `queue: up to ${whole(mostQueued)} agents`]);
+  byId("overview-words").replaceChildren(...words.map(([kind, text]) => make("li", { class: kind }, text)));
 }
 
 /** The parts of a bar, each as wide as its share; an order in which waiting stands first. */
@@ -81,7 +92,7 @@ function buildLongest() {
     for (const word of bar.querySelectorAll(".share-word")) word.remove();
     const button = make("button", { type: "button", class: "longest quiet" },
       make("span", { "data-end": endOf(agent), title: worded(endOf(agent)) }, signOf(endOf(agent))),
-      make("span", { class: "cut name", dir: "auto" }, oneLine(nameOf(agent), 60)),
+      make("span", { class: "cut name", dir: "auto" }, oneLine(nameOf(agent), 60), make("span", { class: "soft" }, ` ${oneLine(textAt(AGENTS.key[agent]) || `#${AGENTS.id[agent]}`, 40)}`)),
       make("span", { class: "track" }, bar), make("span", { class: "number soft" }, lasting(took)));
     button.dataset.agentId = AGENTS.id[agent];
     button.addEventListener("click", () => goTo(agent));

@@ -1,10 +1,10 @@
 // Which agents are rows, how high each is, and the list of their names. Only what is seen is in the document.
 const SIZES = {
-  tall: { band: 18, lane: 6, air: 8, text: 12 },
-  small: { band: 12, lane: 3, air: 4, text: 11 },
-  thin: { band: 1, lane: 0, air: 0, text: 0 },
+  tall: { band: 18, lane: 10, air: 8 },
+  small: { band: 13, lane: 2, air: 5 },
+  thin: { band: 1, lane: 0, air: 0 },
 };
-const SHORT_LIST = 60; // so many rows are tall, if nobody chose otherwise
+const SHORT_LIST = 60; // so many rows are tall, if nobody chose otherwise; of more all are seen at once
 const sheet = document.getElementById("sheet");
 const scroller = document.getElementById("rows");
 const list = document.getElementById("labels");
@@ -12,7 +12,7 @@ const layout = { rows: [], tops: new Float64Array(1), rowOf: new Map(), size: SI
 const drawn = new Map(); // place of an agent -> its element
 
 function sizeName() {
-  return view.size || (layout.rows.length <= SHORT_LIST ? "tall" : "small");
+  return view.size || (layout.rows.length <= SHORT_LIST ? "tall" : "thin");
 }
 
 /** Agents in the order of their rows: each followed by its children. */
@@ -42,8 +42,8 @@ function isShown(agent) {
 function layRows() {
   layout.rows = rowsOf();
   const size = (layout.size = SIZES[sizeName()]);
-  const thin = Math.max(1, Math.min(12, scroller.clientHeight / Math.max(1, layout.rows.length)));
-  layout.thin = size === SIZES.thin ? thin : 0;
+  const thin = Math.min(12, scroller.clientHeight / Math.max(1, layout.rows.length));
+  layout.thin = size !== SIZES.thin ? 0 : thin < 0.65 ? 1 : thin; // much below a pixel a row is no row
   layout.tops = new Float64Array(layout.rows.length + 1);
   layout.rowOf = new Map();
   layout.rows.forEach((agent, row) => {
@@ -61,10 +61,13 @@ function layRows() {
 function heightOf(agent) {
   const { band, lane, air } = layout.size;
   if (layout.thin) return layout.thin;
-  return band + air + (AGENTS.lanes[agent] ? AGENTS.lanes[agent] * (lane + 1) + 1 : 0);
+  return band + air + (hasLanes(agent) ? AGENTS.lanes[agent] * (lane + 1) + 1 : 0);
 }
 
-const bandOf = () => (layout.thin ? Math.max(1, layout.thin - (layout.thin > 3 ? 1 : 0)) : layout.size.band);
+/** Tool calls have lines of their own where there are several at once; a single one lies on the band. */
+const hasLanes = (agent) => AGENTS.lanes[agent] > 1 && !layout.thin;
+
+const bandOf = () => (layout.thin ? layout.thin - (layout.thin > 3 ? 1 : 0) : layout.size.band);
 const bandTop = (row) => layout.tops[row] + (layout.thin ? 0 : layout.size.air / 2);
 
 /** The row at a height of the sheet; -1 where there is none. */

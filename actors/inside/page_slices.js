@@ -52,8 +52,7 @@ function fillTrack(pen, scale, agent, lane, y, height, words) {
     pixel = -1;
   };
   for (let s = first; s < last; s++) {
-    if (lane < -1 ? false : SPANS.lane[s] !== lane) continue;
-    if (SPANS.end[s] < scale.from || SPANS.begin[s] > scale.to) continue;
+    if (SPANS.lane[s] !== lane || SPANS.end[s] < scale.from || SPANS.begin[s] > scale.to) continue;
     const left = scale.x(SPANS.begin[s]), wide = (SPANS.end[s] - SPANS.begin[s]) * scale.per;
     if (wide >= NARROW) {
       const start = Math.max(left, -20), end = Math.min(left + wide, scale.wide + 20);
@@ -73,16 +72,16 @@ function fillTrack(pen, scale, agent, lane, y, height, words) {
 
 function fillSlice(pen, span, x, y, wide, height) {
   const state = SPANS.state[span];
-  const faded = view.dimmed.has(state) || (view.path && !view.pathOnly && !isPathSpan(span));
+  const faded = view.dimmed.has(state) || (view.path && !isPathSpan(span));
   if (faded) pen.globalAlpha *= 0.15;
-  pen.fillStyle = paintOf(pen, state);
+  pen.fillStyle = height > 3 ? paintOf(pen, state) : palette.states[state][state === QUEUED ? "line" : "fill"];
   const room = wide > 4 ? wide - 1 : wide; // a line of air between neighbours
   if (room > 8 && height > 8) {
     pen.beginPath();
     pen.roundRect(x, y, room, height, 3);
     pen.fill();
   } else pen.fillRect(x, y, Math.max(room, 0.75), height);
-  if (height > 8 && room > 3 && PATTERNS[STATES[state]] !== undefined | STATES[state] === "parked") {
+  if (height > 8 && room > 3 && (PATTERNS[STATES[state]] || state === PARKED)) {
     pen.strokeStyle = palette.states[state].line;
     pen.lineWidth = 1;
     pen.beginPath();
@@ -106,8 +105,8 @@ function isPathSpan(span) {
 function writeSlices(pen, words) {
   for (const [span, x, y, wide, height] of words) {
     const state = SPANS.state[span];
-    if (height < 11 || view.dimmed.has(state)) continue;
-    const size = height > 14 ? 11 : 10;
+    if (height < 10 || view.dimmed.has(state)) continue;
+    const size = height > 14 ? 11 : height > 10 ? 10 : 8.5;
     pen.font = `${size}px ${FONT}`;
     pen.textBaseline = "middle";
     const failed = SPANS.error.has(span);

@@ -68,7 +68,7 @@ function spanRow(span) {
 }
 
 function spanFacts(span) {
-  const state = STATES[SPANS.state[span]], flags = SPANS.flags.get(span) ?? 0;
+  const flags = SPANS.flags.get(span) ?? 0;
   return [
     ["from", `${moment(SPANS.begin[span], 1e3)}${clock(SPANS.begin[span]) ? ` (${clock(SPANS.begin[span])})` : ""}`],
     ["to", flags & IS_OPEN ? `${moment(SPANS.end[span], 1e3)}, still open` : moment(SPANS.end[span], 1e3)],
@@ -77,7 +77,6 @@ function spanFacts(span) {
     ["tokens", tokensOf(SPANS.input_tokens.get(span), SPANS.output_tokens.get(span))],
     ["cost", SPANS.cost.has(span) ? money(SPANS.cost.get(span)) : ""],
     ["known", flags & IS_RECALLED ? "from an earlier process; nothing was done for it now" : ""],
-    ["state", STATE_WORDS[state]],
   ];
 }
 

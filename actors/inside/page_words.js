@@ -1,6 +1,6 @@
 // How things are called and numbers are written.
 const STATE_WORDS = {
-  queued: "waits for a slot", running: "own code", parked: "parked", in_driver: "model", in_tool: "tool",
+  queued: "queued", running: "own code", parked: "parked", in_driver: "model", in_tool: "tool",
   in_backoff: "backoff", restarting: "restarting",
 };
 const STATE_LETTERS = {

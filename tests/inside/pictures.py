@@ -185,6 +185,8 @@ def _framed(name: str, agents: list[TimelineAgent], messages: list[TimelineMessa
             ),
             seconds=sums,
             longest=tuple(each.id for each in longest),
+            mean_used=slots * 0.94,
+            full=0.92,
             path=tuple(
                 PathPiece(last.id, made.state, made.begin, made.end, made.label)
                 for made in last.spans
@@ -201,7 +203,7 @@ def _load(agents: list[TimelineAgent]) -> list[Load]:
             if made.lane is not None or made.state in (At.PARKED, At.RESTARTING):
                 continue
             waits = made.state is At.QUEUED
-            steps += [(made.begin, not waits, waits), (made.end, -(not waits), -waits)]
+            steps += [(made.begin, int(not waits), int(waits)), (made.end, -int(not waits), -int(waits))]
     load, used, queued = [], 0, 0
     for at, uses, waits in sorted(steps):
         used, queued = used + uses, queued + waits
