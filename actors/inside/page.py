@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -23,6 +24,7 @@ SCRIPTS: Final = (
 )
 """In the order in which they stand in the page: one script, in small files."""
 _LONGEST: Final = 10
+_UNWRITABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _IN_JSON: Final = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 
@@ -71,5 +73,4 @@ def _row_of(agent: TimelineAgent) -> str:
 
 def _plain(text: str) -> str:
     """*text* for markup: what HTML or UTF-8 cannot hold is a replacement character."""
-    kept = "".join(c if c in "\t\n" or (c >= " " and not "\ud800" <= c <= "\udfff") else "\ufffd" for c in text)
-    return html.escape(kept)
+    return html.escape(_UNWRITABLE.sub("\ufffd", text))

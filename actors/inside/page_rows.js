@@ -90,9 +90,7 @@ function rowsInSight() {
 
 function showLabels() {
   const [first, last] = rowsInSight();
-  const wanted = new Set();
-  const step = layout.thin ? Math.ceil(13 / layout.thin) : 1; // names that would lie over each other are left out
-  for (let row = layout.thin ? Math.ceil(first / step) * step : first; row <= last; row += step) wanted.add(row);
+  const wanted = namedRows(first, last);
   if (layout.rowOf.has(view.selected)) wanted.add(layout.rowOf.get(view.selected));
   const agents = new Set([...wanted].map((row) => layout.rows[row]));
   for (const [agent, element] of drawn) {
@@ -105,6 +103,20 @@ function showLabels() {
     if (!drawn.has(agent)) drawn.set(agent, list.appendChild(labelOf(agent, row)));
     markLabel(drawn.get(agent), agent);
   }
+}
+
+/** The rows whose names are written: names would lie over each other in thin rows, so one of several is, a parent first. */
+function namedRows(first, last) {
+  const wanted = new Set();
+  const step = layout.thin ? Math.ceil(13 / layout.thin) : 1;
+  for (let block = first - (first % step); block <= last; block += step) {
+    let best = block;
+    for (let row = block; row < Math.min(block + step, layout.rows.length); row++) {
+      if (depthOf(layout.rows[row]) < depthOf(layout.rows[best])) best = row;
+    }
+    wanted.add(best);
+  }
+  return wanted;
 }
 
 function markLabel(element, agent) {
@@ -120,7 +132,8 @@ function labelOf(agent, row) {
   const level = Math.min(depthOf(agent), 8);
   const element = make("div", { role: "row", class: `label ${sizeName()}`, "aria-rowindex": row + 1, "aria-level": level + 1, id: `row-${AGENTS.id[agent]}` });
   element.dataset.agentId = AGENTS.id[agent];
-  element.style.top = `${layout.tops[row]}px`;
+  const block = layout.thin ? Math.ceil(13 / layout.thin) : 1; // a name stands at the head of those for which it stands
+  element.style.top = `${layout.tops[row - (row % block)]}px`;
   element.style.height = `${Math.max(heightOf(agent), layout.thin ? 13 : 0)}px`;
   element.style.setProperty("--level", level);
   if (layout.thin) element.style.lineHeight = "13px";

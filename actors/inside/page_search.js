@@ -35,6 +35,7 @@ function countMatches() {
 }
 
 function nextMatch(by) {
+  showNow(); // Enter may come before the frame after the last letter
   if (!search.order.length) return;
   const at = search.order.indexOf(view.selected);
   const next = at < 0 ? (by > 0 ? 0 : search.order.length - 1) : (at + by + search.order.length) % search.order.length;

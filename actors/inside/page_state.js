@@ -32,13 +32,17 @@ function look(changes) {
   Object.assign(view, changes);
   if (changed === null) {
     changed = new Set();
-    requestAnimationFrame(() => {
-      const now = changed;
-      changed = null;
-      for (const listener of LISTENERS) listener(now);
-    });
+    requestAnimationFrame(showNow);
   }
   names.forEach((name) => changed.add(name));
+}
+
+/** Tell of what changed before the next frame: for whoever goes on from what comes of it. */
+function showNow() {
+  if (changed === null) return;
+  const now = changed;
+  changed = null;
+  for (const listener of LISTENERS) listener(now);
 }
 
 /** Look at another stretch of time: never past the ends by more than half of what is seen, never nothing. */
