@@ -1,6 +1,6 @@
 /* The table of agents: sorted, searched, filtered; its order is held while the pointer is over it. */
 
-const ROWS = 500;
+const ROWS = matchMedia("(max-width: 700px)").matches ? 50 : 500; // on a phone something comes below
 const RESTS = 20000; // a pointer that has not moved for so long is not about to click
 
 class Agents {
@@ -11,6 +11,7 @@ class Agents {
     this.order = [];
     this.selected = null;
     this.most = ROWS;
+    byId("more").querySelector("button").textContent = `Show ${ROWS} more`;
     this.sort = { key: "since", way: 1 };
     this.text = "";
     this.group = "";
@@ -50,6 +51,7 @@ class Agents {
   sortBy(key) {
     const column = COLUMNS.find((one) => one.key === key);
     if (!column) return;
+    byId("more").querySelector("button").textContent = `Show ${ROWS} more`;
     this.sort = { key, way: this.sort.key === key ? -this.sort.way : column.first };
     this.narrow({});
   }

@@ -70,7 +70,7 @@ class ApprovalCard {
     this.decided = decided;
     this.closed = null;
     this.since = make("span", { class: "soft" });
-    this.left = make("span", { class: "left" });
+    this.left = make("span", { class: "left", title: "What holds when nobody answers, and when" });
     this.said = make("span", { class: "said" });
     this.reason = make("input", { type: "text", placeholder: "Reason (the model is told)", "aria-label": "Reason", maxlength: 1000 });
     this.buttons = [
@@ -100,7 +100,7 @@ class ApprovalCard {
     if (this.closed !== null) return;
     say(this.since, `since ${span((now - this.began) / 1000)}`);
     const left = this.ends === null ? null : (this.ends - now) / 1000;
-    say(this.left, left === null ? "waits for ever" : `${visible(this.one.default, 40)} by itself in ${span(left)}`);
+    say(this.left, left === null ? "waits for ever" : `${this.one.default === "approve" ? "approved" : "denied"} in ${span(left)}`);
     this.left.classList.toggle("bad", left !== null && left < URGENT);
   }
 
@@ -129,7 +129,7 @@ class ApprovalCard {
       say(this.said, done ? words : "Too late: it was decided before.");
       this.node.classList.add(done ? way : "late");
     } catch (error) {
-      say(this.said, `Not answered: ${whyNot(error)}.`);
+      say(this.said, `Not answered: ${error.message}.`);
       if (this.closed === null) this.lock(false);
     }
     this.decided();

@@ -65,7 +65,9 @@ class Details {
       say(this.stackNote, withStack ? `as of ${new Date().toLocaleTimeString([], { hour12: false })}` : "");
     } catch (error) {
       if (id !== this.id) return;
-      say(this.stackNote, error instanceof Refused && error.status === 404 ? "It has ended." : withStack ? whyNot(error) : "");
+      const hasEnded = error instanceof Refused && error.status === 404;
+      if (hasEnded && error.said.ended) this.store.ends.set(id, error.said.ended);
+      say(this.stackNote, hasEnded ? "It has ended." : withStack ? error.message : "");
     }
     if (this.store) this.update(this.store, performance.now());
   }
@@ -211,7 +213,7 @@ class AbortStep {
       const { done } = await ask("/abort", { agent_id: this.idOf(), reason: this.reason.value });
       say(this.question, done ? "It was told to stop." : "It had ended before.");
     } catch (error) {
-      say(this.question, `Not aborted: ${whyNot(error)}.`);
+      say(this.question, `Not aborted: ${error.message}.`);
       this.keep.disabled = false;
       this.sure.disabled = false;
     }

@@ -7,11 +7,15 @@ const SLOWEST = 15000;
 
 /** The server answered, and not with what was asked for. */
 class Refused extends Error {
-  constructor(status, text) {
-    super(text || `the server answered ${status}`);
+  constructor(status, said) {
+    super(visible(said.error, 300) || `the server answered ${status}`);
     this.status = status;
+    this.said = said;
   }
 }
+
+/** There was no answer. */
+class Away extends Error {}
 
 /** One answer; with a `body` it is a POST. It takes five seconds at most. */
 async function ask(path, body) {
@@ -29,26 +33,23 @@ async function ask(path, body) {
       redirect: "error",
       signal: stop.signal,
     });
-    if (!answer.ok) throw new Refused(answer.status, reasonIn(await answer.text()));
+    if (!answer.ok) throw new Refused(answer.status, saidIn(await answer.text()));
     return await answer.json();
+  } catch (error) {
+    if (error instanceof Refused) throw error;
+    throw new Away(error.name === "AbortError" ? "no answer within 5 s" : "the server cannot be reached");
   } finally {
     clearTimeout(timer);
   }
 }
 
 /** Why the server refused: its answer says so as JSON. */
-function reasonIn(text) {
+function saidIn(text) {
   try {
-    return visible(JSON.parse(text).error, 300);
+    return Object(JSON.parse(text));
   } catch {
-    return visible(text, 300);
+    return { error: text };
   }
-}
-
-/** What is said of an answer that did not come, or not as asked for. */
-function whyNot(error) {
-  if (error instanceof Refused) return error.message;
-  return error.name === "AbortError" ? "no answer within 5 s" : "the server cannot be reached";
 }
 
 /** Calls `round` again and again: one at a time, never while the page is hidden, more rarely while it fails. */
@@ -93,6 +94,7 @@ class Poller {
     } catch (error) {
       this.isOver = error instanceof Refused && [401, 403, 410].includes(error.status);
       this.delay = Math.min(SLOWEST, this.delay * 2);
+      if (!(error instanceof Refused || error instanceof Away)) reportError(error); // a fault of this page
       this.fails(error);
     }
     this.isBusy = false;

@@ -6,9 +6,10 @@ class Figure {
   constructor(id, title, sparkLabel) {
     this.value = make("b", { class: "value" });
     this.more = make("span", { class: "soft more-text" });
+    this.rate = make("span", { class: "soft rate" });
     this.spark = sparkLabel ? new Spark(sparkLabel) : null;
     this.node = make("div", { class: "figure", id: `figure-${id}` },
-      make("h3", { text: title }), make("div", { class: "line" }, this.value, this.more), this.spark && this.spark.node);
+      make("h3", { class: "line" }, title, this.rate), make("div", { class: "line" }, this.value, this.more), this.spark && this.spark.node);
   }
 }
 
@@ -55,7 +56,8 @@ class Head {
   update(store, waits) {
     const { pool, figures, states, approvals } = store.state;
     say(byId("pool").firstChild, visible(pool.name, 80) || "pool");
-    document.title = `${approvals.length ? `(${approvals.length}) ` : ""}${visible(pool.name, 60) || "pool"}`;
+    this.title = visible(pool.name, 60) || "pool";
+    document.title = `${approvals.length ? `(${approvals.length}) ` : ""}${this.title}`;
     const phase = byId("phase");
     show(phase, true);
     say(phase, pool.phase);
@@ -83,16 +85,18 @@ class Head {
     say(this.queue.more, `${count(figures.outstanding)} owed`);
     const ended = Object.entries(figures.ended).filter(([, number]) => number);
     say(this.ended.value, count(ended.reduce((sum, [, number]) => sum + number, 0)));
-    const texts = ended.sort(([one], [other]) => ENDS.indexOf(one) - ENDS.indexOf(other));
-    place(this.ended.more, texts.map(([status, number]) =>
-      make("span", { "data-end": status, text: `${count(number)} ${status.replace("_", " ")} ` })));
+    const others = ended.filter(([status]) => status !== "completed").sort(([one], [other]) => ENDS.indexOf(one) - ENDS.indexOf(other));
+    place(this.ended.more, others.length ? others.map(([status, number]) =>
+      make("span", { "data-end": status, text: `${count(number)} ${visible(status, 20).replace("_", " ")} ` }))
+      : [make("span", { text: ended.length ? "all completed" : "" })]);
+    mark(this.ended.node, "title", ended.map(([status, number]) => `${count(number)} ${visible(status, 20).replace("_", " ")}`).join(", ") || null);
     say(this.tokens.value, brief(figures.input_tokens + figures.output_tokens));
     const tokens = store.perMinute("tokens");
-    say(this.tokens.more, `${brief(figures.input_tokens)} in, ${brief(figures.output_tokens)} out`
-      + (tokens === null ? "" : `, ${brief(Math.round(tokens))}/min`));
+    say(this.tokens.more, `${brief(figures.input_tokens)} in, ${brief(figures.output_tokens)} out`);
+    say(this.tokens.rate, tokens === null ? "" : `${brief(Math.round(tokens))}/min`);
     say(this.cost.value, money(figures.cost_usd));
     const cost = store.perMinute("cost");
-    say(this.cost.more, cost === null ? "" : `${money(cost)}/min`);
+    say(this.cost.rate, cost === null ? "" : `${money(cost)}/min`);
     say(this.calls, [counted(figures.iterations, "turn"), counted(figures.tool_calls, "tool call"),
       figures.dead_letters ? counted(figures.dead_letters, "dead letter") : ""].filter(Boolean).join(", "));
     const seconds = MINUTES * 60;
@@ -114,6 +118,11 @@ class Head {
         text, on: known ? { click: () => this.open(id) } : {},
       });
     }));
+  }
+
+  /** Nothing is heard of the pool: what waited may be answered no more. */
+  away() {
+    document.title = `${this.title || "actors"} – not reached`;
   }
 
   tick(store, now) {

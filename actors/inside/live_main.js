@@ -49,6 +49,7 @@ function draw() {
 function fails(error) {
   const began = trouble ? trouble.began : performance.now();
   trouble = { error, began };
+  head.away();
   tick();
 }
 
@@ -62,15 +63,15 @@ function tick() {
   agents.tick(now);
   stuck.tick(now);
   const ago = (performance.now() - store.at) / 1000;
-  say(byId("heard"), poller.isPaused ? `paused ${span(ago)} ago` : ago < 2.5 ? "live" : `${span(ago)} ago`);
-  mark(byId("heard"), "data-live", String(!poller.isPaused && ago < 2.5));
+  say(byId("heard"), poller.isPaused ? `paused ${span(ago)} ago` : !trouble && ago < 2.5 ? "live" : `${span(ago)} ago`);
+  mark(byId("heard"), "data-live", String(!poller.isPaused && !trouble && ago < 2.5));
 }
 
 function drawTrouble() {
   const line = byId("trouble");
   show(line, trouble !== null);
   document.body.classList.toggle("away", trouble !== null);
-  if (!trouble) return;
+  if (!trouble) return undefined;
   const { error, began } = trouble;
   const since = `since ${span((performance.now() - began) / 1000)}`;
   const status = error instanceof Refused ? error.status : 0;
@@ -81,8 +82,9 @@ function drawTrouble() {
     410: "This process is a fork: the pool lives in its parent, and can be looked at there.",
     503: `The view is busy with others, ${since}.`,
   };
+  if (!(error instanceof Refused || error instanceof Away)) return say(line, `This page has a fault: ${visible(error.message, 200)}`);
   const away = wasEnding ? `The pool has ended, ${since}.` : `The pool has ended or cannot be reached, ${since}.`;
-  say(line, texts[status] || (status ? `The view answers with an error, ${since}: ${visible(error.message, 200)}` : away)
+  return say(line, texts[status] || (status ? `The view answers with an error, ${since}: ${visible(error.message, 200)}` : away)
     + (store.state ? " Below is the last that was seen." : ""));
 }
 

@@ -21,7 +21,7 @@ class Row {
     this.under = make("span", { class: "under", "aria-hidden": "true" });
     this.cells = Object.fromEntries(COLUMNS.map(({ key, isNumber }) =>
       [key, make("td", { class: `${key}${isNumber ? " number" : ""}`, role: "cell" })]));
-    this.cells.name.append(this.under, this.name, this.sub);
+    this.cells.name.append(this.under, this.name, " ", this.sub);
     this.heat = make("span", { class: "heat" });
     this.since = make("span");
     this.cells.since.append(this.heat, this.since);

@@ -1,6 +1,6 @@
 /* Who is stuck on what, since when. */
 
-const LISTED = 6;
+const LISTED = 5;
 
 class Stuck {
   constructor(open) {
@@ -15,10 +15,10 @@ class Stuck {
     const agents = [...store.agents.values()];
     const lists = [
       ...waits.circles.slice(0, 3).map((circle) => this.circle(circle, store)),
+      this.abandoned(store),
+      this.waits(waits.blockers, store),
       this.list("Longest at one thing", agents.filter((agent) => !["parked", "queued"].includes(agent.state)), LISTED),
       this.list("Longest parked", agents.filter((agent) => agent.state === "parked"), LISTED),
-      this.waits(waits.blockers, store),
-      this.abandoned(store),
     ];
     for (const list of lists) if (list) nodes.push(...list);
     if (!nodes.length) nodes.push(make("p", { class: "soft", text: "Nobody." }));
@@ -63,7 +63,7 @@ class Stuck {
 
   circle(circle, store) {
     const line = this.chain([...circle.slice(0, 8), circle[0]], store);
-    return [make("h3", { class: "bad", text: "Circle: these can never go on" }),
+    return [make("h3", { class: "bad", text: "A circle: they wait for each other" }),
       make("ul", { class: "stuck" }, make("li", { class: "wait circle" }, line, make("span", { class: "bad", text: " ↺" })))];
   }
 
