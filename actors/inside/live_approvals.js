@@ -78,8 +78,7 @@ class ApprovalCard {
       make("button", { type: "button", class: "danger", text: "Deny", on: { click: () => this.decide("deny") } }),
     ];
     this.reason.addEventListener("keydown", (event) => event.key === "Enter" && this.decide("deny"));
-    const who = make("button", { type: "button", class: "link", on: { click: () => open(one.agent_id) } },
-      make("bdi", { text: labelOf({ name: one.agent, id: one.agent_id }) }));
+    const who = opener({ name: one.agent, id: one.agent_id }, open);
     const input = make("pre", { class: "input", tabindex: 0, "aria-label": "Arguments" });
     input.textContent = readable(one.input);
     this.node = make("li", { class: "card approval", "data-agent-id": one.agent_id, "data-call-id": one.call_id },

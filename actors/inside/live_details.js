@@ -9,7 +9,7 @@ class Details {
     this.closed = closed;
     this.id = null;
     this.panel = byId("details");
-    this.title = make("h2", { id: "details-title", class: "cut grow" }, make("bdi"));
+    this.title = make("h2", { id: "details-title", class: "cut grow" });
     this.state = make("span");
     this.fields = make("dl");
     this.tools = make("div");
@@ -86,9 +86,9 @@ class Details {
     const end = store.ends.get(this.id);
     const isGone = store.hasEnded(this.id);
     this.agent = agent;
-    const named = agent || { name: end && end.agent, id: this.id };
-    say(this.title.firstChild, labelOf(named));
-    mark(this.title, "title", labelOf(named));
+    const who = agent || { name: end && end.agent, id: this.id };
+    if (this.title.textContent !== labelOf(who)) this.title.replaceChildren(...named(who));
+    mark(this.title, "title", labelOf(who));
     this.drawState(agent, end, isGone);
     this.drawFields(agent, end, now, isGone);
     this.drawTools(isGone ? [] : (agent && agent.tools) || []);
@@ -150,8 +150,7 @@ class Details {
     const key = JSON.stringify([parent, children, more]);
     if (key === this.familyKey) return;
     this.familyKey = key;
-    const link = (id) => make("button", { type: "button", class: "link", "data-open": id, on: { click: () => this.open(id) } },
-      make("bdi", { text: store.find(id) ? labelOf(store.find(id)) : `agent ${id}` }));
+    const link = (id) => opener(store.find(id) || { name: "agent", id }, this.open);
     const row = (title, ids) => make("p", { class: "family" }, make("span", { class: "soft", text: `${title} ` }),
       ...ids.slice(0, 30).map(link), ids.length > 30 ? make("span", { class: "soft", text: `and ${count(ids.length - 30)} more` }) : null);
     const all = [...children, ...more];

@@ -53,6 +53,14 @@ function badge(state) {
 
 const endBadge = (status) => make("span", { class: "badge", "data-end": status, text: visible(status, 20).replace("_", " ") });
 
+/** Who an agent is: its name turns no other text round, however it is written. */
+const named = (agent) => [make("bdi", { text: nameOf(agent) }), ` ${agent.id}`];
+
+/** A button that opens the details of an agent. */
+function opener(agent, open) {
+  return make("button", { type: "button", class: "link", "data-open": agent.id, on: { click: () => open(agent.id) } }, ...named(agent));
+}
+
 /** A line of the last minutes in a box of its parent's size. */
 class Spark {
   constructor(label) {

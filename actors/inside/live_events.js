@@ -40,8 +40,7 @@ function eventLine(event, open) {
   const tells = TELLS[event.event];
   const end = event.event === "agent_ended" ? visible(event.status, 20).replace("_", " ") : "";
   const who = event.agent_id
-    ? make("button", { type: "button", class: "link", "data-open": event.agent_id, on: { click: () => open(event.agent_id) } },
-      make("bdi", { text: labelOf({ name: event.agent, id: event.agent_id }) }))
+    ? opener({ name: event.agent, id: event.agent_id }, open)
     : make("span", { text: "pool" });
   return make("li", { class: FAILS(event) ? "fails" : "", "data-kind": event.event },
     make("time", { class: "soft", text: timeOf(event) }), who,

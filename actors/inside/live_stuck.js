@@ -30,7 +30,7 @@ class Stuck {
     if (!agents.length) return null;
     const sorted = agents.sort((one, other) => one.since - other.since).slice(0, most);
     return [make("h3", { text: title }), make("ul", { class: "stuck" }, ...sorted.map((agent) => make("li", {},
-      this.swatch(agent.state), this.name(agent.id, labelOf(agent)),
+      this.swatch(agent.state), opener(agent, this.open),
       make("span", { class: "soft cut grow", text: agent.on ? visible(agent.on, 80) : stateOf(agent.state).word, title: visible(agent.on, 300) || null }),
       this.time(agent.since))))];
   }
@@ -80,12 +80,7 @@ class Stuck {
     const id = idIn(label);
     const agent = id === null ? null : store.find(id);
     if (!agent) return make("bdi", { text: visible(label, 60) });
-    const node = make("span", { class: "who" }, store.agents.has(id) ? this.swatch(agent.state) : null, this.name(id, labelOf(agent)));
-    return node;
-  }
-
-  name(id, text) {
-    return make("button", { type: "button", class: "link", "data-open": id, on: { click: () => this.open(id) } }, make("bdi", { text }));
+    return make("span", { class: "who" }, store.agents.has(id) ? this.swatch(agent.state) : null, opener(agent, this.open));
   }
 
   swatch(state) {

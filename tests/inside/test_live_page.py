@@ -8,13 +8,21 @@ import re
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from lxml import html
 from typing_extensions import override
 
-from actors import Agent, AgentManifest, AgentPool, FunctionDriver, ScriptedDriver, SpawnConfig, ToolRegistry, tool
+from actors import (
+    Agent,
+    AgentManifest,
+    AgentPool,
+    FunctionDriver,
+    LiveView,
+    ScriptedDriver,
+    SpawnConfig,
+    ToolRegistry,
+    tool,
+)
 from actors.inside import live_page
-from actors.inside.live import LiveView
 
 from ..agent.doubles import asks
 from ..waiting import BOUND, eventually
@@ -38,6 +46,14 @@ class Waits(Agent[str]):
         return query
 
 
+class Starts(Agent[str]):
+    """Waits for an agent that it has started."""
+
+    @override
+    def run(self, query: str) -> str:
+        return str(self.spawn(waiting("hand")).result())
+
+
 @tool
 def wipe(path: str, why: str = "") -> str:
     """Delete what is there."""
@@ -45,7 +61,7 @@ def wipe(path: str, why: str = "") -> str:
 
 
 def waiting(name: str, **fields: Any) -> SpawnConfig:
-    return SpawnConfig(AgentManifest(name=name), "wait", agent=Waits, **fields)
+    return SpawnConfig(AgentManifest(name=name), "wait", **{"agent": Waits, **fields})
 
 
 def asking(name: str = "writer") -> SpawnConfig:
@@ -72,6 +88,11 @@ def looked_at(
             pool.abort_all("the test is over")
 
 
+def ask_now(page: Page) -> None:
+    """Have the page ask at once, and not when its second is over."""
+    page.evaluate("dispatchEvent(new Event('online'))")
+
+
 # What it is made of ----------------------------------------------------------------------------------------------
 
 
@@ -82,20 +103,26 @@ def document() -> html.HtmlElement:
 def test_it_asks_nobody_but_its_server() -> None:
     """It names no other place, runs what bears its nonce alone, and has neither handlers nor styles in its markup."""
     page = document()
-    assert not page.xpath("//@src | //@srcset | //@action | //base | //iframe | //object | //form | //meta[@http-equiv]")
+    assert not page.xpath(
+        "//@src | //@srcset | //@action | //base | //iframe | //object | //form | //meta[@http-equiv]"
+    )
     assert not [url for url in page.xpath("//@href") if not url.startswith(("data:image/", "#"))]
     assert not page.xpath("//@*[starts-with(name(), 'on') or name() = 'style']")
     assert page.xpath("//script/@nonce | //style/@nonce") == ["n0nce", "n0nce"]
     assert len(page.xpath("//script | //style")) == 2
     whole = live_page.page("n0nce").decode()
-    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)|@import|url\(|\bimport\b\s*[({'\"]|XMLHttpRequest|WebSocket", whole)
+    assert not re.search(
+        r"https?://(?!www\.w3\.org/2000/svg)|@import|url\(|\bimport\b\s*[({'\"]|XMLHttpRequest|WebSocket", whole
+    )
 
 
 def test_text_goes_in_as_text() -> None:
     """No script of it reads markup, or runs what it was sent."""
     for name in live_page.SCRIPTS:
         text = files("actors.inside").joinpath(name).read_text(encoding="utf-8")
-        assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b|Function\(|DOMParser|srcdoc", text)
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b|Function\(|DOMParser|srcdoc", text
+        )
 
 
 def test_every_file_of_it_is_served_and_every_place_is_there() -> None:
@@ -156,6 +183,7 @@ def test_a_second_click_aborts(browser: Browser) -> None:
         page.get_by_role("textbox", name="Reason for the abort").fill("enough")
         page.get_by_role("button", name="Abort").click()
         assert handle.outcome(timeout=BOUND).status == "cancelled"
+        ask_now(page)
         page.locator("#details .badge[data-end=cancelled]").wait_for()
         assert page.get_by_role("button", name="Show stack").is_disabled()
 
@@ -198,7 +226,7 @@ def test_who_may_only_look_is_told_how_to_answer(browser: Browser) -> None:
 
 
 def test_the_table_is_searched_sorted_and_led_by_keys(browser: Browser) -> None:
-    """A slash searches, arrows select, Enter opens, Escape closes; a state's chip filters; a reload shows the same."""
+    """A slash searches, arrows select, Enter opens, a state's chip filters, and a reload shows the same."""
     spawns = [waiting(name, key=f"key-{name}") for name in ("ada", "bob", "cyd")]
     with looked_at(browser, *spawns) as (_, _, page):
         rows = page.locator("#agents tbody tr[data-agent-id]")
@@ -226,7 +254,8 @@ def test_rows_stay_where_they_are_under_the_pointer(browser: Browser) -> None:
         rows.nth(1).hover()
         gone = next(one for one in handles if str(one.id) == before[0])
         gone.cancel("enough")
-        page.locator("#agents tr.gone").get_by_text("cancelled").wait_for()
+        ask_now(page)
+        page.locator("#agents tr.gone .badge[data-end=cancelled]").wait_for()
         assert [row.get_attribute("data-agent-id") for row in rows.all()] == before
         page.mouse.move(5, 5)
         eventually(lambda: rows.count() == 2)
@@ -237,6 +266,7 @@ def test_a_pool_that_has_ended_leaves_its_last_picture(browser: Browser) -> None
     with looked_at(browser, waiting("sleeper")) as (pool, _, page):
         pool.abort_all("closing")
         pool.close()
+        ask_now(page)
         page.get_by_text(re.compile("The pool has ended")).wait_for()
         assert page.title().endswith("not reached")
         assert page.locator("body.away").count() == 1
@@ -248,15 +278,18 @@ def test_a_wrong_token_is_told(browser: Browser) -> None:
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         page.route("**/state", lambda route: route.fulfill(status=401, body=json.dumps({"error": "no"})))
+        ask_now(page)
         page.get_by_text(re.compile("The token is wrong")).wait_for()
         seen = len(asked)
-        page.evaluate("new Promise((done) => setTimeout(done, 0))")
+        ask_now(page)
         assert len(asked) == seen
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_it_shows_who_waits_for_whom(browser: Browser, dark: bool) -> None:
-    """A parent that waits for its child stands in a chain, and the sentence at the top tells of the slots."""
-    with looked_at(browser, waiting("sleeper"), dark=dark) as (_, _, page):
+def test_it_shows_who_waits_for_whom(browser: Browser) -> None:
+    """Who waits stands in a chain that ends with whoever holds it up; the head says how many slots are taken."""
+    with looked_at(browser, waiting("boss", agent=Starts), dark=True) as (_, _, page):
+        ask_now(page)
+        chain = page.locator("#stuck .chain").first
+        chain.wait_for()
+        assert chain.inner_text().split() == ["P", "boss", "1", "→", "R", "hand", "2"]
         assert "of 8 slots" in page.locator("#verdict").inner_text()
-        assert "sleeper" in page.locator("#stuck").inner_text()
