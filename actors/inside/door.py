@@ -171,22 +171,32 @@ class Door:
             self._drop(guest, selector)
 
     def _hear(self, guest: Guest) -> bool:
-        """Has it said everything, and is it answered now?"""
+        """Has it said everything, and is it answered now?
+
+        Raises:
+            OSError: The connection is lost.
+        """
         try:
             request = guest.hear()
             if request is None:
                 return False
-            if sum(one.is_sending for one in self._guests.values()) >= MOST_ANSWERS:
-                raise Refused(503, "too many requests are answered just now")
-            answer = self._answer(request)
+            answer = self._answered(request)
         except Refused as refused:
             answer = self._refuse(refused)
+        guest.say(answer)
+        return True
+
+    def _answered(self, request: Request) -> bytes:
+        if sum(guest.is_sending for guest in self._guests.values()) >= MOST_ANSWERS:
+            raise Refused(503, "too many requests are answered just now")
+        try:
+            return self._answer(request)
+        except Refused:
+            raise
         except Exception as error:  # noqa: BLE001 - a defect of ours must not end the view
             # As text: a log that shows the values of variables would show the token.
             logger.error("the live view could not answer a request:\n{}", traceback_of(error))
-            answer = self._refuse(Refused(500, "this could not be answered; the log of the process says why"))
-        guest.say(answer)
-        return True
+            raise Refused(500, "this could not be answered; the log of the process says why") from None
 
     def _drop(self, guest: Guest, selector: selectors.BaseSelector) -> None:
         del self._guests[guest.number]

@@ -165,6 +165,8 @@ def _read(path: Path) -> Door | None:
     if not isinstance(said, dict) or said.get("v") != VERSION:
         return None
     pid, url, pool, began = said.get("pid"), said.get("url"), said.get("pool"), said.get("began")
-    if type(pid) is not int or not isinstance(url, str) or not isinstance(pool, str) or not isinstance(began, float):
+    if type(pid) is not int or path.name.split("-")[0] != str(pid):
+        return None
+    if not isinstance(url, str) or not isinstance(pool, str) or not isinstance(began, float):
         return None
     return Door(pid, url, pool, began)

@@ -96,7 +96,7 @@ class LiveAnswers:
     def _agent(self, pool: Watched, query: Mapping[str, str]) -> bytes:
         _only(query, "id")
         agent_id = _number(query, "id")
-        self._latest.ask(getattr(pool, "subscribe", _deaf))
+        self._latest.ask(pool.subscribe)
         try:
             agent = pool.dump(agent_id=agent_id)
         except KeyError:
@@ -109,12 +109,8 @@ class LiveAnswers:
     def _events(self, pool: Watched, query: Mapping[str, str]) -> bytes:
         _only(query, "after")
         after = _number(query, "after") if query else 0
-        self._latest.ask(getattr(pool, "subscribe", _deaf))
+        self._latest.ask(pool.subscribe)
         return said(encoded(*self._latest.after(after)))
-
-
-def _deaf(_: object) -> Callable[[], None]:
-    return lambda: None
 
 
 def _no_such(path: str, *, is_known: bool, allow: str) -> Refused:
