@@ -88,6 +88,8 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
         journal: Records agents, so that a program that died goes on: a path (opened and closed here), or a ``Journal``.
         sessions: Conversations that go on: a path (opened and closed here), or ``Sessions``.
         tracing: Gets spans of agents, completions and tool calls in the threads that do the work: ``OpenTelemetry()``.
+        events_with_content: Do events tell what was said: queries, prompts, answers, arguments, results, messages? It
+            may be private.
         name: For threads and messages.
 
     Threads: any, but for the waits for all (``join_all``, ``drain``, ``close``) inside an agent of the pool.
@@ -116,13 +118,14 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
         journal: str | PathLike[str] | Journal | None = None,
         sessions: str | PathLike[str] | Sessions | None = None,
         tracing: Tracing | None = None,
+        events_with_content: bool = False,
         name: str | None = None,
     ) -> None:
         self._supervisor: Supervisor | None = None  # __del__ looks at it, whatever goes wrong below
         whole(0, max_concurrent=max_concurrent, max_queued=0 if max_queued is None else max_queued)
         whole(1, inbox_capacity=inbox_capacity, max_live=1 if max_live is None else max_live)
         seconds(abort_timeout=abort_timeout, shutdown_timeout=0 if shutdown_timeout is None else shutdown_timeout)
-        yes_or_no(owed=owed)
+        yes_or_no(owed=owed, events_with_content=events_with_content)
         sink_or_none(on_event)
         above_zero(stalled_after=stalled_after)
         restart_or_none(restart)
@@ -154,6 +157,7 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
                 stalled_after=stalled_after,
                 failure=failure,
                 tracing=tracing,
+                with_content=events_with_content,
             )
             supervisor.shutdown.at_end = ends.pop_all().close
         supervisor.pool.actors.door = weakref.ref(self)

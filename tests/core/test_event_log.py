@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -145,8 +144,7 @@ def test_a_reader_that_waits_for_its_next_event_misses_no_routine() -> None:
 def test_after_its_end_nothing_is_noted() -> None:
     """An agent that was abandoned may be just telling something."""
     log = EventLog()
-    end: Any = SimpleNamespace(status="abandoned", error=None, recalled=False)
-    log.end(end, 1.0)
+    log.end({"status": "abandoned"}, 1.0)
     tick(log, 1)
     place = Place(log)
     assert place.all() == [(AgentEnded, "abandoned")]

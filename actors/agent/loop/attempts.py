@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ...core.crash import text_of
 from ...core.records.answer import CompletionFailed, CompletionStarted
+from ...core.records.told import told_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ..agent import Agent
     from ..ports import CompletionRequest, CompletionResponse, LlmDriver
+
+    Messages: TypeAlias = Callable[[CompletionRequest], list[Any]]
 
 
 class Attempts:
@@ -20,13 +23,17 @@ class Attempts:
     Guarantees: each that was told to have begun is told to have ended: by a ``CompletionFinished`` with a
     ``stop_reason``, or by a ``CompletionFailed``; unless the agent has ended before.
 
+    Args:
+        messages: Tells what a request says, where events have contents.
+
     Threads: that of the call.
     """
 
-    __slots__ = ("_agent", "_has_begun", "_request", "model", "number")
+    __slots__ = ("_agent", "_has_begun", "_messages", "_request", "model", "number")
 
-    def __init__(self, agent: Agent[Any], driver: LlmDriver, request: CompletionRequest) -> None:
+    def __init__(self, agent: Agent[Any], driver: LlmDriver, request: CompletionRequest, messages: Messages) -> None:
         self._agent = agent
+        self._messages = messages
         self._request = request
         self._has_begun = False
         self.model: Final = request.model or model_of(driver)
@@ -38,7 +45,10 @@ class Attempts:
         context = self._agent._context
         self._has_begun = context.listening
         if self._has_begun:
-            context.emit(CompletionStarted, {"model": self.model, "attempt": self.number})
+            told: dict[str, Any] = {"model": self.model, "attempt": self.number}
+            if context.tells_content:
+                told["input"] = self._messages(self._request)
+            context.emit(CompletionStarted, told)
 
     def finished(self, response: CompletionResponse | None) -> Mapping[str, Any]:
         """What a ``CompletionFinished`` tells of this attempt beside what it has used; *response*: None when it failed
@@ -47,6 +57,8 @@ class Attempts:
         told: dict[str, Any] = {"model": self.model, "attempt": self.number}
         if response is not None:
             told["stop_reason"] = str(response.stop_reason)
+            if self._agent._context.tells_content:
+                told["text"] = told_text(response.text)
         return told
 
     def fail(self, error: BaseException, delay: float | None) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 from ...core.records.content_field import content_from_data, content_to_data
 from ...core.records.error_json import error_to_json
 from ...core.records.json_marks import from_json, marked_text
+from ...core.records.told import told_text
 from ...errors import JournalFailed
 from ..budget import Spending
 from ..ledger import (
@@ -142,7 +143,13 @@ class Bookkeeper:
             return None, ()
         response = response_from_data(entry.data["response"])
         self._before = parts.messages
-        told = {**RECALLED, "model": request.model or self._model or None, "stop_reason": str(response.stop_reason)}
+        told: dict[str, Any] = {
+            **RECALLED,
+            "model": request.model or self._model or None,
+            "stop_reason": str(response.stop_reason),
+        }
+        if self._agent._context.tells_content:
+            told["text"] = told_text(response.text)
         return response, self._counted(paid_from_data(entry.data["paid"]), told)
 
     def _counted(self, paid: Sequence[Payment], told: Mapping[str, Any] = RECALLED) -> Sequence[Payment]:

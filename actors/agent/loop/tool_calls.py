@@ -9,6 +9,8 @@ from ...core.clock import SYSTEM_CLOCK
 from ...core.crash import text_of
 from ...core.records.content import is_told
 from ...core.records.conversation import ToolResultMessage
+from ...core.records.told import told_value
+from ...core.supervision.agent_context import ToolEnd
 from ...core.tracing import ToolEnding, TracedTool
 from ...errors import Cancelled, CircuitBreak, ToolFailed
 from ..effects import is_repeatable
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ...core.records.conversation import ToolCall
-    from ...core.supervision.agent_context import ToolEnd
     from ...core.supervision.agent_spans import AgentSpans
     from ...core.waiting.cancel import CancelToken
     from ..agent import Agent
@@ -191,19 +192,28 @@ class ToolCaller:
 
         def run(cancel: CancelToken) -> ToolResult:
             context = agent._context
-            context.emit(ToolStarted, {"call_id": call.id, "tool": call.name, "lane": index})
+            told: dict[str, Any] = {"call_id": call.id, "tool": call.name}
+            asked = {"input": told_value(call.input)} if context.tells_content else {}
+            context.emit(ToolStarted, {**told, "lane": index, **asked})
             begin = SYSTEM_CLOCK.monotonic()
-            failed = True
+            end = ToolEnd(None, None, False)
             try:
                 result = execute(cancel)
-                failed = getattr(result, "is_error", True)  # whoever reads it says what is wrong with another thing
+                end = ToolEnd(result, None, False)
                 return result
+            except BaseException as error:
+                end = ToolEnd(None, error, False)
+                raise
             finally:
-                duration = SYSTEM_CLOCK.monotonic() - begin
-                told = {"call_id": call.id, "tool": call.name, "is_error": failed, "duration": duration}
+                told["duration"] = SYSTEM_CLOCK.monotonic() - begin
+                # Whoever reads a result of another kind says what is wrong with it.
+                told["is_error"] = end.error is not None or getattr(end.result, "is_error", True)
+                if context.tells_content:
+                    told["result"] = told_value(told_content(judge(end).content))
                 context.emit(ToolEnded, told)
 
-        return run if effects is None else effects.job(index, tool, run, partial(_result, call, tool.timeout))
+        judge = partial(_result, call, tool.timeout)
+        return run if effects is None else effects.job(index, tool, run, judge)
 
 
 def _in_span(spans: AgentSpans, call: ToolCall, execute: Callable[[], ToolResult]) -> ToolResult:

@@ -19,6 +19,7 @@ from ..records.event import (
     MessageSent,
 )
 from ..records.heard import KEPT
+from ..records.told import INPUT, RESULT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -111,10 +112,8 @@ class EventLog:
         self.new.append((make, fields, moment))
         return tuple(self.waiting or ())
 
-    def end(self, outcome: AgentOutcome[Any], moment: float) -> Sequence[Wakeable]:
+    def end(self, fields: Mapping[str, Any], moment: float) -> Sequence[Wakeable]:
         """Note the end of the agent: after that nothing is noted. Whom the caller has to wake."""
-        # The text of the error is made by whoever reads it.
-        fields = {"status": outcome.status, "error": outcome.error, "recalled": outcome.recalled}
         return self.note(AgentEnded, fields, moment)
 
     def attend(self) -> None:
@@ -239,7 +238,7 @@ def log_of(cell: AgentCell) -> EventLog:
     cell.heard = KEPT
     # Who settles an agent sets its outcome, and then looks whether there is a log.
     if cell.outcome is not None:
-        log.end(cell.outcome, end_of(cell, cell.outcome))
+        log.end(told_of_end(cell, cell.outcome), end_of(cell, cell.outcome))
     return log
 
 
@@ -260,7 +259,18 @@ def told_of_queue(cell: AgentCell) -> Mapping[str, Any]:
 
 def told_of_start(cell: AgentCell) -> Mapping[str, Any]:
     """What an ``AgentStarted`` tells of *cell*."""
-    return {**told_of_queue(cell), "slots": cell.of_slots}
+    told = {**told_of_queue(cell), "slots": cell.of_slots}
+    if INPUT in cell.lazies:
+        told["input"] = cell.lazies[INPUT]
+    return told
+
+
+def told_of_end(cell: AgentCell, outcome: AgentOutcome[Any]) -> Mapping[str, Any]:
+    """What an ``AgentEnded`` tells of *cell*. The text of the error is made by whoever reads it."""
+    told = {"status": outcome.status, "error": outcome.error, "recalled": outcome.recalled}
+    if RESULT in cell.lazies:
+        told["result"] = cell.lazies[RESULT]
+    return told
 
 
 def _merged(

@@ -22,7 +22,7 @@ from ..tracing import SPANS
 from ..waiting.cancel import Deadline
 from ..waiting.waiter import Waiter
 from .agent_cell import EXPENSES, WAITERS
-from .event_log import EVENTS, end_of, log_of, told_of_queue, told_of_start
+from .event_log import EVENTS, end_of, log_of, told_of_end, told_of_queue, told_of_start
 from .slots import Slots
 from .stalls import Stalls
 from .start_queue import ChildQueue, StartQueue
@@ -307,9 +307,7 @@ class Roster:
             effects.dropped.append(cell.spec.traits)
             cell.spec.traits = None
         if self.post is not None:
-            # The text of the error is made by the sink.
-            fields = {"status": outcome.status, "error": outcome.error, "recalled": outcome.recalled}
-            self.post(cell, AgentEnded, fields, end_of(cell, outcome))
+            self.post(cell, AgentEnded, told_of_end(cell, outcome), end_of(cell, outcome))
         effects.dropped.append(cell.release())
         cell.outcome = outcome
         if cell.lazies and (spans := cell.lazies.pop(SPANS, None)) is not None:  # its own thread was left behind
@@ -341,7 +339,7 @@ class Roster:
             effects.wakes += cell.lazies.pop(WAITERS, ())
             log: EventLog | None = cell.lazies.get(EVENTS)
             if log is not None:
-                effects.wakes += log.end(outcome, end_of(cell, outcome))
+                effects.wakes += log.end(told_of_end(cell, outcome), end_of(cell, outcome))
         if cell.callbacks:
             effects.calls += cell.callbacks
             cell.callbacks = None

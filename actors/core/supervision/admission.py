@@ -8,6 +8,7 @@ from ...errors import Cancelled, CapacityError, PoolClosed
 from ..checks import checking
 from ..figures import counted
 from ..records.heard import KEPT, NOT_HEARD
+from ..records.told import INPUT, told_value
 from ..scheduling.agent_cell import AgentCell, CheckedCell
 from ..scheduling.roster import WaitingSpawn
 from ..waiting.wait_graph import wait_for
@@ -68,6 +69,9 @@ class Admission:
             for spec in specs
         ]
         cell: AgentCell
+        if self._pool.with_content:  # here, and not when it starts: that is decided under the turn
+            for cell in cells:
+                cell.lazies[INPUT] = told_value(cell.spec.query)
         waiting: WaitingSpawn | None = None
         claimed: list[Record] | None = None
         try:

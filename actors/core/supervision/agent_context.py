@@ -14,6 +14,7 @@ from ..records.event import MessageRead, MessageSent
 from ..records.heard import KEPT
 from ..records.message import AgentMessage
 from ..records.state import RUNNING
+from ..records.told import told_text
 from ..scheduling.agent_cell import ToolThread
 from ..scheduling.approval import Approvals
 from ..scheduling.event_log import BATCH, EVENTS, log_of
@@ -111,6 +112,10 @@ class AgentContext(HostedActor, Protocol):
         """
 
     @property
+    def tells_content(self) -> bool:
+        """Do its events tell what was said, and is anybody told of them?"""
+
+    @property
     def streams(self) -> bool:
         """Is the text of an answer that is asked for now to be told as it comes?"""
 
@@ -188,7 +193,10 @@ class AgentInbox(Inbox):
             return None
         message: AgentMessage = item
         if self._cell.heard:
-            self._pool.emit(self._cell, MessageRead, {"sender": message.sender})
+            told: dict[str, Any] = {"sender": message.sender}
+            if self._pool.with_content:
+                told["text"] = told_text(message.content)
+            self._pool.emit(self._cell, MessageRead, told)
         return message
 
 
@@ -327,6 +335,11 @@ class LocalContext:
         return bool(self.cell.heard)
 
     @property
+    def tells_content(self) -> bool:
+        """Do its events tell what was said?"""
+        return self._pool.with_content and bool(self.cell.heard)
+
+    @property
     def streams(self) -> bool:
         """Is the text of an answer that is asked for now to be told as it comes?"""
         said = self.cell.spec.streams
@@ -359,10 +372,12 @@ class LocalContext:
         if cell.outcome is not None:  # it was abandoned: what it does now must reach nobody
             self._bury(message, DeadLetterReason.SENDER_ABANDONED, f"agent {to}")
             return
-        moment = pool.moment() if cell.heard else None  # before: who is faster has read it when this goes on
+        # Before: who is faster has read it when this goes on, and whoever gets it may change it.
+        moment = pool.moment() if cell.heard else None
+        text = told_text(content) if pool.with_content and cell.heard else None
         pool.router.send(message, timeout)
         if cell.heard:
-            pool.emit(cell, MessageSent, {"to": to}, moment)
+            pool.emit(cell, MessageSent, {"to": to} if text is None else {"to": to, "text": text}, moment)
 
     def emit(self, make: Callable[..., Event], fields: Mapping[str, Any]) -> None:
         """Note an event of the agent."""

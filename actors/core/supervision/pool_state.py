@@ -79,6 +79,7 @@ class PoolState:
 
     Args:
         timer_thread: Minds what is due later.
+        with_content: Do events tell what was said?
         make_runner: Makes what runs an agent on a worker's thread.
 
     Locks: ``turn`` guards ``phase``, ``listening``, the roster, the cancellation and the timers; the other fields are
@@ -97,6 +98,7 @@ class PoolState:
         on_undelivered: Callable[[DeadLetter], object] | None,
         stalled_after: float | None,
         tracing: PoolTracing | None,
+        with_content: bool,
         clock: Clock,
         timer_thread: TimerThread,
         make_runner: Callable[[PoolState, AgentCell], Running],
@@ -111,6 +113,7 @@ class PoolState:
         self.groups = Groups()
         self.abort_timeout = abort_timeout
         self.tracing = tracing
+        self.with_content = with_content
         self.timer_thread = timer_thread
         self.make_runner = make_runner
         timers = timer_thread.timers

@@ -13,6 +13,7 @@ from ..records.ending import Ending, stopped
 from ..records.event import AgentRestarted
 from ..records.outcome import AgentOutcome, AgentStatus
 from ..records.state import RESTARTING
+from ..records.told import RESULT, told_value
 from ..tracing import SPANS
 from ..waiting.wait_graph import enter
 from .agent_spans import AgentSpans
@@ -49,6 +50,8 @@ class Runner:
             outcome = self.run(following)
             if self._pool.is_forked:
                 return False  # the agent has forked, and this is the child: nobody is left to be told
+            if self._pool.with_content and outcome.result is not None:
+                self._tell_result(following, outcome.result)
             try:
                 next_one, rested = self._end(following, outcome, worker)
             except BaseException:  # noqa: BLE001 - whatever another thread has set in this one, it has an outcome
@@ -56,6 +59,14 @@ class Runner:
                 next_one, rested = self._end(following, outcome, worker)
             following = next_one
         return rested
+
+    @staticmethod
+    def _tell_result(cell: AgentCell, result: object) -> None:
+        """Note what *cell* gave for its last event: here, as its end is decided under the turn."""
+        try:
+            cell.lazies[RESULT] = told_value(result)
+        except BaseException:  # noqa: BLE001 - what a user's class does when it is looked at loses no outcome
+            report("the result of agent {} cannot be told in its last event", cell.id)
 
     def run(self, cell: AgentCell) -> AgentOutcome[Any]:
         """Do the whole job, from the building of the agent to ``on_end``. Never raises."""

@@ -75,6 +75,7 @@ class Supervisor(Actor):
         stalled_after: float | None = None,
         failure: FailurePolicy = FailurePolicy.COLLECT,
         tracing: Tracing | None = None,
+        with_content: bool = False,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         super().__init__()
@@ -91,6 +92,7 @@ class Supervisor(Actor):
             on_undelivered=on_undelivered,
             stalled_after=stalled_after,
             tracing=None if tracing is None else PoolTracing(tracing),
+            with_content=with_content,
             clock=clock,
             timer_thread=self._cell,
             make_runner=Runner,
