@@ -171,9 +171,9 @@ class Roster:
                 if cell.state is QUEUED:
                     cell.queued_at = now
                     if is_told or cell.lazies:
-                        self._tell(cell, AgentQueued, told_of_queue(cell), now, effects)
+                        self.tell(cell, AgentQueued, told_of_queue(cell), now, effects)
 
-    def _tell(
+    def tell(
         self,
         cell: AgentCell,
         make: Callable[..., Event],
@@ -181,7 +181,7 @@ class Roster:
         moment: float,
         effects: Effects,
     ) -> None:
-        """Tell who listens. (Where no log is made yet, the cell itself tells the steps of its life.)"""
+        """Tell who listens. Under the turn. (Where no log is made yet, the cell itself tells the steps of its life.)"""
         if self.post is not None:
             self.post(cell, make, fields, moment)
         log: EventLog | None = cell.lazies.get(EVENTS)
@@ -252,7 +252,7 @@ class Roster:
         if limit is not None:
             self._set_deadline(cell, cell.started + limit, f"ran longer than its timeout of {limit} s")
         if cell.lazies or self.post is not None:
-            self._tell(cell, AgentStarted, told_of_start(cell), cell.started, effects)
+            self.tell(cell, AgentStarted, told_of_start(cell), cell.started, effects)
         effects.starts.append(cell)
         if self._stalls is not None and not self._stalls.armed:
             self._stalls.armed = True
@@ -267,7 +267,7 @@ class Roster:
             if cell.heard:
                 if cell.heard is KEPT:
                     log_of(cell)
-                self._tell(cell, AgentStalled, {"seconds": seconds, "state": state, "on": on}, now, effects)
+                self.tell(cell, AgentStalled, {"seconds": seconds, "state": state, "on": on}, now, effects)
             effects.calls.append(partial(_log_stall, cell.label, seconds, state, on))
         stalls.armed = bool(self.live)
         if stalls.armed:

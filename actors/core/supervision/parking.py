@@ -6,7 +6,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..records.event import AgentParked, AgentResumed
+from ..records.heard import KEPT
 from ..records.state import PARKED
+from ..scheduling.event_log import NO_FIELDS, log_of
 from ..waiting.waiter import Waiter
 from .pool_state import Step
 
@@ -112,10 +114,14 @@ class Parking:
 class ToolLot:
     """Where tool calls park: their agent's slot is laid out exactly while none of them works.
 
-    Locks: the pool's turn.
+    Guarantees: each ``AgentParked`` that is told of an agent is followed by an ``AgentResumed`` before the next one,
+    unless the agent ends.
+
+    Locks: the pool's turn, for ``_told``, too.
     """
 
     def __init__(self, pool: PoolState, parking: Parking) -> None:
+        self._told: set[AgentCell] = set()  # of which it was told that they are parked
         self._pool = pool
         self._parking = parking
         self._clock = pool.clock
@@ -154,11 +160,27 @@ class ToolLot:
             has_slot = cell.has_slot
         if not has_slot:
             self._parking.reclaim_slot(cell)
+        if cell in self._told and not member.abandoned:
+            self.tell_resumed(cell)
         self._pool.trace(cell, "resumed", {}, member)
+
+    def tell_resumed(self, cell: AgentCell) -> None:
+        """*cell*, of which it may have been told that it is parked, has its slot again."""
+        with Step(self._pool) as effects:
+            if cell in self._told:
+                self._told.discard(cell)
+                if cell.outcome is None:
+                    self._pool.roster.tell(cell, AgentResumed, NO_FIELDS, self._clock.monotonic(), effects)
 
     def lay_out(self, cell: AgentCell, effects: Effects) -> None:
         """All tool calls of *cell* wait, and so does the agent. Under the turn."""
-        cell.transition(PARKED, next(tool.parked_on or "" for tool in cell.running_tools()))
+        on = next(tool.parked_on or "" for tool in cell.running_tools())
+        cell.transition(PARKED, on)
+        if cell.heard and cell not in self._told and cell.outcome is None:
+            self._told.add(cell)
+            if cell.heard is KEPT:
+                log_of(cell)
+            self._pool.roster.tell(cell, AgentParked, _fields(on), cell.since, effects)
         # One that stood in line for a slot, and was left meanwhile, needs none; any other asks again when it runs.
         effects.wakes.extend(self._pool.slots.woken.pop(cell, ()))
         if cell.has_slot:

@@ -130,6 +130,7 @@ class ToolThreads:
             has_slot = cell.has_slot
         if not has_slot:
             self._parking.reclaim_slot(cell)
+        self._parking.tool_lot.tell_resumed(cell)  # all that waited may have been left behind
 
     def ended(self, tool: ToolThread) -> None:
         """*tool* has done its work."""
