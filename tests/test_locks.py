@@ -293,6 +293,7 @@ def test_whose_attribute_is_written_can_be_seen() -> None:
 FOREIGN = (
     "actors.cli",
     "actors.drivers",
+    "actors.inside",
     "actors.memory",
     "actors.tools",
     "actors.network",
