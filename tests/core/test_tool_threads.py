@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from actors import Agent, AgentManifest, ScriptedDriver, Spawn, SpawnConfig, ToolRegistry, tool
+from actors.core.records.event import AgentParked, AgentResumed
 from actors.core.scheduling.agent_cell import LATE
 from actors.core.waiting.wait_graph import current, wait_for
 from actors.core.waiting.waiter import Waiter
@@ -345,6 +346,35 @@ def test_a_branch_that_parks_after_it_was_abandoned_changes_nothing(
     assert (supervisor.pool.slots.held, handle._cell.state, supervisor.pool.slots.idle) == (1, "running", {})
     running.open()
     handle.result(10)
+
+
+def test_an_agent_whose_tools_all_wait_is_told_to_be_parked(supervise: Any, start: Any, eventually: Any) -> None:
+    """Once, on what the first of them waits for; that it goes on is told when it has its slot again."""
+    events: list[Any] = []
+    supervisor = supervise(sink=events.append)
+    first, second = Waiter(), Waiter()
+    jobs = [(lambda _: wait_for(first, 10, "tea"), None), (lambda _: wait_for(second, 10, "milk"), None)]
+    one = with_tools(supervisor, start, jobs)
+    eventually(lambda: one.status == "parked")
+    first.wake()
+    eventually(lambda: any(isinstance(event, AgentResumed) for event in events))
+    second.wake()
+    one.result(10)
+    supervisor.shutdown.close()
+    told = [event for event in events if isinstance(event, AgentParked | AgentResumed)]
+    assert [type(event) for event in told] == [AgentParked, AgentResumed] * (len(told) // 2)
+    assert {event.on for event in told if isinstance(event, AgentParked)} <= {"tea", "milk"}
+    assert told[0].moment <= told[1].moment
+
+
+def test_an_agent_that_leaves_parked_tools_behind_goes_on(supervise: Any, start: Any) -> None:
+    """It was told to be parked; when it no longer waits for them it is told to go on."""
+    events: list[Any] = []
+    supervisor = supervise(sink=events.append)
+    (late,) = with_tools(supervisor, start, [(lambda _: wait_for(Waiter(), 10, "tea"), 0.05)]).result(10)
+    assert late.abandoned
+    supervisor.shutdown.close()
+    assert [type(event).__name__ for event in events] == ["AgentStarted", "AgentParked", "AgentResumed", "AgentEnded"]
 
 
 def test_parking_twice_is_once(supervise: Any, start: Any) -> None:
