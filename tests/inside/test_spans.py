@@ -396,8 +396,7 @@ def test_an_abandoned_agent_leaves_no_span_open(
     gate.await_reached()
     handle.cancel()
     assert handle.outcome().status is AgentStatus.ABANDONED
-    eventually(lambda: len(recorder.spans) == 2)
-    inner, agent = recorder.spans
+    inner, agent = recorder.spans  # before anybody saw the outcome
     assert (inner.name, agent.name) == ("chat", "invoke_agent bot")
     assert said(agent)["actors.outcome"] == "abandoned"
     assert is_error(agent)

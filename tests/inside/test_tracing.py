@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors import (
+    Agent,
     AgentManifest,
     AgentPool,
     AgentStatus,
@@ -18,6 +19,7 @@ from actors import (
     FunctionDriver,
     OpenTelemetry,
     ScriptedDriver,
+    Spawn,
     SpawnConfig,
     StopReason,
     ToolCall,
@@ -254,6 +256,52 @@ def test_an_agent_that_is_abandoned_is_told_to_have_ended_before_its_callbacks(
     endings = [value for what, value in notes.told if what == "completion ended"]
     assert endings[0].left_behind
     assert notes.count("tool begin") == 0
+
+
+def test_a_tracing_that_hangs_holds_up_no_abandonment(make_pool: Callable[..., AgentPool]) -> None:
+    """It has a quarter of a second; then the outcome is there without it."""
+    gate, hangs = Gate(), Gate()
+
+    class Hangs(Notes):
+        def note(self, what: str, value: object = None) -> None:
+            super().note(what, value)
+            if what == "agent ended":
+                hangs.arrive()
+
+    notes = Hangs()
+    pool = make_pool(abort_timeout=0.01, tracing=notes)
+    handle = pool.submit(gate.arrive)
+    gate.await_reached()
+    handle.cancel()
+    hangs.await_reached()
+    assert handle.outcome(timeout=5).status is AgentStatus.ABANDONED
+    hangs.open()
+    gate.open()
+    eventually(lambda: notes.count("agent exit") == 1)
+    assert notes.count("agent ended") == 1
+
+
+def test_a_family_that_is_abandoned_ends_from_the_inside(make_pool: Callable[..., AgentPool]) -> None:
+    """A child's span before its parent's, as their outcomes."""
+    notes, gate = Notes(), Gate()
+
+    class Child(Agent[None]):
+        def run(self, query: Any) -> None:
+            gate.arrive("child")
+
+    class Parent(Agent[None]):
+        def run(self, query: Any) -> None:
+            self.spawn(SpawnConfig(AgentManifest(name="child"), "", agent=Child))
+            gate.arrive("parent")
+
+    pool = make_pool(abort_timeout=0.05, tracing=notes)
+    handle = pool.spawn(SpawnConfig(AgentManifest(name="parent", capabilities=[Spawn()]), "", agent=Parent))
+    assert {gate.next(), gate.next()} == {"child", "parent"}
+    handle.cancel()
+    assert handle.outcome().status is AgentStatus.ABANDONED
+    assert [str(value.outcome) for what, value in notes.told if what == "agent ended"] == ["abandoned"] * 2
+    gate.open()
+    eventually(lambda: notes.count("agent exit") == 2)
 
 
 @pytest.mark.parametrize("is_traced", [False, True])

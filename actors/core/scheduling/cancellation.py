@@ -6,10 +6,11 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from ..records.state import QUEUED
+from ..tracing import SPANS
 from .timers import Due
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from ..clock import Clock
     from ..records.outcome import AgentOutcome
@@ -29,10 +30,15 @@ LATE_WAVE = 64
 """How many are told at once when their time is over before their wave came."""
 
 
+TOLD_WITHIN = 0.25
+"""Seconds that whoever traces an agent has to hear that it is abandoned, before it is. That may hang, too."""
+
+
 class Cancellation:
     """How agents are stopped: marked at once, woken in waves, abandoned when they do not end in time.
 
-    Locks: none of its own. Every method is called under the pool's turn, and every field is guarded by it.
+    Locks: none of its own. Every method is called under the pool's turn, and every field is guarded by it, but for
+    ``when_told``, which is set once.
     """
 
     def __init__(self, roster: Roster, timers: Timers, clock: Clock, abort_timeout: float) -> None:
@@ -41,6 +47,8 @@ class Cancellation:
         self._clock = clock
         self._abort_timeout = abort_timeout
         self.abandoned: set[AgentCell | ToolThread] = set()
+        self.when_told: Callable[[AgentCell], object] | None = None
+        """Called, outside the turn, with an agent whose spans know that it is abandoned; None where nobody traces."""
 
     def cancel(self, cells: Iterable[AgentCell], reason: str, effects: Effects, *, timed_out: bool = False) -> None:
         """Cancel *cells* and all below them: whoever looks sees it at once, whoever waits is woken in a wave."""
@@ -86,7 +94,8 @@ class Cancellation:
                 continue
             elif kind is Due.ABANDON:
                 if cell.token.fired:
-                    self._abandon(cell, effects)
+                    if not self._tells_spans(cell, now, effects):
+                        self.abandon(cell, effects)
                 else:  # so many were cancelled that its wave has not come: it is told now, and has its time
                     late += 1
                     wait = self._abort_timeout if late <= LATE_WAVE else WAVE_PUSH
@@ -98,9 +107,30 @@ class Cancellation:
                 if deadline is not None and deadline.at <= now:
                     self.cancel([cell], deadline.reason, effects, timed_out=True)
 
-    def _abandon(self, cell: AgentCell, effects: Effects) -> None:
+    def _tells_spans(self, cell: AgentCell, now: float, effects: Effects) -> bool:
+        """Are spans to be ended before *cell* is abandoned? Then it is when that is done, or takes too long."""
+        when_told = self.when_told
+        if when_told is None:
+            return False
+        spans = [(one, open_ones) for one in _family(cell) if (open_ones := one.lazies.pop(SPANS, None)) is not None]
+        if not spans:
+            return False
+
+        def tell() -> None:
+            for one, open_ones in spans:
+                open_ones.end(one.outcome or one.stopped_outcome(abandoned=True))
+            when_told(cell)
+
+        effects.calls.append(tell)
+        self._timers.push(now + TOLD_WITHIN, Due.ABANDON, cell.tether())
+        return True
+
+    def abandon(self, cell: AgentCell, effects: Effects) -> None:
+        """Wait no longer for *cell* and those below it, unless it has ended."""
+        if cell.outcome is not None:
+            return
         for child in list((cell.children or {}).values()):  # they end before it, also so
-            self._abandon(child, effects)
+            self.abandon(child, effects)
         if cell.thread:  # else it never got a thread
             self.abandoned.add(cell)
         self.settle(cell, cell.stopped_outcome(abandoned=True), effects)
@@ -112,3 +142,9 @@ class Cancellation:
             effects.fires.append(wave.popleft())
         if wave:
             self._timers.push(now + WAVE_PUSH, Due.WAVE, [])
+
+
+def _family(cell: AgentCell) -> list[AgentCell]:
+    """*cell* and all below it; children come before their parents."""
+    below = [one for child in (cell.children or {}).values() for one in _family(child)]
+    return [*below, cell]

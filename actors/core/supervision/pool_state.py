@@ -132,6 +132,8 @@ class PoolState:
         self.slots: Slots = self.roster.slots
         self.router: MessageRouter = self.roster.router
         self.cancellation = Cancellation(self.roster, timers, clock, abort_timeout)
+        if tracing is not None:
+            self.cancellation.when_told = self._abandon
         self._mark = fork.mark()
         self._generation = self._mark.generation
         self.event_delivery = EventDelivery()
@@ -270,6 +272,12 @@ class PoolState:
         """Handle the timers that are due."""
         with Step(self, calls_here=False) as effects:
             self.cancellation.handle_due(effects)
+            self.roster.balance(effects)
+
+    def _abandon(self, cell: AgentCell) -> None:
+        """Its spans know of it."""
+        with Step(self) as effects:
+            self.cancellation.abandon(cell, effects)
             self.roster.balance(effects)
 
     def cancel_all(
