@@ -59,7 +59,7 @@ class Editor(Agent[str]):
         return self.spawn(writer).result().text
 
     def _research(self, topic: str, job: dict[str, int]) -> SpawnConfig:
-        manifest = RESEARCHER.model_copy(update={"name": f"researcher: {topic}"})
+        manifest = RESEARCHER.model_copy(update={"name": f"{topic.removeprefix('the ')} research"})
         return SpawnConfig(manifest, json.dumps({**job, "topic": topic}), group=self.config.group)
 
     def _fact(self, topic: str, researcher: AgentHandle, checker: int) -> str | None:

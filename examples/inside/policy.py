@@ -26,7 +26,7 @@ class OfflineModel(FunctionDriver):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(answer, context_window=32_000)
-        self.model = "by-rules"  # as it is called in outcomes, events and spans
+        self.model = "rules"  # as it is called in outcomes, events and spans
         self._desk = desk
         self._lock = threading.Lock()
         self._troubled: Counter[str] = Counter()

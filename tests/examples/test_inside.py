@@ -30,12 +30,12 @@ def test_a_story_is_printed(run, tmp_path):
     assert checker.endswith("7 of 8 claims are confirmed")
     assert editor.startswith("editor: completed")
     assert editor.endswith("printed: The mill turns again (128 words)")
-    assert "researcher: the birds" in page.read_text(encoding="utf-8")
+    assert "birds research" in page.read_text(encoding="utf-8")
     spans = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     ended = Counter(
         span["attributes"].get("actors.outcome") for span in spans if span["name"].startswith("invoke_agent")
     )
-    restarted = next(span for span in spans if span["name"] == "invoke_agent researcher: the birds")
+    restarted = next(span for span in spans if span["name"] == "invoke_agent birds research")
     assert ended == {"completed": 10, "failed": 1}
     assert restarted["attributes"]["actors.restarts"] == 1
     assert {"Overloaded"} <= {span["attributes"].get("error.type", "").rpartition(".")[2] for span in spans}
