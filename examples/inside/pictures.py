@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import re
 import shutil
 import subprocess
@@ -18,8 +19,10 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.request import Request, urlopen
 
+from actors.cli.top.picture import svg_of
 from PIL import Image
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
@@ -60,11 +63,12 @@ def opened(browser: Browser, *, dark: bool = False) -> Iterator[Page]:
     page.close()
 
 
-def save(page: Page, file: Path) -> None:
-    """Photograph *page*, once it is drawn, and keep it small: 256 colours are enough, fewer where they are too many."""
+def save(page: Page, file: Path, element: str = "") -> None:
+    """Photograph *page*, or an element of it, once it is drawn, and keep it small: at most 256 colours."""
     page.evaluate("document.fonts.ready.then(() => new Promise(requestAnimationFrame))")
     page.evaluate("new Promise(requestAnimationFrame)")
-    taken = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    seen = page.locator(element).screenshot() if element else page.screenshot()
+    taken = Image.open(io.BytesIO(seen)).convert("RGB")
     for colours in (256, 128, 64, 32):
         small = taken.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
         small.save(file, optimize=True)
@@ -100,11 +104,22 @@ def timeline(browser: Browser, folder: Path) -> None:
 
 
 def live(browser: Browser, folder: Path) -> None:
-    """The live page, when the writer asks whether it may print."""
+    """The live page when a writer asks whether it may print, and what a terminal shows in that moment."""
     with running("--agents", "44", "--slots", "9") as url, opened(browser) as page:
         page.goto(url)
         page.get_by_role("button", name="Approve").first.wait_for()
         save(page, folder / "live.png")
+        page.set_content(svg_of(state_of(url), width=110, height=30))
+        save(page, folder / "top.png", "svg")
+
+
+def state_of(url: str) -> dict[str, Any]:
+    """What the page at *url* is told."""
+    place, _, token = url.partition("?token=")
+    asked = Request(f"{place}state", headers={"Authorization": f"Bearer {token}"})  # noqa: S310 - on this machine
+    with urlopen(asked, timeout=FROM_HERE_ON / 1000) as answer:  # noqa: S310 - on this machine
+        state: dict[str, Any] = json.load(answer)
+        return state
 
 
 PICTURES: dict[str, Callable[[Browser, Path], None]] = {"timeline": timeline, "live": live}
