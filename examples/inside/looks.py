@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from actors import AgentPool, LiveView, OpenTelemetry
+from actors.inside.timeline import Timeline
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -42,8 +43,6 @@ def looked_at(pool: AgentPool, asked: Namespace) -> Iterator[None]:
     """Open what was asked for; the timeline is saved at the end of the block, however that comes."""
     with ExitStack() as opened:
         if asked.timeline is not None:
-            from actors import Timeline
-
             timeline = Timeline(name="newsroom")
             opened.callback(timeline.save, asked.timeline)
             opened.callback(pool.subscribe(timeline))  # before that: all that happened is told

@@ -125,6 +125,7 @@ def main(arguments: list[str] | None = None) -> int:
             max_queued=None,
             restart=RestartPolicy(max_restarts=1, backoff=Backoff(0.8 / asked.speed)),
             on_event=approver,
+            events_with_content=asked.content,
             tracing=tracing,
             name="newsroom",
         ) as pool,

@@ -14,6 +14,7 @@ import io
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -88,7 +89,7 @@ def running(*options: str) -> Iterator[str]:
             raise SystemExit("the newsroom has ended without a live page")
         yield found[0]
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)  # a Ctrl-C: the pool is closed, and with it its page
         process.communicate()
 
 
