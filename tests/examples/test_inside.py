@@ -37,7 +37,7 @@ def test_a_story_is_printed(run, tmp_path):
     )
     restarted = next(span for span in spans if span["name"] == "invoke_agent birds research")
     assert ended == {"completed": 10, "failed": 1}
-    assert restarted["attributes"]["actors.restarts"] == 1
+    assert restarted["attributes"]["actors.agent.restarts"] == 1
     assert {"Overloaded"} <= {span["attributes"].get("error.type", "").rpartition(".")[2] for span in spans}
 
 
