@@ -1,8 +1,8 @@
 """Names of OpenTelemetry's conventions for generative AI, as spans have them.
 
-They are those of the semantic conventions 1.44 (``opentelemetry-semantic-conventions`` 0.66b2), which has handed them on
-to a repository of their own, where all of them are still in development: they move, so they stand here alone, and nothing
-depends on the package of constants. What has no name there begins with ``actors.``.
+They are those of the semantic conventions 1.44 (``opentelemetry-semantic-conventions`` 0.66b2), which has handed them
+on to a repository of their own, where all of them are still in development: they move, so they stand here alone, and
+nothing depends on the package of constants. What has no name there begins with ``actors.``.
 """
 
 from __future__ import annotations
