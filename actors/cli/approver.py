@@ -45,6 +45,7 @@ class Approver:
     Args:
         approved: Names of tools, or patterns of them, whose calls may be made.
         pause: What keeps a display off the terminal while it asks.
+        elsewhere: Can somebody answer elsewhere, on a page? Then nothing is denied for want of a terminal.
 
     Guarantees: what was typed before a question was shown answers nothing; a question whose agent has ended leaves the
     terminal.
@@ -54,9 +55,14 @@ class Approver:
     """
 
     def __init__(
-        self, approved: Sequence[str] = (), *, pause: Callable[[], AbstractContextManager[object]] = nullcontext
+        self,
+        approved: Sequence[str] = (),
+        *,
+        pause: Callable[[], AbstractContextManager[object]] = nullcontext,
+        elsewhere: bool = False,
     ) -> None:
         self._approved = tuple(approved)
+        self._elsewhere = elsewhere
         self._always: set[str] = set()
         self._pause = pause
         self._pool: AgentPool | None = None
@@ -106,6 +112,9 @@ class Approver:
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._ask_all, name="actors-approver", daemon=True)
                     self._thread.start()
+        elif self._elsewhere:
+            again = f" again ({IN_DOUBT})" if event.in_doubt else ""
+            say(f"{_who(event)} asks to call {shown(event.tool)}{again}: answer on the page of --live")
         elif event.in_doubt:
             say(f"{_who(event)} may not call {shown(event.tool)} again: {IN_DOUBT}, and {NOBODY}")
             if event.timeout is None:

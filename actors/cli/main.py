@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from .live import LiveCommand
 from .options import RunOptions
 from .refusal import OutputLostError, RefusedError
 from .terminal import prepare_streams, say
@@ -97,6 +98,14 @@ Resume = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Empty the file of --out first.")]
 Events = Annotated[str | None, typer.Option(metavar="FILE.jsonl", help="One line for each event.")]
+Live = Annotated[
+    int | None,
+    typer.Option(
+        metavar="[PORT]",
+        help="Show the run on a page for a browser on this machine, while it runs; without PORT on any that is free.",
+    ),
+]
+Control = Annotated[bool, typer.Option("--control", help="Who looks at --live may abort agents, approve and deny.")]
 Driver = Annotated[
     str | None,
     typer.Option(
@@ -195,7 +204,7 @@ def options(
     """Run many agents at once, each on its own thread."""
 
 
-@app.command(epilog=EXIT_CODES)
+@app.command(epilog=EXIT_CODES, cls=LiveCommand)
 def run(
     manifests: Manifests,
     prompt: Prompt = None,
@@ -211,6 +220,8 @@ def run(
     resume: Resume = False,
     overwrite: Overwrite = False,
     events: Events = None,
+    live: Live = None,
+    control: Control = False,
     driver: Driver = None,
     model: Model = None,
     base_url: BaseUrl = None,
@@ -238,6 +249,8 @@ def run(
         resume=resume,
         overwrite=overwrite,
         events=events,
+        live=live,
+        control=control,
         driver=driver,
         model=model,
         base_url=base_url,

@@ -10,6 +10,7 @@ from .template import Template
 
 STANDARD_STREAM = "-"
 """As a path: standard input or standard output."""
+HIGHEST_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,8 @@ class RunOptions:
     resume: bool = False
     overwrite: bool = False
     events: str | None = None
+    live: int | None = None
+    control: bool = False
     driver: str | None = None
     model: str | None = None
     base_url: str | None = None
@@ -101,6 +104,10 @@ class RunOptions:
         problems = []
         if self.max_concurrent < 1:
             problems.append(f"--max-concurrent is {self.max_concurrent}: it must be at least 1")
+        if self.live is not None and not 0 <= self.live <= HIGHEST_PORT:
+            problems.append(f"--live is {self.live}: a port is a whole number from 0 to {HIGHEST_PORT}")
+        if self.control and self.live is None:
+            problems.append("--control is about the page of --live: give --live")
         timeout = problem_of_timeout(self.timeout)
         return problems if timeout is None else [*problems, timeout]
 

@@ -19,6 +19,7 @@ from .feed import Feed
 from .inputs import open_source
 from .interrupt import EXIT_INTERRUPTED, Interrupt
 from .job import BadInput
+from .live import page_of, refuse_taken
 from .log import log_lines
 from .options import STANDARD_STREAM
 from .output import refuse_clashes
@@ -66,6 +67,7 @@ def run(options: RunOptions) -> int:
         {"--input": options.input, **{f"manifest {path}": path for path in options.manifests}},
     )
     refuse_journal(options)
+    refuse_taken(options.live)
     recipes = prepare_all(options.manifests, choice=ModelChoice(options.driver, options.model, options.base_url))
     if not options.quiet:
         gets_file = options.glob is not None
@@ -185,7 +187,8 @@ class Run:
     def _work(self, items: Iterable[Job | BadInput], progress: Progress, sink: EventSink) -> None:
         limit = self._options.max_concurrent
         bound = 2 * limit + 16
-        approver = Approver(self._options.approve, pause=progress.paused)
+        options = self._options
+        approver = Approver(options.approve, pause=progress.paused, elsewhere=options.control)
 
         def hear(event: Event) -> None:
             sink(event)
@@ -201,6 +204,7 @@ class Run:
                 journal=self._journal,
                 name="actors run",
             ) as pool,
+            page_of(pool, options.live, control=options.control),
         ):
             approver.answers_for(pool)
             self._tally.gauge = lambda: (pool.active_count, pool.queued_count)

@@ -63,7 +63,7 @@ class Door:
         self._generation = fork.generation()
         self._lock = leaf_lock()
         self._closing = False
-        self._listener = _listen(port)
+        self._listener = listen(port)
         self.port: int = self._listener.getsockname()[1]
         try:
             self._bell, self._rope = socket.socketpair()
@@ -290,7 +290,12 @@ class Guest:
             return False
 
 
-def _listen(port: int) -> socket.socket:
+def listen(port: int) -> socket.socket:
+    """A socket that listens on *port* of this machine alone; 0 takes a free one.
+
+    Raises:
+        OSError: The port is taken.
+    """
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         if os.name == "nt":

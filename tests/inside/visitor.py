@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 if TYPE_CHECKING:
     from actors import LiveView
+    from actors.inside.doorplate import Door
 
 PATIENCE = 20.0
 
@@ -33,7 +34,7 @@ class Answer:
 class Visitor:
     """Knows where a view is, and its token."""
 
-    def __init__(self, view: LiveView) -> None:
+    def __init__(self, view: LiveView | Door) -> None:
         place = urlsplit(view.url)
         assert place.port is not None
         self.port: int = place.port
