@@ -55,12 +55,14 @@ class Editor(Agent[str]):
         asked = [(topic, self.spawn(self._research(topic, job))) for topic in TOPICS]
         facts = [fact for topic, one in asked if (fact := self._fact(topic, one, job["checker"]))]
         self.sleep(desk.seconds("layout", 0.6, 0.9))
-        writer = SpawnConfig(WRITER, json.dumps({"story": job["story"], "facts": facts}), group=self.config.group)
-        return self.spawn(writer).result().text
+        story = json.dumps({"story": job["story"], "facts": facts})
+        return self.spawn(SpawnConfig(WRITER, story, group=self.config.group, key=f"{self.key}/writer")).result().text
 
     def _research(self, topic: str, job: dict[str, int]) -> SpawnConfig:
-        manifest = RESEARCHER.model_copy(update={"name": f"{topic.removeprefix('the ')} research"})
-        return SpawnConfig(manifest, json.dumps({**job, "topic": topic}), group=self.config.group)
+        word = topic.removeprefix("the ")
+        manifest = RESEARCHER.model_copy(update={"name": f"{word} research"})
+        asked = json.dumps({**job, "topic": topic})
+        return SpawnConfig(manifest, asked, group=self.config.group, key=f"{self.key}/{word}")
 
     def _fact(self, topic: str, researcher: AgentHandle, checker: int) -> str | None:
         outcome = researcher.outcome()
@@ -101,9 +103,9 @@ def start(pool: AgentPool, story: int, desk: Desk) -> list[AgentHandle]:
     """Start the two who lead one story."""
     group = f"story {story}"
     checked = json.dumps({"story": story, "claims": len(TOPICS)})
-    checker = pool.spawn(SpawnConfig(CHECKER, checked, group=group, deps=desk))
+    checker = pool.spawn(SpawnConfig(CHECKER, checked, group=group, key=f"{group}/checker", deps=desk))
     job = json.dumps({"story": story, "checker": checker.id})
-    return [checker, pool.spawn(SpawnConfig(EDITOR, job, agent=Editor, group=group, deps=desk))]
+    return [checker, pool.spawn(SpawnConfig(EDITOR, job, agent=Editor, group=group, key=group, deps=desk))]
 
 
 def shown(outcome: AgentOutcome) -> str:
