@@ -45,6 +45,7 @@ def looked_at(pool: AgentPool, asked: Namespace) -> Iterator[None]:
     with ExitStack() as opened:
         if asked.timeline is not None:
             timeline = Timeline(name="newsroom")
+            timeline.save(asked.timeline)  # of nothing yet: a path that cannot be written is told before the run
             opened.callback(timeline.save, asked.timeline)
             opened.callback(pool.subscribe(timeline))  # before that: all that happened is told
         if asked.live is not None or asked.control:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections import Counter
 from pathlib import Path
@@ -143,12 +144,23 @@ def main(arguments: list[str] | None = None) -> int:
     return 0 if all(outcome.ok for outcome in outcomes) else 1
 
 
+def above_0(text: str) -> float:
+    """A number of the command line.
+
+    Raises:
+        ValueError: It is none, or not above 0.
+    """
+    if not 0 < (number := float(text)) < math.inf:
+        raise ValueError(text)
+    return number
+
+
 def parsed(arguments: list[str] | None) -> argparse.Namespace:
     """What is asked for on the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--agents", type=int, default=TEAM, metavar="N", help=f"about so many; a story has {TEAM}")
     parser.add_argument("--slots", type=int, default=0, metavar="N", help="agents that run at once (5 for each story)")
-    parser.add_argument("--speed", type=float, default=1.0, help="10 is ten times as fast")
+    parser.add_argument("--speed", type=above_0, default=1.0, help="10 is ten times as fast")
     parser.add_argument("--seed", type=int, default=7, help="of all delays")
     parser.add_argument("--driver", default="", help="a word such as openai:gpt-5-mini; without it, rules answer")
     parser.add_argument("--approve-after", type=float, default=2.0, metavar="SECONDS", help="what is to be printed")
