@@ -144,7 +144,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0 if all(outcome.ok for outcome in outcomes) else 1
 
 
-def above_0(text: str) -> float:
+def positive(text: str) -> float:
     """A number of the command line.
 
     Raises:
@@ -160,7 +160,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--agents", type=int, default=TEAM, metavar="N", help=f"about so many; a story has {TEAM}")
     parser.add_argument("--slots", type=int, default=0, metavar="N", help="agents that run at once (5 for each story)")
-    parser.add_argument("--speed", type=above_0, default=1.0, help="10 is ten times as fast")
+    parser.add_argument("--speed", type=positive, default=1.0, help="10 is ten times as fast")
     parser.add_argument("--seed", type=int, default=7, help="of all delays")
     parser.add_argument("--driver", default="", help="a word such as openai:gpt-5-mini; without it, rules answer")
     parser.add_argument("--approve-after", type=float, default=2.0, metavar="SECONDS", help="what is to be printed")
