@@ -70,6 +70,8 @@ function drawChart() {
   const [first, last] = rowsInSight();
   if (!layout.thin) drawBirths(pen, first, last);
   for (let row = first; row <= last; row++) drawRow(pen, row);
+  fillThin(pen);
+  for (let row = first; row <= last; row++) markEnd(pen, scale, layout.rows[row], bandTop(row), bandOf());
   drawMessages(pen, first, last);
   if (view.path) drawPath(pen);
   drawChosen(pen);
@@ -108,14 +110,15 @@ function drawRow(pen, row) {
   if (AGENTS.end[agent] >= scale.from && AGENTS.begin[agent] <= scale.to) {
     const left = Math.max(scale.x(AGENTS.begin[agent]), -2), right = Math.min(scale.x(AGENTS.end[agent]), scale.wide + 2);
     pen.fillStyle = palette["line-strong"];
+    if (view.path) pen.globalAlpha *= 0.3;
     if (!layout.thin) pen.fillRect(left, top + band / 2 - 0.5, Math.max(right - left, 2), 1);
+    if (view.path) pen.globalAlpha /= 0.3;
     const words = [];
     fillTrack(pen, scale, agent, -1, top, band, words);
     drawLanes(pen, agent, top, band, words);
     writeSlices(pen, words);
     if (!layout.thin) drawMarks(pen, agent, top, band);
   }
-  markEnd(pen, scale, agent, top, band);
   if (AGENTS.flags[agent] & IS_CUT && !layout.thin) {
     const x = scale.x(AGENTS.begin[agent]);
     if (x > -4 && x < scale.wide) tearOff(pen, x + 2, top, band);
@@ -124,10 +127,26 @@ function drawRow(pen, row) {
 }
 
 function drawLanes(pen, agent, top, band, words) {
-  if (!hasLanes(agent)) return void (AGENTS.lanes[agent] && fillTrack(pen, scale, agent, 0, top, band, words));
-  const { lane: high } = layout.size;
+  if (!hasLanes(agent)) {
+    if (AGENTS.lanes[agent] && !AGENTS.tellsTools[agent]) fillTrack(pen, scale, agent, 0, top, band, words);
+    else if (AGENTS.lanes[agent]) markErrors(pen, agent, top + band);
+    return;
+  }
+  const high = laneHigh(agent);
   for (let lane = 0; lane < AGENTS.lanes[agent]; lane++) {
     fillTrack(pen, scale, agent, lane, top + band + 1 + lane * (high + 1), high, words);
+  }
+}
+
+/** Calls that failed, below the band that tells of them. */
+function markErrors(pen, agent, bottom) {
+  if (!SPANS.error.size) return;
+  const [first, last] = spansOf(agent), high = layout.thin ? Math.min(1, layout.thin / 3) : 3;
+  pen.fillStyle = palette.bad;
+  for (let s = first; s < last; s++) {
+    if (SPANS.lane[s] < 0 || !SPANS.error.has(s) || SPANS.end[s] < scale.from || SPANS.begin[s] > scale.to) continue;
+    const left = Math.max(scale.x(SPANS.begin[s]), -4), right = Math.min(scale.x(SPANS.end[s]), scale.wide + 4);
+    pen.fillRect(left, bottom - high, Math.max(right - left - 1, 2), high);
   }
 }
 
@@ -182,7 +201,7 @@ function drawMessages(pen, first, last) {
 
 function arrow(pen, x, y, toX, toY, strong) {
   pen.strokeStyle = pen.fillStyle = strong ? palette.ink : palette["ink-soft"];
-  pen.globalAlpha = strong ? 0.9 : 0.5;
+  pen.globalAlpha = strong ? 0.9 : 0.65;
   pen.lineWidth = strong ? 1.5 : 1;
   const bend = Math.max(14, Math.abs(toX - x) * 0.4);
   pen.beginPath();
@@ -210,10 +229,14 @@ function drawPath(pen) {
     if (row === undefined) continue;
     const x = scale.x(piece.begin), wide = Math.max((piece.end - piece.begin) * scale.per, 2), y = bandTop(row);
     if (before && before.y !== y) {
+      pen.lineWidth = 1.5;
       pen.beginPath();
       pen.moveTo(before.x, before.y + bandOf() + 1);
-      pen.bezierCurveTo(before.x + 8, (before.y + y) / 2, x - 8, (before.y + y) / 2 + bandOf(), x, y + bandOf() + 1);
+      pen.lineTo(x, y + (y > before.y ? 0 : bandOf() + 1));
       pen.stroke();
+      pen.beginPath();
+      pen.arc(x, y + (y > before.y ? 0 : bandOf() + 1), 3, 0, 7);
+      pen.fill();
     }
     pen.fillRect(x, y + bandOf(), wide, layout.thin ? 1 : 3);
     before = { x: x + wide, y };
@@ -238,7 +261,7 @@ function boxOf(span) {
   const x = Math.max(scale.x(SPANS.begin[span]), -4), right = Math.min(scale.x(SPANS.end[span]), scale.wide + 4);
   const lane = SPANS.lane[span];
   if (lane < 0 || !hasLanes(SPANS.agent[span])) return { x, y: bandTop(row), wide: right - x, high: bandOf() };
-  const { band, lane: high } = layout.size;
+  const { band } = layout.size, high = laneHigh(SPANS.agent[span]);
   return { x, y: bandTop(row) + band + 1 + lane * (high + 1), wide: right - x, high };
 }
 

@@ -28,7 +28,8 @@ function readAgents(columns) {
   const count = columns.id.length;
   const first = new Int32Array(count + 1);
   for (let a = 0; a < count; a++) first[a + 1] = first[a] + columns.spans[a];
-  return { ...columns, count, first, statusText: columns.status.map(textAt), lanes: new Uint8Array(count) };
+  const statusText = columns.status.map(textAt);
+  return { ...columns, count, first, statusText, lanes: new Uint8Array(count), tellsTools: new Uint8Array(count) };
 }
 
 function readSpans(columns) {
@@ -44,6 +45,7 @@ function readSpans(columns) {
   for (let a = 0; a < AGENTS.count; a++) {
     for (let s = AGENTS.first[a]; s < AGENTS.first[a + 1]; s++) {
       agent[s] = a;
+      if (lane[s] < 0 && columns.state[s] === IN_TOOL) AGENTS.tellsTools[a] = 1;
       if (lane[s] >= AGENTS.lanes[a]) AGENTS.lanes[a] = Math.min(lane[s] + 1, 255);
     }
   }

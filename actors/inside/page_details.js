@@ -10,6 +10,7 @@ function showDetails() {
   if (!title) return;
   const close = make("button", { type: "button", class: "quiet close", "aria-label": "Close" }, "\u2715");
   close.addEventListener("click", () => (agent >= 0 ? look({ selected: -1, span: -1 }) : look({ path: false })));
+  details.scrollTop = 0;
   details.replaceChildren(close, ...(agent >= 0 ? agentDetails(agent) : pathDetails()));
 }
 
@@ -21,8 +22,8 @@ function agentDetails(agent) {
   if (error) parts.push(longText("Why", error, 400));
   const fit = make("button", { type: "button" }, "Zoom to it");
   fit.addEventListener("click", () => lookAround(AGENTS.begin[agent], AGENTS.end[agent]));
-  parts.push(factsOf(agentFacts(agent)), fit, timesTable(agent));
   if (view.span >= 0 && SPANS.agent[view.span] === agent) parts.push(spanDetails(view.span));
+  parts.push(factsOf(agentFacts(agent)), fit, timesTable(agent));
   for (const [title, place] of [["Asked", AGENTS.input[agent]], ["Result", AGENTS.output[agent]]]) {
     if (place >= 0) parts.push(longText(title, textAt(place)));
   }
@@ -91,13 +92,16 @@ function listsOf(agent) {
 
 function pathDetails() {
   const total = Math.max(1, PATH.reduce((sum, piece) => sum + piece.end - piece.begin, 0));
+  const told = PATH.filter((piece) => (piece.end - piece.begin) / total >= 0.005);
+  const rest = PATH.length - told.length, restTook = total - told.reduce((sum, piece) => sum + piece.end - piece.begin, 0);
   return [
     make("header", {}, make("h2", {}, "Critical path")),
-    make("p", { class: "soft" }, "The chain of waits that ends with the last agent: nothing else had to be faster for the run to end sooner."),
-    firstOf(PATH, 200, (piece) => {
-      const took = piece.end - piece.begin, word = piece.state < 0 ? "" : STATE_WORDS[STATES[piece.state]];
+    make("p", { class: "soft" }, "The chain of waits that ends with the last agent. What makes a piece of it shorter ends the run sooner."),
+    rest ? make("p", { class: "soft" }, `${many(rest, "piece")} of under 0.5 % left out, ${lasting(restTook)} in all.`) : "",
+    firstOf(told, 200, (piece) => {
+      const took = piece.end - piece.begin, word = piece.state < 0 ? "own time" : STATE_WORDS[STATES[piece.state]];
       const row = make("button", { type: "button", class: "path-row quiet" }, piece.state < 0 ? make("span", { class: "swatch" }) : swatchOf(piece.state),
-        make("span", { class: "cut", dir: "auto" }, make("b", {}, piece.agent < 0 ? (piece.id ? `#${piece.id}` : "the program") : oneLine(nameOf(piece.agent), 60)), ` ${oneLine(piece.label || word, 60)}`),
+        make("span", { class: "cut", dir: "auto" }, make("b", {}, piece.agent < 0 ? (piece.id ? `#${piece.id}` : "the program") : oneLine(nameOf(piece.agent), 60)), ` ${oneLine(piece.agent < 0 ? word : piece.state === PARKED && piece.label ? `parked on ${piece.label}` : piece.label || word, 60)}`),
         make("span", { class: "number" }, lasting(took)), make("span", { class: "number soft" }, percent(took / total)));
       row.addEventListener("click", () => {
         if (piece.agent >= 0) showRow(piece.agent);

@@ -54,11 +54,11 @@ function sayOverview() {
   const words = [];
   const slots = DATA.slots.at(-1)?.[1];
   if (DATA.load.length) {
-    const full = SUMMARY.full === null ? "" : `, all for ${percent(SUMMARY.full)} of the time`;
-    words.push(["used", `slots used${slots ? `: ${figures(SUMMARY.mean_used)} of ${whole(slots)} on average` : ""}${full}`]);
+    const more = SUMMARY.full === null ? " on average" : ` on average, all for ${percent(SUMMARY.full)} of the time`;
+    words.push(["used", "slots used", slots ? `: ${figures(SUMMARY.mean_used)} of ${whole(slots)}` : "", slots ? more : ""]);
   }
-  if (mostQueued >= 1) words.push(["waits", `queue: up to ${whole(mostQueued)} agents`]);
-  byId("overview-words").replaceChildren(...words.map(([kind, text]) => make("li", { class: kind }, text)));
+  if (mostQueued >= 1) words.push(["waits", "queue", `: up to ${whole(mostQueued)}`, " agents"]);
+  byId("overview-words").replaceChildren(...words.map(([kind, word, figure, more]) => make("li", { class: kind }, word, figure, make("span", { class: "more" }, more))));
 }
 
 /** The parts of a bar, each as wide as its share; an order in which waiting stands first. */

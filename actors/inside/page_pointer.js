@@ -104,7 +104,7 @@ function thingAt(x, y) {
   if (row < 0) return { agent: -1, span: -1 };
   const agent = layout.rows[row];
   const deep = sheetY - bandTop(row) - bandOf() - 1;
-  const lane = hasLanes(agent) && deep >= 0 ? Math.min(Math.floor(deep / (layout.size.lane + 1)), AGENTS.lanes[agent] - 1) : -1;
+  const lane = hasLanes(agent) && deep >= 0 ? Math.min(Math.floor(deep / (laneHigh(agent) + 1)), AGENTS.lanes[agent] - 1) : -1;
   const own = spanAt(agent, lane, x), call = hasLanes(agent) ? -1 : spanAt(agent, 0, x);
   return { agent, span: call >= 0 && (own < 0 || SPANS.state[own] === IN_TOOL) ? call : own };
 }

@@ -59,13 +59,14 @@ function layRows() {
 }
 
 function heightOf(agent) {
-  const { band, lane, air } = layout.size;
+  const { band, air } = layout.size;
   if (layout.thin) return layout.thin;
-  return band + air + (hasLanes(agent) ? AGENTS.lanes[agent] * (lane + 1) + 1 : 0);
+  return band + air + (hasLanes(agent) ? AGENTS.lanes[agent] * (laneHigh(agent) + 1) + 1 : 0);
 }
 
-/** Tool calls have lines of their own where there are several at once; a single one lies on the band. */
+/** Tool calls have lines of their own where there are several at once; a single one the band tells of. */
 const hasLanes = (agent) => AGENTS.lanes[agent] > 1 && !layout.thin;
+const laneHigh = (agent) => (AGENTS.lanes[agent] <= 3 ? layout.size.lane : Math.min(layout.size.lane, 4));
 
 const bandOf = () => (layout.thin ? layout.thin - (layout.thin > 3 ? 1 : 0) : layout.size.band);
 const bandTop = (row) => layout.tops[row] + (layout.thin ? 0 : layout.size.air / 2);

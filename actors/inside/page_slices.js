@@ -19,7 +19,8 @@ function writeWithin(pen, text, x, y, room) {
   let shown = oneLine(text, 80);
   const width = widthOf(pen, shown);
   if (width > room) {
-    const keep = Math.floor((shown.length * room) / width) - 1;
+    let keep = Math.floor((shown.length * room) / width);
+    while (keep > 2 && widthOf(pen, `${shown.slice(0, keep)}\u2026`) > room) keep--;
     if (keep < 3) return 0;
     shown = `${shown.slice(0, keep)}\u2026`;
   }
@@ -70,8 +71,23 @@ function fillTrack(pen, scale, agent, lane, y, height, words) {
   flush();
 }
 
+// Thousands of thin slices: those of a state are filled together, since each change of the colour costs more than a slice.
+const THIN = STATES.map(() => []);
+
+function fillThin(pen) {
+  THIN.forEach((boxes, state) => {
+    pen.fillStyle = palette.states[state][state === QUEUED ? "line" : "fill"];
+    for (let i = 0; i < boxes.length; i += 4) pen.fillRect(boxes[i], boxes[i + 1], boxes[i + 2], boxes[i + 3]);
+    boxes.length = 0;
+  });
+}
+
 function fillSlice(pen, span, x, y, wide, height) {
   const state = SPANS.state[span];
+  if (height <= 3 && layout.thin && pen.globalAlpha === 1 && !view.path && !view.dimmed.size) {
+    THIN[state].push(x, y, Math.max(wide > 4 ? wide - 1 : wide, 0.75), height);
+    return;
+  }
   const faded = view.dimmed.has(state) || (view.path && !isPathSpan(span));
   if (faded) pen.globalAlpha *= 0.15;
   pen.fillStyle = height > 3 ? paintOf(pen, state) : palette.states[state][state === QUEUED ? "line" : "fill"];
@@ -109,7 +125,8 @@ function writeSlices(pen, words) {
     const size = height > 14 ? 11 : height > 10 ? 10 : 8.5;
     pen.font = `${size}px ${FONT}`;
     pen.textBaseline = "middle";
-    const failed = SPANS.error.has(span);
+    const failed = SPANS.error.has(span), faded = view.path && !isPathSpan(span);
+    if (faded) pen.globalAlpha *= 0.2;
     const title = oneLine(sliceWords(span), 80);
     const text = failed ? `\u2715 ${title}` : title;
     const room = wide - 10;
@@ -125,6 +142,7 @@ function writeSlices(pen, words) {
       pen.fillText(lasts, x + 5 + used + 8, y + height / 2 + 0.5);
       pen.globalAlpha /= 0.75;
     }
+    if (faded) pen.globalAlpha /= 0.2;
   }
 }
 
@@ -149,6 +167,12 @@ function tearOff(pen, x, y, height) {
 function markEnd(pen, scale, agent, y, height) {
   const end = endOf(agent), x = scale.x(AGENTS.end[agent]);
   if (x < -4 || x > scale.wide + 4) return;
+  pen.globalAlpha = isDim(agent) ? 0.18 : 1;
+  drawEnd(pen, scale, agent, end, x, y, height);
+  pen.globalAlpha = 1;
+}
+
+function drawEnd(pen, scale, agent, end, x, y, height) {
   if (AGENTS.flags[agent] & IS_OPEN) {
     if (height > 5) tearOff(pen, x, y, height);
     if (height > 10) writeEnd(pen, "still open", palette["ink-soft"], x, y, height, scale.wide);
