@@ -53,8 +53,12 @@ class EventSink:
             self._lines.close()
 
 
+def word_of(kind: type[Event]) -> str:
+    """How a line names that kind of event: ``agent_started``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
+
+
 def record_of(event: Event) -> dict[str, Any]:
     """The fields of one line; ``event`` is the kind, such as ``agent_started``."""
-    kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
     at = None if event.at is None else event.at.isoformat()
-    return {"event": kind, **dict(event), "at": at}
+    return {"event": word_of(type(event)), **dict(event), "at": at}

@@ -42,7 +42,7 @@ def show(path: str, *, agent: str | None = None, everything: bool = False) -> in
     Raises:
         RefusedError: There is no such journal, or no such agent.
     """
-    with _opened(path) as journal:
+    with opened(path) as journal:
         try:
             parts = _of_agent(journal, path, agent) if agent is not None else _of_all(journal, path, everything)
             with answering():
@@ -63,7 +63,7 @@ def check(path: str) -> int:
     """
     rest = "What is whole can still be looked at"
     try:
-        with _opened(path, damaged=True) as journal:
+        with opened(path, damaged=True) as journal:
             found = journal.check()
             count = sum(1 for _ in journal.agents()) if not found else 0
     except JournalCorrupt as error:  # whose cause does not advise what is being done here
@@ -90,7 +90,7 @@ def prune(path: str, *, before: str | None = None) -> int:
         RefusedError: There is no such journal, another process writes it, or that is no date.
     """
     limit = None if before is None else _moment(before)
-    _opened(path).close()  # what is none is not made one
+    opened(path).close()  # what is none is not made one
     size = _size(path)
     try:
         with open_journal(path, path) as journal:
@@ -102,7 +102,15 @@ def prune(path: str, *, before: str | None = None) -> int:
     return EXIT_OK
 
 
-def _opened(path: str, *, damaged: bool = False) -> JournalReader:
+def opened(path: str, *, damaged: bool = False) -> JournalReader:
+    """The journal at *path*, to be read.
+
+    Args:
+        damaged: Let the caller tell of one that is damaged.
+    Raises:
+        RefusedError: There is none, or it cannot be read.
+        JournalCorrupt: It is damaged, where that was asked for.
+    """
     try:
         return Journal.read(path)
     except FileNotFoundError:

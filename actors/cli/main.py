@@ -98,6 +98,12 @@ Resume = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Empty the file of --out first.")]
 Events = Annotated[str | None, typer.Option(metavar="FILE.jsonl", help="One line for each event.")]
+TimelineFile = Annotated[
+    str | None,
+    typer.Option(
+        "--timeline", metavar="FILE", help="A picture of the run: a page (.html), or .json, .json.gz for Perfetto."
+    ),
+]
 Live = Annotated[
     int | None,
     typer.Option(
@@ -151,6 +157,14 @@ SessionFile = Annotated[
 OneSession = Annotated[str, typer.Argument(metavar="NAME", help="The session.")]
 Limit = Annotated[int, typer.Option(metavar="N", help="So many at most.")]
 Last = Annotated[int | None, typer.Option(metavar="N", help="Only so many of its last turns.")]
+
+TimelineSource = Annotated[
+    str, typer.Argument(metavar="FILE", help="What --events or --journal wrote; - = events from standard input.")
+]
+TimelineOutput = Annotated[
+    str | None,
+    typer.Option("-o", "--output", metavar="FILE", help="FILE.html, .json or .json.gz; else beside it, as a page."),
+]
 
 JournalFile = Annotated[str, typer.Argument(metavar="FILE", help="The journal.")]
 AgentKey = Annotated[
@@ -220,6 +234,7 @@ def run(
     resume: Resume = False,
     overwrite: Overwrite = False,
     events: Events = None,
+    timeline: TimelineFile = None,
     live: Live = None,
     control: Control = False,
     driver: Driver = None,
@@ -249,6 +264,7 @@ def run(
         resume=resume,
         overwrite=overwrite,
         events=events,
+        timeline=timeline,
         live=live,
         control=control,
         driver=driver,
@@ -314,6 +330,18 @@ def status(manifest: Manifest, run: Run = None) -> None:
         from .check import status as show_status
 
         return show_status(manifest, run=run)
+
+    carry_out(command)
+
+
+@app.command(epilog="Exit codes: 0 written, 1 could not be written, 2 bad usage, or nothing to draw.")
+def timeline(source: TimelineSource, output: TimelineOutput = None) -> None:
+    """Draw a run that is over: who did what, when, and why it took so long."""
+
+    def command() -> int:
+        from .timeline import draw
+
+        return draw(source, output=output)
 
     carry_out(command)
 

@@ -31,6 +31,7 @@ class RunOptions:
     resume: bool = False
     overwrite: bool = False
     events: str | None = None
+    timeline: str | None = None
     live: int | None = None
     control: bool = False
     driver: str | None = None
@@ -90,6 +91,8 @@ class RunOptions:
     def _problems_of_output(self) -> list[str]:
         if self.journal == STANDARD_STREAM:
             return ["--journal needs a file: standard output cannot be gone on with"]
+        if self.timeline == STANDARD_STREAM:
+            return ["--timeline needs a file: FILE.html, FILE.json or FILE.json.gz"]
         if self.resume and self.overwrite:
             return ["--resume and --overwrite exclude each other: go on with the file, or empty it"]
         if self.out not in (None, STANDARD_STREAM):

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from ..errors import JournalChanged, JournalError, JournalFailed
+from ..inside.timeline import Timeline
 from ..pool import AgentPool
 from .approver import Approver
 from .doubts import say_doubts
@@ -26,13 +27,14 @@ from .output import refuse_clashes
 from .progress import open_progress
 from .recipe import ModelChoice, doubts_about, labels_of, memory_for, names_of, prepare_all
 from .recording import files_of, key_of, open_journal, refusal_of, refuse_journal
-from .refusal import REFUSALS, OutputLostError, RefusedError
+from .refusal import REFUSALS, OutputLostError, RefusedError, why
 from .results import ResultsFile
 from .row import CsvShape, place_text
 from .summary import show
 from .survey import BAD_INPUTS_SHOWN
 from .tally import Tally
 from .terminal import answering, say
+from .timeline import refuse_timeline
 from .trace import Trace
 
 if TYPE_CHECKING:
@@ -63,16 +65,23 @@ def run(options: RunOptions) -> int:
     """
     options.check()
     refuse_clashes(
-        {"--out": options.out, "--events": options.events, "--journal": options.journal},
+        {
+            "--out": options.out,
+            "--events": options.events,
+            "--timeline": options.timeline,
+            "--journal": options.journal,
+        },
         {"--input": options.input, **{f"manifest {path}": path for path in options.manifests}},
     )
     refuse_journal(options)
+    if options.timeline is not None:
+        refuse_timeline(options.timeline, option="--timeline")
     refuse_taken(options.live)
     recipes = prepare_all(options.manifests, choice=ModelChoice(options.driver, options.model, options.base_url))
     if not options.quiet:
         gets_file = options.glob is not None
         say_doubts(doubts_about(recipes, model=options.model, approved=options.approve, gets_file=gets_file))
-    outputs = [path for path in (options.out, options.events) if path]
+    outputs = [path for path in (options.out, options.events, options.timeline) if path]
     written = frozenset(map(os.path.realpath, [*outputs, *files_of(options.journal)]))
     interrupt = Interrupt()
     source = open_source(options, read=interrupt.read, skip=written)
@@ -111,6 +120,7 @@ class Run:
         self._results: ResultsFile | None = None
         self._journal: Journal | None = None
         self._trace = Trace() if options.trace else None
+        self._timeline = None if options.timeline is None else Timeline(name="actors run")
         self._output_lost = False
         # Then nothing else may stand there.
         self._stdout_taken = STANDARD_STREAM in (options.out, options.events)
@@ -126,6 +136,7 @@ class Run:
             self._open(stack, first)
             sink = stack.enter_context(closing(EventSink(self._tally, options.events, resume=options.resume)))
             self._report_survey()
+            stack.callback(self._save_timeline)  # also of what was interrupted
             progress = stack.enter_context(
                 open_progress(self._tally, self.expected, quiet=options.quiet, redraw=not self._stdout_taken)
             )
@@ -166,6 +177,15 @@ class Run:
             if not self._output_lost:
                 self._lose(f"--journal {self._options.journal}: {error}")
 
+    def _save_timeline(self) -> None:
+        path = self._options.timeline
+        if self._timeline is None or path is None:
+            return
+        try:
+            self._timeline.save(path)
+        except OSError as error:
+            self._lose(f"--timeline {path}: cannot be written: {why(error)}")
+
     def expected(self) -> int | None:
         """How many agents there will be in all; None = cannot say."""
         if self._tally.input_ended:
@@ -193,6 +213,8 @@ class Run:
         def hear(event: Event) -> None:
             sink(event)
             approver(event)
+            if self._timeline is not None:
+                self._timeline(event)
 
         with (
             approver,

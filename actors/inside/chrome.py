@@ -59,8 +59,7 @@ def chrome_lines(picture: Picture) -> Iterator[str]:
     yield "\n]}\n"
 
 
-def _json(value: dict[str, Any]) -> str:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+_json: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 def _ns(seconds: float) -> int:

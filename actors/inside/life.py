@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
+from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from ..core.records.state import IN_DRIVER, IN_TOOL, PARKED, QUEUED, RESTARTING, RUNNING, AgentState
@@ -194,6 +195,7 @@ class Life:
         text: str | None,
     ) -> None:
         call = None if recalled else self._completions.find(model, attempt)
+        used = (used[0], used[1], used[2] if isfinite(used[2]) else 0.0)
         if not recalled:
             self.used.add(Used(*used))
         if call is None:
