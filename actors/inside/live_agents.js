@@ -1,6 +1,7 @@
 /* The table of agents: sorted, searched, filtered; its order is held while the pointer is over it. */
 
 const ROWS = matchMedia("(max-width: 700px)").matches ? 50 : 500; // on a phone something comes below
+const ROW_HEIGHT = 29;
 const RESTS = 20000; // a pointer that has not moved for so long is not about to click
 
 class Agents {
@@ -20,14 +21,18 @@ class Agents {
     this.pointed = -Infinity;
     this.table = byId("agents");
     this.body = this.table.tBodies[0];
+    this.scroller = byId("rows");
+    this.seen = 0;
+    new ResizeObserver(([box]) => { this.seen = box.contentRect.height; }).observe(this.scroller);
+    this.scroller.addEventListener("scroll", () => this.tick(performance.now()), { passive: true });
     this.head();
     this.listen();
   }
 
   head() {
-    const cells = COLUMNS.map(({ key, title, isNumber, means }) => make("th", { class: `${key}${isNumber ? " number" : ""}`, "data-sort": key, scope: "col" },
+    const cells = COLUMNS.map(({ key, title, isNumber, means }) => make("th", { class: `${key}${isNumber ? " number" : ""}`, "data-sort": key, scope: "col", role: "columnheader" },
       make("button", { type: "button", class: "quiet sort", text: title, title: means || null, on: { click: () => this.sortBy(key) } })));
-    this.table.tHead.append(make("tr", {}, ...cells));
+    this.table.tHead.append(make("tr", { role: "row" }, ...cells));
     byId("sort").append(...COLUMNS.map(({ key, title }) => make("option", { value: key, text: `by ${title.toLowerCase()}` })));
     byId("sort").addEventListener("change", (event) => this.sortBy(event.target.value));
   }
@@ -96,13 +101,14 @@ class Agents {
     const kept = new Map();
     for (const { agent, depth } of shown) {
       const row = this.rows.get(agent.id) || new Row(agent.id);
-      row.update(agent, depth, store.ends.get(agent.id), !store.agents.has(agent.id), longest, now);
+      row.update(agent, depth, store.ends.get(agent.id), !store.agents.has(agent.id), longest);
       kept.set(agent.id, row);
     }
     this.rows = kept;
     this.order = shown;
     place(this.body, [...kept.values()].map((row) => row.node));
     this.paintSelected();
+    this.tick(now);
     this.foot(wanted.length, listed.length - shown.length, store, isHeld);
   }
 
@@ -151,7 +157,7 @@ class Agents {
     const key = [...found.keys()].sort().join();
     const select = byId("group");
     show(select, found.size > 0);
-    if (key !== this.groupKey) {
+    if (key !== this.groupKey && document.activeElement !== select) {
       this.groupKey = key;
       const sorted = [...found].sort((one, other) => compare(one[1], other[1])).slice(0, 200);
       select.replaceChildren(make("option", { value: "", text: "all groups" }), ...sorted.map(([value, text]) => make("option", { value, text })));
@@ -189,8 +195,11 @@ class Agents {
     node.scrollIntoView({ block: "nearest" });
   }
 
+  /** Only rows that are seen are written to: each one that is makes the browser lay the table out. */
   tick(now) {
-    for (const row of this.rows.values()) row.tick(now);
+    const first = this.rows.size <= 60 ? 0 : Math.floor(this.scroller.scrollTop / ROW_HEIGHT) - 2;
+    const last = this.rows.size <= 60 ? 60 : first + Math.ceil(this.seen / ROW_HEIGHT) + 4;
+    for (const { agent } of this.order.slice(Math.max(0, first), last)) this.rows.get(agent.id).tick(now);
   }
 }
 

@@ -62,7 +62,7 @@ class Details {
       this.answer = answer;
       this.own = answer.events || [];
       if (withStack) this.drawStacks(answer);
-      say(this.stackNote, withStack ? `as of ${new Date().toLocaleTimeString([], { hour12: false })}` : "");
+      say(this.stackNote, withStack ? `as of ${clock.format(new Date())}` : "");
     } catch (error) {
       if (id !== this.id) return;
       const hasEnded = error instanceof Refused && error.status === 404;

@@ -31,9 +31,10 @@ const TELLS = {
 };
 
 const kindOf = (event) => visible(event.event, 40).replaceAll("_", " ");
+const clock = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const timeOf = (event) => {
   const at = new Date(event.at);
-  return event.at && !Number.isNaN(at.getTime()) ? at.toLocaleTimeString([], { hour12: false }) : "";
+  return event.at && !Number.isNaN(at.getTime()) ? clock.format(at) : "";
 };
 
 function eventLine(event, open) {
@@ -74,7 +75,7 @@ class Feed {
     this.store = store;
     const before = this.kinds.size;
     for (const event of store.events) if (this.kinds.size < 100) this.kinds.add(String(event.event));
-    if (this.kinds.size !== before) this.options();
+    if (this.kinds.size !== before && document.activeElement !== byId("kind")) this.options();
     this.draw();
   }
 

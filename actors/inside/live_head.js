@@ -107,17 +107,19 @@ class Head {
     this.tokens.spark.draw(store.rate("tokens"), seen, 1);
   }
 
+  /** The nodes stay, and their words change: a click that began on one ends on it. */
   verdict(said) {
-    const key = JSON.stringify(said);
-    if (key === this.said) return;
-    this.said = key;
-    place(byId("verdict"), said.map(({ text, bad, warn, id }) => {
-      const known = id !== undefined && id !== null;
-      return make(known ? "button" : "span", {
-        type: known && "button", class: [known ? "link" : "", bad ? "bad" : warn ? "warn" : ""].join(" ").trim() || null,
-        text, on: known ? { click: () => this.open(id) } : {},
-      });
-    }));
+    this.sentences = said.map(({ text, bad, warn, id }, index) => {
+      const isLink = id !== undefined && id !== null;
+      const old = this.sentences && this.sentences[index];
+      const node = old && (old.tagName === "BUTTON") === isLink ? old : isLink
+        ? make("button", { type: "button", on: { click: () => this.open(Number(node.dataset.open)) } }) : make("span");
+      say(node, text);
+      mark(node, "data-open", isLink && id);
+      mark(node, "class", [isLink ? "link" : "", bad ? "bad" : warn ? "warn" : ""].join(" ").trim() || null);
+      return node;
+    });
+    place(byId("verdict"), this.sentences);
   }
 
   /** Nothing is heard of the pool: what waited may be answered no more. */

@@ -185,5 +185,9 @@ byId("ask-help").addEventListener("click", () => help());
 byId("help").append(make("h2", { text: "Keys" }), make("dl", {}, ...KEYS.flatMap(([key, does]) =>
   [make("dt", {}, make("kbd", { text: key })), make("dd", { text: does })])));
 let wanted = recall();
+addEventListener("hashchange", () => {
+  wanted = recall();
+  if (store.state) draw();
+});
 setInterval(() => { if (!document.hidden) tick(); }, 250);
 poller.soon();

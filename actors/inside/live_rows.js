@@ -29,7 +29,7 @@ class Row {
   }
 
   /** `depth`: how far it is indented; `end`: its agent_ended when it is no more. */
-  update(agent, depth, end, isGone, longest, now) {
+  update(agent, depth, end, isGone, longest) {
     this.agent = agent;
     this.isGone = isGone;
     say(this.name, nameOf(agent));
@@ -48,13 +48,18 @@ class Row {
     say(this.cells.tokens, brief(tokensOf(agent)));
     say(this.cells.cost, agent.cost_usd ? money(agent.cost_usd) : "–");
     say(this.cells.inbox, agent.inbox ? count(agent.inbox) : "–");
-    const heat = isGone ? 0 : Math.log1p(Math.max(0, now - agent.since) / 1000) / Math.log1p(Math.max(10, longest));
-    this.heat.style.width = `${Math.min(100, heat * 100).toFixed(1)}%`;
-    this.tick(now);
+    this.longest = Math.log1p(Math.max(10, longest));
+    if (isGone) this.heat.style.transform = "scaleX(0)";
   }
 
+  /** How long it is in its state: in words, and as a line, on a scale that shows seconds beside hours. */
   tick(now) {
     if (this.isGone) return;
+    const heat = Math.min(1, Math.log1p(Math.max(0, now - this.agent.since) / 1000) / this.longest).toFixed(3);
+    if (heat !== this.drawn) {
+      this.drawn = heat;
+      this.heat.style.transform = `scaleX(${heat})`;
+    }
     say(this.since, span((now - this.agent.since) / 1000));
     say(this.cells.age, span((now - this.agent.born) / 1000));
   }

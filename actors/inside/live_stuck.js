@@ -1,15 +1,21 @@
 /* Who is stuck on what, since when. */
 
 const LISTED = 5;
+const CHAINS = 3;
 
 class Stuck {
   constructor(open) {
     this.open = open;
     this.body = byId("stuck-body");
     this.times = [];
+    this.pointed = -Infinity;
+    this.body.addEventListener("pointermove", () => { this.pointed = performance.now(); });
+    this.body.addEventListener("pointerdown", () => { this.pointed = performance.now(); });
+    this.body.addEventListener("pointerleave", () => { this.pointed = -Infinity; });
   }
 
   update(store, waits, now) {
+    if (performance.now() - this.pointed < RESTS || this.body.contains(document.activeElement)) return; // about to be clicked
     const nodes = [];
     this.times = [];
     const agents = [...store.agents.values()];
@@ -37,7 +43,7 @@ class Stuck {
 
   waits(blockers, store) {
     if (!blockers.length) return null;
-    const rows = blockers.slice(0, LISTED).map(({ label, held, chain }) => {
+    const rows = blockers.slice(0, CHAINS).map(({ label, held, chain }) => {
       const agent = store.find(idIn(label));
       const row = make("li", { class: "wait" }, this.chain(chain, store));
       if (held > chain.length - 1 || agent) {

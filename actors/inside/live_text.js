@@ -1,13 +1,14 @@
 /* Words for what is shown: states, times, sums. What an agent or a model has named is text that nobody has checked. */
 
+/* The words and letters are those of a timeline. */
 const STATES = [
   ["queued", "Q", "queued", "waits for a slot"],
-  ["running", "R", "running", "its own Python works"],
+  ["running", "C", "own code", "its own Python works"],
   ["in_driver", "M", "model", "the model works for it"],
   ["in_tool", "T", "tool", "a tool works for it"],
   ["parked", "P", "parked", "waits for somebody, without a slot"],
   ["in_backoff", "B", "backoff", "waits before it asks the model again"],
-  ["restarting", "S", "restarting", "crashed, and waits to start again"],
+  ["restarting", "R", "restarting", "crashed, and waits to start again"],
 ].map(([state, letter, word, means]) => ({ state, letter, word, means }));
 
 const STATE = new Map(STATES.map((one) => [one.state, one]));

@@ -34,10 +34,11 @@ function slotsSentence(agents, figures, pool) {
     return [{ text: `All ${counted(pool.slots, "slot")} are taken and ${counted(figures.queued, "agent")} `
       + `${figures.queued === 1 ? "queues" : "queue"}${longest}.` }];
   }
-  if (figures.queued) return [{ text: `${counted(figures.queued, "agent")} queue${longest}.` }];
+  if (figures.queued) return [{ text: `${counted(figures.queued, "agent")} ${figures.queued === 1 ? "queues" : "queue"}${longest}.` }];
   return [{ text: `${count(used)} of ${counted(pool.slots, "slot")} ${used === 1 ? "is" : "are"} taken, nobody queues.` }];
 }
 
+/* What most of them do. */
 const SHARES = {
   in_driver: "wait for the model", in_tool: "are in a tool", running: "run their own code", parked: "are parked",
   in_backoff: "wait before they ask the model again", restarting: "wait to start again",

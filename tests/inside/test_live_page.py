@@ -285,11 +285,30 @@ def test_a_wrong_token_is_told(browser: Browser) -> None:
         assert len(asked) == seen
 
 
+def test_nobody_is_asked_while_the_page_is_hidden(browser: Browser) -> None:
+    """It asks at once when it is shown again, and one question at a time."""
+    with looked_at(browser, waiting("sleeper")) as (_, _, page):
+        turn = "isHidden => { Object.defineProperty(document, 'hidden', {value: isHidden, configurable: true});"
+        turn += " document.dispatchEvent(new Event('visibilitychange')) }"
+        with page.expect_response("**/events*"):
+            ask_now(page)
+        page.evaluate(turn, True)
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        for _ in range(3):
+            ask_now(page)
+        assert asked == []
+        with page.expect_response("**/events*"):
+            page.evaluate(turn, False)
+            ask_now(page)
+        assert len(asked) == 2  # its state and its events
+
+
 def test_it_shows_who_waits_for_whom(browser: Browser) -> None:
     """Who waits stands in a chain that ends with whoever holds it up; the head says how many slots are taken."""
     with looked_at(browser, waiting("boss", agent=Starts), dark=True) as (_, _, page):
         ask_now(page)
         chain = page.locator("#stuck .chain").first
         chain.wait_for()
-        assert chain.inner_text().split() == ["P", "boss", "1", "→", "R", "hand", "2"]
+        assert chain.inner_text().split() == ["P", "boss", "1", "→", "C", "hand", "2"]
         assert "of 8 slots" in page.locator("#verdict").inner_text()
