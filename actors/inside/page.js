@@ -13,7 +13,7 @@ function refresh(changes) {
   if (has(...LAYS_ROWS) || (view.only && has("query"))) layRows();
   if (has("selected") && view.selected >= 0) showRow(view.selected);
   if (has(...DRAWS_OVERVIEW)) layout.version++;
-  countMatches();
+  if (has("query", "selected", ...LAYS_ROWS)) countMatches();
   refreshHead(changes);
   byId("size").value = sizeName();
   draw();

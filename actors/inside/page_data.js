@@ -91,7 +91,7 @@ function readPath() {
 }
 
 const spansOf = (agent) => [AGENTS.first[agent], AGENTS.first[agent + 1]];
-const nameOf = (agent) => textAt(AGENTS.name[agent]) || `agent ${AGENTS.id[agent]}`;
+const nameOf = (agent) => (/\S/.test(textAt(AGENTS.name[agent])) ? textAt(AGENTS.name[agent]) : `agent ${AGENTS.id[agent]}`);
 const depthOf = (() => {
   const depths = new Int32Array(AGENTS.count);
   const todo = [...CHILDREN.get(-1)];

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import to_json
@@ -18,7 +19,9 @@ MOST_OF_A_NAME: Final = 300
 MOST_OF_AN_ERROR: Final = 4_000
 MOST_OF_A_CONTENT: Final = 20_000
 MOST_OF_ALL_CONTENTS: Final = 4_000_000
-"""Characters. A page is opened by a browser, on a phone too; who wants all of it has the JSON and the journal."""
+"""Characters, as they stand in the page: another than ASCII takes six. A page is opened by a browser, on a phone, too;
+who wants all of it has the JSON and the journal.
+"""
 
 STATES: Final = tuple(AgentState)
 _PLACES: Final = {state: place for place, state in enumerate(STATES)}
@@ -88,10 +91,11 @@ class _Texts:
             return -1
         text = cut(_content_text(value), MOST_OF_A_CONTENT)
         if text not in self._places:
-            if len(text) > self._room:
+            room = len(text) if text.isascii() else len(json.dumps(text))
+            if room > self._room:
                 self.left_out += 1
-                return self.place("(left out: the page holds the contents up to four million characters)")
-            self._room -= len(text)
+                return self.place("(left out: the page holds four million characters of contents)")
+            self._room -= room
         return self.place(text)
 
 

@@ -10,7 +10,9 @@ function buildHead() {
   ];
   if (slots) facts.push([whole(slots), slots === 1 ? "slot" : "slots"]);
   const sum = (column) => AGENTS[column].reduce((total, value) => total + value, DATA.rest?.[column] ?? 0);
-  facts.push([`${tokens(sum("input_tokens"))} in, ${tokens(sum("output_tokens"))} out`, "tokens"], [money(sum("cost")), "cost"]);
+  const [told, said, cost] = ["input_tokens", "output_tokens", "cost"].map(sum);
+  if (told || said) facts.push([`${tokens(told)} in, ${tokens(said)} out`, "tokens"]);
+  if (cost) facts.push([money(cost), "cost"]);
   byId("facts").replaceChildren(...facts.map(([value, word]) => make("span", {}, make("b", {}, value), ` ${word}`)));
   if (DATA.began !== null) byId("when").textContent = new Date(DATA.began).toLocaleString([], { dateStyle: "medium", timeStyle: "medium", hour12: false });
   if (DATA.left_out) byId("when").append(` \u00b7 contents of ${many(DATA.left_out, "place")} left out`);

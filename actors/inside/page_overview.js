@@ -55,9 +55,12 @@ function drawSlots(pen, across) {
 }
 
 function drawAllRows(pen, across, top, high) {
-  const each = high / Math.max(1, layout.rows.length), thick = Math.min(each, 8);
+  const each = high / Math.max(1, layout.rows.length);
+  const stride = Math.max(1, Math.floor(0.25 / each)); // of many rows at one pixel some stand for all; each bad end is drawn
+  const thick = Math.min(each * stride, 8);
   layout.rows.forEach((agent, row) => {
     const y = top + row * each;
+    if (row % stride && !BAD_ENDS.has(endOf(agent))) return;
     pen.globalAlpha = isDim(agent) ? 0.15 : 1;
     const [first, last] = spansOf(agent);
     for (let s = first; s < last; s++) {
@@ -150,6 +153,10 @@ function followOverview() {
     });
   }
   overview.addEventListener("pointerleave", () => look({ pointer: null }));
+  overview.addEventListener("wheel", (event) => {
+    event.preventDefault();
+    zoom(Math.exp(Math.max(-300, Math.min(300, event.deltaY)) * 0.0018), overviewScale().time(event.offsetX));
+  }, { passive: false });
   overview.addEventListener("dblclick", () => look(WHOLE));
 }
 

@@ -92,6 +92,8 @@ function rowsInSight() {
 function showLabels() {
   const [first, last] = rowsInSight();
   const wanted = namedRows(first, last);
+  if (layout.rowOf.has(view.selected)) list.setAttribute("aria-activedescendant", `row-${AGENTS.id[view.selected]}`);
+  else list.removeAttribute("aria-activedescendant");
   if (layout.rowOf.has(view.selected)) wanted.add(layout.rowOf.get(view.selected));
   const agents = new Set([...wanted].map((row) => layout.rows[row]));
   for (const [agent, element] of drawn) {
@@ -106,14 +108,16 @@ function showLabels() {
   }
 }
 
-/** The rows whose names are written: names would lie over each other in thin rows, so one of several is, a parent first. */
+const rankOf = (agent) => depthOf(agent) + (view.query && !search.found.has(agent) ? 1_000 : 0);
+
+/** The rows whose names are written: in thin rows one of several, what was searched for before others, then parents. */
 function namedRows(first, last) {
   const wanted = new Set();
   const step = layout.thin ? Math.ceil(13 / layout.thin) : 1;
   for (let block = first - (first % step); block <= last; block += step) {
     let best = block;
     for (let row = block; row < Math.min(block + step, layout.rows.length); row++) {
-      if (depthOf(layout.rows[row]) < depthOf(layout.rows[best])) best = row;
+      if (rankOf(layout.rows[row]) < rankOf(layout.rows[best])) best = row;
     }
     wanted.add(best);
   }
@@ -177,4 +181,5 @@ function isDim(agent) {
   if (view.path && AGENTS.count <= SHORT_LIST) return !onPath.has(agent);
   return Boolean(view.query) && !search.found.has(agent);
 }
-const onPath = new Set(PATH.map((piece) => piece.agent));
+const onPath = new Map(); // place of an agent -> its pieces of the critical path
+for (const piece of PATH) onPath.set(piece.agent, [...(onPath.get(piece.agent) ?? []), piece]);

@@ -112,9 +112,7 @@ function fillSlice(pen, span, x, y, wide, height) {
 }
 
 function isPathSpan(span) {
-  const agent = SPANS.agent[span];
-  if (!onPath.has(agent)) return false;
-  return PATH.some((piece) => piece.agent === agent && piece.begin < SPANS.end[span] && piece.end > SPANS.begin[span]);
+  return Boolean(onPath.get(SPANS.agent[span])?.some((piece) => piece.begin < SPANS.end[span] && piece.end > SPANS.begin[span]));
 }
 
 /** The texts of a row's slices, over all that is filled: what cannot be read on its pattern stands on a plate. */

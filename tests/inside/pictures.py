@@ -205,7 +205,7 @@ def _load(agents: list[TimelineAgent]) -> list[Load]:
             waits = made.state is At.QUEUED
             steps += [(made.begin, int(not waits), int(waits)), (made.end, -int(not waits), -int(waits))]
     load, used, queued = [], 0, 0
-    for at, uses, waits in sorted(steps):
-        used, queued = used + uses, queued + waits
+    for at, starts, joins in sorted(steps):
+        used, queued = used + starts, queued + joins
         load.append(Load(at, used, queued))
     return load
