@@ -1,6 +1,7 @@
 """What a pool tells of itself when it is asked: figures, dumps, open questions."""
 
 from collections.abc import Hashable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from .core.actors.actor_dump import ActorDump, ActorsDump, ActorState, DispatcherDump
@@ -23,7 +24,19 @@ from .core.tracing import (
     Tracing,
 )
 from .inside.live import LiveView
+from .inside.picture import (
+    FoldedAgents,
+    Load,
+    PathPiece,
+    Picture,
+    TimelineAgent,
+    TimelineMark,
+    TimelineMessage,
+    TimelineSpan,
+    TimelineSummary,
+)
 from .inside.spans import OpenTelemetry
+from .inside.timeline import Timeline
 from .public import publish
 
 __all__ = [
@@ -36,12 +49,22 @@ __all__ = [
     "ApprovalDump",
     "CompletionEnding",
     "DispatcherDump",
+    "FoldedAgents",
     "LiveView",
+    "Load",
     "OpenTelemetry",
+    "PathPiece",
     "PendingApproval",
+    "Picture",
     "PoolDump",
     "PoolStats",
     "ThreadDump",
+    "Timeline",
+    "TimelineAgent",
+    "TimelineMark",
+    "TimelineMessage",
+    "TimelineSpan",
+    "TimelineSummary",
     "ToolEnding",
     "TraceSpan",
     "TracedAgent",
