@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ..core.clock import SYSTEM_CLOCK
 from ..core.process import fork
+from ..core.records.answer import LimiterWaited
+from ..core.waiting.wait_graph import tell
 from ..core.waiting.waiter import Waiter
 from .allowance import Allowance
 from .rate_headers import used_up
@@ -122,11 +124,13 @@ class RateLimiter:
     def acquire(self, tokens: int, *, cancel: CancelToken) -> Permit:
         """Wait until a call of *tokens* (estimated) may begin. Use the permit in a ``with`` block: its end frees it.
 
+        A wait is told by a ``LimiterWaited`` of the agent that calls.
+
         Raises:
             Cancelled: *cancel* came first.
         """
         cancel.check()
-        state, ticket = self._here(), _Ticket()
+        state, ticket, since = self._here(), _Ticket(), None
         with state.lock:
             state.line.append(ticket)
         try:
@@ -139,9 +143,13 @@ class RateLimiter:
                         wait = state.allowance.wait(tokens, now)
                         if wait == 0:
                             return Permit(state, state.allowance.begin(tokens, now, len(state.line) - 1))
+                if since is None:
+                    since = SYSTEM_CLOCK.monotonic()
                 _wait(ticket.waiter, wait, cancel)
         finally:
             state.leave(ticket)
+            if since is not None:
+                tell_waited(since)
 
     def feed(self, headers: Mapping[str, str], *, refused: bool = False) -> None:
         """Take in what headers say about the limits.
@@ -224,6 +232,11 @@ class Permit:
 
     def __exit__(self, *_: object) -> None:
         self.let_go()
+
+
+def tell_waited(since: float) -> None:
+    """Tell that the agent that runs here has waited from *since* on until now, for what its provider allows."""
+    tell(LimiterWaited, {"seconds": SYSTEM_CLOCK.monotonic() - since})
 
 
 def _wait(waiter: Waiter, seconds: float | None, cancel: CancelToken) -> None:

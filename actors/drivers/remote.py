@@ -13,6 +13,7 @@ from loguru import logger
 from ..agent.ports import PrivacyTier
 from ..agent.takes import problem_of_messages
 from ..agent.terms.settings import NO_SETTINGS, ModelSettings
+from ..core.clock import SYSTEM_CLOCK
 from ..core.process import event_loop
 from ..core.records.answer import TextDelta
 from ..core.records.spec import Backoff, no_sooner_than
@@ -30,6 +31,7 @@ from .base import Driver
 from .connections import Connections, retire
 from .edge.reading import Reading
 from .edge.returned import refuses_returned
+from .limiter import tell_waited
 from .own_settings import OwnSettings
 from .prices import price_of
 from .provider_errors import has_worked, place_of, refusal_of, translate
@@ -331,9 +333,15 @@ class RemoteDriver(Driver):
                     self._failures = 0
                     return response
             logger.debug("refused {} times, waiting: {}", refused, error)
-            # Without the permit, so that it is in nobody's way.
-            if cancel.wait(no_sooner_than(wait) if wait else REFUSED.delay(refused)):
-                raise self._unasked(Cancelled(cancel.reason, timed_out=cancel.timed_out))
+            self._rest(no_sooner_than(wait) if wait else REFUSED.delay(refused), cancel)
+
+    def _rest(self, seconds: float, cancel: CancelToken) -> None:
+        """Wait after a refusal: without the permit, so that it is in nobody's way."""
+        since = SYSTEM_CLOCK.monotonic()
+        is_cancelled = cancel.wait(seconds)
+        tell_waited(since)
+        if is_cancelled:
+            raise self._unasked(Cancelled(cancel.reason, timed_out=cancel.timed_out))
 
     def _soon(self) -> float:
         """Seconds after which one that failed by chance, as it seems, is asked again: more when nothing else comes."""

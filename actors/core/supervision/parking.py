@@ -13,6 +13,9 @@ from ..waiting.waiter import Waiter
 from .pool_state import Step
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ..records.event import Event
     from ..records.state import AgentState
     from ..scheduling.agent_cell import AgentCell, ToolThread
     from ..scheduling.effects import Effects
@@ -75,6 +78,11 @@ class Parking:
             pool.emit(member, AgentResumed)
         if pool.tracing is not None:
             pool.trace(member, "resumed", {})
+
+    def tell(self, member: AgentCell, make: Callable[..., Event], fields: Mapping[str, Any]) -> None:
+        """Tell an event of *member* to whoever listens."""
+        if member.heard:
+            self._pool.emit(member, make, fields)
 
     def _rebalance(self) -> None:
         """A slot was laid out, and somebody needs one."""
@@ -171,6 +179,10 @@ class ToolLot:
                 self._told.discard(cell)
                 if cell.outcome is None:
                     self._pool.roster.tell(cell, AgentResumed, NO_FIELDS, self._clock.monotonic(), effects)
+
+    def tell(self, member: ToolThread, make: Callable[..., Event], fields: Mapping[str, Any]) -> None:
+        """Tell an event of its agent to whoever listens."""
+        self._parking.tell(member.cell, make, fields)
 
     def lay_out(self, cell: AgentCell, effects: Effects) -> None:
         """All tool calls of *cell* wait, and so does the agent. Under the turn."""

@@ -14,7 +14,7 @@ from ...errors import DeadlockError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Collection, Generator, Sequence
+    from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 
     from .cancel import CancelToken
     from .waiter import Waiter
@@ -38,13 +38,16 @@ class WaitNode(abc.ABC):
 
 
 class Lot(Protocol):
-    """Where members park: what a wait means for the slot of an agent."""
+    """Where members park: what a wait means for the slot of an agent, and who hears of it."""
 
     def park(self, member: Any, on: str) -> None:
         """*member* begins to wait for what *on* says."""
 
     def unpark(self, member: Any) -> None:
         """The wait of *member* is over, whatever ended it."""
+
+    def tell(self, member: Any, make: Callable[..., Any], fields: Mapping[str, Any]) -> None:
+        """Tell an event of the agent of *member* to whoever listens to it."""
 
 
 class WaitMember(WaitNode):
@@ -157,6 +160,17 @@ def current() -> WaitMember | None:
     """The member whose thread this is, or None."""
     member = _current.get()
     return member if member is not None and member.is_here() else None
+
+
+def tell(make: Callable[..., Any], fields: Mapping[str, Any]) -> None:
+    """Tell an event of the agent that runs here, if there is one and somebody listens. For who knows no agent.
+
+    Args:
+        make: Makes the event of *fields*, and of what all events have.
+    """
+    member = current()
+    if member is not None and member.host is not None:
+        member.host.tell(member, make, fields)
 
 
 def checkpoint() -> None:
