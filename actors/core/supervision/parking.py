@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from ..records.event import AgentParked, AgentResumed
 from ..records.heard import KEPT
@@ -129,7 +130,7 @@ class ToolLot:
     """
 
     def __init__(self, pool: PoolState, parking: Parking) -> None:
-        self._told: set[AgentCell] = set()  # of which it was told that they are parked
+        self._told: WeakSet[AgentCell] = WeakSet()  # of which it was told that they are parked; some end so
         self._pool = pool
         self._parking = parking
         self._clock = pool.clock
