@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, overload
 
 from .core.supervision.arguments import sink_only, whole, yes_or_no
-from .core.supervision.dump_look import look_at_agent, look_at_pool
+from .core.supervision.dump_look import glimpse_at_pool, look_at_agent, look_at_pool
 from .core.supervision.pool_block import PoolBlock
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .core.records.message import AgentId
     from .core.records.pool_stats import PoolStats
     from .core.supervision.dump import AgentDump, PoolDump
+    from .core.supervision.dump_look import PoolGlimpse
     from .progress.pool_progress import ItemT, PoolProgress
 
 
@@ -87,6 +88,10 @@ class PoolView(PoolBlock):
         """
         sink_only(sink=sink)
         return self._core.pool.subscribe(sink)
+
+    def _glimpse(self, most: int) -> PoolGlimpse:
+        """What at most so many of its agents do, without stacks: for whoever looks again and again."""
+        return glimpse_at_pool(self._core, most)
 
     def progress(
         self,

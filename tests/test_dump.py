@@ -26,6 +26,7 @@ from actors import (
 )
 
 from .agent.doubles import asks, doing
+from .waiting import BOUND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,6 +54,51 @@ def doors(make_pool: Any, gates: Any) -> Iterator[Any]:
 def gate(doors: Any) -> Any:
     """One of them."""
     return doors()
+
+
+def test_a_dump_without_stacks_says_all_else(make_pool: Any, gate: Any) -> None:
+    """It is cheap enough to be asked for once a second."""
+    pool = make_pool(max_concurrent=2, max_queued=None)
+    pool.spawn(doing(lambda *_: gate.arrive(), group="team", key="first"))
+    gate.next()
+    for _ in range(2):
+        pool.submit(gate.hold)
+    full, bare = pool.dump(), pool.dump(stacks=False)
+    assert all(agent.stack for agent in full.agents[:2])
+    assert not any(agent.stack for agent in bare.agents)
+    assert [agent.id for agent in bare.agents] == [1, 2, 3]
+    assert (bare.agents[0].group, bare.agents[0].key, bare.agents[0].depth) == ("team", "first", 0)
+    assert bare.agents[2].age >= bare.agents[2].seconds >= 0
+    assert (bare.phase, bare.seconds >= bare.agents[0].age) == ("open", True)
+
+
+def test_one_agent_is_looked_at_by_its_id(make_pool: Any, gate: Any) -> None:
+    """With its stack, and whom it has started; who has ended is none."""
+    pool = make_pool(max_concurrent=2)
+
+    def parent(agent: Agent, _: object) -> object:
+        return agent.spawn(doing(lambda *_: gate.arrive(), name="child")).result()
+
+    handle = pool.spawn(doing(parent))
+    gate.next()
+    first = pool.dump(agent_id=handle.id)
+    assert (first.name, first.children, first.depth) == ("doing", (2,), 0)
+    assert "parent" in first.stack
+    assert pool.dump(stacks=False, agent_id=2).stack == ""
+    assert (pool.dump(agent_id=2).parent_id, pool.dump(agent_id=2).depth) == (1, 1)
+    gate.open()
+    handle.result(BOUND)
+    with pytest.raises(KeyError, match=r"no agent 1 in pool-\d+ \(any more\)"):
+        pool.dump(agent_id=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "error"), [({"stacks": 1}, TypeError), ({"agent_id": "7"}, TypeError), ({"agent_id": -1}, ValueError)]
+)
+def test_what_is_dumped_is_said_clearly(make_pool: Any, options: dict[str, Any], error: type[Exception]) -> None:
+    """Else it is refused by its name."""
+    with pytest.raises(error, match=next(iter(options))):
+        make_pool().dump(**options)
 
 
 def only(pool: AgentPool) -> AgentDump:

@@ -13,7 +13,7 @@ from .live_orders import read_order
 from .live_page import page
 from .request import Refused
 from .response import said, served
-from .snapshot import detail_of, state_of
+from .snapshot import MOST_AGENTS, detail_of, frame, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,6 +39,7 @@ class LiveAnswers:
         self._pool = pool
         self._gatekeeper = gatekeeper
         self._latest = LatestEvents()
+        self._frame = frame(control=gatekeeper.control)
         self._questions: Mapping[str, Callable[[Watched, Mapping[str, str]], bytes]] = {
             PAGE: self._page,
             "/state": self._state,
@@ -91,7 +92,8 @@ class LiveAnswers:
 
     def _state(self, pool: Watched, query: Mapping[str, str]) -> bytes:
         _only(query)
-        return said(state_of(pool.dump(stacks=False), pool.stats(), control=self._gatekeeper.control))
+        glimpse = pool._glimpse(MOST_AGENTS)  # noqa: SLF001 - a step of the pool, and none of a user's
+        return said(state_of(glimpse, pool.stats(), self._frame))
 
     def _agent(self, pool: Watched, query: Mapping[str, str]) -> bytes:
         _only(query, "id")

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 import platform
-from collections import Counter
 from json import dumps
 from typing import TYPE_CHECKING, Any
 
 from ..core.glance import plain
 from ..core.records.json_value import to_json
+from ..core.records.state import QUEUED
 from ..core.shown import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ..core.actors.actor_dump import ActorDump
     from ..core.records.pool_stats import PoolStats
-    from ..core.supervision.dump import AgentDump, ApprovalDump, PoolDump, ThreadDump
+    from ..core.supervision.dump import AgentDump, ApprovalDump, ThreadDump
+    from ..core.supervision.dump_look import PoolGlimpse
 
 VERSION = 1
 MOST_BYTES = 2_000_000
@@ -26,6 +27,11 @@ NAME = 200
 """Characters of a name, and of what an agent is parked on."""
 INPUT = 2_000
 """Characters of what a tool is to be called with."""
+MOST_AGENTS = 5_000
+"""So many are looked at: it is done once a second."""
+LEAST_ROW = 230
+"""Bytes of the shortest row of an agent."""
+END = ', "left_off": 1000000, "agents": []}'
 MOST_STACK = 50_000
 """Characters of a stack; the innermost are told."""
 MOST_TOOLS = 20
@@ -36,31 +42,42 @@ MOST_APPROVALS = 200
 MOST_ACTORS = 500
 
 
-def state_of(dump: PoolDump, stats: PoolStats, *, control: bool) -> bytes:
-    """The answer to ``/state``."""
-    said: dict[str, Any] = {
+def frame(*, control: bool) -> dict[str, Any]:
+    """What of the pool's line does not change."""
+    return {
+        "pid": os.getpid(),
+        "control": control,
+        "python": platform.python_version(),
+        "version": _version(),
+    }
+
+
+def state_of(glimpse: PoolGlimpse, stats: PoolStats, unchanging: Mapping[str, Any]) -> bytes:
+    """The answer to ``/state``.
+
+    Args:
+        unchanging: A :func:`frame`.
+    """
+    dump = glimpse.dump
+    told: dict[str, Any] = {
         "v": VERSION,
         "pool": {
             "name": shown(dump.name, NAME),
-            "pid": os.getpid(),
             "phase": dump.phase,
             "seconds": round(dump.seconds, 3),
             "slots": dump.max_concurrent,
-            "control": control,
-            "python": platform.python_version(),
-            "version": _version(),
+            **unchanging,
         },
         "figures": _figures(stats),
-        "states": Counter(str(agent.state) for agent in dump.agents),
+        "states": {state.value: count for state, count in glimpse.states.items()},
         "waits": dump.waits[:MOST_WAITS],
         "abandoned": [_thread(stray) for stray in dump.abandoned[:MOST_STRAYS]],
         "approvals": _approvals(dump.agents),
         "actors": [_actor(actor) for actor in dump.actors[:MOST_ACTORS]],
     }
-    room = MOST_BYTES - len(dumps(said))
-    rows = _rows(dump.agents, room)
-    head = dumps({**said, "left_off": len(dump.agents) - len(rows)})
-    return f'{head[:-1]}, "agents": [{", ".join(rows)}]}}'.encode("ascii")
+    head = dumps(told)
+    rows, left_off = _rows(dump.agents, MOST_BYTES - len(head) - len(END))
+    return f'{head[:-1]}, "left_off": {left_off + glimpse.left_off}, "agents": {rows}}}'.encode("ascii")
 
 
 def detail_of(agent: AgentDump, events: list[dict[str, Any]]) -> bytes:
@@ -83,7 +100,7 @@ def agent_row(agent: AgentDump) -> dict[str, Any]:
         "group": None if agent.group is None else plain(agent.group, NAME),
         "parent_id": agent.parent_id,
         "depth": agent.depth,
-        "state": str(agent.state),
+        "state": agent.state.value,
         "on": None if agent.on is None else shown(agent.on, NAME),
         "seconds": round(agent.seconds, 3),
         "age": round(agent.age, 3),
@@ -97,17 +114,24 @@ def agent_row(agent: AgentDump) -> dict[str, Any]:
     }
 
 
-def _rows(agents: Sequence[AgentDump], room: int) -> list[str]:
-    """As many rows as have room, by id; who only waits for a slot is left off first."""
-    rows: list[tuple[int, str]] = []
-    for agent in sorted(agents, key=lambda one: one.state == "queued") if len(agents) > 1 else agents:
+def _rows(agents: Sequence[AgentDump], room: int) -> tuple[str, int]:
+    """As many rows as have room, by id, and how many are left off: those first that only wait for a slot."""
+    rows = list(map(agent_row, agents[: room // LEAST_ROW]))
+    if len(rows) == len(agents) and len(whole := dumps(rows)) <= room:
+        return whole, 0
+    fitting: list[tuple[int, str]] = []
+    for agent in sorted(agents, key=_only_waits):
         row = dumps(agent_row(agent))
-        room -= len(row) + 2
+        room -= len(row) + len(", ")
         if room < 0:
             break
-        rows.append((agent.id, row))
-    rows.sort(key=lambda one: one[0])
-    return [row for _, row in rows]
+        fitting.append((agent.id, row))
+    fitting.sort()
+    return f"[{', '.join([row for _, row in fitting])}]", len(agents) - len(fitting)
+
+
+def _only_waits(agent: AgentDump) -> bool:
+    return agent.state is QUEUED
 
 
 def _figures(stats: PoolStats) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, overload
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from ..core.records.event import Event
     from ..core.records.message import AgentId
     from ..core.records.pool_stats import PoolStats
-    from ..core.supervision.dump import AgentDump, PoolDump
+    from ..core.supervision.dump import AgentDump
+    from ..core.supervision.dump_look import PoolGlimpse
 
 
 class Watched(Protocol):
@@ -18,10 +19,11 @@ class Watched(Protocol):
 
     name: str
 
-    @overload
-    def dump(self, *, stacks: bool = True, agent_id: None = None) -> PoolDump: ...
-    @overload
-    def dump(self, *, stacks: bool = True, agent_id: AgentId) -> AgentDump: ...
+    def dump(self, *, agent_id: AgentId) -> AgentDump:
+        """What an agent does, with its stack."""
+
+    def _glimpse(self, most: int) -> PoolGlimpse:
+        """What at most so many of its agents do, without stacks."""
 
     def _watch(self, call: Callable[[], object]) -> Callable[[], None]:
         """Call *call* once when it has ended."""

@@ -285,6 +285,7 @@ def test_one_agent_is_told_with_its_stack(pool: AgentPool, watched: Visitor, gat
     assert "arrive" in said["stack"]
     gate.open()
     first.outcome(BOUND)
+    eventually(lambda: watched.get("/events").json["last"])
     gone = watched.get(f"/agent?id={first.id}")
     assert gone.status == 404
     assert gone.json["ended"]["status"] == "completed"
@@ -330,6 +331,23 @@ def test_more_agents_than_fit_are_counted(pool: AgentPool, watched: Visitor, gat
     assert said["states"] == {"running": 4, "queued": 56}
 
 
+def test_of_very_many_agents_some_are_looked_at(make_pool: Any, gate: Any, monkeypatch: Any) -> None:
+    """First those that wait for a person, last those that wait for a slot; all are counted."""
+    monkeypatch.setattr("actors.inside.live_answers.MOST_AGENTS", 2)
+    pool = approving(make_pool, max_concurrent=4, max_queued=None)
+    holding(pool, gate, 3)
+    payer = pool.spawn(SpawnConfig(AgentManifest(name="payer"), "pay"))
+    eventually(lambda: payer.approvals)
+    for _ in range(9):
+        pool.submit(gate.hold)
+    with LiveView(pool) as view:
+        said = Visitor(view).get("/state").json
+    assert [agent["id"] for agent in said["agents"]] == [1, 4]
+    assert said["left_off"] == 11
+    assert said["states"] == {"running": 4, "parked": 1, "queued": 8}
+    assert [asked["agent_id"] for asked in said["approvals"]] == [4]
+
+
 def test_an_answer_that_fits_says_all(pool: AgentPool, watched: Visitor, gate: Any) -> None:
     """Of a thousand agents each has its row, and the answer its bound."""
     holding(pool, gate, 1_000, running=4)
@@ -368,7 +386,7 @@ def test_an_approval_is_denied_with_a_reason(make_pool: Any) -> None:
         assert any("was denied: too much" in str(content) for content in told)
 
 
-def approving(make_pool: Any) -> AgentPool:
+def approving(make_pool: Any, **options: Any) -> AgentPool:
     """A pool whose agents ask whether they may pay."""
 
     @needs_approval
@@ -378,7 +396,7 @@ def approving(make_pool: Any) -> AgentPool:
         return f"paid {amount}"
 
     driver = ScriptedDriver([asks(("pay", {"amount": 5})), CompletionResponse("paid")])
-    made: AgentPool = make_pool(driver, tools=ToolRegistry([pay]))
+    made: AgentPool = make_pool(driver, tools=ToolRegistry([pay]), **options)
     return made
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..actors.actor_look import ActorLook, living
 from ..process.stacks import Stacks
+from ..records.state import QUEUED
 from ..records.usage import NO_TOKENS
 from ..scheduling.agent_cell import EXPENSES, AgentCell
 from ..shown import shown
@@ -14,9 +18,12 @@ from .pool_actors import StrayActor
 from .pool_state import PoolPhase
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from ..clock import Clock
     from ..records.expenses import Expenses
     from ..records.message import AgentId
+    from ..records.state import AgentState
     from ..scheduling.agent_cell import ToolThread
     from ..scheduling.approval import Question
     from .supervisor import Supervisor
@@ -31,13 +38,64 @@ def look_at_pool(supervisor: Supervisor, *, stacks: bool = True) -> PoolDump:
         stacks: With the stacks of their threads, which is what takes time.
     """
     live, abandoned = supervisor.cells()
+    return _dump_of(supervisor, live, abandoned, stacks=stacks)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolGlimpse:
+    """What a pool does, where it may have more agents than anybody can look at once a second.
+
+    Args:
+        dump: Has some of them, without stacks.
+        states: How many of all are at what.
+    """
+
+    dump: PoolDump
+    states: Mapping[AgentState, int]
+
+    @property
+    def left_off(self) -> int:
+        """How many agents the dump has not."""
+        return sum(self.states.values()) - len(self.dump.agents)
+
+
+def glimpse_at_pool(supervisor: Supervisor, most: int) -> PoolGlimpse:
+    """Look at *most* agents of *supervisor*: first those that ask for approval, last those that wait for a slot."""
+    with supervisor.turn:
+        roster = supervisor.pool.roster
+        live, count = list(roster.live.values()), len(roster.queued)
+        queued = list(islice(roster.queued.values(), max(0, most - len(live))))
+        abandoned = list(supervisor.pool.cancellation.abandoned)
+    states = Counter([cell.state for cell in live])
+    states[QUEUED] += count
+    if len(live) > most:
+        live = sorted(live, key=_asks_nobody)[:most]
+    seen = sorted([*live, *queued], key=_id_of)
+    return PoolGlimpse(_dump_of(supervisor, seen, abandoned, stacks=False), +states)
+
+
+def _asks_nobody(cell: AgentCell) -> bool:
+    return cell.approvals is None or not cell.approvals.open()
+
+
+def _id_of(cell: AgentCell) -> AgentId:
+    return cell.id
+
+
+def _dump_of(
+    supervisor: Supervisor,
+    cells: Sequence[AgentCell],
+    abandoned: Sequence[AgentCell | ToolThread],
+    *,
+    stacks: bool,
+) -> PoolDump:
     pool = supervisor.pool
     actors = pool.actors
     look = Look(supervisor.clock, Stacks() if stacks else None)
     return PoolDump(
         supervisor.name,
         pool.slots.limit,
-        tuple(map(look.at_agent, live)),
+        tuple(map(look.at_agent, cells)),
         tuple(look.at_stray(stray) for stray in [*abandoned, *actors.abandoned()]),
         tuple(ActorLook(stacks=stacks).at(cell for cell in living() if cell.home is actors)) if actors.cells() else (),
         PHASES.get(pool.phase, "closed"),
@@ -85,7 +143,7 @@ class Look:
             key=cell.spec.key,
             group=cell.spec.group,
             depth=cell.depth,
-            age=self.since(admitted),
+            age=self.since(min(admitted, cell.since)),
             usage=NO_TOKENS if spent is None else spent.usage,
             cost_usd=0.0 if spent is None else spent.cost_usd,
             restarts=cell.restarts,

@@ -262,9 +262,8 @@ class Supervisor(Actor):
     def cells(self) -> tuple[list[AgentCell], list[AgentCell | ToolThread]]:
         """The agents that have not ended, by id, and those whose threads were abandoned."""
         with self.turn:
-            return sorted(self.pool.roster.everybody(), key=lambda cell: cell.id), list(
-                self.pool.cancellation.abandoned
-            )
+            everybody, abandoned = self.pool.roster.everybody(), list(self.pool.cancellation.abandoned)
+        return sorted(everybody, key=lambda cell: cell.id), abandoned
 
     def resize(self, max_concurrent: int) -> None:
         """Change the limit; who runs already runs on."""
