@@ -10,6 +10,31 @@ from typing import Annotated
 
 import typer
 
+from .asked import (
+    AgentKey,
+    All,
+    AsJson,
+    Before,
+    DocumentName,
+    Documents,
+    EmbedBy,
+    JournalFile,
+    Last,
+    Limit,
+    MayEmbedBy,
+    MemoryFile,
+    Most,
+    Once,
+    OneSession,
+    Overlap,
+    SearchFor,
+    SessionFile,
+    SessionName,
+    TimelineOutput,
+    TimelineSource,
+    View,
+    Words,
+)
 from .live import LiveCommand
 from .options import RunOptions
 from .refusal import OutputLostError, RefusedError
@@ -142,51 +167,6 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")]
 Verbose = Annotated[
     int,
     typer.Option("--verbose", "-v", count=True, show_default=False, help="Show tracebacks and the log; -vv all of it."),
-]
-
-SessionName = Annotated[
-    str | None,
-    typer.Option(
-        "--session", metavar="NAME", help="Go on with this conversation, also tomorrow; without it all is forgotten."
-    ),
-]
-SessionFile = Annotated[
-    str | None,
-    typer.Option("--sessions", metavar="FILE", help="Where conversations are kept; else in the command's own folder."),
-]
-OneSession = Annotated[str, typer.Argument(metavar="NAME", help="The session.")]
-Limit = Annotated[int, typer.Option(metavar="N", help="So many at most.")]
-Last = Annotated[int | None, typer.Option(metavar="N", help="Only so many of its last turns.")]
-
-TimelineSource = Annotated[
-    str, typer.Argument(metavar="FILE", help="What --events or --journal wrote; - = events from standard input.")
-]
-TimelineOutput = Annotated[
-    str | None,
-    typer.Option("-o", "--output", metavar="FILE", help="FILE.html, .json or .json.gz; else beside it, as a page."),
-]
-
-JournalFile = Annotated[str, typer.Argument(metavar="FILE", help="The journal.")]
-AgentKey = Annotated[
-    str | None, typer.Option("--agent", metavar="KEY", help="What this one has bought and done, step by step.")
-]
-All = Annotated[bool, typer.Option("--all", help="Show all agents, and not only those that matter most.")]
-Before = Annotated[
-    str | None, typer.Option(metavar="DATE", help="Only of agents that ended earlier: 2026-01-31, or with T18:00.")
-]
-
-MemoryFile = Annotated[str, typer.Argument(metavar="FILE", help="The memory.")]
-Documents = Annotated[list[str], typer.Argument(metavar="DOCUMENT", help="Files of text; each is one document.")]
-SearchFor = Annotated[str, typer.Argument(metavar="QUERY", help="Words to look for.")]
-DocumentName = Annotated[str | None, typer.Option("--name", help="What the document is called; else as its file.")]
-Words = Annotated[int, typer.Option(min=1, help="Words of one piece, at most.")]
-Overlap = Annotated[int, typer.Option(min=0, help="Words that a piece repeats of the one before.")]
-Most = Annotated[int, typer.Option("--limit", min=1, help="Tell so many, at most.")]
-EmbedBy = Annotated[
-    str, typer.Option("--embedder", metavar="MODEL", help="What makes vectors, as its server calls it.")
-]
-MayEmbedBy = Annotated[
-    str | None, typer.Option("--embedder", metavar="MODEL", help="What makes vectors, as its server calls it.")
 ]
 
 # The commands ------------------------------------------------------------------------------------------------------
@@ -342,6 +322,22 @@ def timeline(source: TimelineSource, output: TimelineOutput = None) -> None:
         from .timeline import draw
 
         return draw(source, output=output)
+
+    carry_out(command)
+
+
+@app.command(epilog="Exit codes: 0 it was seen, 1 it cannot be reached, 2 bad usage.")
+def top(view: View = None, once: Once = False, json: AsJson = False) -> None:
+    """Watch a pool that runs, on a terminal: who is stuck on what, since when, and what it cost so far.
+
+    The program has opened a live view: actors run --live, or LiveView(pool). Keys: q quits, s sorts, / filters, arrows
+    and Enter show an agent's stack; a, d and x approve, deny and abort, where the view lets them.
+    """
+
+    def command() -> int:
+        from .top.command import top as watch
+
+        return watch(view, once=once, as_json=json)
 
     carry_out(command)
 
