@@ -15,7 +15,7 @@ function buildHead() {
   if (cost) facts.push([money(cost), "cost"]);
   byId("facts").replaceChildren(...facts.map(([value, word]) => make("span", {}, make("b", {}, value), ` ${word}`)));
   if (DATA.began !== null) byId("when").textContent = new Date(DATA.began).toLocaleString([], { dateStyle: "medium", timeStyle: "medium", hour12: false });
-  if (DATA.left_out) byId("when").append(` \u00b7 contents of ${many(DATA.left_out, "place")} left out`);
+  if (DATA.left_out) byId("when").append(` \u00b7 ${whole(DATA.left_out)} of the contents found no room`);
   buildEnds();
   buildWhy();
 }
