@@ -146,7 +146,7 @@ function writeSlices(pen, words) {
 
 function sliceWords(span) {
   const state = STATES[SPANS.state[span]];
-  if (PATTERNS[state]) return `${state === "queued" ? "queued" : worded(state).replace("in ", "")} ${lasting(SPANS.end[span] - SPANS.begin[span])}`;
+  if (PATTERNS[state]) return `${textAt(SPANS.label[span]) || STATE_WORDS[state]} ${lasting(SPANS.end[span] - SPANS.begin[span])}`;
   return spanTitle(span);
 }
 
