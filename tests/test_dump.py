@@ -223,6 +223,21 @@ def test_parked_on_a_child(make_pool: Any, gate: Any, eventually: Any) -> None:
     assert first_line(child).endswith(", child of agent 1")
 
 
+def test_the_slots_of_who_works_are_counted(make_pool: Any, gate: Any, eventually: Any) -> None:
+    """One that is parked lays its slot out for others."""
+
+    def parent(agent: Agent[Any], query: Any) -> None:
+        agent.spawn(doing(stands_here, gate, name="child")).result()
+
+    pool = make_pool(None, 1)
+    pool.spawn(doing(parent, name="parent"))
+    gate.await_reached()
+    eventually(lambda: [agent.state for agent in pool.dump().agents] == ["parked", "running"])
+    assert pool.dump(stacks=False).slots_taken == 1
+    gate.open()
+    eventually(lambda: pool.dump().slots_taken == 0)
+
+
 def test_parked_at_its_end_on_children(make_pool: Any, gate: Any, eventually: Any) -> None:
     """Its job is done; whom it waits for is told here as well."""
 

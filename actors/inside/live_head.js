@@ -63,7 +63,7 @@ class Head {
     say(phase, pool.phase);
     mark(phase, "data-phase", pool.phase);
     say(byId("where"), `process ${pool.pid}, actors ${visible(pool.version, 20)}, Python ${visible(pool.python, 20)}`);
-    this.figures(store, figures, pool);
+    this.figures(store, store.state);
     const all = Object.values(states).reduce((sum, one) => sum + one, 0);
     show(byId("shares"), all > 0);
     for (const [state, { node, number }] of this.chips) {
@@ -76,10 +76,12 @@ class Head {
     this.verdict(verdictOf(store, waits));
   }
 
-  figures(store, figures, pool) {
-    const used = usedSlots(figures);
+  figures(store, state) {
+    const { figures, pool } = state;
+    const used = usedSlots(state);
+    const woken = used < pool.slots ? 0 : stalled(state);
     say(this.slots.value, `${count(used)} / ${count(pool.slots)}`);
-    say(this.slots.more, figures.parked ? `+ ${count(figures.parked)} parked` : "");
+    say(this.slots.more, [figures.parked ? `${count(figures.parked)} parked` : "", woken ? `${count(woken)} woken, in line` : ""].filter(Boolean).join(", "));
     this.meter.style.width = `${Math.min(100, (used / Math.max(1, pool.slots)) * 100)}%`;
     say(this.queue.value, count(figures.queued));
     say(this.queue.more, `${count(figures.outstanding)} owed`);

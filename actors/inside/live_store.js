@@ -45,7 +45,7 @@ class Store {
     const { figures } = state;
     this.history.push({
       at,
-      used: usedSlots(figures),
+      used: usedSlots(state),
       queued: figures.queued,
       ended: Object.values(figures.ended).reduce((sum, one) => sum + one, 0),
       cost: figures.cost_usd,
@@ -98,7 +98,9 @@ class Store {
   }
 }
 
-const usedSlots = (figures) => Math.max(0, figures.active - figures.parked);
+const usedSlots = ({ pool, figures }) => (pool.taken === undefined ? Math.max(0, figures.active - figures.parked) : pool.taken);
+/* Woken, and in line for a slot. */
+const stalled = (state) => Math.max(0, state.figures.active - state.figures.parked - usedSlots(state) - (state.states.restarting || 0));
 
 /** The moment as it was known, unless it is another one: an answer takes now a little longer, now less. */
 function steady(old, moment) {

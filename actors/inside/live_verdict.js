@@ -3,7 +3,7 @@
 /** [{text, bad, id}]: a sentence each; `id` is the agent that it is about. */
 function verdictOf(store, waits) {
   const { state } = store;
-  const { figures, pool } = state;
+  const { figures } = state;
   const agents = [...store.agents.values()];
   const said = [];
   if (state.approvals.length) {
@@ -14,7 +14,7 @@ function verdictOf(store, waits) {
   for (const circle of waits.circles) {
     said.push({ text: `${counted(circle.length, "agent")} wait for each other, in a circle.`, bad: true, id: idIn(circle[0]) });
   }
-  said.push(...slotsSentence(agents, figures, pool), ...shareSentence(agents, state.states), ...blockerSentence(store, waits));
+  said.push(...slotsSentence(agents, state), ...shareSentence(agents, state.states), ...blockerSentence(store, waits), ...inboxSentence(agents));
   if (state.abandoned.length) {
     said.push({ text: `${counted(figures.abandoned_threads || state.abandoned.length, "thread")} did not end in time and still `
       + `${state.abandoned.length === 1 ? "runs" : "run"}.`, bad: true });
@@ -22,8 +22,9 @@ function verdictOf(store, waits) {
   return said.slice(0, 5);
 }
 
-function slotsSentence(agents, figures, pool) {
-  const used = usedSlots(figures);
+function slotsSentence(agents, state) {
+  const { figures, pool } = state;
+  const used = usedSlots(state);
   if (!figures.active && !figures.queued) {
     const ended = Object.values(figures.ended).reduce((sum, one) => sum + one, 0);
     return [{ text: ended ? `Nothing runs: ${counted(ended, "agent")} ${ended === 1 ? "has" : "have"} ended.` : "No agent has started yet." }];
@@ -61,6 +62,14 @@ function blockerSentence(store, waits) {
   const agent = store.find(idIn(first.label));
   const at = agent ? `, itself ${placeOf(agent)}` : "";
   return [{ text: `${agent ? labelOf(agent) : visible(first.label, 60)} holds up ${count(first.held)} others${at}.`, id: idIn(first.label) }];
+}
+
+const FULL = 8; // unread messages that are worth a word
+
+/** Those who ask one agent by messages wait for it, though no chain says so. */
+function inboxSentence(agents) {
+  const fullest = agents.reduce((most, agent) => (agent.inbox > (most ? most.inbox : FULL - 1) ? agent : most), null);
+  return fullest ? [{ text: `${labelOf(fullest)} has ${count(fullest.inbox)} unread messages.`, id: fullest.id }] : [];
 }
 
 /** What an agent is at, in words: "parked on a reply", "in tool bash". */

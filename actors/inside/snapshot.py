@@ -66,6 +66,7 @@ def state_of(glimpse: PoolGlimpse, stats: PoolStats, unchanging: Mapping[str, An
             "phase": dump.phase,
             "seconds": round(dump.seconds, 3),
             "slots": dump.max_concurrent,
+            "taken": dump.slots_taken,
             **unchanging,
         },
         "figures": _figures(stats),

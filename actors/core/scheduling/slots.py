@@ -37,6 +37,11 @@ class Slots:
         """Slots that somebody new could get, after those who wait to go on."""
         return self.limit - self.held + len(self.idle) - len(self.woken)
 
+    @property
+    def taken(self) -> int:
+        """Slots of those who work, as of about now: those that parked agents laid out are not among them."""
+        return max(0, self.held - len(self.idle))
+
     def take(self, cell: AgentCell) -> None:
         """Give a free slot to *cell*."""
         self.held += 1

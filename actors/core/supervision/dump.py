@@ -133,6 +133,8 @@ class PoolDump:
         actors: Its long-lived actors, each followed by its children.
         phase: ``open``, ``draining`` (it takes no new agents but children), or ``closed`` (all that runs is cancelled).
         seconds: Since it was made.
+        slots_taken: Slots of agents that work; those of parked ones are free for others. Of whom a dump finds at work
+            some may wait for one: they were woken, and cannot go on yet.
     """
 
     name: str
@@ -142,6 +144,7 @@ class PoolDump:
     actors: tuple[ActorDump, ...] = ()
     phase: str = "open"
     seconds: float = 0.0
+    slots_taken: int = 0
 
     @property
     def waits(self) -> tuple[tuple[str, str], ...]:

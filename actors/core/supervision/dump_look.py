@@ -100,6 +100,7 @@ def _dump_of(
         tuple(ActorLook(stacks=stacks).at(cell for cell in living() if cell.home is actors)) if actors.cells() else (),
         PHASES.get(pool.phase, "closed"),
         look.since(pool.began),
+        pool.slots.taken,
     )
 
 
