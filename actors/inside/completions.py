@@ -81,7 +81,8 @@ class Completions:
             call.pieces.append(piece)
         if call.pieces:
             last = call.pieces[-1]
-            last.used, last.input, last.output, last.is_open = call.used, call.input, output, is_open
+            last.used, last.input, last.output = call.used, call.input, output
+            last.is_open = is_open and last.end >= moment  # else its agent was at something else since
         elif len(tools) == 1:
             tools[0].used.add(call.used)
         for piece in call.pieces:

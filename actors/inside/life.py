@@ -216,6 +216,8 @@ class Life:
         if call in self._completions.open:
             self._completions.open.remove(call)
         self._settle(moment)
+        if not call.pieces and (how.get("recalled") or not self._tools.open):
+            self._cut(moment)  # it took no time, and stands between what was before and what comes
         self._completions.end(call, moment, tools=self._tools.open, **how)
 
     def _limited(self, moment: float, seconds: float) -> None:
