@@ -168,6 +168,17 @@ def test_a_conversation_goes_on(
     assert capsys.readouterr().out == f"3 messages\n[{asked}]\n7 messages\n[{asked}, {asked}]\n"
 
 
+def test_a_pool_is_looked_at(capsys: pytest.CaptureFixture[str]) -> None:
+    """By a page while it runs, by a sink that comes later, by a page that is saved."""
+    run(program("LiveView(pool)")[0])
+    url, total, seen = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?token=[\w-]{43}", url)
+    assert total == "6"
+    assert "AgentStarted" in seen
+    assert "AgentEnded" in seen
+    assert Path("run.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
 def test_no_program_is_left_out() -> None:
     """Those that ask a server, and the suite, are looked at by type checkers alone."""
     run_here = (
@@ -183,6 +194,7 @@ def test_no_program_is_left_out() -> None:
         "cassette",
         "Journal.read",
         "OpenTelemetry(provider)",
+        "LiveView(pool)",
         "pool.converse",
         "actors.ask",
     )
