@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from actors import AgentPool, LiveView, OpenTelemetry
-from actors.inside.timeline import Timeline
+from actors import AgentPool, LiveView, OpenTelemetry, Timeline
 
 
 def add_arguments(parser: ArgumentParser) -> None:

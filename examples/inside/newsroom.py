@@ -57,13 +57,16 @@ class Editor(Agent[str]):
         facts = [fact for topic, one in asked if (fact := self._fact(topic, one, job["checker"]))]
         self.sleep(desk.seconds("layout", 0.6, 0.9))
         story = json.dumps({"story": job["story"], "facts": facts})
-        return self.spawn(SpawnConfig(WRITER, story, group=self.config.group, key=f"{self.key}/writer")).result().text
+        return self.spawn(SpawnConfig(WRITER, story, group=self.config.group, key=self._key("writer"))).result().text
 
     def _research(self, topic: str, job: dict[str, int]) -> SpawnConfig:
         word = topic.removeprefix("the ")
         manifest = RESEARCHER.model_copy(update={"name": f"{word} research"})
         asked = json.dumps({**job, "topic": topic})
-        return SpawnConfig(manifest, asked, group=self.config.group, key=f"{self.key}/{word}")
+        return SpawnConfig(manifest, asked, group=self.config.group, key=self._key(word))
+
+    def _key(self, word: str) -> str | None:
+        return self.key and f"{self.key}/{word}"
 
     def _fact(self, topic: str, researcher: AgentHandle, checker: int) -> str | None:
         outcome = researcher.outcome()
@@ -100,13 +103,13 @@ class Approver:
             self.desk.tell_later(self._after, (event.agent_id, event.call_id))
 
 
-def start(pool: AgentPool, story: int, desk: Desk) -> list[AgentHandle]:
-    """Start the two who lead one story."""
-    group = f"story {story}"
+def start(pool: AgentPool, story: int, desk: Desk, *, alone: bool) -> None:
+    """Start the two who lead one story; where there are more, keys tell whose are whose."""
+    group, key = f"story {story}", None if alone else str(story)
     checked = json.dumps({"story": story, "claims": len(TOPICS)})
-    checker = pool.spawn(SpawnConfig(CHECKER, checked, group=group, key=f"{group}/checker", deps=desk))
+    checker = pool.spawn(SpawnConfig(CHECKER, checked, group=group, key=key and f"{key}/checker", deps=desk))
     job = json.dumps({"story": story, "checker": checker.id})
-    return [checker, pool.spawn(SpawnConfig(EDITOR, job, agent=Editor, group=group, key=group, deps=desk))]
+    pool.spawn(SpawnConfig(EDITOR, job, agent=Editor, group=group, key=key, deps=desk))
 
 
 def shown(outcome: AgentOutcome) -> str:
@@ -136,7 +139,7 @@ def main(arguments: list[str] | None = None) -> int:
         approver.desk = pool.start_actor(NightDesk)
         with looked_at(pool, asked):
             for story in range(1, stories + 1):
-                start(pool, story, desk)
+                start(pool, story, desk, alone=stories == 1)
             outcomes = list(pool.join_all().values())
     for outcome in outcomes[:SHOWN]:
         print(shown(outcome))
