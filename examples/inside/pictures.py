@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 
-from actors.cli.top.picture import svg_of
 from PIL import Image
 from playwright.sync_api import Browser, Error, Page, sync_playwright
+
+from actors.cli.top.picture import svg_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -109,9 +110,11 @@ def live(browser: Browser, folder: Path) -> None:
     with running("--agents", "44", "--slots", "9") as url, opened(browser) as page:
         page.goto(url)
         page.get_by_role("button", name="Approve").first.wait_for()
+        state = state_of(url)
         save(page, folder / "live.png")
-        page.set_content(svg_of(state_of(url), width=110, height=30))
-        save(page, folder / "top.png", "svg")
+    with opened(browser) as paper:  # a page of its own: the live one lets no other style in
+        paper.set_content(svg_of(state, width=120, height=30, keys=["down"]))
+        save(paper, folder / "top.png", "svg")
 
 
 def state_of(url: str) -> dict[str, Any]:
