@@ -10,9 +10,9 @@ from ..core.records.state import IN_DRIVER, IN_TOOL, PARKED, QUEUED, RUNNING, Ag
 from ..core.shown import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from .picture import Picture, TimelineAgent, TimelineSummary
+    from .picture import PathPiece, Picture, TimelineAgent, TimelineSummary
 
 MOST: Final = 4
 MUCH: Final = 0.05
@@ -20,14 +20,15 @@ MUCH: Final = 0.05
 CROWDED: Final = 0.5
 """A share of the time in which all slots were used from which on that is worth a sentence."""
 LONGEST_NAME: Final = 60
-DOING: Final = {
-    QUEUED: "waited for a slot",
-    RUNNING: "ran its own code",
-    IN_DRIVER: "waited for the model",
-    IN_TOOL: "waited for tools",
-    PARKED: "was parked",
-    AgentState.IN_BACKOFF: "was in backoff",
-    AgentState.RESTARTING: "waited to be restarted",
+AT: Final[Mapping[AgentState | None, str]] = {
+    QUEUED: "in the queue",
+    RUNNING: "own code",
+    IN_DRIVER: "the model",
+    IN_TOOL: "tools",
+    PARKED: "parked",
+    AgentState.IN_BACKOFF: "backoff",
+    AgentState.RESTARTING: "before a restart",
+    None: "the program",
 }
 
 
@@ -149,19 +150,18 @@ def _last(picture: Picture) -> Iterator[tuple[float, str]]:
     lag = last.end - second.end
     if lag < MUCH * picture.seconds:
         return
-    spent: defaultdict[AgentState, float] = defaultdict(float)
-    for span in last.spans:
-        if span.lane is None and span.end > second.end:
-            spent[span.state] += span.end - max(span.begin, second.end)
     failed = sum(span.error is not None for span in last.spans if span.state is IN_DRIVER)
     reasons = []
     if failed:
         reasons.append("1 attempt failed" if failed == 1 else f"{failed:,} attempts failed")
     if last.restarts:
         reasons.append("it was restarted once" if last.restarts == 1 else f"it was restarted {last.restarts:,} times")
-    if spent:
-        state = max(spent, key=lambda each: spent[each])
-        reasons.append(f"it {DOING[state]} for {seconds_in_words(spent[state])} of that")
+    spent = _spent(picture.summary.path, since=second.end)
+    parts = sorted(spent.items(), key=lambda each: -each[1])[:2]
+    if parts:
+        reasons.append(
+            " and ".join(f"{seconds_in_words(each)} {AT[state]}" for state, each in parts if each >= MUCH * lag)
+        )
     verb = "went on longest" if last.is_open else "ended last"
     name = name_of(last)
     told = f"{name[0].upper()}{name[1:]} {verb}, {seconds_in_words(lag)} after all others"
@@ -173,26 +173,39 @@ def _path(picture: Picture) -> Iterator[tuple[float, str]]:
     whole = sum(piece.end - piece.begin for piece in pieces)
     if whole <= 0 or len(pieces) < 2:
         return
-    spent: defaultdict[AgentState | None, float] = defaultdict(float)
-    for piece in pieces:
-        spent[piece.state if piece.agent_id else None] += piece.end - piece.begin
-    words = {
-        IN_DRIVER: "the model",
-        IN_TOOL: "tools",
-        PARKED: "parked",
-        QUEUED: "the queue",
-        RUNNING: "own code",
-        AgentState.IN_BACKOFF: "backoff",
-        AgentState.RESTARTING: "restarts",
-        None: "the program",
-    }
+    spent = _spent(pieces, since=0.0)
     parts = sorted(spent.items(), key=lambda each: -each[1])
-    told = ", ".join(
-        f"{words[state]} {seconds_in_words(each)}" for state, each in parts[:3] if each >= MUCH * whole / 5
-    )
+    told = ", ".join(f"{seconds_in_words(each)} {AT[state]}" for state, each in parts[:3] if each >= MUCH * whole)
     agents = len({piece.agent_id for piece in pieces if piece.agent_id})
     through = "1 agent" if agents == 1 else f"{agents:,} agents"
-    yield 0.55, f"The longest chain of waits leads through {through} and takes {seconds_in_words(whole)}: {told}."
+    longest = max(pieces, key=lambda piece: piece.end - piece.begin)
+    yield (
+        0.55,
+        f"The longest chain of waits leads through {through} and takes {seconds_in_words(whole)}: {told}; its longest "
+        f"piece: {_piece(picture, longest)}.",
+    )
+
+
+def _spent(pieces: Iterable[PathPiece], *, since: float) -> dict[AgentState | None, float]:
+    """For how long the chain was at what."""
+    spent: defaultdict[AgentState | None, float] = defaultdict(float)
+    for piece in pieces:
+        if piece.end > since:
+            spent[piece.state if piece.agent_id else None] += piece.end - max(piece.begin, since)
+    return spent
+
+
+def _piece(picture: Picture, piece: PathPiece) -> str:
+    """``search of agent 7 (writer), 3.1 s``."""
+    agent = next((each for each in picture.agents if each.id == piece.agent_id), None)
+    label = shown(piece.label, LONGEST_NAME)
+    if agent is None:
+        what = "the program"
+    elif label and piece.state is PARKED:
+        what = f"parked on {label}, {name_of(agent)}"
+    else:
+        what = f"{label or AT[piece.state]} of {name_of(agent)}"
+    return f"{what}, {seconds_in_words(piece.end - piece.begin)}"
 
 
 def _failures(picture: Picture) -> Iterator[tuple[float, str]]:

@@ -320,7 +320,7 @@ def test_it_says_who_ended_last_and_why() -> None:
     slow.at(9.0, CompletionStarted, model="m", attempt=2).at(10.0, CompletionFinished, **{**ANSWER, "attempt": 2})
     sentences = timeline_of(quick, slow.at(10.0, AgentEnded, **DONE)).picture().summary.sentences
     assert (
-        "Agent 2 (slow) ended last, 9.0 s after all others: 1 attempt failed, it was in backoff for 8.0 s of that."
+        "Agent 2 (slow) ended last, 9.0 s after all others: 1 attempt failed, 8.0 s backoff and 1.0 s the model."
         in (sentences)
     )
     assert any("in backoffs, after completions that failed" in sentence for sentence in sentences)
