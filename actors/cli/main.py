@@ -166,7 +166,13 @@ Trace = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")]
 Verbose = Annotated[
     int,
-    typer.Option("--verbose", "-v", count=True, show_default=False, help="Show tracebacks and the log; -vv all of it."),
+    typer.Option(
+        "--verbose",
+        "-v",
+        count=True,
+        show_default=False,
+        help="Tell how agents begin and end, with tracebacks and the log; -vv every answer, call and message.",
+    ),
 ]
 
 # The commands ------------------------------------------------------------------------------------------------------

@@ -56,9 +56,14 @@ class Silence(_NeverInTheWay):
 
 
 class PlainLines(_NeverInTheWay):
-    """One line for each of the first outcomes, then a line of counts every few seconds."""
+    """One line for each of the first outcomes, then a line of counts every few seconds.
 
-    def __init__(self, tally: Tally, expected: Expected) -> None:
+    Args:
+        told: Somebody else tells of each outcome.
+    """
+
+    def __init__(self, tally: Tally, expected: Expected, *, told: bool = False) -> None:
+        self._told = told
         self._tally = tally
         self._expected = expected
         self._last_line = time.monotonic()
@@ -66,7 +71,7 @@ class PlainLines(_NeverInTheWay):
     def ended(self, outcome: AgentOutcome[Any]) -> None:
         """Write a line, if one is due."""
         now = time.monotonic()
-        if self._tally.ran <= FIRST_LINES and not outcome.recalled:
+        if not self._told and self._tally.ran <= FIRST_LINES and not outcome.recalled:
             say(sentence(outcome))
         elif now - self._last_line >= LINE_INTERVAL:
             say(counts(self._tally, self._expected()))
@@ -76,10 +81,14 @@ class PlainLines(_NeverInTheWay):
 
 
 class LiveDisplay:
-    """A bar and a line of counts that are drawn again and again; the first failures stand above it."""
+    """A bar and a line of counts that are drawn again and again; the first failures stand above it.
 
-    def __init__(self, tally: Tally, expected: Expected) -> None:
-        self._shown = 0
+    Args:
+        told: Somebody else tells of each outcome.
+    """
+
+    def __init__(self, tally: Tally, expected: Expected, *, told: bool = False) -> None:
+        self._shown = FAILURES_SHOWN if told else 0
         self._tally = tally
         self._expected = expected
         self._bar = LiveBar(sys.stderr, self._frame, stays=False)
@@ -119,13 +128,19 @@ class LiveDisplay:
         return self._tally.done, expected, counts(self._tally, expected)
 
 
-def open_progress(tally: Tally, expected: Expected, *, quiet: bool, redraw: bool) -> AbstractContextManager[Progress]:
-    """Choose how to show progress."""
+def open_progress(
+    tally: Tally, expected: Expected, *, quiet: bool, redraw: bool, told: bool = False
+) -> AbstractContextManager[Progress]:
+    """Choose how to show progress.
+
+    Args:
+        told: Somebody else tells of each outcome.
+    """
     if quiet:
         return nullcontext(Silence())
     if redraw and may_redraw():
-        return LiveDisplay(tally, expected)
-    return nullcontext(PlainLines(tally, expected))
+        return LiveDisplay(tally, expected, told=told)
+    return nullcontext(PlainLines(tally, expected, told=told))
 
 
 def sentence(outcome: AgentOutcome[Any]) -> str:

@@ -14,6 +14,7 @@ from ..errors import JournalChanged, JournalError, JournalFailed
 from ..inside.timeline import Timeline
 from ..pool import AgentPool
 from .approver import Approver
+from .contents import without_content
 from .doubts import say_doubts
 from .events import EventSink
 from .feed import Feed
@@ -22,6 +23,7 @@ from .interrupt import EXIT_INTERRUPTED, Interrupt
 from .job import BadInput
 from .live import page_of, refuse_taken
 from .log import log_lines
+from .narrator import WORK, Narrator, longest_here
 from .options import STANDARD_STREAM
 from .output import refuse_clashes
 from .progress import open_progress
@@ -138,7 +140,13 @@ class Run:
             self._report_survey()
             stack.callback(self._save_timeline)  # also of what was interrupted
             progress = stack.enter_context(
-                open_progress(self._tally, self.expected, quiet=options.quiet, redraw=not self._stdout_taken)
+                open_progress(
+                    self._tally,
+                    self.expected,
+                    quiet=options.quiet,
+                    redraw=not self._stdout_taken,
+                    told=options.verbose > 0,
+                )
             )
             # After the display: it takes over standard error.
             stack.enter_context(log_lines(options.verbose))
@@ -210,7 +218,12 @@ class Run:
         options = self._options
         approver = Approver(options.approve, pause=progress.paused, elsewhere=options.control)
 
+        narrator = Narrator(options.verbose, longest=longest_here()) if options.verbose and not options.quiet else None
+
         def hear(event: Event) -> None:
+            if narrator is not None:
+                narrator(event)
+            event = without_content(event)  # the files are the same, whatever is told beside them
             sink(event)
             approver(event)
             if self._timeline is not None:
@@ -222,6 +235,7 @@ class Run:
                 max_concurrent=limit,
                 max_queued=bound,
                 on_event=hear,
+                events_with_content=narrator is not None and options.verbose >= WORK,
                 memory=memory_for(self._recipes),
                 journal=self._journal,
                 name="actors run",

@@ -72,7 +72,7 @@ def test_no_live_display(folder: Path, term: str, option: str) -> None:
     seen, code = on_terminal(folder, "run", "ask.toml", "--prompt", "x", option, term=term)
     assert code == 0
     assert "\x1b[?25l" not in seen
-    assert ("ask: completed in" in seen) is (option == "-v")
+    assert ("completed in" in seen) is (option == "-v")
 
 
 def test_plain_lines_in_a_pipe(start: Start) -> None:
