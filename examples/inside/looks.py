@@ -26,16 +26,21 @@ def traced(asked: Namespace) -> Iterator[OpenTelemetry | None]:
     if asked.traces is None:
         yield None
         return
-    from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
+    try:
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
+    except ImportError as error:
+        raise SystemExit(f"--traces: {error}; {sys.executable} -m pip install opentelemetry-sdk") from error
 
     with asked.traces.open("w", encoding="utf-8") as file:
         exporter = ConsoleSpanExporter(out=file, formatter=lambda span: span.to_json(indent=None) + "\n")
         provider = TracerProvider(resource=Resource.create({"service.name": "newsroom"}), shutdown_on_exit=False)
         provider.add_span_processor(BatchSpanProcessor(exporter))
-        yield OpenTelemetry(provider, with_content=asked.content)
-        provider.shutdown()
+        try:
+            yield OpenTelemetry(provider, with_content=asked.content)
+        finally:
+            provider.shutdown()
 
 
 @contextmanager
