@@ -104,7 +104,7 @@ class Details {
     this.stateKey = key;
     const nodes = isGone
       ? [end ? endBadge(end.status) : make("span", { class: "badge", text: "ended" }),
-        make("span", { class: end && end.error ? "bad" : "soft", text: end ? visible(end.error, 500) || "It has ended." : "It has ended; how was not seen here." })]
+        make("span", { class: end && end.error ? "bad" : "soft", text: end ? visible(end.error, 500) || "It has ended." : agent ? "It has ended; how was not seen here." : "It has ended, or there was none of that number." })]
       : agent ? [badge(agent.state), make("span", { text: agent.on ? visible(agent.on, 300) : stateOf(agent.state).means })] : [make("span", { class: "soft", text: "Looking…" })];
     this.state.replaceChildren(make("p", { class: "at" }, ...nodes));
   }

@@ -158,7 +158,7 @@ function escape() {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || !(event.target instanceof Element)) return;
   const isWriting = event.target.matches("input, textarea, select");
   if (event.key === "Escape") return escape();
   if (event.target.id === "search" && ["ArrowDown", "Enter"].includes(event.key)) {
