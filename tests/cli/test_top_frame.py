@@ -131,6 +131,13 @@ def test_a_question_shows_what_is_approved() -> None:
     assert rows[9] == "y approve, any other key: not"
 
 
+def test_arguments_stand_on_one_line_in_the_overview() -> None:
+    """JSON over many lines is drawn without its indents."""
+    rows = plain(Board(state_of(answer_of(agent(1), approvals=[approval(input='{\n  "path": "a.txt"\n}')]))))
+    assert rows[5].startswith("asks   #1 bot-1 asks to call delete_file · since 3.00 s · 57.0 s left, then deny · ")
+    assert rows[5].endswith('· { "path": "a.txt…')
+
+
 def test_what_was_seen_once_is_all_of_it() -> None:
     """A snapshot has every agent, every wait and every stray, whatever the screen."""
     text = "\n".join(row.plain for row in snapshot(state_of(crowd(120)), 100))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ...core.figures import counted, dollars, seconds
 from ...core.shown import one_line
 from .agents import what
-from .lines import cut, folded, joined, line, named
+from .lines import cut, flat, folded, joined, line, named
 from .states import mark_of
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _about(agent: Agent, board: Board) -> Iterator[Text]:
         yield line("waits for ", one_line(label, 100))
     for approval in board.state.approvals:
         if approval.agent_id == agent.id:
-            yield line((f"asks to call {one_line(approval.tool, 60)}: {one_line(approval.input, 300)}", "yellow"))
+            yield line((f"asks to call {one_line(approval.tool, 60)}: {flat(approval.input, 300)}", "yellow"))
 
 
 def _threads(closeup: Closeup, width: int) -> Iterator[Text]:

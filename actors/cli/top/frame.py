@@ -10,7 +10,7 @@ from .agents import Order, ordered, table
 from .board import Deed
 from .closely import close_lines
 from .head import LABEL, head
-from .lines import cut, folded, joined, line, named
+from .lines import cut, flat, folded, joined, line, named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,7 +112,7 @@ def _approvals(approvals: Sequence[Approval], width: int, most: int) -> list[Tex
             f"since {seconds(one.seconds)}",
             left,
             "in doubt" if one.in_doubt else "",
-            one_line(one.input, 200),
+            flat(one.input, 200),
         ]
         if number == most - 1 and len(waiting) > most:
             parts.insert(0, f"{len(waiting):,} in all")

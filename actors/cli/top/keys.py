@@ -74,6 +74,9 @@ class Keys:
         before = termios.tcgetattr(self._fd)
         self._bell, self._rope = os.pipe()
         tty.setcbreak(self._fd, termios.TCSANOW)
+        ours = termios.tcgetattr(self._fd)
+        ours[6][termios.VSUSP] = b"\0"  # Ctrl-Z would leave the shell with our screen and without its line editing
+        termios.tcsetattr(self._fd, termios.TCSANOW, ours)
         self._before = before
         self._thread = threading.Thread(target=self._read, name="actors-top-keys", daemon=True)
         self._thread.start()

@@ -50,6 +50,11 @@ def named(agent_id: int, name: str, most: int = 60) -> str:
     return f"#{agent_id} {one_line(name, most)}"
 
 
+def flat(text: str, most: int) -> str:
+    """*text* of many lines, JSON say, on one: its indents are spaces."""
+    return one_line(" ".join(text[: most * 4].split()), most)
+
+
 def compact(number: int) -> str:
     """``950``, ``12.3k``, ``1.2M``: at most six characters."""
     if number < 10_000:
