@@ -14,7 +14,7 @@ def width_of(title: str, cells: Iterable[str]) -> int:
     """How wide a column of *cells* below *title* has to be."""
     from rich.cells import cell_len
 
-    return max(cell_len(title), *map(cell_len, cells))
+    return max([cell_len(title), *map(cell_len, cells)])
 
 
 def is_wide(text: str) -> bool:

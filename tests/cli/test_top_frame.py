@@ -131,6 +131,15 @@ def test_a_question_shows_what_is_approved() -> None:
     assert rows[9] == "y approve, any other key: not"
 
 
+def test_a_pool_without_agents_is_drawn() -> None:
+    """Before the first one, after the last one, and where a filter fits none."""
+    empty, filtered = Board(state_of(answer_of())), Board(state_of(answer_of(agent(1))))
+    filtered.words = "nobody"
+    assert "  no agents" in plain(empty)
+    assert "  no agent fits the filter" in plain(filtered)
+    assert snapshot(state_of(answer_of(left_off=3)), 80)[-1].plain == "  3 more"
+
+
 def test_arguments_stand_on_one_line_in_the_overview() -> None:
     """JSON over many lines is drawn without its indents."""
     rows = plain(Board(state_of(answer_of(agent(1), approvals=[approval(input='{\n  "path": "a.txt"\n}')]))))
