@@ -6,12 +6,13 @@ Source: the JSON schemas of ``gen_ai.input.messages`` and ``gen_ai.output.messag
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from ..core.crash import safe_repr, text_of
-from ..core.records.content import is_content, text_of_content
+from ..core.crash import text_of
+from ..core.records.content import is_content, is_part, text_of_content
 from ..core.records.conversation import AssistantMessage, Message, SystemMessage, ToolResultMessage
 from ..core.records.json_marks import is_utf8
+from ..core.records.json_value import to_json
 from ..core.records.loop_result import AgentLoopResult
 from .conventions import FINISHED
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ..core.records.conversation import ToolCall
+    from ..core.records.parts import Part as ContentPart
 
 Part = dict[str, Any]
 
@@ -29,11 +31,11 @@ def clean(text: str) -> str:
 
 
 def as_json(value: object) -> str:
-    """*value* as JSON; what JSON does not hold is a text in it. Never raises."""
+    """*value* as JSON; what JSON does not hold is marked in it, as everywhere here. Never raises."""
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=text_of)
-    except (ValueError, TypeError, RecursionError):  # a number that is none, a circle, a key that is no text
-        text = json.dumps(safe_repr(value), ensure_ascii=False)
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=to_json)
+    except Exception:  # noqa: BLE001 - a number that is none, a circle, whatever a user's class does
+        text = json.dumps(to_json(value), ensure_ascii=False)
     return clean(text)
 
 
@@ -65,10 +67,15 @@ def said_by_agent(result: object) -> str:
 
 def content_text(content: object) -> str:
     """What a model is told of a tool call: a text in JSON."""
-    return as_json(text_of_content(content) if is_content(content) else content)  # type: ignore[arg-type]
+    return as_json(_words(content) if is_content(content) else content)
 
 
 def _words(value: object) -> str:
+    """*value* as a text: parts are said or named, one a line."""
+    if is_part(value):
+        return text_of_content((cast("ContentPart", value),))
+    if is_content(value):
+        return "\n".join(map(_words, cast("Sequence[object]", value)))
     return value if isinstance(value, str) else as_json(value)
 
 

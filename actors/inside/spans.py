@@ -56,7 +56,8 @@ class OpenTelemetry:
     The current span of whoever starts an agent is the parent of its span; what runs inside an agent, a completion or a
     tool call, in whatever thread or on the private loop, finds that span as the current one.
 
-    Guarantees: no text of a prompt, an answer, an argument or a result goes out without *with_content*.
+    Guarantees: no text of a prompt, an answer, an argument or a result goes out without *with_content*, unless the
+    words of an error quote it: those are the description of its status.
 
     Args:
         tracer_provider: Where spans go; None takes the one that is set for the process, also one that is set later.
@@ -180,10 +181,16 @@ class OpenSpan:
     def __enter__(self) -> Self:
         of, known = self._of, self._known
         self._span = span = of.start(shown(self._name, LONGEST_NAME), self._kind, _written(known), self._start)
-        self._token = of.enter(span)
-        if self._content is not None and span.is_recording():
-            for name, make in self._content.items():
-                span.set_attribute(name, make())
+        try:
+            self._token = of.enter(span)
+            if self._content is not None and span.is_recording():
+                for name, make in self._content.items():
+                    span.set_attribute(name, make())
+        except BaseException:  # nobody leaves or ends what could not be entered
+            self.__exit__()
+            self._span = None
+            span.end()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -227,14 +234,20 @@ class AgentSpan(OpenSpan):
 
     def _told(self, ending: AgentEnding) -> dict[str, Value | None]:
         told = super()._told(ending) | {names.OUTCOME: ending.outcome, names.RESTARTS: ending.restarts}
-        if ending.recalled:
-            told[names.RECALLED] = True
         if self._content is not None and ending.outcome == AgentStatus.COMPLETED:
             told[names.OUTPUT_MESSAGES] = said_by_agent(ending.result)
         return told
 
     def _is_fault(self, ending: AgentEnding) -> bool:
         return ending.outcome in FAULTS
+
+    def ended(self, ending: Any) -> None:
+        """As any; that it is recalled is an event: the conventions' table has no attribute for it."""
+        try:
+            if ending.recalled:
+                self.happened("recalled", {})
+        finally:
+            super().ended(ending)
 
 
 class CompletionSpan(OpenSpan):
@@ -264,7 +277,7 @@ class ToolSpan(OpenSpan):
 
     def _told(self, ending: ToolEnding) -> dict[str, Value | None]:
         told = super()._told(ending) | {names.IS_ERROR: ending.is_error}
-        if self._content is not None and ending.error is None:
+        if self._content is not None and ending.result is not None:
             told[names.RESULT] = content_text(ending.result)
         return told
 

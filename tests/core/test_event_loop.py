@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
+import weakref
 from collections import deque
 from concurrent.futures import CancelledError
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ import pytest
 from actors.core.process import event_loop as loop_module, fork, given_up
 from actors.core.process.event_loop import LoopLost, Room, finish, private_loop, relay, run
 from actors.core.process.fleeting_threads import FleetingThreads
+from actors.core.process.loop_thread import LoopThread
 from actors.core.waiting.cancel import CancelToken, Deadline
 from actors.errors import Cancelled, DeadlockError
 
@@ -28,6 +32,27 @@ def test_a_coroutine_runs_on_the_one_private_thread() -> None:
     assert private_loop() is private_loop()
     with pytest.raises(RuntimeError):
         asyncio.get_running_loop()
+
+
+def test_a_loop_keeps_nothing_of_whoever_uses_it_first() -> None:
+    """It is made in no context of anybody's: else it held the first agent, for as long as the process lasts."""
+
+    class Mine:
+        pass
+
+    mine: ContextVar[Mine] = ContextVar("mine")
+
+    def first() -> tuple[LoopThread, weakref.ref[Mine]]:
+        mine.set(Mine())
+        return LoopThread("actors-loop-of-a-test", "a test"), weakref.ref(mine.get())
+
+    thread, kept = copy_context().run(first)
+    try:
+        gc.collect()
+        assert kept() is None
+    finally:
+        thread.loop.call_soon_threadsafe(thread.loop.stop)
+        thread.thread.join(10)
 
 
 def test_what_it_raises_comes_back() -> None:

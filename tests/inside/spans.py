@@ -8,11 +8,21 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from actors import OpenTelemetry
+from actors import AgentManifest, CompletionResponse, OpenTelemetry, StopReason, TokenUsage, ToolCall
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.trace import Tracer
+
+BOT = AgentManifest(name="bot", privacy="standard")
+USAGE = TokenUsage(10, 5)
+DONE = CompletionResponse("done", usage=USAGE)
+
+
+def calls(*names: str, **arguments: Any) -> CompletionResponse:
+    """An answer that asks for those tools."""
+    asked = tuple(ToolCall(f"c{number}", name, arguments) for number, name in enumerate(names))
+    return CompletionResponse(tool_calls=asked, stop_reason=StopReason.TOOL_USE, usage=USAGE)
 
 
 class Recorder:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +29,6 @@ from actors import (
     ScriptedDriver,
     SpawnConfig,
     StopReason,
-    TokenUsage,
     ToolCall,
     ToolFailed,
     ToolRegistry,
@@ -41,41 +39,12 @@ from actors.drivers.base import Driver
 
 from ..agent.staff import Staff, member
 from ..waiting import Gate, eventually
-from .spans import Recorder, events, is_error, said
+from .spans import BOT, DONE, Recorder, calls, events, is_error, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actors import CancelToken, CompletionRequest
-
-BOT = AgentManifest(name="bot", privacy="standard")
-USAGE = TokenUsage(10, 5)
-
-
-def calls(*names: str, **arguments: Any) -> CompletionResponse:
-    """An answer that asks for those tools."""
-    asked = tuple(ToolCall(f"c{number}", name, arguments) for number, name in enumerate(names))
-    return CompletionResponse(tool_calls=asked, stop_reason=StopReason.TOOL_USE, usage=USAGE)
-
-
-DONE = CompletionResponse("done", usage=USAGE)
-
-
-@pytest.fixture
-def recorder() -> Recorder:
-    """Where the spans of a test go."""
-    return Recorder()
-
-
-@pytest.fixture
-def traced(make_pool: Callable[..., AgentPool], recorder: Recorder) -> Callable[..., AgentPool]:
-    """Makes pools that are traced."""
-
-    def make(*args: Any, content: bool = False, **options: Any) -> AgentPool:
-        return make_pool(*args, tracing=recorder.tracing(with_content=content), **options)
-
-    return make
-
 
 # Whose child each is --------------------------------------------------------------------------------------------
 
@@ -285,8 +254,8 @@ def test_what_a_journal_knows_is_recalled(
             assert pool.spawn(SpawnConfig(BOT, "go", key="one")).outcome().ok
     first, again = recorder.named("invoke_agent bot")
     assert said(first)["actors.agent.key"] == "one"
-    assert "actors.recalled" not in said(first)
-    assert said(again)["actors.recalled"] is True
+    assert events(again) == ["actors.recalled"]
+    assert events(first) == []
     assert len(recorder.named("chat")) == 1
 
 
@@ -505,116 +474,6 @@ def test_an_approval_is_asked_and_decided_in_the_agents_span(
         "actors.call_id": "c0",
         "actors.approved": True,
     }
-
-
-# What each says -------------------------------------------------------------------------------------------------
-
-
-def test_a_span_says_what_the_table_says_and_no_more(traced: Callable[..., AgentPool], recorder: Recorder) -> None:
-    """Names, kinds and attributes are those of the conventions; nothing of what was said goes out."""
-
-    @tool
-    def look(word: str) -> str:
-        """Look."""
-        return f"{word} private"
-
-    driver = ScriptedDriver([calls("look", word="private"), DONE])
-    manifest = AgentManifest(
-        name="bot",
-        version="2.0.0",
-        description="It looks.",
-        privacy="standard",
-        model={"remote_model": "m-1", "system_prompt": "private", "max_tokens": 100, "temperature": 0.5},
-    )
-    pool = traced(driver, tools=ToolRegistry([look]))
-    assert pool.spawn(SpawnConfig(manifest, "private", group="night", key="k")).outcome().ok
-    agent, (chat, _), call = (
-        recorder.one("invoke_agent bot"),
-        recorder.named("chat m-1"),
-        recorder.one("execute_tool look"),
-    )
-    assert [span.kind.name for span in (agent, chat, call)] == ["INTERNAL", "CLIENT", "INTERNAL"]
-    told = said(agent)
-    assert told == {
-        "gen_ai.operation.name": "invoke_agent",
-        "gen_ai.provider.name": "scripted",
-        "gen_ai.agent.name": "bot",
-        "gen_ai.agent.version": "2.0.0",
-        "gen_ai.agent.description": "It looks.",
-        "gen_ai.request.model": "m-1",
-        "actors.agent.id": 1,
-        "actors.agent.key": "k",
-        "actors.agent.group": "night",
-        "actors.agent.restarts": 0,
-        "actors.queued_seconds": 0.0,
-        "actors.outcome": "completed",
-    }
-    assert said(chat) == {
-        "gen_ai.operation.name": "chat",
-        "gen_ai.provider.name": "scripted",
-        "gen_ai.request.model": "m-1",
-        "gen_ai.request.max_tokens": 100,
-        "gen_ai.request.temperature": 0.5,
-        "gen_ai.response.finish_reasons": ("tool_use",),
-        "gen_ai.usage.input_tokens": 10,
-        "gen_ai.usage.output_tokens": 5,
-        "actors.attempt": 1,
-        "actors.cost_usd": 0.0,
-        "actors.recalled": False,
-    }
-    assert said(call) == {
-        "gen_ai.operation.name": "execute_tool",
-        "gen_ai.tool.name": "look",
-        "gen_ai.tool.type": "function",
-        "gen_ai.tool.call.id": "c0",
-        "actors.is_error": False,
-        "actors.recalled": False,
-    }
-
-
-def test_a_session_is_the_conversation(traced: Callable[..., AgentPool], recorder: Recorder, tmp_path: Any) -> None:
-    """Its id is ``gen_ai.conversation.id``."""
-    pool = traced(ScriptedDriver([DONE]), sessions=tmp_path / "chats.db")
-    assert pool.converse(BOT, "anna").ask("hi").ok
-    assert said(recorder.one("invoke_agent bot"))["gen_ai.conversation.id"] == "anna"
-
-
-HOSTILE = "</script> \ud800 \x00 \u2028 \u202e ✓"
-"""What a model may say; half a pair is no UTF-8."""
-
-
-def test_contents_are_json_of_the_conventions(traced: Callable[..., AgentPool], recorder: Recorder) -> None:
-    """Messages of parts, arguments and results; half a surrogate pair breaks no exporter."""
-
-    @tool
-    def look(word: str) -> str:
-        """Look."""
-        return word
-
-    driver = ScriptedDriver([calls("look", word=HOSTILE), CompletionResponse(HOSTILE)])
-    manifest = AgentManifest(name="bot </script> \u2028 \u202e", privacy="standard")
-    pool = traced(driver, tools=ToolRegistry([look]), content=True)
-    outcome = pool.spawn(SpawnConfig(manifest, HOSTILE, group=HOSTILE, tag=HOSTILE)).outcome()
-    assert outcome.ok
-    for span in recorder.spans:
-        span.name.encode()
-        for value in said(span).values():
-            str(value).encode()
-    clean = HOSTILE.replace("\ud800", "?")
-    _, chat = recorder.named("chat")
-    asked = json.loads(said(chat)["gen_ai.input.messages"])
-    assert [message["role"] for message in asked] == ["system", "user", "assistant", "tool"]
-    assert asked[1]["parts"] == [{"type": "text", "content": clean}]
-    assert asked[2]["parts"] == [{"type": "tool_call", "id": "c0", "name": "look", "arguments": {"word": clean}}]
-    assert [part["type"] for part in asked[3]["parts"]] == ["tool_call_response"]
-    (answer,) = json.loads(said(chat)["gen_ai.output.messages"])
-    assert answer == {"role": "assistant", "parts": [{"type": "text", "content": clean}], "finish_reason": "stop"}
-    call = said(recorder.one("execute_tool look"))
-    assert json.loads(call["gen_ai.tool.call.arguments"]) == {"word": clean}
-    assert json.loads(call["gen_ai.tool.call.result"]) == clean
-    agent = next(span for span in recorder.spans if span.name.startswith("invoke_agent"))
-    assert json.loads(said(agent)["gen_ai.input.messages"])[0]["parts"][0]["content"] == clean
-    assert json.loads(said(agent)["gen_ai.output.messages"])[0]["parts"][0]["content"]
 
 
 # Who traces harms nobody ----------------------------------------------------------------------------------------

@@ -40,6 +40,6 @@ def completion_ending(
         stop_reason=None if response is None else text_of(response.stop_reason),
         input_tokens=sum(usage.input_tokens for usage, _ in paid) if paid else None,
         output_tokens=sum(usage.output_tokens for usage, _ in paid) if paid else None,
-        cost_usd=sum(cost for _, cost in paid) if paid else None,
+        cost_usd=float(sum(cost for _, cost in paid)) if paid else None,  # a driver's estimate may be a whole number
         response=response,
     )

@@ -188,7 +188,7 @@ class ToolCaller:
             spans = agent._context.spans
             if spans is None:
                 return tool.execute(call.input, cancel=cancel, agent=agent)
-            return _in_span(spans, call, partial(tool.execute, call.input, cancel=cancel, agent=agent))
+            return _in_span(spans, call, partial(tool.execute, call.input, cancel=cancel, agent=agent), judge)
 
         def run(cancel: CancelToken) -> ToolResult:
             context = agent._context
@@ -216,16 +216,22 @@ class ToolCaller:
         return run if effects is None else effects.job(index, tool, run, judge)
 
 
-def _in_span(spans: AgentSpans, call: ToolCall, execute: Callable[[], ToolResult]) -> ToolResult:
-    """Run *call* in a span of its own. What it raises the model is told as an error."""
+def _in_span(
+    spans: AgentSpans, call: ToolCall, execute: Callable[[], ToolResult], judge: Callable[[ToolEnd], ToolResult]
+) -> ToolResult:
+    """Run *call* in a span of its own. What it raises the model is told as an error, in the words of *judge*."""
     with spans.tool(TracedTool(call.name, call.id, arguments=call.input)) as span:
+        end = ToolEnd(None, None, False)
         try:
             result = execute()
+            end = ToolEnd(result, None, False)
+            return result
         except BaseException as error:
-            span.end(ToolEnding(is_error=True, error=error))
+            end = ToolEnd(None, error, False)
             raise
-        span.end(ToolEnding(getattr(result, "is_error", True) is True, result=getattr(result, "content", None)))
-        return result
+        finally:
+            said = judge(end)
+            span.end(ToolEnding(said.is_error, end.error, result=said.content))
 
 
 def _result(call: ToolCall, timeout: float | None, end: ToolEnd) -> ToolResult:

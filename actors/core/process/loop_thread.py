@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from concurrent.futures import CancelledError
+from contextvars import Context
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from loguru import logger
@@ -184,7 +185,8 @@ class LoopThread:
         self.generation = fork.generation()
         self.what = what
         self.is_over = False
-        self.loop = native.new_loop()
+        # Not in the context of whoever is first: the loop keeps the one that it is made in, and all that is in it.
+        self.loop = Context().run(native.new_loop)
         self.given_up = GivenUp(self.loop)
         self.loop.set_default_executor(FleetingThreads())
         self._lock = threading.Lock()

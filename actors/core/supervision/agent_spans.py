@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from loguru import logger
 
 from ..crash import raise_ctrl_c, report
+from ..process import fork
 from ..records.outcome import AgentStatus
 from ..tracing import AgentEnding, CompletionEnding, ToolEnding, TracedAgent
 from ..waiting.wait_graph import current
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 class PoolTracing:
     """The tracing of a pool, as those may call it whom it must not harm.
 
-    Guarantees: what it raises is reported once, and goes no further.
+    Guarantees: what it raises is reported once, and goes no further. A child that an agent forks tells it nothing: what
+    is open there is its parent's, who ends it.
 
     Locks: none; ``_quiet`` is set by whoever reports.
     """
@@ -35,9 +37,13 @@ class PoolTracing:
     def __init__(self, tracing: Tracing) -> None:
         self.tracing = tracing
         self._quiet = False
+        self._mark = fork.mark()
+        self._generation = self._mark.generation
 
     def call(self, fn: Callable[..., Any], *args: object) -> Any:
-        """What *fn* returns; None where it raises."""
+        """What *fn* returns; None where it raises, and in a forked child."""
+        if self._mark.generation != self._generation:
+            return None
         try:
             return fn(*args)
         except BaseException as error:  # noqa: BLE001 - it harms only what it traces
@@ -143,7 +149,7 @@ class AgentSpans:
             parent_id=parent,
             key=spec.key,
             group=spec.group,
-            queued_seconds=waited,
+            queued_seconds=float(waited),
             query=spec.query,
             **facts,
         )
