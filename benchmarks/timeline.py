@@ -8,7 +8,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from actors import Agent, AgentManifest, AgentPool, AgentStatus, SpawnConfig, Timeline
 from actors.events import (
@@ -84,15 +84,15 @@ def measure(size: Size, peers: Peers | None = None) -> Report:  # noqa: ARG001 -
 
 def life(number: int) -> Iterator[Event]:
     """What is told of one agent that calls a tool a few times."""
-    who = {"agent_id": number, "agent": f"writer {number % 50}"}
+    who: dict[str, Any] = {"agent_id": number, "agent": f"writer {number % 50}"}
     moment = number // SLOTS * 9.0
     yield AgentQueued(**who, moment=moment, key=f"job {number}")
     yield AgentStarted(**who, moment=moment + 0.5, slots=SLOTS)
     for turn in range(TURNS):
         moment += 1.2
-        call = {"call_id": str(turn), "tool": f"tool {turn}"}
+        call: dict[str, Any] = {"call_id": str(turn), "tool": f"tool {turn}"}
         yield CompletionStarted(**who, moment=moment, model="model")
-        used = {"input_tokens": 1_000, "output_tokens": 100, "cost_usd": 0.01}
+        used: dict[str, Any] = {"input_tokens": 1_000, "output_tokens": 100, "cost_usd": 0.01}
         yield CompletionFinished(**who, moment=moment + 1, model="model", stop_reason="tool_use", **used)
         yield ToolStarted(**who, moment=moment + 1, **call)
         yield ToolEnded(**who, moment=moment + 1.2, is_error=False, duration=0.2, **call)
