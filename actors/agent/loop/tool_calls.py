@@ -184,12 +184,6 @@ class ToolCaller:
     ) -> Callable[[CancelToken], ToolResult]:
         agent = self._agent
 
-        def execute(cancel: CancelToken) -> ToolResult:
-            spans = agent._context.spans
-            if spans is None:
-                return tool.execute(call.input, cancel=cancel, agent=agent)
-            return _in_span(spans, call, partial(tool.execute, call.input, cancel=cancel, agent=agent), judge)
-
         def run(cancel: CancelToken) -> ToolResult:
             context = agent._context
             told: dict[str, Any] = {"call_id": call.id, "tool": call.name}
@@ -198,7 +192,10 @@ class ToolCaller:
             begin = SYSTEM_CLOCK.monotonic()
             end = ToolEnd(None, None, False)
             try:
-                result = execute(cancel)
+                if (spans := context.spans) is None:
+                    result = tool.execute(call.input, cancel=cancel, agent=agent)
+                else:
+                    result = _in_span(spans, call, partial(tool.execute, call.input, cancel=cancel, agent=agent), judge)
                 end = ToolEnd(result, None, False)
                 return result
             except BaseException as error:
