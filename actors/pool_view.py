@@ -89,9 +89,9 @@ class PoolView(PoolBlock):
         sink_only(sink=sink)
         return self._core.pool.subscribe(sink)
 
-    def _glimpse(self, most: int) -> PoolGlimpse:
+    def _glimpse(self, most: int, most_queued: int) -> PoolGlimpse:
         """What at most so many of its agents do, without stacks: for whoever looks again and again."""
-        return glimpse_at_pool(self._core, most)
+        return glimpse_at_pool(self._core, most, most_queued)
 
     def progress(
         self,

@@ -22,7 +22,7 @@ NAMES = (
     *SAVINA,
     *("idle_actors", "timers"),
     *("abort_latency", "mass_wake", "stop_overshoot", "nesting", "ask_stop", "journal", "sessions", "memory"),
-    *("first_answer", "handoff", "guardrails", "compaction", "parts", "spans", "timeline"),
+    *("first_answer", "handoff", "guardrails", "compaction", "parts", "spans", "timeline", "live"),
     *("soak", "actor_soak", "fuzz", "kills"),
 )
 ENDLESS = ("soak", "actor_soak", "fuzz", "kills")

@@ -13,7 +13,7 @@ from .live_orders import read_order
 from .live_page import page
 from .request import Refused
 from .response import said, served
-from .snapshot import MOST_AGENTS, detail_of, frame, state_of
+from .snapshot import MOST_AGENTS, MOST_QUEUED, detail_of, frame, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -92,7 +92,7 @@ class LiveAnswers:
 
     def _state(self, pool: Watched, query: Mapping[str, str]) -> bytes:
         _only(query)
-        glimpse = pool._glimpse(MOST_AGENTS)  # noqa: SLF001 - a step of the pool, and none of a user's
+        glimpse = pool._glimpse(MOST_AGENTS, MOST_QUEUED)  # noqa: SLF001 - a step of the pool, and none of a user's
         return said(state_of(glimpse, pool.stats(), self._frame))
 
     def _agent(self, pool: Watched, query: Mapping[str, str]) -> bytes:

@@ -28,7 +28,8 @@ NAME = 200
 INPUT = 2_000
 """Characters of what a tool is to be called with."""
 MOST_AGENTS = 5_000
-"""So many are looked at: it is done once a second."""
+MOST_QUEUED = 500
+"""So many are looked at, who work and who wait for a slot: it is done once a second."""
 LEAST_ROW = 230
 """Bytes of the shortest row of an agent."""
 END = ', "left_off": 1000000, "agents": []}'

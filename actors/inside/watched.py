@@ -22,7 +22,7 @@ class Watched(Protocol):
     def dump(self, *, agent_id: AgentId) -> AgentDump:
         """What an agent does, with its stack."""
 
-    def _glimpse(self, most: int) -> PoolGlimpse:
+    def _glimpse(self, most: int, most_queued: int) -> PoolGlimpse:
         """What at most so many of its agents do, without stacks."""
 
     def _watch(self, call: Callable[[], object]) -> Callable[[], None]:

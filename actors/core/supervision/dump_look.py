@@ -59,12 +59,12 @@ class PoolGlimpse:
         return sum(self.states.values()) - len(self.dump.agents)
 
 
-def glimpse_at_pool(supervisor: Supervisor, most: int) -> PoolGlimpse:
-    """Look at *most* agents of *supervisor*: first those that ask for approval, last those that wait for a slot."""
+def glimpse_at_pool(supervisor: Supervisor, most: int, most_queued: int) -> PoolGlimpse:
+    """Look at *most* agents of *supervisor*, who asks for approval first, and at the oldest that wait for a slot."""
     with supervisor.turn:
         roster = supervisor.pool.roster
         live, count = list(roster.live.values()), len(roster.queued)
-        queued = list(islice(roster.queued.values(), max(0, most - len(live))))
+        queued = list(islice(roster.queued.values(), most_queued))
         abandoned = list(supervisor.pool.cancellation.abandoned)
     states = Counter([cell.state for cell in live])
     states[QUEUED] += count
