@@ -89,6 +89,10 @@ class PoolView(PoolBlock):
         sink_only(sink=sink)
         return self._core.pool.subscribe(sink)
 
+    def _overhear(self, sink: Callable[[Event], object], most: int) -> tuple[Callable[[], None], Callable[[], bool]]:
+        """As :meth:`subscribe`, for at most so many events, and without the text of answers: for those who look."""
+        return self._core.pool.overhear(sink, most)
+
     def _glimpse(self, most: int, most_queued: int) -> PoolGlimpse:
         """What at most so many of its agents do, without stacks: for whoever looks again and again."""
         return glimpse_at_pool(self._core, most, most_queued)

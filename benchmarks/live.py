@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from actors import AgentPool, LiveView, SpawnConfig
 
 from .figures import Spread, ratios
-from .report import Report, Table
+from .report import Cell, Report, Table
 from .size import Size
 from .spawn_join import AT_ONCE, MANIFEST, Idle
 from .turns import in_turn
@@ -116,7 +116,7 @@ def _spent(step: Callable[[], object]) -> float:
     return time.process_time() - begin
 
 
-def _row(case: str, seconds: list[float]) -> dict[str, str | float | int]:
+def _row(case: str, seconds: list[float]) -> dict[str, Cell]:
     spread = Spread.of([1e3 * value for value in seconds])
     return {"case": case, "median ms": spread.median, "highest ms": spread.high, "looks": spread.count}
 
@@ -133,11 +133,11 @@ def measure(size: Size, _: Peers | None = None) -> Report:
         warmups=1,
     )
     more = ratios(found["looked at once a second"], found["alone"])
-    rows = [
+    rows: list[dict[str, Cell]] = [
         {"case": case, "median us": Spread.of([1e6 * value / load.joined for value in values]).median}
         for case, values in found.items()
     ]
-    spread = {"case": "ratio", "median": more.median, "lowest": more.low, "highest": more.high}
+    spread: dict[str, Cell] = {"case": "ratio", "median": more.median, "lowest": more.low, "highest": more.high}
     tables = [
         by_looks(load),
         Table(f"{load.joined:,} agents started and joined, microseconds of processor time for one", rows),

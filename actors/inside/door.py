@@ -47,6 +47,7 @@ class Door:
         answer: Makes the bytes of an answer. It may raise ``Refused``; it is called in the door's thread.
         refuse: Makes those of a refusal.
         rest: Called when it is quiet: it says after how many seconds it wants to be called again; None = not.
+        end: Called when it is shut, in its thread.
 
     Guarantees: after :meth:`close` the port is free and the thread has ended, whatever clients do. In a forked child
     it is shut.
@@ -55,11 +56,19 @@ class Door:
     """
 
     def __init__(
-        self, port: int, name: str, *, answer: Answering, refuse: Refusing, rest: Callable[[], float | None]
+        self,
+        port: int,
+        name: str,
+        *,
+        answer: Answering,
+        refuse: Refusing,
+        rest: Callable[[], float | None],
+        end: Callable[[], object],
     ) -> None:
         self._answer = answer
         self._refuse = refuse
         self._rest = rest
+        self._end = end
         self._generation = fork.generation()
         self._lock = leaf_lock()
         self._closing = False
@@ -114,6 +123,7 @@ class Door:
                     self._step(selector)
         finally:
             self._shut()
+            self._end()
 
     def _step(self, selector: selectors.BaseSelector) -> None:
         now = monotonic()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..core.records.event import Event
 
-    Subscribe = Callable[[Callable[[Event], object]], Callable[[], None]]
+    Overhear = Callable[[Callable[[Event], object], int], tuple[Callable[[], None], Callable[[], bool]]]
 
 KEPT = 500
 """Events that are kept, and heard between one question and the next: who looks sees no more, and making them costs."""
@@ -29,7 +29,8 @@ LOOKS_AWAY_AFTER = 10.0
 """Seconds after the last question until nothing is heard any more."""
 TEXT = 500
 """Characters of a text in an event."""
-LEFT_OUT = frozenset({"TextDelta", "PhaseChanged"})
+LEFT_OUT = frozenset({"PhaseChanged"})
+"""Beside the text of answers, which nobody who looks is told."""
 CONTENTS = ("input", "text", "result", "seq")
 """Fields that are not told: what was said, and the number that this subscription counts by."""
 
@@ -37,44 +38,40 @@ CONTENTS = ("input", "text", "result", "seq")
 class LatestEvents:
     """The latest events of a pool.
 
-    Each subscription hears a bounded number of events: in a pool that makes thousands a second the others are missed,
-    so that looking costs the same whatever the pool does.
+    Of what happens between one question and the next a bounded number is heard: in a pool with thousands of events a
+    second the others are missed, so that looking costs the same whatever the pool does.
 
     Guarantees: nothing is heard before the first question, nor ten seconds after the last one.
 
     Threads: the pool's delivery brings the events, the door's thread asks.
 
-    Locks: ``_lock`` guards ``_events``, ``_number``, ``_room`` and ``_missed``. The door's thread has the rest.
+    Locks: ``_lock`` guards ``_events``, ``_number`` and ``_gap_after``. The door's thread has the rest.
     """
 
     def __init__(self) -> None:
         self._lock = leaf_lock()
         self._events: deque[tuple[int, Event]] = deque(maxlen=KEPT)
         self._number = 0
-        self._room = 0
-        self._end: Callable[[], None] | None = None
+        self._gap_after = -1
+        self._end: Callable[[], None] = _nothing
+        self._go_on: Callable[[], bool] | None = None
         self._asked_at = 0.0
 
-    def ask(self, subscribe: Subscribe) -> None:
+    def ask(self, overhear: Overhear) -> None:
         """Somebody looks: hear events for a while."""
         self._asked_at = monotonic()
-        with self._lock:
-            was_full, self._room = self._room <= 0, KEPT
-        if self._end is not None and was_full:  # it has ended itself
-            self._end = None
-        if self._end is None:
+        if self._go_on is None:
             try:
-                self._end = subscribe(self._hear)
+                self._end, self._go_on = overhear(self._hear, KEPT)
             except PoolClosed:  # just now: what there is stays
-                return
+                pass
+        elif not self._go_on():
             with self._lock:
-                is_full = self._room <= 0
-            if is_full:  # before it could know how to end itself
-                self._end()
+                self._gap_after = self._number
 
     def rest(self) -> float | None:
         """Look away when nobody has asked for some time; seconds until then, None when nothing is heard."""
-        if self._end is None:
+        if self._go_on is None:
             return None
         left = self._asked_at + LOOKS_AWAY_AFTER - monotonic()
         if left > 0:
@@ -84,18 +81,21 @@ class LatestEvents:
 
     def end(self) -> None:
         """Hear nothing any more."""
-        end, self._end = self._end, None
-        if end is not None:
-            end()
+        end, self._end, self._go_on = self._end, _nothing, None
+        end()
 
-    def after(self, number: int) -> tuple[list[dict[str, Any]], int, int]:
-        """Those that came after the one of that number, the number of the last one, and how many were not kept."""
+    def after(self, number: int) -> bytes:
+        """Those that came after the one of that number, the number of the last one, how many more there were that are
+        not kept, and whether there were others that nobody heard.
+        """
         with self._lock:
-            last, events = self._number, list(self._events)
+            last, events, gap_after = self._number, list(self._events), self._gap_after
         if number > last:  # of another view
             number = 0
         new = [told(event, n) for n, event in events if n > number]
-        return new, last, last - number - len(new)
+        missed = last - number - len(new)
+        answer = {"events": new, "last": last, "missed": missed, "gap": gap_after >= number}
+        return dumps(answer).encode("ascii")
 
     def of(self, agent_id: int, most: int) -> list[dict[str, Any]]:
         """The latest of one agent."""
@@ -104,15 +104,14 @@ class LatestEvents:
         return [told(event, n) for n, event in events[-most:]]
 
     def _hear(self, event: Event) -> None:
-        if type(event).__name__ in LEFT_OUT:
-            return
-        with self._lock:
-            self._room -= 1
-            is_full = self._room <= 0
-            self._number += 1
-            self._events.append((self._number, event))
-        if is_full and self._end is not None:
-            self._end()
+        if type(event).__name__ not in LEFT_OUT:
+            with self._lock:
+                self._number += 1
+                self._events.append((self._number, event))
+
+
+def _nothing() -> None:
+    """Nothing is heard."""
 
 
 @lru_cache(maxsize=200)
@@ -140,8 +139,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return str(value)
     return plain(value, TEXT)
-
-
-def encoded(events: list[dict[str, Any]], last: int, missed: int) -> bytes:
-    """The answer to ``/events``."""
-    return dumps({"events": events, "last": last, "missed": missed}).encode("ascii")

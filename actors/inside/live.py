@@ -66,7 +66,9 @@ class LiveView:
         # Weakly, here and in its thread: a pool that is let go of is to end, also when somebody looks at it.
         answers = LiveAnswers(weakref.ref(pool), gatekeeper)
         self._pool_name = pool.name
-        self._door = Door(port, f"{pool.name}-live", answer=answers.answer, refuse=refusal, rest=answers.rest)
+        self._door = Door(
+            port, f"{pool.name}-live", answer=answers.answer, refuse=refusal, rest=answers.rest, end=answers.end
+        )
         gatekeeper.stands_at(self._door.port)
         self.url: str = f"http://{HOST}:{self._door.port}/?token={gatekeeper.token}"
         """Where it is, with its token: whoever has it may look."""

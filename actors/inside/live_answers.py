@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ForkedPoolError
 from .gatekeeper import PAGE, Gatekeeper
-from .latest_events import LatestEvents, encoded
+from .latest_events import LatestEvents
 from .live_orders import read_order
 from .live_page import page
 from .request import Refused
@@ -66,6 +66,10 @@ class LiveAnswers:
         """Hear nothing when nobody looks; how many seconds until then, None when nothing is heard."""
         return self._latest.rest()
 
+    def end(self) -> None:
+        """Hear nothing any more."""
+        self._latest.end()
+
     def _asked(self, pool: Watched, request: Request) -> bytes:
         answer = self._questions.get(request.path)
         if answer is None:
@@ -98,7 +102,7 @@ class LiveAnswers:
     def _agent(self, pool: Watched, query: Mapping[str, str]) -> bytes:
         _only(query, "id")
         agent_id = _number(query, "id")
-        self._latest.ask(pool.subscribe)
+        self._latest.ask(pool._overhear)  # noqa: SLF001 - as above
         try:
             agent = pool.dump(agent_id=agent_id)
         except KeyError:
@@ -111,8 +115,8 @@ class LiveAnswers:
     def _events(self, pool: Watched, query: Mapping[str, str]) -> bytes:
         _only(query, "after")
         after = _number(query, "after") if query else 0
-        self._latest.ask(pool.subscribe)
-        return said(encoded(*self._latest.after(after)))
+        self._latest.ask(pool._overhear)  # noqa: SLF001 - as above
+        return said(self._latest.after(after))
 
 
 def _no_such(path: str, *, is_known: bool, allow: str) -> Refused:

@@ -31,8 +31,8 @@ class Watched(Protocol):
     def stats(self) -> PoolStats:
         """What it does right now."""
 
-    def subscribe(self, sink: Callable[[Event], object]) -> Callable[[], None]:
-        """Call *sink* with every event from now on, until what is returned is called."""
+    def _overhear(self, sink: Callable[[Event], object], most: int) -> tuple[Callable[[], None], Callable[[], bool]]:
+        """Call *sink* with at most so many events from now on; what ends that, and what makes it as many again."""
 
     def abort(self, agent_id: AgentId, reason: str = "") -> bool:
         """Cancel an agent."""

@@ -423,7 +423,7 @@ def test_events_are_heard_while_somebody_asks(pool: AgentPool, watched: Visitor)
     """From the first question on, each once: who asks says what it has."""
     pool.submit(int).outcome(BOUND)
     first = watched.get("/events").json
-    assert first == {"events": [], "last": 0, "missed": 0}
+    assert first == {"events": [], "last": 0, "missed": 0, "gap": False}
     pool.submit(int).outcome(BOUND)
     eventually(lambda: watched.get("/events?after=0").json["last"] == 2)
     said = watched.get("/events?after=0").json["events"]
@@ -431,7 +431,7 @@ def test_events_are_heard_while_somebody_asks(pool: AgentPool, watched: Visitor)
         ("agent_started", 2, 1),
         ("agent_ended", 2, 2),
     ]
-    assert watched.get("/events?after=2").json == {"events": [], "last": 2, "missed": 0}
+    assert watched.get("/events?after=2").json == {"events": [], "last": 2, "missed": 0, "gap": False}
 
 
 @pytest.mark.parametrize(
@@ -478,17 +478,69 @@ def threads_named(name: str) -> list[str]:
 
 
 def test_a_burst_of_events_costs_no_more_than_is_seen(pool: AgentPool, monkeypatch: Any) -> None:
-    """What is heard between two questions is bounded; the next question hears on."""
+    """What is heard between two questions is bounded, and who asks is told; then it is heard on."""
+    monkeypatch.setattr(latest_events, "KEPT", 20)
+    with LiveView(pool) as view:
+        visitor = Visitor(view)
+        assert visitor.get("/events").json["gap"] is False
+        for _ in range(50):
+            pool.submit(int).outcome(BOUND)
+        eventually(lambda: view._door._answer.__self__._latest._number == 20)  # type: ignore[attr-defined]
+        assert pool._core.pool.listening is False
+        said = visitor.get("/events?after=0").json
+        assert (said["last"], said["missed"], said["gap"]) == (20, 0, True)
+        assert pool._core.pool.listening is True
+        pool.submit(int).outcome(BOUND)
+        eventually(lambda: visitor.get("/events?after=20").json["last"] == 22)
+        assert visitor.get("/events?after=21").json["gap"] is False
+
+
+@pytest.mark.parametrize("is_full", [False, True], ids=["heard", "full"])
+@pytest.mark.parametrize("first", ["view", "pool"])
+def test_no_thread_is_left_of_what_was_heard(make_pool: Any, monkeypatch: Any, first: str, *, is_full: bool) -> None:
+    """Whichever is closed first, and also of a subscription that has taken its last event."""
+    monkeypatch.setattr(latest_events, "KEPT", 4)
+    with no_thread_left():
+        pool = make_pool()
+        view = LiveView(pool)
+        Visitor(view).get("/events")
+        for _ in range(3 if is_full else 1):
+            pool.submit(int).outcome(BOUND)
+        assert pool._core.pool.listening is not is_full
+        if first == "view":
+            view.close()
+            assert not threads_named(f"{pool.name}-events")
+            assert pool._core.pool.listening is False
+        pool.close()
+
+
+def test_a_steady_stream_is_heard_without_a_gap(pool: AgentPool, monkeypatch: Any) -> None:
+    """Each question makes room for as many again."""
     monkeypatch.setattr(latest_events, "KEPT", 20)
     with LiveView(pool) as view:
         visitor = Visitor(view)
         visitor.get("/events")
-        for _ in range(50):
+        for number in range(1, 21):
             pool.submit(int).outcome(BOUND)
-        eventually(lambda: not threads_named(f"{pool.name}-events"))
-        assert visitor.get("/events?after=0").json["last"] == 20
-        pool.submit(int).outcome(BOUND)
-        eventually(lambda: visitor.get("/events?after=20").json["last"] == 22)
+            eventually(lambda after=2 * number: visitor.get("/events").json["last"] == after)
+        assert visitor.get("/events?after=0").json["gap"] is False
+
+
+def test_who_looks_does_not_make_models_stream(make_pool: Any) -> None:
+    """And is told no text: how a pool asks its models is not changed by a look."""
+    seen: list[bool] = []
+
+    def streams(agent: Any, _: object) -> None:
+        seen.append(agent._context.streams)
+
+    pool = make_pool(tools=ToolRegistry())
+    with LiveView(pool) as view:
+        Visitor(view).get("/events")
+        list(pool.map([doing(streams)]))
+        end = pool.subscribe(lambda _: None)
+        list(pool.map([doing(streams)]))
+        end()
+    assert seen == [False, True]
 
 
 # Who is answered --------------------------------------------------------------------------------------------------

@@ -65,7 +65,8 @@ class Roster:
     of an agent is one step: the router forgets it, its mailbox closes, its slot goes on, its outcome is visible.
 
     Locks: none of its own. Every method is called under the pool's turn, and every field is guarded by it, also those
-    that others write: ``waiting_spawns``, ``post``, ``wave``, ``wave_ended``, ``idle_waiters`` and ``when_idle``.
+    that others write: ``waiting_spawns``, ``wave``, ``wave_ended``, ``idle_waiters`` and ``when_idle``. That of
+    the event delivery guards ``post``, which is looked at without it, once for each use.
     """
 
     def __init__(
@@ -182,8 +183,8 @@ class Roster:
         effects: Effects,
     ) -> None:
         """Tell who listens. Under the turn. (Where no log is made yet, the cell itself tells the steps of its life.)"""
-        if self.post is not None:
-            self.post(cell, make, fields, moment)
+        if (post := self.post) is not None:
+            post(cell, make, fields, moment)
         log: EventLog | None = cell.lazies.get(EVENTS)
         if log is not None:
             effects.wakes += log.note(make, fields, moment)
@@ -306,8 +307,8 @@ class Roster:
         if cell.spec.traits is not None:
             effects.dropped.append(cell.spec.traits)
             cell.spec.traits = None
-        if self.post is not None:
-            self.post(cell, AgentEnded, told_of_end(cell, outcome), end_of(cell, outcome))
+        if (post := self.post) is not None:
+            post(cell, AgentEnded, told_of_end(cell, outcome), end_of(cell, outcome))
         effects.dropped.append(cell.release())
         cell.outcome = outcome
         if cell.lazies and (spans := cell.lazies.pop(SPANS, None)) is not None:  # its own thread was left behind

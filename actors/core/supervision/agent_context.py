@@ -342,8 +342,10 @@ class LocalContext:
     @property
     def streams(self) -> bool:
         """Is the text of an answer that is asked for now to be told as it comes?"""
-        said = self.cell.spec.streams
-        return bool(self.cell.heard) if said is None else said
+        said, heard = self.cell.spec.streams, self.cell.heard
+        if said is not None:
+            return said
+        return heard is KEPT or (bool(heard) and self._pool.event_delivery.wants_text)
 
     @property
     def spans(self) -> AgentSpans | None:

@@ -12,7 +12,13 @@ from .deliveries import LEAST_PATIENCE
 from .posted import Posted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .event_sink import EventSink
+
+
+def _nothing() -> None:
+    """Nobody is told that nobody listens any more."""
 
 
 class Source(Protocol):
@@ -33,30 +39,42 @@ class EventDelivery:
     Guarantees: all that listen get the same events in the same order, each from the moment on at which it was added;
     the moments of one agent never run back. No sink waits for another one, and nobody who posts waits for a sink.
 
+    Args:
+        when_deaf: Called under ``lock`` when the last sink took its last event. It sets flags, and no more.
+
     Locks: ``lock`` guards the other fields, and the queues of the sinks. Sinks are called and woken outside it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, when_deaf: Callable[[], object] = _nothing) -> None:
         self.lock = leaf_lock()
         self._sinks: tuple[EventSink, ...] = ()
+        self._full: frozenset[EventSink] = frozenset()
         self._closing = False
+        self._when_deaf = when_deaf
 
     @property
     def is_heard(self) -> bool:
         """Does anybody listen?"""
         return bool(self._sinks)
 
+    @property
+    def wants_text(self) -> bool:
+        """Does anybody listen who wants the text of answers as it comes?"""
+        return any(sink.wants_text for sink in self._sinks)
+
     def add(self, sink: EventSink) -> bool:
         """Hand it events from now on; False when there will be none."""
         with self.lock:
             if not self._closing:
                 self._sinks += (sink,)
+                self._full -= {sink}
             return not self._closing
 
     def remove(self, sink: EventSink) -> None:
         """Hand it no more. Twice does nothing twice."""
         with self.lock:
             self._sinks = tuple(one for one in self._sinks if one is not sink)
+            self._full -= {sink}
 
     def post(self, posted: Posted, source: Source | None = None, *, last: bool = False) -> None:
         """Hand an event of *source* to each sink; never waits. After its *last* one it is silent."""
@@ -70,14 +88,23 @@ class EventDelivery:
                     posted = Posted(*posted[:-1], source.told)
                 source.told = posted.moment
             sleepers = [one for sink in self._sinks if (one := sink.take_in(posted, dropped)) is not None]
+            if any(sink.is_full for sink in self._sinks):
+                self._put_aside()
         for sleeper in sleepers:
             sleeper.wake()
+
+    def _put_aside(self) -> None:
+        """Hand nothing to those that are full. Under the lock."""
+        self._full |= {sink for sink in self._sinks if sink.is_full}
+        self._sinks = tuple(sink for sink in self._sinks if not sink.is_full)
+        if not self._sinks:
+            self._when_deaf()
 
     def tell_end(self) -> None:
         """Let each sink end once it was told what has come; returns at once."""
         with self.lock:
             self._closing = True
-            sinks = self._sinks
+            sinks = [*self._sinks, *self._full]
         for sink in sinks:
             sink.tell_end()
 
@@ -88,7 +115,7 @@ class EventDelivery:
         self.tell_end()
         patience = max(timeout, LEAST_PATIENCE)
         me, all_ended = threading.current_thread(), True
-        left = [sink for sink in self._sinks if sink.thread is not me]
+        left = [sink for sink in [*self._sinks, *self._full] if sink.thread is not me]
         while left:
             before = [sink.progress for sink in left]
             end = SYSTEM_CLOCK.monotonic() + patience

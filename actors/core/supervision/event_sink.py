@@ -36,6 +36,8 @@ class EventSink(Deliveries[Posted]):
     """Deltas that wait, at most."""
     SPARE = 1_000
     """So many are dropped at once."""
+    wants_text = True
+    """Are answers to be streamed because it listens?"""
 
     def __init__(
         self, sink: Callable[[Event], object], name: str, wall: WallTime, lock: threading.Lock | None = None
@@ -46,6 +48,8 @@ class EventSink(Deliveries[Posted]):
         self._complained = False
         self._is_over = False
         self._look_at = self.MOST_DELTAS
+        self.is_full = False
+        """Takes nothing any more."""
 
     def take_in(self, posted: Posted, dropped: list[object]) -> Waiter | None:
         """Put *posted* at the end of the queue; whom the caller has to wake. Under the lock.
@@ -80,7 +84,7 @@ class EventSink(Deliveries[Posted]):
     def _make_room(self, dropped: list[object]) -> None:
         """Drop the oldest deltas, if there are too many."""
         queue = self._queue
-        deltas = sum(_is_delta(posted) for posted in queue)
+        deltas = sum(is_delta(posted) for posted in queue)
         if deltas >= self.MOST_DELTAS:
             dropped.append(queue)
             self._queue = without_oldest(queue, self.SPARE)
@@ -112,7 +116,7 @@ def without_oldest(queue: Iterable[Posted], count: int) -> deque[Posted]:
     out: list[Posted] = []
     gaps: dict[AgentId, int] = {}  # where the latest of an agent is one that tells of a gap
     for posted in queue:
-        missed = 1 if count > 0 and _is_delta(posted) else 0
+        missed = 1 if count > 0 and is_delta(posted) else 0
         count -= missed
         if not missed and posted.make is not EventsMissed:
             gaps.pop(posted.agent_id, None)
@@ -136,5 +140,6 @@ def _merge_of(posted: Posted) -> Callable[[Mapping[str, Any], Mapping[str, Any]]
     return getattr(posted.make, "_merge", None)  # ours alone: it is called under the lock
 
 
-def _is_delta(posted: Posted) -> bool:
+def is_delta(posted: Posted) -> bool:
+    """Is it a piece of a text, which may be merged with the next one?"""
     return _merge_of(posted) not in (None, Event._merge)  # noqa: SLF001 - ours

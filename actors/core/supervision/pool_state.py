@@ -27,6 +27,7 @@ from ..scheduling.roster import Roster
 from ..scheduling.turn import Turn
 from ..shown import shown
 from ..tracing import SPANS
+from .brief_sink import BriefSink
 from .event_callbacks import EventCallbacks
 from .event_delivery import EventDelivery
 from .event_sink import EventSink
@@ -82,8 +83,9 @@ class PoolState:
         with_content: Do events tell what was said?
         make_runner: Makes what runs an agent on a worker's thread.
 
-    Locks: ``turn`` guards ``phase``, ``listening``, the roster, the cancellation and the timers; the other fields are
-    set once. Router, event delivery and crew have leaf locks.
+    Locks: ``turn`` guards ``phase``, ``_is_marked``, the roster, the cancellation and the timers; the other fields are
+    set once. Router, event delivery and crew have leaf locks; that of the event delivery guards ``listening``, and the
+    roster's ``post``, which are looked at without it.
     """
 
     def __init__(
@@ -117,7 +119,7 @@ class PoolState:
         self.timer_thread = timer_thread
         self.make_runner = make_runner
         timers = timer_thread.timers
-        self.listening = False
+        self.listening = self._is_marked = False
         self.crew = Crew(name, keep=max(KEPT_WORKERS, max_concurrent))
         self.roster = Roster(
             max_concurrent=max_concurrent,
@@ -136,7 +138,7 @@ class PoolState:
             self.cancellation.when_told = self._abandon
         self._mark = fork.mark()
         self._generation = self._mark.generation
-        self.event_delivery = EventDelivery()
+        self.event_delivery = EventDelivery(self._be_deaf)
         self.callbacks = EventCallbacks(f"{name}-callbacks")
         self.actors = PoolActors(self)
 
@@ -190,8 +192,28 @@ class PoolState:
             PoolClosed: There will be none: the pool has ended.
             RuntimeError: No thread can be started.
         """
+        return self._add(EventSink(fn, f"{self.name}-events", self.wall, self.event_delivery.lock))
+
+    def overhear(self, fn: Callable[[Event], object], most: int) -> tuple[Callable[[], None], Callable[[], bool]]:
+        """As :meth:`subscribe`, for at most so many events, and without the text of answers, which is not streamed for
+        it. Those beyond cost the agents nothing.
+
+        Returns:
+            What ends it, and what makes it as many again; that gives False when some were missed.
+        """
+        sink = BriefSink(fn, f"{self.name}-events", self.wall, self.event_delivery.lock, most=most)
+        return self._add(sink), partial(self._go_on, sink)
+
+    def _go_on(self, sink: BriefSink) -> bool:
+        if sink.refill():
+            return True
+        with self.turn:
+            self.event_delivery.add(sink)
+            self._hear()
+        return False
+
+    def _add(self, sink: EventSink) -> Callable[[], None]:
         self.refuse_after_fork()
-        sink = EventSink(fn, f"{self.name}-events", self.wall, self.event_delivery.lock)
         is_added = False
         try:
             sink.start()
@@ -214,16 +236,25 @@ class PoolState:
 
     def _hear(self) -> None:
         """From now on agents are heard by sinks, or not, as there are some, or none. Under the turn."""
-        heard = self.event_delivery.is_heard
-        if heard is self.listening:
+        with self.event_delivery.lock:
+            was_heard, heard = self.listening, self.event_delivery.is_heard
+            self.listening = heard
+            self.roster.post = self.post if heard else None
+        if was_heard is heard is self._is_marked:
             return
-        self.listening = heard
-        self.roster.post = self.post if heard else None
+        self._is_marked = heard
         before, after = (NOT_HEARD, BY_SINK) if heard else (BY_SINK, NOT_HEARD)
         cell: AgentCell
         for cell in self.roster.everybody():
             if cell.heard is before:
                 cell.heard = after
+
+    def _be_deaf(self) -> None:
+        """Nobody listens any more: make no event. (The agents are marked by :meth:`_hear`, when the subscription ends.)
+        Under the lock of the sinks, so before the next one is added.
+        """
+        self.listening = False
+        self.roster.post = None
 
     def emit(
         self,
