@@ -216,11 +216,20 @@ class Door:
     def _shut(self) -> None:
         with self._lock:
             self._closing = True
+            if self._generation == fork.generation():
+                self._stop_listening()
             for guest in self._guests.values():
                 guest.sock.close()
             self._guests.clear()
             for one in (self._listener, self._bell, self._rope):
                 one.close()
+
+    def _stop_listening(self) -> None:
+        """In forked children, too: they have copies of the socket, which would hold the port."""
+        try:
+            self._listener.shutdown(socket.SHUT_RDWR)
+        except OSError:  # closed already, or a system where one that listens cannot be shut
+            pass
 
 
 class Guest:

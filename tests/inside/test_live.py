@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import socket
+import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -255,6 +256,30 @@ def test_a_forked_child_has_no_view(pool: AgentPool) -> None:
         assert os.read(read, 100) == b"refused"
         os.close(read)
         assert Visitor(view).get("/state").status == 200
+
+
+@pytest.mark.process
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a copy of the socket holds the port")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_does_not_hold_the_port(pool: AgentPool) -> None:
+    """It has a copy of the socket, for as long as it lives."""
+    read, write = os.pipe()
+    with LiveView(pool) as view:
+        visitor = Visitor(view)
+        child = os.fork()
+        if child == 0:
+            os.close(write)
+            os.read(read, 1)  # until the parent closes its end
+            os._exit(0)
+    try:
+        with pytest.raises(ConnectionRefusedError):
+            visitor.connect()
+        with LiveView(pool, port=visitor.port) as again:
+            assert Visitor(again).get("/state").status == 200
+    finally:
+        os.close(write)
+        os.close(read)
+        os.waitpid(child, 0)
 
 
 # What it tells ----------------------------------------------------------------------------------------------------
