@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from .mcp_client import ServerEnded, open_session, why
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextvars import Context
 
     from ..agent.ports import ToolResult
     from ..agent.terms.manifest import McpServer
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from .mcp_client import ServerTool, Session
 
     Call = tuple[str, Mapping[str, Any], float, asyncio.Future[ToolResult]]
+    Queued = tuple[Call, Context]
 
 RESTARTS = RestartPolicy(max_restarts=3, window=60.0, backoff=Backoff(base=0.2, factor=2.0, maximum=2.0))
 """How often a server that ended is started again."""
@@ -45,7 +48,7 @@ class _Life:
     def __init__(self, server: McpServer, endpoint: Endpoint | None) -> None:
         self._server = server
         self._endpoint = endpoint
-        self._calls: asyncio.Queue[Call | None] = asyncio.Queue()
+        self._calls: asyncio.Queue[Queued | None] = asyncio.Queue()
         self.tools: asyncio.Future[dict[str, ServerTool]] = asyncio.get_running_loop().create_future()
         self.left_out: dict[str, str] = {}
         self.is_over = False
@@ -58,7 +61,7 @@ class _Life:
         if self.is_over:
             future.set_exception(NotSentError())
         else:
-            self._calls.put_nowait((tool, arguments, timeout, future))
+            self._calls.put_nowait(((tool, arguments, timeout, future), copy_context()))
         return future
 
     def end(self) -> None:
@@ -91,16 +94,18 @@ class _Life:
                 self.tools.set_exception(failure)
                 self.tools.exception()  # seen, also when nobody waits any more
             while not self._calls.empty():
-                call = self._calls.get_nowait()
-                if call is not None and not call[3].done():
-                    call[3].set_exception(NotSentError())
+                queued = self._calls.get_nowait()
+                if queued is not None and not (future := queued[0][3]).done():
+                    future.set_exception(NotSentError())
 
     async def _serve(self, session: Session) -> None:
         running: set[asyncio.Task[None]] = set()
         try:
             async with asyncio.TaskGroup() as group:
-                while (call := await self._calls.get()) is not None:
-                    task = group.create_task(self._do(session, *call))
+                while (queued := await self._calls.get()) is not None:
+                    call, context = queued
+                    # In the context of whoever calls: else all calls were below the span of the one who opened it.
+                    task = group.create_task(self._do(session, *call), context=context)
                     running.add(task)
                     task.add_done_callback(running.discard)
                     # Not in the task: one that is cancelled before its first step never runs.

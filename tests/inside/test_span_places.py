@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from actors import (
 
 from ..drivers.provider import failure
 from ..drivers.stand import WIRES, Stand
+from ..tools.test_mcp_hostile import Web
 from .spans import BOT, DONE, calls, events, is_error, said
 
 if TYPE_CHECKING:
@@ -90,6 +92,24 @@ def test_a_tool_of_a_server_is_a_tool(traced: Callable[..., AgentPool], recorder
     echo = recorder.one("execute_tool rogue.echo")
     assert said(echo)["gen_ai.tool.call.result"].endswith(' hi"')
     assert recorder.path(echo) == ["invoke_agent bot", "execute_tool rogue.echo"]
+
+
+def test_calls_of_a_server_that_agents_share_are_each_below_their_own(
+    traced: Callable[..., AgentPool], recorder: Recorder, instrumented: None
+) -> None:
+    """By HTTP: not all below the agent that was the first, and has opened it."""
+    with closing(Web()) as web:
+        server = {"name": "web", "transport": "http", "url": web.url}
+        manifest = AgentManifest(
+            name="bot", privacy="standard", capabilities=(Mcp(server="web"),), mcp_servers=(server,)
+        )
+        pool = traced(ScriptedDriver([calls("web.echo"), DONE] * 2))
+        for _ in range(2):
+            assert pool.spawn(SpawnConfig(manifest, "go")).outcome().ok
+        pool.close()
+    echoes = recorder.named("execute_tool web.echo")
+    below = [span.parent.span_id for span in recorder.named("POST") if span.parent is not None]
+    assert [below.count(span.context.span_id) for span in echoes if span.context is not None] == [1, 1]
 
 
 def test_handlers_of_an_actor_are_below_who_started_it(traced: Callable[..., AgentPool], recorder: Recorder) -> None:

@@ -173,6 +173,10 @@ class ToolLot:
             self.tell_resumed(cell)
         self._pool.trace(cell, "resumed", {}, member)
 
+    def has_told(self, cell: AgentCell) -> bool:
+        """Was it told of *cell* that it is parked, and not yet that it goes on? Under the turn."""
+        return cell in self._told
+
     def tell_resumed(self, cell: AgentCell) -> None:
         """*cell*, of which it may have been told that it is parked, has its slot again."""
         with Step(self._pool) as effects:

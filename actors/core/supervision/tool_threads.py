@@ -128,9 +128,11 @@ class ToolThreads:
             cell.transition(RUNNING)
             self._pool.slots.idle.pop(cell, None)  # laid out and not taken: it is still held
             has_slot = cell.has_slot
+            is_told = self._parking.tool_lot.has_told(cell)  # all that waited may have been left behind
         if not has_slot:
             self._parking.reclaim_slot(cell)
-        self._parking.tool_lot.tell_resumed(cell)  # all that waited may have been left behind
+        if is_told:
+            self._parking.tool_lot.tell_resumed(cell)
 
     def ended(self, tool: ToolThread) -> None:
         """*tool* has done its work."""
