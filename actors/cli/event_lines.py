@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 
 from ..core.records.event import Event
-from ..inside.notes import TAKERS
+from ..inside.lives.notes import TAKERS
 from ..inside.timeline import Timeline
 from .events import word_of
 from .refusal import RefusedError

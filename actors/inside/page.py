@@ -8,20 +8,31 @@ import html
 import json
 import re
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from .page_data import MOST_OF_A_NAME, cut, data_of
+from .asset import asset
+from .timeline_page.data import MOST_OF_A_NAME, cut, data_of
 
 if TYPE_CHECKING:
     from .picture import Picture, TimelineAgent
 
-STYLES: Final = ("look.css", "page.css")
-SCRIPTS: Final = (
-    *("page_data.js", "page_words.js", "page_state.js", "page_palette.js", "page_rows.js", "page_slices.js"),
-    *("page_chart.js", "page_overview.js", "page_head.js", "page_tables.js", "page_details.js", "page_search.js"),
-    *("page_pointer.js", "page_keys.js", "page.js"),
-)
+_SCRIPTS: Final = [
+    "data",
+    "words",
+    "state",
+    "palette",
+    "rows",
+    "slices",
+    "chart",
+    "overview",
+    "head",
+    "tables",
+    "details",
+    "search",
+    "pointer",
+    "keys",
+    "page",
+]
 """In the order in which they stand in the page: one script, in small files."""
 _LONGEST: Final = 10
 _UNWRITABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -38,7 +49,7 @@ def page_of(picture: Picture) -> str:
     Returns:
         Text that UTF-8 can encode.
     """
-    style, script = _texts_of(STYLES), _texts_of(SCRIPTS)
+    style, script = _style(), _script()
     parts = {
         "title": _plain(f"{cut(picture.name, MOST_OF_A_NAME)}: timeline"),
         "policy": f"default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; "
@@ -48,13 +59,18 @@ def page_of(picture: Picture) -> str:
         "data": json.dumps(data_of(picture), separators=(",", ":")).translate(_IN_JSON),
         "script": script,
     }
-    pieces = _texts_of(("page.html",)).split("@@")
+    pieces = asset("timeline_page/page.html").split("@@")
     return "".join(parts[piece] if place % 2 else piece for place, piece in enumerate(pieces))
 
 
 @cache
-def _texts_of(files: tuple[str, ...]) -> str:
-    return "\n".join(Path(__file__).with_name(file).read_text(encoding="utf-8") for file in files)
+def _style() -> str:
+    return "\n".join(map(asset, ("look.css", "timeline_page/page.css")))
+
+
+@cache
+def _script() -> str:
+    return "\n".join(asset(f"timeline_page/{name}.js") for name in _SCRIPTS)
 
 
 @cache

@@ -7,11 +7,11 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from ..core.checks import leaf_lock
-from . import notes
-from .drawing import Drawn, draw
-from .folding import Folding
-from .life import Life
-from .notes import TAKERS, taker_of
+from .lives import notes
+from .lives.drawing import Drawn, draw
+from .lives.folding import Folding
+from .lives.life import Life
+from .lives.notes import TAKERS, taker_of
 
 if TYPE_CHECKING:
     import os
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..core.records.event import Event
     from ..core.records.message import AgentId
-    from .notes import Note, Taker
+    from .lives.notes import Note, Taker
     from .picture import Picture, TimelineSpan
 
 LONG: Final = 64
@@ -158,7 +158,7 @@ class Timeline:
         Raises:
             ValueError: Two pools told this timeline at the same time.
         """
-        from .why import with_summary
+        from .why.summary import with_summary
 
         return with_summary(self._drawn())
 

@@ -14,8 +14,8 @@ from lxml import html
 
 from actors.core.records.state import AgentState as At
 from actors.inside.page import page_of
-from actors.inside.page_data import MOST_OF_A_CONTENT, MOST_OF_ALL_CONTENTS, data_of
 from actors.inside.picture import Picture, TimelineMark, TimelineMessage, TimelineSummary
+from actors.inside.timeline_page.data import MOST_OF_A_CONTENT, MOST_OF_ALL_CONTENTS, data_of
 
 from .pictures import a_run, agent, picture, span
 

@@ -7,7 +7,7 @@ from copy import deepcopy
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
-from .picture import Load
+from ..picture import Load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

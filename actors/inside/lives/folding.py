@@ -6,16 +6,16 @@ from collections import Counter
 from copy import copy
 from typing import TYPE_CHECKING
 
+from ..picture import FoldedAgents
 from . import notes
 from .occupancy import Occupancy
-from .picture import FoldedAgents
 from .stretch import Used
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..core.records.message import AgentId
-    from ..core.records.state import AgentState
+    from ...core.records.message import AgentId
+    from ...core.records.state import AgentState
     from .life import Life
     from .notes import Note
     from .stretch import Stretch

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..core.records.state import AgentState
+    from ...core.records.state import AgentState
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from ..core.records.state import IN_TOOL
+from ...core.records.state import IN_TOOL
 from .stretch import Stretch, Used
 
 if TYPE_CHECKING:

@@ -7,14 +7,14 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from ..core.records.state import IN_DRIVER, IN_TOOL, PARKED, AgentState
+from ...core.records.state import IN_DRIVER, IN_TOOL, PARKED, AgentState
+from ..lives.life import RATE_LIMIT
+from ..picture import Load, TimelineSummary
 from .critical import CriticalPath
-from .life import RATE_LIMIT
-from .picture import Load, TimelineSummary
 from .sentences import sentences_of
 
 if TYPE_CHECKING:
-    from .picture import Picture
+    from ..picture import Picture
 
 MOST_LONGEST: Final = 10
 MOST_LABELS: Final = 8

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import to_json
 
-from ..core.crash import safe_repr, text_of
-from ..core.records.state import AgentState
+from ...core.crash import safe_repr, text_of
+from ...core.records.state import AgentState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .picture import Picture, TimelineAgent, TimelineSpan, TimelineSummary
+    from ..picture import Picture, TimelineAgent, TimelineSpan, TimelineSummary
 
 MOST_OF_A_NAME: Final = 300
 MOST_OF_AN_ERROR: Final = 4_000

@@ -7,10 +7,10 @@ from copy import copy
 from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
-from ..core.records.state import IN_DRIVER, IN_TOOL, PARKED, QUEUED, RESTARTING, RUNNING, AgentState
+from ...core.records.state import IN_DRIVER, IN_TOOL, PARKED, QUEUED, RESTARTING, RUNNING, AgentState
+from ..picture import TimelineMark
 from . import notes
 from .completions import Call, Completions
-from .picture import TimelineMark
 from .stretch import Stretch, Used
 from .tool_lanes import ToolLanes, together
 

@@ -6,13 +6,13 @@ from collections import Counter, defaultdict
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from ..core.records.state import IN_DRIVER, IN_TOOL, PARKED, QUEUED, RUNNING, AgentState
-from ..core.shown import shown
+from ...core.records.state import IN_DRIVER, IN_TOOL, PARKED, QUEUED, RUNNING, AgentState
+from ...core.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from .picture import PathPiece, Picture, TimelineAgent, TimelineSummary
+    from ..picture import PathPiece, Picture, TimelineAgent, TimelineSummary
 
 MOST: Final = 4
 MUCH: Final = 0.05

@@ -7,14 +7,14 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from ..core.records.state import PARKED, QUEUED
-from .picture import PathPiece
+from ...core.records.state import PARKED, QUEUED
+from ..picture import PathPiece
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..core.records.message import AgentId
-    from .picture import Picture, TimelineAgent, TimelineSpan
+    from ...core.records.message import AgentId
+    from ..picture import Picture, TimelineAgent, TimelineSpan
 
 MOST: Final = 2_000
 """Pieces of a path at most: those nearest to the end."""

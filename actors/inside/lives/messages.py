@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
+from ..picture import TimelineMessage
 from . import notes
-from .picture import TimelineMessage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ..core.records.message import AgentId
+    from ...core.records.message import AgentId
     from .notes import Note
 
     Pair = tuple[AgentId, AgentId]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ..agent.events import (
+from ...agent.events import (
     ApprovalDecided,
     ApprovalRequested,
     BudgetWarned,
@@ -13,7 +13,7 @@ from ..agent.events import (
     ToolEnded,
     ToolStarted,
 )
-from ..core.records.answer import (
+from ...core.records.answer import (
     CompletionFailed,
     CompletionFinished,
     CompletionStarted,
@@ -22,7 +22,7 @@ from ..core.records.answer import (
     PhaseChanged,
     TextDelta,
 )
-from ..core.records.event import (
+from ...core.records.event import (
     AgentEnded,
     AgentParked,
     AgentQueued,

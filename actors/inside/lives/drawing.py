@@ -7,17 +7,17 @@ from datetime import timedelta
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..core.records.state import QUEUED
+from ...core.records.state import QUEUED
+from ..picture import Picture, TimelineAgent, TimelineMark, TimelineSpan
 from .life import Life
 from .messages import messages_of
 from .occupancy import load_of
-from .picture import Picture, TimelineAgent, TimelineMark, TimelineSpan
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
     from datetime import datetime
 
-    from ..core.records.message import AgentId
+    from ...core.records.message import AgentId
     from .folding import Folding
     from .notes import Note
     from .stretch import Stretch
