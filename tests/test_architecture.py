@@ -71,7 +71,7 @@ ONCE = {
 }
 """The files of what a process has once, made on first use."""
 ENVIRONMENT = {
-    "actors.inside.doorplate",
+    "actors.inside.live_view.doorplate",
     "actors.tools.environment",
     "actors.core.checks",
     "actors.network.tls",

@@ -50,7 +50,7 @@ def refuse_taken(port: int | None) -> None:
         RefusedError: It is taken.
     """
     if port:
-        from ..inside.door import listen
+        from ..inside.live_view.door import listen
 
         try:
             listen(port).close()

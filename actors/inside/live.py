@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from .watched import Watched
+    from .live_view.watched import Watched
 
 CLOSES_IN = 5.0
 """Seconds that its thread has to end."""
@@ -55,11 +55,11 @@ class LiveView:
     """
 
     def __init__(self, pool: Watched, *, port: int = 0, control: bool = False) -> None:
-        from .door import HOST, Door
-        from .doorplate import Door as Plate, Doorplate
-        from .gatekeeper import Gatekeeper
-        from .live_answers import LiveAnswers
-        from .response import refusal
+        from .live_view.answers import LiveAnswers
+        from .live_view.door import HOST, Door
+        from .live_view.doorplate import Door as Plate, Doorplate
+        from .live_view.gatekeeper import Gatekeeper
+        from .live_view.response import refusal
 
         _refuse_other(pool, port, control)
         gatekeeper = Gatekeeper(control=control)

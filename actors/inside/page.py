@@ -16,23 +16,10 @@ from .timeline_page.data import MOST_OF_A_NAME, cut, data_of
 if TYPE_CHECKING:
     from .picture import Picture, TimelineAgent
 
-_SCRIPTS: Final = [
-    "data",
-    "words",
-    "state",
-    "palette",
-    "rows",
-    "slices",
-    "chart",
-    "overview",
-    "head",
-    "tables",
-    "details",
-    "search",
-    "pointer",
-    "keys",
-    "page",
-]
+_SCRIPTS: Final = (
+    *("data", "words", "state", "palette", "rows", "slices", "chart", "overview", "head", "tables", "details"),
+    *("search", "pointer", "keys", "page"),
+)
 """In the order in which they stand in the page: one script, in small files."""
 _LONGEST: Final = 10
 _UNWRITABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")

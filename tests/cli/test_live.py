@@ -12,7 +12,7 @@ import pytest
 from actors.agent.events import ApprovalRequested
 from actors.cli.approver import Approver
 from actors.cli.live import with_port
-from actors.inside.doorplate import doors
+from actors.inside.live_view.doorplate import doors
 
 from ..inside.visitor import Visitor
 from ..waiting import BOUND, eventually

@@ -16,7 +16,7 @@ from actors.cli.top.address import address_of
 from actors.cli.top.client import Client, NoAnswer, Trouble
 from actors.cli.top.reader import Reader, Seen, state_of
 from actors.cli.top.watch import Watch, last_word
-from actors.inside.doorplate import Door
+from actors.inside.live_view.doorplate import Door
 
 from .views import LIMIT, TOKEN, agent, answer_of, approval, http, serving
 

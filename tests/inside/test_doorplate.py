@@ -13,7 +13,7 @@ import pytest
 from loguru import logger
 
 from actors import LiveView
-from actors.inside.doorplate import Door, Doorplate, doors
+from actors.inside.live_view.doorplate import Door, Doorplate, doors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

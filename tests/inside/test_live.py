@@ -37,7 +37,7 @@ from actors.events import (
     ToolEnded,
     ToolStarted,
 )
-from actors.inside import latest_events
+from actors.inside.live_view import latest_events
 from actors.testing import no_thread_left
 
 from ..agent.doubles import asks, doing
@@ -346,7 +346,7 @@ def test_hostile_names_are_text_in_json(pool: AgentPool, watched: Visitor, gate:
 
 def test_more_agents_than_fit_are_counted(pool: AgentPool, watched: Visitor, gate: Any, monkeypatch: Any) -> None:
     """Those who only wait for a slot are left off first."""
-    monkeypatch.setattr("actors.inside.snapshot.MOST_BYTES", 4_000)
+    monkeypatch.setattr("actors.inside.live_view.snapshot.MOST_BYTES", 4_000)
     holding(pool, gate, 60, running=4)
     answer = watched.get("/state")
     said = answer.json
@@ -358,8 +358,8 @@ def test_more_agents_than_fit_are_counted(pool: AgentPool, watched: Visitor, gat
 
 def test_of_very_many_agents_some_are_looked_at(make_pool: Any, gate: Any, monkeypatch: Any) -> None:
     """First those that wait for a person, and of those that wait for a slot the oldest; all are counted."""
-    monkeypatch.setattr("actors.inside.live_answers.MOST_AGENTS", 2)
-    monkeypatch.setattr("actors.inside.live_answers.MOST_QUEUED", 1)
+    monkeypatch.setattr("actors.inside.live_view.answers.MOST_AGENTS", 2)
+    monkeypatch.setattr("actors.inside.live_view.answers.MOST_QUEUED", 1)
     pool = approving(make_pool, max_concurrent=4, max_queued=None)
     holding(pool, gate, 3)
     payer = pool.spawn(SpawnConfig(AgentManifest(name="payer"), "pay"))
@@ -687,7 +687,7 @@ def test_each_page_has_a_nonce_of_its_own(watched: Visitor) -> None:
 
 def test_a_defect_is_answered_and_logged_without_the_token(watched: Visitor, monkeypatch: Any, logged: Any) -> None:
     """The view lives on."""
-    monkeypatch.setattr("actors.inside.live_answers.state_of", lambda *_, **__: 1 // 0)
+    monkeypatch.setattr("actors.inside.live_view.answers.state_of", lambda *_, **__: 1 // 0)
     assert watched.get("/state").status == 500
     assert watched.get("/agent?id=1").status == 404
     assert any("ZeroDivisionError" in line for line in logged)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors import AgentPool, LiveView
-from actors.inside import door
+from actors.inside.live_view import door
 from actors.testing import no_thread_left
 
 from ..waiting import BOUND, eventually
@@ -135,7 +135,7 @@ def test_a_slow_reader_is_dropped(pool: AgentPool, monkeypatch: Any) -> None:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         slow.connect(("127.0.0.1", visitor.port))
         with monkeypatch.context() as patched:
-            patched.setattr("actors.inside.live_answers.state_of", lambda *_, **__: b"x" * 10_000_000)
+            patched.setattr("actors.inside.live_view.answers.state_of", lambda *_, **__: b"x" * 10_000_000)
             slow.sendall(visitor.head("/state"))
             eventually(lambda: [guest.is_sending for guest in view._door._guests.values()] == [True])
         assert visitor.get("/state").status == 200

@@ -22,7 +22,7 @@ from actors import (
     ToolRegistry,
     tool,
 )
-from actors.inside import live_page
+from actors.inside.live_view import page as live_page
 
 from ..agent.doubles import asks
 from ..waiting import BOUND, eventually
@@ -119,7 +119,7 @@ def test_it_asks_nobody_but_its_server() -> None:
 def test_text_goes_in_as_text() -> None:
     """No script of it reads markup, or runs what it was sent."""
     for name in live_page.SCRIPTS:
-        text = files("actors.inside").joinpath(name).read_text(encoding="utf-8")
+        text = files("actors.inside.live_view").joinpath(f"{name}.js").read_text(encoding="utf-8")
         assert not re.search(
             r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b|Function\(|DOMParser|srcdoc", text
         )
@@ -127,10 +127,10 @@ def test_text_goes_in_as_text() -> None:
 
 def test_every_file_of_it_is_served_and_every_place_is_there() -> None:
     """No script is forgotten, and each finds the elements that it writes to."""
-    folder = files("actors.inside")
-    there = {file.name for file in folder.iterdir() if re.fullmatch(r"live_\w+\.js", file.name)}
+    folder = files("actors.inside.live_view")
+    there = {file.name.removesuffix(".js") for file in folder.iterdir() if file.name.endswith(".js")}
     assert there == set(live_page.SCRIPTS)
-    scripts = "".join(folder.joinpath(name).read_text(encoding="utf-8") for name in live_page.SCRIPTS)
+    scripts = "".join(folder.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in live_page.SCRIPTS)
     ids = set(document().xpath("//@id"))
     assert set(re.findall(r'byId\("([\w-]+)"\)', scripts)) <= ids
     assert {"search", "agents", "details", "approvals", "events"} <= ids

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 if TYPE_CHECKING:
     from actors import LiveView
-    from actors.inside.doorplate import Door
+    from actors.inside.live_view.doorplate import Door
 
 PATIENCE = 20.0
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ...core.figures import seconds
 from ...core.shown import one_line
-from ...inside.doorplate import doors
+from ...inside.live_view.doorplate import doors
 from ..refusal import RefusedError
 from ..terminal import answering, console, say
 from .address import address_of
@@ -19,7 +19,7 @@ from .reader import state_of
 from .watch import Watch, last_word, print_lines
 
 if TYPE_CHECKING:
-    from ...inside.doorplate import Door
+    from ...inside.live_view.doorplate import Door
     from .address import Address
 
 EXIT_OK = 0

@@ -12,14 +12,14 @@ from math import isfinite
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from ..core.checks import leaf_lock
-from ..core.glance import plain
-from ..errors import PoolClosed
+from ...core.checks import leaf_lock
+from ...core.glance import plain
+from ...errors import PoolClosed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ..core.records.event import Event
+    from ...core.records.event import Event
 
     Overhear = Callable[[Callable[[Event], object], int], tuple[Callable[[], None], Callable[[], bool]]]
 

@@ -6,11 +6,11 @@ import secrets
 from json import dumps
 from typing import TYPE_CHECKING
 
-from ..errors import ForkedPoolError
+from ...errors import ForkedPoolError
 from .gatekeeper import PAGE, Gatekeeper
 from .latest_events import LatestEvents
-from .live_orders import read_order
-from .live_page import page
+from .orders import read_order
+from .page import page
 from .request import Refused
 from .response import said, served
 from .snapshot import MOST_AGENTS, MOST_QUEUED, detail_of, frame, state_of

@@ -7,18 +7,18 @@ import platform
 from json import dumps
 from typing import TYPE_CHECKING, Any
 
-from ..core.glance import plain
-from ..core.records.json_value import to_json
-from ..core.records.state import QUEUED
-from ..core.shown import shown
+from ...core.glance import plain
+from ...core.records.json_value import to_json
+from ...core.records.state import QUEUED
+from ...core.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ..core.actors.actor_dump import ActorDump
-    from ..core.records.pool_stats import PoolStats
-    from ..core.supervision.dump import AgentDump, ApprovalDump, ThreadDump
-    from ..core.supervision.dump_look import PoolGlimpse
+    from ...core.actors.actor_dump import ActorDump
+    from ...core.records.pool_stats import PoolStats
+    from ...core.supervision.dump import AgentDump, ApprovalDump, ThreadDump
+    from ...core.supervision.dump_look import PoolGlimpse
 
 VERSION = 1
 MOST_BYTES = 2_000_000

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..core.records.event import Event
-    from ..core.records.message import AgentId
-    from ..core.records.pool_stats import PoolStats
-    from ..core.supervision.dump import AgentDump
-    from ..core.supervision.dump_look import PoolGlimpse
+    from ...core.records.event import Event
+    from ...core.records.message import AgentId
+    from ...core.records.pool_stats import PoolStats
+    from ...core.supervision.dump import AgentDump
+    from ...core.supervision.dump_look import PoolGlimpse
 
 
 class Watched(Protocol):

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from loguru import logger
 
-from ..core.checks import leaf_lock
-from ..core.crash import traceback_of
-from ..core.process import fork
+from ...core.checks import leaf_lock
+from ...core.crash import traceback_of
+from ...core.process import fork
 from .request import Refused, read_request
 
 if TYPE_CHECKING:
