@@ -169,6 +169,9 @@ class Tracing(Protocol):
     The ``with`` block may give a ``TraceSpan``, or None for one that nothing is to be told of. What any of this raises
     is reported once, and harms nobody.
 
+    It may have a method ``is_recording()``, too, asked when an agent begins: False says that nothing comes of its
+    spans, and then none is made, of all that it does.
+
     Threads: all methods, any thread, many at once.
     """
 

@@ -46,8 +46,8 @@ FAULTS: Final = frozenset({AgentStatus.FAILED, AgentStatus.CRASHED, AgentStatus.
 class OpenTelemetry:
     """Spans of agents, completions and tool calls, by OpenTelemetry's conventions: ``AgentPool(tracing=...)``.
 
-    It needs ``opentelemetry-api`` alone (the extra ``otel``). Without an SDK that is set up nothing is recorded, and a
-    span costs some microseconds. No provider, exporter or resource is made or set here: that is the program's.
+    It needs ``opentelemetry-api`` alone (the extra ``otel``). An agent that begins before an SDK is set up has no
+    spans, and costs a microsecond more. No provider, exporter or resource is made or set here: that is the program's.
 
     ::
 
@@ -77,8 +77,16 @@ class OpenTelemetry:
         self._trace: Any = need("opentelemetry.trace", "otel", type(self).__name__)
         self._context: Any = need("opentelemetry.context", "otel", type(self).__name__)
         self._with_content = with_content
+        self._silent = (self._trace.ProxyTracerProvider, self._trace.NoOpTracerProvider)
+        # One that looks for the process's own may have been given, too.
+        self._given = None if isinstance(tracer_provider, self._trace.ProxyTracerProvider) else tracer_provider
         # Without a provider it is one that looks for the process's own, as long as there is none.
         self._tracer = self._trace.get_tracer(SCOPE, tracer_provider=tracer_provider)
+
+    def is_recording(self) -> bool:
+        """Is there an SDK? Without one the API makes no spans, and all that could be told of them is left out."""
+        provider = self._trace.get_tracer_provider() if self._given is None else self._given
+        return type(provider) not in self._silent
 
     def agent(self, agent: TracedAgent) -> AgentSpan:
         """A span ``invoke_agent NAME``."""

@@ -487,12 +487,16 @@ def test_what_is_not_sampled_changes_nothing(make_pool: Callable[..., AgentPool]
     assert off.spans == []
 
 
+@pytest.mark.parametrize("given", [None, trace.ProxyTracerProvider()], ids=["none", "the API's own"])
 def test_a_provider_that_is_set_later_is_found(
-    make_pool: Callable[..., AgentPool], recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+    make_pool: Callable[..., AgentPool],
+    recorder: Recorder,
+    monkeypatch: pytest.MonkeyPatch,
+    given: trace.TracerProvider | None,
 ) -> None:
     """Until then nothing is kept: a library may be made before the program has set up its SDK."""
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
-    pool = make_pool(ScriptedDriver([DONE, DONE]), tracing=OpenTelemetry())
+    pool = make_pool(ScriptedDriver([DONE, DONE]), tracing=OpenTelemetry(given))
     assert pool.spawn(SpawnConfig(BOT, "before")).outcome().ok
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", recorder.provider)
     assert pool.spawn(SpawnConfig(BOT, "after")).outcome().ok

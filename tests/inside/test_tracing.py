@@ -304,16 +304,22 @@ def test_a_family_that_is_abandoned_ends_from_the_inside(make_pool: Callable[...
     eventually(lambda: notes.count("agent exit") == 2)
 
 
-@pytest.mark.parametrize("is_traced", [False, True])
-def test_a_pool_that_nobody_traces_makes_nothing_for_it(make_pool: Callable[..., AgentPool], is_traced: bool) -> None:
-    """Not one block of memory of agents that run comes from the files of spans."""
+@pytest.mark.parametrize("by", ["nobody", "an API alone", "a tracing"])
+def test_a_pool_that_nobody_traces_makes_nothing_for_it(
+    make_pool: Callable[..., AgentPool], by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one block of memory of agents that run comes from the files of spans: nor where there is no SDK."""
+    is_traced = by == "a tracing"
+    if by == "an API alone":
+        monkeypatch.setattr(pytest.importorskip("opentelemetry.trace"), "_TRACER_PROVIDER", None)
+    tracing = {"nobody": lambda: None, "an API alone": OpenTelemetry, "a tracing": Notes}[by]()
     gate = Gate()
 
     def answer(_: CompletionRequest) -> CompletionResponse:
         gate.arrive()
         return CompletionResponse("done")
 
-    pool = make_pool(FunctionDriver(answer), tracing=Notes() if is_traced else None)
+    pool = make_pool(FunctionDriver(answer), tracing=tracing)
     tracemalloc.start()
     try:
         handles = [pool.spawn(SpawnConfig(BOT, "go")) for _ in range(4)]
@@ -327,3 +333,23 @@ def test_a_pool_that_nobody_traces_makes_nothing_for_it(make_pool: Callable[...,
     files = ("agent_spans", "tracing", "spans", "span_content", "completion_span", "provider")
     of_spans = [tracemalloc.Filter(True, f"*actors*{name}.py") for name in files]
     assert bool(found.filter_traces(of_spans).statistics("filename")) is is_traced
+
+
+@pytest.mark.parametrize("says", [True, None, 0, "nothing", ValueError], ids=str)
+def test_a_tracing_is_asked_when_an_agent_begins(make_pool: Callable[..., AgentPool], says: Any) -> None:
+    """Only one that says False gets no spans; the next agent may have some."""
+    answers: list[Any] = [False, says]
+
+    class Asked(Notes):
+        def is_recording(self) -> Any:
+            answer = answers.pop(0)
+            if isinstance(answer, type):
+                raise answer("no")
+            return answer
+
+    notes = Asked()
+    pool = make_pool(tracing=notes)
+    assert pool.submit(int).outcome().ok
+    assert notes.told == []
+    assert pool.submit(int).outcome().ok
+    assert notes.count("agent ended") == 1

@@ -39,6 +39,12 @@ class PoolTracing:
         self._quiet = False
         self._mark = fork.mark()
         self._generation = self._mark.generation
+        self._asks_recording: Callable[[], bool] | None = self.call(getattr, tracing, "is_recording", None)
+
+    def is_recording(self) -> bool:
+        """Does anything come of the spans of an agent that begins now? Yes, unless the tracing denies it."""
+        ask = self._asks_recording
+        return ask is None or self.call(ask) is not False
 
     def call(self, fn: Callable[..., Any], *args: object) -> Any:
         """What *fn* returns; None where it raises, and in a forked child."""

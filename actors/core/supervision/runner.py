@@ -75,7 +75,8 @@ class Runner:
             context = cell.context
             if context is None:
                 return cell.stopped_outcome()
-            run = self._run if self._pool.tracing is None else self._traced
+            tracing = self._pool.tracing
+            run = self._run if tracing is None or not tracing.is_recording() else self._traced
             return context.run(labelled, cell.id, cell.spec.name, run, cell)
         except BaseException as error:  # noqa: BLE001 - a defect of ours must not lose an outcome
             report("the life of agent {} failed", cell.id)
