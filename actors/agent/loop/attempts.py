@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from ...core.crash import text_of
 from ...core.records.answer import CompletionFailed, CompletionStarted
 from ...core.records.told import told_text
+from ...core.scheduling.event_log import NO_FIELDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from ..agent import Agent
+    from ...core.supervision.agent_context import AgentContext
     from ..ports import CompletionRequest, CompletionResponse, LlmDriver
-
-    Messages: TypeAlias = Callable[[CompletionRequest], list[Any]]
+    from .told_messages import ToldMessages
 
 
 class Attempts:
@@ -24,49 +24,56 @@ class Attempts:
     ``stop_reason``, or by a ``CompletionFailed``; unless the agent has ended before.
 
     Args:
-        messages: Tells what a request says, where events have contents.
+        messages: Tells what a request says; None where events have no contents.
 
     Threads: that of the call.
     """
 
-    __slots__ = ("_agent", "_has_begun", "_messages", "_request", "model", "number")
+    __slots__ = ("_context", "_driver", "_is_told", "_messages", "_model", "_request", "number")
 
-    def __init__(self, agent: Agent[Any], driver: LlmDriver, request: CompletionRequest, messages: Messages) -> None:
-        self._agent = agent
-        self._messages = messages
+    def __init__(
+        self, context: AgentContext, driver: LlmDriver, request: CompletionRequest, messages: ToldMessages | None
+    ) -> None:
+        self._context = context
+        self._driver = driver
         self._request = request
-        self._has_begun = False
-        self.model: Final = request.model or model_of(driver)
+        self._messages = messages
+        self._model: str | None = None
+        self._is_told = False
         self.number = 1
         """The place of the attempt at hand, or of the next one."""
 
     def begin(self) -> None:
         """The driver is asked now."""
-        context = self._agent._context
-        self._has_begun = context.listening
-        if self._has_begun:
-            told: dict[str, Any] = {"model": self.model, "attempt": self.number}
-            if context.tells_content:
-                told["input"] = self._messages(self._request)
-            context.emit(CompletionStarted, told)
+        context = self._context
+        if not context.listening:
+            return
+        self._is_told = True
+        self._model = self._request.model or model_of(self._driver)
+        told: dict[str, Any] = {"model": self._model, "attempt": self.number}
+        if self._messages is not None:
+            told["input"] = self._messages.told(self._request)
+        context.emit(CompletionStarted, told)
 
     def finished(self, response: CompletionResponse | None) -> Mapping[str, Any]:
         """What a ``CompletionFinished`` tells of this attempt beside what it has used; *response*: None when it failed
         after it had worked.
         """
-        told: dict[str, Any] = {"model": self.model, "attempt": self.number}
+        if not self._is_told:
+            return NO_FIELDS
+        told: dict[str, Any] = {"model": self._model, "attempt": self.number}
         if response is not None:
-            told["stop_reason"] = str(response.stop_reason)
-            if self._agent._context.tells_content:
+            told["stop_reason"] = str.__str__(response.stop_reason)
+            if self._messages is not None:
                 told["text"] = told_text(response.text)
         return told
 
     def fail(self, error: BaseException, delay: float | None) -> None:
         """It failed by *error*; the next one begins in *delay* seconds, if it is not None."""
-        if self._has_begun:
-            told = {"error": text_of(error), "attempt": self.number, "delay": delay, "model": self.model}
-            self._agent._context.emit(CompletionFailed, told)
-        self._has_begun = False
+        if self._is_told:
+            told = {"error": text_of(error), "attempt": self.number, "delay": delay, "model": self._model}
+            self._context.emit(CompletionFailed, told)
+        self._is_told = False
         self.number += 1
 
 

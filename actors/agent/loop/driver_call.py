@@ -56,7 +56,7 @@ class DriverCalls:
         self._driver = driver
         self._model = model
         self._ledger = agent._parts.ledger
-        self._told: ToldMessages | None = None
+        self._told = ToldMessages() if agent._context.tells_content else None
         self._prices_models = hasattr(driver, "has_price")
         self._backoff_share: float = getattr(driver, "backoff_share", 1.0)  # 0: it replays, and nobody is worn out
 
@@ -86,7 +86,7 @@ class DriverCalls:
         paid = [] if paid is None else paid
         if (problem := problem_of_request(request, self._driver, self._agent.manifest.privacy)) is not None:
             raise InferenceFailed(f"nothing was sent: {problem}")
-        attempts = Attempts(self._agent, self._driver, request, self._messages)
+        attempts = Attempts(self._agent._context, self._driver, request, self._told)
         while True:
             self._agent.checkpoint()
             if self._ledger is not None:
@@ -102,12 +102,6 @@ class DriverCalls:
                 if delay is None:
                     raise
             back_off(delay)
-
-    def _messages(self, request: CompletionRequest) -> list[Any]:
-        """The messages of *request*, as events tell them."""
-        if self._told is None:
-            self._told = ToldMessages()
-        return self._told.told(request)
 
     def _delay(self, error: BaseException, attempt: int) -> float | None:
         """Seconds until it is asked again; None: it is not."""

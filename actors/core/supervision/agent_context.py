@@ -113,7 +113,7 @@ class AgentContext(HostedActor, Protocol):
 
     @property
     def tells_content(self) -> bool:
-        """Do its events tell what was said, and is anybody told of them?"""
+        """Do its events tell what was said?"""
 
     @property
     def streams(self) -> bool:
@@ -337,7 +337,7 @@ class LocalContext:
     @property
     def tells_content(self) -> bool:
         """Do its events tell what was said?"""
-        return self._pool.with_content and bool(self.cell.heard)
+        return self._pool.with_content
 
     @property
     def streams(self) -> bool:
