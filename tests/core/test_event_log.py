@@ -10,6 +10,7 @@ import pytest
 from actors import Event, TextDelta
 from actors.core.records.event import AgentEnded, AgentParked, AgentResumed, EventsMissed
 from actors.core.scheduling.event_log import MOST, SPARE, THIN, EventLog
+from actors.core.waiting.waiter import Waiter
 
 
 class Tick(Event):
@@ -183,3 +184,13 @@ def test_an_event_that_comes_as_somebody_begins_to_wait(is_first: bool) -> None:
     log.forget(waiter)
     assert place.take() == (Tick, 1)
     assert not log.note(Tick, {"n": 2}, 1.0)
+
+
+def test_who_waits_may_leave_under_its_lock() -> None:
+    """A coroutine that nobody awaits any more is ended by the collector, which may run anywhere."""
+    log, waiter = EventLog(), Waiter()
+    log.wake_always(waiter)
+    with log._lock:
+        log.forget(waiter)
+        log.forget(waiter)
+    assert not log.waiting

@@ -49,7 +49,8 @@ class Attempts:
         if not context.listening:
             return
         self._is_told = True
-        self._model = self._request.model or model_of(self._driver)
+        model = self._request.model or getattr(self._driver, "model", None)
+        self._model = model if isinstance(model, str) else None  # what a driver of a user's calls so may be anything
         told: dict[str, Any] = {"model": self._model, "attempt": self.number}
         if self._messages is not None:
             told["input"] = self._messages.told(self._request)
@@ -75,9 +76,3 @@ class Attempts:
             self._context.emit(CompletionFailed, told)
         self._is_told = False
         self.number += 1
-
-
-def model_of(driver: LlmDriver) -> str | None:
-    """The model that *driver* asks where nobody names one, as far as it says so."""
-    model = getattr(driver, "model", None)
-    return model if isinstance(model, str) else None

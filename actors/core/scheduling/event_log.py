@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from bisect import bisect_left
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from ..checks import leaf_lock
@@ -70,8 +71,8 @@ class EventLog:
 
     Locks: ``_lock``, a leaf, guards every field, but ``new``, to which any thread adds by a single operation: what is
     noted is put in order by whoever reads, or when it gets much. What is let go of is dropped outside the lock.
-    ``waiting`` is changed under it, and looked at without: who waits enters itself, then looks; who adds, adds and
-    then looks whom to wake.
+    ``waiting`` is made under it, and then changes by single operations: who waits enters itself, then looks; who adds,
+    adds and then looks whom to wake.
     """
 
     __slots__ = (
@@ -215,10 +216,11 @@ class EventLog:
             self.waiting.append(waiter)
 
     def forget(self, waiter: Wakeable) -> None:
-        """*waiter* is woken no more."""
-        with self._lock:
-            if self.waiting and waiter in self.waiting:
-                self.waiting.remove(waiter)
+        """*waiter* is woken no more. Without the lock: a coroutine that nobody awaits any more ends anywhere, perhaps in
+        the thread that has it.
+        """
+        with suppress(ValueError):  # it has left
+            (self.waiting or []).remove(waiter)
 
 
 def log_of(cell: AgentCell) -> EventLog:
@@ -259,7 +261,8 @@ def told_of_queue(cell: AgentCell) -> Mapping[str, Any]:
 
 def told_of_start(cell: AgentCell) -> Mapping[str, Any]:
     """What an ``AgentStarted`` tells of *cell*."""
-    told = {**told_of_queue(cell), "slots": cell.of_slots}
+    spec = cell.spec
+    told: dict[str, Any] = {"key": spec.key, "group": spec.group, "slots": cell.of_slots}
     if INPUT in cell.lazies:
         told["input"] = cell.lazies[INPUT]
     return told
