@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from ..core.checks import leaf_lock
 from .lives import notes
-from .lives.drawing import Drawn, draw
-from .lives.folding import Folding
-from .lives.life import Life
 from .lives.notes import TAKERS, taker_of
 
 if TYPE_CHECKING:
@@ -20,6 +17,8 @@ if TYPE_CHECKING:
 
     from ..core.records.event import Event
     from ..core.records.message import AgentId
+    from .lives.folding import Folding
+    from .lives.life import Life
     from .lives.notes import Note, Taker
     from .picture import Picture, TimelineSpan
 
@@ -97,6 +96,11 @@ class Timeline:
             raise ValueError(f"max_events of a Timeline must be at least 1, got {max_events}")
         if not isinstance(name, str):
             raise TypeError(f"name of a Timeline must be text, got {name!r}")
+        # By who makes one, and not by everybody who imports actors; here, so that nothing is imported under the lock.
+        from .lives.folding import Folding
+        from .lives.life import Life
+
+        self._life_from, self._folding_from = Life, Folding
         self.max_events = max_events
         self.name = name
         self._lock = leaf_lock()
@@ -232,7 +236,7 @@ class Timeline:
     def _fold(self) -> None:
         """There are too many notes. Under the lock."""
         if self._folding is None:
-            self._folding = Folding(self._first or 0.0)
+            self._folding = self._folding_from(self._first or 0.0)
         while self._count > self.max_events and self._ended:
             self._fold_agent(self._ended.popleft(), self._folding)
         if self._count > self._look_again_at:
@@ -242,7 +246,7 @@ class Timeline:
             self._look_again_at = max(self.max_events, self._count + self.max_events // 4)
 
     def _fold_agent(self, agent: AgentNotes, folding: Folding) -> None:
-        life = agent.life or Life(self._first or 0.0)
+        life = agent.life or self._life_from(self._first or 0.0)
         agent.notes.sort(key=itemgetter(1))
         life.take(agent.notes)
         life.close(self._latest)
@@ -256,13 +260,15 @@ class Timeline:
         """What an agent did that has not ended; the latest is kept, as it may not be in order yet."""
         told, agent.notes = agent.notes[:-LONG], agent.notes[-LONG:]
         if agent.life is None:
-            agent.life = Life(self._first or 0.0)
+            agent.life = self._life_from(self._first or 0.0)
         told.sort(key=itemgetter(1))
         agent.life.take(told)
         folding.add(agent.agent_id, *agent.life.forget_past(), told)
         self._count -= len(told)
 
     def _drawn(self) -> Picture:
+        from .lives.drawing import Drawn, draw
+
         with self._lock:
             if self._clash is not None:
                 raise ValueError(self._clash)
