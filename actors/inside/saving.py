@@ -55,7 +55,11 @@ def save(picture: Picture, path: str | os.PathLike[str]) -> None:
         return
     folder, file_name = os.path.split(place)
     beside = os.path.join(folder, f".{file_name[:100]}.{secrets.token_hex(4)}")
-    number = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
+    try:
+        number = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
+    except OSError as error:
+        error.filename = name  # who reads it never heard of the one beside it
+        raise
     try:
         with open(number, "wb") as file:
             _fill(file, write(picture), is_packed=name.lower().endswith(".gz"))

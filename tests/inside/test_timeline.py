@@ -224,9 +224,11 @@ def test_another_ending_is_refused(tmp_path: Path, name: str) -> None:
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    """The system's own."""
-    with pytest.raises(FileNotFoundError):
-        Timeline().save(tmp_path / "gone" / "run.json")
+    """The system's own, with the name that was given."""
+    path = tmp_path / "gone" / "run.json"
+    with pytest.raises(FileNotFoundError) as caught:
+        Timeline().save(path)
+    assert caught.value.filename == str(path)
 
 
 def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -324,6 +326,23 @@ def test_it_says_who_ended_last_and_why() -> None:
         in (sentences)
     )
     assert any("in backoffs, after completions that failed" in sentence for sentence in sentences)
+
+
+@pytest.mark.parametrize("helped", [False, True], ids=["for a person", "for another agent"])
+def test_it_says_first_what_all_waited_for(*, helped: bool) -> None:
+    """Who is parked while nobody works explains the run; who is parked for one that works does not."""
+    waiting = Told(1, "writer").at(0.0, AgentStarted, slots=9).at(0.1, AgentParked, on="outcome of agent 2 (help)")
+    waiting.at(9.9, AgentResumed).at(10.0, AgentEnded, **DONE)
+    agents = [waiting]
+    if helped:
+        child = (
+            Told(2, "help", parent_id=1, depth=1).at(0.1, AgentStarted, slots=9).at(0.1, CompletionStarted, model="m")
+        )
+        agents.append(child.at(9.9, CompletionFinished, **ANSWER).at(9.9, AgentEnded, **DONE))
+    sentences = timeline_of(*agents).picture().summary.sentences
+    parked = [number for number, each in enumerate(sentences) if "they were parked, most of it on" in each]
+    worked = [number for number, each in enumerate(sentences) if "that they were not parked" in each]
+    assert (parked, worked) == (([3], [0]) if helped else ([0], []))
 
 
 def test_it_says_what_failed_first() -> None:

@@ -99,14 +99,16 @@ def _work(picture: Picture) -> Iterator[tuple[float, str]]:
     if whole <= 0:
         return
     state, most = max(((state, each) for state, each in spent.items()), key=lambda each: each[1])
-    if state is PARKED:  # mostly for others that worked meanwhile: what those did says more
-        yield 0.25 * most / whole, _parked(summary, most / whole)
+    worked, is_rest = 1.0, state is PARKED
+    if is_rest:  # as a rule for others that worked meanwhile: then what those did says more
+        worked = _worked_on_the_way(summary.path)
+        yield max(0.25, 0.8 * (1 - worked)) * most / whole, _parked(summary, most / whole)
         whole -= most
         state, most = max(((each, spent[each]) for each in spent if each is not PARKED), key=lambda each: each[1])
-    if whole > 0 and most / whole >= MUCH:
+    if whole > 0 and most / whole >= MUCH and worked >= MUCH:
         yield (
-            0.8 * most / whole,
-            _worked(summary, state, most / whole, is_rest=PARKED in spent and spent[PARKED] > most),
+            0.8 * most / whole * worked,
+            _worked(summary, state, most / whole, is_rest=is_rest),
         )
     limited = summary.rate_limited
     if limited > MUCH * whole:
@@ -114,6 +116,13 @@ def _work(picture: Picture) -> Iterator[tuple[float, str]]:
             0.9 * limited / whole + 0.2,
             f"Calls waited {seconds_in_words(limited)} in all for the rate limit of their model.",
         )
+
+
+def _worked_on_the_way(path: Iterable[PathPiece]) -> float:
+    """For which share of the longest chain somebody was at work; else all waited for a person, a message, a time."""
+    spent = _spent(path, since=0.0)
+    whole = sum(spent.values())
+    return 1 - spent.get(PARKED, 0.0) / whole if whole > 0 else 1.0
 
 
 def _parked(summary: TimelineSummary, share: float) -> str:
