@@ -216,8 +216,9 @@ class EventLog:
             self.waiting.append(waiter)
 
     def forget(self, waiter: Wakeable) -> None:
-        """*waiter* is woken no more. Without the lock: a coroutine that nobody awaits any more ends anywhere, perhaps in
-        the thread that has it.
+        """*waiter* is woken no more.
+
+        Without the lock: a coroutine that nobody awaits any more is ended anywhere, perhaps in the thread that has it.
         """
         with suppress(ValueError):  # it has left
             (self.waiting or []).remove(waiter)
