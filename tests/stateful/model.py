@@ -244,6 +244,10 @@ class PoolModel:
     def _on_AgentResumed(self, life: Life, event: Any) -> None:  # noqa: N802
         life.parked = False
 
+    def _on_MessageRead(self, life: Life, event: Any) -> None:  # noqa: N802
+        assert life.kind == "receive", f"agent {life.id} read a message while it was at {life.activity}"
+        assert life.inbox[0][:2] == ("msg", event.sender)  # it goes when the agent says what it got
+
     def _on_Served(self, life: Life, event: Any) -> None:  # noqa: N802
         assert self._pop(life) == ("ask", 0, event.content)
 
