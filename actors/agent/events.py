@@ -19,16 +19,12 @@ class ToolStarted(Event):
 
 
 class ToolEnded(Event):
-    """A tool call ended; ``duration`` in seconds. ``recalled``: it did so before, and was not made now.
-
-    ``result``: what the model is told of it, where events have contents.
-    """
+    """A tool call ended; ``duration`` in seconds. ``result``: what the model is told of it, where events have contents."""
 
     call_id: str
     tool: str
     is_error: bool
     duration: float
-    recalled: bool = False
     result: Any = None
 
 

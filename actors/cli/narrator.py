@@ -228,10 +228,10 @@ class Narrator:
 
     @_words.register
     def _(self, event: ToolEnded, told: _Told) -> tuple[int, str]:
-        told.tools += not event.recalled
+        told.tools += 1
         how = "failed" if event.is_error else "returned"
-        took = "recalled" if event.recalled else f"after {seconds(event.duration)}"
-        return WORK, f"{shown(event.tool, 60)} {how} {took}{self._said(': ', event.result)}"
+        took = seconds(event.duration)
+        return WORK, f"{shown(event.tool, 60)} {how} after {took}{self._said(': ', event.result)}"
 
     @_words.register
     def _(self, event: ApprovalRequested, told: _Told) -> tuple[int, str]:  # noqa: ARG002

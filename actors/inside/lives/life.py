@@ -242,11 +242,9 @@ class Life:
             self._names.append(tool)
         self._settle(moment)
 
-    def _tool_ended(
-        self, moment: float, call_id: str, tool: str, is_error: bool, duration: float, recalled: bool, output: Any
-    ) -> None:
-        begin = moment if recalled else max(self.begin, moment - max(0.0, duration))
-        self._tools.end(call_id, tool, moment, begin=begin, is_error=is_error, recalled=recalled, output=output)
+    def _tool_ended(self, moment: float, call_id: str, tool: str, is_error: bool, duration: float, output: Any) -> None:
+        begin = max(self.begin, moment - max(0.0, duration))
+        self._tools.end(call_id, tool, moment, begin=begin, is_error=is_error, output=output)
         self._settle(moment)
 
     def _marked(self, moment: float, kind: str, text: str) -> None:

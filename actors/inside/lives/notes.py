@@ -121,8 +121,7 @@ def _tool_started(event: ToolStarted) -> Note:
 
 
 def _tool_ended(event: ToolEnded) -> Note:
-    of_call = (event.call_id, event.tool, event.is_error, event.duration, event.recalled)
-    return TOOL_ENDED, event.moment, *of_call, event.result
+    return TOOL_ENDED, event.moment, event.call_id, event.tool, event.is_error, event.duration, event.result
 
 
 def _stalled(event: AgentStalled) -> Note:

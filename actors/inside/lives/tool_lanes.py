@@ -65,7 +65,6 @@ class ToolLanes:
         *,
         begin: float,
         is_error: bool = False,
-        recalled: bool = False,
         output: Any = None,
     ) -> None:
         """A call ended. One that nothing told of began at *begin*; one that was left behind has ended for its agent."""
@@ -78,7 +77,7 @@ class ToolLanes:
         else:
             call = ToolCall(call_id, tool, begin, self._free(0, begin))
         stretch = self._add(call, moment, error=TOLD_ERROR if is_error else None)
-        stretch.recalled, stretch.output = recalled, output
+        stretch.output = output
 
     def leave(self, moment: float) -> None:
         """The agent goes on: what is under way is left behind."""
