@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actors import AgentPool, ForkedPoolError, PoolClosed
+from actors import AgentPool, AgentStatus, ForkedPoolError, PoolClosed
 from actors.core.scheduling.event_log import EVENTS
 from actors.core.supervision.event_sink import EventSink
-from actors.events import AgentEnded, AgentStarted, Event, EventsMissed, TextDelta
+from actors.events import AgentEnded, AgentResumed, AgentStarted, Event, EventsMissed, TextDelta, ToolStarted
 from tests.contract.doubles import WAIT, doing, echo
 from tests.waiting import BOUND, eventually
 
@@ -359,3 +359,15 @@ def test_a_forked_child_is_refused() -> None:
             finally:
                 os._exit(2 - refused)
         assert os.waitpid(child, 0)[1] == 0
+
+
+def test_an_event_is_a_line_for_reading() -> None:
+    """What happened, to whom, and what it tells; whatever a model called things, however long."""
+    assert str(AgentEnded(agent_id=3, agent="writer", status=AgentStatus.COMPLETED)) == (
+        "AgentEnded of agent 3 (writer): status='completed'"
+    )
+    assert str(AgentResumed()) == "AgentResumed of the pool"
+    hostile = str(ToolStarted(agent_id=1, agent="a\n\u202eb", call_id="\u2028", tool="x" * 1000))
+    assert hostile.startswith("ToolStarted of agent 1 (a\\n\\u202eb): call_id='\\u2028', tool='xxx")
+    assert hostile.isprintable()
+    assert len(hostile) < 400

@@ -43,8 +43,8 @@ class LiveView:
         PoolClosed: The pool is closed.
         ForkedPoolError: The pool was made before a fork.
 
-    Until then the pool keeps it, also when nobody else does. Where ``actors top`` finds it, by the process's id, stands
-    in a file that this user alone can read.
+    While it is open the pool keeps it, also when nobody else does. Where ``actors top`` finds it, by the process's id,
+    stands in a file that this user alone can read.
 
     Guarantees: nobody is answered who does not know the token of the URL; nothing is heard of the pool while nobody
     asks; after :meth:`close` its port is free, and no thread of it is left, whatever its clients do.

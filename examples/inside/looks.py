@@ -50,9 +50,14 @@ def looked_at(pool: AgentPool, asked: Namespace) -> Iterator[None]:
         if asked.timeline is not None:
             timeline = Timeline(name="newsroom")
             timeline.save(asked.timeline)  # of nothing yet: a path that cannot be written is told before the run
-            opened.callback(timeline.save, asked.timeline)
+            opened.callback(_drawn, timeline, asked.timeline)
             opened.callback(pool.subscribe(timeline))  # before that: all that happened is told
         if asked.live is not None or asked.control:
             view = opened.enter_context(LiveView(pool, port=asked.live or 0, control=asked.control))
             print(f"live: {view.url}", file=sys.stderr, flush=True)
         yield
+
+
+def _drawn(timeline: Timeline, path: Path) -> None:
+    timeline.save(path)
+    print(f"{path}:", *timeline.picture().summary.sentences, sep="\n  ", file=sys.stderr)

@@ -23,8 +23,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 
-from PIL import Image
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+try:
+    from PIL import Image
+    from playwright.sync_api import Browser, Error, Page, sync_playwright
+except ImportError as error:
+    raise SystemExit(f"{error}; {sys.executable} -m pip install '.[browser]'") from error
 
 from actors.cli.top.picture import svg_of
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from loguru import logger
 
+import actors
 from actors import (
     AgentManifest,
     AgentPool,
@@ -292,6 +293,7 @@ def test_the_state_tells_who_does_what(pool: AgentPool, watched: Visitor, gate: 
     assert said["v"] == 1
     assert said["pool"]["name"] == pool.name
     assert said["pool"]["pid"] == os.getpid()
+    assert said["pool"]["version"] == actors.__version__
     assert (said["pool"]["slots"], said["pool"]["control"]) == (4, False)
     assert said["figures"]["active"] == 4
     assert said["figures"]["queued"] == 2

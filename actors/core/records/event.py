@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from ..crash import text_of
+from ..shown import one_line, shown
 from .message import AgentId
 from .outcome import AgentStatus
 from .state import AgentState
@@ -40,6 +41,17 @@ class Event(BaseModel):
     seq: int = 0
     at: datetime | None = None
     moment: float = 0.0
+
+    def __str__(self) -> str:
+        """``ToolStarted of agent 3 (writer): call_id='c1', tool='search'``: what it tells beside when, in short."""
+        whose = f"agent {self.agent_id} ({shown(self.agent, 60)})" if self.agent_id else "the pool"
+        told = {name: getattr(self, name) for name in type(self).model_fields if name not in Event.model_fields}
+        words = ", ".join(
+            f"{name}={one_line(repr(str(value) if isinstance(value, str) else value), 200)}"
+            for name, value in told.items()
+            if value is not None and value is not False
+        )
+        return f"{type(self).__name__} of {whose}{': ' if words else ''}{words}"
 
     @staticmethod
     def _merge(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any] | None:  # noqa: ARG004

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from json import dumps
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,7 @@ def frame(*, control: bool) -> dict[str, Any]:
         "pid": os.getpid(),
         "control": control,
         "python": platform.python_version(),
-        "version": _version(),
+        "version": getattr(sys.modules[__name__.partition(".")[0]], "__version__", ""),  # of the facade, which is above
     }
 
 
@@ -192,12 +193,3 @@ def _actor(actor: ActorDump) -> dict[str, Any]:
         "count": actor.count,
         "waits_for": actor.waits_for[:20],
     }
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("actors")
-    except PackageNotFoundError:  # a checkout
-        return ""
