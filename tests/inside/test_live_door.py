@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import select
 import socket
+import struct
 import threading
+from itertools import pairwise
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +21,9 @@ from ..waiting import BOUND, eventually
 from .visitor import Visitor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from actors.inside.live_view.request import Request
 
 END = b"\r\n\r\n"
 
@@ -189,3 +196,97 @@ def test_connections_that_are_reset_are_forgotten(watched: Visitor) -> None:
         sock.sendall(data)
         sock.close()
     assert watched.get("/state").status == 200
+
+
+class Hall:
+    """A door of its own, of which the test makes the answers."""
+
+    def __init__(self, answer: Callable[[Request], bytes]) -> None:
+        self.door = door.Door(
+            0, "hall-live", answer=answer, refuse=lambda refused: refused.why.encode(), rest=lambda: None, end=bool
+        )
+
+    def knock(self, said: bytes) -> socket.socket:
+        """A connection on which *said* was said."""
+        sock = socket.create_connection(("127.0.0.1", self.door.port), timeout=BOUND)
+        sock.sendall(said)
+        return sock
+
+
+def test_who_makes_way_may_have_gone_at_that_moment(monkeypatch: Any) -> None:
+    """The next one is let in: a connection that is reset while it is told so takes nobody with it."""
+    monkeypatch.setattr(door, "MOST_CONNECTIONS", 2)
+    is_busy, go_on = threading.Event(), threading.Event()
+
+    def answer(_: Request) -> bytes:
+        is_busy.set()
+        assert go_on.wait(BOUND)
+        return b"well"
+
+    hall = Hall(answer)
+    gone = hall.knock(b"GET /")
+    hall.door.open()
+    try:
+        first = hall.knock(b"GET / HTTP/1.1" + END)
+        assert is_busy.wait(BOUND)
+        third = hall.knock(b"GET / HTTP/1.1" + END)
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        gone.close()
+        heard = select.poll()
+        heard.register(next(iter(hall.door._guests.values())).sock, 0)
+        assert heard.poll(1_000 * BOUND)  # the reset has come
+        go_on.set()
+        with first, third:
+            assert [first.recv(10), third.recv(10)] == [b"well", b"well"]
+    finally:
+        go_on.set()
+        assert hall.door.close(BOUND)
+
+
+class Full:
+    """A socket that listens in a process that has no descriptors for some time."""
+
+    def __init__(self, sock: socket.socket, times: int) -> None:
+        self._sock = sock
+        self._times = times
+        self.moments: list[float] = []
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Let somebody in, at the last time."""
+        self.moments.append(monotonic())
+        if len(self.moments) <= self._times:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return self._sock.accept()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
+def test_without_descriptors_it_waits_and_keeps_no_processor_busy(monkeypatch: Any) -> None:
+    """Who knocks is let in when there are some again; until then nobody asks the system again and again."""
+    monkeypatch.setattr(door, "DEAF", 0.05)
+    hall = Hall(lambda _: b"well")
+    full = Full(hall.door._listener, 3)
+    monkeypatch.setattr(hall.door, "_listener", full)
+    hall.door.open()
+    try:
+        with hall.knock(b"GET / HTTP/1.1" + END) as sock:
+            assert sock.recv(10) == b"well"
+        assert len(full.moments) == 4
+        assert all(later - earlier >= 0.05 for earlier, later in pairwise(full.moments))
+    finally:
+        assert hall.door.close(BOUND)
+
+
+def test_a_view_that_cannot_hear_is_none(monkeypatch: Any) -> None:
+    """Without a descriptor to wait with it is an error of whoever opens it, and nothing stays open."""
+    listener = door.listen(0)
+
+    def refuse() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(door, "listen", lambda _: listener)
+    monkeypatch.setattr("selectors.DefaultSelector", refuse)
+    with pytest.raises(OSError, match="Too many open files"):
+        Hall(lambda _: b"")
+    assert listener.fileno() == -1

@@ -6,6 +6,7 @@ import os
 import selectors
 import socket
 import threading
+from contextlib import ExitStack, suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,8 @@ MOST_ANSWERS = 8
 MOST_CONNECTIONS = 64
 """One more, and the one that has said nothing whole for the longest time makes way."""
 CHUNK = 65_536
+DEAF = 0.5
+"""Seconds in which nobody is let in after there was no descriptor for one."""
 LINGER = 1.0
 """Seconds in which a client may go on sending what is not read: a reset would take the answer from it."""
 
@@ -72,16 +75,16 @@ class Door:
         self._generation = fork.generation()
         self._lock = leaf_lock()
         self._closing = False
-        self._listener = listen(port)
+        with ExitStack() as opened:  # where there are no more descriptors, none of these is left
+            self._listener = opened.enter_context(listen(port))
+            self._bell, self._rope = map(opened.enter_context, socket.socketpair())
+            self._selector = opened.enter_context(selectors.DefaultSelector())
+            opened.pop_all()
         self.port: int = self._listener.getsockname()[1]
-        try:
-            self._bell, self._rope = socket.socketpair()
-        except OSError:
-            self._listener.close()
-            raise
         for one in (self._listener, self._bell, self._rope):
             one.setblocking(False)
         self._guests: dict[int, Guest] = {}
+        self._deaf_until: float | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def open(self) -> None:
@@ -116,69 +119,81 @@ class Door:
 
     def _run(self) -> None:
         try:
-            with selectors.DefaultSelector() as selector:
-                selector.register(self._listener, selectors.EVENT_READ)
-                selector.register(self._bell, selectors.EVENT_READ)
-                while not self._closing:
-                    self._step(selector)
+            self._selector.register(self._listener, selectors.EVENT_READ)
+            self._selector.register(self._bell, selectors.EVENT_READ)
+            while not self._closing:
+                self._step()
         finally:
             self._shut()
             self._end()
 
-    def _step(self, selector: selectors.BaseSelector) -> None:
-        now = monotonic()
-        for guest in [one for one in self._guests.values() if one.end <= now]:
-            self._late(guest, selector)
-        ends = [guest.end - now for guest in self._guests.values()]
-        wanted = self._rest()
-        if wanted is not None:
-            ends.append(wanted)
-        for key, _ in selector.select(max(0.0, min(ends)) if ends else None):
+    def _step(self) -> None:
+        for key, _ in self._selector.select(self._time_left(monotonic())):
             if self._closing:
                 return
             if key.fileobj is self._listener:
-                self._let_in(selector)
+                self._let_in()
             elif key.fileobj is not self._bell:
                 known = self._guests.get(key.fd)
                 if known is not None:
-                    self._attend(known, selector)
+                    self._attend(known)
 
-    def _let_in(self, selector: selectors.BaseSelector) -> None:
+    def _time_left(self, now: float) -> float | None:
+        """Seconds until something is to be done whether or not anybody says a word; what is due is done."""
+        for guest in [one for one in self._guests.values() if one.end <= now]:
+            self._late(guest)
+        if self._deaf_until is not None and self._deaf_until <= now:
+            self._deaf_until = None
+            self._selector.register(self._listener, selectors.EVENT_READ)
+        ends = [guest.end - now for guest in self._guests.values()]
+        if self._deaf_until is not None:
+            ends.append(self._deaf_until - now)
+        wanted = self._rest()
+        if wanted is not None:
+            ends.append(wanted)
+        return max(0.0, min(ends)) if ends else None
+
+    def _let_in(self) -> None:
         try:
             sock, _ = self._listener.accept()
-        except OSError:  # it has gone again, or there are no more descriptors: then somebody has to make way
-            self._make_room(selector)
+        except (BlockingIOError, InterruptedError, ConnectionError):  # it has gone again
+            return
+        except OSError:  # no more descriptors: somebody makes way, and who knocks on waits without keeping us awake
+            self._make_room()
+            self._selector.unregister(self._listener)
+            self._deaf_until = monotonic() + DEAF
             return
         if len(self._guests) >= MOST_CONNECTIONS:
-            self._make_room(selector)
+            self._make_room()
         sock.setblocking(False)
         guest = Guest(sock, monotonic() + SECONDS)
         self._guests[sock.fileno()] = guest
-        selector.register(sock, selectors.EVENT_READ)
-        self._attend(guest, selector)  # most have said everything by now
+        self._selector.register(sock, selectors.EVENT_READ)
+        self._attend(guest)  # most have said everything by now
 
-    def _make_room(self, selector: selectors.BaseSelector) -> None:
+    def _make_room(self) -> None:
         guests = sorted(self._guests.values(), key=lambda one: (one.is_answered, one.end))
         if guests:
-            self._late(guests[0], selector)
+            self._late(guests[0])
 
-    def _late(self, guest: Guest, selector: selectors.BaseSelector) -> None:
+    def _late(self, guest: Guest) -> None:
         if not guest.is_answered:
             guest.say(self._refuse(Refused(408, "a request has 5 s")))
-            guest.send()
-        self._drop(guest, selector)
+            with suppress(OSError):  # it has just gone
+                guest.send()
+        self._drop(guest)
 
-    def _attend(self, guest: Guest, selector: selectors.BaseSelector) -> None:
+    def _attend(self, guest: Guest) -> None:
         try:
             if not guest.is_answered and not self._hear(guest):
                 return
             is_sent = guest.send()
             if is_sent and guest.has_hung_up():
-                self._drop(guest, selector)
+                self._drop(guest)
                 return
-            selector.modify(guest.sock, selectors.EVENT_READ if is_sent else selectors.EVENT_WRITE)
+            self._selector.modify(guest.sock, selectors.EVENT_READ if is_sent else selectors.EVENT_WRITE)
         except OSError:
-            self._drop(guest, selector)
+            self._drop(guest)
 
     def _hear(self, guest: Guest) -> bool:
         """Has it said everything, and is it answered now?
@@ -208,9 +223,9 @@ class Door:
             logger.error("the live view could not answer a request:\n{}", traceback_of(error))
             raise Refused(500, "this could not be answered; the log of the process says why") from None
 
-    def _drop(self, guest: Guest, selector: selectors.BaseSelector) -> None:
+    def _drop(self, guest: Guest) -> None:
         del self._guests[guest.number]
-        selector.unregister(guest.sock)
+        self._selector.unregister(guest.sock)
         guest.sock.close()
 
     def _shut(self) -> None:
@@ -221,7 +236,7 @@ class Door:
             for guest in self._guests.values():
                 guest.sock.close()
             self._guests.clear()
-            for one in (self._listener, self._bell, self._rope):
+            for one in (self._selector, self._listener, self._bell, self._rope):
                 one.close()
 
     def _stop_listening(self) -> None:

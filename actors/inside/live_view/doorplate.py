@@ -122,8 +122,12 @@ def _write(folder: Path, door: Door) -> Path:
         except FileExistsError:  # of another view of this process, or left by a dead one that had this pid
             number += 1
             continue
-        with open(descriptor, "w", encoding="utf-8") as file:
-            json.dump({"v": VERSION, **asdict(door)}, file)
+        try:
+            with open(descriptor, "w", encoding="utf-8") as file:
+                json.dump({"v": VERSION, **asdict(door)}, file)
+        except BaseException:  # no half one is left, of a full disk say
+            path.unlink(missing_ok=True)
+            raise
         return path
 
 
