@@ -27,8 +27,9 @@ BOUGHT: Final = ("completion", "summary")
 def timeline_of(journal: JournalReader) -> Timeline:
     """The picture of a journal's agents: when they came, began and ended, what they have bought and called.
 
-    A completion is entered when its answer is there: it is drawn from what was entered before it. What was dropped by
-    ``prune`` cannot be drawn.
+    A completion is entered when its answer is there: it is drawn from what was entered before it. A call of a tool
+    that may be made again is entered when it has ended: it is drawn from the answer that asked for it. What was
+    dropped by ``prune`` cannot be drawn.
 
     Raises:
         JournalError: It cannot be read.
@@ -81,24 +82,30 @@ def _events(agent: JournaledAgent, effects: list[JournaledEffect], fields: Mappi
 
 def _of_effects(started: datetime, effects: list[JournaledEffect], fields: Mapping[str, Any]) -> Iterator[Event]:
     before, process = started.timestamp(), 1
+    asked = before  # since when its tools may have worked: from the answer that asked for them
     for effect in effects:
         end = effect.at.timestamp()
         if effect.process != process:  # between two processes nothing was done
             before, process = max(before, end - (effect.seconds or 0.0)), effect.process
+            asked = before
         if effect.kind in LASTING:
-            yield from _tool(effect, end, fields)
+            yield from _tool(effect, asked, end, fields)
         elif effect.kind in BOUGHT:
             begin = min(before, end) if effect.seconds is None else end - effect.seconds
             yield from _completion(effect, begin, end, fields)
+            asked = end
         before = max(before, end)
 
 
-def _tool(effect: JournaledEffect, end: float, fields: Mapping[str, Any]) -> Iterator[Event]:
-    seconds, name = effect.seconds or 0.0, effect.name or effect.kind
-    yield ToolStarted(**fields, moment=end - seconds, call_id=effect.path, tool=name)
-    if effect.state in (EffectState.DONE, EffectState.RAISED):
+def _tool(effect: JournaledEffect, asked: float, end: float, fields: Mapping[str, Any]) -> Iterator[Event]:
+    name, has_ended = effect.name or effect.kind, effect.state in (EffectState.DONE, EffectState.RAISED)
+    begin = min(asked, end) if has_ended else end  # who has not ended was entered when it began
+    if effect.seconds is not None:
+        begin = end - effect.seconds
+    yield ToolStarted(**fields, moment=begin, call_id=effect.path, tool=name)
+    if has_ended:
         is_error = effect.state is EffectState.RAISED
-        yield ToolEnded(**fields, moment=end, call_id=effect.path, tool=name, is_error=is_error, duration=seconds)
+        yield ToolEnded(**fields, moment=end, call_id=effect.path, tool=name, is_error=is_error, duration=end - begin)
 
 
 def _completion(effect: JournaledEffect, begin: float, end: float, fields: Mapping[str, Any]) -> Iterator[Event]:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from actors.cli.journal_events import timeline_of
+from actors.journals import EffectState, JournaledAgent, JournaledEffect, JournaledStatus
+from actors.monitoring import AgentState
 
 from .conftest import write_lines
 
@@ -148,3 +154,29 @@ def test_a_journal_is_drawn(cli: Callable[..., Any], folder: Path) -> None:
     assert "2 agents in " in result.stdout
     assert "(2 completed)" in result.stdout
     assert sum(each["cat"] == "in_driver" for each in slices(folder / "run.json")) == 2
+
+
+def test_a_tool_that_may_be_called_again_has_its_time_in_a_journal() -> None:
+    """Such a call is entered when it has ended; one of which only the beginning was entered goes on from there."""
+    start = datetime(2026, 1, 2, tzinfo=UTC)
+
+    def effect(kind: str, at: float, state: EffectState = EffectState.DONE) -> JournaledEffect:
+        name = "m" if kind == "completion" else f"t{at:.0f}"
+        when = start + timedelta(seconds=at)
+        return JournaledEffect(kind, kind, name, state, None, None, 1, when, None, 0, 0, 0.0, "")
+
+    effects = [effect("completion", 1), effect("tool", 3), effect("tool", 4), effect("completion", 5)]
+    agent = JournaledAgent(
+        "k", "ask", None, JournaledStatus.INTERRUPTED, 1, 5, 2, 0, 0, 0, 0.0, True, False, 1, None, start, None, None
+    )
+    journal: Any = SimpleNamespace(
+        agents=lambda: [agent], effects=lambda _: [*effects, effect("tool", 8, EffectState.BEGUN)]
+    )
+    spans = timeline_of(journal).spans()
+    called = [span for span in spans if span.lane is not None]
+    assert [(span.label, span.begin, span.end) for span in called] == [
+        ("t3", 1.0, 3.0),
+        ("t4", 1.0, 4.0),
+        ("t8", 8.0, 8.0),
+    ]
+    assert [(span.begin, span.end) for span in spans if span.state is AgentState.IN_DRIVER] == [(0.0, 1.0), (4.0, 5.0)]
