@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import JournalError
 from ..inside.saving import save, writer_of
-from ..inside.why.sentences import seconds_in_words
+from ..inside.why.wording import seconds_in_words
 from .check import answer
 from .event_lines import read_events
 from .options import STANDARD_STREAM

@@ -159,10 +159,12 @@ class TimelineSummary:
 
     Args:
         sentences: In words, what matters most first; two to four.
+        places: Of each sentence the agent, and from when to when, it speaks of; None: of all of the run.
         seconds: For how long agents were at what, in all; those that are folded count.
         rate_limited: Those of ``in_backoff`` in which a call waited for its limiter.
-        parked_on: The longest of what they were parked on, with its seconds: at most eight.
-        labels: The models and tools that took longest, as (state, name, calls, seconds): at most eight of each.
+        parked_on: What they waited for longest while they were parked, in words, with its seconds: at most eight.
+        labels: The models and tools that took longest, as (state, name, calls, seconds): at most eight of each; of
+            a tool without the time that its agent was parked meanwhile.
         longest: The ids of the agents that took longest: at most ten.
         mean_used: How many slots were used on average.
         full: For which share of the time all slots were used, 0 to 1; None where it is not known how many there were.
@@ -170,6 +172,7 @@ class TimelineSummary:
     """
 
     sentences: tuple[str, ...] = ()
+    places: tuple[PathPiece | None, ...] = ()
     seconds: Mapping[AgentState, float] = field(default_factory=dict)
     rate_limited: float = 0.0
     parked_on: tuple[tuple[str, float], ...] = ()

@@ -9,6 +9,7 @@ import pytest
 
 from actors.core.records.state import AgentState as At
 from actors.inside.page import page_of
+from actors.inside.picture import PathPiece, TimelineSummary
 
 from .pictures import a_run, agent, picture, span
 from .test_page import HOSTILE, hostile_picture
@@ -128,3 +129,21 @@ def test_of_two_thousand_rows_those_in_sight_are_there(browser: Browser, tmp_pat
         page.keyboard.press("Enter")
         page.locator("#details", has_text="story/1999").wait_for()
         page.locator('#labels [data-agent-id="1999"]').wait_for()
+
+
+def test_a_sentence_leads_to_its_place(browser: Browser, tmp_path: Path) -> None:
+    """Its button chooses the agent and the stretch of which it speaks; a narrow screen has the first one in sight."""
+    place = PathPiece(2, At.IN_TOOL, 3.0, 9.0, "read_page")
+    call = span(2, At.IN_TOOL, 3, 9, lane=0, label="read_page")
+    slow = agent(2, span(2, At.RUNNING, 0, 3), span(2, At.IN_TOOL, 3, 9), call)
+    summary = TimelineSummary(sentences=("It was a page.", "All else was fast."), places=(place, None))
+    shown = picture(agent(1, span(1, At.RUNNING, 0, 1)), slow, summary=summary)
+    with browser.page(width=390, height=844, touch=True) as page:
+        opened(page, tmp_path, shown)
+        assert page.locator("#sentences li:visible").all_inner_texts() == ["It was a page. show\xa0it"]
+        page.locator("#why-button").tap()
+        assert page.locator("#sentences li:visible").count() == 2
+        page.locator("#sentences button").tap()
+        page.locator("#slice", has_text="read_page").wait_for()
+        begin, end = seen(page)
+        assert 0 < begin < 3_000_000 < 9_000_000 < end

@@ -60,6 +60,8 @@ TOOL_STARTED: Final = "tool_started"
 TOOL_ENDED: Final = "tool_ended"
 MARKED: Final = "marked"
 MISSED: Final = "missed"
+BY_DEFAULT: Final = "(nobody answered in time)"
+"""So the text of a decision ends that nobody made."""
 
 
 def _queued(event: AgentQueued) -> Note:
@@ -134,7 +136,7 @@ def _approval_requested(event: ApprovalRequested) -> Note:
 
 def _approval_decided(event: ApprovalDecided) -> Note:
     how = "approved" if event.approved else "denied"
-    return MARKED, event.moment, how, f"{event.tool} (nobody answered in time)" if event.by_default else event.tool
+    return MARKED, event.moment, how, f"{event.tool} {BY_DEFAULT}" if event.by_default else event.tool
 
 
 def _budget_warned(event: BudgetWarned) -> Note:

@@ -12,6 +12,8 @@ const textAt = (place) => (place < 0 ? "" : DATA.texts[place]);
 const AGENTS = readAgents(DATA.agents);
 /** Stretches of all agents, those of one side by side. */
 const SPANS = readSpans(DATA.spans);
+/** Tool calls in which their agent was parked nearly all the time: the tool waits, too. */
+const WAITING = readWaiting();
 const PLACES = new Map(AGENTS.id.map((id, place) => [id, place]));
 const CHILDREN = readChildren();
 const MARKS = Map.groupBy ? Map.groupBy(DATA.marks, (mark) => mark[0]) : grouped(DATA.marks);
@@ -55,6 +57,26 @@ function readSpans(columns) {
     attempt: few("attempt"), error: few("error"), flags: few("flags"), input_tokens: few("input_tokens"),
     output_tokens: few("output_tokens"), cost: few("cost"), input: few("input"), output: few("output"),
   };
+}
+
+function readWaiting() {
+  const waiting = new Uint8Array(SPANS.count);
+  for (let a = 0; a < AGENTS.count; a++) {
+    if (!AGENTS.lanes[a]) continue;
+    const parks = [];
+    for (let s = AGENTS.first[a]; s < AGENTS.first[a + 1]; s++) if (SPANS.lane[s] < 0 && SPANS.state[s] === PARKED) parks.push(s);
+    if (!parks.length) continue;
+    for (let s = AGENTS.first[a], next = 0; s < AGENTS.first[a + 1]; s++) {
+      if (SPANS.lane[s] < 0) continue;
+      while (next < parks.length && SPANS.end[parks[next]] <= SPANS.begin[s]) next++;
+      let parked = 0;
+      for (let i = next; i < parks.length && SPANS.begin[parks[i]] < SPANS.end[s]; i++) {
+        parked += Math.min(SPANS.end[s], SPANS.end[parks[i]]) - Math.max(SPANS.begin[s], SPANS.begin[parks[i]]);
+      }
+      if (parked > 0.9 * (SPANS.end[s] - SPANS.begin[s])) waiting[s] = 1;
+    }
+  }
+  return waiting;
 }
 
 /** The places of the children of each agent, and under -1 of those that none of these started. */
@@ -113,7 +135,7 @@ function timesOf(agent) {
   for (let s = first; s < last; s++) {
     const length = SPANS.end[s] - SPANS.begin[s];
     if (SPANS.lane[s] < 0) times[SPANS.state[s]] += length;
-    else lanes += length;
+    else if (!WAITING[s]) lanes += length;
   }
   if (!times[IN_TOOL]) times[IN_TOOL] = lanes;
   return times;

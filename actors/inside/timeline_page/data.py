@@ -13,7 +13,7 @@ from ...core.records.state import AgentState
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..picture import Picture, TimelineAgent, TimelineSpan, TimelineSummary
+    from ..picture import PathPiece, Picture, TimelineAgent, TimelineSpan, TimelineSummary
 
 MOST_OF_A_NAME: Final = 300
 MOST_OF_AN_ERROR: Final = 4_000
@@ -218,6 +218,7 @@ def _marks_of(agents: Iterable[TimelineAgent], texts: _Texts) -> list[list[int]]
 def _summary_of(summary: TimelineSummary, texts: _Texts) -> dict[str, Any]:
     return {
         "sentences": [cut(sentence, MOST_OF_AN_ERROR) for sentence in summary.sentences],
+        "places": [None if place is None else _piece_of(place, texts) for place in summary.places],
         "seconds": [_micros(summary.seconds.get(state, 0.0)) for state in STATES],
         "rate_limited": _micros(summary.rate_limited),
         "parked_on": [[texts.named(what), _micros(seconds)] for what, seconds in summary.parked_on],
@@ -228,12 +229,13 @@ def _summary_of(summary: TimelineSummary, texts: _Texts) -> dict[str, Any]:
         "longest": list(summary.longest),
         "mean_used": summary.mean_used,
         "full": summary.full,
-        "path": [
-            [piece.agent_id, -1 if piece.state is None else _PLACES[piece.state], _micros(piece.begin),
-             _micros(piece.end), texts.named(piece.label)]
-            for piece in summary.path
-        ],
-    }  # fmt: skip
+        "path": [_piece_of(piece, texts) for piece in summary.path],
+    }
+
+
+def _piece_of(piece: PathPiece, texts: _Texts) -> list[int]:
+    state = -1 if piece.state is None else _PLACES[piece.state]
+    return [piece.agent_id, state, _micros(piece.begin), _micros(piece.end), texts.named(piece.label)]
 
 
 def _messages_of(picture: Picture) -> list[list[int]]:

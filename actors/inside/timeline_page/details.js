@@ -72,7 +72,8 @@ function spanDetails(span) {
 
 function listsOf(agent) {
   const parts = [], [first, last] = spansOf(agent);
-  const spans = Array.from({ length: last - first }, (_, i) => first + i).sort((a, b) => SPANS.begin[a] - SPANS.begin[b] || SPANS.lane[a] - SPANS.lane[b]);
+  const isTold = (s) => SPANS.lane[s] >= 0 || SPANS.state[s] !== IN_TOOL || !AGENTS.lanes[agent]; // its calls tell of that
+  const spans = Array.from({ length: last - first }, (_, i) => first + i).filter(isTold).sort((a, b) => SPANS.begin[a] - SPANS.begin[b] || SPANS.lane[a] - SPANS.lane[b]);
   if (spans.length) parts.push(make("section", {}, make("h3", {}, many(spans.length, "stretch").replace("stretchs", "stretches")), firstOf(spans, 60, spanRow)));
   const marks = MARKS.get(agent) ?? [];
   if (marks.length) {
@@ -101,7 +102,7 @@ function pathDetails() {
     firstOf(told, 200, (piece) => {
       const took = piece.end - piece.begin, word = piece.state < 0 ? "own time" : STATE_WORDS[STATES[piece.state]];
       const row = make("button", { type: "button", class: "path-row quiet" }, piece.state < 0 ? make("span", { class: "swatch" }) : swatchOf(piece.state),
-        make("span", { class: "cut", dir: "auto" }, make("b", {}, piece.agent < 0 ? (piece.id ? `#${piece.id}` : "the program") : oneLine(nameOf(piece.agent), 60)), ` ${oneLine(piece.agent < 0 ? word : piece.state === PARKED && piece.label ? `parked on ${piece.label}` : piece.label || word, 60)}`),
+        make("span", { class: "cut", dir: "auto" }, make("b", {}, piece.agent < 0 ? (piece.id ? `#${piece.id}` : "the program") : oneLine(nameOf(piece.agent), 60)), ` ${oneLine(piece.agent < 0 ? word : piece.state === PARKED && piece.label ? `waits for ${awaited(piece.label)}` : piece.label || word, 60)}`),
         make("span", { class: "number" }, lasting(took)), make("span", { class: "number soft" }, percent(took / total)));
       row.addEventListener("click", () => {
         if (piece.agent >= 0) showRow(piece.agent);

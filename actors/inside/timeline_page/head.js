@@ -40,7 +40,7 @@ function buildEnds() {
 
 function buildWhy() {
   byId("why-title").textContent = `Why it took ${lasting(DATA.length)}`;
-  byId("sentences").replaceChildren(...SUMMARY.sentences.map((sentence) => make("li", { dir: "auto" }, sentence)));
+  byId("sentences").replaceChildren(...SUMMARY.sentences.map(sentenceOf));
   const total = SUMMARY.seconds.reduce((sum, time) => sum + time, 0);
   byId("share").replaceChildren(...barParts(SUMMARY.seconds, total));
   byId("share").setAttribute("aria-label", SUMMARY.seconds.map((time, state) => [time, state]).filter(([time]) => time).map(([time, state]) => `${STATE_WORDS[STATES[state]]} ${percent(time / total)}`).join(", "));
@@ -52,11 +52,39 @@ function buildWhy() {
   sayOverview();
 }
 
+/** A sentence, and a button that shows the place of which it speaks. */
+function sentenceOf(sentence, number) {
+  const [id, state, begin, end] = SUMMARY.places[number] ?? [0];
+  const agent = PLACES.get(id);
+  const item = make("li", { dir: "auto" }, sentence);
+  if (agent === undefined) return item;
+  const button = make("button", { type: "button", class: "link", title: `Show ${oneLine(nameOf(agent), 60)} #${id} there`, "aria-label": `Show it: ${oneLine(nameOf(agent), 60)} #${id}` }, "show\u00a0it");
+  button.dataset.place = id;
+  button.addEventListener("click", () => {
+    goTo(agent);
+    if (state >= 0) look({ span: spanNear(agent, state, begin, end) });
+    lookAround(begin, end);
+  });
+  item.append(" ", button);
+  return item;
+}
+
+/** The stretch of an agent that fits best; -1 where there is none. */
+function spanNear(agent, state, begin, end) {
+  const [first, last] = spansOf(agent);
+  let best = -1, least = Infinity;
+  for (let s = first; s < last; s++) {
+    const off = Math.abs(SPANS.begin[s] - begin) + Math.abs(SPANS.end[s] - end);
+    if (SPANS.state[s] === state && off <= least && SPANS.begin[s] < end && SPANS.end[s] > begin) [best, least] = [s, off];
+  }
+  return best;
+}
+
 function sayOverview() {
   const words = [];
   const slots = DATA.slots.at(-1)?.[1];
   if (DATA.load.length) {
-    const more = SUMMARY.full === null ? " on average" : ` on average, all for ${percent(SUMMARY.full)} of the time`;
+    const more = !SUMMARY.full ? " on average" : ` on average, all for ${percent(SUMMARY.full)} of the time`;
     words.push(["used", "slots used", slots ? `: ${figures(SUMMARY.mean_used)} of ${whole(slots)}` : "", slots ? more : ""]);
   }
   if (mostQueued >= 1) words.push(["waits", "queue", `: up to ${whole(mostQueued)}`, " agents"]);

@@ -37,12 +37,13 @@ function followButtons() {
   press("whole", () => look(WHOLE));
   press("theme", cycleTheme);
   press("help-button", () => byId("help").showModal());
-  press("why-button", () => showWhy(byId("why").hidden));
+  press("why-button", () => showWhy(byId("why").classList.contains("short")));
   byId("size").addEventListener("change", (event) => look({ size: event.target.value }));
 }
 
+/** All of it, or the first sentence alone. */
 function showWhy(open) {
-  byId("why").hidden = !open;
+  byId("why").classList.toggle("short", !open);
   byId("why-button").setAttribute("aria-expanded", open);
 }
 

@@ -82,8 +82,11 @@ function fillThin(pen) {
   });
 }
 
+/** The state whose colour a slice has. */
+const lookOf = (span) => (WAITING[span] ? PARKED : SPANS.state[span]);
+
 function fillSlice(pen, span, x, y, wide, height) {
-  const state = SPANS.state[span];
+  const state = lookOf(span);
   if (height <= 3 && layout.thin && pen.globalAlpha === 1 && !view.path && !view.dimmed.size) {
     THIN[state].push(x, y, Math.max(wide > 4 ? wide - 1 : wide, 0.75), height);
     return;
@@ -118,7 +121,7 @@ function isPathSpan(span) {
 /** The texts of a row's slices, over all that is filled: what cannot be read on its pattern stands on a plate. */
 function writeSlices(pen, words) {
   for (const [span, x, y, wide, height] of words) {
-    const state = SPANS.state[span];
+    const state = lookOf(span);
     if (height < 10 || view.dimmed.has(state)) continue;
     const size = height > 14 ? 11 : height > 10 ? 10 : 8.5;
     pen.font = `${size}px ${FONT}`;

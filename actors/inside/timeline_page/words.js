@@ -77,10 +77,14 @@ function clock(micros) {
   return new Date(DATA.began + micros / 1e3).toLocaleTimeString([], { hour12: false });
 }
 
+const AWAITED = new Map([["receive", "a message"], ["children", "its children"]]);
+/** What a parked agent waits for. */
+const awaited = (label) => AWAITED.get(label) ?? label;
+
 /** What stands in a slice, and names it elsewhere. */
 function spanTitle(span) {
   const state = STATES[SPANS.state[span]], label = textAt(SPANS.label[span]);
-  if (state === "parked") return label ? `parked on ${label}` : "parked";
+  if (state === "parked") return label && label !== "parked" ? `waits for ${awaited(label)}` : "parked";
   return label || STATE_WORDS[state];
 }
 

@@ -7,7 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from ...core.records.state import PARKED, QUEUED
+from ...core.records.state import IN_TOOL, PARKED, QUEUED
 from ..picture import PathPiece
 
 if TYPE_CHECKING:
@@ -27,17 +27,24 @@ Moments = list[tuple[float, int]]
 class Track:
     """One agent's own track, to look up what it was at."""
 
-    __slots__ = ("agent", "begins", "spans")
+    __slots__ = ("_calls", "agent", "begins", "spans")
 
     def __init__(self, agent: TimelineAgent) -> None:
         self.agent = agent
         self.spans = [span for span in agent.spans if span.lane is None and span.end > span.begin]
         self.begins = [span.begin for span in self.spans]
+        calls = (span for span in agent.spans if span.lane is not None and span.end > span.begin)
+        self._calls = sorted(calls, key=lambda span: (span.end, -span.begin))
 
     def before(self, moment: float) -> TimelineSpan | None:
         """What it was at just before *moment*."""
         place = bisect_left(self.begins, moment) - 1
         return self.spans[place] if place >= 0 else None
+
+    def call_before(self, moment: float) -> TimelineSpan | None:
+        """The tool call that ended last by then: of several at the same time, the one that was waited for."""
+        place = bisect_right(self._calls, moment, key=lambda span: span.end) - 1
+        return self._calls[place] if place >= 0 else None
 
 
 class CriticalPath:
@@ -95,6 +102,10 @@ class CriticalPath:
         if moment > span.end:  # it was at nothing that is known
             return self._add(agent.id, None, span.end, moment)
         cause = None
+        if span.state is IN_TOOL:
+            call = track.call_before(moment)
+            if call is not None and call.end > span.begin and call.begin < moment:
+                return self._add(agent.id, call, max(call.begin, span.begin), moment)
         if span.state is PARKED:
             cause = self._woken_by(agent, span, moment)
         elif span.state is QUEUED:

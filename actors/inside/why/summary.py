@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from dataclasses import replace
 from itertools import pairwise
@@ -12,9 +13,12 @@ from ..lives.life import RATE_LIMIT
 from ..picture import Load, TimelineSummary
 from .critical import CriticalPath
 from .sentences import sentences_of
+from .wording import awaited
 
 if TYPE_CHECKING:
-    from ..picture import Picture
+    from collections.abc import Sequence
+
+    from ..picture import Picture, TimelineSpan
 
 MOST_LONGEST: Final = 10
 MOST_LABELS: Final = 8
@@ -41,7 +45,9 @@ def with_summary(picture: Picture) -> Picture:
         path=CriticalPath(picture).walk(),
     )
     drawn = replace(picture, summary=summary)
-    return replace(drawn, summary=replace(summary, sentences=tuple(sentences_of(drawn))))
+    found = sentences_of(drawn)
+    sentences, places = tuple(each.text for each in found), tuple(each.place for each in found)
+    return replace(drawn, summary=replace(summary, sentences=sentences, places=places))
 
 
 def _seconds(picture: Picture) -> tuple[dict[AgentState, float], float]:
@@ -64,8 +70,7 @@ def _parked_on(picture: Picture) -> tuple[tuple[str, float], ...]:
     for agent in picture.agents:
         for span in agent.spans:
             if span.state is PARKED:
-                what = "the outcome of an agent" if span.label.startswith("the outcome of agent ") else span.label
-                found[what] += span.end - span.begin
+                found[awaited(span.label)] += span.end - span.begin
     return tuple(sorted(found.items(), key=lambda each: -each[1])[:MOST_LABELS])
 
 
@@ -73,15 +78,25 @@ def _labels(picture: Picture) -> tuple[tuple[AgentState, str, int, float], ...]:
     """Of models and tools: how often each was asked, and for how long in all."""
     found: dict[tuple[AgentState, str], list[float]] = {}
     for agent in picture.agents:
+        parks = [span for span in agent.spans if span.state is PARKED]
         for span in agent.spans:
             if span.state is IN_DRIVER or (span.state is IN_TOOL and span.lane is not None):
                 place = found.setdefault((span.state, span.label), [0, 0.0])
                 place[0] += 1
                 place[1] += span.end - span.begin
+                if span.state is IN_TOOL and parks:
+                    place[1] -= _shared(span, parks)
     told = [(state, label, int(count), seconds) for (state, label), (count, seconds) in found.items()]
     told.sort(key=lambda each: -each[3])
     models = [each for each in told if each[0] is IN_DRIVER][:MOST_LABELS]
     return (*models, *[each for each in told if each[0] is IN_TOOL][:MOST_LABELS])
+
+
+def _shared(span: TimelineSpan, parks: Sequence[TimelineSpan]) -> float:
+    """For how long of *span* its agent was parked, in order: a tool that waits does not work."""
+    first = bisect_right(parks, span.begin, key=lambda park: park.end)
+    last = bisect_left(parks, span.end, key=lambda park: park.begin)
+    return sum(min(park.end, span.end) - max(park.begin, span.begin) for park in parks[first:last])
 
 
 def _use(picture: Picture) -> tuple[float, float | None]:
