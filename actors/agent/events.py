@@ -19,7 +19,10 @@ class ToolStarted(Event):
 
 
 class ToolEnded(Event):
-    """A tool call ended; ``duration`` in seconds. ``result``: what the model is told of it, where events have contents."""
+    """A tool call ended; ``duration`` in seconds.
+
+    ``result``: what the model is told of it, where events have contents.
+    """
 
     call_id: str
     tool: str

@@ -66,7 +66,7 @@ def read_page(title: str, desk: Deps[Desk], cancel: CancelToken) -> str:
     Args:
         title: As a search has given it.
     """
-    low, high = (4.0, 5.0) if title == SLOW else (0.3, 1.6)
+    low, high = (6.0, 7.0) if title == SLOW else (0.3, 1.6)
     desk.take(desk.seconds(f"read {title}", low, high), cancel)
     page = PAGES.get(title.partition(": ")[2])
     if page is None:

@@ -1,6 +1,6 @@
 """A newsroom that is worth looking at: an editor, eight researchers, a fact checker, a writer, and what goes wrong.
 
-    python examples/inside/newsroom.py --timeline run.html          one story, about 20 s; then open run.html
+    python examples/inside/newsroom.py --timeline run.html          one story, about 25 s; then open run.html
     python examples/inside/newsroom.py --live --control             open the address that it prints, and approve
     python examples/inside/newsroom.py --agents 500 --speed 5       46 stories at once, five times as fast
     python examples/inside/newsroom.py --driver openai:gpt-5-mini   by a real model (OPENAI_API_KEY)
