@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+import re
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from actors import Agent, AgentDump, PoolDump
 
 BOT = AgentManifest(name="bot")
+NAMED = AgentManifest(name="bot", model={"name": "big-1"})
 
 
 @pytest.fixture
@@ -318,6 +320,16 @@ def test_in_a_driver(make_pool: Any, gate: Any) -> None:
     assert first_line(agent).startswith("agent 1 (bot): in_driver, ")
 
 
+def test_in_a_driver_it_says_which_model_works(make_pool: Any, gate: Any) -> None:
+    """The one that the manifest names."""
+    pool = make_pool(FunctionDriver(lambda _: gate.hold() or "done"))
+    pool.spawn(SpawnConfig(NAMED, "q"))
+    gate.await_reached()
+    agent = only(pool)
+    assert (agent.state, agent.on) == ("in_driver", "big-1")
+    assert first_line(agent).startswith("agent 1 (bot): in_driver on big-1, ")
+
+
 def test_in_a_driver_that_streams(make_pool: Any, gate: Any) -> None:
     """With a sink the driver streams: it is the same state."""
 
@@ -339,9 +351,9 @@ def test_after_a_driver(make_pool: Any, gate: Any) -> None:
             gate.hold()
 
     pool = make_pool(ScriptedDriver([ValueError("no")]))
-    pool.spawn(SpawnConfig(BOT, "q", agent=Ends))
+    pool.spawn(SpawnConfig(NAMED, "q", agent=Ends))
     gate.await_reached()
-    assert only(pool).state == "running"
+    assert (only(pool).state, only(pool).on) == ("running", None)
 
 
 def test_in_a_backoff(make_pool: Any, eventually: Any) -> None:
@@ -349,7 +361,7 @@ def test_in_a_backoff(make_pool: Any, eventually: Any) -> None:
     pool = make_pool(ScriptedDriver([Overloaded("later", retry_after=3600.0)]))
     handle = pool.spawn(SpawnConfig(BOT, "q"))
     agent = in_state(pool, "in_backoff", eventually)
-    assert agent.on is None
+    assert re.fullmatch(r"Overloaded: later \(waits 3\d{3}\.\d s\)", agent.on)
     assert agent.stack
     handle.cancel()
     assert handle.outcome(10).status == "cancelled"

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from .told_messages import ToldMessages
 
 
+def model_of(request: CompletionRequest, driver: LlmDriver) -> str | None:
+    """Which model *driver* asks; None where it does not say."""
+    model = request.model or getattr(driver, "model", None)
+    return model if isinstance(model, str) else None  # what a driver of a user's calls so may be anything
+
+
 class Attempts:
     """Tells of each attempt: that it began, and what becomes of it.
 
@@ -49,8 +55,7 @@ class Attempts:
         if not context.listening:
             return
         self._is_told = True
-        model = self._request.model or getattr(self._driver, "model", None)
-        self._model = model if isinstance(model, str) else None  # what a driver of a user's calls so may be anything
+        self._model = model_of(self._request, self._driver)
         told: dict[str, Any] = {"model": self._model, "attempt": self.number}
         if self._messages is not None:
             told["input"] = self._messages.told(self._request)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from loguru import logger
 
+from ...core.crash import text_of
 from ...core.records.spec import Backoff, no_sooner_than
 from ...core.records.usage import TokenUsage
 from ...core.shown import shown
@@ -64,7 +65,7 @@ class DriverCalls:
         self,
         request: CompletionRequest,
         ask: Callable[[CompletionRequest, int], CompletionResponse],
-        back_off: Callable[[float], object],
+        back_off: Callable[[float, str], object],
         paid: list[Payment] | None = None,
     ) -> tuple[CompletionResponse, Sequence[Payment]]:
         """Call ``ask(request, attempt)`` until there is an answer.
@@ -73,7 +74,7 @@ class DriverCalls:
         ``CompletionFinished`` has told of it: also for one that failed.
 
         Args:
-            back_off: Waits so many seconds before the next attempt.
+            back_off: Waits so many seconds before the next attempt, for that reason.
             paid: Into which what was paid goes, for whoever wants to know it also of a call that fails.
         Returns:
             The answer, and what was paid for it: one payment for each call, those that failed included.
@@ -101,7 +102,8 @@ class DriverCalls:
                 attempts.fail(error, delay)
                 if delay is None:
                     raise
-            back_off(delay)
+                why = f"{type(error).__name__}: {text_of(error)}"
+            back_off(delay, why)
 
     def _delay(self, error: BaseException, attempt: int) -> float | None:
         """Seconds until it is asked again; None: it is not."""

@@ -18,6 +18,7 @@ from ..guard import ALLOW
 from ..ports import CompletionRequest, PrivacyTier
 from ..terms.manifest_tables import SUMMARIZE
 from ..view import View
+from .attempts import model_of
 from .compaction import Compaction
 from .driver_call import DriverCalls
 from .summarizer import Summarizer
@@ -38,6 +39,10 @@ T = TypeVar("T")
 
 SHARE = 4
 """What is recalled takes at most this part of the room for input: no memory may keep an agent from working."""
+
+
+LONGEST_REASON = 120
+"""Characters of why it waits, for those who look."""
 
 
 def heed(verdict: Verdict, agent: Agent[Any]) -> None:
@@ -182,11 +187,13 @@ class Reasoner:
 
     def ask_plainly(self, request: CompletionRequest, attempt: int) -> CompletionResponse:  # noqa: ARG002
         """Ask once; the answer comes whole, and nobody is told of its text."""
-        return self._doing(IN_DRIVER, partial(self._driver.complete, request, cancel=self._agent.cancel_token))
+        ask = partial(self._driver.complete, request, cancel=self._agent.cancel_token)
+        return self._doing(IN_DRIVER, model_of(request, self._driver), ask)
 
-    def back_off(self, delay: float) -> None:
+    def back_off(self, delay: float, why: str) -> None:
         """Wait before the next attempt; a cancel ends it."""
-        self._doing(AgentState.IN_BACKOFF, partial(self._agent.sleep, delay))
+        on = f"{shown(why, LONGEST_REASON)} (waits {delay:.1f} s)"
+        self._doing(AgentState.IN_BACKOFF, on, partial(self._agent.sleep, delay))
 
     def _ask(self, request: CompletionRequest, attempt: int) -> CompletionResponse:
         agent, context = self._agent, self._agent._context
@@ -196,7 +203,7 @@ class Reasoner:
         ask = partial(self._driver.complete, request, cancel=agent.cancel_token)
         if self._stream is not None and context.streams:
             ask = partial(self._streamed, request, before)
-        response = self._doing(IN_DRIVER, ask)
+        response = self._doing(IN_DRIVER, model_of(request, self._driver), ask)
         # One that did not come in pieces comes in one; so does an empty one in place of what had been told before.
         if self._told <= before and (response.text or self._told):
             self._tell(before, response.text, 1)
@@ -232,9 +239,9 @@ class Reasoner:
         else:
             self._agent._context.emit(TextDelta, fields)
 
-    def _doing(self, what: AgentState, work: Callable[[], T]) -> T:
-        """Do *work*; who looks meanwhile sees that the agent is at it."""
+    def _doing(self, what: AgentState, on: str | None, work: Callable[[], T]) -> T:
+        """Do *work*; who looks meanwhile sees that the agent is at it, and *on* what."""
         if self._inspector is not None and self._inspector.is_racing:  # on another thread than the agent's own
             return work()
-        with self._agent._context.at(what):
+        with self._agent._context.at(what, on):
             return work()

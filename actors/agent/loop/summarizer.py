@@ -59,7 +59,7 @@ class Asks(Protocol):
     def ask_plainly(self, request: CompletionRequest, attempt: int) -> CompletionResponse:
         """Ask once; the answer comes whole, and nobody is told of its text."""
 
-    def back_off(self, delay: float) -> None:
+    def back_off(self, delay: float, why: str) -> None:
         """Wait before the next attempt."""
 
     def count(self, paid: Sequence[Payment]) -> None:

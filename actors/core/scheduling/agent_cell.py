@@ -16,7 +16,7 @@ from ..records.ending import Ending, stopped
 from ..records.expenses import NOTHING_USED, Expenses
 from ..records.heard import NOT_HEARD
 from ..records.outcome import AgentOutcome, AgentStatus
-from ..records.state import IN_TOOL, NEXT, PARKED, QUEUED, RESTARTING, RUNNING, AgentState
+from ..records.state import IN_BACKOFF, IN_DRIVER, IN_TOOL, NEXT, PARKED, QUEUED, RESTARTING, RUNNING, AgentState
 from ..records.trusted import names_of, trusted
 from ..shown import agent_label, listed
 from ..waiting.cancel import CancelToken
@@ -111,6 +111,7 @@ class AgentCell(Endpoint, WaitMember):
         "__weakref__",
         "_before",
         "_on",
+        "_work",
         "actor",
         "approvals",
         "bounded",
@@ -173,6 +174,7 @@ class AgentCell(Endpoint, WaitMember):
         self.state = QUEUED
         self._before = RUNNING
         self._on: str | None = None
+        self._work: str | None = None
         self.token = CancelToken()
         self.context: Context | None = copy_context()
         self.stopping = False
@@ -225,6 +227,11 @@ class AgentCell(Endpoint, WaitMember):
         self.steps += 1
         self.since = self.host.clock.monotonic()
 
+    def work(self, at: AgentState, on: str | None) -> None:
+        """Go to *at*, and say *on* what for those who look: it is no wait for anybody of the pool."""
+        self._work = on
+        self.transition(at)
+
     def resume(self) -> None:
         """Go back to what it was at before it stood aside."""
         self.transition(self._before)
@@ -240,11 +247,13 @@ class AgentCell(Endpoint, WaitMember):
         return STATUS[self.state] if self.outcome is None else self.outcome.status
 
     def state_and_place(self) -> tuple[AgentState, str | None]:
-        """What it is at, and what it is parked on or which tools run."""
+        """What it is at, and what it is parked on, which tools run, which model works, or after what it backs off."""
         state = self.state
         if state is IN_TOOL:
             return state, listed([tool.name for tool in self.tool_threads if not tool.done])
-        return state, self._on if state is PARKED else None
+        if state is PARKED:
+            return state, self._on
+        return state, self._work if state is IN_DRIVER or state is IN_BACKOFF else None
 
     def running_tools(self) -> Iterator[ToolThread]:
         """Its tool calls that have not ended, and that it still waits for."""

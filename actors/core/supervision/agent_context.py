@@ -142,8 +142,8 @@ class AgentContext(HostedActor, Protocol):
     def parked(self) -> AbstractContextManager[None]:
         """Lay the slot out for others during a wait. Leaving the block waits for a slot."""
 
-    def at(self, state: AgentState) -> AbstractContextManager[None]:
-        """Be at *state* during the block, for whoever asks what the agent does. The agent's own thread."""
+    def at(self, state: AgentState, on: str | None = None) -> AbstractContextManager[None]:
+        """Be at *state* during the block, *on* what, for whoever asks what the agent does. The agent's own thread."""
 
     def spawn(self, spec: AgentSpec) -> AgentHandle[Any]:
         """Start a child."""
@@ -421,9 +421,9 @@ class LocalContext:
             yield  # a thread of the user's own: it holds no slot
 
     @contextmanager
-    def at(self, state: AgentState) -> Iterator[None]:
+    def at(self, state: AgentState, on: str | None = None) -> Iterator[None]:
         """Be at *state* during the block."""
-        self.cell.transition(state)
+        self.cell.work(state, on)
         try:
             yield
         finally:

@@ -67,7 +67,8 @@ class AgentDump:
     """What one agent does.
 
     Args:
-        on: What it is parked on, or which tools run; None when it is neither.
+        on: What it is parked on, which tools run, which model works, or after which error it waits to ask it again;
+            None when it is none of these, or nobody knows.
         seconds: Since when, in seconds before the dump.
         inbox_depth: Messages that it has not read.
         waits_for: Whom it waits for.

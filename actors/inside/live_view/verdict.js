@@ -51,7 +51,7 @@ function shareSentence(agents, states) {
   const [state, number] = begun.sort((one, other) => other[1] - one[1])[0] || ["", 0];
   if (all < 2 || number * 2 < all || !SHARES[state]) return [];
   const most = mostCommon(agents.filter((agent) => agent.state === state && agent.on).map((agent) => groupedOn(agent.on)));
-  const where = !most || state === "in_driver" || most.number * 2 < number ? ""
+  const where = !most || most.number * 2 < number ? ""
     : `, ${most.number === number ? "all" : count(most.number)} ${state === "parked" ? "on " : ": "}${most.key}`.replace(" : ", ": ");
   return [{ text: `${number === all ? "All" : `${count(number)} of ${count(all)}`} ${SHARES[state]}${where}.` }];
 }
@@ -78,12 +78,13 @@ function placeOf(agent) {
   const what = on ? visible(on, 60) : "";
   if (state === "parked") return what ? `parked on ${what}` : "parked";
   if (state === "in_tool") return what ? `in tool ${what}` : "in a tool";
-  if (state === "in_driver") return "in the model";
+  if (state === "in_driver") return what ? `in the model ${what}` : "in the model";
+  if (state === "in_backoff") return what ? `in a backoff after ${what}` : "in a backoff";
   return stateOf(state).word + (what ? ` on ${what}` : "");
 }
 
 /** Agents that wait for the outcome of different ones are on the same kind of thing. */
-const groupedOn = (on) => visible(on, 60).replace(/agent \d+ \(.*\)/, "another agent");
+const groupedOn = (on) => visible(on, 60).replace(/agent \d+ \(.*\)/, "another agent").replace(/ \(waits [\d.]+ s\)$/, "");
 
 function mostCommon(texts) {
   const numbers = new Map();
