@@ -253,7 +253,8 @@ class Timeline:
         folding.fold(agent.agent_id, life, agent.notes)
         del self._agents[agent.agent_id]
         others = {note[2] for note in agent.notes if note[0] in (notes.SENT, notes.READ)}
-        folding.forget_pairs(agent.agent_id, others - self._agents.keys())
+        # One by one: a difference with all keys would look at each agent there is.
+        folding.forget_pairs(agent.agent_id, [other for other in others if other not in self._agents])
         self._count -= len(agent.notes)
 
     def _fold_past(self, agent: AgentNotes, folding: Folding) -> None:

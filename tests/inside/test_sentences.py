@@ -24,6 +24,7 @@ from actors.events import (
     ToolEnded,
     ToolStarted,
 )
+from actors.inside.why import critical
 
 from .told import Told, timeline_of
 
@@ -181,6 +182,13 @@ def test_the_first_sentence_is_the_reason(run: object, sentence: str) -> None:
     """Of runs whose reason is known, with its numbers."""
     assert callable(run)
     assert timeline_of(*run()).picture().summary.sentences[0] == sentence
+
+
+def test_a_chain_of_too_many_pieces_tells_of_the_last_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And says so: it is not all of the run."""
+    monkeypatch.setattr(critical, "MOST", 3)
+    sentences = timeline_of(*few_slots()).picture().summary.sentences
+    assert any(each.startswith("Most of the time, 3.0 s of the last 3.0 s, went by") for each in sentences)
 
 
 def test_a_sentence_knows_its_place() -> None:

@@ -146,6 +146,26 @@ def test_above_the_bound_those_that_ended_first_are_folded() -> None:
     assert bounded.seconds == whole.seconds
 
 
+def test_who_is_folded_costs_no_look_at_all_others() -> None:
+    """Else a long run gets slower with each agent that is kept."""
+
+    class Agents(dict[Any, Any]):
+        """Those that are kept."""
+
+        def keys(self) -> Any:
+            """All of them."""
+            raise AssertionError("all are looked at")
+
+        __iter__ = keys
+
+    timeline = Timeline(max_events=20)
+    timeline._agents = Agents()
+    for number in range(1, 40):
+        for event in life(number, number).events:
+            timeline(event)
+    assert timeline.picture().folded > 30
+
+
 def test_an_agent_that_never_ends_is_bounded_too() -> None:
     """What it did first is folded, and it is said that it is cut; what it is at goes on."""
     agent = Told(1).at(0.0, AgentStarted, slots=1)

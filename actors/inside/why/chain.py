@@ -104,13 +104,18 @@ class Chain:
             return 0.55, self._mixed(longest), longest
         return 0.75 + 0.5 * share, self._reason(most), most.longest
 
+    @property
+    def _whole(self) -> str:
+        """How long it is; one of too many pieces does not reach back to the beginning."""
+        return f"{'the last ' * (self.pieces[0].begin > 0)}{seconds_in_words(self.seconds)}"
+
     def _mixed(self, longest: PathPiece) -> str:
         agents = len({piece.agent_id for piece in self.pieces if piece.agent_id})
         told = parts_in_words(self.parts, 3, least=MUCH * self.seconds)
         piece = Part(longest.state, [longest], longest.end - longest.begin)
         whose = f", {name_of(self._agents[longest.agent_id])}" if longest.agent_id in self._agents else ""
         return (
-            f"The longest chain of waits takes {seconds_in_words(self.seconds)}, through {many(agents, 'agent')}: "
+            f"The longest chain of waits takes {self._whole}, through {many(agents, 'agent')}: "
             f"{told}; its longest piece: {seconds_in_words(piece.seconds)} {piece.doing}{whose}."
         )
 
@@ -118,7 +123,7 @@ class Chain:
         agents = list(dict.fromkeys(piece.agent_id for piece in part.pieces))
         agent = self._agents.get(agents[0])
         count = pieces_in_words(part.state, len(part.pieces))
-        told = f"{seconds_in_words(part.seconds)} of {seconds_in_words(self.seconds)}"
+        told = f"{seconds_in_words(part.seconds)} of {self._whole}"
         sentence = f"Most of the time, {told}, went by {part.doing}"
         if len(agents) > 1:
             sentence += f": {count} {many(len(agents), 'agent')}, one after the other"
