@@ -137,7 +137,8 @@ def test_a_sentence_leads_to_its_place(browser: Browser, tmp_path: Path) -> None
     call = span(2, At.IN_TOOL, 3, 9, lane=0, label="read_page")
     slow = agent(2, span(2, At.RUNNING, 0, 3), span(2, At.IN_TOOL, 3, 9), call)
     summary = TimelineSummary(sentences=("It was a page.", "All else was fast."), places=(place, None))
-    shown = picture(agent(1, span(1, At.RUNNING, 0, 1)), slow, summary=summary)
+    others = [agent(number, span(number, At.RUNNING, 0, 1)) for number in (1, *range(3, 30))]
+    shown = picture(*others, slow, summary=summary)
     with browser.page(width=390, height=844, touch=True) as page:
         opened(page, tmp_path, shown)
         assert page.locator("#sentences li:visible").all_inner_texts() == ["It was a page. show\xa0it"]
@@ -147,3 +148,7 @@ def test_a_sentence_leads_to_its_place(browser: Browser, tmp_path: Path) -> None
         page.locator("#slice", has_text="read_page").wait_for()
         begin, end = seen(page)
         assert 0 < begin < 3_000_000 < 9_000_000 < end
+        row, sheet = (page.locator(each).bounding_box() for each in ('#labels [data-agent-id="2"]', "#details"))
+        assert row is not None
+        assert sheet is not None
+        assert row["y"] + row["height"] <= sheet["y"]

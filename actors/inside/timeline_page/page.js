@@ -11,7 +11,7 @@ function refresh(changes) {
   }
   if (has("selected", "span", "path")) showDetails();
   if (has(...LAYS_ROWS) || (view.only && has("query"))) layRows();
-  if (has("selected") && view.selected >= 0) showRow(view.selected);
+  if (has("selected", "resized") && view.selected >= 0) showRow(view.selected); // details may have taken its place
   if (has(...DRAWS_OVERVIEW)) layout.version++;
   if (has("query", "selected", ...LAYS_ROWS)) countMatches();
   refreshHead(changes);
