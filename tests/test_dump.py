@@ -18,6 +18,7 @@ from actors import (
     Backoff,
     CompletionResponse,
     FunctionDriver,
+    ModelConfig,
     Overloaded,
     RestartPolicy,
     ScriptedDriver,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from actors import Agent, AgentDump, PoolDump
 
 BOT = AgentManifest(name="bot")
-NAMED = AgentManifest(name="bot", model={"name": "big-1"})
+NAMED = AgentManifest(name="bot", model=ModelConfig(model_repo="big-1"))
 
 
 @pytest.fixture
@@ -361,7 +362,7 @@ def test_in_a_backoff(make_pool: Any, eventually: Any) -> None:
     pool = make_pool(ScriptedDriver([Overloaded("later", retry_after=3600.0)]))
     handle = pool.spawn(SpawnConfig(BOT, "q"))
     agent = in_state(pool, "in_backoff", eventually)
-    assert re.fullmatch(r"Overloaded: later \(waits 3\d{3}\.\d s\)", agent.on)
+    assert re.fullmatch(r"Overloaded: later \(waits 3\d{3}\.\d s\)", agent.on or "")
     assert agent.stack
     handle.cancel()
     assert handle.outcome(10).status == "cancelled"

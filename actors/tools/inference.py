@@ -73,8 +73,11 @@ def inference_tool(
         def ask(request: CompletionRequest, attempt: int) -> CompletionResponse:  # noqa: ARG001 - nothing is shown
             return asked.complete(request, cancel=cancel)
 
+        def back_off(delay: float, why: str) -> None:  # noqa: ARG001 - it is in a tool, and nobody asks after more
+            agent.sleep(delay)
+
         try:
-            response, _ = DriverCalls(agent, asked, model).complete(request, ask, agent.sleep)
+            response, _ = DriverCalls(agent, asked, model).complete(request, ask, back_off)
         except DriverError as error:
             raise ToolFailed(f"the model does not answer: {error}") from error
         cut = "\n[the answer was cut here]" if response.stop_reason is StopReason.MAX_TOKENS else ""

@@ -10,7 +10,7 @@ import pytest
 
 from actors import Agent, AgentManifest, ScriptedDriver, Spawn, SpawnConfig, ToolRegistry, tool
 from actors.core.records.event import AgentParked, AgentResumed
-from actors.core.scheduling.agent_cell import LATE
+from actors.core.scheduling.tool_thread import LATE
 from actors.core.waiting.wait_graph import current, wait_for
 from actors.core.waiting.waiter import Waiter
 from actors.errors import Cancelled, DeadlockError

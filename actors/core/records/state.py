@@ -27,7 +27,6 @@ RUNNING: Final = AgentState.RUNNING
 PARKED: Final = AgentState.PARKED
 IN_DRIVER: Final = AgentState.IN_DRIVER
 IN_TOOL: Final = AgentState.IN_TOOL
-IN_BACKOFF: Final = AgentState.IN_BACKOFF
 RESTARTING: Final = AgentState.RESTARTING
 
 NEXT: Final[Mapping[AgentState, frozenset[AgentState]]] = {

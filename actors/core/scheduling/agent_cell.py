@@ -1,26 +1,23 @@
-"""What a pool keeps of one agent (its control block), and of one of its tool calls."""
+"""What a pool keeps of one agent: its control block."""
 
 from __future__ import annotations
 
 import threading
 from contextvars import copy_context
-from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ...errors import AgentAbandoned, Cancelled
 from ..checks import BrokenRuleError
-from ..clock import SYSTEM_CLOCK
 from ..messaging.router import PROGRAM, Endpoint
-from ..process.log import labelled
 from ..records.ending import Ending, stopped
 from ..records.expenses import NOTHING_USED, Expenses
 from ..records.heard import NOT_HEARD
 from ..records.outcome import AgentOutcome, AgentStatus
-from ..records.state import IN_BACKOFF, IN_DRIVER, IN_TOOL, NEXT, PARKED, QUEUED, RESTARTING, RUNNING, AgentState
+from ..records.state import IN_TOOL, NEXT, PARKED, QUEUED, RESTARTING, RUNNING, AgentState
 from ..records.trusted import names_of, trusted
 from ..shown import agent_label, listed
 from ..waiting.cancel import CancelToken
-from ..waiting.wait_graph import Lot, WaitMember, enter
+from ..waiting.wait_graph import Lot, WaitMember
 from ..waiting.waiter import Waiter
 
 if TYPE_CHECKING:
@@ -36,6 +33,7 @@ if TYPE_CHECKING:
     from ..waiting.wait_graph import WaitNode
     from ..waiting.waiter import Wakeable
     from .approval import Approvals
+    from .tool_thread import ToolThread
 
 
 STATUS: Final[Mapping[AgentState, AgentStatus]] = dict.fromkeys(AgentState, AgentStatus.RUNNING) | {
@@ -101,9 +99,10 @@ class AgentCell(Endpoint, WaitMember):
     by all threads of the agent, without a lock, and may lose some: only that it changes matters.
 
     ``heard`` is changed under the turn, or before the admission. What is in ``lazies`` changes by single operations.
-    The agent's own thread writes ``thread``, ``actor``, ``approvals``, ``parks``, ``restarted``, ``waiter`` and
-    ``survives_restart``; the end lets go of the latter and of ``context``, under the turn. The claim of ``unclaimed``
-    is one operation. The event delivery's lock guards ``silent`` and ``told``, the router's ``mailbox`` and ``gone``.
+    The agent's own thread writes ``thread``, ``actor``, ``approvals``, ``parks``, ``restarted``, ``waiter``,
+    ``works_on`` and ``survives_restart``; the end lets go of the latter and of ``context``, under the turn. The claim
+    of ``unclaimed`` is one operation. The event delivery's lock guards ``silent`` and ``told``, the router's
+    ``mailbox`` and ``gone``.
     Nothing else changes.
     """
 
@@ -111,7 +110,6 @@ class AgentCell(Endpoint, WaitMember):
         "__weakref__",
         "_before",
         "_on",
-        "_work",
         "actor",
         "approvals",
         "bounded",
@@ -150,6 +148,7 @@ class AgentCell(Endpoint, WaitMember):
         "unclaimed",
         "waiter",
         "waits",
+        "works_on",
     )
 
     def __init__(
@@ -174,7 +173,7 @@ class AgentCell(Endpoint, WaitMember):
         self.state = QUEUED
         self._before = RUNNING
         self._on: str | None = None
-        self._work: str | None = None
+        self.works_on: str | None = None
         self.token = CancelToken()
         self.context: Context | None = copy_context()
         self.stopping = False
@@ -227,11 +226,6 @@ class AgentCell(Endpoint, WaitMember):
         self.steps += 1
         self.since = self.host.clock.monotonic()
 
-    def work(self, at: AgentState, on: str | None) -> None:
-        """Go to *at*, and say *on* what for those who look: it is no wait for anybody of the pool."""
-        self._work = on
-        self.transition(at)
-
     def resume(self) -> None:
         """Go back to what it was at before it stood aside."""
         self.transition(self._before)
@@ -251,9 +245,7 @@ class AgentCell(Endpoint, WaitMember):
         state = self.state
         if state is IN_TOOL:
             return state, listed([tool.name for tool in self.tool_threads if not tool.done])
-        if state is PARKED:
-            return state, self._on
-        return state, self._work if state is IN_DRIVER or state is IN_BACKOFF else None
+        return state, self._on if state is PARKED else self.works_on
 
     def running_tools(self) -> Iterator[ToolThread]:
         """Its tool calls that have not ended, and that it still waits for."""
@@ -411,99 +403,3 @@ class CheckedCell(AgentCell):
 
 def _gone(_: AgentCell) -> Callable[[], Runnable]:
     raise RuntimeError("the agent has ended")
-
-
-class _Late(Enum):
-    LATE = auto()
-
-
-LATE: Final = _Late.LATE
-"""The result of a tool call that ran past its time."""
-
-
-class ToolThread(WaitMember):
-    """One piece of an agent's work, a tool call, on a thread of its own.
-
-    It has the agent's identity and context, but no slot: the agent's slot is laid out for others exactly while none of
-    its threads works. One that runs past its time is abandoned: its token is cancelled, its thread counted.
-
-    Locks: the pool's turn guards ``done``, ``end``, ``parks``, ``parked_on``, ``since``, ``abandoned`` and
-    ``abandoned_at``.
-    Its own thread writes ``thread``, ``waiter``, ``result`` and ``when_free``, and ``error`` if it ever runs. Nothing
-    else changes.
-    """
-
-    def __init__(self, cell: AgentCell, name: str, job: Callable[[CancelToken], Any], timeout: float | None) -> None:
-        self._cell = cell
-        self.name = name
-        self._job = job
-        self.thread = 0
-        self.waits = []  # its waits are noted on the agent
-        self._context = copy_context()
-        self.token = cell.token.child()
-        self.waiter: Waiter | None = None
-        self.host = cell.host.tool_lot
-        self.since = cell.host.clock.monotonic()
-        self.end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
-        self.parked_on: str | None = None
-        self.result: Any = LATE
-        self.error: BaseException | None = None
-        self.done = False
-        self.parks = 0
-        self.abandoned = False
-        self.abandoned_at = 0.0
-        self.when_free: Callable[[Callable[[], object]], object] | None = None
-
-    def work(self) -> None:
-        """Do the work, on a worker's thread."""
-        self.thread = threading.get_ident()
-        self._context.run(labelled, self._cell.id, self._cell.spec.name, self._work)
-
-    def _work(self) -> None:
-        enter(self)
-        try:
-            self.token.check()
-            self.result = self._job(self.token)
-        except BaseException as error:  # noqa: BLE001 - handed to the agent's thread
-            self.error = error
-
-    def leave_behind(self, thread: int, when_ended: Callable[[Callable[[], object]], object]) -> None:
-        """It holds the thread of an event loop: it has ended when that is free, and a dump shows that thread."""
-        self.thread = thread
-        self.when_free = when_ended
-
-    @property
-    def cell(self) -> AgentCell:
-        """The agent that it works for."""
-        return self._cell
-
-    # Waiting (the protocol WaitMember) ------------------------------------------------------------------------------
-
-    @property
-    def label(self) -> str:
-        """How messages name it: as its agent."""
-        return self._cell.label
-
-    def check(self) -> None:
-        """Raise when it was cancelled, or its agent: that is marked at once, and its calls when its wave comes. So
-        nobody takes what is seen of children that were stopped together with their parent for what they have done.
-        """
-        self._cell.token.check()
-        self.token.check()
-
-    def waiting_self(self) -> WaitMember:
-        """The agent that it works for."""
-        return self._cell
-
-    def expect_slot(self, waiter: Waiter) -> None:
-        """It is being woken from *waiter*: its agent stands in line for a slot now, unless it was left."""
-        if not self.abandoned:
-            self._cell.expect_slot(waiter)
-
-    def is_here(self) -> bool:
-        """Is this its own thread?"""
-        return self.thread == threading.get_ident()
-
-    def is_below(self, other: WaitNode) -> bool:
-        """Is *other* its agent or one of its ancestors?"""
-        return self._cell.is_below(other)

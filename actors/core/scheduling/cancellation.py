@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
     from ..clock import Clock
     from ..records.outcome import AgentOutcome
-    from .agent_cell import AgentCell, ToolThread
+    from .agent_cell import AgentCell
     from .effects import Effects
     from .roster import Roster
     from .timers import Timers
+    from .tool_thread import ToolThread
 
 WAVE = 4
 """How many cancelled agents are on their way to the end at once. Waking 5,000 threads at once takes 16 s; each further

@@ -15,9 +15,9 @@ from ..records.heard import KEPT
 from ..records.message import AgentMessage
 from ..records.state import RUNNING
 from ..records.told import told_text
-from ..scheduling.agent_cell import ToolThread
 from ..scheduling.approval import Approvals
 from ..scheduling.event_log import BATCH, EVENTS, log_of
+from ..scheduling.tool_thread import ToolThread
 from ..tracing import SPANS
 from ..waiting.wait_graph import current
 from .handle import AgentHandle
@@ -423,11 +423,14 @@ class LocalContext:
     @contextmanager
     def at(self, state: AgentState, on: str | None = None) -> Iterator[None]:
         """Be at *state* during the block."""
-        self.cell.work(state, on)
+        cell = self.cell
+        cell.works_on = on
+        cell.transition(state)
         try:
             yield
         finally:
-            self.cell.transition(RUNNING)
+            cell.works_on = None
+            cell.transition(RUNNING)
 
     def spawn(self, spec: AgentSpec) -> AgentHandle[Any]:
         """Start a child."""

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from ..records.expenses import Expenses
     from ..records.message import AgentId
     from ..records.state import AgentState
-    from ..scheduling.agent_cell import ToolThread
     from ..scheduling.approval import Question
+    from ..scheduling.tool_thread import ToolThread
     from .supervisor import Supervisor
 
 PHASES = {PoolPhase.OPEN: "open", PoolPhase.DRAINING: "draining"}

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from ..records.event import Event
     from ..records.state import AgentState
-    from ..scheduling.agent_cell import AgentCell, ToolThread
+    from ..scheduling.agent_cell import AgentCell
     from ..scheduling.effects import Effects
+    from ..scheduling.tool_thread import ToolThread
     from .pool_state import PoolState
 
 

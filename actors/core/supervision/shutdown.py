@@ -10,7 +10,8 @@ from loguru import logger
 
 from ...errors import DeadlockError, PoolClosed
 from ..process.at_exit import at_exit
-from ..scheduling.agent_cell import AgentCell, ToolThread
+from ..scheduling.agent_cell import AgentCell
+from ..scheduling.tool_thread import ToolThread
 from ..waiting.wait_graph import checkpoint, current, wait_for
 from ..waiting.waiter import LOOK_OUT, Waiter
 from .pool_state import PoolPhase, Step

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from ..messaging.dead_letter import DeadLetter
     from ..records.event import Event
     from ..records.message import AgentId
-    from ..scheduling.agent_cell import AgentCell, ToolThread
+    from ..scheduling.agent_cell import AgentCell
     from ..scheduling.approval import Decision
+    from ..scheduling.tool_thread import ToolThread
     from ..tracing import Tracing
 
 

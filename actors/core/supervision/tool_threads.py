@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import Cancelled
 from ..clock import SYSTEM_CLOCK
 from ..records.state import IN_TOOL, RUNNING
-from ..scheduling.agent_cell import ToolThread
+from ..scheduling.tool_thread import ToolThread
 from ..tracing import SPANS
 from ..waiting.waiter import Waiter
 from .pool_state import Step
