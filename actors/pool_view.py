@@ -70,7 +70,8 @@ class PoolView(PoolBlock):
         """Call *sink* with every event of all agents from now on, as ``on_event`` is: for what comes later.
 
         Each sink has a thread and a queue of its own, and its own ``seq`` from 1. One that is slow, stuck or raises
-        harms neither an agent nor another sink. The same one twice is called twice.
+        harms neither an agent nor another sink. The same one twice is called twice. One whose attribute ``wants_text``
+        is False gets no ``TextDelta``, and no answer is streamed for it.
 
         Returns:
             What ends it. What has happened by then is still told; it returns when that is done, or when one event takes

@@ -89,6 +89,9 @@ class Timeline:
     Locks: ``_lock`` guards every field. The picture is made outside it.
     """
 
+    wants_text: Final = False
+    """No answer is streamed because it listens: pieces of texts are not in a picture."""
+
     def __init__(self, max_events: int = 200_000, *, name: str = "pool") -> None:
         if isinstance(max_events, bool) or not isinstance(max_events, int):
             raise TypeError(f"max_events of a Timeline must be an int, got {max_events!r}")

@@ -21,6 +21,7 @@ from actors.events import (
     CompletionStarted,
     MessageRead,
     MessageSent,
+    TextDelta,
 )
 
 from .told import Told, own, timeline_of, told
@@ -63,6 +64,38 @@ def test_it_is_a_sink_for_a_pool() -> None:
         pool.join_all()
     assert [(agent.name, agent.status) for agent in timeline.picture().agents] == [("echo", "completed")] * 20
     assert all(span.end >= span.begin for span in timeline.spans())
+
+
+def test_no_answer_is_streamed_for_it() -> None:
+    """It wants no text, and is told none; a sink beside it that does changes that for itself."""
+
+    class Spy(Timeline):
+        """Keeps what it is told."""
+
+        def __call__(self, event: Event) -> None:
+            """As that does."""
+            heard.append((type(event), event.seq))
+            super().__call__(event)
+
+    class Writer(Agent[None]):
+        """Says a word, and whether the text of answers is told as it comes."""
+
+        def run(self, query: str) -> None:
+            """At once."""
+            self.emit(TextDelta(text=query, attempt=1))
+            streams.append(self._context.streams)
+
+    heard: list[tuple[type[Event], int]] = []
+    told: list[type[Event]] = []
+    streams: list[bool] = []
+    configs = [SpawnConfig(AgentManifest(name="writer"), "word", agent=Writer)]
+    with AgentPool(on_event=Spy()) as pool:
+        list(pool.map(configs))
+        pool.subscribe(lambda event: told.append(type(event)))
+        list(pool.map(configs))
+    assert streams == [False, True]
+    assert told == [AgentStarted, TextDelta, AgentEnded]
+    assert heard == list(zip([AgentStarted, AgentEnded] * 2, range(1, 5), strict=True))
 
 
 @pytest.mark.parametrize(

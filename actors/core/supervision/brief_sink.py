@@ -26,12 +26,11 @@ class BriefSink(EventSink):
     Locks: as of an ``EventSink``; ``_lock`` guards ``_room``, too.
     """
 
-    wants_text = False
-
     def __init__(
         self, sink: Callable[[Event], object], name: str, wall: WallTime, lock: threading.Lock, *, most: int
     ) -> None:
         super().__init__(sink, name, wall, lock)
+        self.wants_text = False
         self._most = self._room = most
 
     def refill(self) -> bool:

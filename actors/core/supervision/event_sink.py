@@ -24,7 +24,8 @@ class EventSink(Deliveries[Posted]):
 
     Guarantees: a sink that is slow gets texts in larger pieces: deltas of one agent that stand next to each other are
     merged. When that is not enough the oldest deltas are dropped, and an ``EventsMissed`` of their agent tells how many
-    there were. No other event is dropped. A sink that raises is logged once and called again for the next event.
+    there were. No other event is dropped. A sink that raises is logged once and called again for the next event. One
+    that has a ``wants_text`` that is False gets no deltas, and no answer is streamed because it listens.
 
     Locks: ``_lock``, that of all sinks of the pool, guards every field but ``_complained``, which its thread has; the
     sink is called outside it. ``_is_over`` is looked at without: it changes once.
@@ -36,8 +37,6 @@ class EventSink(Deliveries[Posted]):
     """Deltas that wait, at most."""
     SPARE = 1_000
     """So many are dropped at once."""
-    wants_text = True
-    """Are answers to be streamed because it listens?"""
 
     def __init__(
         self, sink: Callable[[Event], object], name: str, wall: WallTime, lock: threading.Lock | None = None
@@ -48,6 +47,8 @@ class EventSink(Deliveries[Posted]):
         self._complained = False
         self._is_over = False
         self._look_at = self.MOST_DELTAS
+        self.wants_text = bool(getattr(sink, "wants_text", True))
+        """Are answers to be streamed because it listens?"""
         self.is_full = False
         """Takes nothing any more."""
 
@@ -58,7 +59,7 @@ class EventSink(Deliveries[Posted]):
             dropped: Gets what is let go of, to be dropped without the lock.
         """
         queue = self._queue
-        if self._closing:
+        if self._closing or (not self.wants_text and is_delta(posted)):
             return None
         if len(queue) > self.MERGE_ABOVE:
             if self._merge(posted):
