@@ -50,7 +50,7 @@ def test_one_look_at_a_real_pool(cli: Callable[..., Any], view: str) -> None:
     shown = cli("top", view)
     assert shown.exit_code == 0
     assert f"process {os.getpid()}" in shown.stdout
-    assert "#1  guard  R running" in shown.stdout
+    assert "#1  guard  C own code" in shown.stdout
     told = json.loads(cli("top", view, "--json").stdout)
     assert [one["name"] for one in told["agents"]] == ["guard"]
     assert cli("top", str(os.getpid()), "--once").stdout.splitlines()[1:3] == shown.stdout.splitlines()[1:3]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import re
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -14,10 +16,18 @@ from actors.cli.top.lines import compact
 from actors.cli.top.picture import svg_of
 from actors.cli.top.reader import state_of
 from actors.cli.top.state import Closeup
+from actors.cli.top.states import MARKS
 
 from .views import HOSTILE, agent, answer_of, approval
 
+WORDS = re.compile(r'\["(\w+)", "([A-Z])", "([\w ]+)"')
 STATES = ["running", "in_driver", "in_tool", "in_backoff", "restarting", "parked", "queued", "flying"]
+
+
+def test_a_state_has_the_letter_and_the_word_of_the_page() -> None:
+    """Who knows one of them can read the other."""
+    page = files("actors.inside.live_view").joinpath("text.js").read_text(encoding="utf-8")
+    assert {(str(state), mark.letter, mark.word) for state, mark in MARKS.items()} == set(WORDS.findall(page))
 
 
 def crowd(count: int) -> dict[str, Any]:
@@ -78,9 +88,9 @@ def test_the_head_tells_how_the_pool_stands() -> None:
 @pytest.mark.parametrize(
     ("numbers", "total", "width", "drawn"),
     [
-        ({"running": 2, "in_tool": 1}, 4, 60, "RRT-"),
-        ({"running": 998, "in_tool": 1, "in_driver": 1}, 1_000, 10, "RRRRRRRRTM"),
-        ({"running": 1}, 1_000, 10, "R---------"),
+        ({"running": 2, "in_tool": 1}, 4, 60, "CCT-"),
+        ({"running": 998, "in_tool": 1, "in_driver": 1}, 1_000, 10, "CCCCCCCCTM"),
+        ({"running": 1}, 1_000, 10, "C---------"),
         ({"running": 0}, 4, 60, "----"),
         ({"running": 3}, 4, 3, ""),
         ({"running": 0}, 0, 60, ""),

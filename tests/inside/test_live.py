@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import json
 import os
@@ -29,6 +30,7 @@ from actors import (
     needs_approval,
     tool,
 )
+from actors.core.supervision.dump import ApprovalDump
 from actors.events import (
     AgentEnded,
     AgentStarted,
@@ -39,6 +41,7 @@ from actors.events import (
     ToolStarted,
 )
 from actors.inside.live_view import latest_events
+from actors.inside.live_view.snapshot import detail_of
 from actors.testing import no_thread_left
 
 from ..agent.doubles import asks, doing
@@ -404,6 +407,28 @@ def test_an_approval_is_told_and_given(make_pool: Any) -> None:
         assert visitor.order("/approve", {"agent_id": 1, "call_id": asked["call_id"]}).json == {"done": True}
         assert visitor.order("/approve", {"agent_id": 1, "call_id": asked["call_id"]}).json == {"done": False}
         assert handle.result(BOUND).text == "paid"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"note": "x" * 5_000, "path": "/srv"}, {"note": "x" * 1_000 + "…", "path": "/srv"}),
+        ({"rows": [1] * 5_000, "path": "/srv"}, {"rows": ("[" + "1, " * 1_000)[:1_000] + "…", "path": "/srv"}),
+        ({"n" * 5_000: 1, "path": "/srv"}, {"n" * 200 + "… (1)": 1, "path": "/srv"}),
+        (
+            {f"a{n}": "x" * 60 for n in range(50)},
+            {**{f"a{n}": "x" * 50 + "…" for n in range(40)}, "…": "10 more"},
+        ),
+    ],
+    ids=["text", "list", "name", "many"],
+)
+def test_a_long_argument_hides_no_other(pool: AgentPool, gate: Any, said: Any, told: Any) -> None:
+    """Who approves a call sees something of each, and which ones are cut."""
+    holding(pool, gate, 1)
+    asked = ApprovalDump("c1", "send", said, 0.0, None, "deny")
+    agent = dataclasses.replace(pool.dump(agent_id=1), approvals=(asked,))
+    (asks_so,) = json.loads(detail_of(agent, []))["approvals"]
+    assert json.loads(asks_so["input"]) == told
 
 
 def test_an_approval_is_denied_with_a_reason(make_pool: Any) -> None:

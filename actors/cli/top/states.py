@@ -1,4 +1,4 @@
-"""What an agent is at, or how it ended, as it is drawn: a letter and a word beside the colour."""
+"""What an agent is at, or how it ended, as it is drawn: a letter and a word beside the colour, as on the pages."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Mark:
 
 
 MARKS: Final = {
-    AgentState.RUNNING: Mark("R", "running", "green", "bold #ffffff on #26803f"),
+    AgentState.RUNNING: Mark("C", "own code", "green", "bold #ffffff on #26803f"),
     AgentState.IN_DRIVER: Mark("M", "model", "#5f87ff", "bold #ffffff on #3568d4"),
     AgentState.IN_TOOL: Mark("T", "tool", "#d78700", "bold #2f1900 on #f29a3e"),
     AgentState.IN_BACKOFF: Mark("B", "backoff", "bold #d7664b", "bold #6d1f0d on #fbd8cc"),
-    AgentState.RESTARTING: Mark("S", "restarting", "bold #af8700", "bold #372b00 on #f3d35c", has_slot=False),
+    AgentState.RESTARTING: Mark("R", "restarting", "bold #af8700", "bold #372b00 on #f3d35c", has_slot=False),
     AgentState.PARKED: Mark("P", "parked", "#8f7fe0", "#4b3990 on #e6dffa", has_slot=False),
     AgentState.QUEUED: Mark("Q", "queued", "dim", "dim", has_slot=False),
 }

@@ -27,7 +27,8 @@ MOST_BYTES = 2_000_000
 NAME = 200
 """Characters of a name, and of what an agent is parked on."""
 INPUT = 2_000
-"""Characters of what a tool is to be called with."""
+"""Characters of what a tool is to be called with, about."""
+MOST_ARGUMENTS = 40
 MOST_AGENTS = 5_000
 MOST_QUEUED = 500
 """So many are looked at, who work and who wait for a slot: it is done once a second."""
@@ -166,18 +167,40 @@ def _approvals(agents: Iterable[AgentDump]) -> list[dict[str, Any]]:
 
 
 def _approval(agent: AgentDump, asked: ApprovalDump) -> dict[str, Any]:
-    text = dumps(to_json(dict(asked.input)), ensure_ascii=False, indent=1)
     return {
         "agent_id": agent.id,
         "agent": shown(agent.name, NAME),
         "call_id": asked.call_id,
         "tool": shown(asked.tool, NAME),
-        "input": text if len(text) <= INPUT else f"{text[:INPUT]}…",
+        "input": _arguments(to_json(dict(asked.input))),
         "seconds": round(asked.seconds, 3),
         "left": None if asked.left is None else round(asked.left, 3),
         "default": asked.default,
         "in_doubt": asked.in_doubt,
     }
+
+
+def _arguments(said: Any) -> str:
+    """The arguments of a call as JSON. Where they are long each is cut for itself: who approves sees something of every
+    one, and which are not whole.
+    """
+    text = dumps(said, ensure_ascii=False, indent=1)
+    if len(text) <= INPUT:
+        return text
+    kept = list(said.items())[:MOST_ARGUMENTS]
+    room = INPUT // len(kept)
+    short = {
+        name if len(name) <= NAME else f"{name[:NAME]}… ({number})": _cut(value, room)
+        for number, (name, value) in enumerate(kept, 1)
+    }
+    if len(said) > len(kept):
+        short["…"] = f"{len(said) - len(kept):,} more"
+    return dumps(short, ensure_ascii=False, indent=1)
+
+
+def _cut(value: Any, room: int) -> Any:
+    text = value if isinstance(value, str) else dumps(value, ensure_ascii=False)
+    return value if len(text) <= room else f"{text[:room]}…"
 
 
 def _actor(actor: ActorDump) -> dict[str, Any]:
