@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -94,7 +93,8 @@ class LoopGuard:
         self._max_cost_usd = max_cost_usd
         self._max_tokens_budget = max_tokens_budget
         self._max_handoffs = max_handoffs
-        self._calls: Counter[tuple[str, str]] = Counter()
+        self._calls: dict[tuple[str, str], int] = {}
+        self._last: tuple[Mapping[str, Any] | None, tuple[str, str]] = (None, ("", ""))
         self._truncations = 0
         self._handoffs = 0
         self.iterations: int = 0
@@ -126,15 +126,23 @@ class LoopGuard:
             )
         if repeatable:
             return ALLOW
-        key = name, canonical(input)
-        self._calls[key] += 1
-        if self._calls[key] >= REPEATS_BLOCKED:
+        key = self.key_of(name, input)
+        self._calls[key] = count = self._calls.get(key, 0) + 1
+        if count >= REPEATS_BLOCKED:
             return Verdict(
                 VerdictKind.BLOCK,
-                f"ping-pong: {shown(name)} was called {self._calls[key]} times with the same input; "
+                f"ping-pong: {shown(name)} was called {count} times with the same input; "
                 "use the earlier result, or do something else",
             )
         return ALLOW
+
+    def key_of(self, name: str, input: Mapping[str, Any]) -> tuple[str, str]:  # noqa: A002 - as above
+        """The same for all calls of *name* that say the same. Of the last *input* it is known: it is asked twice."""
+        said, key = self._last
+        if said is not input or key[0] != name:
+            key = name, canonical(input)
+            self._last = input, key
+        return key
 
     def check_handoff(self) -> Verdict:
         """Count one handoff."""

@@ -17,6 +17,7 @@ from ..budget import Spending
 from ..context_window import estimate_request
 from ..events import BudgetWarned
 from ..ledger import note_paid
+from ..provider import model_asked
 from ..takes import problem_of_request
 from .attempts import Attempts
 from .completion_span import completion_ending, traced
@@ -57,7 +58,9 @@ class DriverCalls:
         self._driver = driver
         self._model = model
         self._ledger = agent._parts.ledger
-        self._told = ToldMessages() if agent._context.tells_content else None
+        self._is_traced = agent._context.spans is not None
+        self._own_model = model_asked("", driver) or None
+        self._messages = ToldMessages() if agent._context.tells_content else None
         self._prices_models = hasattr(driver, "has_price")
         self._backoff_share: float = getattr(driver, "backoff_share", 1.0)  # 0: it replays, and nobody is worn out
 
@@ -87,7 +90,7 @@ class DriverCalls:
         paid = [] if paid is None else paid
         if (problem := problem_of_request(request, self._driver, self._agent.manifest.privacy)) is not None:
             raise InferenceFailed(f"nothing was sent: {problem}")
-        attempts = Attempts(self._agent._context, self._driver, request, self._told)
+        attempts = Attempts(self._agent._context, request, self.model_of(request), self._messages)
         while True:
             self._agent.checkpoint()
             if self._ledger is not None:
@@ -104,6 +107,10 @@ class DriverCalls:
                     raise
                 why = f"{type(error).__name__}: {text_of(error)}"
             back_off(delay, why)
+
+    def model_of(self, request: CompletionRequest) -> str | None:
+        """The model that *request* is asked of, as far as anybody says so."""
+        return request.model or self._own_model
 
     def _delay(self, error: BaseException, attempt: int) -> float | None:
         """Seconds until it is asked again; None: it is not."""
@@ -122,8 +129,9 @@ class DriverCalls:
     ) -> CompletionResponse:
         """One call: what it costs at least is reserved before, what it did cost is settled after."""
         account = self._agent._parts.account
-        spans = self._agent._context.spans
-        made = self._call if spans is None else partial(self._in_span, spans, request)
+        made: Callable[..., CompletionResponse] = self._call
+        if self._is_traced and (spans := self._agent._context.spans) is not None:
+            made = partial(self._in_span, spans, request)
         if not account.budgets:
             return made(call, paid, None, attempts)
         least = TokenUsage(estimate_request(request), 0)

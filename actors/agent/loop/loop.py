@@ -12,7 +12,7 @@ from ...core.records.conversation import AssistantMessage, UserMessage
 from ...core.records.loop_result import AgentLoopResult
 from ...errors import Cancelled, InvalidOutput
 from ..effects import is_repeatable
-from ..guard import ALLOW, LoopGuard, canonical
+from ..guard import ALLOW, LoopGuard
 from ..ports import StopReason
 from ..recalled import recalled
 from ..session_record import Said
@@ -252,7 +252,7 @@ class Loop:
         if is_repeatable(self._agent.tools.get(first.name)):
             self._first_call = None
             return False
-        key = first.name, canonical(first.input)
+        key = self._guard.key_of(first.name, first.input)
         self._repeats = self._repeats + 1 if key == self._first_call else 1
         self._first_call = key
         return self._repeats >= IDENTICAL_FIRST_CALLS

@@ -18,7 +18,6 @@ from ..guard import ALLOW
 from ..ports import CompletionRequest, PrivacyTier
 from ..terms.manifest_tables import SUMMARIZE
 from ..view import View
-from .attempts import model_of
 from .compaction import Compaction
 from .driver_call import DriverCalls
 from .summarizer import Summarizer
@@ -188,7 +187,7 @@ class Reasoner:
     def ask_plainly(self, request: CompletionRequest, attempt: int) -> CompletionResponse:  # noqa: ARG002
         """Ask once; the answer comes whole, and nobody is told of its text."""
         ask = partial(self._driver.complete, request, cancel=self._agent.cancel_token)
-        return self._doing(IN_DRIVER, model_of(request, self._driver), ask)
+        return self._doing(IN_DRIVER, self._calls.model_of(request), ask)
 
     def back_off(self, delay: float, why: str) -> None:
         """Wait before the next attempt; a cancel ends it."""
@@ -203,7 +202,7 @@ class Reasoner:
         ask = partial(self._driver.complete, request, cancel=agent.cancel_token)
         if self._stream is not None and context.streams:
             ask = partial(self._streamed, request, before)
-        response = self._doing(IN_DRIVER, model_of(request, self._driver), ask)
+        response = self._doing(IN_DRIVER, self._calls.model_of(request), ask)
         # One that did not come in pieces comes in one; so does an empty one in place of what had been told before.
         if self._told <= before and (response.text or self._told):
             self._tell(before, response.text, 1)

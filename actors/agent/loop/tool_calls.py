@@ -64,6 +64,8 @@ class ToolCaller:
         self._guard = guard
         self._books = books
         self._inspector = inspector
+        self._tells_content = agent._context.tells_content
+        self._is_traced = agent._context.spans is not None
         self._approval_gate = ApprovalGate(agent)
         self.made: Sequence[ToolCall] = ()
         """The last calls, as they were made: guardrails may have changed them."""
@@ -186,30 +188,34 @@ class ToolCaller:
 
         def run(cancel: CancelToken) -> ToolResult:
             context = agent._context
-            told: dict[str, Any] = {"call_id": call.id, "tool": call.name}
-            asked = {"input": told_value(call.input)} if context.tells_content else {}
-            context.emit(ToolStarted, {**told, "lane": index, **asked})
+            told: dict[str, Any] = {"call_id": call.id, "tool": call.name, "lane": index}
+            if self._tells_content:
+                told["input"] = told_value(call.input)
+            context.emit(ToolStarted, told)
             begin = SYSTEM_CLOCK.monotonic()
-            end = ToolEnd(None, None, False)
+            result = error = None
             try:
-                if (spans := context.spans) is None:
-                    result = tool.execute(call.input, cancel=cancel, agent=agent)
-                else:
+                if self._is_traced and (spans := context.spans) is not None:
                     result = _in_span(spans, call, partial(tool.execute, call.input, cancel=cancel, agent=agent), judge)
-                end = ToolEnd(result, None, False)
+                else:
+                    result = tool.execute(call.input, cancel=cancel, agent=agent)
                 return result
-            except BaseException as error:
-                end = ToolEnd(None, error, False)
+            except BaseException as raised:
+                error = raised
                 raise
             finally:
-                told["duration"] = SYSTEM_CLOCK.monotonic() - begin
+                duration = SYSTEM_CLOCK.monotonic() - begin
                 # Whoever reads a result of another kind says what is wrong with it.
-                told["is_error"] = end.error is not None or getattr(end.result, "is_error", True)
-                if context.tells_content:
-                    told["result"] = told_value(told_content(judge(end).content))
+                failed = error is not None or getattr(result, "is_error", True)
+                told = {"call_id": call.id, "tool": call.name, "is_error": failed, "duration": duration}
+                if self._tells_content:
+                    told["result"] = told_value(told_content(judge(ToolEnd(result, error, False)).content))
                 context.emit(ToolEnded, told)
+                del error  # its traceback holds this frame
 
-        judge = partial(_result, call, tool.timeout)
+        def judge(end: ToolEnd) -> ToolResult:
+            return _result(call, tool.timeout, end)
+
         return run if effects is None else effects.job(index, tool, run, judge)
 
 

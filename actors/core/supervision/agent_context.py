@@ -206,12 +206,13 @@ class LocalContext:
     Locks: none. ``_log`` is set by any thread of the agent, to the one log that there is.
     """
 
-    __slots__ = ("_log", "_pool", "_supervisor", "cell")
+    __slots__ = ("_log", "_moment", "_pool", "_supervisor", "cell")
 
     def __init__(self, supervisor: Supervisor, cell: AgentCell) -> None:
         self.cell = cell
         self._supervisor = supervisor
-        self._pool = supervisor.pool
+        self._pool = pool = supervisor.pool
+        self._moment = pool.moment
         self._log: EventLog | None = None  # where the events go, and nowhere else while no sink listens
 
     # What Pykka needs of an agent -------------------------------------------------------------------------------
@@ -284,8 +285,13 @@ class LocalContext:
         if log is None and not cell.heard:
             cell.expenses.spend(usage, cost_usd, cell.is_here)
             return
-        tokens = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
-        event = CompletionFinished, {**tokens, "cost_usd": cost_usd, **told}, pool.moment()
+        fields = {
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+            "cost_usd": cost_usd,
+            **told,
+        }
+        event = CompletionFinished, fields, pool.moment()
         if log is None and cell.heard is KEPT:
             log = log_of(cell)
         new = None if log is None else log.new
@@ -383,13 +389,13 @@ class LocalContext:
 
     def emit(self, make: Callable[..., Event], fields: Mapping[str, Any]) -> None:
         """Note an event of the agent."""
-        cell, log, pool = self.cell, self._log, self._pool
+        cell, log = self.cell, self._log
         cell.steps += 1
-        if log is None or pool.listening:
+        if log is None or self._pool.listening:
             self._find_log(make, fields)
         elif cell.outcome is None:
             new = log.new
-            new.append((make, fields, pool.moment()))  # and not by a method: it is done ten times for each answer
+            new.append((make, fields, self._moment()))  # and not by a method: it is done ten times for each answer
             if log.waiting or len(new) >= BATCH:
                 log.attend()
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+from typing import TYPE_CHECKING, Any, Final
 
 from ..records.event import AgentParked, AgentResumed
 from ..records.heard import KEPT
@@ -121,17 +120,20 @@ class Parking:
                     del pool.slots.woken[cell]
 
 
+TOLD: Final = "told_parked"
+"""It was told of the agent that it is parked, and not yet that it goes on: one of the cell's lazies."""
+
+
 class ToolLot:
     """Where tool calls park: their agent's slot is laid out exactly while none of them works.
 
     Guarantees: each ``AgentParked`` that is told of an agent is followed by an ``AgentResumed`` before the next one,
     unless the agent ends.
 
-    Locks: the pool's turn, for ``_told``, too.
+    Locks: the pool's turn.
     """
 
     def __init__(self, pool: PoolState, parking: Parking) -> None:
-        self._told: WeakSet[AgentCell] = WeakSet()  # of which it was told that they are parked; some end so
         self._pool = pool
         self._parking = parking
         self._clock = pool.clock
@@ -170,21 +172,19 @@ class ToolLot:
             has_slot = cell.has_slot
         if not has_slot:
             self._parking.reclaim_slot(cell)
-        if cell in self._told and not member.abandoned:
+        if TOLD in cell.lazies and not member.abandoned:
             self.tell_resumed(cell)
         self._pool.trace(cell, "resumed", {}, member)
 
     def has_told(self, cell: AgentCell) -> bool:
         """Was it told of *cell* that it is parked, and not yet that it goes on? Under the turn."""
-        return cell in self._told
+        return TOLD in cell.lazies
 
     def tell_resumed(self, cell: AgentCell) -> None:
         """*cell*, of which it may have been told that it is parked, has its slot again."""
         with Step(self._pool) as effects:
-            if cell in self._told:
-                self._told.discard(cell)
-                if cell.outcome is None:
-                    self._pool.roster.tell(cell, AgentResumed, NO_FIELDS, self._clock.monotonic(), effects)
+            if cell.lazies.pop(TOLD, False) and cell.outcome is None:
+                self._pool.roster.tell(cell, AgentResumed, NO_FIELDS, self._clock.monotonic(), effects)
 
     def tell(self, member: ToolThread, make: Callable[..., Event], fields: Mapping[str, Any]) -> None:
         """Tell an event of its agent to whoever listens."""
@@ -194,8 +194,8 @@ class ToolLot:
         """All tool calls of *cell* wait, and so does the agent. Under the turn."""
         on = next(tool.parked_on or "" for tool in cell.running_tools())
         cell.transition(PARKED, on)
-        if cell.heard and cell not in self._told and cell.outcome is None:
-            self._told.add(cell)
+        if cell.heard and TOLD not in cell.lazies and cell.outcome is None:
+            cell.lazies[TOLD] = True
             if cell.heard is KEPT:
                 log_of(cell)
             self._pool.roster.tell(cell, AgentParked, _fields(on), cell.since, effects)
