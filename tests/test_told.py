@@ -339,6 +339,35 @@ def test_any_error_ends_a_completion(error: Exception) -> None:
     assert steps(told_by(ask, failing(error))) == [("started", 1), ("failed", 1, str(error), None)]
 
 
+class Unpriced(FunctionDriver):
+    """A driver that cannot say what an answer cost."""
+
+    def estimate_cost(self, usage: Any) -> float:
+        """Raise."""
+        raise ValueError("no price")
+
+
+def test_a_completion_that_was_answered_ends_once() -> None:
+    """Also when what comes after it fails: the answer was told."""
+    assert steps(told_by(ask, Unpriced(lambda _: "done"))) == [("started", 1), ("finished", 1, "end_turn")]
+
+
+def test_who_listens_from_the_middle_of_a_completion_on_hears_of_what_it_was() -> None:
+    """Of an agent that nobody heard before, too."""
+    told: list[Event] = []
+
+    def answer(_: Any) -> str:
+        pool.subscribe(told.append)
+        return "done"
+
+    driver = FunctionDriver(answer)
+    driver.model = "m-1"  # type: ignore[attr-defined]
+    with AgentPool(driver) as pool:
+        assert [outcome.result.text for outcome in pool.map([SpawnConfig(manifest(), "q")])] == ["done"]
+    (finished,) = only(told, CompletionFinished)
+    assert (finished.model, finished.attempt, finished.stop_reason) == ("m-1", 1, "end_turn")
+
+
 def test_a_cancel_ends_a_completion() -> None:
     """And says so."""
     asked = threading.Event()
