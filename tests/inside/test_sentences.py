@@ -79,6 +79,15 @@ def one_slow_tool() -> Iterable[Told]:
     yield agent.at(10.0, AgentEnded, **DONE)
 
 
+def a_bit_of_each() -> Iterable[Told]:
+    agent = Told(1, "writer").at(0.0, AgentStarted, slots=9).at(3.0, CompletionStarted, model="m")
+    agent.at(6.0, CompletionFinished, **ANSWER)
+    for begin, end in ((6.0, 6.5), (6.5, 10.0)):
+        agent.at(begin, ToolStarted, call_id=str(begin), tool="fetch", lane=0)
+        agent.at(end, ToolEnded, call_id=str(begin), tool="fetch", duration=end - begin, is_error=False)
+    yield agent.at(10.0, AgentEnded, **DONE)
+
+
 def retries() -> Iterable[Told]:
     agent = Told(1, "writer").at(0.0, AgentStarted, slots=9)
     for attempt in (1, 2):
@@ -144,6 +153,12 @@ def out_of_time() -> Iterable[Told]:
             one_slow_tool,
             "Most of the time, 9.0 s of 10 s, went by in the tool fetch: one call of agent 1 (writer); "
             "the other one took 1.0 s.",
+        ),
+        (
+            a_bit_of_each,
+            "The longest chain of waits takes 10 s, through 1 agent: 4.0 s in the tool fetch, 3.0 s in agents' own code "
+            "and 3.0 s with the model m; its longest piece: 3.5 s in the tool fetch, agent 1 (writer); "
+            "the other one took 0.5 s.",
         ),
         (
             retries,

@@ -113,10 +113,11 @@ class Chain:
         agents = len({piece.agent_id for piece in self.pieces if piece.agent_id})
         told = parts_in_words(self.parts, 3, least=MUCH * self.seconds)
         piece = Part(longest.state, [longest], longest.end - longest.begin)
+        beside = "".join(f"; {each}" for each in self._beside(piece))
         whose = f", {name_of(self._agents[longest.agent_id])}" if longest.agent_id in self._agents else ""
         return (
             f"The longest chain of waits takes {self._whole}, through {many(agents, 'agent')}: "
-            f"{told}; its longest piece: {seconds_in_words(piece.seconds)} {piece.doing}{whose}."
+            f"{told}; its longest piece: {seconds_in_words(piece.seconds)} {piece.doing}{whose}{beside}."
         )
 
     def _reason(self, part: Part) -> str:
