@@ -157,8 +157,8 @@ def out_of_time() -> Iterable[Told]:
         (
             a_bit_of_each,
             "The longest chain of waits takes 10 s, through 1 agent: 4.0 s in the tool fetch, "
-            "3.0 s in agents' own code and 3.0 s with the model m; its longest piece: 3.5 s in the tool fetch, agent 1 (writer); "
-            "the other one took 0.5 s.",
+            "3.0 s in agents' own code and 3.0 s with the model m; its longest piece: "
+            "3.5 s in the tool fetch, agent 1 (writer); the other one took 0.5 s.",
         ),
         (
             retries,
