@@ -206,13 +206,12 @@ class LocalContext:
     Locks: none. ``_log`` is set by any thread of the agent, to the one log that there is.
     """
 
-    __slots__ = ("_log", "_moment", "_pool", "_supervisor", "cell")
+    __slots__ = ("_log", "_pool", "_supervisor", "cell")
 
     def __init__(self, supervisor: Supervisor, cell: AgentCell) -> None:
         self.cell = cell
         self._supervisor = supervisor
-        self._pool = pool = supervisor.pool
-        self._moment = pool.moment
+        self._pool = supervisor.pool
         self._log: EventLog | None = None  # where the events go, and nowhere else while no sink listens
 
     # What Pykka needs of an agent -------------------------------------------------------------------------------
@@ -395,7 +394,7 @@ class LocalContext:
             self._find_log(make, fields)
         elif cell.outcome is None:
             new = log.new
-            new.append((make, fields, self._moment()))  # and not by a method: it is done ten times for each answer
+            new.append((make, fields, self._pool.moment()))  # and not by a method: ten times for each answer
             if log.waiting or len(new) >= BATCH:
                 log.attend()
 
