@@ -170,6 +170,7 @@ INSIDE: dict[str, set[str]] = {
         "thread_of",
         "watched_no_more",
     },
+    "LoopGuard": {"key_of"},
     "MessageRouter": {"broadcast", "add", "open", "forget", "seal", "bury"},
     "CancelToken": {"remind", "forget", "mark", "marked", "fire", "fired", "untie"},
     "Journal": {"record", "refuse_when_failed"},

@@ -260,7 +260,7 @@ def test_leaving_the_block_handles_what_was_accepted(on: Any) -> None:
 
 def test_what_was_accepted_may_start_agents_while_the_pool_drains(on: Any, gate: Any) -> None:
     """They are waited for, too, also when nobody takes them; who is no actor of the pool is refused."""
-    with AgentPool() as pool:
+    with AgentPool(max_queued=None) as pool:
         first = pool.start_actor(on(Desk))
         agent = pool.submit(gate.hold)
         gate.await_reached()

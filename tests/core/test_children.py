@@ -408,6 +408,7 @@ def test_the_children_of_one_that_crashed_end_before_it_is_made_anew(kind: Any) 
     root.ask(None)
     (parent,) = parents
     before = kids(parent)
+    assert all(ref.ask(1) == 1 for ref in before.values())  # both have begun
     crashes = [crash]
     parent.tell(lambda me: crashes.pop()(me) if crashes else None)
     after = kids(parent)

@@ -17,8 +17,9 @@ from ..records.state import IN_TOOL, NEXT, PARKED, QUEUED, RESTARTING, RUNNING, 
 from ..records.trusted import names_of, trusted
 from ..shown import agent_label, listed
 from ..waiting.cancel import CancelToken
-from ..waiting.wait_graph import Lot, WaitMember
+from ..waiting.wait_graph import Lot
 from ..waiting.waiter import Waiter
+from .tool_thread import ToolOwner, ToolThread
 
 if TYPE_CHECKING:
     from collections import deque
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from ..waiting.wait_graph import WaitNode
     from ..waiting.waiter import Wakeable
     from .approval import Approvals
-    from .tool_thread import ToolThread
 
 
 STATUS: Final[Mapping[AgentState, AgentStatus]] = dict.fromkeys(AgentState, AgentStatus.RUNNING) | {
@@ -82,7 +82,7 @@ class Creditor(Protocol):
         """*cell* is not owed (any more)."""
 
 
-class AgentCell(Endpoint, WaitMember):
+class AgentCell(Endpoint, ToolOwner):
     """What a pool keeps of one agent. The name is Akka's: the cell holds an actor, and outlives it.
 
     Guarantees: the outcome is set once, by whichever comes first: the agent's own end, or its abandonment.
@@ -192,7 +192,7 @@ class AgentCell(Endpoint, WaitMember):
         self.callbacks: list[Callable[[], object]] | None = None
         self.waits: list[tuple[WaitNode, Waiter]] = []
         self.steps = 0
-        self.tool_threads: Sequence[ToolThread] = ()
+        self.tool_threads: Sequence[ToolThread[AgentCell]] = ()
         self.tools_waiter: Waiter | None = None
         self.lazies: dict[str, Any] = {}  # what Pykka knows of an actor, and whatever else most agents never use
         self.parks = 0
@@ -247,7 +247,7 @@ class AgentCell(Endpoint, WaitMember):
             return state, listed([tool.name for tool in self.tool_threads if not tool.done])
         return state, self._on if state is PARKED else self.works_on
 
-    def running_tools(self) -> Iterator[ToolThread]:
+    def running_tools(self) -> Iterator[ToolThread[AgentCell]]:
         """Its tool calls that have not ended, and that it still waits for."""
         return (tool for tool in self.tool_threads if not (tool.done or tool.abandoned))
 

@@ -47,7 +47,7 @@ class Cancellation:
         self._timers = timers
         self._clock = clock
         self._abort_timeout = abort_timeout
-        self.abandoned: set[AgentCell | ToolThread] = set()
+        self.abandoned: set[AgentCell | ToolThread[AgentCell]] = set()
         self.when_told: Callable[[AgentCell], object] | None = None
         """Called, outside the turn, with an agent whose spans know that it is abandoned; None where nobody traces."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import abc
 import threading
 from contextvars import copy_context
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from ..clock import SYSTEM_CLOCK
 from ..process.log import labelled
@@ -14,10 +15,11 @@ from ..waiting.wait_graph import WaitMember, enter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..records.message import AgentId
+    from ..records.spec import AgentSpec
     from ..waiting.cancel import CancelToken
-    from ..waiting.wait_graph import WaitNode
+    from ..waiting.wait_graph import Lot, WaitNode
     from ..waiting.waiter import Waiter
-    from .agent_cell import AgentCell
 
 
 class _Late(Enum):
@@ -28,7 +30,23 @@ LATE: Final = _Late.LATE
 """The result of a tool call that ran past its time."""
 
 
-class ToolThread(WaitMember):
+class ToolOwner(WaitMember):
+    """An agent, as far as its tool calls need it."""
+
+    __slots__ = ()
+
+    id: AgentId
+    spec: AgentSpec
+
+    @abc.abstractmethod
+    def expect_slot(self, waiter: Waiter) -> None:
+        """It is about to be woken from *waiter*, and stands in line for a slot now."""
+
+
+OwnerT = TypeVar("OwnerT", bound=ToolOwner)
+
+
+class ToolThread(WaitMember, Generic[OwnerT]):
     """One piece of an agent's work, a tool call, on a thread of its own.
 
     It has the agent's identity and context, but no slot: the agent's slot is laid out for others exactly while none of
@@ -40,7 +58,16 @@ class ToolThread(WaitMember):
     else changes.
     """
 
-    def __init__(self, cell: AgentCell, name: str, job: Callable[[CancelToken], Any], timeout: float | None) -> None:
+    def __init__(
+        self,
+        cell: OwnerT,
+        name: str,
+        job: Callable[[CancelToken], Any],
+        timeout: float | None,
+        *,
+        lot: Lot,
+        since: float,
+    ) -> None:
         self._cell = cell
         self.name = name
         self._job = job
@@ -49,8 +76,8 @@ class ToolThread(WaitMember):
         self._context = copy_context()
         self.token = cell.token.child()
         self.waiter: Waiter | None = None
-        self.host = cell.host.tool_lot
-        self.since = cell.host.clock.monotonic()
+        self.host = lot
+        self.since = since
         self.end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
         self.parked_on: str | None = None
         self.result: Any = LATE
@@ -80,7 +107,7 @@ class ToolThread(WaitMember):
         self.when_free = when_ended
 
     @property
-    def cell(self) -> AgentCell:
+    def cell(self) -> OwnerT:
         """The agent that it works for."""
         return self._cell
 

@@ -85,7 +85,7 @@ def _id_of(cell: AgentCell) -> AgentId:
 def _dump_of(
     supervisor: Supervisor,
     cells: Sequence[AgentCell],
-    abandoned: Sequence[AgentCell | ToolThread],
+    abandoned: Sequence[AgentCell | ToolThread[AgentCell]],
     *,
     stacks: bool,
 ) -> PoolDump:
@@ -152,7 +152,7 @@ class Look:
             approvals=() if approvals is None else tuple(map(_at_question, approvals.open())),
         )
 
-    def at_stray(self, stray: AgentCell | ToolThread | StrayActor) -> ThreadDump:
+    def at_stray(self, stray: AgentCell | ToolThread[AgentCell] | StrayActor) -> ThreadDump:
         """What a thread does that was left behind."""
         if isinstance(stray, StrayActor):
             return ThreadDump(shown(stray.cell.label), None, self.since(stray.since), self._stack(stray.cell.thread))
@@ -164,7 +164,7 @@ class Look:
         """How long ago *moment* was."""
         return max(0.0, self._now - moment)
 
-    def _at_tool(self, tool: ToolThread, whose: str = "") -> ThreadDump:
+    def _at_tool(self, tool: ToolThread[AgentCell], whose: str = "") -> ThreadDump:
         label = f"tool {shown(tool.name)}{whose}"
         return ThreadDump(label, tool.parked_on, self.since(tool.since), self._stack(tool.thread))
 

@@ -138,9 +138,9 @@ class ToolLot:
         self._parking = parking
         self._clock = pool.clock
 
-    def park(self, member: ToolThread, on: str) -> None:
+    def park(self, member: ToolThread[AgentCell], on: str) -> None:
         """*member* waits for somebody else: its agent needs no slot if all of its tool calls do."""
-        cell = member.cell
+        cell: AgentCell = member.cell
         with Step(self._pool) as effects:
             member.parks += 1
             if member.parks == 1:
@@ -151,9 +151,9 @@ class ToolLot:
         if member.parks == 1:  # its own thread is here
             self._pool.trace(cell, "parked", _fields(on), member)
 
-    def unpark(self, member: ToolThread) -> None:
+    def unpark(self, member: ToolThread[AgentCell]) -> None:
         """*member* goes on: its agent needs a slot again, if it was the first to go on."""
-        cell = member.cell
+        cell: AgentCell = member.cell
         with Step(self._pool) as effects:
             member.parks -= 1
             cell.steps += 1
@@ -186,7 +186,7 @@ class ToolLot:
             if cell.lazies.pop(TOLD, False) and cell.outcome is None:
                 self._pool.roster.tell(cell, AgentResumed, NO_FIELDS, self._clock.monotonic(), effects)
 
-    def tell(self, member: ToolThread, make: Callable[..., Event], fields: Mapping[str, Any]) -> None:
+    def tell(self, member: ToolThread[AgentCell], make: Callable[..., Event], fields: Mapping[str, Any]) -> None:
         """Tell an event of its agent to whoever listens."""
         self._parking.tell(member.cell, make, fields)
 

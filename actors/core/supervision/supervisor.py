@@ -260,7 +260,7 @@ class Supervisor(Actor):
             tool_calls=sum((one.tool_calls for one in spent), roster.tool_calls),
         )
 
-    def cells(self) -> tuple[list[AgentCell], list[AgentCell | ToolThread]]:
+    def cells(self) -> tuple[list[AgentCell], list[AgentCell | ToolThread[AgentCell]]]:
         """The agents that have not ended, by id, and those whose threads were abandoned."""
         with self.turn:
             everybody, abandoned = self.pool.roster.everybody(), list(self.pool.cancellation.abandoned)

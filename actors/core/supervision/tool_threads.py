@@ -37,7 +37,7 @@ class ToolThreads:
         self._pool = pool
         self._parking = parking
 
-    def run(self, cell: AgentCell, jobs: Sequence[Job], names: Sequence[str] = ()) -> list[ToolThread]:
+    def run(self, cell: AgentCell, jobs: Sequence[Job], names: Sequence[str] = ()) -> list[ToolThread[AgentCell]]:
         """Run *jobs* at the same time for the agent whose thread this is, and wait for all of them.
 
         Args:
@@ -53,7 +53,11 @@ class ToolThreads:
         """
         cell.token.check()
         called = chain(names, repeat("a tool"))
-        tools = [ToolThread(cell, name, job, timeout) for (job, timeout), name in zip(jobs, called, strict=False)]
+        lot, now = cell.host.tool_lot, cell.host.clock.monotonic()
+        tools = [
+            ToolThread(cell, name, job, timeout, lot=lot, since=now)
+            for (job, timeout), name in zip(jobs, called, strict=False)
+        ]
         wake = partial(_wake, cell)
         cell.token.remind(wake)
         self._begin(cell, tools)
@@ -70,7 +74,7 @@ class ToolThreads:
     def limit(self, cell: AgentCell, seconds: float) -> None:
         """What still runs for *cell* has so long from now on, at most: nobody needs it any more. Any thread."""
         end = SYSTEM_CLOCK.monotonic() + seconds
-        tool: ToolThread
+        tool: ToolThread[AgentCell]
         with Step(self._pool) as effects:
             for tool in cell.running_tools():
                 tool.end = end if tool.end is None else min(tool.end, end)
@@ -78,7 +82,7 @@ class ToolThreads:
                 effects.wakes.append(cell.tools_waiter)
                 cell.tools_waiter = Waiter()
 
-    def _await(self, cell: AgentCell, tools: Sequence[ToolThread]) -> None:
+    def _await(self, cell: AgentCell, tools: Sequence[ToolThread[AgentCell]]) -> None:
         while running := [tool for tool in tools if not (tool.done or tool.abandoned)]:
             waiter = cell.tools_waiter
             assert waiter is not None  # it is taken away by this thread
@@ -90,7 +94,7 @@ class ToolThreads:
                 now = SYSTEM_CLOCK.monotonic()
                 self._abandon([tool for tool in running if tool.end is not None and tool.end <= now])
 
-    def _begin(self, cell: AgentCell, tools: Sequence[ToolThread]) -> None:
+    def _begin(self, cell: AgentCell, tools: Sequence[ToolThread[AgentCell]]) -> None:
         """The agent's thread starts *tools*, and works no more itself."""
         with self._pool.turn:
             cell.tool_threads = tools
@@ -103,7 +107,7 @@ class ToolThreads:
                 tool.error = error
                 self.ended(tool)
 
-    def _job(self, tool: ToolThread) -> Callable[[Worker], bool]:
+    def _job(self, tool: ToolThread[AgentCell]) -> Callable[[Worker], bool]:
         """What a worker does for *tool*. A closure: a partial function would take stack for as long as it runs."""
 
         def work(_: Worker) -> bool:
@@ -134,7 +138,7 @@ class ToolThreads:
         if is_told:
             self._parking.tool_lot.tell_resumed(cell)
 
-    def ended(self, tool: ToolThread) -> None:
+    def ended(self, tool: ToolThread[AgentCell]) -> None:
         """*tool* has done its work."""
         with Step(self._pool) as effects:
             tool.done = True
@@ -143,17 +147,17 @@ class ToolThreads:
                 return
             self._leave(tool, effects)
 
-    def _leave(self, tool: ToolThread, effects: Effects) -> None:
-        cell = tool.cell
+    def _leave(self, tool: ToolThread[AgentCell], effects: Effects) -> None:
+        cell: AgentCell = tool.cell
         if not any(cell.running_tools()):  # a tool call is true
             if cell.tools_waiter is not None:
                 effects.wakes.append(cell.tools_waiter)  # the agent's thread goes on, with the slot
         elif not cell.works():
             self._parking.tool_lot.lay_out(cell, effects)
 
-    def _abandon(self, tools: Iterable[ToolThread]) -> None:
+    def _abandon(self, tools: Iterable[ToolThread[AgentCell]]) -> None:
         """Wait no longer for *tools* that still run: they are cancelled, and their threads are counted."""
-        late: list[ToolThread] = []
+        late: list[ToolThread[AgentCell]] = []
         with Step(self._pool) as effects:
             for tool in tools:
                 if not tool.done and not tool.abandoned:
