@@ -6,10 +6,11 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from ...core.figures import counted
 from ...core.records.state import IN_DRIVER, IN_TOOL, PARKED, RUNNING
 from ..lives.life import RATE_LIMIT
 from ..lives.notes import BY_DEFAULT
-from .wording import APPROVAL, IN_BACKOFF, awaited, doing, many, name_of, pieces_in_words, seconds_in_words
+from .wording import APPROVAL, IN_BACKOFF, awaited, doing, name_of, pieces_in_words, seconds_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -116,7 +117,7 @@ class Chain:
         beside = "".join(f"; {each}" for each in self._beside(piece))
         whose = f", {name_of(self._agents[longest.agent_id])}" if longest.agent_id in self._agents else ""
         return (
-            f"The longest chain of waits takes {self._whole}, through {many(agents, 'agent')}: "
+            f"The longest chain of waits takes {self._whole}, through {counted(agents, 'agent')}: "
             f"{told}; its longest piece: {seconds_in_words(piece.seconds)} {piece.doing}{whose}{beside}."
         )
 
@@ -127,7 +128,7 @@ class Chain:
         told = f"{seconds_in_words(part.seconds)} of {self._whole}"
         sentence = f"Most of the time, {told}, went by {part.doing}"
         if len(agents) > 1:
-            sentence += f": {count} {many(len(agents), 'agent')}, one after the other"
+            sentence += f": {count} {counted(len(agents), 'agent')}, one after the other"
         elif agent is not None:
             sentence += f": {count} {name_of(agent)}"
         more = [*self._beside(part), *self._outcome(part, agent), *self._at_once(part)]

@@ -6,11 +6,12 @@ from collections import Counter
 from statistics import median
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ...core.figures import counted
 from ...core.records.state import IN_DRIVER, IN_TOOL, PARKED, QUEUED, RUNNING, AgentState
 from ...core.shown import shown
 from ..picture import PathPiece
 from .chain import Chain, parts_in_words, parts_of
-from .wording import LONGEST_NAME, awaited, many, name_of, seconds_in_words, share_in_words
+from .wording import LONGEST_NAME, awaited, name_of, seconds_in_words, share_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,7 +62,7 @@ def _slots(picture: Picture) -> Iterator[Sentence]:
         yield Sentence(
             summary.full * (0.5 + 1.5 * waited / whole),
             f"{all_of_them} in use for {share_in_words(summary.full)} of the run, and "
-            f"{many(len(waits), 'agent')} waited {typical} for one: {_advice(summary)}.",
+            f"{counted(len(waits), 'agent')} waited {typical} for one: {_advice(summary)}.",
         )
     elif slots > 1 and summary.mean_used < slots / 2 and len(picture.agents) > 1 and waited <= MUCH * whole:
         yield Sentence(
@@ -146,7 +147,7 @@ def _last(picture: Picture) -> Iterator[Sentence]:
     if lag < MUCH * picture.seconds:
         return
     failed = sum(span.error is not None for span in last.spans if span.state is IN_DRIVER)
-    reasons = [f"{many(failed, 'attempt')} failed"] if failed else []
+    reasons = [f"{counted(failed, 'attempt')} failed"] if failed else []
     if last.restarts:
         reasons.append("it was restarted once" if last.restarts == 1 else f"it was restarted {last.restarts:,} times")
     parts = parts_of(picture.summary.path, since=second.end)

@@ -54,11 +54,6 @@ def share_in_words(part: float) -> str:
     return f"{part * 100:.0f} %" if part >= 0.095 else f"{part * 100:.1f} %"
 
 
-def many(count: int, one: str, more: str = "") -> str:
-    """``1 agent``, ``2,000 agents``."""
-    return f"{count:,} {one if count == 1 else more or one + 's'}"
-
-
 def pieces_in_words(state: AgentState | None, count: int) -> str:
     """``one call of``, ``3 answers for``: stretches in which agents were at that."""
     one, more = OTHERWISE if state is None else CALLED.get(state, OTHERWISE)
