@@ -57,7 +57,7 @@ def _style() -> str:
 
 @cache
 def _script() -> str:
-    return "\n".join(asset(f"timeline_page/{name}.js") for name in _SCRIPTS)
+    return "\n".join([asset("states.js"), *(asset(f"timeline_page/{name}.js") for name in _SCRIPTS)])
 
 
 @cache

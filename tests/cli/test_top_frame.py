@@ -26,7 +26,7 @@ STATES = ["running", "in_driver", "in_tool", "in_backoff", "restarting", "parked
 
 def test_a_state_has_the_letter_and_the_word_of_the_page() -> None:
     """Who knows one of them can read the other."""
-    page = files("actors.inside.live_view").joinpath("text.js").read_text(encoding="utf-8")
+    page = files("actors.inside").joinpath("states.js").read_text(encoding="utf-8")
     assert {(str(state), mark.letter, mark.word) for state, mark in MARKS.items()} == set(WORDS.findall(page))
 
 

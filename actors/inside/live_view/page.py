@@ -34,4 +34,4 @@ def _style() -> str:
 @cache
 def _script() -> str:
     texts = (asset(f"live_view/{name}.js") for name in SCRIPTS)
-    return "\n".join(['(() => {\n"use strict";', *texts, "})();"])
+    return "\n".join(['(() => {\n"use strict";', asset("states.js"), *texts, "})();"])

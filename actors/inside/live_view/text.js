@@ -1,21 +1,17 @@
 /* Words for what is shown: states, times, sums. What an agent or a model has named is text that nobody has checked. */
 
-/* The words and letters are those of a timeline. */
 const STATES = [
-  ["queued", "Q", "queued", "waits for a slot"],
-  ["running", "C", "own code", "its own Python works"],
-  ["in_driver", "M", "model", "the model works for it"],
-  ["in_tool", "T", "tool", "a tool works for it"],
-  ["parked", "P", "parked", "waits for somebody, without a slot"],
-  ["in_backoff", "B", "backoff", "waits before it asks the model again"],
-  ["restarting", "R", "restarting", "crashed, and waits to start again"],
-].map(([state, letter, word, means]) => ({ state, letter, word, means }));
+  ["queued", "waits for a slot"],
+  ["running", "its own Python works"],
+  ["in_driver", "the model works for it"],
+  ["in_tool", "a tool works for it"],
+  ["parked", "waits for somebody, without a slot"],
+  ["in_backoff", "waits before it asks the model again"],
+  ["restarting", "crashed, and waits to start again"],
+].map(([state, means]) => ({ state, letter: STATE_LETTERS[state], word: STATE_WORDS[state], means }));
 
 const STATE = new Map(STATES.map((one) => [one.state, one]));
 const stateOf = (state) => STATE.get(state) || { state, letter: "?", word: visible(state, 20), means: "" };
-
-const ENDS = ["completed", "failed", "crashed", "timed_out", "cancelled", "abandoned"];
-const BAD_ENDS = new Set(["failed", "crashed", "timed_out", "abandoned"]);
 
 /* What would hide, move or reverse other text is spelled out, as the library's messages do it. */
 const HIDDEN = new RegExp(

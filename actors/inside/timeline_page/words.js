@@ -1,11 +1,4 @@
 // How things are called and numbers are written.
-const STATE_WORDS = {
-  queued: "queued", running: "own code", parked: "parked", in_driver: "model", in_tool: "tool",
-  in_backoff: "backoff", restarting: "restarting",
-};
-const STATE_LETTERS = {
-  queued: "Q", running: "C", parked: "P", in_driver: "M", in_tool: "T", in_backoff: "B", restarting: "R",
-};
 const STATE_HINTS = {
   queued: "It waits until a slot is free",
   running: "Its own Python code runs",
@@ -18,8 +11,6 @@ const STATE_HINTS = {
 const END_SIGNS = {
   completed: "\u2713", failed: "\u2715", crashed: "\u2716", timed_out: "\u25d4", cancelled: "\u2298", abandoned: "\u2691",
 };
-const ENDS = Object.keys(END_SIGNS);
-const BAD_ENDS = new Set(["failed", "crashed", "timed_out", "abandoned"]);
 
 const worded = (name) => name.replaceAll("_", " ");
 const endOf = (agent) => AGENTS.statusText[agent] || "open";
