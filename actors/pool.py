@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
+from .agent.assembly.engine import engine_or_none
 from .agent.assembly.factory import AgentFactory
 from .agent.assembly.resolve import refuse_no_driver
 from .agent.budget import Budget
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Hashable, Iterable, Iterator, Mapping
     from os import PathLike
 
+    from .agent.assembly.engine import Engine
     from .agent.config import SpawnConfig, ToolSource
     from .agent.ports import LlmDriver, MemorySubstrate
     from .core.actors.reference import ActorRef
@@ -90,6 +92,8 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
         tracing: Gets spans of agents, completions and tool calls in the threads that do the work: ``OpenTelemetry()``.
         events_with_content: Do events tell what was said: queries, prompts, answers, arguments, results, messages? It
             may be private.
+        engine: Where the agents live, if not here: ``RayEngine()`` of ``actors.cluster`` has them on the nodes of a
+            cluster. It ends with the pool.
         name: For threads and messages.
 
     Threads: any, but for the waits for all (``join_all``, ``drain``, ``close``) inside an agent of the pool.
@@ -119,6 +123,7 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
         sessions: str | PathLike[str] | Sessions | None = None,
         tracing: Tracing | None = None,
         events_with_content: bool = False,
+        engine: Engine | None = None,
         name: str | None = None,
     ) -> None:
         self._supervisor: Supervisor | None = None  # __del__ looks at it, whatever goes wrong below
@@ -130,9 +135,11 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
         above_zero(stalled_after=stalled_after)
         restart_or_none(restart)
         tracing_or_none(tracing)
+        engine_or_none(engine)
         for one in (budget, *(group_budgets or {}).values()):
             if one is not None and not isinstance(one, Budget):
                 raise TypeError(f"budget and group_budgets take Budgets, got {one!r}")
+        word = driver if isinstance(driver, str) else None
         if isinstance(driver, str):
             driver = driver_of(driver)
         refuse_no_driver(driver)
@@ -158,6 +165,7 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
                 failure=failure,
                 tracing=tracing,
                 with_content=events_with_content,
+                lives=None if engine is None else engine.lives,
             )
             supervisor.shutdown.at_end = ends.pop_all().close
         supervisor.pool.actors.door = weakref.ref(self)
@@ -178,8 +186,16 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
             recorder=recorder,
             sessions=None if self._sessions is None else PoolSessions(self._sessions.store, SessionLines()),
             is_traced=tracing is not None,
+            driver_word=word,
         )
         supervisor.shutdown.at_end = partial(_end, self._factory.close, supervisor.shutdown.at_end)
+        if engine is not None:
+            supervisor.shutdown.at_end = partial(_end, engine.close, supervisor.shutdown.at_end)
+            try:
+                engine.begin(supervisor, self._factory)
+            except BaseException:
+                supervisor.shutdown.close("its engine did not begin")
+                raise
 
     # Starting agents --------------------------------------------------------------------------------------------
 

@@ -57,7 +57,7 @@ Corpus = Annotated[
 def main(words: list[str] | None = None) -> None:
     """Run the command line. A benchmark's name needs no command before it."""
     words = sys.argv[1:] if words is None else words
-    commands = {"list", "run", "soak", "actor_soak", "fuzz", "kills", "compare"}
+    commands = {"list", "run", "soak", "actor_soak", "fuzz", "kills", "scale_out", "compare"}
     if not words:
         words = ["list"]
     elif words[0] not in commands and words[0] not in ("-h", "--help"):
@@ -173,6 +173,28 @@ def fuzz(
         raise typer.BadParameter(f"no target is named {', '.join(unknown)}; there are {', '.join(targets.NAMES)}")
     console = Console(stderr=True)
     finish([run_fuzz(minutes * 60, names=names, seed=seed, corpus=corpus, watch=console)], json)
+
+
+@app.command("scale_out")
+def scale_out(
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="Only with nodes that are played, as many as there are to be.")
+    ] = False,
+    nodes: Annotated[int, typer.Option(metavar="N", min=1, help="Played nodes.")] = 1_000,
+    agents: Annotated[int, typer.Option(metavar="N", min=1, help="Agents that go through them.")] = 1_000_000,
+    quick: Quick = False,
+    json: Json = None,
+    peers: PeerNames = None,
+    plots: Plots = None,
+) -> None:
+    """Agents on other machines: what does one cost, and how far does one supervisor go?"""
+    from . import scale_out as question
+    from .many_machines.simulation import Case
+
+    if not simulate:
+        run(["scale_out"], quick=quick, json=json, peers=peers, plots=plots)
+    case = Case(f"{nodes:,} nodes, by map", nodes=nodes, agents=agents, slots=20 * nodes)
+    finish([Report("scale_out", question.QUESTION, [question.simulated([case])])], json, plots)
 
 
 @app.command()

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 """Where a fresh Python finds the benchmarks."""
 SHOWN = (
     *("pykka", "pydantic", "loguru"),
-    *("openai", "pydantic-ai-slim", "openai-agents", "autogen-core", "thespian", "dbos"),
+    *("openai", "pydantic-ai-slim", "openai-agents", "autogen-core", "thespian", "dbos", "ray", "distributed"),
 )
 """Packages whose versions matter for the figures."""
 

@@ -20,6 +20,8 @@ PACKAGES = {
     "autogen-core": "autogen_core",
     "thespian": "thespian",
     "dbos": "dbos",
+    "ray": "ray",
+    "dask": "distributed",
 }
 """Peer -> the module that it is imported as."""
 

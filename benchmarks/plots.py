@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 OURS, THEIRS = "#2a6f97", "#b0b0b0"
 PEERS = (
-    *("pykka", "threads", "asyncio", "thespian", "pydantic-ai", "openai-agents", "autogen-core"),
+    *("pykka", "threads", "asyncio", "thespian", "pydantic-ai", "openai-agents", "autogen-core", "ray ", "dask"),
     *("two queues", "what it needs", "nothing", "bare ", "a bare "),
 )
 """How the cases begin that are not ours."""

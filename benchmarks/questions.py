@@ -22,6 +22,7 @@ NAMES = (
     *SAVINA,
     *("idle_actors", "timers"),
     *("abort_latency", "mass_wake", "stop_overshoot", "nesting", "ask_stop", "journal", "sessions", "memory"),
+    "scale_out",
     *("first_answer", "handoff", "guardrails", "compaction", "parts", "spans", "timeline", "live"),
     *("soak", "actor_soak", "fuzz", "kills"),
 )

@@ -26,7 +26,7 @@ FACADE = "actors"
 LAYERS = {
     "errors": 0, "extras": 0, "public": 0, "core": 1, "agent": 2, "network": 3, "storage": 3,
     "drivers": 4, "inside": 4, "journal": 4, "progress": 4, "sessions": 4, "tools": 4,
-    "conversation": 5, "memory": 5, "pool_actors": 5, "pool_view": 5, "pool": 6, "ask": 7, "actors": 8,
+    "conversation": 5, "memory": 5, "pool_actors": 5, "pool_view": 5, "pool": 6, "ask": 7, "cluster": 7, "actors": 8,
     "agents": 8, "capabilities": 8,
     "events": 8, "journals": 8, "limits": 8, "manifests": 8, "messages": 8, "monitoring": 8, "ports": 8,
     "cli": 9, "testing": 9,
@@ -57,9 +57,12 @@ ONLY_IN = {
     "pykka": ("core",), "typer": ("cli",), "rich": ("cli", "progress"), "click": ("cli",),
     "docstring_parser": ("tools",), "packaging": ("extras",), "numpy": ("memory",), "jsonschema": ("agent",),
     "jsonschema_specifications": ("agent",), "referencing": ("agent",), "opentelemetry": ("inside",),
+    "ray": ("cluster",), "cloudpickle": ("cluster",),
 }  # fmt: skip
 
 ONCE = {
+    "actors.cluster.shared",
+    "actors.cluster.classes",
     "actors.core.checks",
     "actors.core.dispatching.dispatcher",
     "actors.core.process.at_exit",
@@ -71,6 +74,8 @@ ONCE = {
 }
 """The files of what a process has once, made on first use."""
 ENVIRONMENT = {
+    "actors.cluster.host_process",
+    "actors.cluster.ray_link",
     "actors.inside.live_view.doorplate",
     "actors.tools.environment",
     "actors.core.checks",

@@ -18,6 +18,7 @@ import pytest
 from pydantic import BaseModel
 
 import actors
+import actors.cluster
 import actors.journals
 from actors import (
     AgentManifest,
@@ -171,11 +172,11 @@ INSIDE: dict[str, set[str]] = {
         "watched_no_more",
     },
     "LoopGuard": {"key_of"},
-    "MessageRouter": {"broadcast", "add", "open", "forget", "seal", "bury"},
+    "MessageRouter": {"add", "broadcast", "bury", "find", "forget", "open", "seal"},
     "CancelToken": {"remind", "forget", "mark", "marked", "fire", "fired", "untie"},
     "Journal": {"record", "refuse_when_failed"},
-    "Budget": {"lock", "limits_cost", "refusal", "is_used_up", "hold", "close"},
-    "RateLimiter": {"acquire", "feed"},
+    "Budget": {"lock", "limited", "refusal", "is_used_up", "hold", "close"},
+    "RateLimiter": {"acquire", "acquire_later", "feed", "hear"},
     "DeadLetters": {"add", "announce"},
     "Timer": {"at", "drop", "expire", "is_due", "let_go", "message", "read", "ring"},
     "AgentOutcome": {"model_config"},

@@ -18,6 +18,7 @@ from actors.errors import (
     AgentCancelled,
     AgentCrashed,
     AgentError,
+    AgentLost,
     AgentTimedOut,
     AskTimeout,
     Cancelled,
@@ -32,6 +33,7 @@ from actors.errors import (
     DispatcherExhausted,
     DriverError,
     EffectInDoubt,
+    EngineLost,
     ForkedPoolError,
     GuardrailTripped,
     HandoffsExceeded,
@@ -54,6 +56,8 @@ from actors.errors import (
     ModelNotFound,
     NetworkError,
     NoPool,
+    NotAcrossNodes,
+    NotPortable,
     NotRegistered,
     Overloaded,
     PoolClosed,
@@ -98,6 +102,7 @@ ARGUMENTS: dict[type[BaseException], tuple[tuple[Any, ...], dict[str, Any]]] = {
     InvalidOutput: (("does not fit",), {"text": "no JSON"}),
     AgentCrashed: (("builtins.ValueError", "boom", "Traceback: boom"), {}),
     AgentAbandoned: ((AgentTimedOut("too long"),), {}),
+    NotPortable: (("the query", "it has a lock"), {}),
     RemoteError: (("app.Refused", "no", "Traceback: no", {"code": 3}), {}),
 }
 
@@ -146,6 +151,10 @@ def test_every_class_is_known_here() -> None:
 
 
 PARENTS = {
+    AgentLost: ActorsError,
+    EngineLost: ActorsError,
+    NotAcrossNodes: ActorsError,
+    NotPortable: AgentError,
     AgentError: ActorsError,
     DriverError: AgentError,
     RateLimited: DriverError,

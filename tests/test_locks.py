@@ -292,6 +292,7 @@ def test_whose_attribute_is_written_can_be_seen() -> None:
 
 FOREIGN = (
     "actors.cli",
+    "actors.cluster",
     "actors.drivers",
     "actors.inside",
     "actors.memory",

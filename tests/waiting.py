@@ -7,8 +7,12 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from actors.core.scheduling.host_room import HostRoom
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from actors import AgentHandle, AgentPool
 
 BOUND = 10.0
 """Seconds after which a wait of a test has failed. None of them is meant to take long."""
@@ -28,6 +32,26 @@ def comes_true(predicate: Callable[[], object], timeout: float = BOUND) -> bool:
 def eventually(predicate: Callable[[], object], timeout: float = BOUND) -> None:
     """Wait until *predicate* holds: for states that can be seen, but that no event announces."""
     assert comes_true(predicate, timeout), f"did not come true within {timeout} s"
+
+
+def lives_elsewhere(pool: AgentPool) -> bool:
+    """Do the agents of *pool* live on nodes?"""
+    return isinstance(pool._supervisor.pool.slots, HostRoom)
+
+
+def at_once(pool: AgentPool, predicate: Callable[[], object]) -> bool:
+    """Does *predicate* hold now? Of agents on nodes: soon. They count as queued until their hosts say that they began,
+    and as there until those say that they ended.
+    """
+    return comes_true(predicate) if lives_elsewhere(pool) else bool(predicate())
+
+
+def until_parked(pool: AgentPool, *handles: AgentHandle[Any]) -> None:
+    """Wait until all *handles* are parked: of agents on nodes the pool knows only how many are."""
+    if lives_elsewhere(pool):
+        eventually(lambda: pool.stats().parked >= len(handles))
+    else:
+        eventually(lambda: all(handle.status == "parked" for handle in handles))
 
 
 class Gate:

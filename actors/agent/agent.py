@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from ..core.supervision.agent_context import AgentContext
     from ..core.supervision.handle import AgentHandle
     from ..core.waiting.cancel import CancelToken, Deadline
-    from .budget import Account
+    from .account import Account
     from .config import SpawnConfig, ToolSource
     from .guardrails import Guardrails
     from .ledger import Ledger
     from .named_step import Reconcile
     from .ports import LlmDriver, MemorySubstrate, Tools
-    from .session_record import SessionRecord
+    from .session_record import AgentTurn
     from .specialist import Specialist
     from .terms.effect import EffectWord
     from .terms.manifest import AgentManifest
@@ -58,7 +58,7 @@ class Parts(Protocol):
     guardrails: Guardrails | None
     ledger: Ledger | None
     deps: Any
-    turn: SessionRecord | None
+    turn: AgentTurn | None
     transfers: tuple[Transfer, ...]
 
     def spawn_child(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.process.fork import ProcessLock
-from ..errors import CircuitBreak, CostExceeded, IterationsExceeded, TokensExceeded, ToolCallsExceeded
+from ..core.shown import shown
+from ..errors import CircuitBreak, CostExceeded, IterationsExceeded, NotPortable, TokensExceeded, ToolCallsExceeded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable
+
+    from .terms.manifest import AgentManifest
 
 WARN_FROM = 0.8
 """The share of a limit from which a budget warns, once."""
@@ -111,6 +114,14 @@ class Budget:
         self._held = 0
         self._warned: set[str] = set()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Refuse: each copy would have the whole limit.
+
+        Raises:
+            NotPortable: Always.
+        """
+        raise NotPortable(self.name, "each copy would have the whole limit; share this one, or give a child its limits")
+
     @property
     def spent(self) -> Spending:
         """What was spent so far."""
@@ -124,9 +135,9 @@ class Budget:
             return self._reserved
 
     @property
-    def limits_cost(self) -> bool:
-        """Does it need to know what a model costs?"""
-        return "cost_usd" in self._limits
+    def limited(self) -> Collection[str]:
+        """The kinds of spending, fields of ``Spending``, that it limits."""
+        return self._limits.keys()
 
     # Under the lock ---------------------------------------------------------------------------------------------
 
@@ -171,6 +182,15 @@ class FamilyBudget(Budget):
     agent alone: it warns, and like it this budget is used up above the limit, not at it.
     """
 
+    @classmethod
+    def granted_by(cls, manifest: AgentManifest) -> list[FamilyBudget]:
+        """What *manifest* grants: one budget, or none."""
+        limits = manifest.resources
+        if limits.max_tokens_budget is None and limits.max_cost_usd <= 0:
+            return []
+        name = f"the budget of {shown(manifest.name)} and all below it"
+        return [cls(max_tokens=limits.max_tokens_budget, max_cost_usd=limits.max_cost_usd or None, name=name)]
+
     def is_used_up(self, used: float, limit: float) -> bool:
         """Is more spent than granted?"""
         return used > limit
@@ -179,77 +199,3 @@ class FamilyBudget(Budget):
         """Spend, without a word."""
         super().close(wanted, actual)
         return []
-
-
-class Account:
-    """The budgets that one agent is charged to: its own, its group's, the pool's, and those of its parent."""
-
-    def __init__(self, budgets: Iterable[Budget]) -> None:
-        self.budgets: Sequence[Budget] = tuple(dict.fromkeys(budgets))
-        self.limits_cost = any(budget.limits_cost for budget in self.budgets)
-        """Does one of them limit the cost?"""
-
-    def reserve(self, wanted: Spending) -> Reservation:
-        """Reserve *wanted* in all of them, or in none.
-
-        A completion is refused when tokens or money are used up, also where its input alone costs nothing.
-
-        Raises:
-            CircuitBreak: One of them is used up.
-        """
-        if self.budgets:
-            counted = [kind for kind in COUNTS if getattr(wanted, kind)]
-            with Budget.lock:
-                for budget in self.budgets:
-                    refusal = budget.refusal(counted or OF_COMPLETIONS)
-                    if refusal is not None:
-                        raise refusal
-                for budget in self.budgets:
-                    budget.hold(wanted)
-        return Reservation(self.budgets, wanted)
-
-    def spend(self, wanted: Spending) -> list[str]:
-        """Reserve and settle in one: what is counted when it begins. Returns warnings."""
-        return self.reserve(wanted).settle(wanted) if self.budgets else []
-
-    def charge(self, actual: Spending) -> list[str]:
-        """Spend *actual*, which an earlier process has bought: it is refused by nobody. Returns warnings."""
-        if self.budgets:
-            with Budget.lock:
-                for budget in self.budgets:
-                    budget.hold(NOTHING)
-        return Reservation(self.budgets, NOTHING).settle(actual)
-
-
-class Reservation:
-    """What one call may spend. It is settled once; a context manager that refunds what was not settled."""
-
-    __slots__ = ("_budgets", "_wanted")
-
-    def __init__(self, budgets: Sequence[Budget], wanted: Spending) -> None:
-        self._budgets = budgets
-        self._wanted = wanted
-
-    def settle(self, actual: Spending) -> list[str]:
-        """The call has spent *actual*. Returns warnings."""
-        budgets, self._budgets = self._budgets, ()
-        warnings: list[str] = []
-        if budgets:
-            with Budget.lock:
-                for budget in budgets:
-                    warnings += budget.close(self._wanted, actual)
-        return warnings
-
-    def settle_least(self) -> list[str]:
-        """The call happened, but nobody knows what it cost: what it cost at least is spent."""
-        return self.settle(self._wanted)
-
-    def refund(self) -> None:
-        """The call did not happen."""
-        self.settle(NOTHING)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.refund()

@@ -53,6 +53,14 @@ class CarriedSummary:
         self.current: Carried | None = None
         """What there is now; None: nothing."""
 
+    def go_on(self, carried: Carried | None) -> None:
+        """Begin with what another one goes on with: for who has nothing else of the session, and stores nothing."""
+        self.current = self._begun_with = carried
+
+    def new(self) -> Carried | None:
+        """What was bought in this turn; None: nothing."""
+        return None if self.current is self._begun_with else self.current
+
     def begin(self, before: Sequence[Turn], number: int) -> None:
         """Begin turn *number*, to which those before it are offered."""
         self._before, self._number = before, number
@@ -68,8 +76,8 @@ class CarriedSummary:
 
     def bought(self) -> TurnSummary | None:
         """What was bought in this turn, for later ones; None: nothing."""
-        made = self.current
-        if made is None or made is self._begun_with or not self._is_alone:
+        made = self.new()
+        if made is None or not self._is_alone:
             return None
         starts = _starts(self._before)
         query = starts[-1]

@@ -1,9 +1,9 @@
-"""What is known of the agents that an agent has started in its earlier lives, where no journal keeps it."""
+"""The agents that an agent starts: who starts them elsewhere, and what is known of those of its earlier lives."""
 
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..core.records.ending import Ending
 from ..core.records.json_plain import is_plain
@@ -12,11 +12,25 @@ from .ledger import KnownChild, next_child_path
 
 if TYPE_CHECKING:
     from ..core.records.outcome import AgentOutcome
+    from ..core.supervision.handle import AgentHandle
     from .agent import Agent, Parts
+    from .config import SpawnConfig
     from .ledger import MemoryLedger
+    from .specialist import Specialist
+
+ResultT = TypeVar("ResultT")
 
 OF_ITS_OWN = frozenset({"agent_id", "name", "query", "tag", "status", "result", "error", "parent_id", "depth", "key"})
 """Fields of an outcome that are those of the agent at hand, or told by its ending."""
+
+
+class ChildrenElsewhere(Protocol):
+    """Starts the children of agents that live away from the program."""
+
+    def spawn(
+        self, config: SpawnConfig[ResultT], parent: Agent[Any], specialist: Specialist | None
+    ) -> AgentHandle[ResultT]:
+        """Start a child of *parent*."""
 
 
 class ChildRecord:

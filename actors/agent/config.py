@@ -90,7 +90,8 @@ class SpawnConfig(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitra
         guardrails: What is checked on the way, beside the manifest's own: functions, or objects with some of the
             methods.
         deps: What tools and prompts need of the program: a parameter ``Deps[Database]`` gets it, and children that are
-            not given others. It is never stored, logged, sent or pickled.
+            not given others. It is never stored or logged, and sent nowhere but to the
+            node that the agent lives on, where a pool has an engine.
         session: The conversation that goes on, by its id in the pool's ``sessions``.
         history: Only so many of its last turns are offered; None: all.
     """

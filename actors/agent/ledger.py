@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from hashlib import blake2b
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 from ..core.records.json_marks import is_utf8
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from ..core.records.outcome import AgentOutcome
     from ..core.records.usage import TokenUsage
@@ -281,6 +282,8 @@ class MemoryLedger:
 
     in_doubt = InDoubt.TELL
     calls_raised_again = True
+    is_written = False
+    """Is what it is told kept for later processes?"""
 
     def __init__(self, name: str = "") -> None:
         self.entries: dict[str, Entry] = {}
@@ -331,6 +334,14 @@ class MemoryLedger:
         """Nothing comes from an earlier process."""
         return False
 
+    def uncounted(self) -> frozenset[str]:
+        """The paths of what is known and has still to be counted: see :meth:`count`."""
+        return frozenset()
+
+    def came_before(self, path: str) -> bool:  # noqa: ARG002 - all of it was done here
+        """Was what stands at *path* entered by an earlier process?"""
+        return False
+
     def set_aside(self, path: str, what: str) -> None:  # noqa: ARG002 - nobody is told
         """From *path* on nothing is known any more: an agent that is started again may ask something else."""
         self.entries = {name: entry for name, entry in self.entries.items() if is_before(name, int(path))}
@@ -339,9 +350,18 @@ class MemoryLedger:
     def not_kept(self, type_name: str) -> None:
         """Nothing is to be said: in this process it stands in ``values``."""
 
+    @property
+    def namer(self) -> Callable[[str], str]:
+        """What gives effects their keys, as of now; it can be pickled."""
+        return partial(_effect_key, self._name)
+
     def effect_key(self, path: str) -> str:
         """What names the effect at *path* in all its tries."""
-        return digest_of(f"{self._name}\0{path}")
+        return self.namer(path)
+
+
+def _effect_key(name: str, path: str) -> str:
+    return digest_of(f"{name}\0{path}")
 
 
 @dataclass(slots=True)

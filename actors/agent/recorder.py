@@ -10,8 +10,8 @@ from ..core.records.spec import Record
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .account import Account
     from .agent import Agent
-    from .budget import Account
     from .config import SpawnConfig
     from .ledger import Ledger
     from .session_keys import KnownAgent

@@ -9,6 +9,7 @@ from ..core.records.state import QUEUED
 from ..core.shown import shown
 from ..core.waiting.wait_graph import WaitNode, refuse_circle, wait_for
 from ..core.waiting.waiter import Waiter
+from ..errors import Cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,7 @@ class AtSession(Protocol):
     """An agent as far as a line needs it: its cell."""
 
     state: AgentState
+    has_slot: bool
     outcome: AgentOutcome | None
 
 
@@ -39,8 +41,8 @@ class SessionPlace:
         self.waiter: Waiter | None = None
 
     def has_begun(self) -> bool:
-        """Did it get its first slot, and has it not ended?"""
-        return self.cell.state is not QUEUED and self.cell.outcome is None
+        """Did it get its first slot, or a place elsewhere, and has it not ended?"""
+        return (self.cell.state is not QUEUED or self.cell.has_slot) and self.cell.outcome is None
 
 
 class SessionLines:
@@ -75,17 +77,21 @@ class SessionLines:
         """Wait, parked, until it is the turn of *place*. The agent's own thread.
 
         Raises:
-            Cancelled: The agent was cancelled, or ran out of time.
+            Cancelled: The agent was cancelled, ran out of time, or was ended by another thread.
             DeadlockError: The one that is waited for is an ancestor of the agent, or waits for it.
         """
         while (waiter := self._wait_at(place)) is not None:
             for one in self.ahead(place):
                 refuse_circle(place.cell, one)  # type: ignore[arg-type]  # a cell is a member
             wait_for(waiter, None, f"session {shown(place.session)}", TurnOf(self, place))
+        if self._holders.get(place.session) is not place:
+            raise Cancelled("it has ended")
 
     def _wait_at(self, place: SessionPlace) -> Waiter | None:
-        """Where *place* has to wait; None when it is its turn."""
+        """Where *place* has to wait; None when it is its turn, or it has left."""
         with self._lock:
+            if place not in self._lines.get(place.session, ()):
+                return None
             if self._ahead(place):
                 place.waiter = Waiter()
             else:
@@ -116,14 +122,16 @@ class SessionLines:
             if line is None or place not in line:
                 return
             line.remove(place)
+            mine = place.waiter
             if self._holders.get(place.session) is place:
                 del self._holders[place.session]
             if not line:
                 del self._lines[place.session]
             elif place.session not in self._holders:
                 waiter = next((one.waiter for one in line if one.has_begun()), None)
-        if waiter is not None:
-            waiter.wake()
+        for one in (waiter, mine):  # its own: another thread may have ended it while it stood there
+            if one is not None:
+                one.wake()
 
 
 class TurnOf(WaitNode):

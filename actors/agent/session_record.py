@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from loguru import logger
 
@@ -41,6 +41,27 @@ class Said:
     cost_usd: float
     agent: str
     model: str | None
+
+
+class AgentTurn(Protocol):
+    """The turn of one agent, as far as its loop needs it.
+
+    Threads: the agent's own.
+    """
+
+    @property
+    def history(self) -> Sequence[Message]:
+        """What was said before."""
+
+    @property
+    def summary(self) -> CarriedSummary:
+        """The summary that the session goes on with."""
+
+    def begin_life(self) -> None:
+        """The agent is started (again): what it said in a life that failed does not count."""
+
+    def take(self, said: Said) -> None:
+        """The loop has come to its end: that is the turn, if the agent completes."""
 
 
 class PoolSessions:

@@ -30,6 +30,7 @@ STYLES = {
     JournaledStatus.CANCELLED: "yellow",
     JournaledStatus.TIMED_OUT: "magenta",
     JournaledStatus.ABANDONED: "bold magenta",
+    JournaledStatus.LOST: "bold yellow",
 }
 _ORDER = [
     JournaledStatus.RUNNING,
@@ -38,6 +39,7 @@ _ORDER = [
     JournaledStatus.CRASHED,
     JournaledStatus.TIMED_OUT,
     JournaledStatus.ABANDONED,
+    JournaledStatus.LOST,
     JournaledStatus.CANCELLED,
     JournaledStatus.QUEUED,
     JournaledStatus.COMPLETED,

@@ -1,4 +1,4 @@
-"""What the commands besides ``run`` can be asked for: their arguments and options."""
+"""What commands can be asked for: those besides ``run``; which model answers; where agents live, and are seen."""
 
 # No "from __future__ import annotations": typer reads these while the program runs.
 from typing import Annotated
@@ -60,3 +60,40 @@ EmbedBy = Annotated[
 MayEmbedBy = Annotated[
     str | None, typer.Option("--embedder", metavar="MODEL", help="What makes vectors, as its server calls it.")
 ]
+
+Driver = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="What answers in place of the manifest's driver: openai:NAME@URL, anthropic, module:factory.",
+    ),
+]
+Model = Annotated[str | None, typer.Option(metavar="NAME", help="The model, as its server calls it.")]
+BaseUrl = Annotated[
+    str | None, typer.Option(metavar="URL", help="Where the model's server is. Its key is in the environment.")
+]
+Approve = Annotated[
+    list[str] | None,
+    typer.Option(metavar="TOOL", help="A tool (or pattern) whose calls need no approval by you; may be repeated."),
+]
+
+Live = Annotated[
+    int | None,
+    typer.Option(
+        metavar="[PORT]",
+        help="Show the run on a page for a browser on this machine, while it runs; without PORT on any that is free.",
+    ),
+]
+Control = Annotated[bool, typer.Option("--control", help="Who looks at --live may abort agents, approve and deny.")]
+EngineWord = Annotated[
+    str | None,
+    typer.Option("--engine", metavar="ray", help="Let the agents live on the nodes of a cluster."),
+]
+Address = Annotated[
+    str | None, typer.Option(metavar="ADDR", help="Of its head, as HOST:6379; else of the cluster of this machine.")
+]
+SlotsPerNode = Annotated[int | None, typer.Option(metavar="N", help="Agents that run at once on one node, at most.")]
+NodeAddress = Annotated[
+    str, typer.Option("--address", metavar="ADDR", help="Of its head, as HOST:6379; auto = that of this machine.")
+]
+NodesAsJson = Annotated[bool, typer.Option("--json", help="One line of JSON for each node.")]

@@ -11,25 +11,36 @@ from typing import Annotated
 import typer
 
 from .asked import (
+    Address,
     AgentKey,
     All,
+    Approve,
     AsJson,
+    BaseUrl,
     Before,
+    Control,
     DocumentName,
     Documents,
+    Driver,
     EmbedBy,
+    EngineWord,
     JournalFile,
     Last,
     Limit,
+    Live,
     MayEmbedBy,
     MemoryFile,
+    Model,
     Most,
+    NodeAddress,
+    NodesAsJson,
     Once,
     OneSession,
     Overlap,
     SearchFor,
     SessionFile,
     SessionName,
+    SlotsPerNode,
     TimelineOutput,
     TimelineSource,
     View,
@@ -129,29 +140,6 @@ TimelineFile = Annotated[
         "--timeline", metavar="FILE", help="A picture of the run: a page (.html), or .json, .json.gz for Perfetto."
     ),
 ]
-Live = Annotated[
-    int | None,
-    typer.Option(
-        metavar="[PORT]",
-        help="Show the run on a page for a browser on this machine, while it runs; without PORT on any that is free.",
-    ),
-]
-Control = Annotated[bool, typer.Option("--control", help="Who looks at --live may abort agents, approve and deny.")]
-Driver = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="What answers in place of the manifest's driver: openai:NAME@URL, anthropic, module:factory.",
-    ),
-]
-Model = Annotated[str | None, typer.Option(metavar="NAME", help="The model, as its server calls it.")]
-BaseUrl = Annotated[
-    str | None, typer.Option(metavar="URL", help="Where the model's server is. Its key is in the environment.")
-]
-Approve = Annotated[
-    list[str] | None,
-    typer.Option(metavar="TOOL", help="A tool (or pattern) whose calls need no approval by you; may be repeated."),
-]
 Imports = Annotated[
     bool, typer.Option("--import", help="Import what they name, too: that runs the code of its modules.")
 ]
@@ -223,6 +211,9 @@ def run(
     timeline: TimelineFile = None,
     live: Live = None,
     control: Control = False,
+    engine: EngineWord = None,
+    address: Address = None,
+    slots_per_node: SlotsPerNode = None,
     driver: Driver = None,
     model: Model = None,
     base_url: BaseUrl = None,
@@ -253,6 +244,9 @@ def run(
         timeline=timeline,
         live=live,
         control=control,
+        engine=engine,
+        address=address,
+        slots_per_node=slots_per_node,
         driver=driver,
         model=model,
         base_url=base_url,
@@ -344,6 +338,18 @@ def top(view: View = None, once: Once = False, json: AsJson = False) -> None:
         from .top.command import top as watch
 
         return watch(view, once=once, as_json=json)
+
+    carry_out(command)
+
+
+@app.command(epilog="Exit codes: 0 agents can live on a node, 1 on none, 2 bad usage, or no cluster.")
+def nodes(address: NodeAddress = "auto", json: NodesAsJson = False) -> None:
+    """Tell which nodes a cluster has, and whether agents can live there: a host is started on each, and ended again."""
+
+    def command() -> int:
+        from .nodes import nodes as look_at_all
+
+        return look_at_all(address, as_json=json)
 
     carry_out(command)
 

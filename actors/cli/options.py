@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ..core.shown import shown
 from .refusal import RefusedError
 from .template import Template
 
 STANDARD_STREAM = "-"
 """As a path: standard input or standard output."""
 HIGHEST_PORT = 65_535
+RAY = "ray"
+"""The engine that there is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,9 @@ class RunOptions:
     timeline: str | None = None
     live: int | None = None
     control: bool = False
+    engine: str | None = None
+    address: str | None = None
+    slots_per_node: int | None = None
     driver: str | None = None
     model: str | None = None
     base_url: str | None = None
@@ -52,6 +58,7 @@ class RunOptions:
             *self._problems_of_input(),
             *self._problems_of_fields(),
             *self._problems_of_output(),
+            *self._problems_of_engine(),
             *self._problems_of_limits(),
         ]
         if problems:
@@ -102,6 +109,20 @@ class RunOptions:
         if self.resume and self.journal is None:
             return ["--resume is about the file of --out, or of --journal: give --out FILE or --journal FILE"]
         return []
+
+    def _problems_of_engine(self) -> list[str]:
+        given = [("--address", self.address), ("--slots-per-node", self.slots_per_node)]
+        if self.engine is None:
+            named = [option for option, value in given if value is not None]
+            return [f"{option} is about other machines: give --engine ray" for option in named]
+        problems = []
+        if self.engine != RAY:
+            problems.append(f"--engine is {shown(self.engine, 60)}: the one that there is is {RAY}")
+        if self.address is not None and not self.address.strip():
+            problems.append("--address is empty: give that of the cluster's head, as HOST:6379")
+        if self.slots_per_node is not None and self.slots_per_node < 1:
+            problems.append(f"--slots-per-node is {self.slots_per_node}: it must be at least 1")
+        return problems
 
     def _problems_of_limits(self) -> list[str]:
         problems = []

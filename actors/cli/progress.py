@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from ..core.records.outcome import AgentStatus
 from ..progress.live import LiveBar
+from .by_node import node_words
 from .tally import row_of
 from .terminal import may_redraw, say
 from .wording import counted, dollars, rate, seconds, shortened
@@ -75,6 +76,9 @@ class PlainLines(_NeverInTheWay):
             say(sentence(outcome))
         elif now - self._last_line >= LINE_INTERVAL:
             say(counts(self._tally, self._expected()))
+            by_node = node_words(self._tally.nodes(), self._tally.lost_with)
+            if by_node:
+                say(by_node)
         else:
             return
         self._last_line = now
@@ -125,7 +129,9 @@ class LiveDisplay:
 
     def _frame(self) -> tuple[int, int | None, str]:
         expected = self._expected()
-        return self._tally.done, expected, counts(self._tally, expected)
+        by_node = node_words(self._tally.nodes(), self._tally.lost_with)
+        lines = [counts(self._tally, expected), *([by_node] if by_node else [])]
+        return self._tally.done, expected, "\n".join(lines)
 
 
 def open_progress(

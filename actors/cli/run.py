@@ -10,12 +10,13 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from ..errors import JournalChanged, JournalError, JournalFailed
+from ..errors import EngineLost, JournalChanged, JournalError, JournalFailed
 from ..inside.timeline import Timeline
 from ..pool import AgentPool
 from .approver import Approver
 from .contents import without_content
 from .doubts import say_doubts
+from .engine import engine_of, refused
 from .events import EventSink
 from .feed import Feed
 from .inputs import open_source
@@ -40,9 +41,10 @@ from .timeline import refuse_timeline
 from .trace import Trace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from ..agent.config import SpawnConfig
+    from ..cluster.cluster_engine import ClusterEngine
     from ..core.records.event import Event
     from ..core.records.outcome import AgentOutcome
     from ..core.supervision.handle import AgentHandle
@@ -79,6 +81,7 @@ def run(options: RunOptions) -> int:
     if options.timeline is not None:
         refuse_timeline(options.timeline, option="--timeline")
     refuse_taken(options.live)
+    engine = engine_of(options)
     recipes = prepare_all(options.manifests, choice=ModelChoice(options.driver, options.model, options.base_url))
     if not options.quiet:
         gets_file = options.glob is not None
@@ -94,7 +97,7 @@ def run(options: RunOptions) -> int:
         first = next(items, None)
         if first is None and not (survey.bad_count or interrupt.requested):
             raise RefusedError(source.empty)
-        started = Run(options, recipes, survey, interrupt)
+        started = Run(options, recipes, survey, interrupt, engine)
         return started.go(() if first is None else chain([first], items), first)
 
 
@@ -111,8 +114,16 @@ class Task:
 class Run:
     """One run, from the first job to the summary."""
 
-    def __init__(self, options: RunOptions, recipes: Sequence[Recipe], survey: Survey, interrupt: Interrupt) -> None:
+    def __init__(
+        self,
+        options: RunOptions,
+        recipes: Sequence[Recipe],
+        survey: Survey,
+        interrupt: Interrupt,
+        engine: ClusterEngine | None = None,
+    ) -> None:
         self._options = options
+        self._engine = engine
         self._recipes = recipes
         self._labels = labels_of(recipes)
         self._survey = survey
@@ -124,6 +135,7 @@ class Run:
         self._trace = Trace() if options.trace else None
         self._timeline = None if options.timeline is None else Timeline(name="actors run")
         self._output_lost = False
+        self._is_broken_off = False
         # Then nothing else may stand there.
         self._stdout_taken = STANDARD_STREAM in (options.out, options.events)
 
@@ -154,6 +166,9 @@ class Run:
                 self._work(items, progress, sink)
             except OutputLostError as error:
                 self._lose(str(error))
+            except EngineLost as error:
+                self._is_broken_off = True
+                say(f"error: {refused(error)}")
             if sink.problem is not None:
                 self._lose(sink.problem)
         self._tally.stop_clock()
@@ -229,27 +244,37 @@ class Run:
             if self._timeline is not None:
                 self._timeline(event)
 
+        with_content = narrator is not None and options.verbose >= WORK
         with (
             approver,
-            AgentPool(
-                max_concurrent=limit,
-                max_queued=bound,
-                on_event=hear,
-                events_with_content=narrator is not None and options.verbose >= WORK,
-                memory=memory_for(self._recipes),
-                journal=self._journal,
-                name="actors run",
-            ) as pool,
+            self._pool(hear, queued=bound, with_content=with_content) as pool,
             page_of(pool, options.live, control=options.control),
         ):
             approver.answers_for(pool)
             self._tally.gauge = lambda: (pool.active_count, pool.queued_count)
+            if self._engine is not None:
+                self._tally.nodes = self._engine.nodes
             feed = Feed(pool, self._tasks(items), bound=bound, spawn=partial(self._spawn, pool))
             self._interrupt.stop_with(partial(_stop, pool, feed))
             self._interrupt.show_with(lambda: str(pool.dump()))
             for task, outcome in feed:
                 self._take(task, outcome, progress)
                 self._interrupt.repeat()
+
+    def _pool(self, hear: Callable[[Event], None], *, queued: int, with_content: bool) -> AgentPool:
+        try:
+            return AgentPool(
+                max_concurrent=self._options.max_concurrent,
+                max_queued=queued,
+                on_event=hear,
+                events_with_content=with_content,
+                memory=memory_for(self._recipes),
+                journal=self._journal,
+                engine=self._engine,
+                name="actors run",
+            )
+        except EngineLost as error:
+            raise refused(error) from error
 
     def _tasks(self, items: Iterable[Job | BadInput]) -> Iterator[tuple[Task, SpawnConfig]]:
         tally = self._tally
@@ -345,14 +370,16 @@ class Run:
             self._lose(str(error))
 
     def _say_how_to_go_on(self) -> None:
-        is_done = not (self._interrupt.requested or self._tally.failed)
+        is_done = not (self._interrupt.requested or self._tally.failed or self._is_broken_off)
         if self._journal is not None and not (self._options.quiet or is_done):
             say(f"{self._options.journal}: the same command with --resume goes on; what was bought is not bought again")
 
     def _exit_code(self) -> int:
         if self._interrupt.requested:
             return EXIT_INTERRUPTED
-        if self._tally.failed or self._tally.bad_inputs or self._tally.refused or self._output_lost:
+        if self._tally.failed or self._tally.bad_inputs or self._tally.refused:
+            return EXIT_INCOMPLETE
+        if self._output_lost or self._is_broken_off:
             return EXIT_INCOMPLETE
         return EXIT_COMPLETED
 

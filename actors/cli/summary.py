@@ -27,6 +27,7 @@ STYLES = {
     AgentStatus.CANCELLED: "yellow",
     AgentStatus.TIMED_OUT: "magenta",
     AgentStatus.ABANDONED: "bold magenta",
+    AgentStatus.LOST: "bold yellow",
 }
 
 MOST_OF_NAME = 24

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.records.outcome import AgentStatus
 from ..core.shown import shown
+from ..errors import AgentLost
 from .row import place_text, text_of
 from .wording import first_line, one_line, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from ..cluster.node import NodeView
     from ..core.records.outcome import AgentOutcome
 
 MOST_ROWS = 20
@@ -114,6 +116,10 @@ class Tally:
         self._recalled: list[Row] = []
         self._slowest = Most(EXTREMES)
         self._dearest = Most(EXTREMES)
+        self.nodes: Callable[[], Sequence[NodeView]] = lambda: ()
+        """The nodes on which agents live, asked of the engine while there is one."""
+        self.lost_with: Counter[str] = Counter()
+        """Agents that were lost, by the node that they lived on."""
         self.gauge: Callable[[], tuple[int, int]] = lambda: (0, 0)
         """Agents running and agents queued, asked of the pool while there is one."""
 
@@ -123,6 +129,8 @@ class Tally:
         self.done += 1
         self.failed += not outcome.ok
         self.last = outcome
+        if isinstance(outcome.error, AgentLost):
+            self.lost_with[outcome.error.node] += 1
         if outcome.recalled:
             self._count_recalled(outcome, key)
             return

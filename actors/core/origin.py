@@ -7,7 +7,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from . import anatomy
-from .places import innermost, places_of, printed, traceback_through, without_ours
+from .places import innermost, places_of, printed, spots_told, told_spots, traceback_through, without_ours
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -67,6 +67,15 @@ class Origin:
         self.state = state
         self.fields = fields
         self.twin = twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        """As a pickle has it: without code."""
+        state = {name: getattr(self, name) for name in self.__slots__}
+        return {**state, "spots": told_spots(self.spots), "state": dict(self.state)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, spots_told(value) if name == "spots" else value)
 
     def place(self) -> Place | None:
         """The user's line that it comes from."""

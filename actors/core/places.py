@@ -21,6 +21,10 @@ Spot = tuple["CodeType", int]
 """A function's code, and the line in its file."""
 
 
+ToldSpot = tuple[str, str, str, int, int]
+"""A spot as plain data: file, name, qualified name, the first line of the function, and the line."""
+
+
 class Place(NamedTuple):
     """A line of code, as messages and tables name it."""
 
@@ -39,6 +43,16 @@ def spots_of(tb: TracebackType | None) -> list[Spot]:
         spots.append((tb.tb_frame.f_code, tb.tb_lineno))
         tb = tb.tb_next
     return spots
+
+
+def told_spots(spots: list[Spot]) -> list[ToldSpot]:
+    """*spots* as plain data."""
+    return [(code.co_filename, code.co_name, code.co_qualname, code.co_firstlineno, line) for code, line in spots]
+
+
+def spots_told(told: list[ToldSpot]) -> list[Spot]:
+    """The spots that were *told* as plain data."""
+    return [(_frame(*each).f_code, each[-1]) for each in told]
 
 
 def without_ours(spots: list[Spot]) -> list[Spot]:

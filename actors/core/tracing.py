@@ -52,7 +52,8 @@ class AgentEnding:
     """How an agent ended.
 
     Args:
-        outcome: Its status: ``completed``, ``failed``, ``crashed``, ``timed_out``, ``cancelled``, ``abandoned``.
+        outcome: Its status: ``completed``, ``failed``, ``crashed``, ``timed_out``, ``cancelled``,
+            ``abandoned``, ``lost``.
         error: The outcome's.
         restarts: How often it was started again.
         recalled: It had ended in an earlier process, or an earlier life of its parent, and was not run.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..agent.ports import CompletionRequest, CompletionResponse
 from ..agent.takes import EVERYTHING, Takes
@@ -30,6 +31,10 @@ class FunctionDriver(Driver):
         if not callable(fn):
             raise TypeError(f"FunctionDriver needs a function, got {type(fn).__name__}")
         self._fn = fn
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pickle has the function."""
+        return partial(type(self), context_window=self.context_window), (self._fn,)
 
     @property
     def takes(self) -> Takes:

@@ -6,25 +6,43 @@ import threading
 from collections import deque
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..core.clock import SYSTEM_CLOCK
 from ..core.process import fork
 from ..core.records.answer import LimiterWaited
 from ..core.waiting.wait_graph import tell
 from ..core.waiting.waiter import Waiter
+from ..errors import NotPortable
 from .allowance import Allowance
 from .rate_headers import used_up
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from ..core.waiting.cancel import CancelToken
+    from .rate_headers import UsedUp
     from .started import Started
 
 T = TypeVar("T")
-_asking: ContextVar[tuple[_State, Started] | None] = ContextVar("asking", default=None)
-"""The call whose task this is."""
+_asking: ContextVar[tuple[object, Any] | None] = ContextVar("asking", default=None)
+"""The call whose task this is: who has let it through, and what names it there."""
+
+
+class Calls(Protocol):
+    """Who lets calls through, as their permits see it: calls by what names them there.
+
+    Threads: any.
+    """
+
+    def answered(self, started: Any, tokens: int) -> None:
+        """The provider took the call, which used *tokens*."""
+
+    def refused(self, started: Any, retry_after: float | None) -> float | None:
+        """The provider refused the call: seconds that it is to wait."""
+
+    def end(self, started: Any, tokens: int) -> None:
+        """The call has ended, and used *tokens*."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +85,23 @@ class _State:
         self.generation = fork.generation()
         self.lock = threading.Lock()
         self.allowance = allowance
-        self.line: deque[_Ticket] = deque()
+        self.line: deque[_Ticket | Turn] = deque()
+
+    def answered(self, started: Started, tokens: int) -> None:  # noqa: ARG002 - they count when it ends
+        """The provider took the call."""
+        with self.lock:
+            self.allowance.answered(started, SYSTEM_CLOCK.monotonic())
+
+    def refused(self, started: Started, retry_after: float | None) -> float | None:
+        """The provider refused the call: seconds that it is to wait."""
+        with self.lock:
+            return self.allowance.refused(started, SYSTEM_CLOCK.monotonic(), retry_after)
+
+    def end(self, started: Started, tokens: int) -> None:
+        """The call has ended, and used *tokens*."""
+        with self.lock:
+            self.allowance.end(started, tokens)
+        self.wake_first()
 
     def leave(self, ticket: _Ticket) -> None:
         """*ticket* waits no longer: who stands behind it may be the first now."""
@@ -111,6 +145,14 @@ class RateLimiter:
         self._limits = requests_per_minute, tokens_per_minute, max_concurrent
         self._state = _State(Allowance(*self._limits))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Refuse: each copy would let as many calls through.
+
+        Raises:
+            NotPortable: Always.
+        """
+        raise NotPortable("a rate limiter", "each copy would let as many calls through; share this one")
+
     def _here(self) -> _State:
         """The state of this process."""
         state = self._state
@@ -151,16 +193,38 @@ class RateLimiter:
             if since is not None:
                 tell_waited(since)
 
+    def acquire_later(
+        self, tokens: int, given: Callable[[Permit, float], object], after: Callable[[float, Callable[[], None]], None]
+    ) -> Turn:
+        """Stand in line as :meth:`acquire` does, without a thread that waits.
+
+        Args:
+            given: Called with the permit, and with the seconds that it took (0: it did not wait), when a call of
+                *tokens* may begin: perhaps before this returns.
+            after: Has a function called after so many seconds, in a thread in which *given* may be called; 0 as well.
+        """
+        state = self._here()
+        turn = Turn(state, tokens, given, after)
+        with state.lock:
+            state.line.append(turn)
+        turn.look()
+        return turn
+
     def feed(self, headers: Mapping[str, str], *, refused: bool = False) -> None:
         """Take in what headers say about the limits.
 
         Args:
             refused: They are those of an error: they stop nobody, as others are answered perhaps.
         """
-        limits = used_up(headers)
-        asking = _asking.get()
+        self.hear(used_up(headers), asking_now(self._here()), refused=refused)
+
+    def hear(self, limits: Sequence[UsedUp], started: Any, *, refused: bool = False) -> None:
+        """Take in that nothing is left of *limits*.
+
+        Args:
+            started: The call whose answer says so; None where that is not known.
+        """
         state = self._here()
-        started = asking[1] if asking is not None and asking[0] is state else None
         with state.lock:
             state.allowance.hear(limits, SYSTEM_CLOCK.monotonic(), started, refused=refused)
 
@@ -179,22 +243,85 @@ class RateLimiter:
             )
 
 
-class Permit:
-    """The right to make one call; a context manager. Tell it how the call went."""
+class Turn:
+    """A call that waits for its turn, without a thread.
 
-    __slots__ = ("_shares", "_started", "_state", "_tokens")
+    Locks: that of the limiter guards ``_is_over`` and ``_since``.
+    """
 
-    def __init__(self, state: _State, started: Started) -> None:
+    __slots__ = ("_after", "_given", "_is_over", "_since", "_state", "_tokens", "waiter")
+
+    def __init__(
+        self,
+        state: _State,
+        tokens: int,
+        given: Callable[[Permit, float], object],
+        after: Callable[[float, Callable[[], None]], None],
+    ) -> None:
         self._state = state
-        self._started = started
+        self._tokens = tokens
+        self._given = given
+        self._after = after
+        self._since: float | None = None
+        self._is_over = False
+        self.waiter = self
+        """Whom to wake when it may be the first in line."""
+
+    def wake(self) -> None:
+        """It may be the first now. Any thread."""
+        self._after(0.0, self.look)
+
+    def look(self) -> None:
+        """Go, if it is the first in line and a call may begin; else look again when that may be so."""
+        state, permit = self._state, None
+        with state.lock:
+            if self._is_over or state.line[0] is not self:
+                return
+            now = SYSTEM_CLOCK.monotonic()
+            wait = state.allowance.wait(self._tokens, now)
+            if wait == 0:
+                self._is_over = True
+                state.line.popleft()
+                permit = Permit(state, state.allowance.begin(self._tokens, now, len(state.line)))
+            if self._since is None:
+                self._since = now
+        if permit is not None:
+            state.wake_first()
+            self._given(permit, now - (self._since or now))
+        elif wait is not None:  # else somebody who ends wakes it
+            self._after(wait, self.look)
+
+    def leave(self) -> None:
+        """It waits no longer; nothing where it went."""
+        state = self._state
+        with state.lock:
+            if self._is_over:
+                return
+            self._is_over = True
+            state.line.remove(self)
+        state.wake_first()
+
+
+class Permit:
+    """The right to make one call; a context manager. Tell it how the call went.
+
+    Locks: ``_lock`` guards ``_shares``.
+    """
+
+    __slots__ = ("_calls", "_lock", "_shares", "_tokens", "started")
+
+    def __init__(self, calls: Calls, started: Any) -> None:
+        self.started = started
+        """What names the call."""
+        self._calls = calls
+        self._lock = threading.Lock()
         self._tokens = 0
         self._shares = 1
 
     def answered(self, tokens: int) -> None:
         """The provider answered; the call used *tokens*."""
         self._tokens = tokens
-        with self._state.lock:
-            self._state.allowance.answered(self._started, SYSTEM_CLOCK.monotonic())
+        self._calls.answered(self.started, tokens)
 
     def refused(self, retry_after: float | None) -> float | None:
         """The provider refused the call, and asked to wait *retry_after* seconds (None: it did not say).
@@ -202,12 +329,11 @@ class Permit:
         Returns:
             Seconds that this call is to wait before it is asked again; None when neither that nor the headers tell.
         """
-        with self._state.lock:
-            return self._state.allowance.refused(self._started, SYSTEM_CLOCK.monotonic(), retry_after)
+        return self._calls.refused(self.started, retry_after)
 
     async def during(self, work: Awaitable[T]) -> T:
         """Do *work* for the call: headers that the limiter is fed with meanwhile are those of its answer."""
-        before = _asking.set((self._state, self._started))
+        before = _asking.set((self._calls, self.started))
         try:
             return await work
         finally:
@@ -215,23 +341,28 @@ class Permit:
 
     def share(self) -> None:
         """Somebody else works with it, too: it is free once both have let go of it."""
-        with self._state.lock:
+        with self._lock:
             self._shares += 1
 
     def let_go(self) -> None:
         """Work with it no longer; the last one frees it."""
-        with self._state.lock:
+        with self._lock:
             self._shares -= 1
             if self._shares:
                 return
-            self._state.allowance.end(self._started, self._tokens)
-        self._state.wake_first()
+        self._calls.end(self.started, self._tokens)
 
     def __enter__(self) -> Permit:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.let_go()
+
+
+def asking_now(calls: Calls) -> Any:
+    """What names the call whose task this is, if *calls* has let it through."""
+    asking = _asking.get()
+    return asking[1] if asking is not None and asking[0] is calls else None
 
 
 def tell_waited(since: float) -> None:

@@ -87,6 +87,9 @@ class OpenAIDriver(RemoteDriver):
     def _of_manifest(cls, manifest: AgentManifest) -> dict[str, Any]:
         return {**super()._of_manifest(manifest), "api": manifest.model.api or "chat"}
 
+    def _own_arguments(self) -> dict[str, Any]:
+        return {"profile": self._given, "api": self.api}
+
     def _profile_of(self, url: str) -> ServerProfile:
         profile = profile_named(self._given, url)
         return profile if self.api == "chat" else replace(profile, limit_field=LIMIT_FIELD)

@@ -35,6 +35,7 @@ from .limiter import tell_waited
 from .own_settings import OwnSettings
 from .prices import price_of
 from .provider_errors import has_worked, place_of, refusal_of, translate
+from .recipe import Recipe
 from .shared_limiters import limiter_of
 from .writer import RequestWriter
 
@@ -158,12 +159,19 @@ class RemoteDriver(Driver):
         found = sdk.settings(client_class, base_url, api_key)
         url = found.url
         self.model = model
+        private_hosts = tuple(private_hosts)
         self.endpoint: Endpoint = Endpoint.of(url, privacy=privacy, private_hosts=private_hosts, socket=socket)
         if proxy is not None and self.endpoint.tier is not PrivacyTier.STANDARD:
             raise ValueError(f"a proxy could send on what is {self.endpoint.tier}: ask {url} without one")
         self.privacy_tier = self.endpoint.tier
         key = found.key_for(self.endpoint.tier, self.key_variable)
         self.limiter: RateLimiter = limiter if limiter is not None else limiter_of(self.endpoint.server, key or "")
+        arguments = {
+            "base_url": url, "limiter": self.limiter, "privacy": privacy, "private_hosts": private_hosts,
+            "context_window": context_window, "timeout": timeout, "max_answer_bytes": max_answer_bytes,
+            "socket": socket, "proxy": proxy, "headers": headers, "options": options, "settings": settings,
+        }  # fmt: skip
+        self._recipe = Recipe(model, arguments, api_key is not None)
         self._timeout = timeout
         self._failures = 0  # in a row, of all calls; a count that is lost between two threads does no harm
         self._dialect = self._dialect_of()
@@ -196,6 +204,14 @@ class RemoteDriver(Driver):
         # They do not hold the driver: one that nobody holds any more closes its connections.
         self._connections: Connections[Any] = Connections(make, sdk.close)
         weakref.finalize(self, self._connections.retire_soon).atexit = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pickle has the arguments, but no key."""
+        return self._recipe.reduced(self, self._own_arguments())
+
+    def _own_arguments(self) -> dict[str, Any]:
+        """What its class takes beside those of all."""
+        return {}
 
     @property
     def profile(self) -> ServerProfile:

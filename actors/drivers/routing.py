@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import reduce
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..agent.ports import ChecksSettings, ClosesIdle, PricesModels
 from ..agent.takes import Takes, takes_of
@@ -82,6 +82,10 @@ class RoutingDriver(Driver):
         self._strategy = strategy
         self._lock = threading.Lock()
         self._metrics = RoutingMetrics()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pickle has both drivers; whoever reads it counts anew."""
+        return type(self), (self._primary, self._fallback, self._strategy)
 
     @property
     def takes(self) -> Takes:

@@ -50,6 +50,7 @@ from .messages import (
     SendError,
     StashFull,
 )
+from .nodes import AgentLost, EngineLost, NotAcrossNodes, NotPortable
 from .outcomes import AgentAbandoned, AgentCancelled, AgentCrashed, AgentTimedOut, Origin as Origin, RemoteError
 from .pools import DeadlockError, ForkedPoolError, JoinTimeout, NoPool, PoolClosed
 from .portable import rebuild as rebuild
@@ -63,6 +64,7 @@ __all__ = [
     "AgentCancelled",
     "AgentCrashed",
     "AgentError",
+    "AgentLost",
     "AgentTimedOut",
     "AskTimeout",
     "Cancelled",
@@ -77,6 +79,7 @@ __all__ = [
     "DispatcherExhausted",
     "DriverError",
     "EffectInDoubt",
+    "EngineLost",
     "ForkedPoolError",
     "GuardrailTripped",
     "HandoffsExceeded",
@@ -99,6 +102,8 @@ __all__ = [
     "ModelNotFound",
     "NetworkError",
     "NoPool",
+    "NotAcrossNodes",
+    "NotPortable",
     "NotRegistered",
     "Overloaded",
     "PoolClosed",

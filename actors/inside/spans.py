@@ -39,7 +39,9 @@ SCOPE: Final = "actors"
 LONGEST_NAME: Final = 200
 """Characters of a span's name, some words in it a model's."""
 LONGEST_ERROR: Final = 1_000
-FAULTS: Final = frozenset({AgentStatus.FAILED, AgentStatus.CRASHED, AgentStatus.TIMED_OUT, AgentStatus.ABANDONED})
+FAULTS: Final = frozenset(
+    {AgentStatus.FAILED, AgentStatus.CRASHED, AgentStatus.TIMED_OUT, AgentStatus.ABANDONED, AgentStatus.LOST}
+)
 """Outcomes that are errors. A cancel is none: somebody wanted it."""
 
 

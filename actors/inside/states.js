@@ -11,5 +11,5 @@ const CALLED = [
 const STATE_LETTERS = Object.fromEntries(CALLED.map(([state, letter]) => [state, letter]));
 const STATE_WORDS = Object.fromEntries(CALLED.map(([state, , word]) => [state, word]));
 
-const ENDS = ["completed", "failed", "crashed", "timed_out", "cancelled", "abandoned"];
-const BAD_ENDS = new Set(["failed", "crashed", "timed_out", "abandoned"]);
+const ENDS = ["completed", "failed", "crashed", "timed_out", "cancelled", "abandoned", "lost"];
+const BAD_ENDS = new Set(["failed", "crashed", "timed_out", "abandoned", "lost"]);

@@ -23,7 +23,7 @@ AT_ONCE = 500
 """Entries of one read."""
 MOST_OF_DATABASE = 20
 """So many findings of SQLite's own check are told."""
-ENDS = frozenset({"completed", "failed", "crashed", "cancelled", "timed_out", "abandoned"})
+ENDS = frozenset({"completed", "failed", "crashed", "cancelled", "timed_out", "abandoned", "lost"})
 _OF_AGENT = frozenset({"admitted", "refused", "begun", "ended", "aside", "pruned"})
 _OF_STEP = frozenset({"begun", "done", "raised"})
 _BEFORE = frozenset({"heard", "summary", "context"})

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..agent.ledger import Entry, EntryState, is_before
 from ..agent.terms.effect import Effect
+from ..core.records.outcome import AgentStatus
 from ..errors import JournalVersion
 from .store import from_text
 
@@ -41,6 +42,8 @@ class History:
         """The process in which it did."""
         self.begun: set[int] = set()
         """Processes in which it was begun, and has not ended."""
+        self.lost: set[int] = set()
+        """Processes in which it went with the machine that it lived on."""
         self.asides: list[int] = []
         """From which completion on something was set aside, each time; 0 for all."""
         self.is_pruned = False
@@ -60,6 +63,8 @@ class History:
             elif row.state == "ended":
                 self.begun.discard(row.process)
                 self.ended, self.ended_by = self._data(row), row.process
+                if self.ended["status"] == AgentStatus.LOST:
+                    self.lost.add(row.process)
             elif row.state == "admitted":
                 self.fingerprint = dict(self._data(row)["fingerprint"])
             elif row.state == "refused":
@@ -78,7 +83,7 @@ class History:
         else:
             self._steps = []
             self.fingerprint = self.ended = None
-            self.begun = set()
+            self.begun, self.lost = set(), set()
             self.is_pruned = False
 
     def _data(self, row: Row) -> Any:

@@ -55,8 +55,8 @@ class Journal:
             ``at_most_once`` effect was begun it is refused all the same.
         in_doubt: What becomes of an effect that was begun, and nobody knows whether it was done: ``tell`` the model,
             ``ask`` for approval, or ``fail``.
-        max_attempts: An agent during whose life so many processes died is not begun again (``JournalGaveUp``). None
-            has no limit.
+        max_attempts: An agent during whose life so many processes died (on other machines: those that it lived in) is
+            not begun again (``JournalGaveUp``). None has no limit.
 
     Raises:
         JournalBusy: It is open elsewhere: a journal has one writer at a time.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class JournaledStatus(StrEnum):
-    """How an agent stands in a journal: one of the six ends of ``AgentStatus``, or without an end so far.
+    """How an agent stands in a journal: one of the seven ends of ``AgentStatus``, or without an end so far.
 
     ``queued``: never begun. ``running``: the process that began it lives. ``interrupted``: that process has died, or
     closed the journal; the agent goes on when it is handed in again.
@@ -28,6 +28,7 @@ class JournaledStatus(StrEnum):
     CANCELLED = "cancelled"
     TIMED_OUT = "timed_out"
     ABANDONED = "abandoned"
+    LOST = "lost"
 
 
 class EffectState(StrEnum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ..agent.ledger import DONE, Entry, EntryState, MemoryLedger, digest_of, is_before
@@ -34,12 +35,13 @@ class JournalLedger(MemoryLedger):
 
     Threads: any of the agent's.
 
-    Locks: none more; ``_uncounted`` and ``_ends`` change by single operations, ``key`` is written before the agent is
-    admitted, and ``life`` and ``_asides`` by the agent's own thread. ``_marks`` grows by single operations of any, and
-    is shortened by the agent's own thread.
+    Locks: none more; ``_before``, ``_uncounted`` and ``_ends`` change by single operations, ``key`` is written before
+    the agent is admitted, and ``life`` and ``_asides`` by the agent's own thread. ``_marks`` grows by single operations
+    of any, and is shortened by the agent's own thread.
     """
 
     calls_raised_again = False
+    is_written = True
 
     def __init__(self, store: Store, settings: Settings, next_life: Callable[[], int], told: Told) -> None:
         super().__init__(name="journal")  # its effects have other names: see below
@@ -53,6 +55,7 @@ class JournalLedger(MemoryLedger):
         self._next_life = next_life
         self._told = told
         self._asides: list[int] = []
+        self._before: set[str] = set()
         self._uncounted: set[str] = set()
         self._ends: dict[str, Entry] = {}  # those that are just being entered
         self._marks: list[int] = []  # the store's, behind answers and ends of effects that this process has entered
@@ -73,9 +76,11 @@ class JournalLedger(MemoryLedger):
             if known is None or known.state is not DONE:
                 self.entries[entry.path] = entry
                 if process != self._store.number:
+                    self._before.add(entry.path)
                     self._uncounted.add(entry.path)
-                else:
-                    self._uncounted.discard(entry.path)  # whoever entered it has counted it, and what was before
+                else:  # whoever entered it has counted it, and what was before
+                    self._before.discard(entry.path)
+                    self._uncounted.discard(entry.path)
 
     def begin_life(self) -> None:
         """The agent is started (again)."""
@@ -131,7 +136,8 @@ class JournalLedger(MemoryLedger):
                 del self._ends[path]
         if kind in SECURED and not safe:
             self._marks.append(self._store.mark())
-        self._uncounted.discard(path)  # whoever enters it counts it
+        self._before.discard(path)  # whoever enters it counts it
+        self._uncounted.discard(path)
 
     def count(self, path: str) -> bool:
         """Has what stands at *path* still to be counted? True once, for what an earlier process has entered."""
@@ -140,6 +146,14 @@ class JournalLedger(MemoryLedger):
         except KeyError:
             return False
         return True
+
+    def uncounted(self) -> frozenset[str]:
+        """The paths of what is known and has still to be counted."""
+        return frozenset(self._uncounted)
+
+    def came_before(self, path: str) -> bool:
+        """Was what stands at *path* entered by an earlier process?"""
+        return path in self._before
 
     def set_aside(self, path: str, what: str) -> None:
         """The completion at *path* was another one: *what* differs.
@@ -159,11 +173,12 @@ class JournalLedger(MemoryLedger):
         """Say so, once for each type."""
         self._told.step_not_kept(type_name)
 
-    def effect_key(self, path: str) -> str:
-        """What names the effect at *path* in all its tries, in all processes. What is done there after something else
-        was set aside is another effect.
+    @property
+    def namer(self) -> Callable[[str], str]:
+        """What gives effects their keys, in all processes. What is done after something else was set aside is another
+        effect.
         """
-        return effect_key(self._store.identity, self.key, path, self._asides)
+        return partial(effect_key, self._store.identity, self.key, asides=tuple(self._asides))
 
 
 def effect_key(journal: str, key: str, path: str, asides: Iterable[int]) -> str:

@@ -180,7 +180,7 @@ class JournalRecord:
             ending = self._recalled(history)
         if ending is not None:
             return ending
-        died = len(history.begun - self._desk.store.ended_well - {self._desk.store.number})
+        died = len(history.begun - self._desk.store.ended_well - {self._desk.store.number} | history.lost)
         if settings.max_attempts is not None and died >= settings.max_attempts:
             raise JournalGaveUp(
                 f"agent {self._key!r} is not begun again: {died} processes died while it lived "
@@ -218,7 +218,7 @@ class JournalRecord:
         if ending.recalled is not None:
             self._tell_parent(ending.recalled["usage_total"], ending.recalled["cost_usd_total"])
         self.counts = history.ended_by != self._desk.store.number
-        if self.counts and self._identity.account.budgets:
+        if self.counts and self._identity.account.is_charged:
             self._charge(ending.recalled or {})
         return ending
 
@@ -230,7 +230,7 @@ class JournalRecord:
             tokens=fields["usage_total"].total,
             cost_usd=fields["cost_usd_total"],
         )
-        for warning in self._identity.account.charge(spent):
+        for warning in self._identity.account.charge(spent, ""):
             self._desk.told.budget(warning)
 
     def keep(self, outcome: AgentOutcome[Any]) -> None:

@@ -25,8 +25,8 @@ class OnChange(StrEnum):
 
 DurabilityWord = Literal["process", "power"]
 OnChangeWord = Literal["refuse", "rerun"]
-StatusWord = Literal["completed", "failed", "crashed", "cancelled", "timed_out", "abandoned"]
-ENDED = tuple(AgentStatus)[-6:]
+StatusWord = Literal["completed", "failed", "crashed", "cancelled", "timed_out", "abandoned", "lost"]
+ENDED = tuple(AgentStatus)[-7:]
 """How an agent may end."""
 
 

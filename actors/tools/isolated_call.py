@@ -52,12 +52,15 @@ def main(host: int, answer: int) -> None:
 
 
 def _answer(
-    module: str, name: str, root: str | None, preparation: dict[str, Any], arguments: bytes, answer: int
+    module: str | None, name: str, root: str | None, preparation: dict[str, Any], arguments: bytes, answer: int
 ) -> tuple[Any, bool, str | None]:
     """What the tool answered: content as JSON has it, whether it is an error, and what it raised."""
     try:
-        function = _function(module, name, root, preparation)
-        given = pickle.loads(arguments)  # noqa: S301 - this program's own
+        _prepare(root, preparation)
+        if module is None:  # it can be imported nowhere, and came along
+            function, given = pickle.loads(arguments)  # noqa: S301 - this program's own
+        else:
+            function, given = _function(module, name), pickle.loads(arguments)  # noqa: S301 - this program's own
         os.write(answer, READY)
         value = function(**given)
         result = result_of(asyncio.run(value) if inspect.iscoroutine(value) else value)
@@ -75,7 +78,7 @@ def _answer(
         return "", True, _cut(f"{name} failed: {type(error).__name__}: {text_of(error)}")
 
 
-def _function(module: str, name: str, root: str | None, preparation: dict[str, Any]) -> Any:
+def _prepare(root: str | None, preparation: dict[str, Any]) -> None:
     process: Any = multiprocessing.current_process()
     # A main program that starts processes while it is imported is refused by that, and told what it lacks.
     process._inheriting = True  # noqa: SLF001 - as multiprocessing itself says it
@@ -85,6 +88,9 @@ def _function(module: str, name: str, root: str | None, preparation: dict[str, A
         del process._inheriting  # noqa: SLF001
     if root is not None and root not in sys.path:
         sys.path.insert(0, root)  # a module that stands beside a manifest
+
+
+def _function(module: str, name: str) -> Any:
     found: Any = importlib.import_module(module)
     for part in name.split("."):
         found = getattr(found, part)

@@ -34,7 +34,13 @@ busy machine it takes seconds, whatever the tool does."""
 
 
 def run_isolated(
-    function: Callable[..., Any], arguments: Mapping[str, Any], *, name: str, cancel: CancelToken, timeout: float | None
+    function: Callable[..., Any],
+    arguments: Mapping[str, Any],
+    *,
+    name: str,
+    cancel: CancelToken,
+    timeout: float | None,
+    dump: Callable[[object], bytes] | None = None,
 ) -> ToolResult:
     """Call *function* with *arguments* in a new process, and wait for its end.
 
@@ -47,6 +53,7 @@ def run_isolated(
         function: One at the top of a module.
         name: The tool's, for errors.
         timeout: Seconds from when the function is called, then it is killed; until then it has ``START_SECONDS``.
+        dump: Makes bytes of a function of no module that the process could import, and of its arguments.
     Raises:
         ToolFailed: It raised, ran longer than *timeout*, or its process died.
         Cancelled: The call was cancelled; the process is dead.
@@ -56,7 +63,7 @@ def run_isolated(
     cancel.check()
     ours = ExitStack()
     try:
-        job = _job(function, arguments)
+        job = _job(function, arguments, dump)
         with ExitStack() as its_own:
             job_read, job_written = _pipe(its_own, ours)
             answer_read, answer_written = _pipe(ours, its_own)
@@ -149,13 +156,15 @@ def _nothing(_: float | None) -> None:
     pass
 
 
-def _job(function: Callable[..., Any], arguments: Mapping[str, Any]) -> bytes:
-    """What the process is told: where it finds *function*, and what to give it."""
+def _job(function: Callable[..., Any], arguments: Mapping[str, Any], dump: Callable[[object], bytes] | None) -> bytes:
+    """What the process is told: where it finds *function*, or that whole, and what to give it."""
     module, name, root = _place_of(function)
     preparation = spawn.get_preparation_data(name)
     preparation["authkey"] = bytes(preparation["authkey"])
-    if module != "__main__":  # then the program itself is none of the tool's business, and takes time to import
+    if module != "__main__" or dump is not None:  # the program itself is none of its business, and slow to import
         preparation = {key: value for key, value in preparation.items() if not key.startswith("init_main")}
+    if dump is not None:
+        return pickle.dumps((None, name, root, preparation, dump((function, dict(arguments)))))
     return pickle.dumps((module, name, root, preparation, pickle.dumps(dict(arguments))))
 
 

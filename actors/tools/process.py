@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import ToolFailed
+from .environment import marked
 from .shown_path import LONGEST_SHOWN, shown_path
 from .watched_process import WatchedProcess, kill_group, reap
 
@@ -76,7 +77,7 @@ def run_process(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=cwd,
-            env=None if env is None else dict(env),
+            env=None if env is None else marked(env),
             start_new_session=True,
         )
     except (OSError, ValueError) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..agent.effects import refuse_bad_effect
 from ..agent.ports import Tool
@@ -31,6 +31,10 @@ class ToolRegistry:
         """Those that need something of the program: of each agent that is spawned only these are asked."""
         for tool in tools:
             self.register(tool)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pickle has the tools, as they are then."""
+        return type(self), (list(self._tools.values()),)
 
     def __len__(self) -> int:
         return len(self._tools)

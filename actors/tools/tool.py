@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
+import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypedDict, TypeVar, cast, overload
 
@@ -106,6 +107,7 @@ class FunctionTool(Generic[P, R]):
         if self._isolation is Isolation.PROCESS:
             _refuse_homeless(function, own_name, (*self._arguments.injected, *self._arguments.deps))
         self._function = function
+        self._dump: Callable[[object], bytes] | None = None  # set where it came without its module
         self._capability = capability
         self._timeout = timeout
         self._definition = ToolDefinition(own_name, docstring.description, self._arguments.json_schema)
@@ -113,6 +115,14 @@ class FunctionTool(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function, as if it were no tool."""
         return self._function(*args, **kwargs)
+
+    def __reduce_ex__(self, protocol: Any) -> str | tuple[Any, ...]:
+        """A pickle has the name under which it stands in its module, if it stands there; else all of it."""
+        module, qualified = getattr(self, "__module__", ""), getattr(self, "__qualname__", "")
+        found: Any = None if module == "__main__" else sys.modules.get(module)
+        for name in qualified.split("."):
+            found = getattr(found, name, None)
+        return qualified if found is self else super().__reduce_ex__(protocol)
 
     def __repr__(self) -> str:
         return f"<tool {self.name}>"
@@ -193,7 +203,9 @@ class FunctionTool(Generic[P, R]):
         if self._isolation is Isolation.PROCESS:
             from .isolation import run_isolated
 
-            return run_isolated(self._function, arguments, name=self.name, cancel=cancel, timeout=self._timeout)
+            return run_isolated(
+                self._function, arguments, name=self.name, cancel=cancel, timeout=self._timeout, dump=self._dump
+            )
         value = cast("Callable[..., Any]", self._function)(**arguments)
         if inspect.iscoroutine(value):
             value = self._awaited(value, cancel)

@@ -32,7 +32,7 @@ from actors import (
     ToolRegistry,
     tool,
 )
-from actors.agent.budget import Account
+from actors.agent.account import BudgetAccount
 
 BOT = AgentManifest(name="bot")
 
@@ -62,7 +62,7 @@ def spends(tokens: int) -> CompletionResponse:
 def test_a_budget_is_used_up(limits: dict[str, Any], wanted: Spending, error: type[CircuitBreak]) -> None:
     """What is reserved counts like what is spent; the refusal names the budget and its limit."""
     budget = Budget(**limits, name="the team's budget")
-    account = Account([budget])
+    account = BudgetAccount([budget])
     account.reserve(wanted).settle(wanted)
     held = account.reserve(wanted)
     with pytest.raises(error, match=f"the team's budget is used up: .* \\({next(iter(limits))}\\)"):
@@ -76,7 +76,7 @@ def test_a_budget_is_used_up(limits: dict[str, Any], wanted: Spending, error: ty
 def test_a_call_begins_while_anything_is_left() -> None:
     """And may cost more than that."""
     budget = Budget(max_tokens=100)
-    account = Account([budget])
+    account = BudgetAccount([budget])
     account.reserve(Spending(tokens=99)).settle(Spending(tokens=99))
     account.reserve(Spending(tokens=50)).settle(Spending(tokens=80))
     assert budget.spent.tokens == 179
@@ -88,14 +88,14 @@ def test_all_take_it_or_none() -> None:
     """A refusal of one leaves nothing reserved in the others."""
     wide, narrow = Budget(max_tokens=100), Budget(max_tokens=0)
     with pytest.raises(TokensExceeded):
-        Account([wide, narrow]).reserve(Spending(tokens=1))
+        BudgetAccount([wide, narrow]).reserve(Spending(tokens=1))
     assert wide.reserved == Spending()
 
 
 def test_what_is_not_settled_is_refunded() -> None:
     """When the block is left by an error; twice does nothing twice."""
     budget = Budget(max_tokens=100)
-    with pytest.raises(KeyError), Account([budget]).reserve(Spending(tokens=10)) as held:
+    with pytest.raises(KeyError), BudgetAccount([budget]).reserve(Spending(tokens=10)) as held:
         raise KeyError
     held.refund()
     held.settle(Spending(tokens=5))
@@ -104,7 +104,7 @@ def test_what_is_not_settled_is_refunded() -> None:
 
 def test_it_warns_once_from_80_percent() -> None:
     """For each limit."""
-    account = Account([Budget(max_tokens=100, max_tool_calls=1, name="b")])
+    account = BudgetAccount([Budget(max_tokens=100, max_tool_calls=1, name="b")])
     assert account.spend(Spending(tokens=79)) == []
     assert account.spend(Spending(tokens=1)) == ["b: 80 of 100 tokens spent"]
     assert account.spend(Spending(tokens=1)) == []
@@ -138,7 +138,7 @@ def test_what_is_no_budget(options: dict[str, Any]) -> None:
 def test_the_same_budget_twice_is_charged_once() -> None:
     """An agent of a group whose budget is the pool's, say."""
     budget = Budget(max_tokens=100)
-    Account([budget, budget]).spend(Spending(tokens=10))
+    BudgetAccount([budget, budget]).spend(Spending(tokens=10))
     assert budget.spent.tokens == 10
 
 
@@ -337,7 +337,7 @@ def test_a_cost_that_is_no_number(make_pool: Any, cost: float) -> None:
 def test_nothing_is_left_of_fractions() -> None:
     """What is reserved is nothing when nobody calls."""
     budget = Budget(max_cost_usd=100.0)
-    account = Account([budget])
+    account = BudgetAccount([budget])
     held = [account.reserve(Spending(cost_usd=0.1 * number)) for number in range(1, 20)]
     for reservation in held:
         reservation.settle(Spending(cost_usd=0.3))

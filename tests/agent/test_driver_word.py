@@ -131,7 +131,7 @@ def test_a_word_for_a_pool_a_config_and_a_manifest(server: Provider) -> None:
 def test_one_driver_for_all_of_a_word(server: Provider) -> None:
     """Whatever else their manifests say."""
     with server as provider, AgentPool() as pool:
-        find = pool._factory._finder.driver
+        find = pool._factory.finder.driver
         word = f"openai:m@{provider.url}"
         one = find(AgentManifest(model={"driver": word, "temperature": 0.1}))
         assert one is find(AgentManifest(model={"driver": word, "system_prompt": "Other."}))

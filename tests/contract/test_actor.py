@@ -11,7 +11,7 @@ import pytest
 import actors
 from actors.errors import ActorDead, ActorsError, AskTimeout, DeadlockError, InboxFull, SendError
 
-from ..waiting import Gate, eventually
+from ..waiting import Gate, eventually, until_parked
 from .doubles import WAIT, Background, doing, echo
 
 pytestmark = pytest.mark.usefixtures("each_dispatcher")
@@ -433,7 +433,7 @@ def test_agent_may_ask_an_actor_without_its_slot(start, gate) -> None:
     with AgentPool(max_concurrent=1) as pool:
         handle = pool.spawn(doing(lambda agent, _: ref.ask(lambda actor: gate.arrive() or "reply", timeout=WAIT)))
         gate.next()
-        eventually(lambda: handle.status == "parked")
+        until_parked(pool, handle)
         assert pool.spawn(echo(), timeout=WAIT).result(timeout=WAIT) == "q"
         gate.open()
         assert handle.result(timeout=WAIT) == "reply"

@@ -14,7 +14,7 @@ import pytest
 from actors import Agent, AgentMessage, AgentPool, InMemorySubstrate, SpawnConfig
 from actors.errors import AgentError, Cancelled, CapacityError, DeadlockError, NotRegistered
 
-from ..waiting import eventually
+from ..waiting import eventually, until_parked
 from .doubles import WAIT, Background, Doing, doing, echo, held, manifest, sleeper
 
 
@@ -157,6 +157,7 @@ def test_checkpoint_raises_at_each_later_one(gate) -> None:
     def run(agent, query):
         agent.checkpoint()
         gate.arrive()
+        agent.cancel_token.wait(WAIT)  # it was cancelled, but a node may hear of it only now
         for _ in range(3):
             try:
                 try:
@@ -301,7 +302,7 @@ def test_waiting_for_others_needs_no_slot(gate, wait) -> None:
     with AgentPool(max_concurrent=1) as pool:
         handle = pool.spawn(doing(run))
         gate.next()
-        eventually(lambda: handle.status == "parked")
+        until_parked(pool, handle)
         assert pool.spawn(echo("other"), timeout=WAIT).result(timeout=WAIT) == "other"
         other_done.set()
         if wait != "parked":
@@ -360,7 +361,7 @@ def test_woken_agents_come_before_queued_ones(gate) -> None:
     with AgentPool(max_concurrent=1, max_queued=None) as pool:
         parked = pool.spawn(doing(waiter))
         gate.next()
-        eventually(lambda: parked.status == "parked")
+        until_parked(pool, parked)
         pool.spawn(held(gate, "busy"))
         assert gate.next() == "busy"
         for _ in range(20):

@@ -9,7 +9,7 @@ import pytest
 from actors import AgentPool, FileRead, PrivacyTier, Rag, Shell, Spawn
 from actors.errors import AgentCrashed, Cancelled, CapabilityDenied
 
-from ..waiting import eventually
+from ..waiting import at_once, eventually
 from .doubles import WAIT, doing, echo, manifest, sleeper
 
 DEEP = {"capabilities": (Spawn(max_depth=10), Rag())}
@@ -31,7 +31,7 @@ def test_children_are_owed_to_the_parent_only(gate) -> None:
         pool.spawn(family(parent))
         gate.next()
         assert pool.outstanding_count == 1
-        assert pool.active_count == 2
+        assert at_once(pool, lambda: pool.active_count == 2)
         gate.open()
         outcomes = pool.join_all(timeout=WAIT)
         assert {key: outcome.result for key, outcome in outcomes.items()} == {1: (2, "from child")}

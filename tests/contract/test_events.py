@@ -20,7 +20,7 @@ from actors import (
     tool,
 )
 
-from ..waiting import eventually
+from ..waiting import until_parked
 from .doubles import WAIT, doing, echo, held, manifest
 
 
@@ -155,7 +155,7 @@ def test_parked_and_resumed(gate) -> None:
 
     with AgentPool(on_event=events.append) as pool:
         handle = pool.spawn(doing(lambda agent, _: agent.receive(timeout=WAIT).content))
-        eventually(lambda: handle.status == "parked")
+        until_parked(pool, handle)
         pool.router.send(AgentMessage(sender=0, to=handle.id, content="go"))
         handle.result(timeout=WAIT)
     words = kinds(events, 1)

@@ -20,7 +20,7 @@ from actors.errors import (
     InferenceFailed,
 )
 
-from ..waiting import eventually
+from ..waiting import at_once, eventually, until_parked
 from .doubles import WAIT, Background, doing, echo, held, manifest, picky, sleeper
 
 
@@ -334,13 +334,13 @@ def test_handle_status_follows_the_life(gate) -> None:
     with AgentPool(max_concurrent=1, max_queued=1) as pool:
         blocker = pool.spawn(held(gate, "blocker"))
         assert gate.next() == "blocker"
-        assert blocker.status == "running"
+        assert at_once(pool, lambda: blocker.status == "running")
         handle = pool.spawn(doing(run))
         assert handle.status == "queued"
         assert not handle.done()
         gate.open()
         assert gate.next() == "running"
-        eventually(lambda: handle.status == "parked")
+        until_parked(pool, handle)
         pool.router.send(AgentMessage(sender=0, to=handle.id, content="word"))
         eventually(lambda: handle.status == "running")
         second.set()

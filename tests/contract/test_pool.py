@@ -34,7 +34,7 @@ from actors.errors import (
     PoolClosed,
 )
 
-from ..waiting import eventually
+from ..waiting import at_once, eventually, until_parked
 from .doubles import WAIT, Background, Doing, Echo, Gauge, doing, echo, held, manifest, sleeper
 
 # spawn -----------------------------------------------------------------------------------------------------------
@@ -64,7 +64,7 @@ def test_spawn_at_the_limit_is_refused_at_once(gate) -> None:
             pool.spawn(echo())
         assert time.monotonic() - begin < 2
         assert isinstance(caught.value, CircuitBreak)
-        assert pool.active_count == 2
+        assert at_once(pool, lambda: pool.active_count == 2)
         gate.open()
 
 
@@ -177,7 +177,7 @@ def test_queue_takes_max_queued_agents(gate) -> None:
         pool.spawn(held(gate))
         gate.next()
         queued = [pool.spawn(echo()), pool.spawn(echo())]
-        assert pool.queued_count == 2
+        assert at_once(pool, lambda: pool.queued_count == 2)
         assert pool.active_count == 1
         assert pool.outstanding_count == 3
         assert [handle.status for handle in queued] == ["queued", "queued"]
@@ -466,7 +466,7 @@ def test_fan_out_of_n_that_fit_starts_exactly_n(gate) -> None:
         handles = pool.fan_out([held(gate, str(number)) for number in range(3)])
         assert [handle.id for handle in handles] == [1, 2, 3]
         assert sorted(gate.next() for _ in range(3)) == ["0", "1", "2"]
-        assert pool.active_count == 3
+        assert at_once(pool, lambda: pool.active_count == 3)
         gate.open()
         assert len(pool.join_all(timeout=WAIT)) == 3
 
@@ -478,7 +478,7 @@ def test_fan_out_is_all_or_nothing(gate) -> None:
         pool.spawn(held(gate))
         with pytest.raises(CapacityError):
             pool.fan_out([doing(lambda agent, query: ran.append(query)) for _ in range(3)])
-        assert pool.active_count == 1
+        assert at_once(pool, lambda: pool.active_count == 1)
         assert pool.outstanding_count == 1
         assert [handle.id for handle in pool.fan_out([echo(), echo()])] == [2, 3]
         gate.open()
@@ -521,7 +521,7 @@ def test_fan_out_uses_the_queue(gate) -> None:
     """Slots and places in the queue count together."""
     with AgentPool(max_concurrent=1, max_queued=2) as pool:
         handles = pool.fan_out([held(gate), echo(), echo()])
-        assert pool.queued_count == 2
+        assert at_once(pool, lambda: pool.queued_count == 2)
         gate.open()
         assert [handle.outcome(timeout=WAIT).status for handle in handles] == ["completed"] * 3
 
@@ -724,7 +724,7 @@ def test_abort_of_a_queued_agent(gate) -> None:
         pool.abort(queued.id, "not needed")
         outcome = queued.outcome(timeout=WAIT)
         assert (outcome.status, outcome.started_at) == ("cancelled", None)
-        assert pool.queued_count == 0
+        assert at_once(pool, lambda: pool.queued_count == 0)
         assert pool.spawn(echo("next")).id == 3
         gate.open()
 
@@ -735,7 +735,7 @@ def test_abort_all_cancels_running_queued_and_parked(gate) -> None:
         pool.spawn(sleeper(gate))
         parked = pool.spawn(doing(lambda agent, _: agent.receive()))
         gate.next()
-        eventually(lambda: parked.status == "parked")
+        until_parked(pool, parked)
         for _ in range(5):
             pool.spawn(sleeper(gate))
         pool.abort_all("evening")
@@ -828,11 +828,11 @@ def test_resize_up_starts_queued_agents(gate) -> None:
         for number in range(3):
             pool.spawn(held(gate, str(number)))
         gate.next()
-        assert pool.queued_count == 2
+        assert at_once(pool, lambda: pool.queued_count == 2)
         pool.resize(3)
         gate.next(), gate.next()
         assert pool.max_concurrent == 3
-        assert (pool.active_count, pool.queued_count) == (3, 0)
+        assert at_once(pool, lambda: (pool.active_count, pool.queued_count) == (3, 0))
         gate.open()
 
 
@@ -903,10 +903,11 @@ def test_stats_are_a_frozen_record(gate) -> None:
         pool.spawn(held(gate))
         parked = pool.spawn(doing(lambda agent, _: agent.receive().content))
         gate.next()
-        eventually(lambda: parked.status == "parked")
+        until_parked(pool, parked)
         busy = pool.spawn(held(gate))
         gate.next()
         pool.spawn(echo())
+        assert at_once(pool, lambda: pool.active_count == 3)
         stats = pool.stats()
         assert (stats.active, stats.queued, stats.parked, stats.outstanding) == (3, 1, 1, 4)
         assert stats.started == 5
@@ -999,7 +1000,7 @@ def test_max_live_holds_queued_agents_back(gate) -> None:
     started = threading.Event()
     with AgentPool(max_concurrent=2, max_queued=None, max_live=1) as pool:
         parked = pool.spawn(doing(lambda agent, _: agent.receive().content))
-        eventually(lambda: parked.status == "parked")
+        until_parked(pool, parked)
         queued = pool.spawn(doing(lambda agent, _: started.set()))
         assert not started.wait(0.2)
         assert queued.status == "queued"

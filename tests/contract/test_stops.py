@@ -15,7 +15,7 @@ import pytest
 from actors import AgentPool, FunctionDriver, SpawnConfig
 from actors.errors import AgentAbandoned
 
-from ..waiting import Gate, eventually
+from ..waiting import Gate, eventually, until_parked
 from .doubles import WAIT, Background, doing, echo, held, manifest, sleeper
 
 PRELUDE = """
@@ -378,7 +378,7 @@ def test_a_cancelled_agent_unwinds_without_a_slot(gate) -> None:
     """Parked agents end although all slots are taken by one that is stuck."""
     with AgentPool(max_concurrent=1, max_queued=None) as pool:
         parked = [pool.spawn(doing(lambda agent, _: agent.receive())) for _ in range(20)]
-        eventually(lambda: all(handle.status == "parked" for handle in parked))
+        until_parked(pool, *parked)
         stuck = pool.spawn(held(gate))
         gate.next()
         begin = time.monotonic()

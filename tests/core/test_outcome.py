@@ -87,4 +87,5 @@ def test_the_words_of_the_states_are_their_values() -> None:
         "cancelled",
         "timed_out",
         "abandoned",
+        "lost",
     ]

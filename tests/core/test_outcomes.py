@@ -17,6 +17,7 @@ from actors import (
     AgentCancelled,
     AgentCrashed,
     AgentError,
+    AgentLost,
     AgentOutcome,
     AgentPool,
     AgentStatus,
@@ -83,6 +84,7 @@ def notes(error: BaseException) -> list[str]:
         ("timed_out", AgentTimedOut(), True),
         ("abandoned", AgentAbandoned(AgentTimedOut()), True),
         ("abandoned", AgentAbandoned(AgentCancelled("enough")), False),
+        ("lost", AgentLost("its process ended", "n1"), True),
     ],
 )
 def test_what_counts_as_a_failure(status: str, error: ActorsError | None, failed: bool) -> None:

@@ -216,7 +216,7 @@ def test_a_parent_that_ends_its_children_waits_for_them(
         start(stalling, lambda _: gate.hold(), parent=cell, name="child")
         gate.await_reached()
 
-    stalling.pool.cancellation._abort_timeout = 1000.0
+    stalling.pool.cancellation._patience = 1000.0
     handle = start(stalling, parent, name="parent")
     eventually(lambda: handle.status == "parked")
     looks(stalling, hand, 9)

@@ -138,7 +138,7 @@ def _started(number: int, chance: random.Random, free: list[float], admitted: fl
 def _told(life: _Life, begin: float, parent: int | None, chance: random.Random) -> TimelineAgent:
     status, error = "completed", None
     if parent is not None and chance.random() < 0.08:
-        status = chance.choice(("failed", "crashed", "timed_out", "cancelled", "abandoned"))
+        status = chance.choice(("failed", "crashed", "timed_out", "cancelled", "abandoned", "lost"))
         error = {"failed": "BudgetExceeded: 0.50 USD spent of 0.50", "crashed": "KeyError: 'headline'"}.get(status)
     return TimelineAgent(
         id=life.id,

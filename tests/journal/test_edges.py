@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors import (
+    AgentLost,
     AgentPool,
+    AgentStatus,
     Backoff,
     Durability,
     Journal,
@@ -27,6 +29,7 @@ from actors import (
     RestartPolicy,
 )
 from actors.journal import store
+from actors.journal.records import JournalRecord
 from actors.storage import database
 
 from .programs import World, entries, left_over, run, states
@@ -59,7 +62,7 @@ def by_hand(path: Path) -> Iterator[sqlite3.Connection]:
         ({"in_doubt": "guess"}, ValueError, "'tell' or 'ask' or 'fail'"),
         ({"in_doubt": None}, TypeError, "'tell' or 'ask' or 'fail'"),
         ({"final": "completed"}, TypeError, "final=("),
-        ({"final": ("done",)}, ValueError, "completed, failed, crashed, cancelled, timed_out, abandoned"),
+        ({"final": ("done",)}, ValueError, "completed, failed, crashed, cancelled, timed_out, abandoned, lost"),
         ({"final": ("running",)}, ValueError, "completed, failed"),
         ({"final": (1,)}, TypeError, "statuses"),
         ({"final": 3}, TypeError, "statuses"),
@@ -463,6 +466,33 @@ def test_a_cancelled_attempt_is_no_death(path: Path, gate: Any) -> None:
     world.answers["q"] = 1
     with Journal(path, max_attempts=1) as journal:
         assert run(journal, [world.config("q")])[0].result == 1
+
+
+@pytest.mark.parametrize("losses", [1, 2])
+def test_a_lost_agent_goes_on_and_each_loss_was_a_death(
+    path: Path, losses: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It went with another machine, and its end says so; it is run again until so many of its hosts have died."""
+    world = World(q=ValueError("no"))
+    keep = JournalRecord.keep
+
+    def keep_lost(record: JournalRecord, outcome: Any) -> None:
+        lost = {"status": AgentStatus.LOST, "error": AgentLost("its process ended", "n1")}
+        keep(record, outcome.model_copy(update=lost))
+
+    monkeypatch.setattr(JournalRecord, "keep", keep_lost)
+    for _ in range(losses):
+        with Journal(path, max_attempts=2) as journal:
+            run(journal, [world.config("q", key="k")])
+    monkeypatch.undo()
+    with Journal.read(path) as reader:
+        (agent,) = reader.agents()
+        assert (agent.status, agent.error) == ("lost", "AgentLost: lost with node n1: its process ended")
+        assert not list(reader.check())
+    world.answers["q"] = "done"
+    with Journal(path, max_attempts=2) as journal:
+        (outcome,) = run(journal, [world.config("q", key="k")])
+    assert (outcome.result, type(outcome.error)) == (("done", type(None)) if losses < 2 else (None, JournalGaveUp))
 
 
 # Pools ----------------------------------------------------------------------------------------------------------

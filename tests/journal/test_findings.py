@@ -104,7 +104,7 @@ def rewrite(path: str, text: str) -> Callable[[Filled], object]:
         (rewrite("1", "{"), "entry 10, agent a, step 1: its payload is no JSON"),
         (rewrite("1", "[]"), "entry 10, agent a, step 1: its payload says no version"),
         (lambda file: file.end("a"), "entry 18, agent a: it completed again (before: entry 11)"),
-        (lambda file: file.end("a", "lost"), "entry 18, agent a: no agent can end lost"),
+        (lambda file: file.end("a", "vanished"), "entry 18, agent a: no agent can end vanished"),
         (lambda file: file.end("x", "failed"), "entry 18, agent x: it ended, and was never admitted"),
         (lambda file: file.completion("a", 1), "entry 18, agent a, step 1: it was done twice"),
         (lambda file: file.entry("a", "", "admitted"), "entry 18, agent a: it was admitted anew, and what was known"),

@@ -26,7 +26,7 @@ from actors import (
     ToolCall,
     tool,
 )
-from actors.agent.budget import Account
+from actors.agent.account import BudgetAccount
 from actors.agent.ledger import BEGUN, DONE
 from actors.agent.recorder import Identity
 from actors.journal.store import from_text, to_text
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 def begun(journal: Journal, key: str) -> JournalLedger:
     """The ledger of an agent of that key, whose first life begins."""
     config = SpawnConfig(MANIFEST, "q", agent=Counting, key=key)
-    record = journal.record(Identity(config, MANIFEST, Counting, None, Account(())))
+    record = journal.record(Identity(config, MANIFEST, Counting, None, BudgetAccount(())))
     record.claim(None)
     assert record.recall() is None
     record.ledger.begin_life()

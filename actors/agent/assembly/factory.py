@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 from ...core.crash import report
 from ...core.process import event_loop
 from ...core.records.spec import AgentSpec
-from ...core.shown import shown
 from ...errors import CapabilityDenied, ManifestError
-from ..budget import Account, Budget, FamilyBudget
+from ..account import BudgetAccount
+from ..budget import FamilyBudget
 from ..children import ChildRecord
 from ..config import SpawnConfig, ToolSource
 from ..depth import depth_limit, max_depth
-from ..function_agent import FunctionAgent
+from ..function_agent import FunctionAgent, FunctionManifests
 from ..ledger import MemoryLedger
 from ..loop.steps import Steps
 from ..ports import PrivacyTier, Tool, Tools
@@ -28,7 +28,7 @@ from ..takes import refuse_query
 from ..terms.manifest import AgentManifest
 from . import resolve
 from .destinations import Destinations, shapes_after
-from .finder import Finder
+from .finder import Finder, Named
 from .llm_agent import LlmAgent
 
 if TYPE_CHECKING:
@@ -39,13 +39,16 @@ if TYPE_CHECKING:
     from ...core.supervision.agent_context import AgentContext
     from ...core.supervision.handle import AgentHandle
     from ...core.waiting.cancel import CancelToken
+    from ..account import Account
     from ..agent import Agent
+    from ..budget import Budget
+    from ..children import ChildrenElsewhere
     from ..guardrails import Guardrails
     from ..ledger import Ledger
     from ..named_step import NamedStep
     from ..ports import ClosesIdle, LlmDriver, MemorySubstrate
     from ..recorder import Recorder
-    from ..session_record import PoolSessions
+    from ..session_record import AgentTurn, PoolSessions
     from ..specialist import Specialist
     from ..terms.structured import Shape
     from ..transfer import Destination, Transfer
@@ -64,7 +67,7 @@ class ToolServers(Protocol):
         """End the servers."""
 
 
-NO_ACCOUNT = Account(())
+NO_ACCOUNT = BudgetAccount(())
 GOODBYE = 2.0
 """Seconds that a pool waits for what was cancelled on the private loop."""
 
@@ -73,7 +76,8 @@ GOODBYE = 2.0
 class AgentParts:
     """What one agent has. ``tools`` is filled in on the agent's thread.
 
-    Locks: ``ledger`` and ``turn`` are written by the thread that starts the agent, before it is admitted.
+    Locks: ``account``, ``ledger`` and ``turn`` are written by the thread that starts the agent, or on a node by its
+    own, before it lives.
     """
 
     factory: AgentFactory
@@ -88,9 +92,10 @@ class AgentParts:
     shape: Shape | None
     ledger: Ledger | None = None
     deps: Any = field(default=None, repr=False)
-    turn: SessionRecord | None = None
+    turn: AgentTurn | None = None
     transfers: tuple[Transfer, ...] = ()
     guardrails: Guardrails | None = None
+    is_child: bool = False
 
     def build(self, cell: object) -> Callable[[], Runnable]:
         """Fetch the tools, and return the function that constructs the agent."""
@@ -163,8 +168,10 @@ class AgentFactory:
         recorder: Records what agents buy and do (a journal); None records nothing.
         sessions: The conversations that go on; None has none.
         is_traced: Is anybody told of the spans of its agents?
+        driver_word: How *driver* was named; None: it was given as it is.
 
     Threads: any.
+    Locks: none; ``elsewhere`` is set once, before the first agent: who starts children where this is not the program.
     """
 
     def __init__(
@@ -184,6 +191,7 @@ class AgentFactory:
         recorder: Recorder | None = None,
         sessions: PoolSessions | None = None,
         is_traced: bool = False,
+        driver_word: str | None = None,
     ) -> None:
         self._driver = driver
         self._memory = memory
@@ -192,21 +200,31 @@ class AgentFactory:
         self._budget = budget
         self._group_budgets = group_budgets
         self._drivers: weakref.WeakValueDictionary[int, ClosesIdle] = weakref.WeakValueDictionary()
-        self._finder = Finder(find_driver, open_memory)
+        self.finder = Finder(find_driver, open_memory)
         self._make_registry = make_registry
         self._servers = servers
         self.context_of = context_of
         self._recorder = recorder
         self._sessions = sessions
         self._is_traced = is_traced
-        self._no_tools = make_registry(())
+        self.elsewhere: ChildrenElsewhere | None = None
+        self.no_tools = make_registry(())
+        """What an agent may call before its tools are there."""
         self._function_manifest = AgentManifest(privacy=PrivacyTier.STANDARD, capabilities=())
+        if driver_word is not None:
+            self.finder.name(driver, Named("driver", self._function_manifest, driver_word, "driver"))
+        self._functions = FunctionManifests(self._function_manifest)
         self._function_config: SpawnConfig[Any] = SpawnConfig(self._function_manifest, "", agent=FunctionAgent)
 
     @property
     def budget(self) -> Budget | None:
         """What all agents may spend together."""
         return self._budget
+
+    @property
+    def restart(self) -> RestartPolicy | None:
+        """How often an agent that crashed is started again."""
+        return self._restart
 
     @property
     def driver(self) -> LlmDriver | None:
@@ -222,7 +240,7 @@ class AgentFactory:
     def tools(self) -> Tools:
         """What an agent without a manifest may call: made once, for all who ask."""
         source, manifest = self._tools, self._function_manifest
-        return self._finder.once(("tools",), lambda: self._given_tools(source, manifest))
+        return self.finder.once(("tools",), lambda: self._given_tools(source, manifest))
 
     def spec(self, config: SpawnConfig[Any]) -> AgentSpec:
         """What the supervisor needs to start *config*.
@@ -244,7 +262,7 @@ class AgentFactory:
             raise TypeError(f"submit needs a function, got {type(fn).__name__}")
         name = getattr(fn, "__name__", None)
         name = name if isinstance(name, str) and name else type(fn).__name__
-        manifest = self._function_manifest.model_copy(update={"name": name})
+        manifest = self._functions.of(name)
         given = {"fn": fn, "args": args, "kwargs": kwargs}
         config = self._function_config.model_copy(update={"manifest": manifest, "kwargs": given})
         return self._spec(config, manifest, self._driver, self._memory, self._tools)
@@ -260,6 +278,8 @@ class AgentFactory:
         *specialist* has the grants that *parent*'s manifest says it has.
         """
         _refuse_other(config)
+        if self.elsewhere is not None:
+            return self.elsewhere.spawn(config, parent, specialist)
         context = parent._context
         limit = depth_limit(parent)
         if limit is not None and context.depth + 1 > limit:
@@ -282,17 +302,17 @@ class AgentFactory:
         *,
         is_named: bool = False,
     ) -> AgentSpec:
-        agent_class = config.agent or self._finder.agent_class(manifest)
+        agent_class = config.agent or self.finder.agent_class(manifest)
         talks = agent_class is LlmAgent or issubclass(agent_class, LlmAgent)
         chosen = config.driver
         if isinstance(chosen, str):
-            manifest, chosen = self._finder.worded(manifest, chosen)
+            manifest, chosen = self.finder.worded(manifest, chosen)
         elif chosen is None and manifest.model.driver is not None:
-            chosen = self._finder.driver(manifest)
+            chosen = self.finder.driver(manifest)
         driver = driver if chosen is None else chosen
         own = config.memory
         if own is None and manifest.memory is not None:
-            own = self._finder.memory(manifest)
+            own = self.finder.memory(manifest)
         memory = memory if own is None else own
         tools = tools if config.tools is None else config.tools
         deps = config.deps
@@ -316,12 +336,12 @@ class AgentFactory:
         if talks:
             refuse_query(config.query, config.messages, driver, manifest.privacy)
         has_shape = config.output_type is not None or manifest.output is not None
-        shape = self._finder.shape(config, manifest, agent_class) if has_shape else None
+        shape = self.finder.shape(config, manifest, agent_class) if has_shape else None
         if talks:
-            self._finder.refuse_unfit(manifest, agent_class, tools, deps)
+            self.finder.refuse_unfit(manifest, agent_class, tools, deps)
         rails = None
         if config.guardrails or manifest.guardrails.use or parent is not None:
-            rails = self._finder.guardrails(config, manifest, agent_class, parent)
+            rails = self.finder.guardrails(config, manifest, agent_class, parent)
         parts = AgentParts(
             self,
             config,
@@ -329,17 +349,18 @@ class AgentFactory:
             agent_class,
             driver,
             memory,
-            self._no_tools,
+            self.no_tools,
             tools,
             account,
             shape,
             deps=deps,
             guardrails=rails,
+            is_child=parent is not None,
         )
         if config.handoffs or manifest.handoffs:
             parts = replace(parts, transfers=self._transfers(parts))
         if manifest.agents:
-            self._finder.specialists(manifest)
+            self.finder.specialists(manifest)
         spec = AgentSpec(
             name=manifest.name,
             query=config.query,
@@ -413,16 +434,8 @@ class AgentFactory:
             budgets.append(self._group_budgets[config.group])
         if config.budget is not None:
             budgets.append(config.budget)
-        limits = manifest.resources
-        if limits.max_tokens_budget is not None or limits.max_cost_usd > 0:
-            budgets.append(
-                FamilyBudget(
-                    max_tokens=limits.max_tokens_budget,
-                    max_cost_usd=limits.max_cost_usd or None,
-                    name=f"the budget of {shown(manifest.name)} and all below it",
-                )
-            )
-        return Account(budgets) if budgets else NO_ACCOUNT
+        budgets += FamilyBudget.granted_by(manifest)
+        return BudgetAccount(budgets) if budgets else NO_ACCOUNT
 
     def keep(self, driver: Any) -> None:
         """Remember a driver that is used here, to close its idle connections in the end."""
@@ -444,14 +457,14 @@ class AgentFactory:
                 driver.close_idle()
             except Exception:  # noqa: BLE001 - a connection that cannot be closed must not keep a pool open
                 report("closing the idle connections of {} failed", type(driver).__name__)
-        self._finder.close()
+        self.finder.close()
 
     def _transfers(self, parts: AgentParts) -> tuple[Transfer, ...]:
         """Where the conversation may be handed on to."""
         if not issubclass(parts.agent_class, LlmAgent):
             name = parts.agent_class.__name__
             raise ManifestError([f"handoffs: an LlmAgent alone hands its conversation on, and {name} is none"])
-        return Destinations(self._finder, parts).find()
+        return Destinations(self.finder, parts).find()
 
     def tools_for(self, parts: AgentParts, context: AgentContext) -> Tools:
         """The tools of one agent: those it is given, those that its manifest and its servers name, and those by which
@@ -461,8 +474,8 @@ class AgentFactory:
         tools = self._given_tools(parts.tool_source, manifest)
         if not (manifest.tools or manifest.mcp_servers or manifest.agents or parts.transfers):
             return tools
-        own = self._finder.tools(manifest)
-        own += [*parts.transfers, *self._finder.specialists(manifest)]
+        own = self.finder.tools(manifest)
+        own += [*parts.transfers, *self.finder.specialists(manifest)]
         if manifest.mcp_servers:
             own += self._servers.tools_for(manifest, context.token)
         names = {tool.name for tool in own}
@@ -471,7 +484,7 @@ class AgentFactory:
 
     def _given_tools(self, source: ToolSource | None, manifest: AgentManifest) -> Tools:
         if source is None:
-            return self._no_tools
+            return self.no_tools
         if hasattr(source, "definitions_for"):
             return cast("Tools", source)
         return source(manifest) if callable(source) else self._make_registry(source)

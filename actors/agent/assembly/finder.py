@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ...core.crash import report
 from ...errors import ManifestError
@@ -35,6 +35,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+class Named(NamedTuple):
+    """What a manifest or a config names, as it is named: whoever finds it elsewhere makes another one like it."""
+
+    kind: str
+    manifest: AgentManifest
+    path: str
+    place: str = ""
+
+
 class Finder:
     """Finds what manifests name; each thing is imported, made or read once, for all agents of a pool.
 
@@ -42,7 +51,7 @@ class Finder:
         find_driver: A built-in driver's factory by its name.
         open_memory: Opens the file of a memory.
 
-    Threads: any. What was found is kept in ``_found`` and ``_memories``, which change by single operations.
+    Threads: any. What was found is kept in ``_found``, ``_named`` and ``_memories``, which change by single operations.
     """
 
     def __init__(self, find_driver: FindBuiltIn, open_memory: Callable[[Path], MemorySubstrate]) -> None:
@@ -50,6 +59,26 @@ class Finder:
         self._open_memory = open_memory
         self._memories: list[Any] = []
         self._found: dict[tuple[Hashable, ...], Any] = {}
+        self._named: dict[int, tuple[Named, Any]] = {}  # with what it names: nothing else gets its id
+
+    def name_of(self, made: object) -> Named | None:
+        """How *made*, a driver or a memory, is named; None: somebody gave it as it is."""
+        known = self._named.get(id(made))
+        return None if known is None else known[0]
+
+    def name(self, made: object, named: Named) -> None:
+        """*made* was found as *named*."""
+        self._named.setdefault(id(made), (named, made))
+
+    def named(self, named: Named) -> Any:
+        """What *named* names here.
+
+        Raises:
+            ManifestError: It cannot be had.
+        """
+        if named.kind == "memory":
+            return self.memory(named.manifest)
+        return self._driver(named.manifest, named.path, named.place)
 
     def once(self, key: tuple[Hashable, ...], find: Callable[[], T]) -> T:
         """What *find* found when it was first asked for *key*."""
@@ -93,14 +122,20 @@ class Finder:
         word, model = DriverWord.parse(path, place), manifest.model
         asked = (path, model, manifest.folder) if word is None else word.key(model)
         key = "driver", manifest.privacy, asked
-        return self.once(key, lambda: resolve.driver(manifest, self._find_driver, path, place))
+        made = self.once(key, lambda: resolve.driver(manifest, self._find_driver, path, place))
+        if made is not None and id(made) not in self._named:
+            self.name(made, Named("driver", manifest, path, place))
+        return made
 
     def memory(self, manifest: AgentManifest) -> MemorySubstrate | None:
         """The memory that *manifest* names; None when it names none."""
         path = None if manifest.memory is None else manifest.memory.path
         if path is None:
             return None
-        return self.once((manifest.folder, path, "memory"), lambda: self._opened_memory(manifest, path))
+        made = self.once((manifest.folder, path, "memory"), lambda: self._opened_memory(manifest, path))
+        if id(made) not in self._named:
+            self.name(made, Named("memory", manifest, path))
+        return made
 
     def _opened_memory(self, manifest: AgentManifest, path: str) -> MemorySubstrate:
         memory = resolve.memory(manifest, path, self._open_memory)

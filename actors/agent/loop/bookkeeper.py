@@ -10,6 +10,7 @@ from ...core.records.error_json import error_to_json
 from ...core.records.json_marks import from_json, marked_text
 from ...core.records.told import told_text
 from ...errors import JournalFailed
+from ..account import AGAIN
 from ..budget import Spending
 from ..ledger import (
     DONE,
@@ -106,10 +107,10 @@ class Bookkeeper:
         self.ledger.enter(self._closed, DONE, "closed", {})
         return paid
 
-    def _count_turn(self) -> None:
+    def _count_turn(self, what: str = "turn") -> None:
         self.ledger.counted.add(self.path)
         self._guard.check_iteration().enforce()
-        warn(self._agent, self._agent._parts.account.charge(ONE_TURN))
+        warn(self._agent, self._agent._parts.account.charge(ONE_TURN, self.path, what))
         self._agent._context.expenses.turn()
 
     def hear(self, read: Callable[[], Contents]) -> Contents:
@@ -160,7 +161,7 @@ class Bookkeeper:
         """
         if not self.ledger.count(self.path):
             return ()
-        count_paid(self._agent, paid, told)
+        count_paid(self._agent, self.path, paid, told)
         return paid
 
     def enter(self, response: CompletionResponse, paid: Sequence[Payment]) -> None:
@@ -232,7 +233,7 @@ class Bookkeeper:
         self.ledger.set_aside(self.path, what)
         self.ledger.counted -= {path for path in self.ledger.counted if not is_before(path, number)}
         if was_answered:
-            self._count_turn()  # this one was among those; now it is another one
+            self._count_turn(AGAIN)  # this one was among those; now it is another one
 
     def digest_of(self, messages: Sequence[Message]) -> str:
         """The digest of *messages* together."""
@@ -275,22 +276,24 @@ def spent_to_data(scope: Scope) -> dict[str, Any]:
     return {name: each for name, each in spent.items() if each}
 
 
-def count_spent(agent: Agent[Any], data: Mapping[str, Any]) -> None:
-    """Count what an effect of an earlier process has spent: by itself, and by agents that it has started."""
-    count_paid(agent, paid_from_data(data.get("paid", ())))
-    for usage, cost_usd in paid_from_data(data.get("below", ())):
-        warn(agent, agent._parts.account.charge(Spending(tokens=usage.total, cost_usd=cost_usd)))
+def count_spent(agent: Agent[Any], path: str, data: Mapping[str, Any]) -> None:
+    """Count what the effect at *path* of an earlier process has spent: by itself, and by agents that it has started."""
+    count_paid(agent, path, paid_from_data(data.get("paid", ())))
+    for number, (usage, cost_usd) in enumerate(paid_from_data(data.get("below", ())), 1):
+        spent = Spending(tokens=usage.total, cost_usd=cost_usd)
+        warn(agent, agent._parts.account.charge(spent, path, f"below {number}"))
         agent._context.expenses.spend_below(usage, cost_usd)
 
 
-def count_paid(agent: Agent[Any], paid: Sequence[Payment], told: Mapping[str, Any] = RECALLED) -> None:
-    """Count in budgets and account what an earlier process has paid: it is not refused.
+def count_paid(agent: Agent[Any], path: str, paid: Sequence[Payment], told: Mapping[str, Any] = RECALLED) -> None:
+    """Count in budgets and account what an earlier process has paid at *path*: it is not refused.
 
     Args:
         told: What is told of the last of them.
     """
     for number, (usage, cost_usd) in enumerate(paid, 1):
-        warn(agent, agent._parts.account.charge(Spending(tokens=usage.total, cost_usd=cost_usd)))
+        spent = Spending(tokens=usage.total, cost_usd=cost_usd)
+        warn(agent, agent._parts.account.charge(spent, path, f"paid {number}"))
         agent._context.spend(usage, cost_usd, told if number == len(paid) else RECALLED)
 
 

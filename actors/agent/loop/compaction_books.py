@@ -84,7 +84,7 @@ class CompactionBooks:
         """*paid*, which is counted here in budgets and account, if an earlier process has paid it; else nothing."""
         if not self._books.ledger.count(self._path):
             return ()
-        count_paid(self._agent, paid)
+        count_paid(self._agent, self._path, paid)
         return paid
 
     def enter(self, request: CompletionRequest, response: CompletionResponse, paid: Sequence[Payment]) -> None:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ...core.supervision.agent_spans import AgentSpans
+    from ..account import Reserved
     from ..agent import Agent
-    from ..budget import Reservation
     from ..ports import (
         CompletionRequest,
         CompletionResponse,
@@ -132,7 +132,7 @@ class DriverCalls:
         made: Callable[..., CompletionResponse] = self._call
         if self._is_traced and (spans := self._agent._context.spans) is not None:
             made = partial(self._in_span, spans, request)
-        if not account.budgets:
+        if not account.is_charged:
             return made(call, paid, None, attempts)
         least = TokenUsage(estimate_request(request), 0)
         with account.reserve(Spending(tokens=least.total, cost_usd=self._cost(least))) as reservation:
@@ -144,7 +144,7 @@ class DriverCalls:
         request: CompletionRequest,
         call: Callable[[], CompletionResponse],
         paid: list[Payment],
-        reservation: Reservation | None,
+        reservation: Reserved | None,
         attempts: Attempts,
     ) -> CompletionResponse:
         """As :meth:`_call`, in a span of its own, in the thread that asks."""
@@ -168,7 +168,7 @@ class DriverCalls:
         self,
         call: Callable[[], CompletionResponse],
         paid: list[Payment],
-        reservation: Reservation | None,
+        reservation: Reserved | None,
         attempts: Attempts,
     ) -> CompletionResponse:
         """One call, and into budgets and account with what it used, as far as anybody knows."""
@@ -185,7 +185,11 @@ class DriverCalls:
         return response
 
     def _pay(
-        self, usage: TokenUsage, paid: list[Payment], reservation: Reservation | None, told: Mapping[str, Any]
+        self,
+        usage: TokenUsage,
+        paid: list[Payment],
+        reservation: Reserved | None,
+        told: Mapping[str, Any],
     ) -> None:
         cost = 0.0
         try:

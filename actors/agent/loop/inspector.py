@@ -381,7 +381,7 @@ class Inspector:
         entry = ledger.find(path)
         if entry is not None:
             if ledger.count(path):
-                count_spent(self._agent, entry.data)
+                count_spent(self._agent, entry.path, entry.data)
             if path in ledger.values:
                 return ruling_of(ledger.values[path], None, seen, subject)
             with suppress(NotKeptError):

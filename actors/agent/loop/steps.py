@@ -61,7 +61,7 @@ class Steps:
             self._agent.checkpoint()
             entry = self._ledger.find(path)
             if entry is not None and self._ledger.count(path):
-                count_spent(self._agent, entry.data)
+                count_spent(self._agent, path, entry.data)
             if entry is None:
                 return self._run(step, path)
             if entry.state is DONE:

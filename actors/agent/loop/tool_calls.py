@@ -12,7 +12,7 @@ from ...core.records.conversation import ToolResultMessage
 from ...core.records.told import told_value
 from ...core.supervision.agent_context import ToolEnd
 from ...core.tracing import ToolEnding, TracedTool
-from ...errors import Cancelled, CircuitBreak, ToolFailed
+from ...errors import Cancelled, ToolFailed
 from ..effects import is_repeatable
 from ..events import ToolEnded, ToolStarted
 from ..guard import ALLOW
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from ...core.supervision.agent_spans import AgentSpans
     from ...core.waiting.cancel import CancelToken
     from ..agent import Agent
-    from ..budget import Reservation
     from ..guard import LoopGuard
     from ..ports import Tool
     from .bookkeeper import Bookkeeper
@@ -155,16 +154,7 @@ class ToolCaller:
 
     def _charge(self, count: int) -> None:
         """Charge *count* calls; when a budget has not enough for all of them, none is charged, and none is made."""
-        reservations: list[Reservation] = []
-        try:
-            # One by one: what was reserved before a refusal is in the list by then.
-            reservations.extend(self._agent._parts.account.reserve(ONE_CALL) for _ in range(count))
-        except CircuitBreak:
-            for reservation in reservations:
-                reservation.refund()
-            raise
-        for reservation in reservations:
-            warn(self._agent, reservation.settle(ONE_CALL))
+        warn(self._agent, self._agent._parts.account.spend(ONE_CALL, count))
 
     def _refusal(self, index: int, call: ToolCall, tool: Tool, effects: ToolEffects | None) -> str | None:
         """Why *call* is not run; None when it may be."""

@@ -112,7 +112,7 @@ class ToolEffects:
             self._guard.check_tool_call(call.name, call.input, repeatable=repeatable)
         if entry.state is DONE and entry.data.get("ran", True):
             self.charge_begun(index)
-            count_spent(self._agent, entry.data)
+            count_spent(self._agent, entry.path, entry.data)
 
     def counts(self, index: int) -> bool:
         """Has the guard of this process still to count it? Then it does now."""
@@ -125,7 +125,7 @@ class ToolEffects:
     def charge_begun(self, index: int) -> None:
         """One that an earlier process has begun is charged to budgets, and not refused."""
         if self.uncharged([index]):
-            warn(self._agent, self._agent._parts.account.charge(ONE_CALL))
+            warn(self._agent, self._agent._parts.account.charge(ONE_CALL, self.path(index), "call"))
 
     def _is_first(self, path: str) -> bool:
         counted = self._ledger.counted

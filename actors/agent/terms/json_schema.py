@@ -44,6 +44,10 @@ class SchemaShape(Shape):
         # With a registry of its own nothing is fetched from anywhere.
         self._validator = _validator_class(schema)(schema, registry=Registry())
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pickle has the schema."""
+        return type(self), (self.schema,)
+
     def read(self, text: str) -> Any:
         """The value of *text*.
 

@@ -76,9 +76,14 @@ class OutputShape(Shape):
     """
 
     def __init__(self, output_type: Any) -> None:
+        self._type = output_type
         self.adapter: TypeAdapter[Any] = TypeAdapter(output_type)
         """Reads such values from JSON, and writes them."""
         self.schema = self.adapter.json_schema()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pickle has the type."""
+        return shape_of, (self._type,)
 
     def read(self, text: str) -> Any:
         """The value of *text*.

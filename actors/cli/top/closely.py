@@ -58,6 +58,7 @@ def _about(agent: Agent, board: Board) -> Iterator[Text]:
                 f"{agent.input_tokens:,} tokens in, {agent.output_tokens:,} out" if agent.tokens else "",
                 dollars(agent.cost_usd) if agent.cost_usd else "",
                 counted(agent.restarts, "restart") if agent.restarts else "",
+                f"on {one_line(agent.node, 60)}" if agent.node else "",
                 f"key {one_line(agent.key, 60)}" if agent.key else "",
                 f"group {one_line(agent.group, 30)}" if agent.group else "",
                 family,
@@ -78,7 +79,8 @@ def _threads(closeup: Closeup, width: int) -> Iterator[Text]:
         yield line(("stack", "bold"))
         yield from _stack(closeup.stack, width)
     else:
-        yield line(("no thread of its own now", "dim"))
+        node = closeup.agent.node
+        yield line((f"its thread is on {one_line(node, 60)}" if node else "no thread of its own now", "dim"))
     for tool in closeup.tools:
         on = f", on {one_line(tool.on, 100)}" if tool.on else ""
         yield line()

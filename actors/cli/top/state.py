@@ -126,6 +126,7 @@ class Agent:
     restarts: int
     waits_for: tuple[str, ...]
     tools: tuple[Thread, ...]
+    node: str | None = None
 
     @classmethod
     def of(cls, fields: Fields) -> Agent:
@@ -148,6 +149,7 @@ class Agent:
             restarts=fields.whole("restarts"),
             waits_for=fields.texts("waits_for"),
             tools=fields.rows("tools", Thread.of),
+            node=fields.maybe_text("node"),
         )
 
     @property

@@ -45,6 +45,7 @@ ENDS: Final = {
     "crashed": "bold red",
     "timed_out": "magenta",
     "abandoned": "bold magenta",
+    "lost": "bold yellow",
     "cancelled": "yellow",
 }
 """How agents ended -> the style of the word, as in the summary of a run."""

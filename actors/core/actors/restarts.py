@@ -44,3 +44,12 @@ class Restarts:
         self._at.append(now + delay)  # when it starts again, not when it crashed
         self.total += 1
         return delay
+
+    def go_on(self, total: int) -> None:
+        """It was started again *total* times so far, elsewhere: all of them count as if they were now."""
+        self.total = total
+        self._at.extend([self._clock.monotonic()] * min(total, self._policy.max_restarts))
+
+    def counted(self, total: int) -> None:
+        """It was started again elsewhere: so often in all."""
+        self.total = max(self.total, total)

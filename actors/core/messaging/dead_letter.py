@@ -34,6 +34,8 @@ class DeadLetterReason(StrEnum):
     POISON = "poison"
     RESTARTS_USED_UP = "restarts_used_up"
     TOPIC_FULL = "topic_full"
+    NODE_LOST = "node_lost"
+    """It may have been read: the node went that it was handed on to."""
 
 
 @dataclass(frozen=True, slots=True)

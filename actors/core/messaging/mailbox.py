@@ -12,6 +12,7 @@ from ..clock import SYSTEM_CLOCK
 from ..process.at_exit import at_exit
 from ..waiting.wait_graph import wait_for
 from ..waiting.waiter import Waiter
+from .dead_letter import DeadLetterReason
 from .putter import ACCEPTED as ACCEPTED, Put as Put, Putter
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ class Mailbox:
     """
 
     __slots__ = ("_attendant", "_capacity", "_free", "_getters", "_items", "_lock", "_open", "_putters", "_system")
+
+    unread_reason = DeadLetterReason.RECEIVER_ENDED
+    """Why nobody has read what is left in it at the end."""
 
     def __init__(self, capacity: int | None = None, *, is_open: bool = True) -> None:
         if capacity is not None and capacity < 1:
@@ -189,6 +193,10 @@ class Mailbox:
             return result
         return self.await_room(item, timeout, target)
 
+    def begin(self, item: Any) -> Put | Callable[[], Put]:
+        """As :meth:`offer`, for one of many: where the answer takes time, what waits for it."""
+        return self.offer(item)
+
     def await_room(self, item: Any, timeout: float | None, target: WaitNode | None) -> Put:
         """The second half of :meth:`put`, for an offer that found no room."""
         putter = Putter(item)
@@ -249,6 +257,12 @@ class Mailbox:
                     getter.open()
                     raise
         return dropped
+
+    def take_over(self, item: Any) -> None:
+        """Accept *item* whatever the bound: it was accepted elsewhere, before there was a reader here."""
+        with self._lock:
+            items = self._begin_items() if self._items is None else self._items
+            items.append(item)
 
     def put_system(self, item: Any) -> bool:
         """Put *item* into the system lane; False when closed."""

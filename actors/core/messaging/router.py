@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from operator import index
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ...errors import InboxClosed, InboxFull, NotRegistered
 from ..checks import leaf_lock
 from ..clock import SYSTEM_CLOCK
+from ..crash import report
 from ..process import fork
 from ..records.message import AgentMessage
+from ..records.sealed_message import SealedMessage
 from ..waiting.wait_graph import checkpoint
 from .dead_letter import DeadLetterReason, DeadLetters
 from .mailbox import NOTHING, Mailbox, MailboxClosed, Put
@@ -97,7 +99,34 @@ class Inbox:
     def _message(self, item: Any) -> AgentMessage | None:
         """What a reader gets for *item*; None when it was dealt with already."""
         message: AgentMessage = item
-        return message
+        return self._opened(message) if type(message) is SealedMessage else message
+
+    def _opened(self, message: SealedMessage) -> AgentMessage | None:
+        """What came from another process; None when it cannot be read here, which harms no message behind it."""
+        try:
+            return message.taken()
+        except Exception:  # noqa: BLE001 - whatever a class of the user's does when it is made again
+            report("a message from {} for {} cannot be read here", message.sender, message.to)
+            unread = AgentMessage.between(message.sender, message.to, None)
+            letters = self._router.dead_letters
+            letters.announce(letters.add(unread, DeadLetterReason.POISON, f"agent {message.to}"))
+            return None
+
+
+class Elsewhere(Protocol):
+    """Where messages go that are for somebody in another process. Threads: any."""
+
+    def mailbox(self, endpoint: Endpoint, capacity: int) -> Mailbox | None:
+        """What takes the messages for *endpoint*, made before the first of them; None: they are read here. Under the
+        router's lock.
+        """
+
+    def send(self, message: AgentMessage, timeout: float | None) -> None:
+        """Send *message* to an id that is not known here.
+
+        Raises:
+            SendError: As for :meth:`MessageRouter.send`.
+        """
 
 
 class MessageRouter:
@@ -111,7 +140,7 @@ class MessageRouter:
         on_undelivered: Called with each dead letter, in the thread that made it.
 
     Locks: ``_lock`` guards ``_endpoints`` and the making of mailboxes, so that none is made for an id that has gone.
-    Lookups do without it.
+    Lookups do without it. ``elsewhere`` is set once, before the first message; None where all live in this process.
     """
 
     def __init__(
@@ -130,6 +159,7 @@ class MessageRouter:
         self._program_taken = False
         self.generation = fork.generation()
         self._dead_letters = DeadLetters(on_undelivered)
+        self.elsewhere: Elsewhere | None = None
 
     @property
     def agent_count(self) -> int:
@@ -192,47 +222,62 @@ class MessageRouter:
             InboxClosed: The receiver ended while the sender waited.
         """
         fork.refuse_after_fork(self.generation)
-        endpoint = self._endpoints.get(message.to)
-        if endpoint is None:
-            raise NotRegistered(f"agent {message.to} is not registered: it ended, or never was", message)
+        endpoint = self._endpoints.get(message.to)  # as ``find``, without a call
+        if endpoint is not None:
+            self._deliver(endpoint, message, timeout)
+        elif self.elsewhere is not None:
+            self.elsewhere.send(message, timeout)
+        else:
+            raise not_registered(message)
+
+    def _deliver(self, endpoint: Endpoint, message: AgentMessage, timeout: float | None) -> None:
         mailbox = endpoint.mailbox
         if mailbox is None:
             mailbox = self.open(endpoint)
-        if message.to == PROGRAM:
+        if endpoint.id == PROGRAM:
             dropped = mailbox.force(message)
             if dropped is not NOTHING:
                 letter = self.dead_letters.add(dropped, DeadLetterReason.DROPPED_OLDEST, "the program")
                 self.dead_letters.announce(letter)
             return
         result = mailbox.put(message, timeout)
-        if result is Put.FULL:
-            raise InboxFull(
-                f"the inbox of agent {message.to} is full ({mailbox.capacity} messages); "
-                "name a timeout to wait for room",
-                message,
-            )
-        if result is Put.CLOSED:
-            raise InboxClosed(f"the inbox of agent {message.to} is closed: it ended", message)
+        if result is not Put.ACCEPTED:
+            raise refused(result, message, mailbox.capacity)
 
     def broadcast(self, content: Any, to: Iterable[AgentId]) -> int:
-        """Send *content* from the program to each of *to*, and wait for nobody.
+        """Send *content* from the program to each of *to*, and wait for nobody to make room.
 
         Returns:
             How many took it. Who has no room is passed over, and that is a dead letter; who has ended needs none.
         """
         taken = 0
-        full: list[DeadLetter] = []
+        under_way: list[tuple[AgentMessage, Callable[[], Put]]] = []
+        full: list[AgentMessage] = []
         for agent_id in to:
+            endpoint = self._endpoints.get(agent_id)
+            if endpoint is None:  # it has just ended
+                continue
             message = AgentMessage.between(PROGRAM, agent_id, content)
-            try:
-                self.send(message)
-                taken += 1
-            except InboxFull:
-                full.append(self.dead_letters.add(message, DeadLetterReason.INBOX_FULL, f"agent {agent_id}"))
-            except (NotRegistered, InboxClosed):  # it has just ended
-                pass
-        self.dead_letters.announce(*full)
+            mailbox = endpoint.mailbox
+            result = (self.open(endpoint) if mailbox is None else mailbox).begin(message)
+            if callable(result):
+                under_way.append((message, result))
+            elif result is Put.FULL:
+                full.append(message)
+            else:
+                taken += result is Put.ACCEPTED
+        for message, settled in under_way:  # all are on their way by now
+            result = settled()
+            taken += result is Put.ACCEPTED
+            if result is Put.FULL:
+                full.append(message)
+        add, reason = self.dead_letters.add, DeadLetterReason.INBOX_FULL
+        self.dead_letters.announce(*[add(message, reason, f"agent {message.to}") for message in full])
         return taken
+
+    def find(self, agent_id: AgentId) -> Endpoint | None:
+        """Where the messages for that id go; None: it is not known here."""
+        return self._endpoints.get(agent_id)
 
     # For the supervisor -----------------------------------------------------------------------------------------
 
@@ -245,7 +290,10 @@ class MessageRouter:
         fork.refuse_after_fork(self.generation)
         with self._lock:
             if endpoint.mailbox is None:
-                endpoint.mailbox = Mailbox(self._capacity, is_open=not endpoint.gone)
+                made = None
+                if self.elsewhere is not None and not endpoint.gone:
+                    made = self.elsewhere.mailbox(endpoint, self._capacity)
+                endpoint.mailbox = Mailbox(self._capacity, is_open=not endpoint.gone) if made is None else made
             return endpoint.mailbox
 
     def forget(self, endpoint: Endpoint) -> tuple[list[Any], list[Wakeable]]:
@@ -286,3 +334,17 @@ class MessageRouter:
             self.dead_letters.announce(*letters)
 
         return announce
+
+
+def not_registered(message: AgentMessage) -> NotRegistered:
+    """Nobody has the id that *message* is for."""
+    return NotRegistered(f"agent {message.to} is not registered: it ended, or never was", message)
+
+
+def refused(result: Put, message: AgentMessage, capacity: int | None) -> InboxFull | InboxClosed:
+    """The mailbox that *message* is for did not take it."""
+    if result is Put.CLOSED:
+        return InboxClosed(f"the inbox of agent {message.to} is closed: it ended", message)
+    return InboxFull(
+        f"the inbox of agent {message.to} is full ({capacity} messages); name a timeout to wait for room", message
+    )

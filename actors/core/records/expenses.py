@@ -130,6 +130,17 @@ class Expenses:
                 log.append(event)
             return True
 
+    def take_over(self, fields: Mapping[str, Any]) -> None:
+        """It lived elsewhere, and has ended: what it used there itself, by the names of its outcome."""
+        with self._lock:
+            self._own = Spent()
+            self._own.add(fields["usage"], fields["cost_usd"])
+            self._model, self._answered_by = fields["model"], fields["answered_by"]
+            self._conversation = fields["messages"]
+            self._tool_calls = fields["tool_calls"]
+            self.iterations = fields["iterations"]
+            self._is_told = False
+
     def spend_below(self, usage: TokenUsage, cost_usd: float) -> None:
         """A child has ended: what it and those below it used."""
         with self._lock:

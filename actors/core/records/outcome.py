@@ -23,7 +23,7 @@ T_co = TypeVar("T_co", covariant=True, default=Any)
 
 
 class AgentStatus(StrEnum):
-    """Where an agent is in its life; the last six are how it ended."""
+    """Where an agent is in its life; the last seven are how it ended."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -35,6 +35,7 @@ class AgentStatus(StrEnum):
     CANCELLED = "cancelled"
     TIMED_OUT = "timed_out"
     ABANDONED = "abandoned"
+    LOST = "lost"
 
 
 class AgentOutcome(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitrary_types_allowed=True):
@@ -42,7 +43,7 @@ class AgentOutcome(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitr
 
     Args:
         status: ``completed``, ``failed`` (``error`` is the agent's own error), ``crashed``, ``cancelled``,
-            ``timed_out`` or ``abandoned``.
+            ``timed_out``, ``abandoned`` or ``lost`` (its node went).
         result: What ``run`` returned; None unless completed.
         started_at: UTC; None if it never started.
         ended_at: UTC.

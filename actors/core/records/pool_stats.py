@@ -21,8 +21,10 @@ class PoolStats:
         active: Running or parked.
         queued: Waiting to start.
         outstanding: Owed to the caller.
-        parked: Waiting for somebody else, without needing a slot.
-        abandoned_threads: Threads of agents, tools and actors that did not end in time, and have not yet.
+        parked: Waiting for somebody else, without needing a slot. Of agents on nodes: as their hosts said last, which
+            they do within a second or so.
+        abandoned_threads: Threads of agents, tools and actors that did not end in time, and have not yet. Also those
+            on nodes.
         dead_letters: Messages that nobody read, so far.
         started: Agents that got a slot, so far.
         ended: Agents that ended, so far, by status.

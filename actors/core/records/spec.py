@@ -142,7 +142,8 @@ class AgentSpec:
         asked_at: The moment from which its deadline counts: the wait for room is part of it. None: its admission.
 
     Locks: ``build``, ``record`` and ``traits``, which the end of the agent lets go of, change under the turn;
-    ``streams``, ``on_event``, ``key`` and ``asked_at`` before the admission; nothing else.
+    ``streams``, ``on_event``, ``key`` and ``asked_at`` before the admission; ``query``, of an agent that came from
+    elsewhere, in its own thread before it runs; nothing else.
     """
 
     name: str

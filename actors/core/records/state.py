@@ -31,7 +31,7 @@ RESTARTING: Final = AgentState.RESTARTING
 
 NEXT: Final[Mapping[AgentState, frozenset[AgentState]]] = {
     QUEUED: frozenset({RUNNING}),
-    RUNNING: frozenset({AgentState.IN_DRIVER, IN_TOOL, AgentState.IN_BACKOFF, RESTARTING, PARKED}),
+    RUNNING: frozenset({AgentState.IN_DRIVER, IN_TOOL, AgentState.IN_BACKOFF, RESTARTING, PARKED, QUEUED}),
     AgentState.IN_DRIVER: frozenset({RUNNING, PARKED}),
     IN_TOOL: frozenset({RUNNING, PARKED}),
     AgentState.IN_BACKOFF: frozenset({RUNNING, PARKED}),
@@ -41,5 +41,6 @@ NEXT: Final[Mapping[AgentState, frozenset[AgentState]]] = {
 """What may follow. From any of them an agent may end: then its outcome says how.
 
 One that is parked, or waits to be started again, goes back to what it was at. All tools of an agent may wait: then it
-is parked, on what the first of them waits for, and on another one's when that one goes.
+is parked, on what the first of them waits for, and on another one's when that one goes. One whose host went, and that
+is to be run again, is queued again.
 """

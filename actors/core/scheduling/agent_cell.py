@@ -320,9 +320,9 @@ class AgentCell(Endpoint, ToolOwner):
         made: Expenses | None = self.lazies.get(EXPENSES)
         return self.lazies.setdefault(EXPENSES, Expenses()) if made is None else made
 
-    def make_outcome(self, ending: Ending) -> AgentOutcome[Any]:
-        """Turn *ending* into the outcome, as of now."""
-        host, spec, now = self.host, self.spec, self.host.clock.monotonic()
+    def make_outcome(self, ending: Ending, at: float | None = None) -> AgentOutcome[Any]:
+        """Turn *ending* into the outcome, as of *at*; None is now."""
+        host, spec, now = self.host, self.spec, self.host.clock.monotonic() if at is None else at
         expenses: Expenses | None = self.lazies.get(EXPENSES)
         fields = {
             "agent_id": self.id,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..records.state import QUEUED
 from ..tracing import SPANS
+from .host_room import HostRoom
 from .timers import Due
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ LATE_WAVE = 64
 """How many are told at once when their time is over before their wave came."""
 
 
+HOST_GRACE = 2.0
+"""Seconds beyond ``abort_timeout`` after which an agent is abandoned whose host has not said how it ended."""
+
 TOLD_WITHIN = 0.25
 """Seconds that whoever traces an agent has to hear that it is abandoned, before it is. That may hang, too."""
 
@@ -47,6 +51,8 @@ class Cancellation:
         self._timers = timers
         self._clock = clock
         self._abort_timeout = abort_timeout
+        self._is_elsewhere = isinstance(roster.slots, HostRoom)
+        self._patience = abort_timeout + (HOST_GRACE if self._is_elsewhere else 0.0)
         self.abandoned: set[AgentCell | ToolThread[AgentCell]] = set()
         self.when_told: Callable[[AgentCell], object] | None = None
         """Called, outside the turn, with an agent whose spans know that it is abandoned; None where nobody traces."""
@@ -64,12 +70,15 @@ class Cancellation:
             cell.token.mark(why, timed_out=late)
             below = f"its parent, {cell.label}, was stopped" if cell.children else ""
             todo.extend((child, below, False) for child in (cell.children or {}).values())
-            if cell.state is QUEUED:
+            if cell.state is QUEUED and not cell.has_slot:
                 self.settle(cell, cell.stopped_outcome(), effects)
                 continue
             running.append(cell)
             self._roster.slots.woken.pop(cell, None)  # it goes on without a slot, to its end
-            self._timers.push(self._clock.monotonic() + self._abort_timeout, Due.ABANDON, cell.tether())
+            self._timers.push(self._clock.monotonic() + self._patience, Due.ABANDON, cell.tether())
+        if self._is_elsewhere:  # no thread of theirs is here: all are told at once
+            effects.stops += running
+            return
         effects.fires += running[:WAVE]
         if len(running) > WAVE:
             if not self._roster.wave:

@@ -19,19 +19,21 @@ class Effects:
         starts: Agents that got a slot and want a thread.
         wakes: Waits that are over.
         fires: Agents whose cancel is to be told to whatever they wait in.
+        stops: Agents that were cancelled, and live elsewhere.
         dropped: What nobody needs any more. It lives until the turn is over: its finalizers may be a user's.
         calls: Callbacks of agents that ended, and what is to be told of messages that they left.
 
-    Locks: none; one thread makes them and does them. ``starts``, ``wakes``, ``fires``, ``calls`` and ``dropped`` grow
-    under the turn, and are worked off after it; a start that fails takes the turn again.
+    Locks: none; one thread makes them and does them. ``starts``, ``wakes``, ``fires``, ``stops``, ``calls`` and
+    ``dropped`` grow under the turn, and are worked off after it; a start that fails takes the turn again.
     """
 
-    __slots__ = ("calls", "dropped", "fires", "starts", "wakes")
+    __slots__ = ("calls", "dropped", "fires", "starts", "stops", "wakes")
 
     def __init__(self) -> None:
         self.starts: deque[AgentCell] = deque()
         self.wakes: list[Wakeable] = []
         self.fires: deque[AgentCell] = deque()
+        self.stops: list[AgentCell] = []
         self.calls: deque[Callable[[], object]] = deque()
         self.dropped: list[object] = []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections import Counter, deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,6 @@ from loguru import logger
 
 from ...errors import AgentError, CapacityError
 from ..figures import counted
-from ..messaging.dead_letter import DeadLetterReason
 from ..messaging.router import MessageRouter
 from ..records.event import AgentEnded, AgentQueued, AgentStalled, AgentStarted
 from ..records.heard import BY_SINK, KEPT
@@ -23,7 +23,7 @@ from ..waiting.cancel import Deadline
 from ..waiting.waiter import Waiter
 from .agent_cell import EXPENSES, WAITERS
 from .event_log import EVENTS, end_of, log_of, told_of_end, told_of_queue, told_of_start
-from .slots import Slots
+from .host_room import HostRoom
 from .stalls import Stalls
 from .start_queue import ChildQueue, StartQueue
 from .timers import Due
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .agent_cell import AgentCell
     from .effects import Effects
     from .event_log import EventLog
+    from .slots import Slots
     from .timers import Timers
 
 
@@ -72,7 +73,7 @@ class Roster:
     def __init__(
         self,
         *,
-        max_concurrent: int,
+        slots: Slots,
         max_queued: int | None,
         max_live: int | None,
         inbox_capacity: int,
@@ -81,7 +82,8 @@ class Roster:
         stalled_after: float | None,
         on_undelivered: Callable[[DeadLetter], object] | None,
     ) -> None:
-        self.slots = Slots(max_concurrent)
+        self.slots = slots
+        self._is_elsewhere = isinstance(slots, HostRoom)
         self.router = MessageRouter(inbox_capacity, on_undelivered=on_undelivered, supervised=True)
         self.live: dict[AgentId, AgentCell] = {}
         self.queued: dict[AgentId, AgentCell] = {}
@@ -123,12 +125,16 @@ class Roster:
     @property
     def max_live(self) -> int:
         """How many may be running or parked before queued ones wait."""
+        if self._is_elsewhere:  # each host sees to its own
+            return sys.maxsize
         return max(64, 16 * self.slots.limit) if self._max_live is None else self._max_live
 
     def has_room(self, count: int) -> bool:
         """Could *count* bounded agents be admitted now: those that would start at once, and places in the queue?"""
         if self._max_queued is None:
             return self.slots.limit > 0
+        if self._is_elsewhere:  # hosts have more than may run: those wait, too, and count as such
+            return count <= self.slots.available - self._children.living + self._max_queued - self._bounded_queued
         startable = 0
         if not self._queue.living:
             startable = max(0, min(self.slots.available - self._children.living, self.max_live - len(self.live)))
@@ -146,20 +152,23 @@ class Roster:
     def enter(self, cells: Sequence[AgentCell], effects: Effects) -> None:
         """Admit *cells*: each gets its id, and starts or is queued."""
         for cell in cells:
-            cell.id = next(self._ids)
+            cell.id = cell.id or next(self._ids)  # on a host, the program has given it
             if self.post is not None and not cell.heard:  # who listens has come since it was made
                 cell.heard = BY_SINK
             self.router.add(cell)
             self.queued[cell.id] = cell
             if cell.owner is not None:
                 cell.owner.add(cell)
-            if cell.parent is None:
+            if cell.depth:  # on a host, its parent may live on another one
+                self._children.push(cell)
+            else:
                 self._queue.push(cell)
                 self._bounded_queued += cell.bounded
-            else:
+            if cell.parent is not None:
                 cell.parent.add_child(cell)
-                self._children.push(cell)
-            limit = cell.spec.deadline
+            given, limit = cell.token.deadline, cell.spec.deadline
+            if given is not None:  # on a host: the program has given it
+                self._timers.push(given.at, Due.DEADLINE, cell.tether())
             if limit is not None:
                 asked_at = cell.spec.asked_at
                 since, of_what = (self._clock.monotonic(), " of its admission") if asked_at is None else (asked_at, "")
@@ -209,6 +218,8 @@ class Roster:
         """Hand out what is free: to woken agents, then to children, then to the queue; then let new ones in."""
         while True:
             self._grant(effects)
+            if self.slots.when_within is not None and (call := self.slots.settled_down()) is not None:
+                effects.calls.append(call)
             if self._dropped:
                 self._hand_out_dropped(effects)
             if not self.waiting_spawns or not self.has_room(len(self.waiting_spawns[0].cells)):
@@ -241,12 +252,22 @@ class Roster:
 
     def _start(self, cell: AgentCell, effects: Effects) -> None:
         self.slots.take(cell)
-        del self.queued[cell.id]
         self._bounded_queued -= cell.bounded
+        effects.starts.append(cell)
+        if self._is_elsewhere:
+            return  # it is queued until its host says that it has begun
+        self.begin(cell, effects)
+        if self._stalls is not None and not self._stalls.armed:
+            self._stalls.armed = True
+            self._timers.push(cell.since + self._stalls.period, Due.LOOK, [])
+
+    def begin(self, cell: AgentCell, effects: Effects, moment: float | None = None) -> None:
+        """*cell* runs, since *moment*; None is now."""
+        del self.queued[cell.id]
         self.live[cell.id] = cell
         self.started += 1
         cell.transition(RUNNING)
-        cell.started = cell.since
+        cell.started = cell.since if moment is None else moment
         cell.started_at = cell.host.wall.at(cell.started)
         cell.of_slots = self.slots.limit
         limit = cell.spec.timeout
@@ -254,10 +275,15 @@ class Roster:
             self._set_deadline(cell, cell.started + limit, f"ran longer than its timeout of {limit} s")
         if cell.lazies or self.post is not None:
             self.tell(cell, AgentStarted, told_of_start(cell), cell.started, effects)
-        effects.starts.append(cell)
-        if self._stalls is not None and not self._stalls.armed:
-            self._stalls.armed = True
-            self._timers.push(cell.since + self._stalls.period, Due.LOOK, [])
+
+    def queue_again(self, cell: AgentCell) -> None:
+        """*cell* is to be run again from the beginning: the host went on which it lived."""
+        if self.live.pop(cell.id, None) is not None:
+            self.queued[cell.id] = cell
+            cell.transition(QUEUED)
+        self._bounded_queued += cell.bounded
+        self.slots.free(cell)
+        (self._children if cell.depth else self._queue).push(cell)
 
     def look_for_stalls(self, now: float, effects: Effects) -> None:
         """Tell of every agent that makes no progress; look again later, while somebody lives."""
@@ -285,12 +311,14 @@ class Roster:
         before = len(effects.wakes)
         left, wakes = self.router.forget(cell)
         effects.wakes += wakes
-        if left:
-            effects.calls.append(self.router.bury(left, DeadLetterReason.RECEIVER_ENDED, cell.label))
-        was_queued = self.live.pop(cell.id, None) is None
-        if was_queued:
+        if left and cell.mailbox is not None:
+            effects.calls.append(self.router.bury(left, cell.mailbox.unread_reason, cell.label))
+        waits = False
+        if self.live.pop(cell.id, None) is None:
+            waits = not cell.has_slot  # else it was sent to a host, and has left the queues
             del self.queued[cell.id]
-            self._bounded_queued -= cell.bounded
+            if waits:
+                self._bounded_queued -= cell.bounded
         self.slots.free(cell)
         self.ended[outcome.status] += 1
         if EXPENSES in cell.lazies:
@@ -313,8 +341,8 @@ class Roster:
         cell.outcome = outcome
         if cell.lazies and (spans := cell.lazies.pop(SPANS, None)) is not None:  # its own thread was left behind
             effects.calls.append(partial(spans.end, outcome))
-        if was_queued:  # the queues pass over it from here on
-            (self._queue if cell.parent is None else self._children).ended()
+        if waits:  # the queues pass over it from here on
+            (self._children if cell.depth else self._queue).ended()
             if self._dropped:
                 self._hand_out_dropped(effects)
         victims = self._tell_who_waits(cell, outcome, effects)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..records.state import PARKED
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
     from ..waiting.waiter import Waiter
     from .agent_cell import AgentCell
 
@@ -19,16 +23,21 @@ class Slots:
 
     Guarantees: ``held <= limit`` but after the limit was lowered; only a slot that is held is ever offered.
 
-    Locks: the pool's turn guards ``limit``, ``held`` and ``woken``; ``idle`` changes by single dict operations, which
-    are atomic, and ``need`` is set under the turn and read anywhere.
+    Locks: the pool's turn guards ``limit``, ``held``, ``woken`` and ``when_within``; ``idle`` changes by single dict
+    operations, which are atomic, and ``need`` is set under the turn and read anywhere.
     """
 
-    __slots__ = ("held", "idle", "limit", "need", "woken")
+    strays = 0
+    """Threads of abandoned agents that are elsewhere."""
+
+    __slots__ = ("held", "idle", "limit", "need", "when_within", "woken")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.held = 0
         self.need = False
+        self.when_within: Callable[[], object] | None = None
+        """Called once, outside the turn, when no more than ``limit`` are held: it was lowered."""
         self.idle: dict[AgentCell, None] = {}
         self.woken: dict[AgentCell, list[Waiter]] = {}
 
@@ -41,6 +50,10 @@ class Slots:
     def taken(self) -> int:
         """Slots of those who work, as of about now: those that parked agents laid out are not among them."""
         return max(0, self.held - len(self.idle))
+
+    def parked_of(self, live: Collection[AgentCell]) -> int:
+        """How many of *live* are parked."""
+        return sum(cell.state is PARKED and cell.outcome is None for cell in live)
 
     def take(self, cell: AgentCell) -> None:
         """Give a free slot to *cell*."""
@@ -62,6 +75,13 @@ class Slots:
     def take_back(self) -> None:
         """The limit was lowered: slots that parked agents laid out go first."""
         self._fetch_down_to(self.limit)
+
+    def settled_down(self) -> Callable[[], object] | None:
+        """What is to be called now that no more than the limit are held; None while more are."""
+        if not self._fetch_down_to(self.limit):
+            return None
+        call, self.when_within = self.when_within, None
+        return call
 
     def _fetch_down_to(self, held: int) -> bool:
         cell: AgentCell

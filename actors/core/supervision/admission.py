@@ -34,7 +34,7 @@ class Admission:
         self._pool = pool
         self._host = host
         self._roster = pool.roster
-        self._make_cell = CheckedCell if checking() else AgentCell
+        self.make_cell = CheckedCell if checking() else AgentCell
 
     def admit(
         self,
@@ -65,7 +65,7 @@ class Admission:
         key = self._pool.groups.key  # here: a user's group is compared and hashed, which is not done under the turn
         heard = KEPT if keeps_events else NOT_HEARD  # who listens is told of it from its admission on
         cells = [
-            self._make_cell(self._host, spec, parent, owner, bounded=bounded, group=key(spec.group), heard=heard)
+            self.make_cell(self._host, spec, parent, owner, bounded=bounded, group=key(spec.group), heard=heard)
             for spec in specs
         ]
         cell: AgentCell
@@ -85,6 +85,7 @@ class Admission:
                     claimed = claimed or []
                     claimed.append(spec.record)  # before: whatever interrupts it, the key is free again
                     spec.key = spec.record.claim(cell)
+            self._pool.lives.admit(cells)
             with Step(self._pool) as effects:
                 self._refuse_when_closed(parent)
                 if not bounded or (not self._roster.waiting_spawns and self._roster.has_room(len(cells))):
@@ -105,6 +106,16 @@ class Admission:
         if waiting is not None:
             self._refuse_unless_admitted(waiting, timeout)
         return cells
+
+    def enter(self, cells: Sequence[AgentCell]) -> None:
+        """Take *cells* that were admitted in another process, under the ids that they have from there. None is refused;
+        in a closed pool they are cancelled.
+        """
+        with Step(self._pool, calls_here=False) as effects:
+            if self._pool.is_closed:
+                for cell in cells:
+                    cell.token.mark(f"pool {self._pool.name} is closed")
+            self._roster.enter(cells, effects)
 
     def _refuse_when_closed(self, parent: AgentCell | None) -> None:
         if parent is not None:
@@ -137,6 +148,7 @@ class Admission:
         if not waiting.admitted:
             if self._pool.phase >= PoolPhase.DRAINING:
                 raise PoolClosed(f"pool {self._pool.name} closed while the spawn waited for room")
+            self._pool.lives.admit(())
             raise CapacityError(
                 f"no room for {counted(len(waiting.cells), 'agent')} within {timeout} s: nothing was started; "
                 "AgentPool(max_queued=None) lets agents queue, a longer timeout= waits longer"

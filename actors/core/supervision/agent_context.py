@@ -15,7 +15,6 @@ from ..records.heard import KEPT
 from ..records.message import AgentMessage
 from ..records.state import RUNNING
 from ..records.told import told_text
-from ..scheduling.approval import Approvals
 from ..scheduling.event_log import BATCH, EVENTS, log_of
 from ..scheduling.tool_thread import ToolThread
 from ..tracing import SPANS
@@ -191,8 +190,8 @@ class AgentInbox(Inbox):
         if isinstance(item, Question):
             self._serve(item)
             return None
-        message: AgentMessage = item
-        if self._cell.heard:
+        message = super()._message(item)
+        if message is not None and self._cell.heard:
             told: dict[str, Any] = {"sender": message.sender}
             if self._pool.with_content:
                 told["text"] = told_text(message.content)
@@ -463,7 +462,7 @@ class LocalContext:
     ) -> ApprovalQuestion:
         """Ask whether *tool* may be called."""
         if self.cell.approvals is None:
-            self.cell.approvals = Approvals()
+            self.cell.approvals = self._pool.approvals_of(self.cell.id)
         return self.cell.approvals.ask(call_id, tool, arguments, timeout, default, in_doubt=in_doubt)
 
     def await_approvals(
@@ -476,6 +475,8 @@ class LocalContext:
 
     def colleagues(self) -> list[Colleague]:
         """The other agents of the pool that have not ended, by id."""
+        if self._pool.colleagues is not None:
+            return self._pool.colleagues(self.cell.id)
         return [
             Colleague(
                 id=cell.id,

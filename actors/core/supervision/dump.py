@@ -83,6 +83,7 @@ class AgentDump:
         restarts: How often it was started again.
         approvals: Its tool calls that wait for approval.
         children: The ids of those that it has started, and that have not ended.
+        node: The node that it lives on, where its stack and its tools are; None in this process.
     """
 
     id: AgentId
@@ -104,6 +105,7 @@ class AgentDump:
     restarts: int = 0
     approvals: tuple[ApprovalDump, ...] = ()
     children: tuple[AgentId, ...] = ()
+    node: str | None = None
 
     @property
     def label(self) -> str:
@@ -116,6 +118,8 @@ class AgentDump:
         lines = [f"{self.label}: {state}, {self.seconds:.1f} s, {self.inbox_depth} unread"]
         if self.parent_id is not None:
             lines[0] += f", child of agent {self.parent_id}"
+        if self.node is not None:
+            lines[0] += f", on node {shown(self.node, 60)} (its stack is there)"
         if self.waits_for:
             lines.append("  waits for " + ", ".join(self.waits_for))
         lines += indented(self.stack)

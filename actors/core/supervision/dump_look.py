@@ -20,12 +20,12 @@ from .pool_state import PoolPhase
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..clock import Clock
     from ..records.expenses import Expenses
     from ..records.message import AgentId
     from ..records.state import AgentState
     from ..scheduling.approval import Question
     from ..scheduling.tool_thread import ToolThread
+    from .pool_state import PoolState
     from .supervisor import Supervisor
 
 PHASES = {PoolPhase.OPEN: "open", PoolPhase.DRAINING: "draining"}
@@ -91,7 +91,7 @@ def _dump_of(
 ) -> PoolDump:
     pool = supervisor.pool
     actors = pool.actors
-    look = Look(supervisor.clock, Stacks() if stacks else None)
+    look = Look(pool, Stacks() if stacks else None)
     return PoolDump(
         supervisor.name,
         pool.slots.limit,
@@ -113,15 +113,16 @@ def look_at_agent(supervisor: Supervisor, agent_id: AgentId, *, stacks: bool = T
     cell = supervisor.pool.roster.find(agent_id)
     if cell is None:
         raise KeyError(f"no agent {agent_id} in {shown(supervisor.name)} (any more)")
-    return Look(supervisor.clock, Stacks() if stacks else None).at_agent(cell)
+    return Look(supervisor.pool, Stacks() if stacks else None).at_agent(cell)
 
 
 class Look:
     """One moment: the time, and the frames of all threads, unless none are asked for."""
 
-    def __init__(self, clock: Clock, stacks: Stacks | None) -> None:
+    def __init__(self, pool: PoolState, stacks: Stacks | None) -> None:
         self._stacks = stacks
-        self._now = clock.monotonic()
+        self._node_of = pool.lives.node_of
+        self._now = pool.clock.monotonic()
 
     def at_agent(self, cell: AgentCell) -> AgentDump:
         """What an agent does."""
@@ -139,7 +140,7 @@ class Look:
             inbox_depth=0 if mailbox is None else len(mailbox),
             parent_id=None if cell.parent is None else cell.parent.id,
             waits_for=tuple([target.label for target in targets]) if targets else (),
-            stack="" if cell.started is None else self._stack(cell.thread),
+            stack=self._stack(cell.thread) if cell.thread else "",
             tools=tuple([self._at_tool(tool) for tool in cell.tool_threads if not tool.done]),
             key=cell.spec.key,
             group=cell.spec.group,
@@ -149,6 +150,7 @@ class Look:
             cost_usd=0.0 if spent is None else spent.cost_usd,
             restarts=cell.restarts,
             children=tuple(cell.children or ()),
+            node=self._node_of(cell),
             approvals=() if approvals is None else tuple(map(_at_question, approvals.open())),
         )
 

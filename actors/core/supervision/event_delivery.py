@@ -14,7 +14,7 @@ from .posted import Posted
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .event_sink import EventSink
+    from ..waiting.waiter import Waiter
 
 
 def _nothing() -> None:
@@ -33,6 +33,31 @@ class Source(Protocol):
     """The moment of its latest one."""
 
 
+class Sink(Protocol):
+    """One who gets the events of a pool. Its members are called and looked at under the lock of all sinks, but for
+    ``thread`` and ``progress``.
+    """
+
+    wants_text: bool
+    """Does it want the text of answers as it comes?"""
+    is_full: bool
+    """Takes it nothing any more?"""
+
+    @property
+    def thread(self) -> threading.Thread:
+        """The thread that tells it."""
+
+    @property
+    def progress(self) -> int:
+        """How many were begun."""
+
+    def take_in(self, posted: Posted, dropped: list[object]) -> Waiter | None:
+        """Take *posted*; whom the caller has to wake. What is let go of is added to *dropped*."""
+
+    def tell_end(self) -> None:
+        """Nothing comes any more."""
+
+
 class EventDelivery:
     """The sinks of a pool, each with a queue and a thread of its own.
 
@@ -47,8 +72,8 @@ class EventDelivery:
 
     def __init__(self, when_deaf: Callable[[], object] = _nothing) -> None:
         self.lock = leaf_lock()
-        self._sinks: tuple[EventSink, ...] = ()
-        self._full: frozenset[EventSink] = frozenset()
+        self._sinks: tuple[Sink, ...] = ()
+        self._full: frozenset[Sink] = frozenset()
         self._closing = False
         self._when_deaf = when_deaf
 
@@ -62,7 +87,7 @@ class EventDelivery:
         """Does anybody listen who wants the text of answers as it comes?"""
         return any(sink.wants_text for sink in self._sinks)
 
-    def add(self, sink: EventSink) -> bool:
+    def add(self, sink: Sink) -> bool:
         """Hand it events from now on; False when there will be none."""
         with self.lock:
             if not self._closing:
@@ -70,7 +95,7 @@ class EventDelivery:
                 self._full -= {sink}
             return not self._closing
 
-    def remove(self, sink: EventSink) -> None:
+    def remove(self, sink: Sink) -> None:
         """Hand it no more. Twice does nothing twice."""
         with self.lock:
             self._sinks = tuple(one for one in self._sinks if one is not sink)

@@ -54,6 +54,7 @@ def dump_html(dump: Any) -> str:
         )
     for agent in dump.agents[:MOST_ROWS]:
         state = str(agent.state) if agent.on is None else f"{agent.state}: {agent.on}"
+        state += f", on {shown(agent.node, 60)}" if agent.node else ""
         threads = folded_stacks([agent, *agent.tools])
         waits = ", ".join(agent.waits_for[:10])
         table.row("", agent.label, state, seconds(agent.seconds), agent.inbox_depth, waits, threads)

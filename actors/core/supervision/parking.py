@@ -60,6 +60,8 @@ class Parking:
             slots.idle[member] = None
             if slots.need:
                 self._rebalance()
+            if pool.witness is not None:
+                pool.witness.parked()
 
     def unpark(self, member: AgentCell) -> None:
         """Get a slot back, waiting for it if somebody took it; a cancelled agent goes on without one."""
@@ -71,6 +73,8 @@ class Parking:
                 slots.idle[member] = None
                 if slots.need:
                     self._rebalance()
+                if pool.witness is not None:
+                    pool.witness.parked()
             return
         if slots.idle.pop(member, pool) is pool:
             self.reclaim_slot(member)
@@ -204,3 +208,5 @@ class ToolLot:
         if cell.has_slot:
             self._pool.slots.idle[cell] = None
         self._pool.roster.balance(effects)
+        if self._pool.witness is not None:
+            self._pool.witness.parked()

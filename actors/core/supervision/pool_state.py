@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from enum import IntEnum
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from loguru import logger
 
@@ -19,11 +19,14 @@ from ..records.ending import Ending
 from ..records.event import AgentEnded
 from ..records.heard import BY_SINK, KEPT, NOT_HEARD
 from ..records.outcome import AgentStatus
+from ..scheduling.approval import Approvals
 from ..scheduling.cancellation import Cancellation
 from ..scheduling.effects import Effects
 from ..scheduling.event_log import BATCH, EVENTS, NO_FIELDS, log_of
 from ..scheduling.groups import Groups
+from ..scheduling.host_room import HostRoom
 from ..scheduling.roster import Roster
+from ..scheduling.slots import Slots
 from ..scheduling.turn import Turn
 from ..shown import shown
 from ..tracing import SPANS
@@ -42,13 +45,15 @@ if TYPE_CHECKING:
     from ..messaging.router import MessageRouter
     from ..process.threads import Worker
     from ..records.event import Event
+    from ..records.message import AgentId
     from ..scheduling.agent_cell import AgentCell
     from ..scheduling.event_log import EventLog
-    from ..scheduling.slots import Slots
+    from ..scheduling.lives import Lives
     from ..tracing import Facts
     from ..waiting.wait_graph import WaitMember
     from .agent_spans import AgentSpans, PoolTracing
     from .timer_thread import TimerThread
+    from .witness import Witness
 
 KEPT_WORKERS = 8
 """Idle workers that a small pool keeps."""
@@ -68,11 +73,12 @@ class PoolPhase(IntEnum):
     """Nobody is left: its threads end."""
 
 
-class Running(Protocol):
-    """What runs an agent."""
+class AgentLimits(NamedTuple):
+    """What a pool was told of its agents, for hosts that let them live: by the names of ``AgentPool``."""
 
-    def work(self, worker: Worker) -> bool:
-        """Run it, and then whoever gets its slot. The job of a worker: was it put to rest already?"""
+    inbox_capacity: int
+    max_live: int | None
+    stalled_after: float | None
 
 
 class PoolState:
@@ -81,11 +87,13 @@ class PoolState:
     Args:
         timer_thread: Minds what is due later.
         with_content: Do events tell what was said?
-        make_runner: Makes what runs an agent on a worker's thread.
+        lives: Makes what lets agents live.
+        lives_elsewhere: Do they live in other processes, whose own pools hand out the slots?
 
     Locks: ``turn`` guards ``phase``, ``_is_marked``, the roster, the cancellation and the timers; the other fields are
-    set once. Router, event delivery and crew have leaf locks; that of the event delivery guards ``listening``, and the
-    roster's ``post``, which are looked at without it.
+    set once, also ``approvals_of``, ``colleagues`` and ``witness``, which are others where its agents live among
+    others, in other processes. Router, event delivery and crew have leaf locks; that of the event delivery guards
+    ``listening``, and the roster's ``post``, which are looked at without it.
     """
 
     def __init__(
@@ -103,7 +111,8 @@ class PoolState:
         with_content: bool,
         clock: Clock,
         timer_thread: TimerThread,
-        make_runner: Callable[[PoolState, AgentCell], Running],
+        lives: Callable[[PoolState], Lives],
+        lives_elsewhere: bool,
     ) -> None:
         self.name = name
         self.clock = clock
@@ -114,15 +123,15 @@ class PoolState:
         self.phase = PoolPhase.OPEN
         self.groups = Groups()
         self.abort_timeout = abort_timeout
+        self.limits = AgentLimits(inbox_capacity, max_live, stalled_after)
         self.tracing = tracing
         self.with_content = with_content
         self.timer_thread = timer_thread
-        self.make_runner = make_runner
         timers = timer_thread.timers
         self.listening = self._is_marked = False
         self.crew = Crew(name, keep=max(KEPT_WORKERS, max_concurrent))
         self.roster = Roster(
-            max_concurrent=max_concurrent,
+            slots=HostRoom(max_concurrent) if lives_elsewhere else Slots(max_concurrent),
             max_queued=max_queued,
             max_live=max_live,
             inbox_capacity=inbox_capacity,
@@ -141,6 +150,10 @@ class PoolState:
         self.event_delivery = EventDelivery(self._be_deaf)
         self.callbacks = EventCallbacks(f"{name}-callbacks")
         self.actors = PoolActors(self)
+        self.lives = lives(self)
+        self.colleagues: Callable[[AgentId], list[Any]] | None = None
+        self.approvals_of: Callable[[AgentId], Approvals] = lambda _: Approvals()
+        self.witness: Witness | None = None
 
     @property
     def is_forked(self) -> bool:
@@ -212,6 +225,11 @@ class PoolState:
             self._hear()
         return False
 
+    def listen(self) -> None:
+        """Look whether anybody listens: a sink was added that needs no thread."""
+        with self.turn:
+            self._hear()
+
     def _add(self, sink: EventSink) -> Callable[[], None]:
         self.refuse_after_fork()
         is_added = False
@@ -240,6 +258,7 @@ class PoolState:
             was_heard, heard = self.listening, self.event_delivery.is_heard
             self.listening = heard
             self.roster.post = self.post if heard else None
+        self.lives.listen()
         if was_heard is heard is self._is_marked:
             return
         self._is_marked = heard
@@ -255,6 +274,7 @@ class PoolState:
         """
         self.listening = False
         self.roster.post = None
+        self.lives.listen()
 
     def emit(
         self,
@@ -370,13 +390,15 @@ class Step:
         while effects.starts:
             cell = effects.starts.popleft()
             try:
-                pool.crew.start(pool.make_runner(pool, cell).work)
+                pool.lives.start(cell)
             except RuntimeError as error:  # "can't start new thread": a clear outcome instead of a hang
                 logger.error("{} could not be started: {}", cell.label, shown(text_of(error), 500))
                 with pool.turn:
                     ending = Ending(AgentStatus.CRASHED, error=crashed(error))
                     pool.cancellation.settle(cell, cell.make_outcome(ending), effects)
                     pool.roster.balance(effects)
+        if effects.stops:
+            pool.lives.stop(effects.stops)
         for waiter in effects.wakes:
             waiter.wake()
         pool.timer_thread.mind()

@@ -47,9 +47,14 @@ class Runner:
         following, self._first = self._first, None  # it is kept no longer than it runs
         rested = False
         while following is not None and following.begin():
+            witness = self._pool.witness
+            if witness is not None:
+                witness.began(following)
             outcome = self.run(following)
             if self._pool.is_forked:
                 return False  # the agent has forked, and this is the child: nobody is left to be told
+            if witness is not None:
+                outcome = witness.ended(following, outcome)
             if self._pool.with_content and outcome.result is not None:
                 self._tell_result(following, outcome.result)
             try:
@@ -81,7 +86,7 @@ class Runner:
         except BaseException as error:  # noqa: BLE001 - a defect of ours must not lose an outcome
             report("the life of agent {} failed", cell.id)
             outcome = cell.make_outcome(Ending(AgentStatus.CRASHED, error=crashed(error)))
-            return outcome if (record := cell.spec.record) is None else self._keep(cell, record, outcome)
+            return outcome if (record := cell.spec.record) is None else keep(cell, record, outcome)
 
     def _traced(self, cell: AgentCell) -> AgentOutcome[Any]:
         """As :meth:`_run`, in a span of the agent, which ends before anybody sees the outcome."""
@@ -96,43 +101,20 @@ class Runner:
     def _run(self, cell: AgentCell) -> AgentOutcome[Any]:
         enter(cell)
         record = cell.spec.record
-        if record is not None and (known := self._recall(cell, record)) is not None:
-            return known if known.recalled or cell.outcome is not None else self._keep(cell, record, known)
+        if record is not None and (known := recall(cell, record)) is not None:
+            return known if known.recalled or cell.outcome is not None else keep(cell, record, known)
         ending = self._attempt(cell) if cell.spec.restart is None else self._try_until_done(cell)
         if cell.children:
             self._end_children(cell)
         outcome = cell.make_outcome(ending)
         if record is not None and cell.outcome is None:
-            outcome = self._keep(cell, record, outcome)
+            outcome = keep(cell, record, outcome)
         if cell.actor is not None:
             try:
                 cell.actor.on_end(outcome)
             except BaseException:  # noqa: BLE001 - the outcome stands, whatever the cleanup does
                 report("on_end of agent {} failed; its outcome stands", cell.id)
             cell.actor = None
-        return outcome
-
-    @staticmethod
-    def _recall(cell: AgentCell, record: Record) -> AgentOutcome[Any] | None:
-        """The outcome that an earlier process has recorded, or of one that cannot begin; None: it is to be run."""
-        try:
-            cell.token.check()
-            ending = record.recall()
-        except Cancelled as cancelled:
-            ending = stopped(cancelled)
-        except AgentError as error:  # what cannot be recorded is not begun
-            ending = Ending(AgentStatus.FAILED, error=without_frames(error))
-        except DeadlockError as error:  # what it had to wait for waits for it
-            ending = Ending(AgentStatus.CRASHED, error=crashed(error))
-        return None if ending is None else cell.make_outcome(ending)
-
-    @staticmethod
-    def _keep(cell: AgentCell, record: Record, outcome: AgentOutcome[Any]) -> AgentOutcome[Any]:
-        """Record *outcome* before anybody sees it; what cannot be recorded did not complete."""
-        try:
-            record.keep(outcome)
-        except AgentError as error:
-            return cell.make_outcome(Ending(AgentStatus.FAILED, error=without_frames(error)))
         return outcome
 
     def _try_until_done(self, cell: AgentCell) -> Ending:
@@ -240,3 +222,26 @@ class Runner:
             waiter = cell.await_children()
             self._pool.roster.balance(effects)
         return waiter
+
+
+def recall(cell: AgentCell, record: Record) -> AgentOutcome[Any] | None:
+    """The outcome that an earlier process has recorded, or of one that cannot begin; None: it is to be run."""
+    try:
+        cell.token.check()
+        ending = record.recall()
+    except Cancelled as cancelled:
+        ending = stopped(cancelled)
+    except AgentError as error:  # what cannot be recorded is not begun
+        ending = Ending(AgentStatus.FAILED, error=without_frames(error))
+    except DeadlockError as error:  # what it had to wait for waits for it
+        ending = Ending(AgentStatus.CRASHED, error=crashed(error))
+    return None if ending is None else cell.make_outcome(ending)
+
+
+def keep(cell: AgentCell, record: Record, outcome: AgentOutcome[Any]) -> AgentOutcome[Any]:
+    """Record *outcome* before anybody sees it; what cannot be recorded did not complete."""
+    try:
+        record.keep(outcome)
+    except AgentError as error:
+        return cell.make_outcome(Ending(AgentStatus.FAILED, error=without_frames(error)))
+    return outcome

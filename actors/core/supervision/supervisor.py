@@ -11,7 +11,6 @@ from ..actors.actor import Actor
 from ..clock import SYSTEM_CLOCK, Clock
 from ..crash import text_of
 from ..process.at_exit import at_exit
-from ..records.outcome import AgentOutcome, AgentStatus
 from ..records.outcomes import FailurePolicy, FailureWord, Outcomes
 from ..records.pool_stats import PoolStats
 from ..scheduling.agent_cell import EXPENSES, WAITERS
@@ -21,9 +20,9 @@ from .admission import Admission
 from .agent_spans import PoolTracing
 from .arguments import policy
 from .join_set import MANY, JoinSet, Strictness
+from .local_lives import LocalLives
 from .parking import Parking
 from .pool_state import KEPT_WORKERS, PoolState, Step
-from .runner import Runner
 from .shutdown import Shutdown
 from .timer_thread import TimerThread
 from .tool_threads import ToolThreads
@@ -35,8 +34,10 @@ if TYPE_CHECKING:
     from ..messaging.dead_letter import DeadLetter
     from ..records.event import Event
     from ..records.message import AgentId
+    from ..records.outcome import AgentOutcome
     from ..scheduling.agent_cell import AgentCell
     from ..scheduling.approval import Decision
+    from ..scheduling.lives import Lives
     from ..scheduling.tool_thread import ToolThread
     from ..tracing import Tracing
 
@@ -77,6 +78,7 @@ class Supervisor(Actor):
         failure: FailurePolicy = FailurePolicy.COLLECT,
         tracing: Tracing | None = None,
         with_content: bool = False,
+        lives: Callable[[PoolState], Lives] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         super().__init__()
@@ -96,7 +98,8 @@ class Supervisor(Actor):
             with_content=with_content,
             clock=clock,
             timer_thread=self._cell,
-            make_runner=Runner,
+            lives=LocalLives if lives is None else lives,
+            lives_elsewhere=lives is not None,
         )
         self.turn = self.pool.turn
         self.owed = JoinSet(
@@ -242,15 +245,15 @@ class Supervisor(Actor):
             return self._figures(), self.owed.ready()
 
     def _figures(self) -> PoolStats:
-        roster = self.pool.roster
+        roster, slots = self.pool.roster, self.pool.slots
         live = roster.live.values()
         spent = [cell.expenses for cell in live if EXPENSES in cell.lazies]
         return PoolStats(
             active=len(live),
             queued=len(self.pool.roster.queued),
             outstanding=len(self.owed),
-            parked=sum(cell.status is AgentStatus.PARKED for cell in live),
-            abandoned_threads=len(self.pool.cancellation.abandoned) + len(self.pool.actors.strays),
+            parked=slots.parked_of(live),
+            abandoned_threads=len(self.pool.cancellation.abandoned) + len(self.pool.actors.strays) + slots.strays,
             dead_letters=self.pool.router.dead_letters.total,
             started=self.pool.roster.started,
             ended=dict(self.pool.roster.ended),
@@ -266,15 +269,21 @@ class Supervisor(Actor):
             everybody, abandoned = self.pool.roster.everybody(), list(self.pool.cancellation.abandoned)
         return sorted(everybody, key=lambda cell: cell.id), abandoned
 
-    def resize(self, max_concurrent: int) -> None:
-        """Change the limit; who runs already runs on."""
+    def resize(self, max_concurrent: int, *, when_within: Callable[[], object] | None = None) -> None:
+        """Change the limit; who runs already runs on.
+
+        Args:
+            when_within: Called once when no more than that run, unless the limit was changed again by then.
+        """
         self.pool.refuse_after_fork()
         with Step(self.pool) as effects:
             self.pool.slots.limit = max_concurrent
+            self.pool.slots.when_within = when_within
             self.pool.slots.take_back()
             self.pool.crew.keep = max(KEPT_WORKERS, max_concurrent)
             self.pool.roster.refuse_hopeless(effects)
             self.pool.roster.balance(effects)
+        self.pool.lives.resize(max_concurrent)
 
 
 def leave_line(line: list[Any], waiter: object) -> None:

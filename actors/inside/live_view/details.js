@@ -121,6 +121,7 @@ class Details {
       ["Tokens", `${count(agent.input_tokens)} in, ${count(agent.output_tokens)} out`],
       ["Cost", money(agent.cost_usd)],
       ["Inbox", agent.inbox ? `${count(agent.inbox)} unread` : "empty"],
+      agent.node && ["Node", `${visible(agent.node, 80)} (its stack is there)`],
       agent.restarts > 0 && ["Restarts", count(agent.restarts)],
       agent.depth > 0 && ["Depth", count(agent.depth)],
       !isGone && agent.waits_for && agent.waits_for.length > 0 && ["Waits for", agent.waits_for.slice(0, 10).map((label) => visible(label, 80)).join(", ")],

@@ -115,6 +115,7 @@ def agent_row(agent: AgentDump) -> dict[str, Any]:
         "restarts": agent.restarts,
         "waits_for": agent.waits_for[:20],
         "tools": [_thread(tool) for tool in agent.tools[:MOST_TOOLS]],
+        "node": None if agent.node is None else shown(agent.node, NAME),
     }
 
 

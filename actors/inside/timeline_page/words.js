@@ -10,6 +10,7 @@ const STATE_HINTS = {
 };
 const END_SIGNS = {
   completed: "\u2713", failed: "\u2715", crashed: "\u2716", timed_out: "\u25d4", cancelled: "\u2298", abandoned: "\u2691",
+  lost: "\u25cc",
 };
 
 const worded = (name) => name.replaceAll("_", " ");

@@ -30,6 +30,7 @@ UNFINISHED: Final = {
     "timed_out": "it timed out there",
     "cancelled": "it was cancelled there",
     "abandoned": "it was abandoned there",
+    "lost": "its node was lost then",
 }
 DECIDED: Final = frozenset({"approved", "denied"})
 AT_WORK: Final = frozenset({RUNNING, IN_DRIVER, IN_TOOL})

@@ -1,0 +1,12 @@
+"""One pool over several machines: agents live on the nodes of a cluster, and the supervisor stays in the program."""
+
+from __future__ import annotations
+
+from ..public import publish
+from .cluster_engine import ClusterEngine
+from .node import NodeView
+from .ray_engine import RayEngine
+
+__all__ = ["ClusterEngine", "NodeView", "RayEngine"]
+
+publish(__name__, globals())

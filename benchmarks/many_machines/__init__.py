@@ -1,0 +1,1 @@
+"""Agents on many machines: real nodes of a cluster on this one, and a thousand that are played."""

@@ -1,0 +1,1 @@
+"""The contract of the local pool, once more through an engine."""
