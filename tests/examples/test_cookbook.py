@@ -1,4 +1,4 @@
-"""The recipes of ``docs/cookbook.md``: each runs as it stands, and prints what stands below it."""
+"""The recipes of ``docs/cookbook``: each runs as it stands, and prints what stands below it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,18 @@ import pytest
 
 from actors import AgentPool
 
-TEXT = (Path(__file__).parents[2] / "docs" / "cookbook.md").read_text(encoding="utf-8")
-RECIPES = re.findall(r"^### ([^\n]+)\n(.*?)(?=^##|\Z)", TEXT, re.DOTALL | re.MULTILINE)
+PAGES = sorted((Path(__file__).parents[2] / "docs" / "cookbook").glob("*.md"))
+RECIPES = [
+    (page.name, name, body)
+    for page in PAGES
+    for name, body in re.findall(
+        r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+    if page.name != "index.md"
+]
 PROGRAMS = [
     pytest.param(code, printed, id=f"{name} {number}")
-    for name, body in RECIPES
+    for _, name, body in RECIPES
     for number, (code, printed) in enumerate(
         re.findall(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", body, re.DOTALL | re.MULTILINE), 1
     )
@@ -25,7 +32,7 @@ PROGRAMS = [
 def run(code: str) -> dict[str, Any]:
     """Run it as a program; what it defines."""
     names: dict[str, Any] = {"__name__": "__main__"}
-    exec(compile(code, "docs/cookbook.md", "exec"), names)  # noqa: S102 - our own text
+    exec(compile(code, "docs/cookbook", "exec"), names)  # noqa: S102 - our own text
     return names
 
 
@@ -45,12 +52,12 @@ def test_a_recipe_works(code: str, printed: str, capsys: pytest.CaptureFixture[s
 
 
 def test_every_recipe_has_a_program() -> None:
-    """And the contents name it."""
-    assert len(RECIPES) >= 11
-    contents = TEXT.partition("\n## ")[0]
-    for name, body in RECIPES:
+    """And the contents lead to it."""
+    assert len(RECIPES) >= 36
+    contents = next(page for page in PAGES if page.name == "index.md").read_text(encoding="utf-8")
+    for page, name, body in RECIPES:
         assert "```python" in body, name
-        assert f"(#{name.lower().replace(' ', '-')})" in contents, name
+        assert f"({page}#{re.sub(r'[^a-z0-9 _-]', '', name.lower()).replace(' ', '-')})" in contents, name
 
 
 def recipe(name: str, number: int) -> str:

@@ -24,7 +24,7 @@ ROOT = FOLDER.parents[1]
 PROGRAMS = sorted([*FOLDER.glob("right_*.py"), *FOLDER.glob("wrong_*.py")])
 EXAMPLES = sorted([*ROOT.glob("examples/*.py"), *ROOT.glob("examples/web/*.py")])
 """Programs of users, too."""
-PAGES = [ROOT / "README.md", ROOT / "docs" / "cookbook.md"]
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/cookbook/*.md"))]
 """So are theirs; the types of their own functions may be left out there."""
 LOOSE = "# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls\n"
 MARK = "# error"
