@@ -57,7 +57,7 @@ Corpus = Annotated[
 def main(words: list[str] | None = None) -> None:
     """Run the command line. A benchmark's name needs no command before it."""
     words = sys.argv[1:] if words is None else words
-    commands = {"list", "run", "soak", "actor_soak", "fuzz", "kills", "scale_out", "compare"}
+    commands = {"list", "run", "soak", "actor_soak", "fuzz", "kills", "scale_out", "counts", "compare"}
     if not words:
         words = ["list"]
     elif words[0] not in commands and words[0] not in ("-h", "--help"):
@@ -91,10 +91,7 @@ def run(names: Names, quick: Quick = False, json: Json = None, peers: PeerNames 
     unknown = [name for name in names if name not in questions.NAMES]
     if unknown:
         raise typer.BadParameter(f"no benchmark is named {', '.join(unknown)}; there are {', '.join(questions.NAMES)}")
-    try:
-        chosen = Peers.named(name for word in peers or () for name in word.split(",") if name)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+    chosen = _peers(peers)
     if plots is not None and find_spec("matplotlib") is None:
         raise typer.BadParameter(f"plots need matplotlib; install it with: {how_to_install('bench')}")
     size = Size.QUICK if quick else Size.FULL
@@ -105,6 +102,14 @@ def run(names: Names, quick: Quick = False, json: Json = None, peers: PeerNames 
     if is_savina:
         answers = summed_up(answers)
     finish(answers, json, plots, size=size.value, peers=",".join(sorted(chosen.wanted or ())) or "all")
+
+
+def _peers(words: list[str] | None) -> Peers:
+    """Those that were asked for."""
+    try:
+        return Peers.named(name for word in words or () for name in word.split(",") if name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def summed_up(reports: Iterable[Report]) -> Iterator[Report]:
@@ -173,6 +178,34 @@ def fuzz(
         raise typer.BadParameter(f"no target is named {', '.join(unknown)}; there are {', '.join(targets.NAMES)}")
     console = Console(stderr=True)
     finish([run_fuzz(minutes * 60, names=names, seed=seed, corpus=corpus, watch=console)], json)
+
+
+@app.command("counts")
+def count(
+    cases: Annotated[
+        list[str] | None, typer.Argument(metavar="CASE...", help="Only these, and their peers; all without any.")
+    ] = None,
+    by_function: Annotated[
+        bool, typer.Option("--by-function", help="The functions that each case spends most bytecodes in.")
+    ] = False,
+    top: Annotated[int, typer.Option(metavar="N", min=1, help="So many of them.")] = 40,
+    quick: Quick = False,
+    json: Json = None,
+    peers: PeerNames = None,
+) -> None:
+    """How much work is an agent, a message, a tool call, counted in bytecodes?"""
+    from . import counts as question
+    from .counted.cases import CASES
+
+    unknown = [name for name in cases or () if name not in CASES]
+    if unknown:
+        raise typer.BadParameter(f"no case is named {', '.join(unknown)}; there are {', '.join(CASES)}")
+    size = Size.QUICK if quick else Size.FULL
+    if by_function:
+        reports = [question.by_function(name, size, top) for name in cases or ("fan_out",)]
+    else:
+        reports = [question.measure(size, _peers(peers), cases or ())]
+    finish(reports, json, size=size.value)
 
 
 @app.command("scale_out")

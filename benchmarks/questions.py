@@ -16,6 +16,7 @@ SAVINA = (
 )
 """The programs of actors, which the name ``savina`` stands for."""
 NAMES = (
+    "counts",
     *("spawn_join", "llm_overhead", "actor_calls", "messages", "latency_hidden", "map_growth", "parked"),
     "scaling",
     *("http_throughput", "mixed_faults", "import_time"),

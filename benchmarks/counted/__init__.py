@@ -1,0 +1,1 @@
+"""Counts what a piece of work takes: bytecodes, machine instructions, objects for the collector."""
