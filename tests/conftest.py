@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pykka
 import pytest
+from hypothesis import HealthCheck, settings
 from loguru import logger
 
 from actors import Actor, AgentPool, Dispatcher
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 os.environ[SWITCH] = "1"
 assert checking()
 del os.environ[SWITCH]
+# No test is about how long a draw or an example takes: on a busy machine either may take long.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.hookimpl(optionalhook=True)
