@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
+from ..docs.pages import blocks_of, name_of, pages
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -24,9 +26,10 @@ ROOT = FOLDER.parents[1]
 PROGRAMS = sorted([*FOLDER.glob("right_*.py"), *FOLDER.glob("wrong_*.py")])
 EXAMPLES = sorted([*ROOT.glob("examples/*.py"), *ROOT.glob("examples/web/*.py")])
 """Programs of users, too."""
-PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/cookbook/*.md"))]
-"""So are theirs; the types of their own functions may be left out there."""
 LOOSE = "# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls\n"
+"""So are those of pages; the types of their own functions may be left out there."""
+NOT_WHOLE = ("docs/cluster.md",)
+"""Pages with pieces of programs."""
 MARK = "# error"
 BOUND = 300
 
@@ -41,16 +44,31 @@ def marked() -> set[str]:
     }
 
 
+def modules_of(page: Path) -> list[tuple[str, str]]:
+    """Its programs, under names that no other page has; a file is imported under its new name."""
+    stem = re.sub(r"\W+", "_", name_of(page).removesuffix(".md").removeprefix("docs/").lower())
+    found, files = [], {}
+    for number, block in enumerate((one for one in blocks_of(page) if one.language == "python"), start=1):
+        text = block.text
+        for module, name in files.items():
+            text = re.sub(rf"^( *)import {module}$", rf"\1import {name} as {module}", text, flags=re.MULTILINE)
+            text = re.sub(rf"^( *)from {module} import", rf"\1from {name} import", text, flags=re.MULTILINE)
+        found.append((f"{stem}_{number}", text))
+        if block.title is not None:
+            files[block.title.removesuffix(".py").replace("/", ".")] = f"{stem}_{number}"
+    return found
+
+
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """All that is checked, with the blocks of the pages, a file each."""
     folder = tmp_path_factory.mktemp("pages")
     told = []
-    for page in PAGES:
-        blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-        for number, block in enumerate(blocks, start=1):
-            told.append(folder / f"{page.stem.lower()}_{number}.py")
-            told[-1].write_text(block + LOOSE, encoding="utf-8")
+    for page in pages():
+        if name_of(page) not in NOT_WHOLE:
+            for name, text in modules_of(page):
+                told.append(folder / f"{name}.py")
+                told[-1].write_text(text + LOOSE, encoding="utf-8")
     assert len(told) > 20
     return [*PROGRAMS, *EXAMPLES, *told]
 
