@@ -109,7 +109,7 @@ def test_a_second_unregister_does_not_take_the_ids_next_owner_with_it() -> None:
     old = router._endpoints[1]
     router.unregister(1)
     router.register(1)
-    router.forget(old)  # the second half of an unregister that was overtaken
+    router.forget(old, [])  # the second half of an unregister that was overtaken
     router.send(message(1))
     assert router.agent_count == 1
 

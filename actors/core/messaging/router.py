@@ -17,7 +17,7 @@ from .dead_letter import DeadLetterReason, DeadLetters
 from .mailbox import NOTHING, Mailbox, MailboxClosed, Put
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from ..records.message import AgentId
     from ..waiting.waiter import Wakeable
@@ -205,7 +205,8 @@ class MessageRouter:
             raise ValueError(f"id {agent_id} belongs to the {'program' if agent_id == PROGRAM else 'pool'}")
         endpoint = self._endpoints.get(agent_id)
         if endpoint is not None:
-            left, wakes = self.forget(endpoint)
+            wakes: list[Wakeable] = []
+            left = self.forget(endpoint, wakes)
             for waiter in wakes:
                 waiter.wake()
             self.bury(left, DeadLetterReason.UNREGISTERED, f"id {agent_id}")()
@@ -296,16 +297,19 @@ class MessageRouter:
                 endpoint.mailbox = Mailbox(self._capacity, is_open=not endpoint.gone) if made is None else made
             return endpoint.mailbox
 
-    def forget(self, endpoint: Endpoint) -> tuple[list[Any], list[Wakeable]]:
-        """Forget the id and close its mailbox; hand back what was not read, and whom the caller has to wake."""
+    def forget(self, endpoint: Endpoint, wakes: list[Wakeable]) -> Sequence[Any]:
+        """Forget the id and close its mailbox; hand back what was not read. Whom the caller has to wake is added to
+        *wakes*.
+        """
         with self._lock:
             endpoint.gone = True
             if self._endpoints.get(endpoint.id) is endpoint:  # the id may have a new owner
                 del self._endpoints[endpoint.id]
         if endpoint.mailbox is None:
-            return [], []
-        left, wakes = endpoint.mailbox.shut()
-        return left, cast("list[Wakeable]", wakes)  # those who read an agent's mailbox wait at gates
+            return ()
+        left, readers = endpoint.mailbox.shut()
+        wakes += cast("list[Wakeable]", readers)  # those who read an agent's mailbox wait at gates
+        return left
 
     def seal(self) -> None:
         """The pool has closed: nothing comes any more, what was sent to the program's ids can still be read."""
@@ -313,7 +317,7 @@ class MessageRouter:
             if endpoint.id <= PROGRAM:
                 self.open(endpoint).seal()
 
-    def bury(self, items: list[Any], reason: DeadLetterReason, receiver: str) -> Callable[[], None]:
+    def bury(self, items: Sequence[Any], reason: DeadLetterReason, receiver: str) -> Callable[[], None]:
         """Make dead letters of *items*, which *receiver* has not read.
 
         Returns:

@@ -98,6 +98,7 @@ class Roster:
         self.iterations = self.tool_calls = 0
         self._max_queued = max_queued
         self._max_live = max_live
+        self._surely_live = 64 if max_live is None else max_live
         self._timers = timers
         self._clock = clock
         self.post: Callable[[AgentCell, Callable[..., Event], Mapping[str, Any], float], None] | None = None
@@ -151,28 +152,25 @@ class Roster:
 
     def enter(self, cells: Sequence[AgentCell], effects: Effects) -> None:
         """Admit *cells*: each gets its id, and starts or is queued."""
+        ids, queued, add, push = self._ids, self.queued, self.router.add, self._queue.push
         for cell in cells:
-            cell.id = cell.id or next(self._ids)  # on a host, the program has given it
+            if not cell.id:  # else, on a host, the program has given it
+                cell.id = next(ids)
             if self.post is not None and not cell.heard:  # who listens has come since it was made
                 cell.heard = BY_SINK
-            self.router.add(cell)
-            self.queued[cell.id] = cell
+            add(cell)
+            queued[cell.id] = cell
             if cell.owner is not None:
                 cell.owner.add(cell)
             if cell.depth:  # on a host, its parent may live on another one
                 self._children.push(cell)
             else:
-                self._queue.push(cell)
+                push(cell)
                 self._bounded_queued += cell.bounded
             if cell.parent is not None:
                 cell.parent.add_child(cell)
-            given, limit = cell.token.deadline, cell.spec.deadline
-            if given is not None:  # on a host: the program has given it
-                self._timers.push(given.at, Due.DEADLINE, cell.tether())
-            if limit is not None:
-                asked_at = cell.spec.asked_at
-                since, of_what = (self._clock.monotonic(), " of its admission") if asked_at is None else (asked_at, "")
-                self._set_deadline(cell, since + limit, f"not done within {limit} s{of_what}")
+            if cell.token.deadline is not None or cell.spec.deadline is not None:
+                self._limit(cell)
         self.balance(effects)
         if self._queue.living or self._children.living:
             is_told = self.post is not None
@@ -197,6 +195,16 @@ class Roster:
         log: EventLog | None = cell.lazies.get(EVENTS)
         if log is not None:
             effects.wakes += log.note(make, fields, moment)
+
+    def _limit(self, cell: AgentCell) -> None:
+        """*cell*, which is just admitted, has a deadline."""
+        given, limit = cell.token.deadline, cell.spec.deadline
+        if given is not None:  # on a host: the program has given it
+            self._timers.push(given.at, Due.DEADLINE, cell.tether())
+        if limit is not None:
+            asked_at = cell.spec.asked_at
+            since, of_what = (self._clock.monotonic(), " of its admission") if asked_at is None else (asked_at, "")
+            self._set_deadline(cell, since + limit, f"not done within {limit} s{of_what}")
 
     def _set_deadline(self, cell: AgentCell, at: float, reason: str) -> None:
         if cell.token.deadline is None or at < cell.token.deadline.at:
@@ -235,8 +243,12 @@ class Roster:
         self._dropped.clear()
 
     def _grant(self, effects: Effects) -> None:
-        slots, children, queue = self.slots, self._children, self._queue
-        while slots.woken or children.living or (queue.living and len(self.live) < self.max_live):
+        slots, children, queue, live = self.slots, self._children, self._queue, self.live
+        while (
+            slots.woken
+            or children.living
+            or (queue.living and (len(live) < self._surely_live or len(live) < self.max_live))
+        ):
             if not slots.find():
                 return  # need is set: who parks next gives its slot away
             if slots.woken:
@@ -252,7 +264,8 @@ class Roster:
 
     def _start(self, cell: AgentCell, effects: Effects) -> None:
         self.slots.take(cell)
-        self._bounded_queued -= cell.bounded
+        if cell.bounded:
+            self._bounded_queued -= 1
         effects.starts.append(cell)
         if self._is_elsewhere:
             return  # it is queued until its host says that it has begun
@@ -309,8 +322,7 @@ class Roster:
             Those that are to be cancelled, as it failed.
         """
         before = len(effects.wakes)
-        left, wakes = self.router.forget(cell)
-        effects.wakes += wakes
+        left = self.router.forget(cell, effects.wakes)
         if left and cell.mailbox is not None:
             effects.calls.append(self.router.bury(left, cell.mailbox.unread_reason, cell.label))
         waits = False
@@ -321,7 +333,7 @@ class Roster:
                 self._bounded_queued -= cell.bounded
         self.slots.free(cell)
         self.ended[outcome.status] += 1
-        if EXPENSES in cell.lazies:
+        if cell.lazies and EXPENSES in cell.lazies:
             outcome = cell.close_account(outcome)
             self._count_in(cell, outcome)
         if (record := cell.spec.record) is not None:
@@ -346,8 +358,9 @@ class Roster:
             if self._dropped:
                 self._hand_out_dropped(effects)
         victims = self._tell_who_waits(cell, outcome, effects)
-        for waiter in effects.wakes[before:]:
-            self.expect(waiter)
+        if len(effects.wakes) > before:
+            for waiter in effects.wakes[before:]:
+                self.expect(waiter)
         if self.wave:
             self.wave_ended += 1
             effects.fires.append(self.wave.popleft())

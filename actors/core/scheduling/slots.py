@@ -62,15 +62,20 @@ class Slots:
 
     def free(self, cell: AgentCell) -> None:
         """*cell* has ended: take the slot back that it holds, if it holds one, and its place among the woken."""
-        self.idle.pop(cell, None)
-        self.woken.pop(cell, None)
+        if self.idle:
+            self.idle.pop(cell, None)
+        if self.woken:
+            self.woken.pop(cell, None)
         if cell.has_slot:
             cell.has_slot = False
             self.held -= 1
 
     def find(self) -> bool:
         """Is a slot free, if need be one that a parked agent laid out?"""
-        return self.held < self.limit or self._fetch_down_to(self.limit - 1)
+        if self.held < self.limit:
+            return True
+        self.need = True  # and then looks
+        return bool(self.idle) and self._fetch_down_to(self.limit - 1)
 
     def take_back(self) -> None:
         """The limit was lowered: slots that parked agents laid out go first."""

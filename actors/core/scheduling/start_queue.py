@@ -35,23 +35,39 @@ class StartQueue:
         self._dropped = dropped
         self._levels: dict[int, Level] = {}
         self._priorities: list[int] = []
+        self._only: deque[AgentCell] | None = None  # what starts next, while the highest priority has one group alone
         self._dead = 0
 
     def push(self, cell: AgentCell) -> None:
         """Add *cell* at the end of its group."""
+        try:
+            self._levels[cell.spec.priority][cell.group].append(cell)
+        except KeyError:
+            self._push_first(cell)
+        self.living += 1
+
+    def _push_first(self, cell: AgentCell) -> None:
+        """Add *cell*, the first of its group."""
+        self._only = None
         priority = cell.spec.priority
         level = self._levels.get(priority)
         if level is None:
             level = self._levels[priority] = OrderedDict()
             heapq.heappush(self._priorities, -priority)
-        group = level.get(cell.group)
-        if group is None:
-            group = level[cell.group] = deque()
-        group.append(cell)
-        self.living += 1
+        level[cell.group] = deque([cell])
 
     def pop(self) -> AgentCell | None:
         """Take the one that starts next."""
+        only = self._only
+        if only is not None and len(only) > 1:  # most pools have one group, of one priority
+            cell = only[0]
+            if cell.state is QUEUED and cell.outcome is None:
+                self.living -= 1
+                return only.popleft()
+        return self._pop()
+
+    def _pop(self) -> AgentCell | None:
+        self._only = None
         while self._priorities:
             priority = -self._priorities[0]
             level = self._levels[priority]
@@ -64,6 +80,8 @@ class StartQueue:
                     del level[name]
                 if cell is not None:
                     self.living -= 1
+                    if group and len(level) == 1:
+                        self._only = group
                     return cell
             heapq.heappop(self._priorities)
             del self._levels[priority]
@@ -90,6 +108,7 @@ class StartQueue:
         self._dropped.extend(cell for level in self._levels.values() for group in level.values() for cell in group)
         self._levels.clear()
         self._priorities.clear()
+        self._only = None
         self.living = self._dead = 0
         for cell in living:
             self.push(cell)

@@ -114,10 +114,12 @@ class JoinSet:
         if self._pending.pop(cell.id, None) is None:
             return []  # taken out before: detached
         self._ready[cell.id] = cell
-        self._left_pending(cell)
+        grouped = cell.group is not None
+        if grouped:
+            self._left_pending(cell)
         if self._next:
             self._hand_out(wakes)
-        if self._all:
+        if self._all and (grouped or not self._pending):  # else who waits for all waits for others, too
             self._wake_all(wakes)
         if len(self._ready) >= self._many:
             self._tell_of_many(calls)
