@@ -72,6 +72,48 @@ def test_deltas_that_nobody_has_read_are_merged() -> None:
     assert place.take() == (TextDelta, "g")
 
 
+@pytest.mark.parametrize("last", [AgentEnded, AgentParked])
+@pytest.mark.parametrize("texts", [False, True])
+def test_many_at_once_are_put_in_order_as_one_by_one(last: Any, *, texts: bool) -> None:
+    """Numbers, moments that never run back, merged texts, and nothing after the end."""
+    kinds = [AgentParked, Tick, Tick, AgentResumed, *([TextDelta, TextDelta] if texts else [])]
+    made = [(kinds[n % len(kinds)], {"text": str(n), "attempt": 1, "n": n}, float(n % 7)) for n in range(100)]
+    made.insert(60, (last, {"on": "x"}, 60.0))
+    at_once, singly = EventLog(), EventLog()
+    at_once.new.extend(made)
+    for one in made:
+        singly.new.append(one)
+        place = Place(singly)
+        singly.take(place)
+        singly.leave(place)
+    whole = Place(at_once)
+    found = [entry for entry, _ in iter(lambda: at_once.take(whole), None)]
+    count = 61 if last is AgentEnded else 101
+    assert found[-1][0] == count
+    moments = [entry[1] for entry in found]
+    assert moments == sorted(moments)
+    if not texts:
+        again = Place(singly)
+        assert found == [entry for entry, _ in iter(lambda: singly.take(again), None)]
+        assert [entry[0] for entry in found] == list(range(1, count + 1))
+
+
+def test_of_old_routine_one_mark_is_left_between_what_stays() -> None:
+    """What is no routine stays where it is, and who comes late learns how many passed in between."""
+    log = EventLog()
+    tick(log, 0)
+    for number in range(THIN):
+        log.note(AgentParked, {"on": "x"}, 1.0)
+        log.note(AgentResumed, {}, 1.0)
+        if number == 5:
+            tick(log, 1)
+        log.attend()
+    taken: list[tuple[type[Event], Any]] = Place(log).all()
+    assert taken[:3] == [(Tick, 0), (EventsMissed, 12), (Tick, 1)]
+    assert taken[3][0] is EventsMissed
+    assert {kind for kind, _ in taken[4:]} == {AgentParked, AgentResumed}
+
+
 def test_a_text_that_has_grown_long_is_left_alone() -> None:
     """What is merged is copied: a long text in small pieces would cost the square of its length."""
     log = EventLog()

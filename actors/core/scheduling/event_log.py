@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import weakref
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from contextlib import suppress
+from itertools import accumulate, compress, islice
+from operator import itemgetter, not_
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from ..checks import leaf_lock
@@ -49,7 +51,13 @@ BATCH: Final = 256
 """So many that were noted are put in order, if nobody reads them."""
 ROUTINE: Final = frozenset({AgentParked, AgentResumed, MessageSent, MessageRead})
 """What an agent that lives long does without end: of these the old ones go first."""
+PASSING: Final = ROUTINE | {EventsMissed}
+"""What the place of an old one is taken by, and what has that place already."""
+FEW: Final = 8
+"""So many new ones are put in order one by one; more at once, if none of them has anything to be merged with."""
 NO_FIELDS: Final[Mapping[str, Any]] = {}
+
+_first, _second, _third = itemgetter(0), itemgetter(1), itemgetter(2)
 
 
 class Standing(Protocol):
@@ -139,6 +147,11 @@ class EventLog:
         new = self.new[:count]
         del self.new[:count]
         dropped.append(new)
+        if count > FEW and not self._ended:
+            makes = list(map(_first, new))
+            if not (AgentEnded in makes or _may_merge(makes)):
+                self._add_all(new, makes, dropped)
+                return
         for make, fields, moment in new:
             if self._ended:  # it was abandoned, and this came at the same moment
                 return
@@ -156,9 +169,24 @@ class EventLog:
                 return
         entries.append((number, moment, make, fields))
         if len(entries) >= self._thin_at:
-            dropped.append(entries)
-            self._entries = new = thinned(entries, {place.position for place in self._live()})
-            self._thin_at = min(len(new) + THIN // 2, MOST)
+            self._thin(dropped)
+
+    def _add_all(self, new: list[New], makes: list[Callable[..., Event]], dropped: list[object]) -> None:
+        """As :meth:`_add` for each of many, without a step of Python for any: of two agents that talk to one another
+        the events would take more time than the messages.
+        """
+        first = self._count + 1
+        self._count += len(new)
+        moments = islice(accumulate(map(_third, new), max, initial=self._latest), 1, None)
+        self._entries.extend(zip(range(first, self._count + 1), moments, makes, map(_second, new), strict=True))
+        self._latest = self._entries[-1][1]
+        if len(self._entries) >= self._thin_at:
+            self._thin(dropped)
+
+    def _thin(self, dropped: list[object]) -> None:
+        dropped.append(self._entries)
+        self._entries = new = thinned(self._entries, {place.position for place in self._live()})
+        self._thin_at = min(len(new) + THIN // 2, MOST)
 
     # Reading ----------------------------------------------------------------------------------------------------
 
@@ -284,12 +312,27 @@ def _merged(
     return None if merge is None else merge(earlier, later)
 
 
+def _may_merge(makes: Iterable[Callable[..., Event]]) -> bool:
+    """Is there one among *makes* whose events become one, where they stand next to each other?"""
+    never = Event._merge  # noqa: SLF001 - ours
+    return any(getattr(make, "_merge", never) is not never for make in set(makes))
+
+
 def thinned(entries: Sequence[Entry], positions: Collection[int]) -> list[Entry]:
     """*entries*, fewer if possible: nothing is lost to who stands at one of *positions*, but the oldest of too many.
 
     Texts are merged, and a reader stands at their ends alone. If that is not enough, the routine that all have passed
     goes, and then the oldest.
     """
+    out = _with_merged(entries, positions) if _may_merge(map(_third, entries)) else list(entries)
+    if len(out) > THIN:
+        out = _without_routine(out, min(min(positions, default=out[-1][0]), out[-THIN // 2][0]))
+    if len(out) > MOST - SPARE:
+        out = [_missed(out[-(MOST - SPARE)]), *out[-(MOST - SPARE) + 1 :]]
+    return out
+
+
+def _with_merged(entries: Iterable[Entry], positions: Collection[int]) -> list[Entry]:
     out: list[Entry] = []
     for entry in entries:
         if out and out[-1][2] is entry[2] and out[-1][0] not in positions:
@@ -299,22 +342,22 @@ def thinned(entries: Sequence[Entry], positions: Collection[int]) -> list[Entry]
                 out[-1] = (entry[0], at, make, merged)
                 continue
         out.append(entry)
-    if len(out) > THIN:
-        out = _without_routine(out, min(min(positions, default=out[-1][0]), out[-THIN // 2][0]))
-    if len(out) > MOST - SPARE:
-        out = [_missed(out[-(MOST - SPARE)]), *out[-(MOST - SPARE) + 1 :]]
     return out
 
 
-def _without_routine(entries: Iterable[Entry], passed: int) -> list[Entry]:
+def _without_routine(entries: Sequence[Entry], passed: int) -> list[Entry]:
+    count = bisect_right(entries, passed, key=_first)
     out: list[Entry] = []
-    for entry in entries:
-        if entry[0] <= passed and (entry[2] in ROUTINE or entry[2] is EventsMissed):
-            entry = _missed(entry)
-            if out and out[-1][2] is EventsMissed:
-                out.pop()
-        out.append(entry)
-    return out
+    following = 0
+    # A step of Python for those that stay: of an agent that talks all the time that is two of hundreds.
+    for at in compress(range(count), map(not_, map(PASSING.__contains__, map(_third, entries)))):
+        if at > following:
+            out.append(_missed(entries[at - 1]))
+        out.append(entries[at])
+        following = at + 1
+    if count > following:
+        out.append(_missed(entries[count - 1]))
+    return [*out, *entries[count:]]
 
 
 def _missed(entry: Entry) -> Entry:

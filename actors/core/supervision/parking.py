@@ -52,7 +52,7 @@ class Parking:
         member.transition(state, on)
         pool = self._pool
         if member.heard:
-            pool.emit(member, AgentParked, _fields(on))
+            pool.emit(member, AgentParked, _fields(on), member.since)
         if pool.tracing is not None:
             pool.trace(member, "parked", _fields(on))
         if member.has_slot:
@@ -80,7 +80,7 @@ class Parking:
             self.reclaim_slot(member)
         member.resume()
         if member.heard:
-            pool.emit(member, AgentResumed)
+            pool.emit(member, AgentResumed, NO_FIELDS, member.since)
         if pool.tracing is not None:
             pool.trace(member, "resumed", {})
 
