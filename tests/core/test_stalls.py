@@ -251,7 +251,7 @@ def test_a_crowd_has_one_timer(stalling: Any, start: Any, gates: Any, hand: Hand
         start(stalling, lambda _, mine=mine: (mine._reached.set(), gate.hold()))
     for mine in reached:
         mine.await_reached()
-    assert len(stalling.pool.timer_thread.timers._heap) == 1
+    assert len(stalling.pool.timer_thread.timers.heap) == 1
     looks(stalling, hand, 6)
     gate.open()
     stalling.owed.all(10)

@@ -62,7 +62,7 @@ def test_dead_timers_are_pruned_and_living_ones_kept() -> None:
     timers.push(60.0, Due.DEADLINE, ["living"])  # type: ignore[list-item]
     for n in range(100):
         timers.push(100.0 + n, Due.DEADLINE, [])
-        assert len(timers._heap) <= 9
+        assert len(timers.heap) <= 9
     due = list(timers.due(90.0))
     assert due == [(Due.WAVE, None), (Due.DEADLINE, "living")]
 
@@ -73,5 +73,5 @@ def test_living_timers_raise_the_bound_of_pruning() -> None:
     timers.PRUNE_ABOVE = timers._prune_at = 4  # type: ignore[misc]
     for n in range(10):
         timers.push(float(n), Due.DEADLINE, [CELL])
-    assert len(timers._heap) == 10
+    assert len(timers.heap) == 10
     assert timers._prune_at == 16

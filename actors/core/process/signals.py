@@ -44,10 +44,11 @@ class SignalsHeldOff:
     because of a fork, puts the real one back and calls it.
     """
 
-    __slots__ = ("_depth", "_found", "_generation", "_handled", "_main", "_noting", "_real", "_seen")
+    __slots__ = ("_depth", "_found", "_generation", "_handled", "_noting", "_real", "_seen", "main")
 
     def __init__(self) -> None:
-        self._main = threading.main_thread().ident
+        self.main = threading.main_thread().ident
+        """The thread from which it keeps signals off. For the others, it does nothing."""
         self._generation = fork.generation()
         self._depth = 0
         self._real: dict[int, Handler] = {}
@@ -56,12 +57,8 @@ class SignalsHeldOff:
         self._handled: list[tuple[int, Handler]] = []
         self._seen: list[tuple[int, FrameType | None]] = []
 
-    def is_for(self, thread: int) -> bool:
-        """Does it keep signals off that *thread*? For the others, it does nothing."""
-        return thread == self._main
-
     def __enter__(self) -> None:
-        if threading.get_ident() != self._main:
+        if threading.get_ident() != self.main:
             return
         if self._depth:
             self._depth += 1
@@ -76,7 +73,7 @@ class SignalsHeldOff:
             raise
 
     def __exit__(self, *_: object) -> None:
-        if threading.get_ident() != self._main:
+        if threading.get_ident() != self.main:
             return
         if self._depth > 1:
             self._depth -= 1

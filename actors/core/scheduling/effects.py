@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 class Effects:
     """Decided under the turn, done outside it: nothing of the user's, no wake and no thread start happens under it.
+    What takes the turn for them is ``Step``, above.
 
     Args:
         starts: Agents that got a slot and want a thread.
@@ -46,6 +47,12 @@ class Effects:
         slow = Effects()
         slow.fires, slow.calls = self.fires, self.calls
         return slow
+
+    def forget(self) -> None:
+        """Let go of what was done: outside the turn, as the finalizers of what was dropped may be a user's."""
+        self.wakes.clear()
+        self.stops.clear()
+        self.dropped.clear()
 
     def call(self) -> None:
         """Run what may be a user's function. Each is taken before, so it runs once; when Ctrl-C ends one of them, the

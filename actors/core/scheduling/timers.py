@@ -34,29 +34,30 @@ class Timers:
     PRUNE_ABOVE = 4096
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Due, list[AgentCell]]] = []
+        self.heap: list[tuple[float, int, Due, list[AgentCell]]] = []
+        """Empty: nothing is due, now or later. For all but this class only to be looked at."""
         self._order = itertools.count()
         self._sleeps_until = float("inf")
         self._prune_at = self.PRUNE_ABOVE
 
     def push(self, at: float, kind: Due, tether: list[AgentCell]) -> None:
         """Remember that *kind* is due at *at*, monotonic seconds."""
-        if len(self._heap) >= self._prune_at:
-            self._heap = [entry for entry in self._heap if entry[3] or entry[2] in (Due.WAVE, Due.LOOK)]
-            heapq.heapify(self._heap)
-            self._prune_at = max(self.PRUNE_ABOVE, 2 * len(self._heap))
-        heapq.heappush(self._heap, (at, next(self._order), kind, tether))
+        if len(self.heap) >= self._prune_at:
+            self.heap[:] = [entry for entry in self.heap if entry[3] or entry[2] in (Due.WAVE, Due.LOOK)]
+            heapq.heapify(self.heap)
+            self._prune_at = max(self.PRUNE_ABOVE, 2 * len(self.heap))
+        heapq.heappush(self.heap, (at, next(self._order), kind, tether))
 
     def due(self, now: float) -> Iterator[tuple[Due, AgentCell | None]]:
         """Take what is due."""
-        while self._heap and self._heap[0][0] <= now:
-            _, _, kind, tether = heapq.heappop(self._heap)
+        while self.heap and self.heap[0][0] <= now:
+            _, _, kind, tether = heapq.heappop(self.heap)
             yield kind, tether[0] if tether else None
 
     def next_at(self) -> float:
         """The next moment; infinity when there is none."""
         try:
-            return self._heap[0][0]
+            return self.heap[0][0]
         except IndexError:
             return float("inf")
 
@@ -67,7 +68,7 @@ class Timers:
 
     def earlier(self) -> bool:
         """Is something due before the timer thread wakes by itself?"""
-        return bool(self._heap) and self.next_at() < self._sleeps_until
+        return bool(self.heap) and self.next_at() < self._sleeps_until
 
     def announce(self) -> None:
         """The timer thread is being woken: it need not be woken again for the same moment."""

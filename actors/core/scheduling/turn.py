@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from threading import get_ident
 
 from ...errors import DeadlockError
 from ..checks import Rank, ranked_rlock
@@ -37,14 +38,14 @@ class Turn:
         """Does the thread that takes this step keep signals off meanwhile? For that thread to ask."""
 
     def __enter__(self) -> None:
-        me = threading.get_ident()
+        me = get_ident()
         if self._owner == me:
             self.refuse_inside()
-        holds_signals = self.signals_held_off.is_for(me)
+        holds_signals = me == self.signals_held_off.main
         if holds_signals:
             self.signals_held_off.__enter__()
         try:
-            if not self._lock.acquire(blocking=False):
+            if not self._lock.acquire(False):
                 self._wait()
             self._owner = me
             self.holds_signals = holds_signals
@@ -74,11 +75,15 @@ class Turn:
             lock.acquire()
 
     def __exit__(self, *_: object) -> None:
+        if self.release():
+            self.signals_held_off.__exit__()
+
+    def release(self) -> bool:
+        """End the step, and keep signals off if they are: True, when who took it has to let them go."""
         holds_signals = self.holds_signals
         self._owner = 0
         self._lock.release()
-        if holds_signals:
-            self.signals_held_off.__exit__()
+        return holds_signals
 
     def locked(self) -> bool:
         """Is a step being taken?"""

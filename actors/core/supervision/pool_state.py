@@ -92,8 +92,8 @@ class PoolState:
 
     Locks: ``turn`` guards ``phase``, ``_is_marked``, the roster, the cancellation and the timers; the other fields are
     set once, also ``approvals_of``, ``colleagues`` and ``witness``, which are others where its agents live among
-    others, in other processes. Router, event delivery and crew have leaf locks; that of the event delivery guards
-    ``listening``, and the roster's ``post``, which are looked at without it.
+    others, in other processes. ``spare_steps`` changes by single operations. Router, event delivery and crew have leaf
+    locks; that of the event delivery guards ``listening``, and the roster's ``post``, which are looked at without it.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class PoolState:
         self.tracing = tracing
         self.with_content = with_content
         self.timer_thread = timer_thread
-        timers = timer_thread.timers
+        self.timers = timers = timer_thread.timers
         self.listening = self._is_marked = False
         self.crew = Crew(name, keep=max(KEPT_WORKERS, max_concurrent))
         self.roster = Roster(
@@ -154,6 +154,7 @@ class PoolState:
         self.colleagues: Callable[[AgentId], list[Any]] | None = None
         self.approvals_of: Callable[[AgentId], Approvals] = lambda _: Approvals()
         self.witness: Witness | None = None
+        self.spare_steps: list[Step] = []
 
     @property
     def is_forked(self) -> bool:
@@ -346,7 +347,7 @@ class PoolState:
         return len(running)
 
 
-class Step:
+class Step(Effects):
     """What is decided in its block is done when the block is left: ``with Step(pool) as effects: ...``.
 
     Nothing of the user's, no wake and no thread start happens under the turn. Signals wait until threads are started
@@ -357,58 +358,63 @@ class Step:
             abort returns at once.
     """
 
-    __slots__ = ("_calls_here", "_effects", "_has_no_thread", "_pool")
+    __slots__ = ("_calls_here", "_has_no_thread", "_pool", "_turn")
 
     def __init__(self, pool: PoolState, *, calls_here: bool = True) -> None:
+        super().__init__()
         self._pool = pool
+        self._turn = pool.turn
         self._calls_here = calls_here
         self._has_no_thread = False
-        self._effects = Effects()
 
-    def __enter__(self) -> Effects:
-        self._pool.turn.__enter__()
-        return self._effects
+    def __enter__(self) -> Step:
+        self._turn.__enter__()
+        return self
 
     def __exit__(self, *_: object) -> None:
-        turn, effects = self._pool.turn, self._effects
+        turn = self._turn
         try:
             if turn.holds_signals:
-                with turn.signals_held_off:
-                    turn.__exit__()
+                try:
+                    turn.release()
                     self._start_and_wake()
+                finally:
+                    turn.signals_held_off.__exit__()
             else:
-                turn.__exit__()
-                self._start_and_wake()
+                turn.release()
+                if self.starts or self.wakes or self._pool.timers.heap or self.stops or not self._calls_here:
+                    self._start_and_wake()
         finally:  # a signal's handler may have raised
-            if effects.may_be_slow():
+            if self.calls or self.fires:
                 if not (self._calls_here or self._has_no_thread):
                     self._call_elsewhere()
-                effects.call()
+                self.call()
 
     def _start_and_wake(self) -> None:
-        pool, effects = self._pool, self._effects
-        while effects.starts:
-            cell = effects.starts.popleft()
+        pool, starts = self._pool, self.starts
+        while starts:
+            cell = starts.popleft()
             try:
                 pool.lives.start(cell)
             except RuntimeError as error:  # "can't start new thread": a clear outcome instead of a hang
                 logger.error("{} could not be started: {}", cell.label, shown(text_of(error), 500))
                 with pool.turn:
                     ending = Ending(AgentStatus.CRASHED, error=crashed(error))
-                    pool.cancellation.settle(cell, cell.make_outcome(ending), effects)
-                    pool.roster.balance(effects)
-        if effects.stops:
-            pool.lives.stop(effects.stops)
-        for waiter in effects.wakes:
+                    pool.cancellation.settle(cell, cell.make_outcome(ending), self)
+                    pool.roster.balance(self)
+        if self.stops:
+            pool.lives.stop(self.stops)
+        for waiter in self.wakes:
             waiter.wake()
-        pool.timer_thread.mind()
-        if not self._calls_here and effects.may_be_slow():
+        if pool.timers.heap:
+            pool.timer_thread.mind()
+        if not self._calls_here and self.may_be_slow():
             self._call_elsewhere()
 
     def _call_elsewhere(self) -> None:
         """Hand what may be slow to a worker; when no thread can be started, it stays here."""
-        effects, pool = self._effects, self._pool
-        slow = effects.slow()
+        pool = self._pool
+        slow = self.slow()
 
         def call(_: Worker) -> bool:
             slow.call()
@@ -417,6 +423,6 @@ class Step:
         try:
             with pool.turn.signals_held_off:  # a worker that was taken from rest must get its job
                 pool.crew.start(call)
-                effects.fires, effects.calls = deque(), deque()
+                self.fires, self.calls = deque(), deque()
         except RuntimeError:
             self._has_no_thread = True

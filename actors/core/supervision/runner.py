@@ -45,17 +45,17 @@ class Runner:
         One frame, and not three: of each agent that is parked they stay.
         """
         following, self._first = self._first, None  # it is kept no longer than it runs
-        rested = False
+        pool, rested = self._pool, False
         while following is not None and following.begin():
-            witness = self._pool.witness
+            witness = pool.witness
             if witness is not None:
                 witness.began(following)
             outcome = self.run(following)
-            if self._pool.is_forked:
+            if pool.is_forked:
                 return False  # the agent has forked, and this is the child: nobody is left to be told
             if witness is not None:
                 outcome = witness.ended(following, outcome)
-            if self._pool.with_content and outcome.result is not None:
+            if pool.with_content and outcome.result is not None:
                 self._tell_result(following, outcome.result)
             try:
                 next_one, rested = self._end(following, outcome, worker)
@@ -134,19 +134,22 @@ class Runner:
 
     @staticmethod
     def _attempt(cell: AgentCell) -> Ending:
-        starting = False
+        starting, token, spec = False, cell.token, cell.spec
         try:
-            cell.token.check()
-            make = cell.spec.build(cell)
-            cell.token.check()  # a cancel that came meanwhile: the next stage does not begin
+            token.check()
+            make = spec.build(cell)
+            if token.marked or token.deadline is not None:  # as ``check``, of which a call costs as much as all of it
+                token.check()  # a cancel that came meanwhile: the next stage does not begin
             starting = True
             cell.actor = actor = make()
-            cell.token.check()
+            if token.marked or token.deadline is not None:
+                token.check()
             del make  # an agent may live long, and this holds more than it needs
             actor.on_start()
-            cell.token.check()
+            if token.marked or token.deadline is not None:
+                token.check()
             starting = False
-            return Ending(AgentStatus.COMPLETED, actor.run(cell.spec.query))
+            return Ending(AgentStatus.COMPLETED, actor.run(spec.query))
         except Cancelled as cancelled:
             return stopped(cancelled)
         except AgentError as error:
@@ -181,11 +184,15 @@ class Runner:
 
     def _end(self, cell: AgentCell, outcome: AgentOutcome[Any], worker: Worker) -> tuple[AgentCell | None, bool]:
         """Settle *cell*; who this worker runs next, and whether the worker was put to rest."""
-        pool, crew = self._pool, self._pool.crew
+        pool, spare = self._pool, self._pool.spare_steps
+        try:
+            effects = spare.pop()  # what is made for each step costs more than what is done in it
+        except IndexError:
+            effects = Step(pool)
         while True:
             following: AgentCell | None = None
             rested = False
-            with Step(pool) as effects:
+            with effects:
                 ended = not cell.children or cell.outcome is not None
                 if ended:
                     if cell.outcome is None:
@@ -195,10 +202,14 @@ class Runner:
                         effects.dropped.append(cell.release())
                     pool.roster.balance(effects)
                     # A worker with callbacks to call must not take the next agent: a slow one would hold it up.
-                    if not effects.may_be_slow():
-                        following = effects.starts.popleft() if effects.starts else None
-                        rested = following is None and not crew.has_reserved() and crew.rest(worker)
+                    if not (effects.calls or effects.fires):
+                        if effects.starts:
+                            following = effects.starts.popleft()
+                        else:
+                            rested = not pool.crew.has_reserved() and pool.crew.rest(worker)
+            effects.forget()
             if ended:
+                spare.append(effects)  # but for one that is left half-way
                 return following, rested
             self._end_children(cell)  # born at the last moment, by on_end or by a thread of the agent's own
 
