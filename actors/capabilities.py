@@ -1,26 +1,30 @@
 """What an agent may do: what manifests grant, and what tools need."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING
 
-from pydantic import Field
+from .public import shelve
 
-from .agent.terms.capability import (
-    Browser,
-    Capability,
-    Compute,
-    FileRead,
-    FileWrite,
-    Inference,
-    Items,
-    Mcp,
-    Memory,
-    Network,
-    Rag,
-    Shell,
-    Spawn,
-    capability_matches,
-)
-from .public import publish
+if TYPE_CHECKING:
+    from typing import Annotated, Literal
+
+    from pydantic import Field
+
+    from .agent.terms.capability import (
+        Browser,
+        Capability,
+        Compute,
+        FileRead,
+        FileWrite,
+        Inference,
+        Items,
+        Mcp,
+        Memory,
+        Network,
+        Rag,
+        Shell,
+        Spawn,
+        capability_matches,
+    )
 
 __all__ = [
     "Browser",
@@ -38,4 +42,14 @@ __all__ = [
     "capability_matches",
 ]
 
-publish(__name__, globals())
+shelve(
+    __name__,
+    {
+        "typing": "Annotated Literal",
+        "pydantic": "Field",
+        ".agent.terms.capability": (
+            "Browser Capability Compute FileRead FileWrite Inference Items Mcp Memory Network Rag Shell Spawn "
+            "capability_matches"
+        ),
+    },
+)

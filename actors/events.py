@@ -1,46 +1,50 @@
 """What happens in a pool, as ``AgentPool(on_event=...)`` is told it. Subclass ``Event`` for events of your own."""
 
-from datetime import datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING
 
-from pydantic import ConfigDict
+from .public import shelve
 
-from .agent.events import (
-    ApprovalDecided,
-    ApprovalRequested,
-    BudgetWarned,
-    ContextTrimmed,
-    HandedOff,
-    ToolEnded,
-    ToolStarted,
-)
-from .core.records.answer import (
-    CompletionFailed,
-    CompletionFinished,
-    CompletionStarted,
-    LimiterWaited,
-    Phase,
-    PhaseChanged,
-    TextDelta,
-    TextRestarted,
-)
-from .core.records.event import (
-    AgentEnded,
-    AgentParked,
-    AgentQueued,
-    AgentRestarted,
-    AgentResumed,
-    AgentStalled,
-    AgentStarted,
-    Event,
-    EventsMissed,
-    MessageRead,
-    MessageSent,
-)
-from .core.records.message import AgentId
-from .core.records.outcome import AgentStatus
-from .core.records.state import AgentState
-from .public import publish
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import Any, ClassVar
+
+    from pydantic import ConfigDict
+
+    from .agent.events import (
+        ApprovalDecided,
+        ApprovalRequested,
+        BudgetWarned,
+        ContextTrimmed,
+        HandedOff,
+        ToolEnded,
+        ToolStarted,
+    )
+    from .core.records.answer import (
+        CompletionFailed,
+        CompletionFinished,
+        CompletionStarted,
+        LimiterWaited,
+        Phase,
+        PhaseChanged,
+        TextDelta,
+        TextRestarted,
+    )
+    from .core.records.event import (
+        AgentEnded,
+        AgentParked,
+        AgentQueued,
+        AgentRestarted,
+        AgentResumed,
+        AgentStalled,
+        AgentStarted,
+        Event,
+        EventsMissed,
+        MessageRead,
+        MessageSent,
+    )
+    from .core.records.message import AgentId
+    from .core.records.outcome import AgentStatus
+    from .core.records.state import AgentState
 
 __all__ = [
     "AgentEnded",
@@ -71,4 +75,25 @@ __all__ = [
     "ToolStarted",
 ]
 
-publish(__name__, globals())
+shelve(
+    __name__,
+    {
+        "datetime": "datetime",
+        "typing": "Any ClassVar",
+        "pydantic": "ConfigDict",
+        ".agent.events": (
+            "ApprovalDecided ApprovalRequested BudgetWarned ContextTrimmed HandedOff ToolEnded ToolStarted"
+        ),
+        ".core.records.answer": (
+            "CompletionFailed CompletionFinished CompletionStarted LimiterWaited Phase PhaseChanged TextDelta "
+            "TextRestarted"
+        ),
+        ".core.records.event": (
+            "AgentEnded AgentParked AgentQueued AgentRestarted AgentResumed AgentStalled AgentStarted Event "
+            "EventsMissed MessageRead MessageSent"
+        ),
+        ".core.records.message": "AgentId",
+        ".core.records.outcome": "AgentStatus",
+        ".core.records.state": "AgentState",
+    },
+)

@@ -1,16 +1,20 @@
 """What is recorded of agents, so that a program that died goes on where it stood."""
 
-from datetime import datetime as datetime
+from typing import TYPE_CHECKING
 
-from .agent.ledger import InDoubt
-from .agent.terms.effect import Effect as Effect
-from .journal.findings import JournalFinding
-from .journal.journal import Journal
-from .journal.journaled import EffectState, JournaledAgent, JournaledEffect, JournaledStatus
-from .journal.reader import JournalReader
-from .journal.settings import OnChange
-from .public import publish
-from .storage.durability import Durability
+from .public import shelve
+
+if TYPE_CHECKING:
+    from datetime import datetime as datetime
+
+    from .agent.ledger import InDoubt
+    from .agent.terms.effect import Effect as Effect
+    from .journal.findings import JournalFinding
+    from .journal.journal import Journal
+    from .journal.journaled import EffectState, JournaledAgent, JournaledEffect, JournaledStatus
+    from .journal.reader import JournalReader
+    from .journal.settings import OnChange
+    from .storage.durability import Durability
 
 __all__ = [
     "Durability",
@@ -25,4 +29,17 @@ __all__ = [
     "OnChange",
 ]
 
-publish(__name__, globals())
+shelve(
+    __name__,
+    {
+        "datetime": "datetime",
+        ".agent.ledger": "InDoubt",
+        ".agent.terms.effect": "Effect",
+        ".journal.findings": "JournalFinding",
+        ".journal.journal": "Journal",
+        ".journal.journaled": "EffectState JournaledAgent JournaledEffect JournaledStatus",
+        ".journal.reader": "JournalReader",
+        ".journal.settings": "OnChange",
+        ".storage.durability": "Durability",
+    },
+)

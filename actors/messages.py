@@ -1,12 +1,16 @@
 """Messages between agents, where they go, and what becomes of those that nobody reads."""
 
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
-from .core.messaging.dead_letter import DeadLetter, DeadLetterReason, DeadLetters
-from .core.messaging.router import Inbox, MessageRouter
-from .core.records.message import AgentId, AgentMessage
-from .public import publish
+from .public import shelve
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import Any
+
+    from .core.messaging.dead_letter import DeadLetter, DeadLetterReason, DeadLetters
+    from .core.messaging.router import Inbox, MessageRouter
+    from .core.records.message import AgentId, AgentMessage
 
 __all__ = [
     "AgentId",
@@ -18,4 +22,13 @@ __all__ = [
     "MessageRouter",
 ]
 
-publish(__name__, globals())
+shelve(
+    __name__,
+    {
+        "datetime": "datetime",
+        "typing": "Any",
+        ".core.messaging.dead_letter": "DeadLetter DeadLetterReason DeadLetters",
+        ".core.messaging.router": "Inbox MessageRouter",
+        ".core.records.message": "AgentId AgentMessage",
+    },
+)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..core.process.fork import ProcessLock
 from ..core.shown import shown
 from ..errors import CircuitBreak, CostExceeded, IterationsExceeded, NotPortable, TokensExceeded, ToolCallsExceeded
+from ..public import publish
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -199,3 +200,6 @@ class FamilyBudget(Budget):
         """Spend, without a word."""
         super().close(wanted, actual)
         return []
+
+
+publish("actors.limits", Spending)

@@ -12,6 +12,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 from ..core.actors.agent_actor import AgentActor
 from ..core.records.conversation import Message
 from ..core.records.positional import positional, put
+from ..public import publish
 from .budget import Budget
 from .ledger import problem_of_key
 from .ports import LlmDriver, MemorySubstrate, Tool, Tools
@@ -222,3 +223,6 @@ class SpawnConfig(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitra
         if isinstance(found, type) and not issubclass(found, AgentActor):
             raise ValueError(f"{found.__name__} is no subclass of actors.Agent")
         return agent if found is None else found
+
+
+publish("actors.agents", SpawnConfig)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.records.event import Event
+from ..public import publish
 
 
 class ToolStarted(Event):
@@ -83,3 +84,8 @@ class ContextTrimmed(Event):
     dropped: int
     tokens: int
     summarized: bool
+
+
+publish(
+    "actors.events", ApprovalDecided, ApprovalRequested, BudgetWarned, ContextTrimmed, HandedOff, ToolEnded, ToolStarted
+)

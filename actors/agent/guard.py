@@ -18,6 +18,7 @@ from ..errors import (
     ToolCallsExceeded,
     TruncationExceeded,
 )
+from ..public import publish
 
 if TYPE_CHECKING:
     from ..core.records.usage import TokenUsage
@@ -218,3 +219,6 @@ def _alike(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _alike(entry) for key, entry in value.items()}
     return [_alike(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+
+publish("actors.limits", Verdict, VerdictKind)

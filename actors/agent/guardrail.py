@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from ..public import publish
+
 if TYPE_CHECKING:
     from ..core.records.conversation import ToolCall
     from .ports import CompletionRequest, CompletionResponse, ToolResult
@@ -110,3 +112,6 @@ def guardrail(stage: GuardrailStage | GuardrailStageWord, *, concurrent: bool = 
         return fn
 
     return mark
+
+
+publish("actors.agents", GuardrailStage, Refuse, Trip)

@@ -14,6 +14,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from ..core.records.json_marks import is_utf8
+from ..public import publish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -425,3 +426,6 @@ def problem_of_key(key: object) -> str | None:
     if len(key) > LONGEST_KEY:
         return f"a key has at most {LONGEST_KEY} characters, this one has {len(key)}"
     return None if is_utf8(key) else "a key must be text that UTF-8 can hold: this one has a lone surrogate"
+
+
+publish("actors.journals", InDoubt)

@@ -24,6 +24,7 @@ from ..core.records.conversation import (
 )
 from ..core.records.json_fields import Data, Text
 from ..core.records.usage import NO_TOKENS, TokenUsage as TokenUsage
+from ..public import publish
 from .terms.privacy import PrivacyTier as PrivacyTier, PrivacyWord as PrivacyWord
 from .terms.settings import NO_SETTINGS, ModelSettings
 
@@ -300,3 +301,17 @@ class Tools(Protocol):
 
     def definitions_for(self, capabilities: Sequence[Capability]) -> list[ToolDefinition]:
         """What the model is told: the tools that these capabilities allow."""
+
+
+publish(
+    "actors.ports",
+    CompletionRequest,
+    CompletionResponse,
+    MemoryFilter,
+    MemoryFragment,
+    MemorySource,
+    PrivacyTier,
+    StopReason,
+    ToolDefinition,
+    ToolResult,
+)

@@ -10,6 +10,7 @@ from ..core.records.content import MOST_BYTES, bytes_of, is_content, parts_of
 from ..core.records.conversation import UserMessage
 from ..core.records.parts import TextPart
 from ..errors import CapabilityDenied
+from ..public import publish
 from .ports import PrivacyTier
 
 if TYPE_CHECKING:
@@ -184,3 +185,6 @@ def too_many_bytes(messages: Iterable[Message]) -> str | None:
     if total <= MOST_BYTES:
         return None
     return f"the parts have {byte_size(total)} together, and a request may have {MOST_BYTES:,} bytes (50 MB)"
+
+
+publish("actors.ports", Takes)

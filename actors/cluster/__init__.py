@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..public import publish
+from ..public import publish_listed
 from .cluster_engine import ClusterEngine
 from .node import NodeView
 from .ray_engine import RayEngine
 
 __all__ = ["ClusterEngine", "NodeView", "RayEngine"]
 
-publish(__name__, globals())
+publish_listed(__name__, globals())

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
+from ..public import publish
+
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
@@ -198,3 +200,6 @@ def tracing_or_none(tracing: object) -> None:
     if missing or isinstance(tracing, type):
         lacks = f"has no method {', '.join(missing)}" if missing else "is a class: give an instance of it"
         raise TypeError(f"tracing must be a Tracing (such as actors.OpenTelemetry()), and {tracing!r} {lacks}")
+
+
+publish("actors.monitoring", AgentEnding, CompletionEnding, ToolEnding, TracedAgent, TracedCompletion, TracedTool)

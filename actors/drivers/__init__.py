@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from ..public import publish
+from ..public import publish_listed
 from .edge.profiles import ServerProfile
 from .edge.schemas import SchemaRules
 from .function import FunctionDriver
@@ -20,4 +20,4 @@ __all__ = [
     "ServerProfile",
 ]
 
-publish(__name__, globals())
+publish_listed(__name__, globals())

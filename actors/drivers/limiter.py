@@ -14,6 +14,7 @@ from ..core.records.answer import LimiterWaited
 from ..core.waiting.wait_graph import tell
 from ..core.waiting.waiter import Waiter
 from ..errors import NotPortable
+from ..public import publish
 from .allowance import Allowance
 from .rate_headers import used_up
 
@@ -382,3 +383,6 @@ def _wait(waiter: Waiter, seconds: float | None, cancel: CancelToken) -> None:
     finally:
         cancel.forget(wake)
     cancel.check()
+
+
+publish("actors.limits", LimiterStats)

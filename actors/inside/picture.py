@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
-    from datetime import datetime
-
-    from ..core.records.message import AgentId
-    from ..core.records.state import AgentState
+from ..core.records.message import AgentId
+from ..core.records.state import AgentState
+from ..public import publish
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,3 +209,17 @@ class Picture:
     rest: FoldedAgents | None = None
     load: tuple[Load, ...] = ()
     summary: TimelineSummary = field(default_factory=TimelineSummary)
+
+
+publish(
+    "actors.monitoring",
+    FoldedAgents,
+    Load,
+    PathPiece,
+    Picture,
+    TimelineAgent,
+    TimelineMark,
+    TimelineMessage,
+    TimelineSpan,
+    TimelineSummary,
+)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..agent.ledger import BEGUN, DONE, is_before
 from ..core.figures import counted
 from ..core.shown import one_line, shown
+from ..public import publish
 from .report import agent_lines
 
 if TYPE_CHECKING:
@@ -256,3 +257,6 @@ class _History:
             return True
         number = int(head) - (line.kind in _BEFORE or "/@before_completion" in line.path)
         return number < 0 or DONE in (self._states.get(str(number)), self._states.get(f"{number}/@closed"))
+
+
+publish("actors.journals", JournalFinding)

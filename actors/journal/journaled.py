@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from ..agent.terms.effect import Effect
+from ..agent.terms.effect import Effect
+from ..public import publish
 
 
 class JournaledStatus(StrEnum):
@@ -132,3 +130,6 @@ class JournaledEffect:
     output_tokens: int
     cost_usd: float
     text: str
+
+
+publish("actors.journals", EffectState, JournaledAgent, JournaledEffect, JournaledStatus)

@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 
 from ..agent.ledger import InDoubt
 from ..core.records.outcome import AgentStatus
+from ..public import publish
 from ..storage.durability import Durability
 
 EnumT = TypeVar("EnumT", bound=StrEnum)
@@ -88,3 +89,6 @@ def _statuses(final: object) -> frozenset[str]:
         if status not in tuple(map(str, ENDED)):
             raise ValueError(f"final must be of {', '.join(map(str, ENDED))}; got {status!r} among them")
     return frozenset(str(AgentStatus(status)) for status in found)
+
+
+publish("actors.journals", OnChange)

@@ -4,7 +4,7 @@ from datetime import datetime as datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ..public import publish
+from ..public import publish_listed
 from .document import Document
 from .embedder import Embedder, HashEmbedder
 from .in_memory import InMemorySubstrate
@@ -32,7 +32,7 @@ _LATER = {
     "embed_file": "actors.memory.reembedding",
 }
 
-publish(__name__, {**dict.fromkeys(_LATER), **globals()})  # no records: nobody pickles them
+publish_listed(__name__, {**dict.fromkeys(_LATER), **globals()})  # no records: nobody pickles them
 
 
 def __getattr__(name: str) -> Any:

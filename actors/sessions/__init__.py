@@ -5,7 +5,7 @@ from datetime import datetime
 from ..agent.turns import SessionFacts, SessionStore, Turn, TurnSummary
 from ..core.records.conversation import Message
 from ..core.records.usage import TokenUsage
-from ..public import publish
+from ..public import publish_listed
 from .session import Session
 from .sessions import Sessions
 
@@ -18,4 +18,4 @@ __all__ = [
     "TurnSummary",
 ]
 
-publish(__name__, globals())
+publish_listed(__name__, globals())

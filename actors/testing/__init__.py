@@ -16,7 +16,7 @@ from typing import Any
 from ..agent.ports import CompletionResponse, PrivacyTier
 from ..agent.takes import Takes
 from ..drivers.recorded.answer import DriverFacts, RecordedAnswer
-from ..public import publish
+from ..public import publish_listed
 from .cassette import Cassette, CassetteMode
 from .drivers import DriverConformance
 from .leaks import no_thread_left
@@ -37,4 +37,4 @@ __all__ = [
     "no_thread_left",
 ]
 
-publish(__name__, globals())
+publish_listed(__name__, globals())

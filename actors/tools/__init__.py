@@ -1,7 +1,7 @@
 """What agents may call. Most tools have modules of their own; these make tools, and collect them."""
 
 from ..agent.approved_tool import needs_approval
-from ..public import publish
+from ..public import publish_listed
 from .deps import Deps
 from .document_tools import search_documents
 from .process import ProcessResult, run_process
@@ -18,4 +18,4 @@ __all__ = [
     "tool",
 ]
 
-publish(__name__, globals())
+publish_listed(__name__, globals())

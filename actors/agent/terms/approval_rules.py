@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from ...public import publish
+
 
 class ApprovalDefault(StrEnum):
     """What holds when nobody answers in time."""
@@ -40,3 +42,6 @@ class ApprovalRule:
         denies = ApprovalDefault.DENY in (self.default, other.default)
         default = ApprovalDefault.DENY if denies else ApprovalDefault.APPROVE
         return ApprovalRule(min(timeouts, default=None), default)
+
+
+publish("actors.manifests", ApprovalDefault)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, cast
 
 from pydantic import BaseModel, Field, PrivateAttr, field_validator
 
+from ...public import publish
 from .commands import AllowedCommand
 from .hosts import AllowedHost
 
@@ -292,3 +293,8 @@ def narrow(grants: Iterable[Capability], parent: tuple[Capability, ...]) -> tupl
         cut = (grant.narrowed(allowed) for allowed in parent if type(allowed) is type(grant))
         kept.extend(cast("Capability", capability) for capability in cut if capability is not None)
     return tuple(dict.fromkeys(kept))
+
+
+publish(
+    "actors.capabilities", Browser, Compute, FileRead, FileWrite, Inference, Mcp, Memory, Network, Rag, Shell, Spawn
+)

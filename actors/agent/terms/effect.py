@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
+from ...public import publish
+
 
 class Effect(StrEnum):
     """What a tool, or a step of an agent's own, does to the world.
@@ -18,3 +20,5 @@ class Effect(StrEnum):
 
 
 EffectWord = Literal["at_most_once", "idempotent"]
+
+publish("actors.ports", Effect)

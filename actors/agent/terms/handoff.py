@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from ...core.glance import glance
 from ...core.records.conversation import Message
+from ...public import publish
 from .manifest import AgentManifest
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -53,3 +54,6 @@ class Handoff(_Words):
             raise ValueError(f"the name of a handoff has 1 to 64 of A-Z a-z 0-9 _ -, not {glance(self.name, 80)}")
         if self.filter is not None and not callable(self.filter):
             raise TypeError(f"the filter of a handoff is a function of the messages, not {glance(self.filter, 60)}")
+
+
+publish("actors.agents", Handoff)

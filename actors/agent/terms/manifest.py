@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr, ValidationE
 
 from ...core.glance import Words, glance
 from ...errors import ManifestError
+from ...public import publish
 from . import driver_word
 from .approval_rules import ApprovalDefault, ApprovalRule
 from .capability import (
@@ -439,3 +440,6 @@ def _get(table: Any, key: str) -> Any:
     if isinstance(table, BaseModel):
         return getattr(table, key, None)
     return table.get(key) if isinstance(table, dict) else None
+
+
+publish("actors.manifests", AgentManifest, ApprovalRules, McpServer, ResourceLimits)

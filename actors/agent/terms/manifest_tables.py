@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import Field, field_validator
 
+from ...public import publish
 from .manifest_table import (
     Count,
     ManifestOrPath,
@@ -144,3 +145,6 @@ class MemoryTable(ManifestTable, frozen=True):
 def names_of(entries: Any) -> list[Any]:
     """The names in a list of tables, as they were given."""
     return [entry.get("name") if isinstance(entry, dict) else getattr(entry, "name", None) for entry in entries or ()]
+
+
+publish("actors.manifests", AgentTable, ContextTable, GuardrailTable, HandoffTable, MemoryTable)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
+from ...public import publish
+
 
 class McpTransport(StrEnum):
     """How an MCP server is reached."""
@@ -16,3 +18,5 @@ class McpTransport(StrEnum):
 
 
 TransportWord = Literal["stdio", "http", "sse", "websocket"]
+
+publish("actors.manifests", McpTransport)

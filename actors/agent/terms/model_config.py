@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from ...core.records.usage import clamped
+from ...public import publish
 from .manifest_table import (
     Count,
     ManifestTable,
@@ -129,3 +130,6 @@ class ModelConfig(ManifestTable, frozen=True):
                 plain -= tokens
                 cost += tokens * price
         return (plain * read + cost) / 1e6
+
+
+publish("actors.manifests", ModelConfig)

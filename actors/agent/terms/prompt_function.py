@@ -12,6 +12,7 @@ from pydantic import PlainSerializer, PlainValidator
 from pydantic_core import PydanticKnownError
 
 from ...errors import ManifestError
+from ...public import publish
 from .importing import load_object
 from .manifest_table import ManifestTable
 
@@ -150,3 +151,5 @@ SystemPrompt: TypeAlias = Annotated[
     str | PromptFunction, PlainValidator(_as_prompt), PlainSerializer(_as_data, when_used="json")
 ]
 """A text, or what makes one."""
+
+publish("actors.manifests", PromptFunction)

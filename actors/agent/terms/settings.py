@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypedDict, get
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from ...public import publish
 from .manifest_table import (
     Count,
     ManifestTable,
@@ -174,3 +175,6 @@ def joined(*levels: ModelSettings | None) -> ModelSettings:
         if level is not None:
             settings = level.over(settings)
     return settings
+
+
+publish("actors.manifests", ModelSettings)

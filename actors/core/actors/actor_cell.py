@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from loguru import logger
 
+from ...public import publish
 from ..crash import crashed
 from ..messaging.dead_letter import DeadLetterReason, DeadLetters
 from ..messaging.mailbox import NOTHING, Mailbox
@@ -463,3 +464,6 @@ class ActorCell(WaitMember):
 
 def _new_urn() -> str:
     return uuid.uuid4().urn
+
+
+publish("actors.actors", ActorEnd)

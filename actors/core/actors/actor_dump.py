@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from ...public import publish
+from ..dispatching.dispatcher import DispatcherStats
 from ..figures import counted
 from ..process.stacks import indented
 from ..shown import one_line, shown
@@ -14,7 +16,6 @@ from ..shown import one_line, shown
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ..dispatching.dispatcher import DispatcherStats
 
 DEEPEST = 20
 """Levels of a tree that are set off; those below stand as far to the right, with their level."""
@@ -224,3 +225,6 @@ def _folded(actors: Iterable[ActorDump]) -> Iterator[ActorDump]:
 def label_of(text: str, urn: str = "") -> str:
     """The label of somebody whom an actor waits for, on one line."""
     return one_line(text, 120) + (f" ({urn})" if urn else "")
+
+
+publish("actors.monitoring", ActorDump, ActorsDump, ActorState, DispatcherDump)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pykka
 
 from ...errors import ActorDead, ActorsError, Cancelled, DeadlockError, DispatcherExhausted, InboxFull
+from ...public import publish
 from ..clock import SYSTEM_CLOCK
 from ..waiting.wait_graph import checkpoint, refuse_wait_for
 from .reply import PykkaAskTimeout, ReplyFuture
@@ -172,3 +173,6 @@ def await_reply(future: ReplyFuture[Any], timeout: float | None, who: object) ->
     except (Cancelled, DeadlockError) as refused:
         future.fail(refused)  # nobody waits for the reply any more
         raise
+
+
+publish("actors.actors", PykkaActorDead)  # unlisted: what users catch is ActorDead

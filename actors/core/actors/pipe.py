@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...errors import fresh_copy
+from ...public import publish
 from ..messaging.dead_letter import DeadLetterReason
 from ..process import fork
 from .actor_cell import ENDS
@@ -152,3 +153,6 @@ class Errands:
         self._cell.token.forget(self.end)
         for run in tuple(self._runs):
             run.cancel()
+
+
+publish("actors.actors", Piped)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import pykka
 
 from ...errors import AskTimeout, DeadlockError, fresh_copy
+from ...public import publish
 from ..checks import leaf_rlock
 from ..clock import SYSTEM_CLOCK
 from ..crash import fenced
@@ -355,3 +356,6 @@ def _derived(future: ReplyFuture[R], *sources: pykka.Future[Any]) -> ReplyFuture
     """*future*, computed from *sources*."""
     future._sources = sources  # noqa: SLF001
     return future
+
+
+publish("actors.actors", PykkaAskTimeout)  # unlisted: what users catch is AskTimeout

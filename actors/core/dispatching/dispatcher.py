@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...errors import DispatcherExhausted
+from ...public import publish
 from ..checks import leaf_rlock
 from ..clock import SYSTEM_CLOCK
 from ..crash import report
@@ -440,3 +441,6 @@ def dispatcher_of(chosen: str | Dispatcher, whose: str) -> Dispatcher | None:
     if isinstance(chosen, str):
         raise ValueError(f'{whose}.dispatcher is {chosen!r}: it must be "pinned", "shared" or a Dispatcher')
     raise TypeError(f'{whose}.dispatcher must be "pinned", "shared" or a Dispatcher, got {chosen!r}')
+
+
+publish("actors.actors", DispatcherStats)

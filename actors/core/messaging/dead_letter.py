@@ -6,11 +6,13 @@ import threading
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, overload
 
 from loguru import logger
 
+from ...public import publish
 from ..checks import leaf_rlock
 from ..clock import SYSTEM_CLOCK
 from ..crash import fenced, safe_repr
@@ -18,7 +20,6 @@ from ..shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
 
 
 class DeadLetterReason(StrEnum):
@@ -178,3 +179,6 @@ def _line(letter: DeadLetter) -> str:
     if len(text) > SHOWN:
         text = f"{text[:SHOWN]}... ({len(text)} characters)"
     return f"dead letter for {letter.receiver or 'nobody'} ({letter.reason}): {text}"
+
+
+publish("actors.messages", DeadLetter, DeadLetterReason)

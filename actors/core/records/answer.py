@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from ...public import publish
 from .event import Event
 
 if TYPE_CHECKING:
@@ -110,3 +111,15 @@ class TextRestarted(str):
 
     def __repr__(self) -> str:
         return f"TextRestarted(kept={self.kept})"
+
+
+publish(
+    "actors.events",
+    CompletionFailed,
+    CompletionFinished,
+    CompletionStarted,
+    LimiterWaited,
+    Phase,
+    PhaseChanged,
+    TextDelta,
+)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
+from ...public import publish
 from .content import content_of, is_content, text_of_content
 from .content_field import Content
 from .json_fields import Data, Text
@@ -167,3 +168,5 @@ if TYPE_CHECKING:
     Message: TypeAlias = UserMessage | SystemMessage | AssistantMessage | ToolResultMessage
 else:
     Message = _Message  # isinstance() can be asked, and pydantic tells them apart by their role
+
+publish("actors.ports", AssistantMessage, Attachment, SystemMessage, ToolCall, ToolResultMessage, UserMessage)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from ...public import publish
 from ..crash import text_of
 from ..shown import one_line, shown
 from .message import AgentId
@@ -166,3 +167,19 @@ def noted(event: Event) -> tuple[Callable[..., Event], dict[str, Any]]:
 
 def _stamped(event: Event, **own: Any) -> Event:
     return event.model_copy(update=own)
+
+
+publish(
+    "actors.events",
+    AgentEnded,
+    AgentParked,
+    AgentQueued,
+    AgentRestarted,
+    AgentResumed,
+    AgentStalled,
+    AgentStarted,
+    Event,
+    EventsMissed,
+    MessageRead,
+    MessageSent,
+)

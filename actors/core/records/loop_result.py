@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ...public import publish
 from ..figures import counted, spent
 from ..glance import glance
 
@@ -43,3 +44,6 @@ class AgentLoopResult:
 
     def _glance_(self) -> str:
         return self.text
+
+
+publish("actors.agents", AgentLoopResult)

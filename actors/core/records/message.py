@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import BaseModel, Field
 
+from ...public import publish
 from .positional import positional, put
 from .trusted import trusted
 
@@ -44,3 +45,6 @@ class AgentMessage(BaseModel, frozen=True, extra="forbid", populate_by_name=True
         if type(to) is not int or type(sender) is not int:
             return cls(sender, to, content)
         return trusted(cls, {"sender": sender, "to": to, "content": content})
+
+
+publish("actors.messages", AgentMessage)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, cast
 from pydantic import BaseModel, field_serializer, model_validator
 from typing_extensions import TypeVar
 
+from ...public import publish
 from ..crash import raised_again, traceback_of
 from .conversation import Message
 from .json_fields import AnError, AnyValue, Text
@@ -164,3 +165,6 @@ class AgentOutcome(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitr
         if self.error is not None:
             raise raised_again(self.error, alone=True)
         return cast("T_co", self.result)
+
+
+publish("actors.agents", AgentOutcome, AgentStatus)

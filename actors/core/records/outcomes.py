@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, cast
 
 from typing_extensions import TypeVar
 
+from ...public import publish
 from ..crash import raised_again
 from ..shown import agent_label
 from .failed import has_failed
@@ -92,3 +93,6 @@ def _noted(outcome: AgentOutcome[Any]) -> Exception:
     if note not in getattr(error, "__notes__", ()):  # one that cannot be copied has it from before
         error.add_note(note)
     return error
+
+
+publish("actors.agents", FailurePolicy, Outcomes)

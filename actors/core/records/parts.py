@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 
+from ...public import publish
 from ..figures import byte_size
 from .json_fields import Base64, Text
 from .media import (
@@ -291,3 +292,5 @@ if TYPE_CHECKING:
     Part: TypeAlias = TextPart | ImagePart | AudioPart | FilePart
 else:
     Part = _Part  # isinstance() can be asked, and pydantic tells them apart by their kind
+
+publish("actors.ports", AudioPart, FilePart, ImagePart, TextPart)

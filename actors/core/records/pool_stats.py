@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from ...public import publish
+from .outcome import AgentStatus
 from .usage import NO_TOKENS, TokenUsage
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from .outcome import AgentStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +48,6 @@ class PoolStats:
         from .outcome_html import stats_html
 
         return stats_html(self)
+
+
+publish("actors.monitoring", PoolStats)

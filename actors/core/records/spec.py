@@ -6,6 +6,8 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ...public import publish
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
@@ -162,3 +164,6 @@ class AgentSpec:
     record: Record | None = None
     traits: Callable[[], Mapping[str, Any]] | None = None
     asked_at: float | None = None
+
+
+publish("actors.agents", Backoff, RestartPolicy)

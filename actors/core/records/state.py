@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from ...public import publish
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -44,3 +46,5 @@ One that is parked, or waits to be started again, goes back to what it was at. A
 is parked, on what the first of them waits for, and on another one's when that one goes. One whose host went, and that
 is to be run again, is queued again.
 """
+
+publish("actors.monitoring", AgentState)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from ...public import publish
+
 
 @dataclass(frozen=True, slots=True)
 class TokenUsage:
@@ -48,3 +50,6 @@ def clamped(usage: TokenUsage) -> TokenUsage:
     cache_write = min(usage.cache_write_tokens, usage.input_tokens - cached)
     thoughts = min(usage.reasoning_tokens, usage.output_tokens)
     return TokenUsage(usage.input_tokens, usage.output_tokens, cached, cache_write, thoughts)
+
+
+publish("actors.ports", TokenUsage)

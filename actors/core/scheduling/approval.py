@@ -6,6 +6,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ...public import publish
 from ..clock import SYSTEM_CLOCK
 from ..shown import listed
 from ..waiting.wait_graph import wait_for
@@ -175,3 +176,6 @@ class Approvals:
         for question in questions:
             if question.is_over():
                 question.decide(question.default)
+
+
+publish("actors.monitoring", PendingApproval)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..actors.actor_dump import drawn
+from ...public import publish
+from ..actors.actor_dump import ActorDump, drawn
 from ..figures import counted
 from ..process.stacks import indented
+from ..records.message import AgentId
 from ..records.state import AgentState
 from ..records.usage import NO_TOKENS, TokenUsage
 from ..shown import agent_label, shown
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
-
-    from ..actors.actor_dump import ActorDump
-    from ..records.message import AgentId
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,3 +169,6 @@ class PoolDump:
         from .notebook import dump_html
 
         return dump_html(self)
+
+
+publish("actors.monitoring", AgentDump, ApprovalDump, PoolDump, ThreadDump)

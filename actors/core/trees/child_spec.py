@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, TypeVar
 
+from ...public import publish
 from ..actors.actor import Actor
 
 FnT = TypeVar("FnT", bound=Callable[..., Any])
@@ -115,3 +116,6 @@ def word_of(words: type[WordT], word: Any, what: str) -> WordT:
     except ValueError:
         known = ", ".join(f'"{one}"' for one in words)
         raise ValueError(f"{what} must be one of {known}; got {word!r}") from None
+
+
+publish("actors.actors", ChildRestart, ChildSpec, Strategy)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ...errors import Cancelled
+from ...public import publish
 from ..checks import leaf_rlock
 from ..clock import SYSTEM_CLOCK, Clock
 from ..crash import fenced, text_of
@@ -204,3 +205,6 @@ class _Callback:
 
 def _nothing() -> None:
     """Forget nothing."""
+
+
+publish("actors.agents", Deadline)

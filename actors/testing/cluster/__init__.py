@@ -6,11 +6,11 @@ link = LocalLink(nodes=3, seed=7, lost=0.15, lost_answers=0.15, doubled=0.15, la
 link.kill_host("node-1")
 """
 
-from ...public import publish
+from ...public import publish_listed
 from .faults import Faults
 from .local_engine import LocalEngine
 from .local_link import LinkStats, LocalLink
 
 __all__ = ["Faults", "LinkStats", "LocalEngine", "LocalLink"]
 
-publish(__name__, globals())
+publish_listed(__name__, globals())
