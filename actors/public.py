@@ -27,7 +27,7 @@ def publish(group: str, *classes: type) -> None:
         group: A public module. Whoever resolves annotations looks there from now on, so what the classes' own module
             knows, of what *group* names, is there at once.
     """
-    names = vars(sys.modules[group])
+    names = vars(import_module(group))
     where = names.get(_WHERE, ())
     for cls in classes:
         own = vars(sys.modules[cls.__module__])

@@ -39,7 +39,7 @@ from actors import (
     needs_approval,
     tool,
 )
-from actors.ask import AskKeywords
+from actors.question import AskKeywords
 from actors.tools.files import read_file
 
 from .drivers.provider import Provider

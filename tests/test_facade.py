@@ -124,6 +124,36 @@ def test_the_names_are_grouped() -> None:
         assert names == sorted(names)
 
 
+SHELVES = [name for name in GROUPS if "shelve(" in Path(MODULES[name].__file__ or "").read_text(encoding="utf-8")]
+
+
+def test_there_are_shelves() -> None:
+    """Groups whose names are imported when somebody asks for them."""
+    assert len(SHELVES) == 10
+
+
+@pytest.mark.parametrize("group", ["", *SHELVES])
+def test_what_is_imported_when_asked_for_is_what_checkers_are_told(group: str) -> None:
+    """The same names, from the same modules."""
+    module = MODULES[group] if group else actors
+    tree = ast.parse(Path(module.__file__ or "").read_text(encoding="utf-8"))
+    guard = next(node for node in tree.body if isinstance(node, ast.If))
+    told = {
+        (node.module, alias.name) for node in guard.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    where = vars(module)["_where"]
+    assert {(home.removeprefix("actors").lstrip("."), name) for name, home in where.items()} == told
+    assert {*getattr(module, "__all__", ())} - {"__version__"} <= {*where}
+    assert {*where} <= {*dir(module)}
+
+
+def test_a_name_that_is_nowhere_is_no_attribute() -> None:
+    """As of any module."""
+    for module in (actors, MODULES["agents"]):
+        with pytest.raises(AttributeError, match=f"module '{module.__name__}' has no attribute 'nothing'"):
+            _ = module.nothing  # type: ignore[attr-defined]
+
+
 def test_everything_imported_is_public() -> None:
     """The facade imports nothing for its own use but underscored names; old names say so by ``X as X``."""
     imported = [
