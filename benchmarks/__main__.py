@@ -14,6 +14,7 @@ from actors.extras import how_to_install
 
 from . import questions
 from .apart import measure_apart
+from .beside import disturbed
 from .compare import compare as compare_runs
 from .machine import facts
 from .peers import Peers
@@ -39,6 +40,8 @@ PeerNames = Annotated[
     list[str] | None,
     typer.Option("--peers", metavar="NAME", help="Only next to this one; may be repeated, or several with commas."),
 ]
+Beside = Annotated[int, typer.Option("--beside", metavar="N", min=0, help="Beside so many busy processes.")]
+OneCore = Annotated[bool, typer.Option("--one-core", help="All of it on one core, where threads wake cheaply.")]
 Plots = Annotated[Path | None, typer.Option("--plots", metavar="FOLDER", help="Draw the figures there, as PNG.")]
 Old = Annotated[Path, typer.Argument(metavar="OLD.json")]
 New = Annotated[Path, typer.Argument(metavar="NEW.json")]
@@ -81,7 +84,15 @@ def list_all() -> None:
 
 
 @app.command()
-def run(names: Names, quick: Quick = False, json: Json = None, peers: PeerNames = None, plots: Plots = None) -> None:
+def run(
+    names: Names,
+    quick: Quick = False,
+    json: Json = None,
+    peers: PeerNames = None,
+    plots: Plots = None,
+    beside: Beside = 0,
+    one_core: OneCore = False,
+) -> None:
     """Run benchmarks by name."""
     if names == ["all"]:
         names = [name for name in questions.NAMES if name not in questions.ENDLESS]
@@ -101,7 +112,12 @@ def run(names: Names, quick: Quick = False, json: Json = None, peers: PeerNames 
     )
     if is_savina:
         answers = summed_up(answers)
-    finish(answers, json, plots, size=size.value, peers=",".join(sorted(chosen.wanted or ())) or "all")
+    how: dict[str, str | int] = {"size": size.value, "peers": ",".join(sorted(chosen.wanted or ())) or "all"}
+    if beside:
+        how["beside"] = beside
+    if one_core:
+        how["one core"] = "yes"
+    finish(disturbed(answers, beside=beside, on_one_core=one_core), json, plots, **how)
 
 
 def _peers(words: list[str] | None) -> Peers:
@@ -219,13 +235,15 @@ def scale_out(
     json: Json = None,
     peers: PeerNames = None,
     plots: Plots = None,
+    beside: Beside = 0,
+    one_core: OneCore = False,
 ) -> None:
     """Agents on other machines: what does one cost, and how far does one supervisor go?"""
     from . import scale_out as question
     from .many_machines.simulation import Case
 
     if not simulate:
-        run(["scale_out"], quick=quick, json=json, peers=peers, plots=plots)
+        run(["scale_out"], quick, json, peers, plots, beside, one_core)
     case = Case(f"{nodes:,} nodes, by map", nodes=nodes, agents=agents, slots=20 * nodes)
     finish([Report("scale_out", question.QUESTION, [question.simulated([case])])], json, plots)
 
@@ -248,7 +266,7 @@ def kills(
     finish(victims.kill(names, number, seed=seed, watch=Console(stderr=True)), json)
 
 
-def finish(reports: Iterable[Report], json: Path | None, plots: Path | None = None, **how: str) -> None:
+def finish(reports: Iterable[Report], json: Path | None, plots: Path | None = None, **how: str | int) -> None:
     """Show each report as it comes, save it with those before, and end with 1 if one has problems."""
     if json is not None and not json.absolute().parent.is_dir():
         raise typer.BadParameter(f"there is no folder {json.absolute().parent}")

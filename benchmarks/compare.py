@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-SAME = ("processor", "cpus", "system", "python", "implementation", "gil", "size")
+SAME = ("processor", "cpus", "system", "python", "implementation", "gil", "size", "beside", "one core")
 """Facts of the machine: where they differ, so do figures of the same code."""
 NO_FIGURES = ("repeats",)
 

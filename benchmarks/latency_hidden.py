@@ -38,8 +38,8 @@ class Workload:
 
 
 WORKLOADS = {
-    Size.FULL: Workload((8, 64, 512), 0.5, 7),
-    Size.QUICK: Workload((8, 64, 512), 0.5, 1),
+    Size.FULL: Workload((8, 64, 512, 1_000, 2_000), 0.5, 7),
+    Size.QUICK: Workload((8, 64, 512, 1_000, 2_000), 0.5, 1),
     Size.SMOKE: Workload((2,), 0.01, 1),
 }
 
@@ -70,7 +70,7 @@ def measure(size: Size, peers: Peers | None = None) -> Report:  # noqa: ARG001 -
     load = WORKLOADS[size]
     ideal = ROUNDS * 2 * load.latency
     found = in_turn(
-        {f"{count} at once": lambda count=count: seconds_for(count, load.latency) for count in load.at_once},  # type: ignore[misc]
+        {f"{count:,} at once": lambda count=count: seconds_for(count, load.latency) for count in load.at_once},  # type: ignore[misc]
         repeats=load.repeats,
         warmups=0 if size is Size.QUICK else 1,
     )

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import resource
-import subprocess
-import sys
 import threading
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from actors import Agent, AgentManifest, AgentMessage, AgentPool, SpawnConfig
 
 from .abort_latency import await_all, by
+from .beside import busy
 from .figures import Spread, ratios
 from .peers import Peers
 from .report import Cell, Report, Table
@@ -21,7 +19,7 @@ from .size import Size
 from .turns import in_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 QUESTION = "How late, and at what cost, do so many end that wake together, next to plain threads?"
 
@@ -151,18 +149,6 @@ class _Threads:
         for thread in self._threads:
             thread.join()
         assert self.done == len(self._threads)
-
-
-@contextmanager
-def busy(processes: int) -> Iterator[None]:
-    """So many processes that do something else meanwhile."""
-    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
-    try:
-        yield
-    finally:
-        for other in others:
-            other.kill()
-            other.wait()
 
 
 def measure(size: Size, peers: Peers | None = None) -> Report:

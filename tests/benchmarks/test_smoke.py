@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from actors.extras import how_to_install
-from benchmarks import __main__ as command, abort_latency, apart, plots, questions, stop_overshoot
+from benchmarks import __main__ as command, abort_latency, apart, beside, counts, plots, questions, stop_overshoot
 from benchmarks.compare import compare
 from benchmarks.contest import contest
+from benchmarks.counts import counted
 from benchmarks.peers import PACKAGES, Peers
 from benchmarks.report import Report, Table
 from benchmarks.size import Size
@@ -77,6 +80,56 @@ def test_saves(report: Report, tmp_path: Path, capsys: pytest.CaptureFixture[str
     saved = json.loads(path.read_text(encoding="utf-8"))
     assert saved["benchmarks"][0]["tables"][0]["rows"] == [{"case": "ours", "median ms": 1.5, "runs": None}]
     assert {"date", "commit", "python", "pykka", "cpus"} <= saved["machine"].keys()
+
+
+@pytest.mark.process
+def test_others_are_busy_beside_it_on_one_core(report: Report, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As long as it is measured, and the figures say so; then they are gone, and all cores are there again."""
+    started: list[subprocess.Popen[bytes]] = []
+    cores = os.sched_getaffinity(0)
+    seen = []
+
+    class Noted(subprocess.Popen[bytes]):
+        def __init__(self, *words: Any, **more: Any) -> None:
+            super().__init__(*words, **more)
+            started.append(self)
+
+    def measure(*_: object) -> Report:
+        seen.append((sum(one.poll() is None for one in started), len(os.sched_getaffinity(0))))
+        return report
+
+    monkeypatch.setattr(beside.subprocess, "Popen", Noted)
+    monkeypatch.setattr(questions.find("nesting"), "measure", measure)
+    path = tmp_path / "found.json"
+    assert run("nesting", "--beside", "2", "--one-core", "--json", str(path)) == 0
+    monkeypatch.undo()
+    assert seen == [(2, 1)]
+    assert all(one.returncode is not None for one in started)
+    assert os.sched_getaffinity(0) == cores
+    machine = json.loads(path.read_text(encoding="utf-8"))["machine"]
+    assert (machine["beside"], machine["one core"], machine["cpus"]) == (2, "yes", len(cores))
+
+
+@pytest.mark.process
+def test_bytecodes_repeat(tmp_path: Path) -> None:
+    """From run to run nearly the same, of all threads, and by function; what the counting itself does is not in it."""
+    first, second = (counted("bytecodes", ["fan_out", "message"], 100, 1) for _ in range(2))
+    for name in first:
+        one, other = (sum(count for function, count in found[name][0].items() if function) for found in (first, second))
+        assert one == pytest.approx(other, rel=0.05)
+        assert not any("counted/program" in function for function in first[name][0])
+    assert first["message"][0]["benchmarks/messages.py:Returns.run"] == pytest.approx(17, abs=8)
+    assert first["message"][0]["benchmarks/messages.py:Serves.run"] == pytest.approx(15, abs=8)
+
+
+@pytest.mark.process
+def test_functions_are_counted(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that most is spent in; an unknown case is bad usage."""
+    monkeypatch.setitem(counts.WORKLOADS, Size.QUICK, counts.WORKLOADS[Size.SMOKE])
+    assert run("counts", "message", "--by-function", "--top", "3", "--quick") == 0
+    assert "those of the first 3 functions" in " ".join(capsys.readouterr().out.split())
+    assert run("counts", "massage") == 2
+    assert "no case is named massage" in capsys.readouterr().err
 
 
 @pytest.mark.process

@@ -108,8 +108,9 @@ def test_of_old_routine_one_mark_is_left_between_what_stays() -> None:
         if number == 5:
             tick(log, 1)
         log.attend()
-    taken: list[tuple[type[Event], Any]] = Place(log).all()
-    assert taken[:3] == [(Tick, 0), (EventsMissed, 12), (Tick, 1)]
+    expected: list[tuple[Any, int]] = [(Tick, 0), (EventsMissed, 12), (Tick, 1)]
+    taken = Place(log).all()
+    assert taken[:3] == expected
     assert taken[3][0] is EventsMissed
     assert {kind for kind, _ in taken[4:]} == {AgentParked, AgentResumed}
 
