@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from .terms.effect import Effect, EffectWord
 
-    Reconcile = Callable[[str, Mapping[str, Any]], Any]
+    Reconcile = Callable[[str, dict[str, Any]], Any]
 
 T = TypeVar("T")
 

@@ -130,6 +130,13 @@ def pay(to: str, amount: float, *, effect_key: str = "") -> str:
     return f"{to} {amount} {effect_key}"
 
 
+class Payer(Agent[str]):
+    def run(self, query: str) -> str:
+        receipt = self.step("pay", pay, query, 1.5, reconcile=was_paid)
+        assert_type(receipt, str)
+        return receipt
+
+
 class Database:
     def name_of(self, customer: int) -> str:
         return f"customer {customer}"
