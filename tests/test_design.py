@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")] + sorted(ROOT.glob("docs/*.md"))
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "benchmarks/README.md")] + sorted(
+    [*ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")]
+)
 DESIGN = (ROOT / "docs/design.md").read_text(encoding="utf-8")
 
 # What is cited, and what is defined -----------------------------------------------------------------------------
@@ -354,7 +356,7 @@ def anchors_of(text: str) -> set[str]:
     return {slug(heading) for heading in headings} | set(re.findall(r'<a id="([^"]+)">', plain))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(page: Path) -> None:
     """To a file that is there, and to a heading or an anchor in it."""
     broken = []
@@ -368,7 +370,7 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert broken == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_files_that_are_named_are_there(page: Path) -> None:
     """A text that names a file of the past leads nowhere."""
     named = re.findall(r"`((?:actors|tests|docs|examples|benchmarks|\.ci)/[\w./-]*)`", page.read_text(encoding="utf-8"))

@@ -1,7 +1,7 @@
 """What pages link to outside of ``docs/`` (examples, SECURITY.md, a file of the library) is part of the site, too.
 
-In a clone such a link leads to the file. On the site it leads to a page made of it, below ``repository/``: Markdown as it
-is, a file of text as a block of code, a folder as a list. A picture is copied; what is too long is only named.
+In a clone such a link leads to the file. On the site it leads to a page made of it, below ``repository/``: Markdown as
+it is, a file of text as a block of code, a folder as a list. A picture is copied; what is too long is only named.
 """
 
 from __future__ import annotations
@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from mkdocs.structure.files import Files
     from mkdocs.structure.pages import Page
 
-LANGUAGES = {".py": "python", ".toml": "toml", ".json": "json", ".sh": "sh", ".html": "html", ".css": "css", ".js": "js"}
+LANGUAGES = {
+    ".py": "python",
+    ".toml": "toml",
+    ".json": "json",
+    ".sh": "sh",
+    ".html": "html",
+    ".css": "css",
+    ".js": "js",
+}
 TEXTS = {*LANGUAGES, ".txt", ".csv", ".cfg", ""}
 PICTURES = {".png", ".svg"}
 LONGEST = 60_000

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 APART = ("docs/design.md", "docs/architecture.md")
 """The contract and the map: their blocks are signatures and pictures, and tests of their own look at them."""
-RUN_ELSEWHERE = ("README.md", "docs/cluster.md")
+RUN_ELSEWHERE = ("docs/cluster.md",)
 """Pages whose blocks other tests run, or that need machines that are not here."""
 STARTS_PROCESSES = "<!-- starts processes -->"
 """A page says so when a program of it, which is no ``sh`` block, starts one."""

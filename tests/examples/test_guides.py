@@ -1,4 +1,7 @@
-"""The programs of ``README.md``: each runs as it stands, and prints what stands below it or beside it."""
+"""Programs of the guides that need more than a run: a server, two runs, a reader that is a browser.
+
+That each runs as it stands, and prints what stands below it, is in ``tests/docs``.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,12 @@ from actors import AgentPool, CancelToken, FunctionDriver
 from actors.agent.ledger import MemoryLedger, Scope, inside
 from actors.testing import Cassette
 
+from ..docs.pages import blocks_of, pages
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TEXT = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-PROGRAMS: list[tuple[str, str]] = re.findall(
-    r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", TEXT, re.DOTALL | re.MULTILINE
-)
-NEEDS_A_SERVER = "base_url="
+PROGRAMS = [block.text for page in pages() for block in blocks_of(page) if block.page.startswith("docs/guides/")]
 
 
 def run(code: str, file: str = "judge.py") -> dict[str, Any]:
@@ -33,9 +34,9 @@ def run(code: str, file: str = "judge.py") -> dict[str, Any]:
     return names
 
 
-def program(word: str) -> tuple[str, str]:
-    """The one that has *word* in it, and what it prints."""
-    (found,) = [one for one in PROGRAMS if word in one[0]]
+def program(word: str) -> str:
+    """The one that has *word* in it."""
+    (found,) = [code for code in PROGRAMS if word in code]
     return found
 
 
@@ -45,37 +46,18 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("word", "printed"),
-    [
-        ("class WordCount", "to be or not to be completed 6\nthat is the question completed 4\n"),
-        ("cancel_rest", "['ZeroDivisionError: integer division or modulo by zero']\n"),
-        ("tool_then_text", "1 + 2 = 3\n"),
-        ("class Counter", "5\n"),
-        ("OpenTelemetry(provider)", "chat\ninvoke_agent guide\nrequest\n"),
-        ("class Account", "500\n7\n3 6\n"),
-    ],
-)
-def test_a_program_works(word: str, printed: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """And leaves nothing behind."""
-    run(program(word)[0])
-    assert capsys.readouterr() == (printed, "")
-
-
-def test_what_comes_back_is_shown_as_it_is(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """With the source of the line that crashed, and two files."""
-    code, printed = program("to_rows()")
+def test_what_comes_back_is_kept(tmp_path: Path) -> None:
+    """In two files."""
+    code = program("to_rows()")
     Path("judge.py").write_text(code, encoding="utf-8")
     run(code)
-    shown = [line for line in capsys.readouterr().out.splitlines() if line.strip(" ^")]  # Python 3.13 marks the place
-    assert sorted(shown) == sorted(printed.splitlines())  # they come in the order of completion
     assert len((tmp_path / "judged.csv").read_text(encoding="utf-8").splitlines()) == 4
     assert len((tmp_path / "judged.jsonl").read_text(encoding="utf-8").splitlines()) == 3
 
 
 def test_pieces_reach_a_browser() -> None:
     """As events of one line."""
-    events: Callable[[AgentPool, str], Any] = run(program("aevents()")[0])["events"]
+    events: Callable[[AgentPool, str], Any] = run(program("aevents()"))["events"]
 
     async def main() -> list[str]:
         async with AgentPool(FunctionDriver(lambda request: "Hello,\nworld")) as pool:
@@ -106,7 +88,7 @@ def test_a_payment_is_made_once_whatever_happens() -> None:
             key = self.path.partition("reference=")[2]
             self.tell(json.dumps([paid[key]] if key in paid else []))
 
-    names = run(program("was_paid")[0])
+    names = run(program("was_paid"))
     by_key, by_reference = names["pay"], names["pay_by_reference"]
     with HTTPServer(("127.0.0.1", 0), Bank) as bank:
         names["BANK"] = f"http://127.0.0.1:{bank.server_address[1]}/payments"
@@ -125,17 +107,9 @@ def test_a_payment_is_made_once_whatever_happens() -> None:
     assert (first, again, second, found) == ("receipt 1 for me", first, "receipt 2 for me", second)
 
 
-def test_a_supervised_actor_lives_on(capsys: pytest.CaptureFixture[str]) -> None:
-    """Two restarts, then poison."""
-    run(program("class Fragile")[0])
-    shown = capsys.readouterr().out
-    assert "given up: 0 poison" in shown
-    assert "0.25" in shown
-
-
 def test_a_cassette_is_recorded_and_replayed() -> None:
     """As its test would be."""
-    test = run(program("cassette.driver")[0])["test_summary"]
+    test = run(program("cassette.driver"))["test_summary"]
     for mode in ("once", "none"):
         with Cassette("test_summary.jsonl", mode) as cassette:
             test(cassette)
@@ -145,16 +119,10 @@ def test_a_cassette_is_recorded_and_replayed() -> None:
 def test_a_program_that_is_started_again_recalls(capsys: pytest.CaptureFixture[str]) -> None:
     """Who completed, in the order in which they end; the report is the same."""
     for recalled in (False, True):
-        run(program("Journal.read")[0])
+        run(program("Journal.read"))
         *ended, first, second = capsys.readouterr().out.splitlines()
         assert sorted(ended) == [f"{name} completed {recalled}" for name in ("contract.txt", "letter.txt")]
         assert [first, second] == ["contract.txt completed 1 0 0.0", "letter.txt completed 1 0 0.0"]
-
-
-def test_a_first_answer(capsys: pytest.CaptureFixture[str]) -> None:
-    """One that repeats what a model would be asked."""
-    run(program("actors.ask")[0])
-    assert capsys.readouterr().out == "How many people live in Lyon?\n"
 
 
 def test_a_conversation_goes_on(
@@ -163,40 +131,17 @@ def test_a_conversation_goes_on(
     """The program that goes on with what was said, run twice."""
     monkeypatch.chdir(tmp_path)
     for _ in range(2):
-        run(program("pool.converse")[0])
+        run(program("pool.converse"))
     asked = "'My name is Ada.', 'What is my name?'"
     assert capsys.readouterr().out == f"3 messages\n[{asked}]\n7 messages\n[{asked}, {asked}]\n"
 
 
 def test_a_pool_is_looked_at(capsys: pytest.CaptureFixture[str]) -> None:
     """By a page while it runs, by a sink that comes later, by a page that is saved."""
-    run(program("LiveView(pool)")[0])
+    run(program("LiveView(pool)"))
     url, total, seen = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?token=[\w-]{43}", url)
     assert total == "6"
     assert "AgentStarted" in seen
     assert "AgentEnded" in seen
     assert Path("run.html").read_text(encoding="utf-8").startswith("<!doctype html>")
-
-
-def test_no_program_is_left_out() -> None:
-    """Those that ask a server, and the suite, are looked at by type checkers alone."""
-    run_here = (
-        "WordCount",
-        "cancel_rest",
-        "tool_then_text",
-        "Counter",
-        "to_rows()",
-        "aevents()",
-        "Fragile",
-        "class Account",
-        "was_paid",
-        "cassette",
-        "Journal.read",
-        "OpenTelemetry(provider)",
-        "LiveView(pool)",
-        "pool.converse",
-        "actors.ask",
-    )
-    others = [code for code, _ in PROGRAMS if not any(word in code for word in run_here)]
-    assert [NEEDS_A_SERVER in code or "DriverConformance" in code for code in others] == [True, True]
