@@ -18,6 +18,7 @@ from .beside import disturbed
 from .compare import compare as compare_runs
 from .machine import facts
 from .peers import Peers
+from .quoted import FULL, MARKED, PAGE, MissingFigureError, Run, renewed
 from .report import Report, drawn, save, show
 from .savina import by_pykka
 from .size import Size
@@ -45,6 +46,8 @@ OneCore = Annotated[bool, typer.Option("--one-core", help="All of it on one core
 Plots = Annotated[Path | None, typer.Option("--plots", metavar="FOLDER", help="Draw the figures there, as PNG.")]
 Old = Annotated[Path, typer.Argument(metavar="OLD.json")]
 New = Annotated[Path, typer.Argument(metavar="NEW.json")]
+Saved = Annotated[Path, typer.Argument(metavar="FILE.json", help="A run that was saved by --json.")]
+Write = Annotated[bool, typer.Option("--write", help="Put them into the page.")]
 Minutes = Annotated[float, typer.Option(metavar="N", min=0, help="How long; what runs then is finished.")]
 Seed = Annotated[int | None, typer.Option(metavar="S", help="What is drawn; a violation names the one to repeat.")]
 Targets = Annotated[
@@ -60,7 +63,7 @@ Corpus = Annotated[
 def main(words: list[str] | None = None) -> None:
     """Run the command line. A benchmark's name needs no command before it."""
     words = sys.argv[1:] if words is None else words
-    commands = {"list", "run", "soak", "actor_soak", "fuzz", "kills", "scale_out", "counts", "compare"}
+    commands = {"list", "run", "soak", "actor_soak", "fuzz", "kills", "scale_out", "counts", "compare", "quote"}
     if not words:
         words = ["list"]
     elif words[0] not in commands and words[0] not in ("-h", "--help"):
@@ -148,6 +151,19 @@ def compare(old: Old, new: New) -> None:
     console.print(drawn(table))
     for line in differs:
         console.print(line, style="yellow", highlight=False, markup=False)
+
+
+@app.command()
+def quote(saved: Saved = FULL, write: Write = False) -> None:
+    """Show the tables of docs/performance.md as a run that was saved has them; or put them into the page."""
+    try:
+        page = renewed(PAGE.read_text(encoding="utf-8"), Run.read(saved))
+    except MissingFigureError as error:
+        raise typer.BadParameter(str(error)) from None
+    if write:
+        PAGE.write_text(page, encoding="utf-8")
+    else:
+        typer.echo("\n\n".join(found.group() for found in MARKED.finditer(page)))
 
 
 @app.command()
