@@ -91,7 +91,12 @@ def not_here(what: str) -> NoReturn:
 def run(module: str, programs: list[Path], *options: str) -> str:
     """What a checker says of the programs. Both end with 1 when they found an error."""
     command = [sys.executable, "-m", module, *options, *map(str, programs)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=BOUND, check=False, cwd=ROOT)
+    paths = [
+        str(programs[-1].parent),
+        *filter(None, [os.environ.get("PYTHONPATH")]),
+    ]  # programs of a page import its files
+    given = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=BOUND, check=False, cwd=ROOT, env=given)
     assert done.returncode == 1, f"{module} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
