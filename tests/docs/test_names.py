@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 from pathlib import Path
 from typing import Any
@@ -49,9 +50,11 @@ def exists(dotted: str) -> bool:
 
 
 def has(owner: Any, member: str) -> bool:
-    """A method, a property, or a field."""
+    """A method, a property, a field, or what it sets of itself."""
     fields = (getattr(owner, name, {}) for name in ("model_fields", "__dataclass_fields__", "__annotations__"))
-    return hasattr(owner, member) or any(member in one for one in fields)
+    if hasattr(owner, member) or any(member in one for one in fields):
+        return True
+    return isinstance(owner, type) and re.search(rf"\bself\.{member}\b", inspect.getsource(owner)) is not None
 
 
 def dead(page: Path) -> list[str]:
