@@ -195,7 +195,7 @@ class Agent(AgentActor[T_co]):
             TimeoutError: Nothing arrived within *timeout* seconds.
             Cancelled: It was cancelled.
         """
-        return self.inbox.receive(timeout)
+        return self._context.inbox(self.serve).receive(timeout)
 
     def spawn(self, config: SpawnConfig[ChildT]) -> AgentHandle[ChildT]:
         """Start a child: owed to this agent alone, never refused for lack of room, ended with this agent.

@@ -137,6 +137,29 @@ def test_a_forgotten_callback_does_not_run() -> None:
     assert seen == ["kept"]
 
 
+@pytest.mark.parametrize("first", ["registers", "cancels"])
+def test_a_callback_that_is_registered_during_the_cancel_runs_once(first: str) -> None:
+    """Whoever comes first calls it: the cancel that finds it, or who registers it and finds the token cancelled."""
+    token = CancelToken()
+    seen: list[str] = []
+
+    class Callbacks(dict[Any, None]):
+        def __setitem__(self, fn: Any, nothing: None) -> None:
+            if first == "cancels":
+                token.cancel("at the same moment")
+                assert not seen
+            super().__setitem__(fn, nothing)
+            if first == "registers":
+                token.cancel("at the same moment")
+                assert seen
+
+    token._callbacks = Callbacks()
+    assert token.remind(lambda: seen.append("called")) is False
+    assert seen == ["called"]
+    assert token.remind(lambda: seen.append("late")) is False
+    assert seen == ["called", "late"]
+
+
 @pytest.mark.parametrize("is_cancelled", [False, True])
 def test_what_was_called_or_forgotten_is_let_go(*, is_cancelled: bool) -> None:
     """Also when it holds the function that forgets it: no collector is needed."""

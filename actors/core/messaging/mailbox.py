@@ -18,7 +18,7 @@ from .putter import ACCEPTED as ACCEPTED, Put as Put, Putter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..waiting.wait_graph import WaitNode
+    from ..waiting.wait_graph import WaitMember, WaitNode
 
 
 class _Nothing(Enum):
@@ -134,11 +134,12 @@ class Mailbox:
                     return Put.FULL
                 items.append(item)
                 getter = self._attendant  # as _next_getter: a call costs as much as all of this
+                getters = self._getters
                 if getter is not None:
                     self._attendant = None
-                elif self._getters:
-                    getter = self._getters[0]
-                    del self._getters[0]
+                elif getters:
+                    getter = getters[0]
+                    del getters[0]
         finally:
             if getter is not None:
                 try:
@@ -188,8 +189,8 @@ class Mailbox:
 
         *target*, if it is given, is who makes room: then the wait takes part in the search for circles.
         """
-        result = self.offer(item)
-        if result is not Put.FULL or (timeout is not None and timeout <= 0):
+        result = self._offer(item) if self._free is None else self.offer(item)
+        if result is ACCEPTED or result is not Put.FULL or (timeout is not None and timeout <= 0):
             return result
         return self.await_room(item, timeout, target)
 
@@ -368,26 +369,27 @@ class Mailbox:
         item = self.take()
         return self.await_item(timeout, on) if item is NOTHING else item
 
-    def await_item(self, timeout: float | None = None, on: str = "a message") -> Any:
-        """The second half of :meth:`get`, for a take that found nothing."""
+    def await_item(self, timeout: float | None = None, on: str = "a message", member: WaitMember | None = None) -> Any:
+        """The second half of :meth:`get`, for a take that found nothing. *member*: who runs here, if that is known."""
         end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
         while True:
             waiter = Waiter()
             woken = False
             try:
                 with self._lock:
-                    if self._getters is None:
-                        self._getters = []
-                    self._getters.append(waiter)  # before it looks: the fast lane looks for it after a put
+                    getters = self._getters
+                    if getters is None:
+                        getters = self._getters = []
+                    getters.append(waiter)  # before it looks: the fast lane looks for it after a put
                     if self._items or self._system or not self._open:
-                        self._getters.remove(waiter)
+                        getters.remove(waiter)
                         waiter.wake()
                 left = None if end is None else end - SYSTEM_CLOCK.monotonic()
-                woken = wait_for(waiter, left, on)
+                woken = wait_for(waiter, left, on) if member is None else member.wait(waiter, left, on, None)
             finally:
                 if not woken:
                     self._leave(waiter)
-            item = self.take()
+            item = self._take() if self._free is None else self.take()
             if item is not NOTHING:
                 return item
             if not woken:

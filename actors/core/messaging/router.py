@@ -12,9 +12,9 @@ from ..crash import report
 from ..process import fork
 from ..records.message import AgentMessage
 from ..records.sealed_message import SealedMessage
-from ..waiting.wait_graph import checkpoint
+from ..waiting.wait_graph import current
 from .dead_letter import DeadLetterReason, DeadLetters
-from .mailbox import NOTHING, Mailbox, MailboxClosed, Put
+from .mailbox import ACCEPTED, NOTHING, Mailbox, MailboxClosed, Put
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -65,15 +65,20 @@ class Inbox:
             InboxClosed: Nothing will arrive any more.
             Cancelled: The agent that waits was cancelled.
         """
-        checkpoint()
-        mailbox = self._router.open(self._endpoint)
+        member = current()
+        if member is not None:
+            member.check()
+        mailbox = self._endpoint.mailbox
+        router = self._router
+        if mailbox is None or router.mark.generation != router.generation:
+            mailbox = router.open(self._endpoint)  # refused after a fork
         end = None if timeout is None else SYSTEM_CLOCK.monotonic() + timeout
         while True:
             left = None if end is None else max(0.0, end - SYSTEM_CLOCK.monotonic())
             try:
                 item = mailbox.take()
                 if item is NOTHING:
-                    item = mailbox.await_item(left, "receive")  # not by get: each frame of a parked agent takes memory
+                    item = mailbox.await_item(left, "receive", member)  # not by get: each frame that waits takes memory
             except MailboxClosed:
                 raise InboxClosed(f"the inbox of {self._endpoint.id} is closed") from None
             except TimeoutError:
@@ -157,7 +162,8 @@ class MessageRouter:
         self._lock = leaf_lock()
         self._endpoints: dict[AgentId, Endpoint] = {PROGRAM: Endpoint(PROGRAM)}
         self._program_taken = False
-        self.generation = fork.generation()
+        self.mark = fork.mark()
+        self.generation = self.mark.generation
         self._dead_letters = DeadLetters(on_undelivered)
         self.elsewhere: Elsewhere | None = None
 
@@ -222,10 +228,17 @@ class MessageRouter:
             InboxFull: No room in time.
             InboxClosed: The receiver ended while the sender waited.
         """
-        fork.refuse_after_fork(self.generation)
+        if self.mark.generation != self.generation:
+            fork.refuse_after_fork(self.generation)
         endpoint = self._endpoints.get(message.to)  # as ``find``, without a call
         if endpoint is not None:
-            self._deliver(endpoint, message, timeout)
+            mailbox = endpoint.mailbox
+            if mailbox is None or endpoint.id == PROGRAM:
+                self._deliver(endpoint, message, timeout)
+                return
+            result = mailbox.put(message, timeout)
+            if result is not ACCEPTED:
+                raise refused(result, message, mailbox.capacity)
         elif self.elsewhere is not None:
             self.elsewhere.send(message, timeout)
         else:
@@ -242,7 +255,7 @@ class MessageRouter:
                 self.dead_letters.announce(letter)
             return
         result = mailbox.put(message, timeout)
-        if result is not Put.ACCEPTED:
+        if result is not ACCEPTED:
             raise refused(result, message, mailbox.capacity)
 
     def broadcast(self, content: Any, to: Iterable[AgentId]) -> int:

@@ -8,7 +8,6 @@ from pydantic import BaseModel, Field
 
 from ...public import publish
 from .positional import positional, put
-from .trusted import trusted
 
 AgentId: TypeAlias = int
 """1, 2, 3 … for agents; 0 is the program; negative ids are the program's own endpoints."""
@@ -44,7 +43,13 @@ class AgentMessage(BaseModel, frozen=True, extra="forbid", populate_by_name=True
         """Make one without the checks, when both ids are whole numbers: they take longer than the rest of a send."""
         if type(to) is not int or type(sender) is not int:
             return cls(sender, to, content)
-        return trusted(cls, {"sender": sender, "to": to, "content": content})
+        message = cls.__new__(cls)  # as ``trusted``, without a call: it is done for every message
+        keep = object.__setattr__
+        keep(message, "__dict__", {"sender": sender, "to": to, "content": content})
+        keep(message, "__pydantic_fields_set__", {"sender", "to", "content"})
+        keep(message, "__pydantic_extra__", None)
+        keep(message, "__pydantic_private__", None)
+        return message
 
 
 publish("actors.messages", AgentMessage)

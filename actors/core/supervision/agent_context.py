@@ -13,6 +13,7 @@ from ..records.answer import CompletionFinished
 from ..records.event import MessageRead, MessageSent
 from ..records.heard import KEPT
 from ..records.message import AgentMessage
+from ..records.sealed_message import SealedMessage
 from ..records.state import RUNNING
 from ..records.told import told_text
 from ..scheduling.event_log import BATCH, EVENTS, log_of
@@ -186,16 +187,24 @@ class AgentInbox(Inbox):
         self._serve = serve
 
     def _message(self, item: Any) -> AgentMessage | None:
-        self._cell.steps += 1
-        if isinstance(item, Question):
+        cell = self._cell
+        cell.steps += 1
+        if type(item) is not AgentMessage and isinstance(item, Question):
             self._serve(item)
             return None
-        message = super()._message(item)
-        if message is not None and self._cell.heard:
+        message: AgentMessage | None = self._opened(item) if type(item) is SealedMessage else item
+        if message is not None and cell.heard:
+            pool = self._pool
             told: dict[str, Any] = {"sender": message.sender}
-            if self._pool.with_content:
+            if pool.with_content:
                 told["text"] = told_text(message.content)
-            self._pool.emit(self._cell, MessageRead, told)
+            log: EventLog | None = cell.lazies.get(EVENTS)
+            if log is not None and not pool.listening and cell.outcome is None:  # as emit does, without a call
+                log.new.append((MessageRead, told, pool.moment()))
+                if log.waiting:
+                    log.attend()
+            else:
+                pool.emit(cell, MessageRead, told)
         return message
 
 
@@ -379,11 +388,23 @@ class LocalContext:
             self._bury(message, DeadLetterReason.SENDER_ABANDONED, f"agent {to}")
             return
         # Before: who is faster has read it when this goes on, and whoever gets it may change it.
-        moment = pool.moment() if cell.heard else None
-        text = told_text(content) if pool.with_content and cell.heard else None
-        pool.router.send(message, timeout)
+        told: dict[str, Any] = {"to": to}
+        moment = None
         if cell.heard:
-            pool.emit(cell, MessageSent, {"to": to} if text is None else {"to": to, "text": text}, moment)
+            moment = pool.moment()
+            if pool.with_content:
+                told["text"] = told_text(content)
+        pool.router.send(message, timeout)
+        if not cell.heard:
+            return
+        log: EventLog | None = cell.lazies.get(EVENTS)
+        if moment is not None and log is not None and not pool.listening and cell.outcome is None:  # as emit does
+            new = log.new
+            new.append((MessageSent, told, moment))
+            if log.waiting or len(new) >= BATCH:
+                log.attend()
+        else:
+            pool.emit(cell, MessageSent, told, moment)
 
     def emit(self, make: Callable[..., Event], fields: Mapping[str, Any]) -> None:
         """Note an event of the agent."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..records.event import AgentParked, AgentResumed
 from ..records.heard import KEPT
 from ..records.state import PARKED
-from ..scheduling.event_log import NO_FIELDS, log_of
+from ..scheduling.event_log import BATCH, EVENTS, NO_FIELDS, log_of
 from ..waiting.waiter import Waiter
 from .pool_state import Step
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..records.state import AgentState
     from ..scheduling.agent_cell import AgentCell
     from ..scheduling.effects import Effects
+    from ..scheduling.event_log import EventLog
     from ..scheduling.tool_thread import ToolThread
     from .pool_state import PoolState
 
@@ -52,7 +53,13 @@ class Parking:
         member.transition(state, on)
         pool = self._pool
         if member.heard:
-            pool.emit(member, AgentParked, _fields(on), member.since)
+            log: EventLog | None = member.lazies.get(EVENTS)
+            if log is not None and not pool.listening and member.outcome is None:  # as emit does
+                log.new.append((AgentParked, _fields(on), member.since))
+                if log.waiting:
+                    log.attend()
+            else:
+                pool.emit(member, AgentParked, _fields(on), member.since)
         if pool.tracing is not None:
             pool.trace(member, "parked", _fields(on))
         if member.has_slot:
@@ -80,7 +87,14 @@ class Parking:
             self.reclaim_slot(member)
         member.resume()
         if member.heard:
-            pool.emit(member, AgentResumed, NO_FIELDS, member.since)
+            log: EventLog | None = member.lazies.get(EVENTS)
+            if log is not None and not pool.listening and member.outcome is None:  # as emit does
+                new = log.new
+                new.append((AgentResumed, NO_FIELDS, member.since))
+                if log.waiting or len(new) >= BATCH:
+                    log.attend()
+            else:
+                pool.emit(member, AgentResumed, NO_FIELDS, member.since)
         if pool.tracing is not None:
             pool.trace(member, "resumed", {})
 

@@ -47,7 +47,9 @@ class CancelToken:
     after the cancel runs at once, in the thread that registers it.
 
     Locks: ``_lock`` guards ``marked``, ``_reason``, ``_timed_out`` and ``_callbacks``; callbacks run outside it.
-    ``marked`` and ``deadline`` may be read without it.
+    ``marked`` and ``deadline`` may be read without it. What is in ``_callbacks`` changes by single operations: who
+    registers enters the callback, then looks whether the token is marked; who cancels marks it, then looks whom to
+    call. Whoever takes a callback out calls it, or forgets it.
     """
 
     __slots__ = ("_callbacks", "_lock", "_reason", "_timed_out", "_untie", "deadline", "fired", "marked")
@@ -125,21 +127,29 @@ class CancelToken:
         Returns:
             False when the cancel came already.
         """
-        with self._lock:
-            if not self.marked:
-                if self._callbacks is None:
-                    self._callbacks = {}
-                self._callbacks[fn] = None
-                return True
-        fenced(fn, what="a cancel callback")
+        callbacks = self._callbacks
+        if callbacks is None:
+            callbacks = self._begin_callbacks()
+        callbacks[fn] = None
+        if not self.marked:
+            return True
+        if callbacks.pop(fn, self) is None:  # else who cancels has it
+            fenced(fn, what="a cancel callback")
         return False
+
+    def _begin_callbacks(self) -> dict[Callable[[], object], None]:
+        with self._lock:
+            if self._callbacks is not None:
+                return self._callbacks
+            begun: dict[Callable[[], object], None] = {}
+            if not self.marked:
+                self._callbacks = begun
+            return begun
 
     def forget(self, fn: Callable[[], object]) -> bool:
         """Do not call *fn*, which was given to :meth:`remind`; False when it is called all the same, or was."""
-        if self._callbacks is None:  # they were called: nothing is left to be forgotten
-            return False
-        with self._lock:
-            return self._callbacks is not None and self._callbacks.pop(fn, self) is None
+        callbacks = self._callbacks
+        return callbacks is not None and callbacks.pop(fn, self) is None  # None: they are called, or were
 
     def cancel(self, reason: str = "", *, timed_out: bool = False) -> bool:
         """Cancel, and run the callbacks in this thread; False when it was cancelled before."""
@@ -166,7 +176,9 @@ class CancelToken:
             callbacks, self._callbacks = self._callbacks, None
             self.fired = True
         interrupt: KeyboardInterrupt | None = None
-        for fn in callbacks or ():
+        for fn in list(callbacks or ()):
+            if callbacks is None or callbacks.pop(fn, self) is not None:
+                continue  # it was forgotten at the last moment, or is called by who registers it now
             try:
                 fenced(fn, what="a cancel callback")
             except KeyboardInterrupt as error:  # of the main thread: the others are told all the same

@@ -84,7 +84,8 @@ class WaitMember(WaitNode):
             False when the time ran out.
         """
         token, wake, host = self.token, waiter.wake, self.host
-        token.check()
+        if token.marked or token.deadline is not None:  # as ``check``, without a call
+            token.check()
         token.remind(wake)
         try:
             if target is not None:
