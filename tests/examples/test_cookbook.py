@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from actors import AgentPool
+from actors import AgentPool, ScriptedDriver
+
+from ..docs.pages import DOCS, blocks_of
 
 PAGES = sorted((Path(__file__).parents[2] / "docs" / "cookbook").glob("*.md"))
 RECIPES = [
@@ -94,5 +96,40 @@ def test_a_stream_that_is_closed_cancels_what_it_runs() -> None:
             await stream.aclose()
             pool.drain(10)
             assert pool.stats().started < 40
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("method", "path", "query"), [("POST", "/ask", b""), ("GET", "/stream", b"q=hello")])
+def test_a_client_of_fastapi_that_goes_takes_its_agent_along(method: str, path: str, query: bytes) -> None:
+    """FastAPI ends a stream by itself; of an answer the recipe looks for the end of the connection."""
+    (code,) = (block.text for block in blocks_of(DOCS / "cookbook" / "web.md") if block.title == "guide_app.py")
+    names = run(code)
+    names["driver"] = ScriptedDriver([], latency=600, default="too late")
+
+    async def main() -> None:
+        left, sent = asyncio.Event(), [{"type": "http.request", "body": b'{"text": "hello"}', "more_body": False}]
+
+        async def receive() -> dict[str, Any]:
+            if sent:
+                return sent.pop()
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            """Nobody reads it."""
+
+        async with names["lifespan"](names["app"]) as state:
+            headers = [(b"content-type", b"application/json")]
+            scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "path": path}
+            scope |= {"raw_path": path.encode(), "query_string": query, "headers": headers, "state": dict(state)}
+            request = asyncio.create_task(names["app"](scope, receive, send))
+            while not state["pool"].active_count:
+                await asyncio.sleep(0)
+            left.set()
+            await asyncio.wait({request}, timeout=30)
+            while state["pool"].active_count:
+                await asyncio.sleep(0)
+            assert state["pool"].stats().ended == {"cancelled": 1}
 
     asyncio.run(main())
