@@ -82,7 +82,7 @@ def test_a_dead_name_is_found(tmp_path: Path) -> None:
     """Of a module, of a class, and of what a word stands for."""
     page = tmp_path / "page.md"
     page.write_text(
-        "`actors.AgentPool`, `actors.agents.AgentPol`, `actors.limits.Budget.max_tokens`, `pool.spawn(x)`, "
+        "`actors.AgentPool`, `actors.agents.AgentPol`, `actors.agents.AgentOutcome.traceback`, `pool.spawn(x)`, "
         "`pool.spwan(x)`, `handle.future`, `outcome.traceback`, `import actors`\n```text\n`actors.no`\n```\n"
     )
     assert dead(page) == ["actors.agents.AgentPol", "pool.spwan(x)"]
