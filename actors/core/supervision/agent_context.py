@@ -6,27 +6,28 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..actors.agent_actor import HostedActor
-from ..actors.envelope import Question
 from ..messaging.dead_letter import DeadLetterReason
-from ..messaging.router import PROGRAM, Inbox
+from ..messaging.router import PROGRAM
 from ..records.answer import CompletionFinished
-from ..records.event import MessageRead, MessageSent
+from ..records.event import MessageSent
 from ..records.heard import KEPT
 from ..records.message import AgentMessage
-from ..records.sealed_message import SealedMessage
 from ..records.state import RUNNING
 from ..records.told import told_text
 from ..scheduling.event_log import BATCH, EVENTS, log_of
 from ..scheduling.tool_thread import ToolThread
 from ..tracing import SPANS
 from ..waiting.wait_graph import current
+from .agent_inbox import AgentInbox
 from .handle import AgentHandle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from ..actors.envelope import Question
     from ..messaging.mailbox import Mailbox
+    from ..messaging.router import Inbox
     from ..records.event import Event
     from ..records.expenses import Expenses
     from ..records.message import AgentId
@@ -175,37 +176,6 @@ class AgentContext(HostedActor, Protocol):
 
     def colleagues(self) -> list[Colleague]:
         """The other agents of the pool that have not ended, by id."""
-
-
-class AgentInbox(Inbox):
-    """An agent's own inbox. Asks and proxy calls that it meets are answered on the way."""
-
-    def __init__(self, cell: AgentCell, supervisor: Supervisor, serve: Callable[[Question], None]) -> None:
-        super().__init__(supervisor.pool.router, cell)
-        self._pool = supervisor.pool
-        self._cell = cell
-        self._serve = serve
-
-    def _message(self, item: Any) -> AgentMessage | None:
-        cell = self._cell
-        cell.steps += 1
-        if type(item) is not AgentMessage and isinstance(item, Question):
-            self._serve(item)
-            return None
-        message: AgentMessage | None = self._opened(item) if type(item) is SealedMessage else item
-        if message is not None and cell.heard:
-            pool = self._pool
-            told: dict[str, Any] = {"sender": message.sender}
-            if pool.with_content:
-                told["text"] = told_text(message.content)
-            log: EventLog | None = cell.lazies.get(EVENTS)
-            if log is not None and not pool.listening and cell.outcome is None:  # as emit does, without a call
-                log.new.append((MessageRead, told, pool.moment()))
-                if log.waiting:
-                    log.attend()
-            else:
-                pool.emit(cell, MessageRead, told)
-        return message
 
 
 class LocalContext:
