@@ -44,6 +44,10 @@ def measure(size: Size, peers: Peers | None = None, names: Sequence[str] = ()) -
     chosen = _chosen(names, peers)
     found = counted("bytecodes", chosen, load.count, load.repeats)
     tables = [Table(f"{load.count:,} of each, bytecodes for one", _rows(found))]
+    if not names:
+        kept = counted("objects", [], min(load.count, 200), 1)
+        rows: list[dict[str, Cell]] = [{"kept": what, "objects": number} for what, number in kept.items()]
+        tables.append(Table("objects that the collector visits, for one", rows))
     notes = [
         "Bytecodes: of all threads, with the collector's rounds (collections) beside them, for one.",
         "They are those of one version of Python; instructions of another are others.",

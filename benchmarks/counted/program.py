@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from .bytecodes import bytecodes, name_of
 from .cases import CASES
+from .objects import objects
 
 if TYPE_CHECKING:
     from .bytecodes import Bytecodes
@@ -21,8 +22,12 @@ def main(what: str, names: str, count: str, repeats: str, path: str) -> None:
     """Count *what* of the cases of these *names*, and write it to *path* as JSON.
 
     Args:
-        what: ``bytecodes``; or ``marks``, to be counted from outside: between two calls of ``getppid`` lies the work.
+        what: ``bytecodes``; ``objects``, whatever the names are; or ``marks``, to be
+            counted from outside: between two calls of ``getppid`` lies the work.
     """
+    if what == "objects":
+        Path(path).write_text(json.dumps(objects(int(count))), encoding="utf-8")
+        return
     count_one = {"bytecodes": count_bytecodes, "marks": mark}[what]
     found = {
         name: count_one(name, max(1, int(int(count) * CASES[name].share)), int(repeats)) for name in names.split(",")
