@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..agent.assembly.kit import AgentKit, AgentOwn, equip
+from ..agent.assembly.llm_agent import steps_of
 from ..core.records.spec import AgentSpec
 from .kits import Owed
 from .pickler import Way
@@ -129,6 +130,7 @@ class Unpacker:
         own, owed = AgentOwn(*values), Owed(*more)
         spec.query = own.query
         parts = equip(self._host.factory, common, own)
+        spec.steps = steps_of(parts.agent_class)
         self._host.stand_ins.give(parts, agent_id, owed)
         return parts.build(cell)
 

@@ -106,6 +106,7 @@ class FunctionTool(Generic[P, R]):
         self._isolation = Isolation(isolation)
         if self._isolation is Isolation.PROCESS:
             _refuse_homeless(function, own_name, (*self._arguments.injected, *self._arguments.deps))
+        self.is_plain = self._isolation is Isolation.THREAD and not inspect.iscoroutinefunction(source)
         self._function = function
         self._dump: Callable[[object], bytes] | None = None  # set where it came without its module
         self._capability = capability

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import sys
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -444,8 +445,10 @@ def test_a_cancel_ends_a_summary() -> None:
     """The agent is cancelled, no further completion is asked for."""
     model = Model()
     handles: list[Any] = []
+    is_known = threading.Event()
 
     def cancel(_: CompletionRequest) -> str:
+        assert is_known.wait(BOUND)
         handles[0].cancel()
         return "late"
 
@@ -453,6 +456,7 @@ def test_a_cancel_ends_a_summary() -> None:
     with AgentPool(model.driver, 1, tools=[look], abort_timeout=BOUND) as pool:
         handle = pool.spawn(SpawnConfig(bot(), "q"))
         handles.append(handle)
+        is_known.set()
         outcome = handle.outcome(BOUND)
     assert outcome.status is AgentStatus.CANCELLED
     assert len(model.summaries) == 1

@@ -29,7 +29,7 @@ from ..terms.manifest import AgentManifest
 from . import resolve
 from .destinations import Destinations, shapes_after
 from .finder import Finder, Named
-from .llm_agent import LlmAgent
+from .llm_agent import LlmAgent, steps_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -375,6 +375,8 @@ class AgentFactory:
             streams=config.stream,
             on_event=config.on_event,
         )
+        if talks:
+            spec.steps = steps_of(agent_class)
         if config.key is not None:
             spec.key = config.key
         if self._is_traced:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from typing_extensions import TypeVar
 
 from ...core.records.content import text_of_content
 from ...core.records.loop_result import AgentLoopResult
+from ...core.supervision.inline_call import done_apart
 from ..agent import Agent
 from ..loop.loop import Loop
 from ..loop.prompt import prompt_of
 from ..terms.message_text import said
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...core.records.parts import Part
+    from ...core.supervision.inline_call import AgentSteps
 
 T_co = TypeVar("T_co", covariant=True, default=AgentLoopResult)
 
@@ -47,6 +54,26 @@ class LlmAgent(Agent[T_co]):
             ContextOverflow: The conversation cannot be made to fit.
             DriverError: The driver cannot answer.
         """
+        return done_apart(Loop(self, self._content(query)).steps())
+
+    def _steps(self, query: Any) -> AgentSteps:
+        """What :meth:`run` does, for whoever can go on with it in another thread."""
+        if "run" in self.__dict__:
+            return self.run(query)
+        return (yield from Loop(self, self._content(query)).steps())
+
+    def _content(self, query: Any) -> str | tuple[Part, ...]:
         content = said(query)
         self._asked = content if isinstance(content, str) else text_of_content(content)
-        return Loop(self, content).run()
+        return content
+
+
+RUN: Final = LlmAgent.run
+"""What an agent that has no ``run`` of its own does, unless somebody puts another one in its place."""
+
+
+def steps_of(agent_class: type[Agent[Any]]) -> Callable[[Any, Any], AgentSteps] | None:
+    """What agents of *agent_class* do, step by step; None where only their ``run`` knows."""
+    if issubclass(agent_class, LlmAgent) and agent_class.run is RUN:
+        return agent_class._steps  # noqa: SLF001 - of the class above
+    return None

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ...core.records.conversation import UserMessage
-    from ...core.supervision.agent_context import ToolEnd
+    from ...core.supervision.inline_call import ToolEnd
     from ..agent import Agent
     from ..ports import CompletionResponse
     from .driver_call import Payment

@@ -27,10 +27,11 @@ from .route import Route, model_of
 from .tool_calls import ToolCaller
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Generator, Hashable, Sequence
 
     from ...core.records.conversation import Message, ToolCall
     from ...core.records.parts import Part
+    from ...core.supervision.inline_call import AgentSteps, InlineCall, ToolEnd
     from ..agent import Agent
     from ..ports import CompletionResponse, MemorySubstrate
     from ..transfer import Transfer
@@ -93,8 +94,8 @@ class Loop:
         self._repeats = 0
         self._misfits = 0
 
-    def run(self) -> Any:
-        """The answer, as the agent gives it."""
+    def steps(self) -> AgentSteps:
+        """All that it does, to the answer, as the agent gives it."""
         agent = self._agent
         self._enter(Phase.PERCEIVE)
         if self._inspector is not None:
@@ -112,7 +113,7 @@ class Loop:
             self._hear()
             self._enter(Phase.REASON)
             response = self._answer()
-            if response is None or self._act_on(response):
+            if response is None or (yield from self._act_on(response)):
                 continue
             try:
                 value = self._value()
@@ -175,7 +176,7 @@ class Loop:
         if self._books is not None:
             self._books.digest(said)
 
-    def _act_on(self, response: CompletionResponse) -> bool:
+    def _act_on(self, response: CompletionResponse) -> Generator[InlineCall, ToolEnd, bool]:
         """Do what the answer asks for; False when it was the last."""
         is_cut = response.stop_reason is MAX_TOKENS and not _has_whole_call(response)
         if is_cut:
@@ -190,7 +191,7 @@ class Loop:
                 return False
             self._enter(Phase.ACT)
             self._acted = True
-            self._call_tools(response.tool_calls)
+            yield from self._call_tools(response.tool_calls)
             self._enter(Phase.PERCEIVE)
             return True
         self._parts.append(response.text)
@@ -201,13 +202,13 @@ class Loop:
             return True
         return self._is_empty() and self._asks_again()
 
-    def _call_tools(self, calls: Sequence[ToolCall]) -> None:
+    def _call_tools(self, calls: Sequence[ToolCall]) -> Generator[InlineCall, ToolEnd, None]:
         relay = self._relay
         if relay is None:
-            self._messages.extend(self._caller.call(calls))
+            self._messages.extend((yield from self._caller.call(calls)))
             return
         calls = relay.one_of(calls)
-        results = self._caller.call(calls)
+        results = yield from self._caller.call(calls)
         self._messages.extend(results)
         transfer = relay.taken(self._caller.made, results)
         if transfer is not None:  # all calls have their results: they were those of the manifest before

@@ -10,7 +10,7 @@ from ...core.crash import text_of
 from ...core.records.content import is_told
 from ...core.records.conversation import ToolResultMessage
 from ...core.records.told import told_value
-from ...core.supervision.agent_context import ToolEnd
+from ...core.supervision.inline_call import ToolEnd
 from ...core.tracing import ToolEnding, TracedTool
 from ...errors import Cancelled, ToolFailed
 from ..effects import is_repeatable
@@ -25,10 +25,11 @@ from .driver_call import warn
 from .tool_effects import ONE_CALL, ToolEffects
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from ...core.records.conversation import ToolCall
     from ...core.supervision.agent_spans import AgentSpans
+    from ...core.supervision.inline_call import InlineCall
     from ...core.waiting.cancel import CancelToken
     from ..agent import Agent
     from ..guard import LoopGuard
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from .inspector import Inspector
 
     Job = tuple[Callable[[CancelToken], ToolResult], float | None]
+    Calling = Generator[InlineCall, ToolEnd, list[ToolResultMessage]]
 
 LONGEST_LIST = 2_000
 """Characters of the names of all tools, where the model named one that is not there."""
@@ -69,9 +71,9 @@ class ToolCaller:
         self.made: Sequence[ToolCall] = ()
         """The last calls, as they were made: guardrails may have changed them."""
 
-    def call(self, calls: Sequence[ToolCall]) -> list[ToolResultMessage]:
+    def call(self, calls: Sequence[ToolCall]) -> Calling:
         """Run *calls* at the same time, as the guardrails let them; those that were run in an earlier life are not run
-        again.
+        again. A plain one that is run alone is yielded, for whoever does these steps.
 
         Returns:
             A result for each, in the order asked. What is refused or fails is an error result for the model.
@@ -85,11 +87,12 @@ class ToolCaller:
         refusals: dict[int, ToolResult] = {}
         self.made = calls
         if self._inspector is None:
-            return self._call(calls, refusals)
+            return (yield from self._call(calls, refusals))
         self.made, refusals = self._inspector.before_tools(calls)
-        return self._inspector.after_tools(self.made, self._call(self.made, refusals), refusals)
+        results = yield from self._call(self.made, refusals)
+        return self._inspector.after_tools(self.made, results, refusals)
 
-    def _call(self, calls: Sequence[ToolCall], refusals: dict[int, ToolResult]) -> list[ToolResultMessage]:
+    def _call(self, calls: Sequence[ToolCall], refusals: dict[int, ToolResult]) -> Calling:
         """Run *calls* but those of *refusals*, to which goes what else is not run."""
         accepted: dict[int, Tool] = {}
         effects = None if self._books is None else self._recall(calls, self._books, accepted)
@@ -119,8 +122,12 @@ class ToolCaller:
         if effects is not None:
             effects.refuse(refusals)
         self._charge(len(jobs) if effects is None else effects.uncharged(jobs))
-        names = [calls[index].name for index in jobs]
-        ends = dict(zip(jobs, self._agent._context.run_tools(list(jobs.values()), names), strict=True)) if jobs else {}
+        ends: dict[int, ToolEnd] = {}
+        if len(jobs) == 1 and getattr(accepted[index := next(iter(jobs))], "is_plain", False) is True:
+            ends[index] = yield self._agent._context.inline_call(*jobs[index], calls[index].name)
+        elif jobs:
+            names = [calls[index].name for index in jobs]
+            ends.update(zip(jobs, self._agent._context.run_tools(list(jobs.values()), names), strict=True))
         if effects is not None:
             return effects.answers(ends)
         results = []

@@ -8,7 +8,7 @@ from ...core.records.content_field import content_from_data, content_to_data
 from ...core.records.conversation import ToolResultMessage
 from ...core.records.json_marks import from_json, marked_text
 from ...core.scheduling.approval import Decision
-from ...core.supervision.agent_context import ToolEnd
+from ...core.supervision.inline_call import ToolEnd
 from ...errors import (
     AgentCancelled,
     Cancelled,

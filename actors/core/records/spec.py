@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ...public import publish
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Generator, Hashable, Mapping
 
     from .ending import Ending
     from .event import Event
@@ -141,11 +141,13 @@ class AgentSpec:
         key: Names it over all processes; None for one that has no name.
         record: What is recorded of it; None records nothing.
         traits: What else is known of it, by the names of ``TracedAgent``; None where nobody traces it.
+        steps: What the agent does, step by step (``AgentSteps``), by its object and the query: any thread can go on
+            with it. None: what it does is its ``run``.
         asked_at: The moment from which its deadline counts: the wait for room is part of it. None: its admission.
 
     Locks: ``build``, ``record`` and ``traits``, which the end of the agent lets go of, change under the turn;
-    ``streams``, ``on_event``, ``key`` and ``asked_at`` before the admission; ``query``, of an agent that came from
-    elsewhere, in its own thread before it runs; nothing else.
+    ``streams``, ``on_event``, ``key``, ``steps`` and ``asked_at`` before the admission; ``query`` and ``steps``, of an
+    agent that came from elsewhere, in its own thread before it runs; nothing else.
     """
 
     name: str
@@ -164,6 +166,7 @@ class AgentSpec:
     record: Record | None = None
     traits: Callable[[], Mapping[str, Any]] | None = None
     asked_at: float | None = None
+    steps: Callable[[Any, Any], Generator[Any, Any, Any]] | None = None
 
 
 publish("actors.agents", Backoff, RestartPolicy)

@@ -101,8 +101,9 @@ class AgentCell(Endpoint, ToolOwner):
     ``heard`` is changed under the turn, or before the admission. What is in ``lazies`` changes by single operations.
     The agent's own thread writes ``thread``, ``actor``, ``approvals``, ``parks``, ``restarted``, ``waiter``,
     ``works_on`` and ``survives_restart``; the end lets go of the latter and of ``context``, under the turn. The claim
-    of ``unclaimed`` is one operation. The event delivery's lock guards ``silent`` and ``told``, the router's
-    ``mailbox`` and ``gone``.
+    of ``unclaimed`` is one operation. Who goes on with an agent whose thread is left behind in a tool call becomes its
+    own thread under the turn, writes ``thread`` and ``context`` there, and ``unclaimed`` after that. The event
+    delivery's lock guards ``silent`` and ``told``, the router's ``mailbox`` and ``gone``.
     Nothing else changes.
     """
 

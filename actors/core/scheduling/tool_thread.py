@@ -47,7 +47,7 @@ OwnerT = TypeVar("OwnerT", bound=ToolOwner)
 
 
 class ToolThread(WaitMember, Generic[OwnerT]):
-    """One piece of an agent's work, a tool call, on a thread of its own.
+    """One piece of an agent's work, a tool call, on a thread of its own, or on the agent's (``InlineCall``).
 
     It has the agent's identity and context, but no slot: the agent's slot is laid out for others exactly while none of
     its threads works. One that runs past its time is abandoned: its token is cancelled, its thread counted.

@@ -20,6 +20,7 @@ from ..tracing import SPANS
 from ..waiting.wait_graph import current
 from .agent_inbox import AgentInbox
 from .handle import AgentHandle
+from .inline_call import InlineCall, ToolEnd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -52,14 +53,6 @@ class Colleague(NamedTuple):
     name: str
     status: AgentStatus
     parent_id: AgentId
-
-
-class ToolEnd(NamedTuple):
-    """How one tool call ended: ``error`` is what it raised; ``abandoned`` says that it still runs, past its time."""
-
-    result: Any
-    error: BaseException | None
-    abandoned: bool
 
 
 class AgentContext(HostedActor, Protocol):
@@ -151,6 +144,9 @@ class AgentContext(HostedActor, Protocol):
 
     def run_tools(self, jobs: Sequence[Job], names: Sequence[str]) -> list[ToolEnd]:
         """Run *jobs* at the same time, each on a thread of its own, and wait for all. The agent's own thread."""
+
+    def inline_call(self, job: Callable[[CancelToken], Any], timeout: float | None, name: str) -> InlineCall:
+        """*job* as a call that may be made in the agent's own thread."""
 
     def limit_tools(self, seconds: float) -> None:
         """What :meth:`run_tools` still waits for has so long, at most: then it is left behind."""
@@ -436,6 +432,10 @@ class LocalContext:
         """Run *jobs* at the same time, and wait for all."""
         ran = self._supervisor.tool_threads.run(self.cell, jobs, names)
         return [ToolEnd(one.result, one.error, one.abandoned) for one in ran]
+
+    def inline_call(self, job: Callable[[CancelToken], Any], timeout: float | None, name: str) -> InlineCall:
+        """*job* as a call that may be made in the agent's own thread."""
+        return InlineCall(self._supervisor.tool_threads, self.cell, job, timeout, name)
 
     def limit_tools(self, seconds: float) -> None:
         """What :meth:`run_tools` still waits for has so long, at most."""

@@ -71,10 +71,11 @@ class OpenSpan:
         member: Whose thread it is in.
         left: Its ending when that thread is left behind.
 
-    Locks: none. ``_is_open`` is emptied by one operation, so one thread ends it; its own thread writes the others.
+    Locks: none. ``_is_open`` is emptied by one operation, so one thread ends it; the thread that entered it writes the
+    others.
     """
 
-    __slots__ = ("_is_open", "_left", "_manager", "_of", "_span", "member")
+    __slots__ = ("_goes_on", "_is_open", "_left", "_manager", "_of", "_span", "member")
 
     def __init__(self, of: AgentSpans, manager: Manager | None, member: WaitMember | None, left: Left) -> None:
         self._of = of
@@ -82,6 +83,7 @@ class OpenSpan:
         self._span: TraceSpan | None = None
         self._left = left
         self._is_open = [True]
+        self._goes_on = False
         self.member = member
 
     def __enter__(self) -> Self:
@@ -95,8 +97,12 @@ class OpenSpan:
         self._span = manager.__enter__()
         self._manager = manager  # what could not be entered is not left
 
+    def goes_on(self) -> None:
+        """It is not over when its thread leaves it: another one goes on in it."""
+        self._goes_on = True
+
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if self._is_open:
+        if self._is_open and not self._goes_on:
             self.end(self._left(error))
         manager, self._manager = self._manager, None
         if manager is not None:  # without the error: what becomes of that is not the tracing's business

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import AgentError, Cancelled, DeadlockError
 from ..actors.restarts import Restarts
@@ -20,10 +21,13 @@ from .agent_spans import AgentSpans
 from .pool_state import Step
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..process.threads import Worker
     from ..records.spec import Record
     from ..scheduling.agent_cell import AgentCell
     from ..waiting.waiter import Waiter
+    from .inline_call import AgentSteps, InlineCall, ToolEnd
     from .pool_state import PoolState
 
 
@@ -48,11 +52,11 @@ class Runner:
         pool, rested = self._pool, False
         while following is not None and following.begin():
             witness = pool.witness
-            if witness is not None:
+            if witness is not None and not following.thread:  # else it has only moved to this thread
                 witness.began(following)
             outcome = self.run(following)
-            if pool.is_forked:
-                return False  # the agent has forked, and this is the child: nobody is left to be told
+            if outcome is None or pool.is_forked:
+                return False  # another thread goes on with it; or it has forked, and this is the child: nobody is told
             if witness is not None:
                 outcome = witness.ended(following, outcome)
             if pool.with_content and outcome.result is not None:
@@ -73,8 +77,10 @@ class Runner:
         except BaseException:  # noqa: BLE001 - what a user's class does when it is looked at loses no outcome
             report("the result of agent {} cannot be told in its last event", cell.id)
 
-    def run(self, cell: AgentCell) -> AgentOutcome[Any]:
-        """Do the whole job, from the building of the agent to ``on_end``. Never raises."""
+    def run(self, cell: AgentCell) -> AgentOutcome[Any] | None:
+        """Do the whole job, from the building of the agent to ``on_end``; None: another thread goes on with it. Never
+        raises.
+        """
         cell.thread = threading.get_ident()
         try:
             context = cell.context
@@ -84,26 +90,34 @@ class Runner:
             run = self._run if tracing is None or not tracing.is_recording() else self._traced
             return context.run(labelled, cell.id, cell.spec.name, run, cell)
         except BaseException as error:  # noqa: BLE001 - a defect of ours must not lose an outcome
-            report("the life of agent {} failed", cell.id)
-            outcome = cell.make_outcome(Ending(AgentStatus.CRASHED, error=crashed(error)))
-            return outcome if (record := cell.spec.record) is None else keep(cell, record, outcome)
+            return defect(cell, error)
 
-    def _traced(self, cell: AgentCell) -> AgentOutcome[Any]:
+    def _traced(self, cell: AgentCell) -> AgentOutcome[Any] | None:
         """As :meth:`_run`, in a span of the agent, which ends before anybody sees the outcome."""
         assert self._pool.tracing is not None
         cell.lazies[SPANS] = spans = AgentSpans(self._pool.tracing, cell)
-        with spans.agent():
+        with spans.agent() as own:
             outcome = self._run(cell)
-            cell.lazies.pop(SPANS, None)
-            spans.end(outcome if cell.outcome is None else cell.outcome)  # it was abandoned meanwhile
+            if outcome is None:
+                own.goes_on()
+            else:
+                _end_spans(cell, spans, outcome)
         return outcome
 
-    def _run(self, cell: AgentCell) -> AgentOutcome[Any]:
+    def _run(self, cell: AgentCell, left: Leaving | None = None) -> AgentOutcome[Any] | None:
+        """Do what is to be done of it; all of it, unless a thread has *left* it half-way."""
         enter(cell)
         record = cell.spec.record
-        if record is not None and (known := recall(cell, record)) is not None:
-            return known if known.recalled or cell.outcome is not None else keep(cell, record, known)
-        ending = self._attempt(cell) if cell.spec.restart is None else self._try_until_done(cell)
+        if left is not None:
+            ending = self._go_on(cell, left)
+        else:
+            if record is not None and (known := recall(cell, record)) is not None:
+                return known if known.recalled or cell.outcome is not None else keep(cell, record, known)
+            ending = self._attempt(cell)
+        if cell.spec.restart is not None and ending is not None and ending.status is AgentStatus.CRASHED:
+            ending = self._try_again(cell, ending)
+        if ending is None:
+            return None
         if cell.children:
             self._end_children(cell)
         outcome = cell.make_outcome(ending)
@@ -117,23 +131,24 @@ class Runner:
             cell.actor = None
         return outcome
 
-    def _try_until_done(self, cell: AgentCell) -> Ending:
-        while True:
-            ending = self._attempt(cell)
-            if ending.status is not AgentStatus.CRASHED:
-                return ending
+    def _try_again(self, cell: AgentCell, ending: Ending) -> Ending | None:
+        """Start *cell*, which has crashed, again, as long as its policy allows."""
+        again: Ending | None = ending
+        while again is not None and again.status is AgentStatus.CRASHED:
             delay = self._restart_delay(cell)
             if delay is None:
-                return ending
+                return again
             if cell.children:
                 self._end_children(cell)
             try:
                 self._back_off(cell, delay)
             except Cancelled as cancelled:
                 return stopped(cancelled)
+            again = self._attempt(cell)
+        return again
 
-    @staticmethod
-    def _attempt(cell: AgentCell) -> Ending:
+    def _attempt(self, cell: AgentCell) -> Ending | None:
+        """One life; None: another thread goes on with it."""
         starting, token, spec = False, cell.token, cell.spec
         try:
             token.check()
@@ -149,15 +164,46 @@ class Runner:
             if token.marked or token.deadline is not None:
                 token.check()
             starting = False
+            if spec.steps is not None:
+                return self._follow(cell, spec.steps(actor, spec.query))
             return Ending(AgentStatus.COMPLETED, actor.run(spec.query))
-        except Cancelled as cancelled:
-            return stopped(cancelled)
-        except AgentError as error:
-            if starting:  # __init__ or on_start: a crash, whatever they raise
-                return Ending(AgentStatus.CRASHED, error=crashed(error))
-            return Ending(AgentStatus.FAILED, error=without_frames(error))
         except BaseException as error:  # noqa: BLE001 - whatever the agent raises harms nobody but itself
-            return Ending(AgentStatus.CRASHED, error=crashed(error))
+            return _ended_by(error, starting=starting)
+
+    # What can go on in another thread -------------------------------------------------------------------------------
+
+    def _follow(self, cell: AgentCell, steps: AgentSteps, left: InlineCall | None = None) -> Ending | None:
+        """Do *steps*, from the beginning, or from a call that was *left*; None: another thread goes on with them."""
+        make_end = None if left is None else left.left_end
+        try:
+            call = next(steps) if make_end is None else _told(steps, make_end)
+            while True:
+                try:
+                    end = call.here(partial(self._leave, cell, steps))
+                except BaseException as error:  # noqa: BLE001 - they see to it
+                    if not cell.is_here():  # it came to a thread that was left behind
+                        return None
+                    call = steps.throw(error)
+                else:
+                    if end is None:
+                        return None
+                    call = steps.send(end)
+        except StopIteration as done:
+            return Ending(AgentStatus.COMPLETED, done.value)
+
+    def _go_on(self, cell: AgentCell, left: Leaving) -> Ending | None:
+        try:
+            return self._follow(cell, left.steps, left.call)
+        except BaseException as error:  # noqa: BLE001 - as in an attempt
+            return _ended_by(error)
+
+    def _leave(self, cell: AgentCell, steps: AgentSteps, call: InlineCall) -> None:
+        """Start a worker that goes on with *cell*, whose thread is in *call*.
+
+        Raises:
+            RuntimeError: No thread can be started.
+        """
+        self._pool.crew.start(Successor(self._pool, cell, Leaving(steps, call)).work)
 
     @staticmethod
     def _restart_delay(cell: AgentCell) -> float | None:
@@ -233,6 +279,78 @@ class Runner:
             waiter = cell.await_children()
             self._pool.roster.balance(effects)
         return waiter
+
+
+class Leaving(NamedTuple):
+    """Where a thread has left an agent: in *call*, one of its *steps*."""
+
+    steps: AgentSteps
+    call: InlineCall
+
+
+class Successor(Runner):
+    """Goes on with an agent whose thread is left behind in a tool call, and then with whoever gets its slot.
+
+    Threads: the worker's.
+    """
+
+    __slots__ = ("_left",)
+
+    def __init__(self, pool: PoolState, cell: AgentCell, left: Leaving) -> None:
+        super().__init__(pool, cell)
+        self._left: Leaving | None = left
+
+    def work(self, worker: Worker) -> bool:
+        """Go on with it, unless its own thread has."""
+        cell, left = self._first, self._left
+        if cell is None or left is None or not left.call.left():
+            return False
+        cell.unclaimed = True  # its one life goes on here
+        return super().work(worker)
+
+    def run(self, cell: AgentCell) -> AgentOutcome[Any] | None:
+        """Do the rest of what is to be done of the first one; of the others all of it."""
+        left, self._left = self._left, None
+        context = cell.context
+        if left is None or context is None:
+            return super().run(cell)
+        try:
+            outcome = context.run(self._run, cell, left)
+            if outcome is not None and (spans := cell.lazies.get(SPANS)) is not None:
+                _end_spans(cell, spans, outcome)
+        except BaseException as error:  # noqa: BLE001 - as in Runner.run
+            outcome = defect(cell, error)
+        return outcome
+
+
+def _told(steps: AgentSteps, make_end: Callable[[], ToolEnd]) -> InlineCall:
+    """The next call of *steps*, which are told how the one before ended."""
+    try:
+        end = make_end()
+    except Cancelled as cancelled:
+        return steps.throw(cancelled)
+    return steps.send(end)
+
+
+def _end_spans(cell: AgentCell, spans: AgentSpans, outcome: AgentOutcome[Any]) -> None:
+    cell.lazies.pop(SPANS, None)
+    spans.end(outcome if cell.outcome is None else cell.outcome)  # it was abandoned meanwhile
+
+
+def _ended_by(error: BaseException, *, starting: bool = False) -> Ending:
+    """How an agent ends that raised *error*; *starting*: in ``__init__`` or ``on_start``."""
+    if isinstance(error, Cancelled):
+        return stopped(error)
+    if isinstance(error, AgentError) and not starting:
+        return Ending(AgentStatus.FAILED, error=without_frames(error))
+    return Ending(AgentStatus.CRASHED, error=crashed(error))  # while it starts, whatever it raises
+
+
+def defect(cell: AgentCell, error: BaseException) -> AgentOutcome[Any]:
+    """The outcome of *cell*, in whose life something of ours failed: that must not lose it."""
+    report("the life of agent {} failed", cell.id)
+    outcome = cell.make_outcome(Ending(AgentStatus.CRASHED, error=crashed(error)))
+    return outcome if (record := cell.spec.record) is None else keep(cell, record, outcome)
 
 
 def recall(cell: AgentCell, record: Record) -> AgentOutcome[Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,52 @@ class ToolThreads:
             self._end(cell)
         cell.token.check()
         return tools
+
+    # In the agent's own thread -----------------------------------------------------------------------------------
+
+    def begin_inline(self, cell: AgentCell, tool: ToolThread[AgentCell]) -> None:
+        """The agent's thread is about to do the work of *tool* itself."""
+        with self._pool.turn:
+            cell.tool_threads = (tool,)
+            cell.transition(IN_TOOL)
+
+    def end_inline(self, cell: AgentCell, tool: ToolThread[AgentCell]) -> bool:
+        """It has done it; False: another thread has gone on with the agent meanwhile."""
+        if self._pool.is_forked:
+            return False  # the tool has forked, and this is the child: nobody is left to go on
+        tool.token.untie()
+        is_held = tool.when_free is not None
+        with self._pool.turn:
+            was_left = tool.abandoned
+            if is_held and not was_left:  # a loop that it holds was left behind, past its time
+                tool.abandoned = True
+                tool.abandoned_at = self._pool.clock.monotonic()
+                self._pool.cancellation.abandoned.add(tool)
+            elif not is_held:
+                tool.done = True
+                if was_left:
+                    self._pool.cancellation.abandoned.discard(tool)
+        if tool.when_free is not None:
+            tool.when_free(lambda: self.ended(tool))
+        if was_left:
+            return False
+        self._end(cell)
+        return True
+
+    def leave_inline(self, cell: AgentCell, tool: ToolThread[AgentCell]) -> bool:
+        """This thread goes on with the agent, and leaves the one that is in *tool* behind; False: it is too late."""
+        with self._pool.turn:
+            context = cell.context
+            if tool.done or tool.abandoned or context is None:
+                return False
+            cell.thread = threading.get_ident()
+            cell.context = context.copy()  # the other thread is inside that one
+            tool.abandoned = True
+            tool.abandoned_at = self._pool.clock.monotonic()
+            self._pool.cancellation.abandoned.add(tool)
+        self._cancel_late(tool)
+        self._end(cell)
+        return True
 
     def limit(self, cell: AgentCell, seconds: float) -> None:
         """What still runs for *cell* has so long from now on, at most: nobody needs it any more. Any thread."""
@@ -167,13 +214,17 @@ class ToolThreads:
                     self._leave(tool, effects)
                     late.append(tool)
         for tool in late:
-            stopped = tool.cell.token
-            if stopped.cancelled:
-                tool.token.cancel(stopped.reason, timed_out=stopped.timed_out)
-            else:
-                tool.token.cancel("the tool ran past its time", timed_out=True)
-            if self._pool.tracing is not None and (spans := tool.cell.lazies.get(SPANS)) is not None:
-                spans.leave_behind(tool, Cancelled(tool.token.reason, timed_out=tool.token.timed_out))
+            self._cancel_late(tool)
+
+    def _cancel_late(self, tool: ToolThread[AgentCell]) -> None:
+        """*tool* was abandoned: whoever works in it may hear of that."""
+        stopped = tool.cell.token
+        if stopped.cancelled:
+            tool.token.cancel(stopped.reason, timed_out=stopped.timed_out)
+        else:
+            tool.token.cancel("the tool ran past its time", timed_out=True)
+        if self._pool.tracing is not None and (spans := tool.cell.lazies.get(SPANS)) is not None:
+            spans.leave_behind(tool, Cancelled(tool.token.reason, timed_out=tool.token.timed_out))
 
 
 def _wake(cell: AgentCell) -> None:
