@@ -266,8 +266,9 @@ class Tool(Protocol):
     It may also have ``approval`` (an ``ApprovalRule``: its calls need somebody's approval), ``repeatable`` (True: the
     same call again is no sign of a loop), ``check(input)`` (the error result of arguments that do not fit, or None),
     ``effect`` (an ``Effect``; without one it is ``at_most_once``), ``problem_of_deps(deps)`` (why an agent with such
-    ``deps`` cannot call it, or None; itself None where it needs none), and ``reconcile(effect_key, input)`` (the result
-    of a call of which nobody knows whether it was done; None when it was not).
+    ``deps`` cannot call it, or None; itself None where it needs none), ``reconcile(effect_key, input)`` (the result of
+    a call of which nobody knows whether it was done; None when it was not), and ``is_plain`` (True: a call is that of a
+    function in this process, which waits for no loop: the only one of an answer runs in the agent's own thread).
     """
 
     @property
