@@ -3,36 +3,17 @@
 from __future__ import annotations
 
 import weakref
-from contextlib import ExitStack
-from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from .agent.assembly.engine import engine_or_none
-from .agent.assembly.factory import AgentFactory
-from .agent.assembly.resolve import refuse_no_driver
 from .agent.budget import Budget
-from .agent.session_line import SessionLines
-from .agent.session_record import PoolSessions
 from .conversation import ConversationHost
 from .core.process.at_exit import at_exit
 from .core.records.outcomes import FailurePolicy, FailureWord, Outcomes
 from .core.scheduling.approval import Decision
-from .core.supervision import awaiting
-from .core.supervision.agent_context import LocalContext
 from .core.supervision.arguments import above_zero, policy, restart_or_none, seconds, sink_or_none, whole, yes_or_no
-from .core.supervision.as_completed import completed
-from .core.supervision.async_map import AsyncMapIterator
-from .core.supervision.handle import AgentHandle
-from .core.supervision.map import MapIterator
-from .core.supervision.supervisor import Supervisor
-from .core.tracing import tracing_or_none
-from .drivers.builtin import driver_of, find_driver
-from .memory.opened import open_memory
 from .pool_actors import ActorHost
 from .pool_view import PoolView
-from .sessions.sessions import opened as opened_sessions
-from .tools.mcp import McpServers
-from .tools.registry import ToolRegistry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Hashable, Iterable, Iterator, Mapping
@@ -48,6 +29,10 @@ if TYPE_CHECKING:
     from .core.records.message import AgentId
     from .core.records.outcome import AgentOutcome
     from .core.records.spec import AgentSpec, RestartPolicy
+    from .core.supervision.async_map import AsyncMapIterator
+    from .core.supervision.handle import AgentHandle
+    from .core.supervision.map import MapIterator
+    from .core.supervision.supervisor import Supervisor
     from .core.tracing import Tracing
     from .journal.journal import Journal
     from .sessions.sessions import Sessions
@@ -134,67 +119,48 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
         sink_or_none(on_event)
         above_zero(stalled_after=stalled_after)
         restart_or_none(restart)
-        tracing_or_none(tracing)
         engine_or_none(engine)
         for one in (budget, *(group_budgets or {}).values()):
             if one is not None and not isinstance(one, Budget):
                 raise TypeError(f"budget and group_budgets take Budgets, got {one!r}")
-        word = driver if isinstance(driver, str) else None
-        if isinstance(driver, str):
-            driver = driver_of(driver)
-        refuse_no_driver(driver)
+        from .core.tracing import tracing_or_none
+        from .pool_parts import make_parts
+
+        tracing_or_none(tracing)
         failure = policy(failure)
         self.name: str = name or f"pool-{at_exit().next_number()}"
-        with ExitStack() as ends:  # what is opened here is closed, if the pool cannot be made
-            recorder = None
-            if journal is not None:
-                from .journal.journal import opened
-
-                recorder = opened(journal, ends)
-            self._sessions = None if sessions is None else opened_sessions(sessions, ends)
-            self._supervisor = supervisor = Supervisor(
-                name=self.name,
-                max_concurrent=max_concurrent,
-                max_queued=max_queued,
-                max_live=max_live,
-                inbox_capacity=inbox_capacity,
-                abort_timeout=abort_timeout,
-                sink=on_event,
-                on_undelivered=on_undelivered,
-                stalled_after=stalled_after,
-                failure=failure,
-                tracing=tracing,
-                with_content=events_with_content,
-                lives=None if engine is None else engine.lives,
-            )
-            supervisor.shutdown.at_end = ends.pop_all().close
-        supervisor.pool.actors.door = weakref.ref(self)
-        self._shutdown_timeout = shutdown_timeout
-        self._owed = owed
-        self._factory = AgentFactory(
+        parts = make_parts(
             driver=driver,
             memory=memory,
-            open_memory=open_memory,
             tools=tools,
             restart=restart,
             budget=budget,
-            group_budgets=dict(group_budgets or {}),
-            find_driver=find_driver,
-            make_registry=ToolRegistry,
-            servers=McpServers(),
-            context_of=partial(LocalContext, supervisor),
-            recorder=recorder,
-            sessions=None if self._sessions is None else PoolSessions(self._sessions.store, SessionLines()),
-            is_traced=tracing is not None,
-            driver_word=word,
+            group_budgets=group_budgets or {},
+            journal=journal,
+            sessions=sessions,
+            tracing=tracing,
+            engine=engine,
+            name=self.name,
+            max_concurrent=max_concurrent,
+            max_queued=max_queued,
+            max_live=max_live,
+            inbox_capacity=inbox_capacity,
+            abort_timeout=abort_timeout,
+            sink=on_event,
+            on_undelivered=on_undelivered,
+            stalled_after=stalled_after,
+            failure=failure,
+            with_content=events_with_content,
         )
-        supervisor.shutdown.at_end = partial(_end, self._factory.close, supervisor.shutdown.at_end)
+        self._supervisor, self._factory, self._sessions = parts
+        self._shutdown_timeout = shutdown_timeout
+        self._owed = owed
+        parts.supervisor.pool.actors.door = weakref.ref(self)
         if engine is not None:
-            supervisor.shutdown.at_end = partial(_end, engine.close, supervisor.shutdown.at_end)
             try:
-                engine.begin(supervisor, self._factory)
+                engine.begin(parts.supervisor, parts.factory)
             except BaseException:
-                supervisor.shutdown.close("its engine did not begin")
+                parts.supervisor.shutdown.close("its engine did not begin")
                 raise
 
     # Starting agents --------------------------------------------------------------------------------------------
@@ -249,6 +215,8 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
     ) -> list[AgentHandle[Any]]:
         if owed is not None:
             yes_or_no(owed=owed)
+        from .core.supervision.handle import AgentHandle
+
         core = self._core
         owner = core.owed if owed or (owed is None and self._owed) else None
         cells = core.admission.admit(specs, owner=owner, timeout=timeout, keeps_events=keeps_events)
@@ -277,6 +245,8 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
             TimeoutError: A step took longer; nothing is lost, the iterator goes on.
             Exception: What *configs* raised, once what was admitted before was yielded.
         """
+        from .core.supervision.map import MapIterator
+
         core, spec = self._core, self._factory.spec
         return MapIterator(core, configs, spec, ordered=ordered, timeout=timeout, failure=core.policy(failure))
 
@@ -298,6 +268,8 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
         Raises:
             TimeoutError, Exception: As for :meth:`map`.
         """
+        from .core.supervision.async_map import AsyncMapIterator
+
         core, spec = self._core, self._factory.spec
         return AsyncMapIterator(core, configs, spec, ordered=ordered, timeout=timeout, failure=core.policy(failure))
 
@@ -319,6 +291,8 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
         Raises:
             TimeoutError: Not all ended in time; what was not yielded is still owed.
         """
+        from .core.supervision.as_completed import completed
+
         return completed(self._core, None if handles is None else list(handles), timeout)
 
     def join_next(self, timeout: float | None = None) -> AgentOutcome[Any] | None:
@@ -362,6 +336,8 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
         failure: FailurePolicy | FailureWord | None = None,
     ) -> Outcomes[Any]:
         """As :meth:`join_all`, for a coroutine: no thread is held, and a cancelled await takes nothing."""
+        from .core.supervision import awaiting
+
         core = self._core
         core.shutdown.refuse_inside("ajoin_all()")
         return await awaiting.join_all(core, timeout, group, core.policy(failure))
@@ -435,10 +411,3 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
     def __repr__(self) -> str:
         supervisor = self._supervisor
         return f"<AgentPool {'that could not be made' if supervisor is None else supervisor.pool}>"
-
-
-def _end(*steps: Callable[[], object]) -> None:
-    """What a pool has is closed, each whatever the others raise."""
-    with ExitStack() as ends:
-        for step in reversed(steps):
-            ends.callback(step)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .core.actors.actor import Actor
-from .core.actors.supervise import start_in
 from .core.supervision.pool_block import PoolBlock
 
 if TYPE_CHECKING:
     from .agent.assembly.factory import AgentFactory
     from .agent.budget import Budget
     from .agent.ports import LlmDriver, MemorySubstrate, Tools
+    from .core.actors.actor import Actor
     from .core.actors.reference import ActorRef
     from .core.records.spec import RestartPolicy
 
-ActorT = TypeVar("ActorT", bound=Actor)
+ActorT = TypeVar("ActorT", bound="Actor")
 
 
 class ActorHost(PoolBlock):
@@ -50,6 +49,8 @@ class ActorHost(PoolBlock):
             ...     pool.start_actor(Desk).ask("how long?")
             9
         """
+        from .core.actors.supervise import start_in
+
         return start_in(self._core.pool.actors, actor_class, args, kwargs, restart)
 
     @property

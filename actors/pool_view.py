@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, overload
 
 from .core.supervision.arguments import sink_only, whole, yes_or_no
-from .core.supervision.dump_look import glimpse_at_pool, look_at_agent, look_at_pool
 from .core.supervision.pool_block import PoolBlock
 
 if TYPE_CHECKING:
@@ -60,6 +59,8 @@ class PoolView(PoolBlock):
         Raises:
             KeyError: No agent of that id has not ended.
         """
+        from .core.supervision.dump_look import look_at_agent, look_at_pool
+
         yes_or_no(stacks=stacks)
         if agent_id is None:
             return look_at_pool(self._core, stacks=stacks)
@@ -96,6 +97,8 @@ class PoolView(PoolBlock):
 
     def _glimpse(self, most: int, most_queued: int) -> PoolGlimpse:
         """What at most so many of its agents do, without stacks: for whoever looks again and again."""
+        from .core.supervision.dump_look import glimpse_at_pool
+
         return glimpse_at_pool(self._core, most, most_queued)
 
     def progress(

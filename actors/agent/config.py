@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, PydanticUserError, field_validator
 from pydantic.errors import PydanticInvalidForJsonSchema
 
 from ..core.actors.agent_actor import AgentActor
+from ..core.records.built_later import BUILT_LATER
 from ..core.records.conversation import Message
 from ..core.records.positional import positional, put
 from ..public import publish
@@ -61,7 +62,9 @@ class SpawnKeywords(TypedDict, total=False):
     history: int | None
 
 
-class SpawnConfig(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitrary_types_allowed=True):
+class SpawnConfig(
+    BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitrary_types_allowed=True, defer_build=BUILT_LATER
+):
     """One agent to be started, and for a type checker what its result will be: what ``run`` of *agent* returns, or an
     *output_type*, else an ``AgentLoopResult``.
 

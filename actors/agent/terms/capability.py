@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, cast
 
 from pydantic import BaseModel, Field, PrivateAttr, field_validator
 
+from ...core.records.built_later import BUILT_LATER
 from ...public import publish
 from .commands import AllowedCommand
 from .hosts import AllowedHost
@@ -22,7 +23,7 @@ Texts: TypeAlias = list[str] | tuple[str, ...]
 """What may be written for them. No sequence of any kind: a text alone is one."""
 
 
-class _Capability(BaseModel, frozen=True, extra="forbid"):
+class _Capability(BaseModel, frozen=True, extra="forbid", defer_build=BUILT_LATER):
     def allows(self, required: _Capability) -> bool:
         """Is *required* covered by this grant? Same kind, and every required item is allowed."""
         return type(self) is type(required)

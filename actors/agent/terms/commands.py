@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -43,6 +42,8 @@ class AllowedCommand:
         Raises:
             ValueError: A quote is not closed, or there is no program.
         """
+        import shlex
+
         try:
             parts = shlex.split(item)
         except ValueError as error:
@@ -81,6 +82,8 @@ def refusal(items: Sequence[str], command: Sequence[str]) -> str | None:
     options = [one.refused_option(command) for one in allowed]
     if None in options:
         return None
+    import shlex
+
     said = repr(shortened(shlex.join(command), LONGEST_SHOWN))
     what = f"the option {shortened(options[0] or '', LONGEST_SHOWN)!r} in {said}" if options else said
     return f"{what} is not in allowed_commands ({', '.join(items) or 'none'})"

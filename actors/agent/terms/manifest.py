@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict, get_args
@@ -224,19 +223,19 @@ class AgentManifest(ManifestTable, frozen=True):
     name: Annotated[str, Field(strict=True, min_length=1)] = "unnamed-agent"
     version: Text = "0.1.0"
     description: Text = ""
-    model: ModelConfig = ModelConfig()
-    resources: ResourceLimits = ResourceLimits()
-    capabilities: tuple[Capability, ...] = (Rag(), Memory())
+    model: ModelConfig = ModelConfig.model_construct()
+    resources: ResourceLimits = ResourceLimits.model_construct()
+    capabilities: tuple[Capability, ...] = (Rag.model_construct(), Memory.model_construct())
     privacy: PrivacyTier = PrivacyTier.SOVEREIGN
     mcp_servers: tuple[McpServer, ...] = ()
     agent: ObjectPath | None = None
     tools: tuple[ObjectPath, ...] = ()
-    approval: ApprovalRules = ApprovalRules()
+    approval: ApprovalRules = ApprovalRules.model_construct()
     output: Output = None
-    context: ContextTable = ContextTable()
+    context: ContextTable = ContextTable.model_construct()
     handoffs: tuple[HandoffTable, ...] = ()
     agents: tuple[AgentTable, ...] = ()
-    guardrails: GuardrailTable = GuardrailTable()
+    guardrails: GuardrailTable = GuardrailTable.model_construct()
     memory: MemoryTable | None = None
 
     _folder: Path | None = PrivateAttr(default=None)
@@ -290,6 +289,8 @@ class AgentManifest(ManifestTable, frozen=True):
         Raises:
             ManifestError: No TOML, or no good manifest.
         """
+        import tomllib
+
         try:
             fields = tomllib.loads(text)
         except (ValueError, RecursionError) as error:  # also nested too deep, or a number of thousands of digits

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...core.shown import shown
-from .toml_lines import TomlLines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -48,6 +46,8 @@ def at(place: Place, message: str) -> Problem:
 
 def with_lines(problems: Sequence[str], places: Sequence[Place], text: str) -> list[str]:
     """*problems* with the lines of the TOML *text* in which they are, where those are known."""
+    from .toml_lines import TomlLines
+
     lines = TomlLines(text)
     where = [lines.at(place) for place in places]
     return [f"{problem} ({line})" if line else problem for problem, line in zip(problems, where, strict=True)]
@@ -57,6 +57,8 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     """``, did you mean 'this'?``, or nothing when no known word is like *word*."""
     if not isinstance(word, str) or len(word) > LONGEST_WORD:
         return ""
+    import difflib
+
     close = difflib.get_close_matches(_simple(word), list(known), n=1)
     return f", did you mean {close[0]!r}?" if close else ""
 

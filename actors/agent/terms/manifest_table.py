@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, BaseModel, Field
 
 from ...core.glance import glance
+from ...core.records.built_later import BUILT_LATER
 
 Text = Annotated[str, Field(strict=True)]
 Word = Annotated[str, Field(strict=True, min_length=1)]
@@ -16,7 +17,7 @@ ObjectPath = Annotated[str, Field(strict=True, pattern=r"^[\w.]+:[\w.]+$")]
 ToolName = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
-class ManifestTable(BaseModel, frozen=True, extra="forbid", protected_namespaces=()):
+class ManifestTable(BaseModel, frozen=True, extra="forbid", protected_namespaces=(), defer_build=BUILT_LATER):
     """A part of a manifest, or all of it."""
 
 

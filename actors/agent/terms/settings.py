@@ -165,7 +165,7 @@ class ModelSettings(ManifestTable, frozen=True):
 NAMES: Final = tuple(ModelSettings.model_fields)
 NUMBERS: Final = frozenset({"max_tokens", "temperature"})
 """What a request has of its own."""
-NO_SETTINGS: Final = ModelSettings()
+NO_SETTINGS: Final = ModelSettings.model_construct()  # not built for it, as it would be by a call
 
 
 def joined(*levels: ModelSettings | None) -> ModelSettings:

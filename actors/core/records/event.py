@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 from ...public import publish
 from ..crash import text_of
 from ..shown import one_line, shown
+from .built_later import BUILT_LATER
 from .message import AgentId
 from .outcome import AgentStatus
 from .state import AgentState
@@ -32,7 +33,7 @@ class Event(BaseModel):
         moment: The same on the pool's monotonic clock, in seconds: for durations, and what came first.
     """
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", defer_build=BUILT_LATER)
 
     agent_id: AgentId = 0
     agent: str = ""

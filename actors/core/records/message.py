@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pydantic import BaseModel, Field
 
 from ...public import publish
+from .built_later import BUILT_LATER
 from .positional import positional, put
 
 AgentId: TypeAlias = int
 """1, 2, 3 … for agents; 0 is the program; negative ids are the program's own endpoints."""
 
 
-class AgentMessage(BaseModel, frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True):
+class AgentMessage(
+    BaseModel, frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True, defer_build=BUILT_LATER
+):
     """A message from one id to another. Its JSON names are ``from``, ``to`` and ``content``.
 
     Args:

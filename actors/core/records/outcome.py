@@ -11,6 +11,7 @@ from typing_extensions import TypeVar
 
 from ...public import publish
 from ..crash import raised_again, traceback_of
+from .built_later import BUILT_LATER
 from .conversation import Message
 from .json_fields import AnError, AnyValue, Text
 from .message import AgentId
@@ -39,7 +40,9 @@ class AgentStatus(StrEnum):
     LOST = "lost"
 
 
-class AgentOutcome(BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitrary_types_allowed=True):
+class AgentOutcome(
+    BaseModel, Generic[T_co], frozen=True, extra="forbid", arbitrary_types_allowed=True, defer_build=BUILT_LATER
+):
     """How one agent ended, and with what.
 
     Args:

@@ -6,7 +6,6 @@ import warnings
 from typing import TYPE_CHECKING, Self
 
 from ..process.threads import start_from_collector
-from . import awaiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +57,9 @@ class PoolBlock:
         shutdown = self._left_by(kind)
         if shutdown is not None:
             failed = None if kind is None else kind.__name__
-            await awaiting.leave_block(shutdown, self.name, failed, self._shutdown_timeout)
+            from .awaiting import leave_block
+
+            await leave_block(shutdown, self.name, failed, self._shutdown_timeout)
 
     def _left_by(self, kind: type[BaseException] | None) -> Shutdown | None:
         """What ends the pool whose block is left; None in a child that leaves its parent's: it is not its to close."""
