@@ -27,10 +27,10 @@ LAYERS = {
     "errors": 0, "extras": 0, "public": 0, "core": 1, "agent": 2, "network": 3, "storage": 3,
     "drivers": 4, "inside": 4, "journal": 4, "progress": 4, "sessions": 4, "tools": 4,
     "conversation": 5, "memory": 5,
-    "pool_actors": 5, "pool_view": 5, "pool_parts": 6, "pool": 6, "question": 7, "cluster": 7,
-    "actors": 8, "agents": 8, "capabilities": 8,
-    "events": 8, "journals": 8, "limits": 8, "manifests": 8, "messages": 8, "monitoring": 8, "ports": 8,
-    "cli": 9, "testing": 9,
+    "pool_actors": 5, "pool_view": 5, "pool_parts": 6, "pool": 7, "question": 8, "cluster": 8,
+    "actors": 9, "agents": 9, "capabilities": 9,
+    "events": 9, "journals": 9, "limits": 9, "manifests": 9, "messages": 9, "monitoring": 9, "ports": 9,
+    "cli": 10, "testing": 10,
 }  # fmt: skip
 """Room -> height; imports go down, or stay inside a room."""
 

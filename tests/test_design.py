@@ -297,6 +297,7 @@ def as_it_is(dotted: str) -> list[Parameter]:
     for part in dotted.split("."):
         found = getattr(found, part)
     if isinstance(found, type) and issubclass(found, BaseModel):
+        found.model_rebuild()  # which its first use does, too
         kinds = {one.name: one.kind for one in parameters_of(inspect.signature(found))}
         fields = found.model_fields.items()
         return [
