@@ -332,7 +332,7 @@ if _TYPE_CHECKING:
     )
 
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [  # noqa: RUF022 - grouped for people, not sorted
     # Agents and pools
