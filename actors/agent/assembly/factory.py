@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 from ...core.crash import report
 from ...core.process import event_loop
 from ...core.records.spec import AgentSpec
+from ...core.records.trusted import trusted
 from ...errors import CapabilityDenied, ManifestError
 from ..account import BudgetAccount
 from ..budget import FamilyBudget
@@ -30,6 +31,7 @@ from . import resolve
 from .destinations import Destinations, shapes_after
 from .finder import Finder, Named
 from .llm_agent import LlmAgent, steps_of
+from .plain import PlainPlan, PlainPlans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -96,6 +98,7 @@ class AgentParts:
     transfers: tuple[Transfer, ...] = ()
     guardrails: Guardrails | None = None
     is_child: bool = False
+    has_no_tools: bool = False
 
     def build(self, cell: object) -> Callable[[], Runnable]:
         """Fetch the tools, and return the function that constructs the agent."""
@@ -104,7 +107,8 @@ class AgentParts:
             self.ledger.begin_life()
         if self.turn is not None:
             self.turn.begin_life()
-        self.tools = self.factory.tools_for(self, context)
+        if not self.has_no_tools:
+            self.tools = self.factory.tools_for(self, context)
         agent: Agent[Any] = self.agent_class.__new__(self.agent_class)
         agent._context = context
         agent._parts = self
@@ -213,8 +217,12 @@ class AgentFactory:
         self._function_manifest = AgentManifest(privacy=PrivacyTier.STANDARD, capabilities=())
         if driver_word is not None:
             self.finder.name(driver, Named("driver", self._function_manifest, driver_word, "driver"))
+        given = (driver, memory, budget, restart, recorder, sessions)
+        gives_nothing = all(one is None for one in given) and not (self._group_budgets or is_traced)
+        self._plans = PlainPlans() if gives_nothing else None
         self._functions = FunctionManifests(self._function_manifest)
-        self._function_config: SpawnConfig[Any] = SpawnConfig(self._function_manifest, "", agent=FunctionAgent)
+        like = SpawnConfig(self._function_manifest, "", agent=FunctionAgent, kwargs={})
+        self._function_config: SpawnConfig[Any] = like
 
     @property
     def budget(self) -> Budget | None:
@@ -253,8 +261,20 @@ class AgentFactory:
             CapabilityDenied: Its privacy is stricter than its driver's tier.
             ManifestError: Something that the manifest names cannot be imported.
         """
-        _refuse_other(config)
+        if not isinstance(config, SpawnConfig):
+            raise _other(config)
+        if self._plans is not None and (plan := self._plans.of(config)) is not None:
+            return self._plain_spec(config, plan)
         return self._spec(config, config.manifest, self._driver, self._memory, self._tools)
+
+    def _plain_spec(self, config: SpawnConfig[Any], plan: PlainPlan) -> AgentSpec:
+        """What the supervisor needs to start *config*, which asks for nothing that is not in its *plan*."""
+        tools = self._tools
+        parts = AgentParts(
+            self, config, plan.manifest, plan.agent_class, None, None, self.no_tools, tools, NO_ACCOUNT, None,
+            None, None, None, (), None, False, tools is None,
+        )  # fmt: skip
+        return plan.spec(config, parts.build)
 
     def function_spec(self, fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> AgentSpec:
         """What the supervisor needs to run a plain function."""
@@ -263,8 +283,11 @@ class AgentFactory:
         name = getattr(fn, "__name__", None)
         name = name if isinstance(name, str) and name else type(fn).__name__
         manifest = self._functions.of(name)
-        given = {"fn": fn, "args": args, "kwargs": kwargs}
-        config = self._function_config.model_copy(update={"manifest": manifest, "kwargs": given})
+        like = self._function_config
+        fields = {**like.__dict__, "manifest": manifest, "kwargs": {"fn": fn, "args": args, "kwargs": kwargs}}
+        config = trusted(SpawnConfig, fields, like.__pydantic_fields_set__)
+        if self._plans is not None and (plan := self._plans.of(config)) is not None:
+            return self._plain_spec(config, plan)
         return self._spec(config, manifest, self._driver, self._memory, self._tools)
 
     def spawn_child(
@@ -277,7 +300,8 @@ class AgentFactory:
         """Start a child of *parent*: it has never more than its parent, and what it is not given is its parent's. A
         *specialist* has the grants that *parent*'s manifest says it has.
         """
-        _refuse_other(config)
+        if not isinstance(config, SpawnConfig):
+            raise _other(config)
         if self.elsewhere is not None:
             return self.elsewhere.spawn(config, parent, specialist)
         context = parent._context
@@ -343,38 +367,18 @@ class AgentFactory:
         if config.guardrails or manifest.guardrails.use or parent is not None:
             rails = self.finder.guardrails(config, manifest, agent_class, parent)
         parts = AgentParts(
-            self,
-            config,
-            manifest,
-            agent_class,
-            driver,
-            memory,
-            self.no_tools,
-            tools,
-            account,
-            shape,
-            deps=deps,
-            guardrails=rails,
-            is_child=parent is not None,
-        )
+            self, config, manifest, agent_class, driver, memory, self.no_tools, tools, account, shape,
+            deps=deps, guardrails=rails, is_child=parent is not None,
+        )  # fmt: skip
         if config.handoffs or manifest.handoffs:
             parts = replace(parts, transfers=self._transfers(parts))
         if manifest.agents:
             self.finder.specialists(manifest)
+        deepest = max_depth(manifest, parent, is_named=is_named)
         spec = AgentSpec(
-            name=manifest.name,
-            query=config.query,
-            build=parts.build,
-            timeout=config.timeout,
-            deadline=config.deadline,
-            priority=config.priority,
-            group=config.group,
-            tag=config.tag,
-            restart=self._restart,
-            max_depth=max_depth(manifest, parent, is_named=is_named),
-            streams=config.stream,
-            on_event=config.on_event,
-        )
+            manifest.name, config.query, parts.build, config.timeout, config.deadline, config.priority, config.group,
+            config.tag, self._restart, deepest, config.stream, config.on_event,
+        )  # fmt: skip
         if talks:
             spec.steps = steps_of(agent_class)
         if config.key is not None:
@@ -492,6 +496,5 @@ class AgentFactory:
         return source(manifest) if callable(source) else self._make_registry(source)
 
 
-def _refuse_other(config: object) -> None:
-    if not isinstance(config, SpawnConfig):
-        raise TypeError(f"expected a SpawnConfig, got {type(config).__name__}")
+def _other(config: object) -> TypeError:
+    return TypeError(f"expected a SpawnConfig, got {type(config).__name__}")

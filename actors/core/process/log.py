@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from loguru import _logger, logger
@@ -18,6 +19,9 @@ ResultT = TypeVar("ResultT")
 NAMESPACE = "actors"
 
 _extra: Any = getattr(_logger, "context", None)
+IS_QUICK = isinstance(_extra, ContextVar)
+"""Can a line be labelled without a lock?"""
+_shown = lru_cache(256)(shown)  # most agents have the name of others
 
 
 def log(level: str = "INFO") -> int:
@@ -44,9 +48,15 @@ def labelled(agent_id: int, agent: str, fn: Callable[..., ResultT], *args: Any) 
     context that ends with *fn* needs no reset, so the variable behind it is set; where it is not what it was, the long
     way is taken.
     """
-    agent = shown(agent)
     if not isinstance(_extra, ContextVar):
-        with logger.contextualize(agent_id=agent_id, agent=agent):
+        with logger.contextualize(agent_id=agent_id, agent=shown(agent)):
             return fn(*args)
-    _extra.set({**_extra.get(), "agent_id": agent_id, "agent": agent})
+    label(agent_id, agent)
     return fn(*args)
+
+
+def label(agent_id: int, agent: str) -> None:
+    """From now on every line of the log in this context has the id and the name of its agent. Only where ``IS_QUICK``;
+    :func:`labelled` does it anywhere.
+    """
+    _extra.set({**_extra.get(), "agent_id": agent_id, "agent": _shown(agent)})

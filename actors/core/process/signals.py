@@ -83,7 +83,9 @@ class SignalsHeldOff:
     def _let_go(self) -> None:
         try:
             self._depth = 0  # from here on one that still comes to us is handled
-            self._settle()
+            self._put_all_back()
+            if self._seen:
+                self._deliver()
         finally:  # a handler may have raised, also before anything was done
             if self._real or self._seen:
                 self._settle()
@@ -106,15 +108,16 @@ class SignalsHeldOff:
         if not all(map(is_, found, self._found)):  # seldom: somebody has set a handler
             self._handled = [pair for pair in zip(SIGNALS, found, strict=True) if _is_handled(pair[1])]
             self._found = found
+        real, noting = self._real, self._noting
         for number, handler in self._handled:
-            self._real.setdefault(number, handler)
+            real.setdefault(number, handler)
             try:
-                before = _signal.signal(number, self._noting)
+                before = _signal.signal(number, noting)
             except ValueError as error:
                 traceback = error.__traceback__
                 if traceback is not None and traceback.tb_next is not None:  # from somebody's handler
                     raise
-                self._real.clear()  # a sub-interpreter: no handler runs in it
+                real.clear()  # a sub-interpreter: no handler runs in it
                 return
             if before is not handler:  # set just now, by the handler of one that came first
                 self._heed(number, before)
@@ -146,8 +149,14 @@ class SignalsHeldOff:
         return handler
 
     def _put_all_back(self) -> None:
-        for number in list(self._real):
-            self._put_back(number)
+        real, put = self._real, _signal.signal
+        for number in list(real):  # each as :meth:`_put_back`, of which a call costs as much as all of it
+            handler = real.get(number)
+            if handler is not None:
+                before = put(number, handler)
+                real.pop(number, None)
+                if before is not self._noting and before is not None:
+                    put(number, before)
 
     def _deliver(self) -> None:
         while self._seen:

@@ -263,12 +263,14 @@ class Roster:
         slots.need = bool(self.waiting_spawns)
 
     def _start(self, cell: AgentCell, effects: Effects) -> None:
-        self.slots.take(cell)
         if cell.bounded:
             self._bounded_queued -= 1
         effects.starts.append(cell)
         if self._is_elsewhere:
+            self.slots.take(cell)
             return  # it is queued until its host says that it has begun
+        self.slots.held += 1  # as ``take``
+        cell.has_slot = True
         self.begin(cell, effects)
         if self._stalls is not None and not self._stalls.armed:
             self._stalls.armed = True
@@ -276,12 +278,13 @@ class Roster:
 
     def begin(self, cell: AgentCell, effects: Effects, moment: float | None = None) -> None:
         """*cell* runs, since *moment*; None is now."""
-        del self.queued[cell.id]
-        self.live[cell.id] = cell
+        id_ = cell.id
+        del self.queued[id_]
+        self.live[id_] = cell
         self.started += 1
         cell.transition(RUNNING)
-        cell.started = cell.since if moment is None else moment
-        cell.started_at = cell.host.wall.at(cell.started)
+        cell.started = began = cell.since if moment is None else moment
+        cell.started_at = cell.host.wall.at(began)
         cell.of_slots = self.slots.limit
         limit = cell.spec.timeout
         if limit is not None:
@@ -336,17 +339,18 @@ class Roster:
         if cell.lazies and EXPENSES in cell.lazies:
             outcome = cell.close_account(outcome)
             self._count_in(cell, outcome)
-        if (record := cell.spec.record) is not None:
+        spec = cell.spec
+        if (record := spec.record) is not None:
             if outcome.recalled:  # what it used is in its outcome alone
                 if record.counts:
                     self._count_in(cell, outcome)
             elif not cell.thread or outcome.status is AgentStatus.ABANDONED:  # else its own thread has done it
                 effects.calls.append(partial(_keep, record, outcome))
             effects.dropped.append(record)
-            cell.spec.record = None
-        if cell.spec.traits is not None:
-            effects.dropped.append(cell.spec.traits)
-            cell.spec.traits = None
+            spec.record = None
+        if spec.traits is not None:
+            effects.dropped.append(spec.traits)
+            spec.traits = None
         if (post := self.post) is not None:
             post(cell, AgentEnded, told_of_end(cell, outcome), end_of(cell, outcome))
         effects.dropped.append(cell.release())

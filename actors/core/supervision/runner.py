@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from functools import partial
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import AgentError, Cancelled, DeadlockError
 from ..actors.restarts import Restarts
 from ..crash import crashed, report, without_frames
-from ..process.log import labelled
+from ..process.log import IS_QUICK, label, labelled
 from ..records.ending import Ending, stopped
 from ..records.event import AgentRestarted
 from ..records.outcome import AgentOutcome, AgentStatus
@@ -81,12 +81,14 @@ class Runner:
         """Do the whole job, from the building of the agent to ``on_end``; None: another thread goes on with it. Never
         raises.
         """
-        cell.thread = threading.get_ident()
+        cell.thread = get_ident()
         try:
             context = cell.context
             if context is None:
                 return cell.stopped_outcome()
             tracing = self._pool.tracing
+            if IS_QUICK and tracing is None:
+                return context.run(self._run, cell)
             run = self._run if tracing is None or not tracing.is_recording() else self._traced
             return context.run(labelled, cell.id, cell.spec.name, run, cell)
         except BaseException as error:  # noqa: BLE001 - a defect of ours must not lose an outcome
@@ -107,6 +109,8 @@ class Runner:
     def _run(self, cell: AgentCell, left: Leaving | None = None) -> AgentOutcome[Any] | None:
         """Do what is to be done of it; all of it, unless a thread has *left* it half-way."""
         enter(cell)
+        if IS_QUICK:
+            label(cell.id, cell.spec.name)
         record = cell.spec.record
         if left is not None:
             ending = self._go_on(cell, left)
@@ -151,9 +155,10 @@ class Runner:
         """One life; None: another thread goes on with it."""
         starting, token, spec = False, cell.token, cell.spec
         try:
-            token.check()
-            make = spec.build(cell)
             if token.marked or token.deadline is not None:  # as ``check``, of which a call costs as much as all of it
+                token.check()
+            make = spec.build(cell)
+            if token.marked or token.deadline is not None:
                 token.check()  # a cancel that came meanwhile: the next stage does not begin
             starting = True
             cell.actor = actor = make()

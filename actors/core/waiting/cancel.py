@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from _thread import RLock
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from ...errors import Cancelled
 from ...public import publish
-from ..checks import leaf_rlock
+from ..checks import checking, leaf_rlock
 from ..clock import SYSTEM_CLOCK, Clock
 from ..crash import fenced, text_of
 from .waiter import Waiter
@@ -55,7 +56,7 @@ class CancelToken:
     __slots__ = ("_callbacks", "_lock", "_reason", "_timed_out", "_untie", "deadline", "fired", "marked")
 
     def __init__(self, deadline: Deadline | None = None) -> None:
-        self._lock = leaf_rlock()
+        self._lock = leaf_rlock() if checking() else RLock()  # as it does: a token is made for each agent
         self.marked = False
         """Was it cancelled? One whose deadline is past is marked by whoever asks for ``cancelled``."""
         self._reason = ""
