@@ -270,7 +270,7 @@ def test_a_handler_that_was_left_over_puts_the_real_one_back() -> None:
         signal.raise_signal(signal.SIGUSR1)
         assert heard == [signal.SIGUSR1]
         assert signal.getsignal(signal.SIGUSR1) is real
-        held_off._let_go()
+        held_off.let_go()
     finally:
         signal.signal(signal.SIGUSR1, before)
 

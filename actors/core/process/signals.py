@@ -58,8 +58,15 @@ class SignalsHeldOff:
         self._seen: list[tuple[int, FrameType | None]] = []
 
     def __enter__(self) -> None:
-        if threading.get_ident() != self.main:
-            return
+        if threading.get_ident() == self.main:
+            self.hold()
+
+    def __exit__(self, *_: object) -> None:
+        if threading.get_ident() == self.main:
+            self.let_go()
+
+    def hold(self) -> None:
+        """Enter it, in the main thread: for who knows that it is there."""
         if self._depth:
             self._depth += 1
             return
@@ -69,18 +76,14 @@ class SignalsHeldOff:
             self._hold_off()
         except BaseException:  # from the handler of one that was not held off yet
             self._depth = 0
-            self._let_go()
+            self.let_go()
             raise
 
-    def __exit__(self, *_: object) -> None:
-        if threading.get_ident() != self.main:
-            return
+    def let_go(self) -> None:
+        """Leave it, in the main thread."""
         if self._depth > 1:
             self._depth -= 1
             return
-        self._let_go()
-
-    def _let_go(self) -> None:
         try:
             self._depth = 0  # from here on one that still comes to us is handled
             self._put_all_back()

@@ -89,7 +89,13 @@ class Cancellation:
         """End *cell*, and cancel those whom its failure takes along."""
         victims = self._roster.settle(cell, outcome, effects)
         if victims:
-            self.cancel(victims, f"{cell.label} {outcome.status}, and the rest is cancelled with it", effects)
+            self.take_along(victims, cell, outcome, effects)
+
+    def take_along(
+        self, victims: list[AgentCell], cell: AgentCell, outcome: AgentOutcome[Any], effects: Effects
+    ) -> None:
+        """Cancel *victims*, as *cell* failed."""
+        self.cancel(victims, f"{cell.label} {outcome.status}, and the rest is cancelled with it", effects)
 
     def handle_due(self, effects: Effects) -> None:
         """Handle the timers that are due."""

@@ -48,12 +48,6 @@ class Effects:
         slow.fires, slow.calls = self.fires, self.calls
         return slow
 
-    def forget(self) -> None:
-        """Let go of what was done: outside the turn, as the finalizers of what was dropped may be a user's."""
-        self.wakes.clear()
-        self.stops.clear()
-        self.dropped.clear()
-
     def call(self) -> None:
         """Run what may be a user's function. Each is taken before, so it runs once; when Ctrl-C ends one of them, the
         others run all the same.

@@ -132,6 +132,13 @@ class Roster:
 
     def has_room(self, count: int) -> bool:
         """Could *count* bounded agents be admitted now: those that would start at once, and places in the queue?"""
+        slots = self.slots
+        if (
+            slots.held + count <= slots.limit  # most often: slots are free, and nobody waits for them
+            and not (self._queue.living or self._children.living or slots.woken or self._is_elsewhere)
+            and len(self.live) + count <= self._surely_live
+        ):
+            return True
         if self._max_queued is None:
             return self.slots.limit > 0
         if self._is_elsewhere:  # hosts have more than may run: those wait, too, and count as such

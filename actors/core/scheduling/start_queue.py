@@ -35,7 +35,10 @@ class StartQueue:
         self._dropped = dropped
         self._levels: dict[int, Level] = {}
         self._priorities: list[int] = []
-        self._only: deque[AgentCell] | None = None  # what starts next, while the highest priority has one group alone
+        self._only: deque[AgentCell] | None = None
+        """Those without a group, while the highest priority has nobody else. It stays when they have all started: most
+        queues are of this kind, and often empty.
+        """
         self._dead = 0
 
     def push(self, cell: AgentCell) -> None:
@@ -59,7 +62,7 @@ class StartQueue:
     def pop(self) -> AgentCell | None:
         """Take the one that starts next."""
         only = self._only
-        if only is not None and len(only) > 1:  # most pools have one group, of one priority
+        if only:
             cell = only[0]
             if cell.state is QUEUED and cell.outcome is None:
                 self.living -= 1
@@ -74,14 +77,14 @@ class StartQueue:
             while level:
                 name, group = next(iter(level.items()))
                 cell = self._first(group)
-                if group:
+                if cell is not None and name is None and len(level) == 1:
+                    self._only = group
+                elif group:
                     level.move_to_end(name)
                 else:
                     del level[name]
                 if cell is not None:
                     self.living -= 1
-                    if group and len(level) == 1:
-                        self._only = group
                     return cell
             heapq.heappop(self._priorities)
             del self._levels[priority]

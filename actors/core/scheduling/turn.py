@@ -43,7 +43,7 @@ class Turn:
             self.refuse_inside()
         holds_signals = me == self.signals_held_off.main
         if holds_signals:
-            self.signals_held_off.__enter__()
+            self.signals_held_off.hold()
         try:
             if not self._lock.acquire(False):
                 self._wait()
@@ -54,7 +54,7 @@ class Turn:
                 self._owner = 0
                 self._lock.release()
             if holds_signals:
-                self.signals_held_off.__exit__()
+                self.signals_held_off.let_go()
             raise
 
     def refuse_inside(self) -> None:
@@ -76,7 +76,7 @@ class Turn:
 
     def __exit__(self, *_: object) -> None:
         if self.release():
-            self.signals_held_off.__exit__()
+            self.signals_held_off.let_go()
 
     def release(self) -> bool:
         """End the step, and keep signals off if they are: True, when who took it has to let them go."""

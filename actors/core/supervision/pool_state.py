@@ -163,7 +163,8 @@ class PoolState:
 
     def refuse_after_fork(self) -> None:
         """Raise in a forked child."""
-        fork.refuse_after_fork(self._generation)
+        if self._mark.generation != self._generation:
+            fork.refuse_after_fork(self._generation)
 
     def __str__(self) -> str:
         state = "of another process" if self.is_forked else "closed" if self.is_closed else "open"
@@ -379,7 +380,7 @@ class Step(Effects):
                     turn.release()
                     self._start_and_wake()
                 finally:
-                    turn.signals_held_off.__exit__()
+                    turn.signals_held_off.let_go()
             else:
                 turn.release()
                 if self.starts or self.wakes or self._pool.timers.heap or self.stops or not self._calls_here:

@@ -247,7 +247,9 @@ class Runner:
                 ended = not cell.children or cell.outcome is not None
                 if ended:
                     if cell.outcome is None:
-                        pool.cancellation.settle(cell, outcome, effects)
+                        victims = pool.roster.settle(cell, outcome, effects)
+                        if victims:
+                            pool.cancellation.take_along(victims, cell, outcome, effects)
                     else:  # it was abandoned, and ends only now
                         pool.cancellation.abandoned.discard(cell)
                         effects.dropped.append(cell.release())
@@ -258,7 +260,9 @@ class Runner:
                             following = effects.starts.popleft()
                         else:
                             rested = not pool.crew.has_reserved() and pool.crew.rest(worker)
-            effects.forget()
+            effects.dropped.clear()  # outside the turn: finalizers may be a user's
+            if effects.wakes:
+                effects.wakes.clear()
             if ended:
                 spare.append(effects)  # but for one that is left half-way
                 return following, rested
