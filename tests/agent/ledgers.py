@@ -157,4 +157,5 @@ class Desk:
         """A pool whose agents are recorded: one process."""
         with AgentPool(*args, abort_timeout=BOUND, **fields) as pool:
             pool._factory._recorder = self
+            pool._factory._plans = None  # they are for a pool that records nothing
             yield pool

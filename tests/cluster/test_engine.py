@@ -81,7 +81,7 @@ class Traced:
 
 def test_tracing_does_not_cross(monkeypatch: pytest.MonkeyPatch) -> None:
     """It says so by name, and nothing is left of the pool that could not be made."""
-    monkeypatch.setattr("actors.pool.tracing_or_none", lambda _: None)
+    monkeypatch.setattr("actors.core.tracing.tracing_or_none", lambda _: None)
     engine = an_engine()
     with no_thread_left(), pytest.raises(NotAcrossNodes, match="tracing="):
         AgentPool(engine=engine, tracing=Traced())  # type: ignore[arg-type]

@@ -133,7 +133,7 @@ class A(Agent):
 with AgentPool() as pool:
     assert pool.spawn(SpawnConfig(AgentManifest(name="a"), 1, agent=A)).outcome(10).result == 1
     names = {thread.name for thread in threading.enumerate()}
-ours = ("sqlite3", "actors.journal", "actors.storage")
+ours = ("sqlite3", "actors.journal.", "actors.storage")
 print([name for name in sys.modules if name.startswith(ours)], names)
 """
 
@@ -528,7 +528,7 @@ def test_a_pool_that_cannot_be_made_leaves_no_journal_open(path: Path, monkeypat
     """Its other arguments are wrong."""
     with pytest.raises(ValueError, match="failure"):
         AgentPool(journal=path, failure="never")  # type: ignore[arg-type]
-    monkeypatch.setattr("actors.pool.Supervisor", None)
+    monkeypatch.setattr("actors.pool_parts.Supervisor", None)
     with pytest.raises(TypeError, match="NoneType"):
         AgentPool(journal=path)
     assert left_over(path) == []

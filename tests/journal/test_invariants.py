@@ -396,7 +396,7 @@ class Looking(LlmAgent):
 with AgentPool(ScriptedDriver(["yes"])) as pool:
     assert pool.spawn(SpawnConfig(AgentManifest(), "hello", agent=Looking)).result().text == "yes"
     assert pool.spawn(SpawnConfig(AgentManifest(), "hello", agent=Looking, driver=ScriptedDriver(["no"]))).outcome().ok
-parts = ("sqlite3", "_sqlite3", "actors.journal", "actors.storage")
+parts = ("sqlite3", "_sqlite3", "actors.journal.", "actors.storage")
 print(sorted(name for name in sys.modules if name.startswith(parts)))
 """
 
