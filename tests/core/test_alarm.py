@@ -12,6 +12,7 @@ import pytest
 from actors.core.waiting import alarm as alarm_module
 from actors.core.waiting.alarm import Alarm
 
+from ..manual_alarm import ManualAlarm
 from ..waiting import BOUND, Gate, eventually
 
 if TYPE_CHECKING:
@@ -198,3 +199,32 @@ def test_the_end_of_the_thread_against_who_comes(
         gate.open()
         assert told.get(timeout=BOUND)[0] == "second"
     eventually(lambda: not alarm._runs)
+
+
+def test_what_is_over_before_the_thread_looks_never_gets_there(
+    alarm: Alarm, told: queue.SimpleQueue[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many: they are let go of at once, and the thread that sleeps is not woken."""
+    monkeypatch.setattr(alarm_module, "PRUNE_ABOVE", 8)
+    kept = Sleeper(told)
+    alarm.mind(kept, time.monotonic() + 1000)
+    eventually(lambda: not alarm._new)
+    wakes: list[None] = []
+    monkeypatch.setattr(alarm, "_wake", lambda: wakes.append(None))
+    for _ in range(200):
+        alarm.mind(one := Sleeper(told), time.monotonic() + 1000)
+        alarm.forget(one)
+    assert (wakes, len(alarm.minded)) == ([], 1)
+    assert one not in alarm._new
+    alarm.forget(kept)
+
+
+def test_one_that_two_threads_name_a_moment_for_is_told(told: queue.SimpleQueue[Any]) -> None:
+    """Whichever of them was in the middle of it."""
+    alarm = ManualAlarm()
+    sleeper, now = Sleeper(told), alarm.clock.monotonic()
+    alarm.mind(sleeper, now + 2)
+    alarm.minded[sleeper] = now + 1  # another thread, which has got so far
+    alarm.advance(3)
+    assert told.get_nowait()[0] == ""
+    assert told.empty()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import itertools
 import threading
-from collections import deque
 from typing import Protocol
 
 from ..checks import Rank, ranked_rlock
@@ -42,13 +41,13 @@ class Alarm:
     Locks: ``clock`` never changes. ``_starting`` guards the start and the end of the thread, and ``_runs``; it may be
     taken again by the thread that has it: a finalizer may wait. ``minded`` and ``_new`` change by single operations:
     who comes enters itself, then looks at ``_wakes_at``; the thread writes that, then looks who has come. The heap is
-    the thread's own.
+    the thread's own: who is forgotten before the thread looks never gets there.
     """
 
     def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
         self.clock = clock
         self.minded: dict[Timed, float] = {}
-        self._new: deque[tuple[float, int, Timed]] = deque()
+        self._new: dict[Timed, int] = {}
         self._order = itertools.count()
         self._starting = ranked_rlock(Rank.STARTING)
         self._runs = False
@@ -59,7 +58,7 @@ class Alarm:
     def mind(self, whom: Timed, at: float) -> bool:
         """Let *whom* ring at *at*, monotonic seconds; False when no thread can be started: it must mind itself."""
         self.minded[whom] = at
-        self._new.append((at, next(self._order), whom))
+        self._new[whom] = next(self._order)
         wakes_at = self._wakes_at
         if at >= wakes_at and (wakes_at == SOON or len(self._new) < PRUNE_ABOVE):
             return True
@@ -68,6 +67,7 @@ class Alarm:
     def forget(self, whom: Timed) -> None:
         """It wants to be told no more."""
         self.minded.pop(whom, None)
+        self._new.pop(whom, None)
 
     def _wake(self) -> bool:
         with self._starting:
@@ -115,8 +115,13 @@ class Alarm:
                     report("the alarm could not tell {}", whom)
 
     def _take_new(self, heap: list[tuple[float, int, Timed]]) -> None:
-        while self._new:
-            heapq.heappush(heap, self._new.popleft())
+        try:
+            while True:
+                whom, order = self._new.popitem()
+                if (at := self.minded.get(whom)) is not None:  # the last that was named, by whichever thread
+                    heapq.heappush(heap, (at, order, whom))
+        except KeyError:  # all are in, whoever forgets itself meanwhile
+            pass
         if len(heap) > PRUNE_ABOVE + 2 * len(self.minded):
             heap[:] = [entry for entry in heap if self.minded.get(entry[2]) == entry[0]]
             heapq.heapify(heap)
