@@ -29,6 +29,10 @@ LONGEST_NAME = 1_000
 LONGEST_ID = 16_384
 """Some proxies keep in an id what a provider wants back, which takes some thousand characters."""
 PLAIN = frozenset({str, bool, type(None)})
+NUMBERS = frozenset({int, float})
+LARGE = 1e300
+FLAT = 64
+"""So many values are looked at one by one."""
 _LARGEST_BITS = 1024  # of a whole number that is as finite as a float: beyond it JSON parsers disagree
 
 
@@ -65,6 +69,19 @@ def problem_in(value: object, *, depth: int = MAX_DEPTH, nodes: int = MAX_NODES,
             return ""
         level = below
     return f"it is nested more than {depth} levels deep"
+
+
+def is_flat(values: Mapping[str, Any]) -> bool:
+    """Is that an object of texts, truth values, None and numbers of no great size alone? Then nothing is wrong with it,
+    and a shallow copy shares nothing: so most arguments are.
+    """
+    if type(values) is not dict or len(values) > FLAT:
+        return False
+    for key, value in values.items():
+        kind = type(value)
+        if type(key) is not str or not (kind in PLAIN or (kind in NUMBERS and -LARGE < value < LARGE)):
+            return False
+    return True
 
 
 def _problem_in_leaf(value: object) -> str:
@@ -118,6 +135,8 @@ def within_bounds(response: CompletionResponse) -> CompletionResponse:
     calls = response.tool_calls
     if not calls:
         return response
+    if len(calls) == 1 and _bounded(calls[0]) is calls[0]:
+        return response
     kept = [_bounded(call) for call in calls[:MAX_CALLS]]
     if len(calls) > MAX_CALLS:
         left_out = len(calls) - MAX_CALLS
@@ -129,6 +148,8 @@ def within_bounds(response: CompletionResponse) -> CompletionResponse:
 
 
 def _bounded(call: ToolCall) -> ToolCall:
+    if type(call.id) is str and type(call.name) is str and is_flat(call.input):
+        return call if len(call.name) <= LONGEST_NAME and len(call.id) <= LONGEST_ID else _shortened(call)
     given: tuple[object, object] = call.id, call.name
     if not all(isinstance(one, str) for one in given):  # of a driver that somebody wrote in a hurry
         call = replace(call, id=str(call.id), name=str(call.name or ""))
@@ -140,6 +161,11 @@ def _bounded(call: ToolCall) -> ToolCall:
         call = replace(call, input=values)
     elif problem := problem_in(values):
         call = replace(call, input={}, problem=f"its arguments cannot be used: {problem}; send the call again")
+    return _shortened(call)
+
+
+def _shortened(call: ToolCall) -> ToolCall:
+    """*call* with a name and an id that are not too long."""
     if len(call.name) > LONGEST_NAME:
         call = replace(call, name=call.name[:LONGEST_NAME])
     if len(call.id) > LONGEST_ID:  # still another one than all others

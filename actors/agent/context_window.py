@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+from operator import is_
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from ..core.records.conversation import AssistantMessage, SystemMessage, ToolResultMessage, UserMessage
 from ..errors import ContextOverflow
@@ -33,13 +34,20 @@ CUT_FROM = 256
 """Tokens of an answer with its results below which it is not cut to a share of the window."""
 
 
+MOST_TOOLS: Final = 256
+"""So many definitions of tools are known by their tokens."""
+_OF_TOOLS: Final[dict[int, tuple[object, int]]] = {}
+"""By identity, with the object itself, so that its id stays its own. It changes by single operations."""
+
 _as_json = json.JSONEncoder(default=repr).encode
 """Made once: ``json.dumps`` makes an encoder for each call that has options."""
 
 
 def estimate_text(text: str) -> int:
     """Estimated tokens of *text*: a token for every four ASCII characters, one for each other character."""
-    plain = len(text) if text.isascii() else len(text.encode("ascii", "ignore"))
+    if text.isascii():
+        return -(-len(text) // CHARACTERS_PER_TOKEN)
+    plain = len(text.encode("ascii", "ignore"))
     return -(-plain // CHARACTERS_PER_TOKEN) + len(text) - plain
 
 
@@ -107,7 +115,7 @@ def _estimate_attachment(attachment: Attachment | None) -> int:
 
 def estimate_request(request: CompletionRequest) -> int:
     """Estimated tokens of everything that *request* sends."""
-    fixed = estimate_text(request.system or "") + sum(_estimate_tool(tool) for tool in request.tools)
+    fixed = estimate_text(request.system or "") + sum(map(tokens_of_tool, request.tools))
     return fixed + sum(estimate(message) for message in request.messages)
 
 
@@ -136,18 +144,23 @@ class ContextWindow:
         # What was estimated for the last conversation, by identity, with the object itself so that its id stays its
         # own: the next one is mostly the same, longer by a message or two. So with what was cut.
         self._known: _Known = {}
-        self._tools: _Known = {}
+        self._tools: tuple[Sequence[ToolDefinition], int] = ((), 0)
         self._cut: _Cut = {}
+        # Of one that only grows, and whose results all have their calls: all of it, its tokens, its last calls.
+        self._grown: list[Message] = []
+        self._grown_tokens = 0
+        self._calls: Sequence[ToolCall] = ()
 
     def room(self, system: str | None, tools: Sequence[ToolDefinition]) -> int:
         """Estimated tokens that are left for messages."""
         room = self.available - estimate_text(system) if system else self.available
         if not tools:
             return room
-        estimates = _Estimates(self._tools)
-        room -= sum(estimates.of(tool, _estimate_tool) for tool in tools)
-        self._tools = estimates.used
-        return room
+        known, tokens = self._tools
+        if known is not tools:
+            tokens = sum(map(tokens_of_tool, tools))
+            self._tools = tools, tokens
+        return room - tokens
 
     def fit(
         self,
@@ -190,6 +203,9 @@ class ContextWindow:
             ContextOverflow: What must stay does not fit.
         """
         room = self.room(system, tools)
+        if self._grows(messages) and self._grown_tokens <= room:
+            self._cut = {}
+            return Trimmed(list(messages), [])
         estimates = _Estimates(self._known)
         places = units_of(messages)
         if sum(map(len, places)) != len(messages):
@@ -212,6 +228,31 @@ class ContextWindow:
         there = set(map(id, sent))
         cut = [(whole, made.message) for whole, _, made in cutter.used.values() if id(made.message) in there]
         return Trimmed(sent, cut)
+
+    def _grows(self, messages: Sequence[Message]) -> bool:
+        """Is *messages* what was looked at last and what came since? That alone is estimated then: nearly always
+        everything fits, and nothing more need be known. A result without its call: False.
+        """
+        grown, tokens, calls = self._grown, self._grown_tokens, self._calls
+        before = known = self._known
+        if len(grown) > len(messages) or not all(map(is_, grown, messages)):  # another one: this is known, no more
+            grown, tokens, calls, known = [], 0, (), {}
+        for message in messages[len(grown) :]:
+            kind = type(message)
+            if kind is AssistantMessage:
+                calls = message.tool_calls  # type: ignore[union-attr]  # it is one
+            elif kind is not ToolResultMessage:
+                calls = ()
+            elif not any(call.id == message.tool_call_id for call in calls):  # type: ignore[union-attr]  # it is one
+                self._grown, self._grown_tokens, self._calls = [], 0, ()
+                self._known = {**before, **known}
+                return False
+            entry = before.get(id(message)) or (message, estimate(message))
+            known[id(message)] = entry
+            tokens += entry[1]
+            grown.append(message)
+        self._grown, self._grown_tokens, self._calls, self._known = grown, tokens, calls, known
+        return True
 
     def tokens_of(self, messages: Iterable[Message]) -> int:
         """Estimated tokens of *messages*."""
@@ -374,9 +415,15 @@ class _Estimates:
         return entry[1]
 
 
-def _estimate_tool(tool: ToolDefinition) -> int:
-    text = tool.name + tool.description + _as_json(tool.input_schema)
-    return TOKENS_PER_MESSAGE + estimate_text(text)
+def tokens_of_tool(tool: ToolDefinition) -> int:
+    """Estimated tokens of what is told of *tool*: of one that was asked for lately it is known."""
+    known = _OF_TOOLS.get(id(tool))
+    if known is None:
+        if len(_OF_TOOLS) >= MOST_TOOLS:  # definitions that are made anew each time
+            _OF_TOOLS.clear()
+        text = tool.name + tool.description + _as_json(tool.input_schema)
+        known = _OF_TOOLS[id(tool)] = tool, TOKENS_PER_MESSAGE + estimate_text(text)
+    return known[1]
 
 
 def units_of(messages: Sequence[Message]) -> list[list[int]]:
