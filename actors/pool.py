@@ -155,7 +155,8 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
         self._supervisor, self._factory, self._sessions = parts
         self._shutdown_timeout = shutdown_timeout
         self._owed = owed
-        parts.supervisor.pool.actors.door = weakref.ref(self)
+        supervisor: Supervisor = parts.supervisor
+        supervisor.pool.actors.door = weakref.ref(self)
         if engine is not None:
             try:
                 engine.begin(parts.supervisor, parts.factory)

@@ -175,7 +175,7 @@ INSIDE: dict[str, set[str]] = {
         "thread_of",
         "watched_no_more",
     },
-    "LoopGuard": {"key_of"},
+    "LoopGuard": {"noted"},
     "MessageRouter": {"add", "broadcast", "bury", "find", "forget", "open", "seal"},
     "CancelToken": {"remind", "forget", "mark", "marked", "fire", "fired", "untie"},
     "Journal": {"record", "refuse_when_failed"},

@@ -172,9 +172,7 @@ class Agent(AgentActor[T_co]):
 
     def checkpoint(self) -> None:
         """Raise when it was cancelled or is past its deadline. Call it in long computations."""
-        context = self._context
-        context.progress()
-        context.token.check()
+        self._context.checkpoint()
 
     def send(self, to: AgentId, content: Any, timeout: float | None = 0.0) -> None:
         """Send *content* to the agent of that id; 0 is the program.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import lru_cache
 from operator import is_
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from ..core.records.conversation import AssistantMessage, SystemMessage, ToolResultMessage, UserMessage
 from ..errors import ContextOverflow
 from .content_tokens import cut_content, estimate_content
+from .same import Same
 from .terms.message_text import left_out
 
 if TYPE_CHECKING:
@@ -36,8 +38,6 @@ CUT_FROM = 256
 
 MOST_TOOLS: Final = 256
 """So many definitions of tools are known by their tokens."""
-_OF_TOOLS: Final[dict[int, tuple[object, int]]] = {}
-"""By identity, with the object itself, so that its id stays its own. It changes by single operations."""
 
 _as_json = json.JSONEncoder(default=repr).encode
 """Made once: ``json.dumps`` makes an encoder for each call that has options."""
@@ -417,13 +417,13 @@ class _Estimates:
 
 def tokens_of_tool(tool: ToolDefinition) -> int:
     """Estimated tokens of what is told of *tool*: of one that was asked for lately it is known."""
-    known = _OF_TOOLS.get(id(tool))
-    if known is None:
-        if len(_OF_TOOLS) >= MOST_TOOLS:  # definitions that are made anew each time
-            _OF_TOOLS.clear()
-        text = tool.name + tool.description + _as_json(tool.input_schema)
-        known = _OF_TOOLS[id(tool)] = tool, TOKENS_PER_MESSAGE + estimate_text(text)
-    return known[1]
+    return _tokens_of_tool(Same(tool))
+
+
+@lru_cache(maxsize=MOST_TOOLS)
+def _tokens_of_tool(same: Same) -> int:
+    tool: Any = same.value
+    return TOKENS_PER_MESSAGE + estimate_text(tool.name + tool.description + _as_json(tool.input_schema))
 
 
 def units_of(messages: Sequence[Message]) -> list[list[int]]:

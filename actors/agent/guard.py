@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..core.shown import shown
 from ..errors import (
@@ -19,6 +19,7 @@ from ..errors import (
     TruncationExceeded,
 )
 from ..public import publish
+from .bounds import is_flat
 
 if TYPE_CHECKING:
     from ..core.records.usage import TokenUsage
@@ -29,6 +30,10 @@ REPEATS_BLOCKED = 3
 """The call of one tool with the same input that is blocked."""
 TRUNCATIONS = 5
 """How many cut answers in a row break the circuit."""
+
+
+Noted: TypeAlias = "str | dict[str, Any]"
+"""What is kept of the input of a call: where a copy is enough, its text is not made until it is compared."""
 
 
 class VerdictKind(StrEnum):
@@ -95,7 +100,8 @@ class LoopGuard:
         self._max_tokens_budget = max_tokens_budget
         self._max_handoffs = max_handoffs
         self._calls: dict[tuple[str, str], int] = {}
-        self._last: tuple[Mapping[str, Any] | None, tuple[str, str]] = (None, ("", ""))
+        self._firsts: dict[str, Noted | None] = {}  # what the first call of each name said; None: it is among the calls
+        self._last: tuple[Mapping[str, Any] | None, Noted] = (None, "")
         self._truncations = 0
         self._handoffs = 0
         self.iterations: int = 0
@@ -127,7 +133,14 @@ class LoopGuard:
             )
         if repeatable:
             return ALLOW
-        key = self.key_of(name, input)
+        noted = self.noted(input)
+        if name not in self._firsts:
+            self._firsts[name] = noted
+            return ALLOW
+        if (first := self._firsts[name]) is not None:
+            self._firsts[name] = None
+            self._calls[name, text_of_noted(first)] = 1
+        key = name, text_of_noted(noted)
         self._calls[key] = count = self._calls.get(key, 0) + 1
         if count >= REPEATS_BLOCKED:
             return Verdict(
@@ -137,13 +150,15 @@ class LoopGuard:
             )
         return ALLOW
 
-    def key_of(self, name: str, input: Mapping[str, Any]) -> tuple[str, str]:  # noqa: A002 - as above
-        """The same for all calls of *name* that say the same. Of the last *input* it is known: it is asked twice."""
-        said, key = self._last
-        if said is not input or key[0] != name:
-            key = name, canonical(input)
-            self._last = input, key
-        return key
+    def noted(self, input: Mapping[str, Any]) -> Noted:  # noqa: A002 - as above
+        """What of *input* is kept, to be compared by :func:`same_noted`; a tool may change it. Of the last one it is
+        known: it is asked twice.
+        """
+        said, noted = self._last
+        if said is not input:
+            noted = dict(input) if is_flat(input) else canonical(input)
+            self._last = input, noted
+        return noted
 
     def check_handoff(self) -> Verdict:
         """Count one handoff."""
@@ -194,6 +209,16 @@ class LoopGuard:
         if count >= WARN_FROM * limit:
             return Verdict(VerdictKind.WARN, f"{count} of {limit} {what} used", error, count, limit)
         return ALLOW
+
+
+def text_of_noted(noted: Noted) -> str:
+    """The same for all that say the same."""
+    return noted if isinstance(noted, str) else canonical(noted)
+
+
+def same_noted(one: Noted, other: Noted) -> bool:
+    """Do they say the same?"""
+    return one is other or text_of_noted(one) == text_of_noted(other)
 
 
 _ALIKE = frozenset({str, int, bool, type(None)})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 
 from actors import (
@@ -191,3 +193,24 @@ def test_a_break_raises_its_own_error(error: type[CircuitBreak]) -> None:
     """The error is the class that the verdict names, with its message."""
     with pytest.raises(error, match="too much"):
         Verdict(BREAK, "too much", error).enforce()
+
+
+def test_what_a_tool_makes_of_its_input_counts_for_nothing() -> None:
+    """It was noted as it was asked: flat or nested, the third call with the same one is blocked."""
+    told: list[dict[str, object]] = [{"n": 1}, {"n": [1]}]
+    for said in told:
+        guard = LoopGuard(10, 10)
+        for count in range(3):
+            given: dict[str, object] = copy.deepcopy(said)
+            assert guard.check_tool_call("t", given).kind is (BLOCK if count == 2 else ALLOW)
+            given.clear()
+
+
+def test_the_first_call_of_a_name_is_counted_like_all_others() -> None:
+    """Its text is made when there is another one, which may say the same in another way."""
+    guard = LoopGuard(10, 10)
+    for given in ({"a": 1, "b": "x"}, {"b": "y"}, {"b": "x", "a": 1.0}):
+        assert guard.check_tool_call("t", given).kind is ALLOW
+    assert guard.check_tool_call("other", {"a": 1, "b": "x"}).kind is ALLOW
+    assert guard.check_tool_call("t", {"a": 1, "b": "x"}).kind is VerdictKind.BLOCK
+    assert guard.check_tool_call("t", {"a": True, "b": "x"}).kind is ALLOW

@@ -12,7 +12,7 @@ from ...core.records.conversation import AssistantMessage, UserMessage
 from ...core.records.loop_result import AgentLoopResult
 from ...errors import Cancelled, InvalidOutput
 from ..effects import is_repeatable
-from ..guard import ALLOW, LoopGuard
+from ..guard import ALLOW, LoopGuard, same_noted
 from ..ports import StopReason
 from ..recalled import recalled
 from ..session_record import Said
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ...core.records.parts import Part
     from ...core.supervision.inline_call import AgentSteps, InlineCall, ToolEnd
     from ..agent import Agent
+    from ..guard import Noted
     from ..ports import CompletionResponse, MemorySubstrate
     from ..transfer import Transfer
     from .driver_call import Payment
@@ -90,7 +91,7 @@ class Loop:
         self._thoughts: list[str] = []
         self._acted = False
         self._asked_again = False
-        self._first_call: tuple[str, str] | None = None
+        self._first_call: tuple[str, Noted] | None = None
         self._repeats = 0
         self._misfits = 0
 
@@ -108,7 +109,8 @@ class Loop:
                 verdict = self._guard.check_iteration()
                 if verdict is not ALLOW:
                     heed(verdict, agent)
-                warn(agent, agent._parts.account.spend(ONE_TURN))
+                if (account := agent._parts.account).is_charged:
+                    warn(agent, account.spend(ONE_TURN))
                 self._expenses.turn()
             self._hear()
             self._enter(Phase.REASON)
@@ -253,9 +255,10 @@ class Loop:
         if is_repeatable(self._agent.tools.get(first.name)):
             self._first_call = None
             return False
-        key = self._guard.key_of(first.name, first.input)
-        self._repeats = self._repeats + 1 if key == self._first_call else 1
-        self._first_call = key
+        before, noted = self._first_call, self._guard.noted(first.input)
+        is_same = before is not None and before[0] == first.name and same_noted(before[1], noted)
+        self._repeats = self._repeats + 1 if is_same else 1
+        self._first_call = first.name, noted
         return self._repeats >= IDENTICAL_FIRST_CALLS
 
     # Perceive ---------------------------------------------------------------------------------------------------

@@ -161,7 +161,8 @@ class ToolCaller:
 
     def _charge(self, count: int) -> None:
         """Charge *count* calls; when a budget has not enough for all of them, none is charged, and none is made."""
-        warn(self._agent, self._agent._parts.account.spend(ONE_CALL, count))
+        if (account := self._agent._parts.account).is_charged:
+            warn(self._agent, account.spend(ONE_CALL, count))
 
     def _refusal(self, index: int, call: ToolCall, tool: Tool, effects: ToolEffects | None) -> str | None:
         """Why *call* is not run; None when it may be."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..actors.agent_actor import HostedActor
@@ -12,8 +13,8 @@ from ..records.answer import CompletionFinished
 from ..records.event import MessageSent
 from ..records.heard import KEPT
 from ..records.message import AgentMessage
-from ..records.state import RUNNING
 from ..records.told import told_text
+from ..scheduling.agent_cell import At
 from ..scheduling.event_log import BATCH, EVENTS, log_of
 from ..scheduling.tool_thread import ToolThread
 from ..tracing import SPANS
@@ -119,6 +120,9 @@ class AgentContext(HostedActor, Protocol):
 
     def progress(self) -> None:
         """It has got on: it has not stalled."""
+
+    def checkpoint(self) -> None:
+        """It has got on; raise when :attr:`token` is cancelled."""
 
     def inbox(self, serve: Callable[[Question], None]) -> Inbox:
         """The receiving end of its mailbox; *serve* answers the asks that it meets."""
@@ -300,8 +304,11 @@ class LocalContext:
     @property
     def token(self) -> CancelToken:
         """Cancelled when the agent is; in a tool call, also when that call runs past its time."""
+        cell = self.cell
+        if not cell.tool_threads and cell.thread == get_ident():  # none of its tools: those have threads, or are noted
+            return cell.token
         member = current()
-        return member.token if isinstance(member, ToolThread) and member.cell is self.cell else self.cell.token
+        return member.token if isinstance(member, ToolThread) and member.cell is cell else cell.token
 
     @property
     def deadline(self) -> Deadline | None:
@@ -336,6 +343,13 @@ class LocalContext:
     def progress(self) -> None:
         """It has got on."""
         self.cell.steps += 1
+
+    def checkpoint(self) -> None:
+        """It has got on; raise when its token is cancelled."""
+        self.cell.steps += 1
+        token = self.token
+        if token.marked or token.deadline is not None:
+            token.check()
 
     def inbox(self, serve: Callable[[Question], None]) -> Inbox:
         """The receiving end of its mailbox."""
@@ -411,17 +425,9 @@ class LocalContext:
         else:
             yield  # a thread of the user's own: it holds no slot
 
-    @contextmanager
-    def at(self, state: AgentState, on: str | None = None) -> Iterator[None]:
+    def at(self, state: AgentState, on: str | None = None) -> AbstractContextManager[None]:
         """Be at *state* during the block."""
-        cell = self.cell
-        cell.works_on = on
-        cell.transition(state)
-        try:
-            yield
-        finally:
-            cell.works_on = None
-            cell.transition(RUNNING)
+        return At(self.cell, state, on)
 
     def spawn(self, spec: AgentSpec) -> AgentHandle[Any]:
         """Start a child."""

@@ -88,19 +88,23 @@ class ToolThreads:
         is_held = tool.when_free is not None
         with self._pool.turn:
             was_left = tool.abandoned
-            if is_held and not was_left:  # a loop that it holds was left behind, past its time
-                tool.abandoned = True
-                tool.abandoned_at = self._pool.clock.monotonic()
-                self._pool.cancellation.abandoned.add(tool)
-            elif not is_held:
+            if not is_held:
                 tool.done = True
                 if was_left:
                     self._pool.cancellation.abandoned.discard(tool)
+            elif not was_left:  # a loop that it holds was left behind, past its time
+                tool.abandoned = True
+                tool.abandoned_at = self._pool.clock.monotonic()
+                self._pool.cancellation.abandoned.add(tool)
+            has_slot, is_told = (False, False) if was_left else self._goes_on(cell)
         if tool.when_free is not None:
             tool.when_free(lambda: self.ended(tool))
         if was_left:
             return False
-        self._end(cell)
+        if not has_slot:
+            self._parking.reclaim_slot(cell)
+        if is_told:
+            self._parking.tool_lot.tell_resumed(cell)
         return True
 
     def leave_inline(self, cell: AgentCell, tool: ToolThread[AgentCell]) -> bool:
@@ -174,16 +178,19 @@ class ToolThreads:
     def _end(self, cell: AgentCell) -> None:
         """The agent's thread goes on itself, with a slot."""
         with self._pool.turn:
-            cell.tool_threads = ()
-            cell.tools_waiter = None
-            cell.transition(RUNNING)
-            self._pool.slots.idle.pop(cell, None)  # laid out and not taken: it is still held
-            has_slot = cell.has_slot
-            is_told = self._parking.tool_lot.has_told(cell)  # all that waited may have been left behind
+            has_slot, is_told = self._goes_on(cell)
         if not has_slot:
             self._parking.reclaim_slot(cell)
         if is_told:
             self._parking.tool_lot.tell_resumed(cell)
+
+    def _goes_on(self, cell: AgentCell) -> tuple[bool, bool]:
+        """*cell* works itself again. Under the turn. Has it a slot, and was it told that it waits?"""
+        cell.tool_threads = ()
+        cell.tools_waiter = None
+        cell.transition(RUNNING)
+        self._pool.slots.idle.pop(cell, None)  # laid out and not taken: it is still held
+        return cell.has_slot, self._parking.tool_lot.has_told(cell)  # all that waited may have been left behind
 
     def ended(self, tool: ToolThread[AgentCell]) -> None:
         """*tool* has done its work."""
