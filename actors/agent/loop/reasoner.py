@@ -94,11 +94,25 @@ class Reasoner:
         if manifest.context.policy == SUMMARIZE:
             room = self._window.available
             summarizer = Summarizer(agent, driver, self, self._settings, room=room, books=books, inspector=inspector)
-        self._compaction = Compaction(agent, self._window, summarizer, books)
+        is_plain = summarizer is None and ":" not in manifest.context.policy
+        self._compaction = None if is_plain else Compaction(agent, self._window, summarizer, books)
+        """None: as long as everything fits, there is nothing to do."""
 
     def stand_alone(self) -> None:
         """From now on it is asked with something else than what was said in the session."""
-        self._compaction.stand_alone()
+        if self._compaction is not None:
+            self._compaction.stand_alone()
+
+    def _fit(
+        self, messages: Sequence[Message], query: Message, system: str, tools: Sequence[ToolDefinition]
+    ) -> list[Message]:
+        """What is sent of *messages*: see ``Compaction.fit``."""
+        if self._compaction is None:
+            trimmed = self._window.trim(messages, query, system=system, tools=tools)
+            if not trimmed.cut and len(trimmed.messages) == len(messages):
+                return trimmed.messages
+            self._compaction = Compaction(self._agent, self._window, None, self._books)
+        return self._compaction.fit(messages, query, system=system, tools=tools)
 
     def complete(
         self,
@@ -127,7 +141,7 @@ class Reasoner:
         """
         shown = self._view.of(messages, query)
         query = query if shown is messages else self._view.message(query)
-        fitting = self._compaction.fit(shown, query, system=system, tools=tools)
+        fitting = self._fit(shown, query, system, tools)
         request = CompletionRequest(
             messages=tuple(fitting),
             tools=tuple(tools),

@@ -94,6 +94,8 @@ class ToolCaller:
 
     def _call(self, calls: Sequence[ToolCall], refusals: dict[int, ToolResult]) -> Calling:
         """Run *calls* but those of *refusals*, to which goes what else is not run."""
+        if len(calls) == 1 and self._books is None and not refusals:
+            return [(yield from self._call_one(calls[0]))]
         accepted: dict[int, Tool] = {}
         effects = None if self._books is None else self._recall(calls, self._books, accepted)
         known = ""
@@ -102,16 +104,14 @@ class ToolCaller:
                 continue
             tool = self._agent.tools.get(call.name)
             if tool is None:
-                refusal: str | None = f"unknown tool {shortened(call.name, LONGEST_SHOWN)!r}; {known or self._known()}"
+                refusal: str | None = _unknown(call, known or self._known())
                 known = "the tools are named above"
             else:
                 refusal = self._refusal(index, call, tool, effects)
             if refusal is None and tool is not None:
                 accepted[index] = tool
                 continue
-            # What is wrong with the call itself is told beside whatever else is.
-            more = f"; {call.problem}" if call.problem and call.problem not in (refusal or "") else ""
-            refusals[index] = ToolResult(f"{refusal}{more}", is_error=True)
+            refusals[index] = _refused(call, refusal)
         asking = {index: (calls[index], tool) for index, tool in accepted.items()}
         refusals.update(self._approval_gate.refusals(asking, effects))
         jobs = {
@@ -132,9 +132,26 @@ class ToolCaller:
             return effects.answers(ends)
         results = []
         for index, call in enumerate(calls):
-            result = refusals.get(index) or _result(call, jobs[index][1], ends[index])
-            results.append(ToolResultMessage(call.id, told_content(result.content), result.is_error))
+            results.append(_message(call, refusals.get(index) or _result(call, jobs[index][1], ends[index])))
         return results
+
+    def _call_one(self, call: ToolCall) -> Generator[InlineCall, ToolEnd, ToolResultMessage]:
+        """As :meth:`_call`, for what nearly every answer asks for: one call, of which nothing is known yet."""
+        agent = self._agent
+        tool = agent.tools.get(call.name)
+        refusal = _unknown(call, self._known()) if tool is None else self._refusal(0, call, tool, None)
+        if refusal is not None or tool is None:
+            return _message(call, _refused(call, refusal))
+        refused = self._approval_gate.refusals({0: (call, tool)}).get(0)
+        if refused is not None:
+            return _message(call, refused)
+        self._charge(1)
+        timeout, job = tool.timeout, self._job(0, call, tool, None)
+        if getattr(tool, "is_plain", False) is True:
+            end = yield agent._context.inline_call(job, timeout, call.name)
+        else:
+            (end,) = agent._context.run_tools([(job, timeout)], [call.name])
+        return _message(call, _result(call, timeout, end))
 
     def _recall(self, calls: Sequence[ToolCall], books: Bookkeeper, accepted: dict[int, Tool]) -> ToolEffects:
         """What is known of *calls*; into *accepted* with those that were begun and have to be run again."""
@@ -215,6 +232,20 @@ class ToolCaller:
             return _result(call, tool.timeout, end)
 
         return run if effects is None else effects.job(index, tool, run, judge)
+
+
+def _unknown(call: ToolCall, known: str) -> str:
+    return f"unknown tool {shortened(call.name, LONGEST_SHOWN)!r}; {known}"
+
+
+def _refused(call: ToolCall, refusal: str | None) -> ToolResult:
+    """What is wrong with the call itself is told beside whatever else is."""
+    more = f"; {call.problem}" if call.problem and call.problem not in (refusal or "") else ""
+    return ToolResult(f"{refusal}{more}", is_error=True)
+
+
+def _message(call: ToolCall, result: ToolResult) -> ToolResultMessage:
+    return ToolResultMessage(call.id, told_content(result.content), result.is_error)
 
 
 def _in_span(
