@@ -247,7 +247,13 @@ class ContextWindow:
                 self._grown, self._grown_tokens, self._calls = [], 0, ()
                 self._known = {**before, **known}
                 return False
-            entry = before.get(id(message)) or (message, estimate(message))
+            entry = before.get(id(message))
+            if entry is None:
+                content = message.content
+                if kind is not AssistantMessage and type(content) is str and content.isascii():  # as nearly all are
+                    entry = message, TOKENS_PER_MESSAGE - (-len(content) // CHARACTERS_PER_TOKEN)
+                else:
+                    entry = message, estimate(message)
             known[id(message)] = entry
             tokens += entry[1]
             grown.append(message)

@@ -57,9 +57,12 @@ class Loop:
     """One conversation, from the query to the answer."""
 
     def __init__(self, agent: Agent[Any], query: str | tuple[Part, ...]) -> None:
-        limits = agent.manifest.resources
-        if agent._context.survives_restart is None:  # the counts belong to the id: a restart goes on with them
-            agent._context.survives_restart = LoopGuard(
+        context, parts = agent._context, agent._parts
+        manifest, config = parts.manifest, parts.config
+        guard: LoopGuard | None = context.survives_restart
+        if guard is None:  # the counts belong to the id: a restart goes on with them
+            limits = manifest.resources
+            guard = context.survives_restart = LoopGuard(
                 limits.max_iterations,
                 limits.max_tool_calls,
                 limits.max_cost_usd,
@@ -67,25 +70,25 @@ class Loop:
                 limits.max_handoffs,
             )
         self._agent = agent
-        self._guard: LoopGuard = agent._context.survives_restart
+        self._guard = guard
         model = model_of(agent)
-        ledger, self._books = agent._parts.ledger, None
+        ledger, self._books = parts.ledger, None
         if ledger is not None:
-            self._books = Bookkeeper(agent, ledger, self._guard, model or "")
-            self._guard.reset_max_tokens()  # the answers in a row are met again
+            self._books = Bookkeeper(agent, ledger, guard, model or "")
+            guard.reset_max_tokens()  # the answers in a row are met again
         self._query = UserMessage(query)
         self._looked: set[Hashable] = set()
         self._inspector = Inspector.of(agent, self._query, self._books, self._looked)
-        self._route = Route(agent, self._guard, self._books, self._inspector)
-        self._caller = ToolCaller(agent, self._guard, self._books, self._inspector)
-        self._turn = agent._parts.turn
+        self._route = Route(agent, guard, self._books, self._inspector)
+        self._caller = ToolCaller(agent, guard, self._books, self._inspector)
+        self._turn = parts.turn
         before = () if self._turn is None else self._turn.history
-        self._messages: list[Message] = [*before, *agent.config.messages, self._query]
+        self._messages: list[Message] = [*before, *config.messages, self._query]
         self._first = len(self._messages) - 1  # of the turn
-        self._expenses = agent._context.expenses
-        conversation = self._messages if agent.config.keep_messages else ()
-        self._expenses.begin(model, self._guard, conversation, agent.manifest.name)
-        self._relay = Relay(agent, self._guard, self._books) if agent._parts.transfers else None
+        self._expenses = context.expenses
+        conversation = self._messages if config.keep_messages else ()
+        self._expenses.begin(model, guard, conversation, manifest.name)
+        self._relay = Relay(agent, guard, self._books) if parts.transfers else None
         self._remembered: Sequence[str] = ()
         self._parts: list[str] = []
         self._thoughts: list[str] = []

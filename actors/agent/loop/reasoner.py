@@ -189,10 +189,13 @@ class Reasoner:
         Raises:
             CircuitBreak: Tokens or cost above the limit.
         """
+        guard = self._guard
         for usage, cost_usd in paid:
-            for verdict in (self._guard.record_usage(usage), self._guard.record_cost(cost_usd)):
-                if verdict is not ALLOW:
-                    heed(verdict, self._agent)
+            of_tokens, of_cost = guard.record_usage(usage), guard.record_cost(cost_usd)
+            if of_tokens is not ALLOW:
+                heed(of_tokens, self._agent)
+            if of_cost is not ALLOW:
+                heed(of_cost, self._agent)
 
     def share(self, texts: Sequence[str]) -> list[str]:
         """*texts* for the system prompt, within their share of the window: the longest are cut."""

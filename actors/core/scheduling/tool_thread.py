@@ -9,7 +9,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from ..clock import SYSTEM_CLOCK
-from ..process.log import labelled
+from ..process.log import IS_QUICK, labelled
 from ..waiting.wait_graph import WaitMember, enter
 
 if TYPE_CHECKING:
@@ -91,7 +91,10 @@ class ToolThread(WaitMember, Generic[OwnerT]):
     def work(self) -> None:
         """Do the work, on a worker's thread."""
         self.thread = threading.get_ident()
-        self._context.run(labelled, self._cell.id, self._cell.spec.name, self._work)
+        if IS_QUICK:  # then the label came with the context, which is a copy of the agent's
+            self._context.run(self._work)
+        else:
+            self._context.run(labelled, self._cell.id, self._cell.spec.name, self._work)
 
     def _work(self) -> None:
         enter(self)
