@@ -19,6 +19,7 @@ from actors import (
     tool,
 )
 from actors.core.supervision.tool_threads import ToolThreads
+from actors.core.waiting.crowd import crowd
 from actors.ports import CompletionRequest, CompletionResponse, StopReason, TokenUsage, ToolCall
 
 from ..waiting import BOUND, Gate, eventually
@@ -197,6 +198,23 @@ def test_without_a_thread_the_call_is_left_when_there_is_one(monkeypatch: pytest
         assert spawn(pool).result(BOUND).text == "work timed out after 0.01 s"
         assert refused == [1]
         gate.open()
+
+
+def test_without_an_alarm_the_call_is_made_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its thread cannot be started: the agent's own waits for the time of the call."""
+    model, gate, where = Model(), Gate(), list[int]()
+
+    def work() -> None:
+        where.append(threading.get_ident())
+        gate.hold()
+
+    monkeypatch.setattr(crowd().alarm, "mind", lambda *_: False)
+    with pool_of(model, work, 0.01) as pool:
+        assert spawn(pool).result(BOUND).text == "work timed out after 0.01 s"
+        gate.open()
+        eventually(lambda: pool.stats().abandoned_threads == 0)
+    assert len(set(model.threads)) == 1
+    assert where[0] not in model.threads
 
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])

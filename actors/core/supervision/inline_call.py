@@ -89,9 +89,9 @@ class InlineCall:
         self._leave = leave
         threads.begin_inline(cell, tool)
         end, alarm = tool.end, crowd().alarm
+        if end is not None and not alarm.mind(self, end):
+            return self._unminded()
         cell.token.remind(self.ring)
-        if end is not None:
-            alarm.mind(self, end)
         try:
             tool.work()
         finally:
@@ -104,6 +104,15 @@ class InlineCall:
             return None
         cell.token.check()
         return ToolEnd(tool.result, tool.error, tool.abandoned)
+
+    def _unminded(self) -> ToolEnd | None:
+        """No thread can be started that would tell of its time: the agent's own has to wait for that."""
+        tool = self._tool
+        assert tool is not None  # it was begun
+        crowd().alarm.forget(self)
+        goes_on = self._threads.end_inline(self._cell, tool)
+        self._leave = None
+        return self.apart() if goes_on else None
 
     def ring(self) -> None:
         """The agent must leave: the time of the call has run out, or it was cancelled. Any thread."""
