@@ -50,6 +50,23 @@ def test_without_anything_else_age_decides() -> None:
     assert queue.pop() is None
 
 
+@pytest.mark.parametrize("between", [(), (5,)])
+def test_those_without_a_group_have_no_turn_while_nobody_of_them_waits(between: tuple[int, ...]) -> None:
+    """All of them have started; then one of a group comes, and after that another one without: it comes after."""
+    queue = StartQueue([])
+    for n in range(2):
+        queue.push(cell(n))
+    assert names(queue) == [0, 1]
+    queue.push(cell("first"))
+    assert queue.pop().name == "first"  # type: ignore[union-attr]
+    for priority in between:
+        queue.push(cell("high", priority=priority))
+    queue.push(cell("grouped", group="a"))
+    queue.push(cell("without"))
+    queue.push(cell("grouped too", group="a"))
+    assert names(queue) == [*("high" for _ in between), "grouped", "without", "grouped too"]
+
+
 def test_a_higher_priority_starts_first() -> None:
     """Whatever the order of arrival, also below zero, and also when it comes between two pops."""
     queue = StartQueue([])

@@ -57,6 +57,8 @@ class StartQueue:
         if level is None:
             level = self._levels[priority] = OrderedDict()
             heapq.heappush(self._priorities, -priority)
+        elif not level.get(None, True):  # it has stayed, empty: its turn comes after those who wait
+            del level[None]
         level[cell.group] = deque([cell])
 
     def pop(self) -> AgentCell | None:
