@@ -13,6 +13,8 @@ APART = ("docs/design.md", "docs/architecture.md")
 """The contract and the map: their blocks are signatures and pictures, and tests of their own look at them."""
 RUN_ELSEWHERE = ("docs/cluster.md",)
 """Pages whose blocks other tests run, or that need machines that are not here."""
+RUN_BY_GATE = ("README.md",)
+"""Pages whose commands install this repository: the gate runs them, in a clean copy."""
 STARTS_PROCESSES = "<!-- starts processes -->"
 """A page says so when a program of it, which is no ``sh`` block, starts one."""
 _FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,})(?P<language>[\w+-]*)(?P<rest>[^`]*)$")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .pages import RUN_ELSEWHERE, STARTS_PROCESSES, Block, agrees, blocks_of, name_of, pages
+from .pages import RUN_BY_GATE, RUN_ELSEWHERE, STARTS_PROCESSES, Block, agrees, blocks_of, name_of, pages
 from .running import BlockFailed, PageRun
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ def page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capt
 def test_the_blocks_of_a_page_work(page: Path, page_run: PageRun) -> None:
     """In order, in one folder, and leave nothing behind."""
     for block in blocks_of(page):
+        if block.language == "sh" and name_of(page) in RUN_BY_GATE:
+            continue
         try:
             page_run.run(block)
         except BlockFailed as failed:
