@@ -299,6 +299,8 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
     def join_next(self, timeout: float | None = None) -> AgentOutcome[Any] | None:
         """Take the next outcome; None only when nothing is outstanding.
 
+        Args:
+            timeout: Seconds to wait for one; None waits for ever, 0 does not wait.
         Raises:
             TimeoutError: Nothing ended within *timeout* seconds; nothing is lost.
         """
@@ -346,24 +348,54 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
     # Ending -----------------------------------------------------------------------------------------------------
 
     def abort(self, agent_id: AgentId, reason: str = "") -> bool:
-        """Cancel one agent; returns at once, its outcome still arrives. False when there is none of that id (now)."""
+        """Cancel one agent; returns at once, its outcome still arrives.
+
+        Args:
+            agent_id: Its id, as its handle has it; a child's, too.
+            reason: For the text of its ``AgentCancelled``.
+        Returns:
+            False when there is none of that id (now).
+        """
         return self._core.cancel_id(agent_id, reason)
 
     def abort_all(self, reason: str = "", *, group: Hashable = None) -> None:
-        """Cancel all agents (of *group*, with all below them); returns at once, their outcomes still arrive."""
+        """Cancel all agents; returns at once, their outcomes still arrive.
+
+        Args:
+            reason: For the text of each ``AgentCancelled``.
+            group: Only those of this group, with all below them; None: all.
+        """
         self._core.pool.cancel_all(reason, group=group)
 
     def approve(self, agent_id: AgentId, call_id: str) -> bool:
-        """Approve a tool call of an agent, perhaps a child, as ``handle.approve`` does."""
+        """Approve a tool call of an agent, perhaps a child, as ``handle.approve`` does.
+
+        Args:
+            agent_id: Whose call: the event ``ApprovalRequested`` says it.
+            call_id: Which of its calls.
+        Returns:
+            False when nobody waits for this answer (any more).
+        """
         return self._core.decide_for(agent_id, call_id, Decision(approved=True))
 
     def deny(self, agent_id: AgentId, call_id: str, reason: str = "") -> bool:
-        """Refuse a tool call of an agent, perhaps a child, as ``handle.deny`` does."""
+        """Refuse a tool call of an agent, perhaps a child, as ``handle.deny`` does.
+
+        Args:
+            agent_id: Whose call: the event ``ApprovalRequested`` says it.
+            call_id: Which of its calls.
+            reason: The model is told.
+        Returns:
+            False when nobody waits for this answer (any more).
+        """
         return self._core.decide_for(agent_id, call_id, Decision(approved=False, reason=reason))
 
     def broadcast(self, content: Any, group: Hashable = None) -> int:
         """Send *content* to all agents (of *group*) that have not ended, children and queued ones too; wait for nobody.
 
+        Args:
+            content: Any object; all get the same one.
+            group: Only agents of this group; None: all.
         Returns:
             How many took it. One whose inbox is full does not; the message for it is a dead letter (``inbox_full``).
         """
@@ -372,6 +404,8 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
     def drain(self, timeout: float | None = None) -> None:
         """Refuse new agents, and wait for the end of all that were admitted.
 
+        Args:
+            timeout: Seconds; None has no bound.
         Raises:
             TimeoutError: Not all ended within *timeout* seconds; they run on.
             DeadlockError: Called by an agent of the pool.
@@ -387,7 +421,11 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
         self._core.shutdown.close()
 
     def resize(self, max_concurrent: int) -> None:
-        """Change the number of slots. Who runs runs on; a smaller limit holds for those who start later."""
+        """Change the number of slots. Who runs runs on; a smaller limit holds for those who start later.
+
+        Args:
+            max_concurrent: How many agents may run at once from now on; 0 lets none start.
+        """
         whole(0, max_concurrent=max_concurrent)
         self._core.resize(max_concurrent)
 

@@ -11,7 +11,8 @@ class CircuitBreak(AgentError):
     """A guard said no.
 
     Args:
-        used: What it had counted, the step that it refused included; None where it did not count.
+        used: What it had counted: of a limit of the agent's own with the step that it refused, of a ``Budget`` what is
+            spent and reserved without it. None where it did not count.
         limit: How much is allowed; None likewise.
         budget: The name of the ``Budget`` that is used up; None: it is the agent's own limit.
 
