@@ -569,6 +569,26 @@ def test_something_that_comes_while_a_reader_enters_itself_is_seen(capacity: int
         assert box.take() == "item"
 
 
+@pytest.mark.parametrize("capacity", [None, 5])
+@pytest.mark.parametrize("comes", ["before", "after"])
+def test_who_attends_no_more_leaves_what_comes_to_who_waits(
+    comes: str, capacity: int | None, in_thread: Any, eventually: Any
+) -> None:
+    """An item that has woken the one that goes away, and one that comes after that."""
+    box, reader = Mailbox(capacity), Attendant()
+    waiting = in_thread(box.get, 10)
+    eventually(lambda: waiting_getters(box) == 1)
+    assert box.attend(reader)
+    if comes == "before":
+        box.offer("item")
+        assert (reader.woken, waiting_getters(box)) == (1, 1)
+    box.unattend(reader)
+    if comes == "after":
+        box.offer("item")
+        assert reader.woken == 0
+    assert waiting.result(10) == "item"
+
+
 @pytest.mark.parametrize("put", ["offer", "force", "put_system"])
 @pytest.mark.parametrize("capacity", [None, 5])
 def test_an_interrupt_leaves_who_attends_told(put: str, capacity: int | None) -> None:

@@ -12,7 +12,6 @@ from actors.core.actors.reply import ReplyFuture
 from actors.core.actors.shared_cell import SharedCell
 from actors.core.messaging.mailbox import Mailbox
 from actors.core.scheduling.agent_cell import WAITERS
-from actors.core.supervision.parking import Parking
 from actors.core.waiting.wait_graph import current
 
 if TYPE_CHECKING:
@@ -74,11 +73,6 @@ def at_future(future: Any, steps: Steps) -> None:
 def at_settling(monkeypatch: pytest.MonkeyPatch, steps: Steps) -> None:
     """The settling of any future of an ask."""
     monkeypatch.setattr(ReplyFuture, "_settle", steps.around(ReplyFuture._settle))
-
-
-def at_unpark(monkeypatch: pytest.MonkeyPatch, steps: Steps) -> None:
-    """An agent whose wait is over goes on."""
-    monkeypatch.setattr(Parking, "unpark", steps.around(Parking.unpark))
 
 
 def at_waiters(pool: AgentPool, handle: AgentHandle[Any], steps: Steps) -> None:

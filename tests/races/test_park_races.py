@@ -17,12 +17,9 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("winner", ["unpark", "abort"])
-def test_unpark_against_abort(
-    winner: str, make_pool: Any, steps: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unpark_against_abort(winner: str, make_pool: Any, steps: Any, eventually: Any) -> None:
     """A message that woke an agent is read, or it is a dead letter: never lost, and never read by a cancelled agent."""
     race = steps(*in_order(winner, "unpark", "abort"))
-    points.at_unpark(monkeypatch, race)
     seen: list[Any] = []
 
     def run(agent: Any, _: str) -> None:
@@ -34,6 +31,7 @@ def test_unpark_against_abort(
         agent.sleep(10)
 
     pool = make_pool()
+    points.at_laid_out_slots(pool, race)
     handle = pool.spawn(doing(run))
     eventually(lambda: handle.status == "parked")
     pool.router.send(AgentMessage(sender=0, to=handle.id, content="words"))

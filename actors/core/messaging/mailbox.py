@@ -353,6 +353,17 @@ class Mailbox:
             return False
         return True
 
+    def unattend(self, reader: Reader) -> None:
+        """*reader*, which attended, goes away; a signal that it got too late goes to who waits."""
+        with self._lock:
+            if self._attendant is reader:
+                self._attendant = None
+                return
+            getters = self._getters
+            following = getters.pop(0) if getters and (self._items or self._system) else None
+        if following is not None:
+            following.wake()
+
     @property
     def is_attended(self) -> bool:
         """Does a reader wait or attend that was not woken yet?"""

@@ -233,7 +233,7 @@ class MessageRouter:
         endpoint = self._endpoints.get(message.to)  # as ``find``, without a call
         if endpoint is not None:
             mailbox = endpoint.mailbox
-            if mailbox is None or endpoint.id == PROGRAM:
+            if mailbox is None or not endpoint.id:  # the program's, or to be made
                 self._deliver(endpoint, message, timeout)
                 return
             result = mailbox.put(message, timeout)

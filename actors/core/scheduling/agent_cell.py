@@ -63,6 +63,8 @@ class Host(Lot, Protocol):
 
     clock: Clock
     wall: WallTime
+    moment: Callable[[], float]
+    """That of the clock: it is asked for each wait."""
 
     @property
     def tool_lot(self) -> Lot:
@@ -102,9 +104,10 @@ class AgentCell(Endpoint, ToolOwner):
     - ``tool_threads``, written by the agent's own thread, and ``tools_waiter``, which one of its tools may replace;
     - ``outcome``, which is written last, so that reading it without the lock is safe.
 
-    The state (``state``, ``since``, and what belongs to it) is moved by :meth:`transition` alone: under the turn while
-    the agent is queued and while its tools run, else by its own thread; it may be read anywhere. ``steps`` is counted
-    by all threads of the agent, without a lock, and may lose some: only that it changes matters.
+    The state (``state``, ``since``, and what belongs to it) is moved by :meth:`transition`, :meth:`stand_aside` and
+    :meth:`resume` alone: under the turn while the agent is queued and while its tools run, else by its own thread; it
+    may be read anywhere. ``steps`` is counted by all threads of the agent, without a lock, and may lose some: only that
+    it changes matters.
 
     ``heard`` is changed under the turn, or before the admission. What is in ``lazies`` changes by single operations.
     The agent's own thread writes ``thread``, ``actor``, ``approvals``, ``parks``, ``restarted``, ``waiter``,
@@ -240,9 +243,21 @@ class AgentCell(Endpoint, ToolOwner):
         self.steps += 1
         self.since = self.host.clock.monotonic()
 
+    def stand_aside(self, on: str) -> None:
+        """Be parked on what *on* says: as :meth:`transition`, by its own thread, in fewer steps."""
+        state = self.state
+        if state is not PARKED:
+            self._before = state
+            self.state = PARKED
+        self._on = on
+        self.steps += 1
+        self.since = self.host.moment()
+
     def resume(self) -> None:
         """Go back to what it was at before it stood aside."""
-        self.transition(self._before)
+        self.state = self._before
+        self.steps += 1
+        self.since = self.host.moment()
 
     @property
     def parked_on(self) -> str | None:
@@ -413,6 +428,14 @@ class CheckedCell(AgentCell):
         if to not in NEXT[self.state]:
             raise BrokenRuleError(f"{self.label} goes from {self.state} to {to}")
         super().transition(to, on)
+
+    def stand_aside(self, on: str) -> None:
+        """Be parked on what *on* says."""
+        self.transition(PARKED, on)
+
+    def resume(self) -> None:
+        """Go back to what it was at before it stood aside."""
+        self.transition(self._before)
 
 
 def _gone(_: AgentCell) -> Callable[[], Runnable]:

@@ -181,15 +181,16 @@ class AgentContext(HostedActor, Protocol):
 class LocalContext:
     """The context of an agent that lives in its pool's process.
 
-    Locks: none. ``_log`` is set by any thread of the agent, to the one log that there is.
+    Locks: none. ``_log`` and ``_inbox`` are set by any thread of the agent, to the one that there is.
     """
 
-    __slots__ = ("_log", "_pool", "_supervisor", "cell")
+    __slots__ = ("_inbox", "_log", "_pool", "_supervisor", "cell")
 
     def __init__(self, supervisor: Supervisor, cell: AgentCell) -> None:
         self.cell = cell
         self._supervisor = supervisor
         self._pool = supervisor.pool
+        self._inbox: Inbox | None = None
         self._log: EventLog | None = None  # where the events go, and nowhere else while no sink listens
 
     # What Pykka needs of an agent -------------------------------------------------------------------------------
@@ -353,38 +354,46 @@ class LocalContext:
 
     def inbox(self, serve: Callable[[Question], None]) -> Inbox:
         """The receiving end of its mailbox."""
-        made = self.cell.lazies
-        inbox: Inbox | None = made.get("inbox")
+        inbox = self._inbox
         if inbox is None:
-            inbox = made["inbox"] = AgentInbox(self.cell, self._supervisor, serve)
+            made = self.cell.lazies
+            inbox = made.get("inbox")
+            if inbox is None:
+                inbox = made["inbox"] = AgentInbox(self.cell, self._supervisor, serve)
+            self._inbox = inbox
         return inbox
 
     def send(self, to: AgentId, content: Any, timeout: float | None) -> None:
         """Send *content* to the agent of that id."""
-        cell, pool = self.cell, self._pool
+        cell, pool, log = self.cell, self._pool, self._log
         message = AgentMessage.between(cell.id, to, content)
         cell.steps += 1
         if cell.outcome is not None:  # it was abandoned: what it does now must reach nobody
             self._bury(message, DeadLetterReason.SENDER_ABANDONED, f"agent {to}")
             return
-        # Before: who is faster has read it when this goes on, and whoever gets it may change it.
-        told: dict[str, Any] = {"to": to}
-        moment = None
-        if cell.heard:
-            moment = pool.moment()
-            if pool.with_content:
-                told["text"] = told_text(content)
-        pool.router.send(message, timeout)
-        if not cell.heard:
+        if log is None or pool.with_content:
+            self._send_and_tell(message, timeout)
             return
-        log: EventLog | None = cell.lazies.get(EVENTS)
-        if moment is not None and log is not None and not pool.listening and cell.outcome is None:  # as emit does
-            new = log.new
-            new.append((MessageSent, told, moment))
-            if log.waiting or len(new) >= BATCH:
-                log.attend()
-        else:
-            pool.emit(cell, MessageSent, told, moment)
+        moment = pool.moment()  # before: who is faster has read it when this goes on
+        pool.router.send(message, timeout)
+        if pool.listening:
+            pool.emit(cell, MessageSent, {"to": to}, moment)
+            return
+        new = log.new
+        new.append((MessageSent, {"to": to}, moment))  # as emit does
+        if log.waiting or len(new) >= BATCH:
+            log.attend()
+
+    def _send_and_tell(self, message: AgentMessage, timeout: float | None) -> None:
+        """Send *message*, and note that by the pool, if it is heard."""
+        cell, pool = self.cell, self._pool
+        told: dict[str, Any] = {"to": message.to}
+        if cell.heard and pool.with_content:
+            told["text"] = told_text(message.content)  # before: whoever gets it may change it
+        moment = pool.moment()
+        pool.router.send(message, timeout)
+        if cell.heard:
+            self._find_log(MessageSent, told, moment)
 
     def emit(self, make: Callable[..., Event], fields: Mapping[str, Any]) -> None:
         """Note an event of the agent."""
@@ -398,10 +407,10 @@ class LocalContext:
             if log.waiting or len(new) >= BATCH:
                 log.attend()
 
-    def _find_log(self, make: Callable[..., Event], fields: Mapping[str, Any]) -> None:
+    def _find_log(self, make: Callable[..., Event], fields: Mapping[str, Any], moment: float | None = None) -> None:
         """Note an event by the pool, as it may have to tell others, too."""
         cell = self.cell
-        self._pool.emit(cell, make, fields)
+        self._pool.emit(cell, make, fields, moment)
         if self._log is None and cell.heard is KEPT:
             self._log = cell.lazies.get(EVENTS)
 

@@ -33,13 +33,14 @@ def _fields(on: str) -> dict[str, Any]:
 class Parking:
     """Lays out the slots of agents that wait, and gets them back: the ``Host`` of their cells.
 
-    Locks: the pool's turn; ``clock``, ``wall`` and ``tool_lot`` never change.
+    Locks: the pool's turn; ``clock``, ``wall``, ``moment`` and ``tool_lot`` never change.
     """
 
     def __init__(self, pool: PoolState) -> None:
         self._pool = pool
         self.clock = pool.clock
         self.wall = pool.wall
+        self.moment = pool.moment
         self.tool_lot = ToolLot(pool, self)
 
     def park(self, member: AgentCell, on: str, state: AgentState = PARKED) -> None:
@@ -66,7 +67,7 @@ class Parking:
             slots = pool.slots
             slots.idle[member] = None
             if slots.need:
-                self._rebalance()
+                self.rebalance()
             if pool.witness is not None:
                 pool.witness.parked()
 
@@ -79,7 +80,7 @@ class Parking:
             if member.has_slot and member not in slots.idle:
                 slots.idle[member] = None
                 if slots.need:
-                    self._rebalance()
+                    self.rebalance()
                 if pool.witness is not None:
                     pool.witness.parked()
             return
@@ -103,7 +104,7 @@ class Parking:
         if member.heard:
             self._pool.emit(member, make, fields)
 
-    def _rebalance(self) -> None:
+    def rebalance(self) -> None:
         """A slot was laid out, and somebody needs one."""
         with Step(self._pool) as effects:
             self._pool.roster.balance(effects)
