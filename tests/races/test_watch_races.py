@@ -18,14 +18,12 @@ pytestmark = pytest.mark.usefixtures("each_dispatcher")
 class Ending(Actor):
     """Plays ``end`` once its cleanup is done."""
 
-    def __init__(self, race: Steps) -> None:
+    def __init__(self, race: Steps, ended_in: list[int]) -> None:
         super().__init__()
-        self.race = race
-
-    def on_receive(self, message: Any) -> int:
-        return threading.get_ident()
+        self.race, self.ended_in = race, ended_in
 
     def on_stop(self) -> None:
+        self.ended_in.append(threading.get_ident())
         self.race.play("end")
 
 
@@ -34,8 +32,8 @@ class Ending(Actor):
 def test_watch_against_the_end(winner: str, how: str, steps: Any, actor: Any, in_thread: Any) -> None:
     """Called once, after the cleanup: by the actor's thread, or at once by the one who comes too late to be told."""
     race = steps(*in_order(winner, "watch", "end"))
-    ref = actor(Ending, race)
-    actors_thread = ref.ask("which thread?", timeout=10)
+    ended_in: list[int] = []  # of a dispatcher's threads any, whichever the actor was in before
+    ref = actor(Ending, race, ended_in)
     points.at_end_of(ref, race)
     called: list[tuple[int, bool, Any]] = []
     done = threading.Event()
@@ -55,14 +53,14 @@ def test_watch_against_the_end(winner: str, how: str, steps: Any, actor: Any, in
     assert ref.actor_stopped.wait(10)
     ((thread, alive, watched),) = called
     assert (alive, watched) == (False, ref)
-    assert thread == (watcher if winner == "end" else actors_thread)
+    assert thread == (watcher if winner == "end" else ended_in[0])
 
 
 @pytest.mark.parametrize("winner", ["forget", "end"])
 def test_forgetting_a_watch_against_the_end(winner: str, steps: Any, actor: Any, in_thread: Any) -> None:
     """Forgotten before the end it is not called; after it, it was."""
     race = steps(*in_order(winner, "forget", "end"))
-    ref = actor(Ending, race)
+    ref = actor(Ending, race, [])
     called: list[Any] = []
     forget = ref.watch(called.append)
     points.at_end_of(ref, race)
