@@ -159,9 +159,9 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
         supervisor.pool.actors.door = weakref.ref(self)
         if engine is not None:
             try:
-                engine.begin(parts.supervisor, parts.factory)
+                engine.begin(supervisor, parts.factory)
             except BaseException:
-                parts.supervisor.shutdown.close("its engine did not begin")
+                supervisor.shutdown.close("its engine did not begin")
                 raise
 
     # Starting agents --------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from .tools.mcp import McpServers
 from .tools.registry import ToolRegistry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Hashable, Mapping
     from os import PathLike
 
     from .agent.assembly.engine import Engine
@@ -71,32 +71,25 @@ def make_parts(
             recorder = opened(journal, ends)
         kept = None if sessions is None else opened_sessions(sessions, ends)
         supervisor = Supervisor(tracing=tracing, lives=None if engine is None else engine.lives, **limits)
+        factory = AgentFactory(
+            driver=driver,
+            memory=memory,
+            open_memory=open_memory,
+            tools=tools,
+            restart=restart,
+            budget=budget,
+            group_budgets=dict(group_budgets),
+            find_driver=find_driver,
+            make_registry=ToolRegistry,
+            servers=McpServers(),
+            context_of=partial(LocalContext, supervisor),
+            recorder=recorder,
+            sessions=None if kept is None else PoolSessions(kept.store, SessionLines()),
+            is_traced=tracing is not None,
+            driver_word=word,
+        )
+        ends.callback(factory.close)
+        if engine is not None:
+            ends.callback(engine.close)
         supervisor.shutdown.at_end = ends.pop_all().close
-    factory = AgentFactory(
-        driver=driver,
-        memory=memory,
-        open_memory=open_memory,
-        tools=tools,
-        restart=restart,
-        budget=budget,
-        group_budgets=dict(group_budgets),
-        find_driver=find_driver,
-        make_registry=ToolRegistry,
-        servers=McpServers(),
-        context_of=partial(LocalContext, supervisor),
-        recorder=recorder,
-        sessions=None if kept is None else PoolSessions(kept.store, SessionLines()),
-        is_traced=tracing is not None,
-        driver_word=word,
-    )
-    supervisor.shutdown.at_end = partial(_end, factory.close, supervisor.shutdown.at_end)
-    if engine is not None:
-        supervisor.shutdown.at_end = partial(_end, engine.close, supervisor.shutdown.at_end)
     return PoolParts(supervisor, factory, kept)
-
-
-def _end(*steps: Callable[[], object]) -> None:
-    """What a pool has is closed, each whatever the others raise."""
-    with ExitStack() as ends:
-        for step in reversed(steps):
-            ends.callback(step)
