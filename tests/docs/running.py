@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 LANGUAGES = ("python", "sh", "text", "toml", "json", "yaml", "csv", "html", "js", "console", "mermaid", "md")
 BOUND = 120
-KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_BASE_URL")
-"""No page asks a server that costs."""
+SPEAKS = ("CI", "OPENAI_", "ANTHROPIC_", "ACTORS_", "LOGURU_", "OTEL_", "RAY_", "PYTEST_")
+"""How names begin that tell a program of a page what its reader did not say: no page asks a server that costs, and each
+does the same in a service that checks every change (where ``CI`` is set) as at a desk."""
 
 
 class BlockFailed(AssertionError):
@@ -97,7 +98,7 @@ class PageRun:
 
     def _shell(self, block: Block) -> None:
         printed, said = self._folder / ".stdout", self._folder / ".stderr"
-        given = {name: value for name, value in os.environ.items() if name not in KEYS}
+        given = {name: value for name, value in os.environ.items() if not name.startswith(SPEAKS)}
         given |= {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
@@ -151,8 +152,9 @@ def as_program(folder: Path, module: types.ModuleType) -> Iterator[None]:
     sys.modules["__main__"] = module
     sys.path.insert(0, str(folder))
     sys.argv[:] = [str(module.__file__)]
-    for key in KEYS:
-        os.environ.pop(key, None)
+    for name in environment:
+        if name.startswith(SPEAKS):
+            del os.environ[name]
     written, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # a file may change within one tick of the clock
     try:
         yield
