@@ -9,7 +9,6 @@ from typing_extensions import TypeVar
 
 from .agent.config import SpawnConfig
 from .core.checks import leaf_lock
-from .core.records.loop_result import AgentLoopResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from .agent.config import SpawnKeywords
     from .agent.terms.manifest import AgentManifest
     from .core.actors.agent_actor import AgentActor
+    from .core.records.loop_result import AgentLoopResult
     from .core.records.outcome import AgentOutcome
     from .core.supervision.handle import AgentHandle
     from .sessions.session import Session
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 CANCELLED = "the conversation was cancelled"
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True, default=AgentLoopResult)
+T_co = TypeVar("T_co", covariant=True, default="AgentLoopResult")
 
 
 class Ask(Generic[T_co]):

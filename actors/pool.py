@@ -10,7 +10,6 @@ from .agent.budget import Budget
 from .conversation import ConversationHost
 from .core.process.at_exit import at_exit
 from .core.records.outcomes import FailurePolicy, FailureWord, Outcomes
-from .core.scheduling.approval import Decision
 from .core.supervision.arguments import above_zero, policy, restart_or_none, seconds, sink_or_none, whole, yes_or_no
 from .pool_actors import ActorHost
 from .pool_view import PoolView
@@ -376,7 +375,7 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
         Returns:
             False when nobody waits for this answer (any more).
         """
-        return self._core.decide_for(agent_id, call_id, Decision(approved=True))
+        return self._core.decide_for(agent_id, call_id, approved=True)
 
     def deny(self, agent_id: AgentId, call_id: str, reason: str = "") -> bool:
         """Refuse a tool call of an agent, perhaps a child, as ``handle.deny`` does.
@@ -388,7 +387,7 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
         Returns:
             False when nobody waits for this answer (any more).
         """
-        return self._core.decide_for(agent_id, call_id, Decision(approved=False, reason=reason))
+        return self._core.decide_for(agent_id, call_id, approved=False, reason=reason)
 
     def broadcast(self, content: Any, group: Hashable = None) -> int:
         """Send *content* to all agents (of *group*) that have not ended, children and queued ones too; wait for nobody.

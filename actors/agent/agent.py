@@ -6,9 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Protocol, TypeVar, overload
 
 from ..core.actors.agent_actor import AgentActor
-from ..core.records.event import noted
 from ..errors import Cancelled
-from .named_step import NamedStep
 from .terms.effect import Effect
 
 if TYPE_CHECKING:
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
     from .config import SpawnConfig, ToolSource
     from .guardrails import Guardrails
     from .ledger import Ledger
-    from .named_step import Reconcile
+    from .named_step import NamedStep, Reconcile
     from .ports import LlmDriver, MemorySubstrate, Tools
     from .session_record import AgentTurn
     from .specialist import Specialist
@@ -298,6 +296,8 @@ class Agent(AgentActor[T_co]):
                     receipt = self.step("pay", bank.pay, rows[0]["amount"], reconcile=was_paid)
                     return f"paid: {receipt}"
         """
+        from .named_step import NamedStep
+
         step = NamedStep.of(name, fn, args, kwargs, effect=effect, reconcile=reconcile, result_type=result_type)
         return step.call() if self._parts.ledger is None else self._parts.do(step, self)
 
@@ -305,6 +305,8 @@ class Agent(AgentActor[T_co]):
         """Tell an event of your own to whoever listens to this agent; its first fields are filled in."""
         context = self._context
         if context.listening:
+            from ..core.records.event import noted
+
             context.emit(*noted(event))
         else:
             context.progress()

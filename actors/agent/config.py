@@ -15,13 +15,12 @@ from ..core.records.conversation import Message
 from ..core.records.positional import positional, put
 from ..public import publish
 from .budget import Budget
-from .ledger import problem_of_key
+from .keys import problem_of_key, refuse_bad_id
 from .ports import LlmDriver, MemorySubstrate, Tool, Tools
 from .terms.handoff import Handoff
 from .terms.manifest import AgentManifest
 from .terms.settings import ModelSettings
 from .terms.structured import shape_of
-from .turns import refuse_bad_id
 
 if TYPE_CHECKING:
     from typing_extensions import TypeForm, Unpack

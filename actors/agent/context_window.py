@@ -12,7 +12,7 @@ from ..core.records.conversation import AssistantMessage, SystemMessage, ToolRes
 from ..errors import ContextOverflow
 from .content_tokens import cut_content, estimate_content
 from .same import Same
-from .terms.message_text import left_out
+from .terms.shortened import left_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

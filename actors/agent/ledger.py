@@ -13,8 +13,8 @@ from hashlib import blake2b
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
-from ..core.records.json_marks import is_utf8
 from ..public import publish
+from .keys import LONGEST_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from ..core.records.outcome import AgentOutcome
     from ..core.records.usage import TokenUsage
 
-LONGEST_KEY = 500
-"""Characters of a key, and of the name of a step."""
 _SPECIAL: Final = re.compile("[/~%#\ud800-\udfff]")
 
 
@@ -415,17 +413,6 @@ def _percent(found: re.Match[str] | str) -> str:
 def digest_of(text: str) -> str:
     """*text* in 32 hexadecimal digits."""
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-
-
-def problem_of_key(key: object) -> str | None:
-    """What is wrong with a key; None when nothing is."""
-    if not isinstance(key, str):
-        return f"a key is text, not {type(key).__name__}"
-    if not key:
-        return "a key must not be empty: leave it out, and one is made"
-    if len(key) > LONGEST_KEY:
-        return f"a key has at most {LONGEST_KEY} characters, this one has {len(key)}"
-    return None if is_utf8(key) else "a key must be text that UTF-8 can hold: this one has a lone surrogate"
 
 
 publish("actors.journals", InDoubt)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .terms.message_text import shortened, told
+from .terms.message_text import told
+from .terms.shortened import shortened
 
 if TYPE_CHECKING:
     from .ports import MemoryFragment

@@ -17,7 +17,8 @@ from .bounds import within_bounds
 from .guardrail import Refuse, Trip
 from .kept_value import adapter_of, value_from_data, value_to_data
 from .ports import CompletionRequest, CompletionResponse, ToolResult
-from .terms.message_text import as_text, shortened, told_content
+from .terms.message_text import as_text, told_content
+from .terms.shortened import shortened
 from .terms.structured import OutputShape
 from .wire import (
     message_from_data,

@@ -5,17 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from ..core.records.json_marks import is_utf8
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from ..core.records.conversation import Message
     from ..core.records.usage import TokenUsage
-
-LONGEST_ID = 200
-"""Characters of the id of a session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,27 +154,3 @@ class SessionStore(Protocol):
 
     def close(self) -> None:
         """Let go of it. Twice does nothing twice."""
-
-
-def problem_of_id(session: object) -> str | None:
-    """Why that cannot be the id of a session; None when it can."""
-    if not isinstance(session, str):
-        return f"the id of a session must be text, got {type(session).__name__}"
-    if not session:
-        return "the id of a session must not be empty"
-    if len(session) > LONGEST_ID:
-        return f"the id of a session has at most {LONGEST_ID} characters, got {len(session)}"
-    if not is_utf8(session):
-        return f"the id of a session must be text that can be written, got {session!r} (half of a surrogate pair)"
-    return None
-
-
-def refuse_bad_id(session: object) -> None:
-    """Raise when that cannot be the id of a session.
-
-    Raises:
-        ValueError: It is empty, too long, or no text.
-    """
-    problem = problem_of_id(session)
-    if problem is not None:
-        raise ValueError(problem)

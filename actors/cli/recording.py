@@ -6,7 +6,8 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from ..agent.ledger import LONGEST_KEY, digest_of
+from ..agent.keys import LONGEST_KEY
+from ..agent.ledger import digest_of
 from ..core.shown import shown
 from ..errors import JournalBusy, JournalChanged, JournalError
 from ..journal.journal import Journal

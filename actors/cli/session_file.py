@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..agent.turns import problem_of_id
+from ..agent.keys import problem_of_id
 from ..errors import SessionError
 from ..sessions.sessions import Sessions
 from .refusal import RefusedError, why

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_PRINTED = re.compile(r'^ *(?:\| *)*File "(?P<file>.+)", line (?P<line>\d+), in (?P<function>.+)$', re.MULTILINE)
+_PRINTED = r'(?m)^ *(?:\| *)*File "(?P<file>.+)", line (?P<line>\d+), in (?P<function>.+)$'
 
 Spot = tuple["CodeType", int]
 """A function's code, and the line in its file."""
@@ -119,7 +119,7 @@ def _all_in_one_line(line: int, units: int) -> bytes:
 def printed_places(text: str) -> list[Place]:
     """The places that a printed traceback names last: those of the exception that it is about."""
     last = text.rpartition("Traceback (most recent call last):")[2]
-    return [Place(found["file"], int(found["line"]), found["function"]) for found in _PRINTED.finditer(last)]
+    return [Place(found["file"], int(found["line"]), found["function"]) for found in re.finditer(_PRINTED, last)]
 
 
 def innermost(places: list[Place]) -> Place | None:

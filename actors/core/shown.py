@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ INVISIBLE = (
 )
 """What leaves no mark where it stands, as the inside of a character class."""
 
-_UNSEEN = re.compile(f"[{INVISIBLE}]")
-_HIDDEN = re.compile(f"[\\\\{INVISIBLE}]")
 MORE = "…"
 
 
@@ -29,14 +28,21 @@ def shown(text: str, most: int = 100) -> str:
     Args:
         most: So many characters come out; what is longer ends with ``…``, never in the middle of an escape.
     """
-    if len(text) <= most and text.isprintable() and _HIDDEN.search(text) is None:  # each agent's name goes through here
+    # Each agent's name goes through here.
+    if len(text) <= most and text.isascii() and text.isprintable() and "\\" not in text:
         return text
-    return _escaped(text, most, _HIDDEN)
+    return _escaped(text, most, _unseen(f"\\\\{INVISIBLE}"))
 
 
 def one_line(text: str, most: int = 100) -> str:
     """As :func:`shown`, but a backslash stays: for what is escaped already, a ``repr`` say."""
-    return _escaped(text, most, _UNSEEN)
+    return _escaped(text, most, _unseen(INVISIBLE))
+
+
+@cache
+def _unseen(signs: str) -> re.Pattern[str]:
+    """One of *signs*. It takes a millisecond to make, and most programs never need it."""
+    return re.compile(f"[{signs}]")
 
 
 def _escaped(text: str, most: int, hidden: re.Pattern[str]) -> str:

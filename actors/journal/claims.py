@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import NamedTuple
 
-from ..agent.ledger import LONGEST_KEY, digest_of
+from ..agent.keys import LONGEST_KEY
+from ..agent.ledger import digest_of
 from ..core.checks import leaf_lock
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..agent.turns import refuse_bad_id
+from ..agent.keys import refuse_bad_id
 
 if TYPE_CHECKING:
     from datetime import datetime

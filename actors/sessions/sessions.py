@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
-from ..agent.turns import refuse_bad_id
+from ..agent.keys import refuse_bad_id
 from ..core.process import fork
 from ..core.process.threads import start_from_collector
 from ..errors import SessionError

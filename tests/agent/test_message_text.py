@@ -12,7 +12,8 @@ from hypothesis import given, settings, strategies as st
 from actors import AgentManifest, AgentPool, FunctionDriver, ScriptedDriver, SpawnConfig, ToolFailed, tool
 from actors.agent.context_window import estimate_text
 from actors.agent.terms.commands import refusal
-from actors.agent.terms.message_text import LONGEST, shortened, told
+from actors.agent.terms.message_text import told
+from actors.agent.terms.shortened import LONGEST, shortened
 from actors.capabilities import Shell
 from actors.messages import AgentMessage
 from actors.ports import CompletionResponse, MemoryFragment, MemorySource, ToolResult, UserMessage

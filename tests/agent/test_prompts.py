@@ -25,7 +25,7 @@ from actors import (
     SpawnConfig,
 )
 from actors.agent.loop.prompt import prompt_of, refuse_prompt
-from actors.agent.terms.message_text import LONGEST
+from actors.agent.terms.shortened import LONGEST
 from actors.capabilities import Spawn
 from actors.journals import Journal
 from actors.manifests import PromptFunction

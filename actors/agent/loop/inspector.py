@@ -36,7 +36,8 @@ from ..ruling import (
     ruling_of,
     ruling_to_data,
 )
-from ..terms.message_text import CONTINUE, shortened
+from ..terms.message_text import CONTINUE
+from ..terms.shortened import shortened
 from .bookkeeper import count_spent, spent_to_data
 from .held_text import HeldText
 from .input_race import InputRace

@@ -18,7 +18,8 @@ from ..events import ToolEnded, ToolStarted
 from ..guard import ALLOW
 from ..ports import PrivacyTier, ToolResult
 from ..terms.capability import Browser, Network, capability_matches
-from ..terms.message_text import shortened, told_content
+from ..terms.message_text import told_content
+from ..terms.shortened import shortened
 from .approval_gate import ApprovalGate
 from .doubts import Doubts
 from .driver_call import warn

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from .message_text import shortened
+from .shortened import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

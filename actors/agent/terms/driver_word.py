@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 BUILT_IN: Final = ("anthropic", "echo", "openai")
 WITHOUT_MODEL: Final = frozenset({"echo"})
-_FACTORY = re.compile(r"[\w.]+:[\w.]+")
-_URL = re.compile(r"@(?=https?://)", re.IGNORECASE)
+_FACTORY = r"[\w.]+:[\w.]+"
+_URL = r"(?i)@(?=https?://)"
 """A name may have an ``@`` of its own, and so may a URL: the first one that is followed by a URL parts them."""
-_HOST = re.compile(r".@[\w.-]+(:\d+|/)|.@localhost\b|.@\w+://|@$")
+_HOST = r".@[\w.-]+(:\d+|/)|.@localhost\b|.@\w+://|@$"
 """What looks as if it were to be a URL."""
 _PRICES: Final = (
     "usd_per_million_input_tokens",
@@ -58,7 +58,7 @@ class DriverWord:
         name, colon, rest = text.partition(":")
         is_path = name not in BUILT_IN or (bool(colon) and name in WITHOUT_MODEL)
         if is_path:  # a module may have the name of a driver that asks no model
-            if _FACTORY.fullmatch(text):
+            if re.fullmatch(_FACTORY, text):
                 return None
             if name in WITHOUT_MODEL:
                 problem = f"{place}: {shown(text)!r}: the driver {name!r} asks no model: say {name!r} alone"
@@ -69,7 +69,7 @@ class DriverWord:
         model, at, rest = _split(rest)
         if not model:
             raise ManifestError([f"{place}: {shown(text)!r} names no model: say '{name}:NAME' or '{name}:NAME@URL'"])
-        if not at and _HOST.search(model):
+        if not at and re.search(_HOST, model):
             raise ManifestError(
                 [f"{place}: {shown(text)!r}: a URL begins with http:// or https://, as in '{name}:NAME@http://HOST/v1'"]
             )
@@ -143,7 +143,7 @@ def contradictions(model: Any) -> Iterator[tuple[str, str]]:
 
 
 def _split(rest: str) -> tuple[str, str, str]:
-    found = _URL.search(rest)
+    found = re.search(_URL, rest)
     return (rest, "", "") if found is None else (rest[: found.start()], "@", rest[found.end() :])
 
 

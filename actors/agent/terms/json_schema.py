@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ...core.crash import text_of
 from ...core.shown import shown
 from .manifest_problems import did_you_mean
-from .message_text import shortened
+from .shortened import shortened
 from .structured import (
     LONGEST,
     PROBLEMS,

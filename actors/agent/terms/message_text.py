@@ -10,6 +10,7 @@ from ...core.crash import safe_repr
 from ...core.records.content import content_of, is_content
 from ...core.records.parts import FilePart, TextPart
 from .sanitize import SANITIZED, sanitize
+from .shortened import LONGEST, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 CONTINUE = "Continue exactly where you stopped."
 """What a model is told whose answer was cut."""
-LONGEST = 100_000
-"""Characters of each text that a model is told, but for the query: a result, an error, a message, a memory."""
 LONGEST_NAME = 200
 """Characters of the name of a document, or of a file."""
 
@@ -28,20 +27,6 @@ LONGEST_NAME = 200
 def told(text: str, longest: int = LONGEST) -> str:
     """*text* that others wrote, as a model is told it: shortened to *longest* characters, and without known markers."""
     return sanitize(shortened(text, longest))
-
-
-def shortened(text: str, longest: int = LONGEST) -> str:
-    """*text* in at most *longest* characters: what is left out stands in the middle, and is said."""
-    if len(text) <= longest:
-        return text
-    room = max(0, longest - len(left_out(len(text))))
-    tail = room // 4
-    return text[: room - tail] + left_out(len(text) - room) + text[len(text) - tail :]
-
-
-def left_out(characters: int) -> str:
-    """What stands where so many characters were taken out."""
-    return f"\n[... {characters:,} characters left out ...]\n"
 
 
 def told_content(content: str | Sequence[Part]) -> str | tuple[Part, ...]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
-from pydantic import PlainSerializer, PlainValidator
+from pydantic import PlainValidator
 from pydantic_core import PydanticKnownError
 
 from ...errors import ManifestError
@@ -19,10 +19,13 @@ from .manifest_table import ManifestTable
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
+
 PLACE = "model.system_prompt"
 GIVEN = ("query", "deps", "agent")
 """What a function of a prompt may ask for, by the names of its parameters."""
-_PATH = re.compile(r"[\w.]+:[\w.]+")
+_PATH = r"[\w.]+:[\w.]+"
 _FORM = "system_prompt is text, or a function: {function = 'package.module:name'}"
 
 
@@ -35,7 +38,7 @@ def _path_of(function: Any) -> str:
 
 def _as_function(function: object) -> object:
     if isinstance(function, str):
-        if not _PATH.fullmatch(function):
+        if not re.fullmatch(_PATH, function):
             raise ValueError("must have the form 'package.module:name'")
     elif (problem := problem_of_function(function)) is not None:
         raise ValueError(problem)
@@ -133,7 +136,7 @@ def _as_prompt(value: object) -> str | PromptFunction:
         return value
     if isinstance(value, Mapping):
         function = value.get("function")
-        if set(value) != {"function"} or not isinstance(function, str) or not _PATH.fullmatch(function):
+        if set(value) != {"function"} or not isinstance(function, str) or not re.fullmatch(_PATH, function):
             raise ValueError(_FORM)
         return PromptFunction(function=function)
     if callable(value):
@@ -147,9 +150,20 @@ def _as_data(prompt: str | PromptFunction) -> Any:
     return prompt if isinstance(prompt, str) else {"function": _path_of(prompt.function)}
 
 
-SystemPrompt: TypeAlias = Annotated[
-    str | PromptFunction, PlainValidator(_as_prompt), PlainSerializer(_as_data, when_used="json")
-]
+class _Prompt:
+    """Read by :func:`_as_prompt`, and in JSON written by :func:`_as_data`."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        from pydantic_core import core_schema
+
+        anything = core_schema.any_schema()
+        writing = core_schema.plain_serializer_function_ser_schema(_as_data, return_schema=anything, when_used="json")
+        return core_schema.no_info_plain_validator_function(
+            _as_prompt, json_schema_input_schema=anything, serialization=writing
+        )
+
+
+SystemPrompt: TypeAlias = Annotated[str | PromptFunction, _Prompt()]
 """A text, or what makes one."""
 
 publish("actors.manifests", PromptFunction)

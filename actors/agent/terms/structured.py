@@ -7,17 +7,19 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from ...core.crash import text_of
-from .message_text import shortened
+from .shortened import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pydantic import TypeAdapter
+
 RETRIES = 3
 """How often an answer that does not fit is sent back to the model."""
-FENCE = re.compile(r"```(?:[a-zA-Z]+\b)?(?P<inside>.*)```", re.DOTALL)
+FENCE = r"(?s)```(?:[a-zA-Z]+\b)?(?P<inside>.*)```"
 PROBLEMS = 10
 """So many of them are told."""
 LONGEST = 4_000
@@ -76,6 +78,8 @@ class OutputShape(Shape):
     """
 
     def __init__(self, output_type: Any) -> None:
+        from pydantic import TypeAdapter
+
         self._type = output_type
         self.adapter: TypeAdapter[Any] = TypeAdapter(output_type)
         """Reads such values from JSON, and writes them."""
@@ -138,5 +142,5 @@ def place_of(path: Iterable[Any]) -> str:
 
 def json_of(text: str) -> str:
     """*text* without the fence that models like to put around JSON."""
-    fenced = FENCE.fullmatch(text.strip())
+    fenced = re.fullmatch(FENCE, text.strip())
     return fenced["inside"] if fenced else text.strip()

@@ -11,7 +11,7 @@ import pykka
 
 from ...errors import InboxFull
 from ..crash import fenced
-from ..messaging.mailbox import Put
+from ..messaging.putter import Put
 from .envelope import Envelope, PykkaActorDead, Question, ask, ask_future
 from .reply import ReplyFuture
 

@@ -21,7 +21,7 @@ from ..crash import safe_repr
 
 MARK: Final = "not_json"
 _PATH = "pathlib.Path"
-_ESCAPED = re.compile(r"(?:[^\\]|\\(?:[\\nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U000[0-9a-f]{5}|U0010[0-9a-f]{4}))*")
+_ESCAPED: Final = r"(?:[^\\]|\\(?:[\\nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U000[0-9a-f]{5}|U0010[0-9a-f]{4}))*"
 _Read: TypeAlias = Callable[[Any], Any]
 
 
@@ -125,7 +125,7 @@ def _duration(seconds: Decimal) -> timedelta:
 
 
 def _unescaped(text: str) -> str:
-    if _ESCAPED.fullmatch(text) is None:
+    if re.fullmatch(_ESCAPED, text) is None:
         raise ValueError("that was not escaped")
     return text.encode("ascii").decode("unicode_escape")
 

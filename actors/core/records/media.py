@@ -18,7 +18,7 @@ LONGEST_TYPE: Final = 100
 """Characters of a media type."""
 OCTETS: Final = "application/octet-stream"
 
-_TYPE: Final = re.compile(r"(?:application|audio|image|text|video|font|model|message|x-[a-z]+)/[a-z0-9][a-z0-9.+_-]*")
+_TYPE: Final = r"(?:application|audio|image|text|video|font|model|message|x-[a-z]+)/[a-z0-9][a-z0-9.+_-]*"
 _SAME: Final = {
     "image/jpg": "image/jpeg",
     "image/pjpeg": "image/jpeg",
@@ -125,7 +125,7 @@ def checked_media_type(media_type: str) -> str:
         ValueError: It is none, or has parameters.
     """
     small = media_type.lower()
-    if len(media_type) > LONGEST_TYPE or _TYPE.fullmatch(small) is None:
+    if len(media_type) > LONGEST_TYPE or re.fullmatch(_TYPE, small) is None:
         said = media_type[:LONGEST_TYPE]
         raise ValueError(f"{said!r} is no media type: write it like 'image/png', without parameters")
     return _SAME.get(small, small)

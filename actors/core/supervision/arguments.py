@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..records.outcomes import FailurePolicy, FailureWord
-from ..records.spec import RestartPolicy
 
 
 def policy(failure: FailurePolicy | FailureWord) -> FailurePolicy:
@@ -63,7 +62,11 @@ def sink_only(**values: object) -> None:
 
 def restart_or_none(restart: object) -> None:
     """Refuse what is no ``RestartPolicy``."""
-    if restart is not None and not isinstance(restart, RestartPolicy):
+    if restart is None:
+        return
+    from ..records.spec import RestartPolicy
+
+    if not isinstance(restart, RestartPolicy):
         raise TypeError(f"restart must be a RestartPolicy, got {restart!r}")
 
 

@@ -14,6 +14,7 @@ from ..process.at_exit import at_exit
 from ..records.outcomes import FailurePolicy, FailureWord, Outcomes
 from ..records.pool_stats import PoolStats
 from ..scheduling.agent_cell import EXPENSES, WAITERS
+from ..scheduling.approval import Decision
 from ..waiting.wait_graph import wait_for
 from ..waiting.waiter import Waiter
 from .admission import Admission
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from ..records.message import AgentId
     from ..records.outcome import AgentOutcome
     from ..scheduling.agent_cell import AgentCell
-    from ..scheduling.approval import Decision
     from ..scheduling.lives import Lives
     from ..scheduling.tool_thread import ToolThread
     from ..tracing import Tracing
@@ -190,11 +190,11 @@ class Supervisor(Actor):
                 return
         call()
 
-    def decide_for(self, agent_id: AgentId, call_id: str, decision: Decision) -> bool:
+    def decide_for(self, agent_id: AgentId, call_id: str, *, approved: bool, reason: str = "") -> bool:
         """Answer a question for approval of the agent of that id; False when there is none (any more)."""
         self.pool.refuse_after_fork()
         cell = self.pool.roster.find(agent_id)
-        return cell is not None and self.decide(cell, call_id, decision)
+        return cell is not None and self.decide(cell, call_id, Decision(approved, reason))
 
     def decide(self, cell: AgentCell, call_id: str, decision: Decision) -> bool:
         """Answer a question for approval of *cell*; False when there is none of that name (any more)."""

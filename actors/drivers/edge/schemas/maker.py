@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ....agent.bounds import problem_in
-from ....agent.terms.message_text import shortened
+from ....agent.terms.shortened import shortened
 from .parts import (
     LEAVES,
     Schema,
