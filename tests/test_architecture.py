@@ -30,7 +30,7 @@ LAYERS = {
     "pool_actors": 5, "pool_view": 5, "pool_parts": 6, "pool": 7, "question": 8, "cluster": 8,
     "actors": 9, "agents": 9, "capabilities": 9,
     "events": 9, "journals": 9, "limits": 9, "manifests": 9, "messages": 9, "monitoring": 9, "ports": 9,
-    "cli": 10, "testing": 10,
+    "cli": 10, "testing": 10, "__main__": 11,
 }  # fmt: skip
 """Room -> height; imports go down, or stay inside a room."""
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import actors
+
 from .conftest import LIMIT, START, environment, lines_of, write_lines
 
 if TYPE_CHECKING:
@@ -164,10 +166,17 @@ def test_help_shows_exit_codes(cli: Callable[..., Any]) -> None:
     assert "130 interrupted" in " ".join(text.split())
 
 
+@pytest.mark.process
+def test_the_package_runs_as_the_command() -> None:
+    """``python -m actors`` is ``actors``."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "actors", "--version"], env=environment(), capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == f"actors {actors.__version__}\n"
+
+
 def test_version(cli: Callable[..., Any]) -> None:
     """``actors --version`` names the version."""
-    import actors
-
     assert cli("--version").stdout == f"actors {actors.__version__}\n"
 
 
