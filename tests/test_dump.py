@@ -287,7 +287,7 @@ def test_parked_on_what_the_user_waits_for(make_pool: Any, gate: Any, eventually
     pool = make_pool()
     pool.spawn(doing(waits))
     agent = in_state(pool, "parked", eventually)
-    assert agent.on == "parked"
+    assert agent.on == "a wait of its own"
     assert "with agent.parked()" in agent.stack or "gate.hold()" in agent.stack
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from ..actors.agent_actor import HostedActor
 from ..messaging.dead_letter import DeadLetterReason
@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from .agent_spans import AgentSpans
     from .supervisor import Supervisor
     from .tool_threads import Job
+
+OWN_WAIT: Final = "a wait of its own"
+"""What an agent is parked on inside ``parked()``: nobody here knows what it is."""
 
 
 class Colleague(NamedTuple):
@@ -420,13 +423,13 @@ class LocalContext:
         cell, member = self.cell, current()
         parking = self._supervisor.parking
         if isinstance(member, ToolThread):
-            parking.tool_lot.park(member, "parked")
+            parking.tool_lot.park(member, OWN_WAIT)
             try:
                 yield
             finally:
                 parking.tool_lot.unpark(member)
         elif cell.is_here():
-            parking.park(cell, "parked")
+            parking.park(cell, OWN_WAIT)
             try:
                 yield
             finally:
