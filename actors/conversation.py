@@ -211,11 +211,19 @@ class ConversationHost:
     def converse(self, manifest: AgentManifest, session: str, /, **more: Any) -> Conversation[Any]:
         """A conversation that goes on: with all that was said in that session before, also in another process.
 
-        ::
+        Example:
+            ```python
+            from actors import AgentManifest, AgentPool
 
-            talk = pool.converse(manifest, "user-42")
-            talk.ask("My name is Ada.")
-            print(talk.ask("What is my name?").unwrap().text)
+            with AgentPool("echo", sessions="chats.db") as pool:
+                talk = pool.converse(AgentManifest(name="friend"), "user-42")
+                talk.ask("My name is Ada.")
+                print(talk.ask("What is my name?").unwrap().text)
+            ```
+
+            ```text
+            What is my name?
+            ```
 
         Args:
             session: Names it: 1 to 200 characters.

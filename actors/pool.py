@@ -46,6 +46,21 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
     A context manager, for ``with`` and for ``async with``: leaving it normally drains, leaving it by an exception
     aborts.
 
+    Example:
+        ```python
+        from actors import AgentManifest, AgentPool, SpawnConfig
+
+        poet = AgentManifest(name="poet")
+        with AgentPool("echo", max_concurrent=8) as pool:  # "openai:NAME" asks a model
+            for outcome in pool.map(SpawnConfig(poet, subject) for subject in ("rain", "snow")):
+                print(outcome.query, outcome.status, outcome.unwrap().text)
+        ```
+
+        ```text
+        rain completed rain
+        snow completed snow
+        ```
+
     Args:
         driver: Answers completion requests; or a word for one (``openai:gpt-5``, ``anthropic:NAME``,
             ``openai:NAME@http://127.0.0.1:11434/v1``, ``echo``, ``package.module:factory``), whose key is in the
@@ -168,6 +183,19 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
     def spawn(self, config: SpawnConfig[T], *, timeout: float | None = 0, owed: bool | None = None) -> AgentHandle[T]:
         """Start one agent.
 
+        Example:
+            ```python
+            from actors import AgentManifest, AgentPool, SpawnConfig
+
+            with AgentPool("echo") as pool:
+                handle = pool.spawn(SpawnConfig(AgentManifest(name="poet"), "rain", timeout=60))
+                print(handle.result().text)
+            ```
+
+            ```text
+            rain
+            ```
+
         Args:
             timeout: Seconds to wait for room, first come first served; 0 does not wait, None waits for ever.
             owed: False owes the outcome to the handle alone: no join yields it. None does as the pool does.
@@ -188,7 +216,20 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
         return self._admit([spec], timeout, owed=False, keeps_events=True)[0]
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> AgentHandle[T]:
-        """Run ``fn(*args, **kwargs)`` as an agent; what it returns is the result. Admission as for :meth:`spawn`."""
+        """Run ``fn(*args, **kwargs)`` as an agent; what it returns is the result. Admission as for :meth:`spawn`.
+
+        Example:
+            ```python
+            from actors import AgentPool
+
+            with AgentPool() as pool:
+                print(pool.submit(divmod, 7, 2).result())
+            ```
+
+            ```text
+            (3, 1)
+            ```
+        """
         return self._admit([self._factory.function_spec(fn, args, kwargs)], 0)[0]
 
     def fan_out(

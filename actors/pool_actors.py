@@ -42,12 +42,20 @@ class ActorHost(PoolBlock):
             Exception: What its ``__init__`` raises.
             RuntimeError: No thread can be started.
         Example:
-            >>> class Desk(Actor):
-            ...     def on_receive(self, question):
-            ...         return self.pool.submit(len, question).result()
-            >>> with AgentPool() as pool:
-            ...     pool.start_actor(Desk).ask("how long?")
+            ```python
+            from actors import Actor, AgentPool
+
+            class Desk(Actor):
+                def on_receive(self, question):
+                    return self.pool.submit(len, question).result()
+
+            with AgentPool() as pool:
+                print(pool.start_actor(Desk).ask("how long?"))
+            ```
+
+            ```text
             9
+            ```
         """
         from .core.actors.supervise import start_in
 

@@ -82,11 +82,20 @@ class PoolView(PoolBlock):
             TypeError: *sink* is no function.
             PoolClosed: The pool has ended.
 
-        Example::
+        Example:
+            ```python
+            from actors import AgentPool
 
-            end = pool.subscribe(lambda event: print(event.agent, type(event).__name__))
-            ...
-            end()
+            with AgentPool() as pool:
+                end = pool.subscribe(lambda event: print(event.agent, type(event).__name__))
+                pool.submit(len, "word").result()
+                end()
+            ```
+
+            ```text
+            len AgentStarted
+            len AgentEnded
+            ```
         """
         sink_only(sink=sink)
         return self._core.pool.subscribe(sink)
@@ -110,13 +119,20 @@ class PoolView(PoolBlock):
     ) -> PoolProgress[ItemT]:
         """Show how far the agents are: a bar on a terminal and in a notebook, elsewhere a line now and then.
 
-        Around a block, or around what a loop takes outcomes from::
+        Around a block, or around what a loop takes outcomes from.
 
-            with pool.progress():
-                outcomes = list(pool.join_all().values())
+        Example:
+            ```python
+            import sys
 
-            for outcome in pool.progress(pool.map(configs), total=5_000):
-                print(outcome.query, outcome.result)
+            from actors import AgentManifest, AgentPool, SpawnConfig
+
+            poet = AgentManifest(name="poet")
+            with AgentPool("echo") as pool:
+                poems = pool.map(SpawnConfig(poet, subject) for subject in ("rain", "snow"))
+                for poem in pool.progress(poems, total=2, file=sys.stdout):
+                    assert poem.ok
+            ```
 
         Args:
             outcomes: What to iterate over (a map, ``pool.as_completed()``, with ``async for`` an ``amap``): what is

@@ -74,10 +74,16 @@ def ask(driver: LlmDriver | str, query: Any, *, output_type: Any = None, **more:
         TypeError: A keyword that is none, or no driver.
     Threads: any. Inside an agent it waits as the agent does: a cancel ends both.
 
-    Example::
+    Example:
+        ```python
+        import actors
 
-        print(actors.ask("openai:gpt-5", "Why is the sky blue?", reasoning_effort="low"))
-        total = actors.ask("openai:gpt-5", receipt, output_type=Decimal, tools=[look_up], timeout=60)
+        print(actors.ask("echo", "Why is the sky blue?"))  # "openai:gpt-5" asks a model
+        ```
+
+        ```text
+        Why is the sky blue?
+        ```
     """
     result = _outcome("ask", driver, query, output_type, more).unwrap()
     return result.text if output_type is None else result

@@ -76,6 +76,22 @@ class Agent(AgentActor[T_co]):
 
     It is built and run on a worker's thread, and everything it does happens there, one thing at a time.
 
+    Example:
+        ```python
+        from actors import Agent, AgentManifest, AgentPool, SpawnConfig
+
+        class Doubler(Agent[int]):
+            def run(self, query: int) -> int:
+                return 2 * query
+
+        with AgentPool() as pool:
+            print(pool.spawn(SpawnConfig(AgentManifest(name="doubler"), 21, agent=Doubler)).result())
+        ```
+
+        ```text
+        42
+        ```
+
     Locks: none; ``_context`` and ``_parts`` are given to it by that thread, before its ``__init__``; a handoff replaces
     ``_parts`` between two answers.
     """
@@ -288,13 +304,28 @@ class Agent(AgentActor[T_co]):
             TypeError: *fn* is no function, or an ``async`` one.
             Cancelled: The agent was cancelled.
 
-        Example::
+        Example:
+            ```python
+            from actors import Agent, AgentManifest, AgentPool, SpawnConfig
+
+            def fetch(customer: str) -> float:
+                return 12.5
+
+            def pay(amount: float, effect_key: str) -> str:  # the bank knows what was paid under which key
+                return f"paid {amount}"
 
             class Invoices(Agent[str]):
                 def run(self, query: str) -> str:
-                    rows = self.step("fetch", fetch_rows, query, effect="idempotent")
-                    receipt = self.step("pay", bank.pay, rows[0]["amount"], reconcile=was_paid)
-                    return f"paid: {receipt}"
+                    amount = self.step("fetch", fetch, query, effect="idempotent")
+                    return self.step("pay", pay, amount)
+
+            with AgentPool(journal="run.db") as pool:
+                print(pool.spawn(SpawnConfig(AgentManifest(name="invoices"), "Ada", agent=Invoices, key="7")).result())
+            ```
+
+            ```text
+            paid 12.5
+            ```
         """
         from .named_step import NamedStep
 

@@ -70,6 +70,19 @@ class Budget:
     and refunded when it did not happen. A call begins while anything is left: so with many agents at once a limit is
     passed by at most what each call in flight costs beyond its input. Counts are exact.
 
+    Example:
+        ```python
+        from actors import AgentManifest, AgentPool, Budget, SpawnConfig
+
+        with AgentPool("echo", budget=Budget(max_cost_usd=5.0), max_queued=None) as pool:
+            configs = [SpawnConfig(AgentManifest(name="poet"), subject) for subject in ("rain", "snow")]
+            print(sum(outcome.cost_usd for outcome in pool.map(configs)))
+        ```
+
+        ```text
+        0.0
+        ```
+
     Args:
         max_iterations: Turns of loops.
         max_tool_calls: Calls of tools.

@@ -67,6 +67,21 @@ class SpawnConfig(
     """One agent to be started, and for a type checker what its result will be: what ``run`` of *agent* returns, or an
     *output_type*, else an ``AgentLoopResult``.
 
+    Example:
+        ```python
+        from decimal import Decimal
+
+        from actors import AgentManifest, AgentPool, ScriptedDriver, SpawnConfig
+
+        config = SpawnConfig(AgentManifest(name="clerk"), "What is 2 + 2?", output_type=Decimal, timeout=60)
+        with AgentPool(ScriptedDriver.text("4")) as pool:
+            print(pool.spawn(config).result())
+        ```
+
+        ```text
+        4
+        ```
+
     Args:
         manifest: What it is.
         query: What it has to do.

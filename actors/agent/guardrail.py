@@ -56,14 +56,16 @@ class Guardrail:
 
     Threads: the agent's own, but for a concurrent ``check_input``; one guardrail serves many agents at once.
 
-    Example::
+    Example:
+        ```python
+        from actors import AgentManifest, Guardrail, Refuse, SpawnConfig, ToolCall
 
         class NoRefunds(Guardrail):
             def before_tool(self, call: ToolCall) -> Refuse | None:
                 return Refuse("refunds are made by people") if call.name == "refund" else None
 
-
-        config = SpawnConfig(manifest, query, guardrails=[NoRefunds()])
+        config = SpawnConfig(AgentManifest(name="clerk"), "Refund order 7.", guardrails=[NoRefunds()])
+        ```
     """
 
     concurrent: bool = False
@@ -96,11 +98,23 @@ def guardrail(stage: GuardrailStage | GuardrailStageWord, *, concurrent: bool = 
     Raises:
         ValueError: There is no such stage, or it can not be concurrent.
 
-    Example::
+    Example:
+        ```python
+        from actors import AgentManifest, AgentPool, Refuse, ScriptedDriver, SpawnConfig, guardrail
 
         @guardrail("check_output")
         def no_prices(value: str) -> Refuse | None:
             return Refuse("name no prices") if "EUR" in value else None
+
+        driver = ScriptedDriver(["It costs 3 EUR.", "Ask at the desk."])
+        with AgentPool(driver) as pool:
+            clerk = SpawnConfig(AgentManifest(name="clerk"), "What is it?", guardrails=[no_prices])
+            print(pool.spawn(clerk).result().text)
+        ```
+
+        ```text
+        Ask at the desk.
+        ```
     """
     if stage not in list(GuardrailStage):
         raise ValueError(f"{stage!r} is no stage of a guardrail: they are {', '.join(GuardrailStage)}")

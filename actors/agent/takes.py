@@ -41,8 +41,12 @@ class Takes:
         urls: The kinds of parts of which it can send a URL.
 
     Example:
+        ```python
+        from actors import Takes
+
         class OwnDriver:
             takes = Takes(image=frozenset({"image/png", "image/jpeg"}))
+        ```
     """
 
     image: frozenset[str] = NONE

@@ -14,13 +14,15 @@ class RayEngine(ClusterEngine):
     Ray itself runs in a process beside the program. Whoever can reach Ray's ports, or is a node, can run code in the
     program: use it in a network that you trust.
 
-    Example::
-
-        from actors import AgentPool
+    Example:
+        ```python
+        from actors import AgentManifest, AgentPool, SpawnConfig
         from actors.cluster import RayEngine
 
-        with AgentPool(max_concurrent=1_000, max_queued=None, engine=RayEngine()) as pool:
-            outcomes = pool.map(configs)
+        poet = AgentManifest(name="poet")
+        with AgentPool("echo", max_concurrent=1_000, max_queued=None, engine=RayEngine()) as pool:
+            outcomes = list(pool.map(SpawnConfig(poet, subject) for subject in ("rain", "snow")))
+        ```
 
     Args:
         address: Of the cluster, as Ray takes it: ``auto`` finds the one of this machine.

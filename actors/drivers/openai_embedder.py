@@ -52,9 +52,16 @@ GOODBYE = 2.0
 
 class OpenAIEmbedder:
     """Asks any server that has OpenAI's ``/embeddings`` (OpenAI, vLLM, Ollama, llama.cpp, a proxy) for vectors, through
-    the official package (extra ``openai``). An ``Embedder``::
+    the official package (extra ``openai``). An ``Embedder``.
 
-        memory = SqliteMemory("notes.db", embedder=OpenAIEmbedder("text-embedding-3-small"))
+    Example:
+        ```python
+        from actors.memory import OpenAIEmbedder, SqliteMemory
+
+        embedder = OpenAIEmbedder("text-embedding-3-small", base_url="http://127.0.0.1:11434/v1")
+        with SqliteMemory("notes.db", embedder=embedder) as memory:
+            ...
+        ```
 
     Many texts go in several requests, in the limiter's line with all calls of that key. A cancel ends the request at
     once, and closes its connection.

@@ -27,10 +27,20 @@ HIGHEST_PORT = 65_535
 class LiveView:
     """A page in the browser that shows what a pool does: who is stuck on what, since when, and what it has cost.
 
-    It is open from here on; a context manager closes it, and so does the end of the pool::
+    It is open from here on; a context manager closes it, and so does the end of the pool.
 
-        with AgentPool(driver) as pool, LiveView(pool) as view:
-            print(view.url)
+    Example:
+        ```python
+        from actors import AgentPool
+        from actors.monitoring import LiveView
+
+        with AgentPool() as pool, LiveView(pool) as view:
+            print(view.url.startswith("http://127.0.0.1"))
+        ```
+
+        ```text
+        True
+        ```
 
     Args:
         pool: The pool that is looked at.

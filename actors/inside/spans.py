@@ -51,9 +51,14 @@ class OpenTelemetry:
     It needs ``opentelemetry-api`` alone (the extra ``otel``). An agent that begins before an SDK is set up has no
     spans, and costs a microsecond more. No provider, exporter or resource is made or set here: that is the program's.
 
-    ::
+    Example:
+        ```python
+        from actors import AgentPool
+        from actors.monitoring import OpenTelemetry
 
-        pool = AgentPool(driver, tracing=OpenTelemetry())
+        with AgentPool("echo", tracing=OpenTelemetry()) as pool:
+            ...
+        ```
 
     The current span of whoever starts an agent is the parent of its span; what runs inside an agent, a completion or a
     tool call, in whatever thread or on the private loop, finds that span as the current one.

@@ -64,12 +64,18 @@ class AgentNotes:
 class Timeline:
     """A picture of a run: who did what, when, and why it took so long.
 
-    It is a sink: give it to a pool, and save it whenever you like, also while the run goes on::
+    It is a sink: give it to a pool, and save it whenever you like, also while the run goes on.
+
+    Example:
+        ```python
+        from actors import AgentPool
+        from actors.monitoring import Timeline
 
         timeline = Timeline()
-        with AgentPool(driver, on_event=timeline) as pool:
-            pool.spawn(config)
+        with AgentPool(on_event=timeline) as pool:
+            pool.submit(len, "word").result()
         timeline.save("run.html")  # one page; "run.json" opens in Perfetto
+        ```
 
     One event costs about a microsecond; what it means is found out when the picture is made. Contents of messages are
     in the picture where the events have them (``AgentPool(events_with_content=True)``).

@@ -37,13 +37,26 @@ class Journal:
     started again after any end, and hands in its work again, goes on: who completed comes back without being run, who
     was under way goes on where it stood.
 
-    A context manager::
+    A context manager.
 
-        from actors import AgentPool, Journal, SpawnConfig
+    Example:
+        ```python
+        from actors import AgentManifest, AgentPool, Journal, SpawnConfig
 
-        with Journal("run.db") as journal, AgentPool(driver, journal=journal) as pool:
-            for outcome in pool.map(SpawnConfig(manifest, text, key=name) for name, text in documents):
-                print(outcome.key, outcome.status, outcome.recalled)
+        reader = AgentManifest(name="reader")
+        letters = {"a.txt": "Dear Ada", "b.txt": "Dear Bob"}
+        for _ in range(2):  # the second time as a program that is started again
+            with Journal("run.db") as journal, AgentPool("echo", journal=journal) as pool:
+                for outcome in pool.map(SpawnConfig(reader, text, key=name) for name, text in letters.items()):
+                    print(outcome.key, outcome.status, outcome.recalled)
+        ```
+
+        ```text
+        a.txt completed False
+        b.txt completed False
+        a.txt completed True
+        b.txt completed True
+        ```
 
     Args:
         path: The file; it is made if there is none, readable by its owner alone. It holds prompts and answers in the
@@ -126,10 +139,21 @@ class Journal:
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> JournalReader:
         """Open the journal at *path* to read alone, also while a program writes it: it has ``agents``, ``effects``,
-        ``check`` and ``close``, and is a context manager::
+        ``check`` and ``close``, and is a context manager.
 
-            with Journal.read("run.db") as journal:
-                print(sum(agent.cost_usd for agent in journal.agents()))
+        Example:
+            ```python
+            from actors import AgentManifest, AgentPool, Journal, SpawnConfig
+
+            with AgentPool("echo", journal="cost.db") as pool:
+                pool.spawn(SpawnConfig(AgentManifest(name="poet"), "rain", key="rain")).result()
+            with Journal.read("cost.db") as journal:
+                print([(agent.key, agent.cost_usd) for agent in journal.agents()])
+            ```
+
+            ```text
+            [('rain', 0.0)]
+            ```
 
         Raises:
             FileNotFoundError: There is none.
@@ -153,10 +177,20 @@ class Journal:
             yield from report.agents()
 
     def effects(self, key: str) -> list[JournaledEffect]:
-        """What the agent of *key* has bought and done, in the order in which it began::
+        """What the agent of *key* has bought and done, in the order in which it began.
 
-            for effect in journal.effects("contract.txt"):
-                print(effect.path, effect.kind, effect.name, effect.state, effect.text)
+        Example:
+            ```python
+            from actors import AgentManifest, AgentPool, Journal, SpawnConfig
+
+            with Journal("effects.db") as journal, AgentPool("echo", journal=journal) as pool:
+                pool.spawn(SpawnConfig(AgentManifest(name="poet"), "rain", key="rain")).result()
+                print([(effect.path, effect.kind) for effect in journal.effects("rain")])
+            ```
+
+            ```text
+            [('0', 'completion')]
+            ```
 
         Raises:
             KeyError: There is no such agent; the message names the key that is most like it.

@@ -74,12 +74,22 @@ class JournalReader:
         return self._path
 
     def agents(self) -> Iterator[JournaledAgent]:
-        """Every agent, in the order of the keys; read bit by bit, so that a large file does not fill the memory::
+        """Every agent, in the order of the keys; read bit by bit, so that a large file does not fill the memory.
 
+        Example:
+            ```python
+            from actors import AgentManifest, AgentPool, Journal, SpawnConfig
+
+            with AgentPool("echo", journal="run.db") as pool:
+                pool.spawn(SpawnConfig(AgentManifest(name="poet"), "rain", key="rain")).result()
             with Journal.read("run.db") as journal:
                 for agent in journal.agents():
-                    if agent.in_doubt:
-                        print(agent.key, agent.status, agent.cost_usd)
+                    print(agent.key, agent.status, agent.in_doubt)
+            ```
+
+            ```text
+            rain completed 0
+            ```
 
         Raises:
             JournalCorrupt: An entry cannot be read.

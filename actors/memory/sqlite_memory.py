@@ -40,15 +40,19 @@ ResultT = TypeVar("ResultT")
 
 class SqliteMemory:
     """Remembers in a file (SQLite): fragments of text, values by key, and documents, for any number of agents, threads
-    and processes. A context manager::
+    and processes. A context manager.
 
+    Example:
+        ```python
         from actors import AgentPool, SqliteMemory, ToolRegistry
         from actors.tools import search_documents
 
         with SqliteMemory("notes.db") as memory:
-            memory.add_document("handbook", Path("handbook.md"))
-            with AgentPool(driver, memory=memory, tools=ToolRegistry([search_documents])) as pool:
+            memory.add_document("handbook", "Orders of more than 50 EUR are sent free of charge.")
+            with AgentPool("echo", memory=memory, tools=ToolRegistry([search_documents])) as pool:
                 ...
+            print(memory.recall("free orders", 1)[0].content)
+        ```
 
     It ranks as ``InMemorySubstrate`` does: by words (BM25), of any script; with an embedder by the mean of that and of
     the similarity of vectors.

@@ -16,11 +16,23 @@ if TYPE_CHECKING:
 class Session:
     """One conversation, as it is stored: it is there from its first turn on, and empty before.
 
-    ``len(session)`` says how many turns it has::
+    ``len(session)`` says how many turns it has.
 
-        session = sessions.get("user-42")
-        for turn in session.turns():
-            print(turn.number, turn.query, "->", turn.text)
+    Example:
+        ```python
+        from actors import AgentManifest, AgentPool, Sessions
+
+        with Sessions("chats.db") as sessions:
+            with AgentPool("echo", sessions=sessions) as pool:
+                pool.converse(AgentManifest(name="friend"), "user-42").ask("Good morning")
+            session = sessions.get("user-42")
+            for turn in session.turns():
+                print(turn.number, turn.query, "->", turn.text)
+        ```
+
+        ```text
+        1 Good morning -> Good morning
+        ```
 
     Args:
         facts: What was known of it when it was listed; None looks when it is asked for.

@@ -24,14 +24,21 @@ if TYPE_CHECKING:
 class Sessions:
     """Conversations that go on: in a file, over the end of a program, by any number of processes at once.
 
-    A context manager::
+    A context manager.
 
-        from actors import AgentPool, Sessions
+    Example:
+        ```python
+        from actors import AgentManifest, AgentPool, Sessions
 
-        with Sessions("chats.db") as sessions, AgentPool(driver, sessions=sessions) as pool:
-            talk = pool.converse(manifest, "user-42")
+        with Sessions("chats.db") as sessions, AgentPool("echo", sessions=sessions) as pool:
+            talk = pool.converse(AgentManifest(name="friend"), "user-42")
             talk.ask("My name is Ada.")
             print(talk.ask("What is my name?").unwrap().text)  # also tomorrow, in another process
+        ```
+
+        ```text
+        What is my name?
+        ```
 
     Args:
         path: The file; it is made if there is none, readable by its owner alone. It holds what was said in the clear.

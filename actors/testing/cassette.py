@@ -38,10 +38,25 @@ HINT = 'record it with ACTORS_CASSETTE={word} (the fixture) or Cassette(path, "{
 
 
 class Cassette:
-    """A file of what a model was asked and what it answered: recorded once, and replayed in tests::
+    """A file of what a model was asked and what it answered: recorded once, and replayed in tests.
 
-        with Cassette("summary.jsonl", "once") as cassette, AgentPool(cassette.driver(make_driver)) as pool:
-            ...
+    Example:
+        ```python
+        from actors import AgentManifest, AgentPool, ScriptedDriver, SpawnConfig
+        from actors.testing import Cassette
+
+        def make_driver() -> ScriptedDriver:  # or OpenAIDriver("NAME")
+            return ScriptedDriver.text("It was built in 1867.")
+
+        for _ in range(2):  # recorded, then replayed
+            with Cassette("mill.jsonl", "once") as cassette, AgentPool(cassette.driver(make_driver)) as pool:
+                print(pool.spawn(SpawnConfig(AgentManifest(name="guide"), "When was it built?")).result().text)
+        ```
+
+        ```text
+        It was built in 1867.
+        It was built in 1867.
+        ```
 
     It stands between agents and their driver: budgets and guards work as ever, tools act as ever, and no key, header or
     address gets into the file. What was recorded is written when the block ends, in one step; when it ends by an
@@ -89,10 +104,23 @@ class Cassette:
 
     @classmethod
     def from_journal(cls, path: str | os.PathLike[str], *, context_window: int = 10_000_000) -> Self:
-        """The answers of a run that really was, to replay it in a test, or to look why it went as it did::
+        """The answers of a run that really was, to replay it in a test, or to look why it went as it did.
 
-            with Cassette.from_journal("run.db") as cassette, AgentPool(cassette.driver(), tools=tools) as pool:
-                ...
+        Example:
+            ```python
+            from actors import AgentManifest, AgentPool, SpawnConfig
+            from actors.testing import Cassette
+
+            config = SpawnConfig(AgentManifest(name="poet"), "rain", key="rain")
+            with AgentPool("echo", journal="run.db") as pool:
+                pool.spawn(config).result()
+            with Cassette.from_journal("run.db") as cassette, AgentPool(cassette.driver()) as pool:
+                print(pool.spawn(config).result().text)
+            ```
+
+            ```text
+            rain
+            ```
 
         They are matched by the digest of the whole request. A miss names the part that differs: a journal has no
         requests, so there is no text to compare. It has what agents' own loops have asked, as long as that was not

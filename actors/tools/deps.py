@@ -26,14 +26,23 @@ Deps: TypeAlias = Annotated[T, _MARK]
 """Of a tool's parameter: it gets the ``deps`` of the agent that calls the tool. To a type checker ``Deps[Database]`` is
 a ``Database``; the model does not see the parameter.
 
-Example::
+Example:
+    ```python
+    from actors import AgentManifest, AgentPool, Deps, ScriptedDriver, SpawnConfig, tool
 
     @tool
-    def lookup(customer: int, db: Deps[Database]) -> str:
+    def lookup(customer: int, names: Deps[dict[int, str]]) -> str:
         "Look up a customer."
-        return db.name_of(customer)
+        return names[customer]
 
-    pool.spawn(SpawnConfig(manifest, "Who is 7?", tools=[lookup], deps=Database("crm.db")))
+    driver = ScriptedDriver.tool_then_text("lookup", {"customer": 7}, "It is Ada.")
+    with AgentPool(driver, tools=[lookup]) as pool:
+        print(pool.spawn(SpawnConfig(AgentManifest(name="clerk"), "Who is 7?", deps={7: "Ada"})).result().text)
+    ```
+
+    ```text
+    It is Ada.
+    ```
 """
 
 

@@ -283,15 +283,33 @@ def tool(
             cannot be found by another process, or *reconcile* cannot be called so.
         ValueError: The name, the timeout, the isolation or the effect is not possible.
 
-    Example::
+    Example:
+        ```python
+        from actors import AgentManifest, AgentPool, ScriptedDriver, SpawnConfig, tool
 
-        def was_paid(effect_key: str, input: dict[str, Any]) -> str | None:
-            return bank.receipt_of(effect_key)              # None: there is none, so nothing was paid
+        PAID: dict[str, str] = {}  # a bank would know
 
+        def was_paid(effect_key: str, input: dict[str, object]) -> str | None:
+            return PAID.get(effect_key)  # None: nothing was paid
 
         @tool(reconcile=was_paid)
         def pay(to: str, amount: float, effect_key: str) -> str:
-            return bank.pay(to, amount, idempotency_key=effect_key)
+            '''Pay somebody.
+
+            Args:
+                to: Whom.
+                amount: In EUR.
+            '''
+            return PAID.setdefault(effect_key, f"paid {amount} to {to}")
+
+        driver = ScriptedDriver.tool_then_text("pay", {"to": "Ada", "amount": 3}, "Done.")
+        with AgentPool(driver, tools=[pay]) as pool:
+            print(pool.spawn(SpawnConfig(AgentManifest(name="clerk"), "Pay Ada.")).result().text)
+        ```
+
+        ```text
+        Done.
+        ```
     """
     frame = inspect.currentframe()
     caller = frame.f_back if frame is not None else None

@@ -37,11 +37,22 @@ class LlmAgent(Agent[T_co]):
         """The system prompt: what the manifest says, filled in. Called once, before the first completion. Override it
         to say something else; memories, and what an answer has to be, are added to it.
 
-        Example::
+        Example:
+            ```python
+            from actors import AgentManifest, AgentPool, LlmAgent, SpawnConfig
 
             class Clerk(LlmAgent):
                 def instructions(self) -> str:
-                    return f"{super().instructions()} You work for {self.deps.company}."
+                    return f"{super().instructions()} You work for {self.deps}.".strip()
+
+            with AgentPool("echo") as pool:
+                config = SpawnConfig(AgentManifest(name="clerk"), "Who are you?", agent=Clerk, deps="the mill")
+                print(pool.spawn(config).result().text)
+            ```
+
+            ```text
+            Who are you?
+            ```
         """
         return prompt_of(self.manifest, query=self._asked, deps=self.deps, agent=self)
 

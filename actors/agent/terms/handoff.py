@@ -39,10 +39,13 @@ class Handoff(_Words):
         TypeError: *manifest* is none, or *filter* no function.
         ValueError: No provider takes a tool of that name.
 
-    Example::
+    Example:
+        ```python
+        from actors import AgentManifest, Handoff, SpawnConfig
 
-        billing = Handoff(AgentManifest.load("billing.toml"), description="Invoices, refunds and payments.")
-        pool.spawn(SpawnConfig(triage, "Where is my refund?", handoffs=[billing]))
+        billing = Handoff(AgentManifest(name="billing"), description="Invoices, refunds and payments.")
+        config = SpawnConfig(AgentManifest(name="triage"), "Where is my refund?", handoffs=[billing])
+        ```
     """
 
     manifest: AgentManifest

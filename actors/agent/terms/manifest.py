@@ -202,6 +202,19 @@ class ManifestKeywords(TypedDict, total=False):
 class AgentManifest(ManifestTable, frozen=True):
     """What an agent is. Made from keywords, from TOML text, or from a file; each refuses with all problems at once.
 
+    Example:
+        ```python
+        from actors import AgentManifest, FileRead
+
+        reader = AgentManifest(
+            name="reader",
+            model={"system_prompt": "You summarize files."},
+            capabilities=[FileRead(allowed_paths=["letters"])],
+            resources={"max_iterations": 10, "max_cost_usd": 0.05},
+        )
+        same = AgentManifest.from_toml("name = 'reader'")
+        ```
+
     Args:
         agent: ``package.module:Class``, an ``Agent`` subclass to run in place of the ``LlmAgent``.
         tools: ``package.module:name``, each a tool that it may call.

@@ -102,9 +102,13 @@ class ModelSettings(ManifestTable, frozen=True):
         prompt_cache: May the provider keep the beginning of the prompt, so that it costs less the next time?
         options: Further fields of the request, sent as they are: ``{"service_tier": "flex"}``.
 
-    Example::
+    Example:
+        ```python
+        from actors import AgentManifest, ModelSettings, SpawnConfig
 
-        pool.spawn(SpawnConfig(manifest, query, settings=ModelSettings(reasoning_effort="low", seed=7)))
+        clerk = AgentManifest(name="clerk")
+        config = SpawnConfig(clerk, "Why?", settings=ModelSettings(reasoning_effort="low", seed=7))
+        ```
     """
 
     temperature: Temperature | None = None

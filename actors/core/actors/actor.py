@@ -59,6 +59,27 @@ class Actor(HandlingActor[M_contra, R_co]):
     proxies. ``__init__`` runs in the thread that starts it. ``class Account(Actor[int, float])`` says what it is told
     and what it replies, to type checkers alone.
 
+    Example:
+        ```python
+        from actors import Actor
+
+        class Account(Actor[int, int]):
+            balance = 0
+
+            def on_receive(self, amount: int) -> int:
+                self.balance += amount
+                return self.balance
+
+        account = Account.start()
+        account.tell(10)
+        print(account.ask(5))
+        account.stop()
+        ```
+
+        ```text
+        15
+        ```
+
     Guarantees: every accepted message is handled, or becomes a dead letter and its asker is told; a stop never waits
     for room; whatever a handler raises, no other actor is harmed; ``actor_stopped`` is set after the cleanup. It is in
     no global registry, so another library's ``stop_all()`` does not reach it, unless it is ``registered``.
@@ -249,12 +270,30 @@ class Actor(HandlingActor[M_contra, R_co]):
             ForkedPoolError: In a forked child.
         Threads: Any.
         Example:
-            >>> class Kettle(Actor):
-            ...     def on_receive(self, message):
-            ...         if message == "on":
-            ...             self.tell_later(0.01, "boiled")
-            >>> kettle = Kettle.start()
-            >>> kettle.tell("on")
+            ```python
+            import threading
+
+            from actors import Actor
+
+            class Kettle(Actor):
+                boiled = threading.Event()
+
+                def on_receive(self, message: str) -> None:
+                    if message == "on":
+                        self.tell_later(0.01, "boiled")
+                    else:
+                        self.boiled.set()
+
+            kettle = Kettle.start()
+            kettle.tell("on")
+            print(Kettle.boiled.wait(10))
+            kettle.stop()
+            ```
+
+            ```text
+            True
+            ```
+
         Source: Erlang's ``send_after``, Akka's ``TimerScheduler``.
         """
         return self._cell.part(ActorTimers).later(delay, message, key)

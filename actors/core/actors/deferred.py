@@ -31,10 +31,25 @@ class DeferredReply(Generic[R_contra]):
     of before it was settled. A restart of the actor leaves it open.
 
     Example:
-        >>> class Kitchen(Actor):
-        ...     def on_receive(self, order):
-        ...         reply = self.defer_reply()
-        ...         oven.bake(order, when_done=reply.set)
+        ```python
+        import threading
+
+        from actors import Actor
+
+        class Kitchen(Actor):
+            def on_receive(self, order: str) -> None:
+                reply = self.defer_reply()  # and goes on with the next order
+                threading.Timer(0.01, reply.set, [f"{order}, baked"]).start()
+
+        kitchen = Kitchen.start()
+        print(kitchen.ask("bread"))
+        kitchen.stop()
+        ```
+
+        ```text
+        bread, baked
+        ```
+
     Source: Erlang's ``gen_server:reply``; ractor's ``RpcReplyPort``.
 
     Locks: none. ``_right``, to settle it, is taken by one operation.

@@ -54,11 +54,18 @@ class Timer:
     Threads: any.
 
     Example:
-        >>> class Reminder(Actor):
-        ...     def on_start(self):
-        ...         self.reminder = self.tell_every(60.0, "look")
-        ...     def on_receive(self, message):
-        ...         self.reminder.cancel()
+        ```python
+        from actors import Actor
+
+        class Reminder(Actor):
+            def on_start(self) -> None:
+                self.reminder = self.tell_every(60.0, "look")
+
+            def on_receive(self, message: str) -> None:
+                self.reminder.cancel()
+
+        Reminder.start().stop()
+        ```
 
     Locks: none. ``_timers`` is there until the timer has ended: whoever deletes it, by one operation, has ended it.
     ``_at``, ``_unread`` and ``skipped`` are written by the alarm's thread; ``_unread`` is taken back by whoever reads

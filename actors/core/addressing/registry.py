@@ -28,13 +28,28 @@ class Findable(Protocol):
 
 
 class Registry:
-    """Actors by names that a program gives them, in a registry of its own. ::
+    """Actors by names that a program gives them, in a registry of its own.
+
+    Example:
+        ```python
+        from actors import Actor
+        from actors.actors import Registry
+
+        class Printer(Actor):
+            def on_receive(self, text: str) -> int:
+                return len(text)
 
         registry = Registry()
         registry.register("printer", Printer.start())
-        registry.find("printer")                    # the reference; None once the actor has ended
-        registry.all(Printer)                       # references of all printers
+        print(registry.find("printer").ask("a page"), len(registry.all(Printer)))
         registry.stop_all()
+        print(registry.find("printer"))
+        ```
+
+        ```text
+        6 1
+        None
+        ```
 
     Guarantees: one living actor for each name. Entries go with their actors, before a ``stop()`` of them returns. It
     keeps no ended actor alive, and no actor keeps it alive.

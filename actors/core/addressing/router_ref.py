@@ -332,9 +332,23 @@ def start_router(
         ActorDead: Members ended, or could not start, again and again, before all were made.
         RuntimeError: No thread can be started.
     Example:
-        >>> router = start_router(Resizer, 4, routing="smallest_mailbox")
-        >>> router.ask("cat.png")
-        'cat-small.png'
+        ```python
+        from actors import Actor
+        from actors.actors import start_router
+
+        class Resizer(Actor):
+            def on_receive(self, picture: str) -> str:
+                return f"small {picture}"
+
+        router = start_router(Resizer, 4, routing="smallest_mailbox")
+        print(router.ask("cat.png"))
+        router.stop()
+        ```
+
+        ```text
+        small cat.png
+        ```
+
     Source: Akka's routers, Erlang's ``pg`` and ``poolboy``.
     """
     if not (isinstance(actor_class, type) and issubclass(actor_class, Actor)):

@@ -35,7 +35,25 @@ def by_key(fn: Callable[[Any], Hashable]) -> ByKey:
     Raises:
         TypeError: *fn* cannot be called.
     Example:
-        >>> router = start_router(Account, 8, routing=by_key(lambda transfer: transfer.account))
+        ```python
+        from actors import Actor
+        from actors.actors import by_key, start_router
+
+        class Counter(Actor):
+            count = 0
+
+            def on_receive(self, name: str) -> int:
+                self.count += 1
+                return self.count
+
+        router = start_router(Counter, 8, routing=by_key(lambda name: name))
+        print(router.ask("Ada"), router.ask("Ada"))
+        router.stop()
+        ```
+
+        ```text
+        1 2
+        ```
     """
     if not callable(fn):
         raise TypeError(f"by_key takes a function that gives the key of a message, got {fn!r}")

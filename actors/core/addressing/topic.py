@@ -27,12 +27,28 @@ class Listener(Protocol[M_contra]):
 
 
 class Topic(Generic[M]):
-    """What is published here is told to all who have subscribed. ::
+    """What is published here is told to all who have subscribed.
+
+    Example:
+        ```python
+        from actors import Actor
+        from actors.actors import Topic
+
+        class Reader(Actor):
+            def on_receive(self, text: str) -> None:
+                print(text)
 
         news: Topic[str] = Topic("news")
-        leave = news.subscribe(reader)                          # an ActorRef
-        news.subscribe(critic, accept=lambda text: "book" in text)
-        news.publish("a book")                                  # 2: so many took it
+        reader = Reader.start()
+        leave = news.subscribe(reader, accept=lambda text: "book" in text)
+        print(news.publish("a film"))  # so many took it
+        leave()
+        reader.stop()
+        ```
+
+        ```text
+        0
+        ```
 
     Guarantees: what one thread, or one actor, publishes comes to each subscriber in that order. A publish never waits,
     and whatever a subscriber does, the others are told, and the publisher is not harmed. A subscriber that ends leaves

@@ -77,15 +77,26 @@ class Dispatcher:
     Raises:
         ValueError: A number below 1 (below 0 for *max_blocked* and *linger*).
     Example:
-        >>> class Account(Actor):
-        ...     dispatcher = "shared"
-        ...     balance = 0
-        ...     def on_receive(self, amount):
-        ...         self.balance += amount
-        ...         return self.balance
-        >>> account = Account.start()
-        >>> account.ask(10)
+        ```python
+        from actors import Actor
+
+        class Account(Actor):
+            dispatcher = "shared"
+            balance = 0
+
+            def on_receive(self, amount: int) -> int:
+                self.balance += amount
+                return self.balance
+
+        account = Account.start()
+        print(account.ask(10))
+        account.stop()
+        ```
+
+        ```text
         10
+        ```
+
     Source: Akka's dispatchers; the blocking of Java's ``ForkJoinPool``.
 
     Locks: ``_lock`` guards ``_shifts``, ``_handled`` and ``_is_watched``. Everything else changes by single operations:

@@ -100,9 +100,16 @@ class SystemMessage(_Message):
 class UserMessage(_Message):
     """What the user, the program or another agent says: a text, or parts of several kinds.
 
-    ::
+    Example:
+        ```python
+        from actors import UserMessage
 
-        UserMessage(["What is the sum?", ImagePart.load("receipt.png")])
+        print(UserMessage("What is the sum?").text)
+        ```
+
+        ```text
+        What is the sum?
+        ```
 
     Args:
         content: A text, a part, or a list of parts with texts among them; parts are held as a tuple.

@@ -71,13 +71,20 @@ class AgentOutcome(
 
     It goes through JSON, whatever it holds. What JSON cannot hold is said by its type, in its place; an error has
     ``type``, ``message``, ``cause`` and ``traceback``. Who reads it names the type of the result, where that is none
-    of JSON's own::
+    of JSON's own.
 
+    Example:
+        ```python
         from actors import AgentOutcome, AgentPool
 
         with AgentPool() as pool:
             text = pool.submit(divmod, 7, 2).outcome().model_dump_json()
-        print(AgentOutcome[tuple[int, int]].model_validate_json(text).result)  # (3, 1)
+        print(AgentOutcome[tuple[int, int]].model_validate_json(text).result)
+        ```
+
+        ```text
+        (3, 1)
+        ```
 
     ``model_dump()``, without JSON, keeps query, tag, result and error as the objects that they are.
     """
@@ -135,13 +142,20 @@ class AgentOutcome(
 
         A result with names in it (a model, a dataclass, a dict) has a column for each, ``result.label``, and in
         ``result`` its JSON. An agent that has a key has columns ``key`` and ``recalled``, too. Moments are texts in
-        ISO 8601. Of several outcomes ``Outcomes.to_rows`` makes rows with the same columns::
+        ISO 8601. Of several outcomes ``Outcomes.to_rows`` makes rows with the same columns.
 
+        Example:
+            ```python
             from actors import AgentPool
 
             with AgentPool() as pool:
                 row = pool.submit(divmod, 7, 2).outcome().to_row()
-            print(row["status"], row["result"])  # completed [3, 1]
+            print(row["status"], row["result"])
+            ```
+
+            ```text
+            completed [3, 1]
+            ```
         """
         from .outcome_row import row_of
 

@@ -36,10 +36,21 @@ FailureWord = Literal["collect", "cancel_rest"]
 class Outcomes(dict[int, "AgentOutcome[T]"], Generic[T]):
     """Outcomes by agent id, in order of completion: an ordinary dict, that can be unwrapped.
 
-    As of any dict, a ``for`` over it gives the ids; :meth:`values` gives the outcomes::
+    As of any dict, a ``for`` over it gives the ids; :meth:`values` gives the outcomes.
 
-        for outcome in pool.join_all().values():
-            print(outcome.name, outcome.status)
+    Example:
+        ```python
+        from actors import AgentPool
+
+        with AgentPool() as pool:
+            pool.submit(len, "word")
+            for outcome in pool.join_all().values():
+                print(outcome.name, outcome.status)
+        ```
+
+        ```text
+        len completed
+        ```
     """
 
     def __repr__(self) -> str:
@@ -68,9 +79,13 @@ class Outcomes(dict[int, "AgentOutcome[T]"], Generic[T]):
     def to_rows(self) -> list[dict[str, str | int | float | bool | None]]:
         """A flat row for each, all with the same columns: for CSV, Parquet or a DataFrame.
 
-        See ``AgentOutcome.to_row``. A column that one of them does not have is None in its row::
+        See ``AgentOutcome.to_row``. A column that one of them does not have is None in its row.
 
-            import csv, sys
+        Example:
+            ```python
+            import csv
+            import sys
+
             from actors import AgentPool
 
             with AgentPool(max_queued=None) as pool:
@@ -80,6 +95,7 @@ class Outcomes(dict[int, "AgentOutcome[T]"], Generic[T]):
             writer = csv.DictWriter(sys.stdout, rows[0])
             writer.writeheader()
             writer.writerows(rows)
+            ```
         """
         from .outcome_row import aligned
 

@@ -153,7 +153,19 @@ class ImagePart(_Medium):
         ValueError: It has no bytes, or too many; they are no image, or not of that type; the URL is none.
 
     Example:
-        pool.spawn(SpawnConfig(manifest, ["What is the sum?", ImagePart.load("receipt.png")]))
+        ```python
+        from pathlib import Path
+
+        from actors import AgentManifest, ImagePart, SpawnConfig
+
+        Path("dot.gif").write_bytes(b"GIF89a" + bytes(20))
+        config = SpawnConfig(AgentManifest(name="eye"), ["What is it?", ImagePart.load("dot.gif")])
+        print(config.query[1].media_type)
+        ```
+
+        ```text
+        image/gif
+        ```
     """
 
     kind: ClassVar[Literal["image"]] = "image"

@@ -49,11 +49,27 @@ def supervise_all(
         ValueError, TypeError: The tree is not as it has to be; nothing was started.
         Exception: What an ``__init__`` or an ``on_start`` raised; what was started before has been stopped.
     Example:
-        >>> tree = supervise_all([ChildSpec(Store), ChildSpec(Worker, (8,), name="first")], "rest_for_one")
-        >>> tree.children["first"].ask("how many?")
+        ```python
+        from actors import Actor
+        from actors.actors import ChildSpec, supervise_all
+
+        class Worker(Actor):
+            def __init__(self, size: int) -> None:
+                super().__init__()
+                self.size = size
+
+            def on_receive(self, question: str) -> int:
+                return self.size
+
+        tree = supervise_all([ChildSpec(Worker, (8,), name="first"), ChildSpec(Worker, (3,))], "rest_for_one")
+        print(tree.children["first"].ask("how many?"))
+        tree.stop()
+        ```
+
+        ```text
         8
-        >>> tree.stop()
-        True
+        ```
+
     Source: Erlang's ``supervisor``.
     """
     plan = planned(children, strategy, max_restarts=max_restarts, window=window)

@@ -181,8 +181,29 @@ class blocking:  # noqa: N801 - used as a function
     Raises:
         DispatcherExhausted: ``max_blocked`` handlers of this dispatcher wait already.
     Example:
-        >>> with blocking():
-        ...     pass  # requests.get(url)
+        ```python
+        import time
+
+        from actors import Actor
+        from actors.actors import blocking
+
+        class Fetcher(Actor):
+            dispatcher = "shared"
+
+            def on_receive(self, url: str) -> str:
+                with blocking():  # another worker takes its place meanwhile
+                    time.sleep(0.01)
+                return url
+
+        fetcher = Fetcher.start()
+        print(fetcher.ask("a page"))
+        fetcher.stop()
+        ```
+
+        ```text
+        a page
+        ```
+
     Source: Java's ``ForkJoinPool.ManagedBlocker``, Scala's ``blocking``.
     """
 

@@ -9,13 +9,21 @@ from .local_link import LocalLink
 class LocalEngine(ClusterEngine):
     """Lets the agents of a pool live with hosts in this process: a program is tested as on a cluster, without one.
 
-    Example::
+    Example:
+        ```python
+        from actors import AgentManifest, AgentPool, SpawnConfig
+        from actors.testing.cluster import LocalEngine
 
         engine = LocalEngine(nodes=3, seed=7, lost=0.15, lost_answers=0.15, doubled=0.15, late=0.15)
-        with AgentPool(max_queued=None, engine=engine) as pool:
-            handles = pool.fan_out(configs)
-            engine.link.kill_host("node-2")
+        with AgentPool("echo", max_queued=None, engine=engine) as pool:
+            handles = pool.fan_out(SpawnConfig(AgentManifest(name="one"), str(number)) for number in range(20))
             outcomes = [handle.outcome() for handle in handles]
+        print(len(outcomes))
+        ```
+
+        ```text
+        20
+        ```
 
     ``link`` is the :class:`LocalLink`, to break what a test wants to be broken.
 

@@ -52,13 +52,25 @@ class LinkStats:
 class LocalLink:
     """Plays a cluster in this process: hosts, nodes and calls between, with whatever can happen to them.
 
-    Hosts are real ones, and calls carry bytes, as between machines. ``node-1``, ``node-2``, ... are the nodes::
+    Hosts are real ones, and calls carry bytes, as between machines. ``node-1``, ``node-2``, ... are the nodes.
+
+    Example:
+        ```python
+        from actors import AgentManifest, AgentPool, SpawnConfig
+        from actors.cluster import ClusterEngine
+        from actors.testing.cluster import LocalLink
 
         link = LocalLink(nodes=3, seed=7, lost=0.15, doubled=0.15)
-        with AgentPool(max_queued=None, engine=ClusterEngine(link)) as pool:
-            handles = pool.fan_out(configs)
+        with AgentPool("echo", max_queued=None, engine=ClusterEngine(link)) as pool:
+            handles = pool.fan_out(SpawnConfig(AgentManifest(name="one"), str(number)) for number in range(20))
             link.kill_host("node-2")
-            outcomes = [handle.outcome() for handle in handles]
+            statuses = [handle.outcome().status for handle in handles]  # "lost" where it cannot be done again
+        print(len(statuses))
+        ```
+
+        ```text
+        20
+        ```
 
     Guarantees: the n-th call of a kind to a node has the same fate for the same seed; a call is answered once, or, if
     it was lost and *patience* is None, never; after ``close`` no thread of it is left.
