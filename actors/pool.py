@@ -197,6 +197,7 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
             ```
 
         Args:
+            config: What it is and what it has to do.
             timeout: Seconds to wait for room, first come first served; 0 does not wait, None waits for ever.
             owed: False owes the outcome to the handle alone: no join yields it. None does as the pool does.
         Raises:
@@ -238,6 +239,7 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
         """Start all of them, or none.
 
         Args:
+            configs: One for each agent.
             timeout: Seconds to wait until there is room for all.
             owed: As for :meth:`spawn`.
         Raises:
@@ -378,7 +380,13 @@ class AgentPool(ActorHost, ConversationHost, PoolView):
         group: Hashable = None,
         failure: FailurePolicy | FailureWord | None = None,
     ) -> Outcomes[Any]:
-        """As :meth:`join_all`, for a coroutine: no thread is held, and a cancelled await takes nothing."""
+        """As :meth:`join_all`, for a coroutine: no thread is held, and a cancelled await takes nothing.
+
+        Args:
+            timeout: Seconds for all of them; None waits for ever.
+            group: Only those of this group; None: all.
+            failure: As for the pool; None does as the pool does.
+        """
         from .core.supervision import awaiting
 
         core = self._core

@@ -212,6 +212,8 @@ class Agent(AgentActor[T_co]):
     def spawn(self, config: SpawnConfig[ChildT]) -> AgentHandle[ChildT]:
         """Start a child: owed to this agent alone, never refused for lack of room, ended with this agent.
 
+        Args:
+            config: What it is and what it has to do.
         Raises:
             CapabilityDenied: Too deep, or its privacy is stricter than its driver's tier.
             Cancelled: This agent was cancelled.
@@ -229,6 +231,8 @@ class Agent(AgentActor[T_co]):
     def sleep(self, seconds: float) -> None:
         """Wait; a cancel ends it. The slot is kept.
 
+        Args:
+            seconds: How long, at least 0.
         Raises:
             Cancelled: It was cancelled.
         """

@@ -168,7 +168,12 @@ class Budget:
         return None
 
     def is_used_up(self, used: float, limit: float) -> bool:
-        """Is nothing left?"""
+        """Is nothing left?
+
+        Args:
+            used: What was spent and reserved.
+            limit: None: there is none.
+        """
         return used >= limit
 
     def hold(self, wanted: Spending) -> None:

@@ -152,7 +152,12 @@ class ContextWindow:
         self._calls: Sequence[ToolCall] = ()
 
     def room(self, system: str | None, tools: Sequence[ToolDefinition]) -> int:
-        """Estimated tokens that are left for messages."""
+        """Estimated tokens that are left for messages.
+
+        Args:
+            system: The system prompt; None: there is none.
+            tools: Those that are offered.
+        """
         room = self.available - estimate_text(system) if system else self.available
         if not tools:
             return room
@@ -198,6 +203,9 @@ class ContextWindow:
         """As :meth:`fit`, and say what was cut.
 
         Args:
+            query: The message that stays, whatever goes.
+            system: The system prompt; None: there is none.
+            tools: Those that are offered.
             summary: One of *messages* that is cut, but not left out.
         Raises:
             ContextOverflow: What must stay does not fit.

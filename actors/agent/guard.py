@@ -121,7 +121,11 @@ class LoopGuard:
         *,
         repeatable: bool = False,
     ) -> Verdict:
-        """Count one tool call; the third with the same input is blocked, unless it is *repeatable*."""
+        """Count one tool call; the third with the same input is blocked, unless it is *repeatable*.
+
+        Args:
+            name: Of the tool.
+        """
         self.tool_calls += 1
         if self.tool_calls > self._max_tool_calls:
             return Verdict(
@@ -166,14 +170,22 @@ class LoopGuard:
         return self._judge(self._handoffs, self._max_handoffs, "handoffs", "max_handoffs", HandoffsExceeded)
 
     def record_usage(self, usage: TokenUsage) -> Verdict:
-        """Count the tokens of one completion."""
+        """Count the tokens of one completion.
+
+        Args:
+            usage: Tokens, read and written.
+        """
         self.tokens += usage.total
         if self._max_tokens_budget is None:
             return ALLOW
         return self._judge(self.tokens, self._max_tokens_budget, "tokens", "max_tokens_budget", TokensExceeded)
 
     def record_cost(self, usd: float) -> Verdict:
-        """Count the cost of one completion."""
+        """Count the cost of one completion.
+
+        Args:
+            usd: In USD.
+        """
         self.cost_usd += usd
         if 0 < self._max_cost_usd < self.cost_usd:
             return Verdict(

@@ -72,13 +72,25 @@ class Guardrail:
     """May :meth:`check_input` run beside the first completion? What that says is dropped when it does not pass."""
 
     def check_input(self, query: Any) -> Any:
-        """Look at what the agent is asked: text, or a list of parts."""
+        """Look at what the agent is asked: text, or a list of parts.
+
+        Args:
+            query: As the agent was given it.
+        """
 
     def before_completion(self, request: CompletionRequest) -> CompletionRequest | Refuse | Trip | None:
-        """Look at what is about to be sent: it fits the window, and is sanitized."""
+        """Look at what is about to be sent: it fits the window, and is sanitized.
+
+        Args:
+            request: A copy: what is changed in place changes nothing.
+        """
 
     def after_completion(self, response: CompletionResponse) -> CompletionResponse | Refuse | Trip | None:
-        """Look at an answer, before anything is made of it."""
+        """Look at an answer, before anything is made of it.
+
+        Args:
+            response: A copy: what is changed in place changes nothing.
+        """
 
     def before_tool(self, call: ToolCall) -> ToolCall | Refuse | Trip | None:
         """Look at a call, before anybody is asked for approval."""

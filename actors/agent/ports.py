@@ -165,6 +165,10 @@ class LlmDriver(Protocol):
         """Answer as :meth:`complete` does, and hand a ``TextDelta`` to *on_event* for each piece as it arrives.
 
         A driver that cannot stream hands over its whole text as one delta, or raises ``NotImplementedError`` at once.
+
+        Args:
+            request: As for :meth:`complete`.
+            cancel: As for :meth:`complete`.
         """
 
     def estimate_cost(self, usage: TokenUsage) -> float:
@@ -235,7 +239,13 @@ class MemorySubstrate(Protocol):
         source: MemorySource = MemorySource.CONVERSATION,
         embedding: Sequence[float] | None = None,
     ) -> str:
-        """Store *content*; return the new fragment's id."""
+        """Store *content*; return the new fragment's id.
+
+        Args:
+            agent: Whose memory it is.
+            source: Where it comes from.
+            embedding: Its vector, if somebody has made one.
+        """
 
     def recall(
         self,
@@ -244,13 +254,23 @@ class MemorySubstrate(Protocol):
         filter: MemoryFilter | None = None,  # noqa: A002 - the port's name
         query_embedding: Sequence[float] | None = None,
     ) -> list[MemoryFragment]:
-        """Find what fits *query*, the best first."""
+        """Find what fits *query*, the best first.
+
+        Args:
+            limit: So many at the most.
+            filter: Which count; None: all.
+            query_embedding: The vector of *query*, if somebody has made one.
+        """
 
     def set(self, agent: str, key: str, value: Any) -> None:
         """Store *value* under *key* for *agent*."""
 
     def get(self, agent: str, key: str) -> Any | None:
-        """The value under *key*, or None."""
+        """The value under *key*, or None.
+
+        Args:
+            agent: Whose.
+        """
 
     def forget(self, id: str) -> None:  # noqa: A002 - the port's name
         """Drop a fragment; an unknown id is no error."""
@@ -288,7 +308,12 @@ class Tool(Protocol):
         """Seconds that a call may take."""
 
     def execute(self, input: Mapping[str, Any], *, cancel: CancelToken, agent: Any) -> ToolResult:  # noqa: A002
-        """Run the call. Whatever it raises (but a cancel) is an error result for the model."""
+        """Run the call. Whatever it raises (but a cancel) is an error result for the model.
+
+        Args:
+            input: The arguments that the model sent, by name.
+            agent: Who calls.
+        """
 
 
 class Tools(Protocol):

@@ -78,13 +78,19 @@ class Takes:
     def of_data(cls, data: Mapping[str, Any]) -> Takes:
         """What :meth:`to_data` wrote.
 
+        Args:
+            data: As it was written.
         Raises:
             TypeError: It is none.
         """
         return cls(*(frozenset(map(str, data.get(name, ()))) for name in _SETS))
 
     def both(self, other: Takes) -> Takes:
-        """What the two can send."""
+        """What the two can send.
+
+        Args:
+            other: What another one can send.
+        """
         return Takes(
             _common(self.image, other.image),
             _common(self.audio, other.audio),

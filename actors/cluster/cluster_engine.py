@@ -69,6 +69,9 @@ class ClusterEngine:
     def begin(self, supervisor: Supervisor, factory: AgentFactory) -> None:
         """The pool is made: make hosts, and wait until there are ``min_nodes``.
 
+        Args:
+            supervisor: The pool's.
+            factory: What makes its agents.
         Raises:
             EngineLost: They did not come up within ``start_timeout``.
         """

@@ -157,11 +157,17 @@ class TraceSpan(Protocol):
     def happened(self, what: str, facts: Facts) -> object:
         """*what* happened meanwhile: ``parked``, ``resumed``, ``restarted``, ``backoff``, ``approval_requested``,
         ``approval_decided``, ``handed_off``.
+
+        Args:
+            facts: What is told of it, by name.
         """
 
     def ended(self, ending: Ending) -> object:
         """It is over. Called once. Of what is left behind it is called by another thread, while the block of the span
         is still open in its own: that is left whenever that thread is free.
+
+        Args:
+            ending: How.
         """
 
 
@@ -182,7 +188,11 @@ class Tracing(Protocol):
         """An agent, from its first start to its end, all its restarts included."""
 
     def completion(self, completion: TracedCompletion) -> AbstractContextManager[TraceSpan | None]:
-        """One call of a driver."""
+        """One call of a driver.
+
+        Args:
+            completion: What is asked for.
+        """
 
     def tool(self, tool: TracedTool) -> AbstractContextManager[TraceSpan | None]:
         """One call of a tool."""

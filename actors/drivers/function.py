@@ -44,6 +44,9 @@ class FunctionDriver(Driver):
     def complete(self, request: CompletionRequest, *, cancel: CancelToken) -> CompletionResponse:
         """Call the function.
 
+        Args:
+            request: What the function gets.
+            cancel: Ends the wait for it.
         Raises:
             TypeError: It returned neither a ``CompletionResponse`` nor a ``str``.
             Exception: Whatever it raises.

@@ -223,6 +223,7 @@ class RateLimiter:
         """Take in that nothing is left of *limits*.
 
         Args:
+            refused: Was a request refused for it?
             started: The call whose answer says so; None where that is not known.
         """
         state = self._here()

@@ -105,13 +105,24 @@ class RoutingDriver(Driver):
         return max(getattr(driver, "backoff_share", 1.0) for driver in self._drivers)
 
     def complete(self, request: CompletionRequest, *, cancel: CancelToken) -> CompletionResponse:
-        """Answer as the first driver that can."""
+        """Answer as the first driver that can.
+
+        Args:
+            request: For each of them the same.
+            cancel: Ends the request, and asks nobody else.
+        """
         return self._route(lambda driver: driver.complete(request, cancel=cancel))
 
     def stream(
         self, request: CompletionRequest, on_event: Callable[[Event], None], *, cancel: CancelToken
     ) -> CompletionResponse:
-        """Stream from the first driver that can answer; what the fallback says is another attempt."""
+        """Stream from the first driver that can answer; what the fallback says is another attempt.
+
+        Args:
+            request: For each of them the same.
+            on_event: Gets the pieces.
+            cancel: Ends the request, and asks nobody else.
+        """
         heard = 0
         asked: LlmDriver | None = None
 
@@ -156,7 +167,12 @@ class RoutingDriver(Driver):
             self._metrics = replace(self._metrics, **now)
 
     def estimate_cost(self, usage: TokenUsage, model: str = "") -> float:
-        """The higher of the two estimates: who answered is not known here."""
+        """The higher of the two estimates: who answered is not known here.
+
+        Args:
+            usage: Tokens of the answer.
+            model: The one that was asked for; None: that of each driver.
+        """
         return max(
             driver.estimate_cost(usage, model) if isinstance(driver, PricesModels) else driver.estimate_cost(usage)
             for driver in self._drivers
@@ -167,7 +183,11 @@ class RoutingDriver(Driver):
         return all(driver.has_price(model) for driver in self._drivers if isinstance(driver, PricesModels))
 
     def refusal_of(self, settings: ModelSettings) -> str | None:
-        """What one of those that may be asked cannot keep to: else a request would depend on who is there to answer."""
+        """What one of those that may be asked cannot keep to: else a request would depend on who is there to answer.
+
+        Args:
+            settings: What is asked for.
+        """
         for name, driver in self._asked():
             if isinstance(driver, ChecksSettings) and (problem := driver.refusal_of(settings)) is not None:
                 return f"its {name}: {problem}"

@@ -69,14 +69,24 @@ class ScriptedDriver(Driver):
 
     @classmethod
     def text(cls, text: str, **options: Unpack[ScriptedOptions]) -> Self:
-        """A driver that answers once, with *text*."""
+        """A driver that answers once, with *text*.
+
+        Args:
+            options: As for the class.
+        """
         return cls([text], **options)
 
     @classmethod
     def tool_then_text(
         cls, tool_name: str, tool_input: Mapping[str, Any], text: str, **options: Unpack[ScriptedOptions]
     ) -> Self:
-        """A driver that asks for one tool call, and then answers with *text*."""
+        """A driver that asks for one tool call, and then answers with *text*.
+
+        Args:
+            tool_name: Which tool.
+            tool_input: The arguments by name.
+            options: As for the class.
+        """
         call = ToolCall("call_1", tool_name, dict(tool_input))
         return cls([CompletionResponse("", StopReason.TOOL_USE, (call,)), text], **options)
 
@@ -94,6 +104,8 @@ class ScriptedDriver(Driver):
     def complete(self, request: CompletionRequest, *, cancel: CancelToken) -> CompletionResponse:
         """The next answer of the script.
 
+        Args:
+            request: Kept in ``requests``.
         Raises:
             InferenceFailed: The script has no more answers and no default.
             Cancelled: *cancel* came while the answer was on its way.
@@ -114,7 +126,11 @@ class ScriptedDriver(Driver):
         return CompletionResponse(answer) if isinstance(answer, str) else answer
 
     def estimate_cost(self, usage: TokenUsage) -> float:
-        """``usd_per_token`` for every token."""
+        """``usd_per_token`` for every token.
+
+        Args:
+            usage: Tokens, read and written.
+        """
         return usage.total * self._usd_per_token
 
 

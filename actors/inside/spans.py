@@ -96,7 +96,11 @@ class OpenTelemetry:
         return type(provider) not in self._silent
 
     def agent(self, agent: TracedAgent) -> AgentSpan:
-        """A span ``invoke_agent NAME``."""
+        """A span ``invoke_agent NAME``.
+
+        Args:
+            agent: Whose it is.
+        """
         known: dict[str, Value | None] = {
             names.OPERATION: names.INVOKE_AGENT,
             names.PROVIDER: _provider(agent.provider),
@@ -114,7 +118,11 @@ class OpenTelemetry:
         return AgentSpan(self, f"{names.INVOKE_AGENT} {agent.name}", self._trace.SpanKind.INTERNAL, known, content)
 
     def completion(self, completion: TracedCompletion) -> CompletionSpan:
-        """A span ``chat MODEL``."""
+        """A span ``chat MODEL``.
+
+        Args:
+            completion: What is asked for.
+        """
         known: dict[str, Value | None] = {
             names.OPERATION: names.CHAT,
             names.PROVIDER: _provider(completion.provider),
@@ -131,7 +139,11 @@ class OpenTelemetry:
         return CompletionSpan(self, name, self._trace.SpanKind.CLIENT, known, content)
 
     def tool(self, tool: TracedTool) -> ToolSpan:
-        """A span ``execute_tool NAME``."""
+        """A span ``execute_tool NAME``.
+
+        Args:
+            tool: The call.
+        """
         known: dict[str, Value | None] = {
             names.OPERATION: names.EXECUTE_TOOL,
             names.TOOL_NAME: tool.name,
@@ -145,7 +157,13 @@ class OpenTelemetry:
     # What its spans do with the API -----------------------------------------------------------------------------
 
     def start(self, name: str, kind: Any, known: Mapping[str, Value], at: int | None) -> Span:
-        """Begin a span below the current one, at *at* (nanoseconds), or now."""
+        """Begin a span below the current one, at *at* (nanoseconds), or now.
+
+        Args:
+            name: Of the span.
+            kind: As OpenTelemetry has it.
+            known: Its attributes.
+        """
         span: Span = self._tracer.start_span(name, kind=kind, attributes=known, start_time=at)
         return span
 
@@ -155,7 +173,11 @@ class OpenTelemetry:
         return token
 
     def leave(self, token: Token[Context]) -> None:
-        """The one before is the current one again."""
+        """The one before is the current one again.
+
+        Args:
+            token: What entering it has returned.
+        """
         self._context.detach(token)
 
     def fail(self, span: Span, error: BaseException | None) -> None:

@@ -121,7 +121,11 @@ class Journal:
         self._desk.store.refuse_when_failed()
 
     def record(self, identity: Identity) -> JournalRecord:
-        """What is recorded of the agent that is about to be started. For pools."""
+        """What is recorded of the agent that is about to be started. For pools.
+
+        Args:
+            identity: What it is and what it is asked, under which key.
+        """
         from .records import JournalRecord
 
         return JournalRecord(self._desk, identity)

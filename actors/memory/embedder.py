@@ -56,7 +56,11 @@ class HashEmbedder:
         self.dimensions = dimensions
 
     def embed(self, texts: Sequence[str], *, cancel: CancelToken) -> list[Sequence[float]]:
-        """One vector for each of *texts*. The same text has the same vector in every process."""
+        """One vector for each of *texts*. The same text has the same vector in every process.
+
+        Args:
+            cancel: Looked at between two texts.
+        """
         cancel.check()
         return [self._vector(text) for text in texts]
 

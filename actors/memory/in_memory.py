@@ -83,6 +83,9 @@ class InMemorySubstrate:
     ) -> str:
         """Store *content*; return the new fragment's id.
 
+        Args:
+            agent: Whose memory it is.
+            source: Where it comes from.
         Raises:
             MemoryFailed: The embedding holds something that is not a finite number.
         """
@@ -144,7 +147,11 @@ class InMemorySubstrate:
                 self._values[agent, key] = value
 
     def get(self, agent: str, key: str) -> Any | None:
-        """The value under *key*, or None."""
+        """The value under *key*, or None.
+
+        Args:
+            agent: Whose.
+        """
         with self._lock:
             return self._values.get((agent, key))
 

@@ -142,6 +142,8 @@ class SqliteMemory:
         """Store *content*; return the new fragment's id when it is on disk.
 
         Args:
+            agent: Whose memory it is.
+            source: Where it comes from.
             embedding: In place of what the embedder would make of it.
         Raises:
             MemoryFailed: It could not be stored; or the embedding holds something that is not a finite number, or is
@@ -254,7 +256,11 @@ class SqliteMemory:
         )
 
     def get(self, agent: str, key: str) -> Any | None:
-        """The value under *key*, or None."""
+        """The value under *key*, or None.
+
+        Args:
+            agent: Whose.
+        """
         refuse_no_text(agent=agent, key=key)
         sql = "SELECT value FROM value WHERE agent = ? AND key = ?"
         row = self._read(lambda connection: connection.execute(sql, (stored(agent), stored(key))).fetchone())
@@ -305,7 +311,11 @@ class SqliteMemory:
         return self._read(documents.listed)
 
     def remove_document(self, name: str) -> bool:
-        """Drop a document; was there one?"""
+        """Drop a document; was there one?
+
+        Args:
+            name: As it was added.
+        """
         refuse_no_text(name=name)
         return self._write(partial(_remove, name))
 

@@ -97,7 +97,11 @@ class SessionConformance:
         raise NotImplementedError
 
     def reopen(self, store: SessionStore) -> SessionStore:  # noqa: ARG002 - for those who can
-        """What another process, beside this one, has of the same sessions. For those that outlive a process."""
+        """What another process, beside this one, has of the same sessions. For those that outlive a process.
+
+        Args:
+            store: The one of this process.
+        """
         raise SkipTest("it does not outlive its process")
 
     # The tests --------------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
-"""The examples of docstrings, which editors and the reference show: each runs, and prints what stands below it."""
+"""Docstrings, which editors and the reference show: each example runs, and each parameter is told of."""
 
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +14,10 @@ import actors
 
 from .pages import blocks_of, name_of
 from .running import BlockFailed, PageRun
+from .test_reference import GROUPS, module_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 RUN_ELSEWHERE = ("actors/cluster/ray_engine.py",)
 """Modules whose examples need what is not here: a cluster."""
@@ -80,3 +82,26 @@ def test_what_people_meet_first_has_an_example(name: str) -> None:
     for part in name.split("."):
         thing = getattr(thing, part)
     assert FORM.search(thing.__doc__ or "") is not None
+
+
+def callables_of(name: str, thing: object) -> Iterator[tuple[str, Callable[..., object]]]:
+    """A function itself; of a class its own public methods."""
+    if not inspect.isclass(thing):
+        if inspect.isfunction(thing):
+            yield name, thing
+        return
+    for own, value in vars(thing).items():
+        function = value.__func__ if isinstance(value, classmethod | staticmethod) else value
+        if inspect.isfunction(function) and not own.startswith("_"):
+            yield f"{name}.{own}", function
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_parameter_is_told(group: str) -> None:
+    """By its name, in the docstring of what takes it."""
+    module = module_of(group)
+    for name in module.__all__:
+        for full, function in callables_of(name, getattr(module, name)):
+            told = set(re.findall(r"\w+", function.__doc__ or ""))
+            taken = {one for one in inspect.signature(function).parameters if not one.startswith("_")}
+            assert taken - {"self", "cls"} <= told, f"actors.{group}.{full}: {taken - told}"

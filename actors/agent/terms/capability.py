@@ -240,13 +240,21 @@ class Mcp(_Capability, frozen=True):
     tool: Annotated[str, Field(min_length=1, strict=True)] = EVERYTHING
 
     def allows(self, required: _Capability) -> bool:
-        """Same server (or any), and the tool is allowed."""
+        """Same server (or any), and the tool is allowed.
+
+        Args:
+            required: What a tool needs.
+        """
         if not isinstance(required, Mcp):
             return False
         return self.server in (EVERYTHING, required.server) and self.tool in (EVERYTHING, required.tool)
 
     def narrowed(self, parent: _Capability) -> _Capability | None:
-        """Server and tool that both allow."""
+        """Server and tool that both allow.
+
+        Args:
+            parent: A grant of the same kind.
+        """
         if not isinstance(parent, Mcp):
             return None
         server, tool = _common(self.server, parent.server), _common(self.tool, parent.tool)
@@ -264,7 +272,11 @@ class Spawn(_Capability, frozen=True):
         return isinstance(required, Spawn) and self.max_depth >= required.max_depth
 
     def narrowed(self, parent: _Capability) -> _Capability | None:
-        """The smaller depth of the two."""
+        """The smaller depth of the two.
+
+        Args:
+            parent: A grant of the same kind.
+        """
         if not isinstance(parent, Spawn):
             return None
         return self if self.max_depth <= parent.max_depth else parent

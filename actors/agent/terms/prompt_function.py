@@ -66,6 +66,8 @@ class PromptFunction(ManifestTable, frozen=True):
     def load(self, folder: Path | None) -> Callable[..., Any]:
         """The function itself.
 
+        Args:
+            folder: Where modules are looked for first; None: where Python does.
         Raises:
             ManifestError: There is none, or it cannot be called so.
         """

@@ -159,6 +159,9 @@ class Actor(HandlingActor[M_contra, R_co]):
     def start(cls, *args: Any, **kwargs: Any) -> ActorRef[Self]:
         """Make an actor and start its thread.
 
+        Args:
+            args: For its ``__init__``.
+            kwargs: The same, by keyword.
         Raises:
             RuntimeError: No thread can be started; nothing is left behind.
         """
@@ -183,7 +186,11 @@ class Actor(HandlingActor[M_contra, R_co]):
         self._cell.stop()
 
     def on_undelivered(self, letter: DeadLetter) -> None:
-        """Called for each accepted message that nobody will handle: poison, or left when the actor ended."""
+        """Called for each accepted message that nobody will handle: poison, or left when the actor ended.
+
+        Args:
+            letter: The message, to whom it went, and why nobody handles it.
+        """
 
     # Children ---------------------------------------------------------------------------------------------------
 
@@ -240,6 +247,9 @@ class Actor(HandlingActor[M_contra, R_co]):
         """Called between two messages when a child has ended for good, *reason* being how; a restart of it is no end.
 
         Not called for those that end with this actor, or before it is made anew. What it raises is a crash.
+
+        Args:
+            ref: The child's.
         """
 
     def time_of_a_child(self) -> float | None:

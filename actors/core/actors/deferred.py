@@ -105,7 +105,12 @@ class DeferredReply(Generic[R_contra]):
         return self._question is not None and self._deferrals.close(self._question, value, error)
 
     def settle(self, value: Any, error: BaseException | None) -> None:
-        """As :meth:`set` or :meth:`fail`; nothing when it was settled."""
+        """As :meth:`set` or :meth:`fail`; nothing when it was settled.
+
+        Args:
+            value: The reply.
+            error: What is raised by the ask, in place of a reply.
+        """
         if self._take_right() and self._question is not None:
             self._deferrals.close(self._question, value, error)
 

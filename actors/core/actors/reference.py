@@ -186,6 +186,10 @@ class ActorRef(pykka.ActorRef[A_co], Generic[A_co]):  # type: ignore[type-var]  
     ) -> Timer:
         """Send *message* again and again: as :meth:`Actor.tell_every`, from anywhere.
 
+        Args:
+            interval: Seconds between two of them, above 0.
+            first: Seconds until the first; None: *interval*.
+            key: A timer of the same key is cancelled; None has no key.
         Raises:
             ActorDead: The actor ended, or was told to stop.
         """
@@ -253,7 +257,11 @@ class ActorRef(pykka.ActorRef[A_co], Generic[A_co]):  # type: ignore[type-var]  
         return was_alive
 
     def abort(self, reason: str = "") -> None:
-        """Cancel it now: what it handles is interrupted at its next checkpoint or wait, the rest is not handled."""
+        """Cancel it now: what it handles is interrupted at its next checkpoint or wait, the rest is not handled.
+
+        Args:
+            reason: Askers and dead letters are told.
+        """
         fork.refuse_after_fork(self._generation)
         self._cell.abort(reason)
 

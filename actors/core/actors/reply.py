@@ -141,7 +141,11 @@ class ReplyFuture(pykka.Future[T]):
         return self._value, self._error
 
     def result(self, timeout: float | None = None) -> T:
-        """Wait for the value, as :meth:`get` does."""
+        """Wait for the value, as :meth:`get` does.
+
+        Args:
+            timeout: Seconds to wait; None waits for ever.
+        """
         return self.get(timeout=timeout)
 
     def _wait(self, timeout: float | None) -> bool:
@@ -202,7 +206,11 @@ class ReplyFuture(pykka.Future[T]):
         return _derived(cast("ReplyFuture[Any]", super().filter(func)), self)  # type: ignore[misc]
 
     def reduce(self, func: Callable[[Any, Any], Any], *args: Any) -> ReplyFuture[Any]:
-        """A future of the items of the value, reduced by *func*."""
+        """A future of the items of the value, reduced by *func*.
+
+        Args:
+            args: An initial value, as ``functools.reduce`` takes it.
+        """
         return _derived(cast("ReplyFuture[Any]", super().reduce(func, *args)), self)  # type: ignore[misc]
 
     def join(self, *futures: pykka.Future[Any]) -> ReplyFuture[Any]:

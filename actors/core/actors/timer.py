@@ -143,7 +143,12 @@ class Timer:
             self.let_go(timers, is_unread=self._unread is not None)
 
     def let_go(self, timers: Timing, *, is_unread: bool = False) -> None:
-        """It has ended: keep nothing. Not on the alarm's thread: letting go may run code of a user's."""
+        """It has ended: keep nothing. Not on the alarm's thread: letting go may run code of a user's.
+
+        Args:
+            timers: Where it stands.
+            is_unread: Is its tick in the mailbox?
+        """
         timers.forget(self, self._key)
         if not is_unread:
             self._message = VOID

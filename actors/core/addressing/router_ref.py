@@ -271,7 +271,11 @@ class RouterRef(Generic[A_co, Reach_co]):
         return was_alive
 
     def abort(self, reason: str = "") -> None:
-        """Cancel all members now; what was not handled is a dead letter, and askers are told at once."""
+        """Cancel all members now; what was not handled is a dead letter, and askers are told at once.
+
+        Args:
+            reason: Askers and dead letters are told.
+        """
         self._refuse_after_fork()
         self._members.abort(reason)
 

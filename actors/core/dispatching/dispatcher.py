@@ -222,6 +222,8 @@ class Dispatcher:
     def begin(self, cell: Ready) -> None:
         """As :meth:`ready`, of one that has just been started.
 
+        Args:
+            cell: The actor.
         Raises:
             RuntimeError: No thread can be started, and none is there that would take it.
         """
@@ -234,7 +236,11 @@ class Dispatcher:
         return list(self._live)
 
     def thread_of(self, cell: Ready) -> int:
-        """The ident of the thread that runs its handler; 0 when none does."""
+        """The ident of the thread that runs its handler; 0 when none does.
+
+        Args:
+            cell: The actor.
+        """
         with self._lock:
             return next((ident for ident, shift in self._shifts.items() if shift.cell is cell), 0)
 

@@ -93,7 +93,12 @@ class DeadLetters(Sequence[DeadLetter]):
         self._unlogged = 0
 
     def add(self, message: Any, reason: DeadLetterReason, receiver: str = "") -> DeadLetter:
-        """Keep *message*; the oldest goes when there are too many. :meth:`announce` it once no lock is held."""
+        """Keep *message*; the oldest goes when there are too many. :meth:`announce` it once no lock is held.
+
+        Args:
+            reason: Why nobody reads it.
+            receiver: Who should have.
+        """
         letter = DeadLetter(message, reason, SYSTEM_CLOCK.now(), receiver)
         with self._lock:
             self._letters.append(letter)

@@ -290,7 +290,11 @@ class MessageRouter:
         return taken
 
     def find(self, agent_id: AgentId) -> Endpoint | None:
-        """Where the messages for that id go; None: it is not known here."""
+        """Where the messages for that id go; None: it is not known here.
+
+        Args:
+            agent_id: 0 is the program.
+        """
         return self._endpoints.get(agent_id)
 
     # For the supervisor -----------------------------------------------------------------------------------------
@@ -313,6 +317,9 @@ class MessageRouter:
     def forget(self, endpoint: Endpoint, wakes: list[Wakeable]) -> Sequence[Any]:
         """Forget the id and close its mailbox; hand back what was not read. Whom the caller has to wake is added to
         *wakes*.
+
+        Args:
+            endpoint: Who has ended.
         """
         with self._lock:
             endpoint.gone = True
@@ -333,6 +340,8 @@ class MessageRouter:
     def bury(self, items: Sequence[Any], reason: DeadLetterReason, receiver: str) -> Callable[[], None]:
         """Make dead letters of *items*, which *receiver* has not read.
 
+        Args:
+            reason: Why nobody reads them.
         Returns:
             A function that tells the world, to be called without any lock: who waits for an answer, the log,
             ``on_undelivered``.

@@ -50,7 +50,13 @@ class AgentMessage(
 
     @classmethod
     def between(cls, sender: AgentId, to: AgentId, content: Any) -> AgentMessage:
-        """Make one without the checks, when both ids are whole numbers: they take longer than the rest of a send."""
+        """Make one without the checks, when both ids are whole numbers: they take longer than the rest of a send.
+
+        Args:
+            sender: The id of who sends; 0 is the program.
+            to: The id of who is to read it.
+            content: Anything.
+        """
         if type(to) is not int or type(sender) is not int:
             return cls(sender, to, content)
         message = _new(cls)  # as ``trusted``, without a call: it is done for every message

@@ -183,6 +183,8 @@ class ImagePart(_Medium):
     def load(cls, path: str | PathLike[str], media_type: str = "") -> Self:
         """The image in the file *path*.
 
+        Args:
+            media_type: Such as ``image/png``; "" takes what the bytes say.
         Raises:
             OSError: It cannot be read; it is a folder, a pipe, or not there.
             ValueError: It is no image, or larger than 20 MB.
@@ -218,6 +220,8 @@ class AudioPart(_Medium):
     def load(cls, path: str | PathLike[str], media_type: str = "") -> Self:
         """The sound in the file *path*.
 
+        Args:
+            media_type: Such as ``audio/wav``; "" takes what the bytes say.
         Raises:
             OSError: It cannot be read; it is a folder, a pipe, or not there.
             ValueError: It is no sound that is known, or larger than 20 MB.
@@ -259,6 +263,8 @@ class FilePart(_Medium):
     def load(cls, path: str | PathLike[str], media_type: str = "", *, name: str | None = None) -> Self:
         """The file *path*, under its own name or *name*.
 
+        Args:
+            media_type: Such as ``application/pdf``; "" takes what the bytes and the name say.
         Raises:
             OSError: It cannot be read; it is a folder, a pipe, or not there.
             ValueError: It is empty, larger than 20 MB, or not of that type.

@@ -105,6 +105,8 @@ class AgentHandle(Eventual, Generic[T_co]):
     def result(self, timeout: float | None = None) -> T_co:
         """Wait for the outcome, take it, and return its result.
 
+        Args:
+            timeout: Seconds to wait; None waits for ever.
         Raises:
             TimeoutError: It has not ended in time; nothing is lost.
             ActorsError: It did not complete: a fresh copy of the outcome's error. For a crash it is caused by what the
@@ -144,6 +146,9 @@ class AgentHandle(Eventual, Generic[T_co]):
         """As :meth:`events`, on any running asyncio loop, without a thread: ``async for event in handle.aevents()``.
 
         A cancelled await loses no event, and cancels nothing but itself.
+
+        Args:
+            timeout: As for :meth:`events`.
         """
         return AsyncEventReader(self._cell, self._supervisor.pool, timeout)
 
@@ -182,7 +187,11 @@ class AgentHandle(Eventual, Generic[T_co]):
     # Its end ------------------------------------------------------------------------------------------------------
 
     def cancel(self, reason: str = "") -> bool:
-        """Cancel the agent; returns at once. False when it has ended already."""
+        """Cancel the agent; returns at once. False when it has ended already.
+
+        Args:
+            reason: The error of its outcome says it.
+        """
         return self._supervisor.cancel(self._cell, reason)
 
     @property
@@ -193,11 +202,19 @@ class AgentHandle(Eventual, Generic[T_co]):
         return () if approvals is None else approvals.pending()
 
     def approve(self, call_id: str) -> bool:
-        """Approve a tool call; False when it does not wait for it (any more): denied, too late, cancelled."""
+        """Approve a tool call; False when it does not wait for it (any more): denied, too late, cancelled.
+
+        Args:
+            call_id: Which of its calls: the event ``ApprovalRequested`` says it.
+        """
         return self._supervisor.decide(self._cell, call_id, Decision(approved=True))
 
     def deny(self, call_id: str, reason: str = "") -> bool:
-        """Refuse a tool call; the model is told *reason*. False when it does not wait for approval (any more)."""
+        """Refuse a tool call; the model is told *reason*. False when it does not wait for approval (any more).
+
+        Args:
+            call_id: Which of its calls: the event ``ApprovalRequested`` says it.
+        """
         return self._supervisor.decide(self._cell, call_id, Decision(approved=False, reason=reason))
 
     def detach(self) -> None:

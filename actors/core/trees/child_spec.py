@@ -92,7 +92,15 @@ class ChildSpec:
         window: float = 5.0,
         restart: RestartWord = ChildRestart.PERMANENT,
     ) -> ChildSpec:
-        """A tree as a child of a tree: what ``supervise_all`` takes, a name, and when it is started again."""
+        """A tree as a child of a tree: what ``supervise_all`` takes, a name, and when it is started again.
+
+        Args:
+            children: As for ``supervise_all``.
+            strategy: As for ``supervise_all``.
+            max_restarts: As for ``supervise_all``.
+            window: As for ``supervise_all``: seconds.
+            restart: As for the class.
+        """
         options = {"strategy": strategy, "max_restarts": max_restarts, "window": window}
         return cls(_a_tree, (children,), options, name, restart)
 

@@ -28,7 +28,11 @@ class Deadline:
 
     @classmethod
     def after(cls, seconds: float, clock: Clock = SYSTEM_CLOCK) -> Deadline:
-        """The moment *seconds* from now."""
+        """The moment *seconds* from now.
+
+        Args:
+            clock: Whose time counts; the system's if none is given.
+        """
         return cls(clock.monotonic() + seconds, clock)
 
     def remaining(self) -> float:
@@ -125,6 +129,8 @@ class CancelToken:
     def remind(self, fn: Callable[[], object]) -> bool:
         """As :meth:`on_cancel`, without the function that forgets: one of ours, which is given to :meth:`forget`.
 
+        Args:
+            fn: Called once, in the thread that cancels.
         Returns:
             False when the cancel came already.
         """
@@ -153,7 +159,12 @@ class CancelToken:
         return callbacks is not None and callbacks.pop(fn, self) is None  # None: they are called, or were
 
     def cancel(self, reason: str = "", *, timed_out: bool = False) -> bool:
-        """Cancel, and run the callbacks in this thread; False when it was cancelled before."""
+        """Cancel, and run the callbacks in this thread; False when it was cancelled before.
+
+        Args:
+            reason: Whoever is cancelled is told.
+            timed_out: A deadline has passed, and nobody asked for it.
+        """
         first = self.mark(text_of(reason), timed_out=timed_out)
         self.fire()
         return first
@@ -162,6 +173,10 @@ class CancelToken:
         """Cancel without waking anybody yet: whoever looks, sees it. :meth:`fire` wakes those who wait.
 
         Apart, because waking thousands of threads at once takes seconds; the supervisor wakes them in waves.
+
+        Args:
+            reason: Whoever is cancelled is told.
+            timed_out: A deadline has passed, and nobody asked for it.
         """
         with self._lock:
             if self.marked:

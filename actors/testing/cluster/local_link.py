@@ -126,7 +126,12 @@ class LocalLink:
     # What a test does -------------------------------------------------------------------------------------------
 
     def add_node(self, *, python: str | None = None, actors: str | None = None) -> str:
-        """Let a node join: with other versions than the program's, if so said. Returns its id."""
+        """Let a node join: with other versions than the program's, if so said. Returns its id.
+
+        Args:
+            python: Its version of Python; None: that of the program.
+            actors: Its version of the library; None: that of the program.
+        """
         here = self.here
         there = HostInfo(here.pid, python or here.python, actors or here.actors, here.ray)
         with self._lock:
@@ -166,7 +171,11 @@ class LocalLink:
             self._nodes[node].is_frozen = True
 
     def thaw(self, node: str) -> None:
-        """Let it go on: calls that have waited come now."""
+        """Let it go on: calls that have waited come now.
+
+        Args:
+            node: Its id.
+        """
         with self._lock:
             found = self._nodes[node]
             held, found.held, found.is_frozen = found.held, [], False
@@ -179,7 +188,11 @@ class LocalLink:
             self._nodes[node].is_cut = True
 
     def mend(self, node: str) -> None:
-        """Let calls come to it again."""
+        """Let calls come to it again.
+
+        Args:
+            node: Its id.
+        """
         with self._lock:
             self._nodes[node].is_cut = False
 
@@ -202,14 +215,24 @@ class LocalLink:
     # What an engine does: see ``Link`` --------------------------------------------------------------------------
 
     def nodes(self, done: Callable[[list[NodeInfo] | LinkError], None]) -> None:
-        """Look which nodes there are."""
+        """Look which nodes there are.
+
+        Args:
+            done: Called with them.
+        """
         owed = self._owe(done)
         with self._lock:
             infos = [node.info for node in self._nodes.values()]
         self._go(partial(self._settle, owed, infos))
 
     def start(self, node: str, incarnation: str, settings: bytes, done: Callable[[HostInfo | LinkError], None]) -> None:
-        """Start a host on *node*."""
+        """Start a host on *node*.
+
+        Args:
+            incarnation: Names this start of the host: each has a name of its own.
+            settings: Of the host.
+            done: Called when it is there, or cannot be.
+        """
         owed = self._owe(done)
         with self._lock:
             found = self._nodes.get(node)
@@ -223,7 +246,14 @@ class LocalLink:
             self._go(partial(self._begin, host, settings, owed))
 
     def call(self, incarnation: str, method: Method, frame: bytes, done: Callable[[bytes | LinkError], None]) -> None:
-        """Call a host."""
+        """Call a host.
+
+        Args:
+            incarnation: Of the host.
+            method: What to call.
+            frame: What it is given, as bytes.
+            done: Called with the answer, or the error.
+        """
         owed = self._owe(done)
         with self._lock:
             self._counts[method] += 1
@@ -243,7 +273,11 @@ class LocalLink:
                 self._go(partial(self._arrive, host, method, frame, owed, fate, way))
 
     def kill(self, incarnation: str) -> None:
-        """End the process of a host."""
+        """End the process of a host.
+
+        Args:
+            incarnation: Of the host; another one is let live.
+        """
         with self._lock:
             host = self._hosts.get(incarnation)
         if host is not None:
