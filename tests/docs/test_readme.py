@@ -42,7 +42,7 @@ FIGURES = [
     ("the same by `spawn`", "spawn_join", 0, "spawn + join_next", "threads"),
     ("a run of an `LlmAgent`", "llm_overhead", 0, "actors", "pydantic-ai"),
     ("", "llm_overhead", 0, "actors", "openai-agents"),
-    ("`ask` of a long-lived actor", "actor_calls", 2, "actors", "pykka"),
+    ("`ask` of a long-lived actor", "actor_calls", 2, "pinned", "pykka"),
     ("a message there and back", "messages", 0, "actors", "two queues"),
     ("`import actors`", "import_time", 0, "import actors", "what it needs"),
 ]
