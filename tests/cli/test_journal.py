@@ -12,7 +12,7 @@ import pytest
 from rich.cells import cell_len
 
 from actors import Journal
-from actors.agent.ledger import problem_of_key
+from actors.agent.keys import problem_of_key
 from actors.cli.recording import key_of
 from actors.cli.summary import show, summary
 from actors.cli.tally import Tally
