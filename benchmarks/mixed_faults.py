@@ -107,7 +107,7 @@ def measure(size: Size, peers: Peers | None = None) -> Report:  # noqa: ARG001 -
             ]
     best = expected(FAULTS["all at once"], 4)
     notes = [
-        f"An agent fails whose completion failed {TRIES} times: with all faults and four completions {best:.0%} complete.",
+        f"An agent fails whose completion failed {TRIES} times: with all faults and 4 completions {best:.0%} complete.",
         "Each fault befalls one request in ten; by none: formed within each turn.",
         "HTTP 429 asks for a second (Retry-After: 1), beside headers that say that nothing is left for six minutes.",
     ]
