@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from actors import AgentManifest, AgentPool, RateLimiter, SpawnConfig, ToolRegistry, tool
+from actors.agent.loop.driver_call import RETRIES
 from actors.drivers.openai import OpenAIDriver
 
 from .figures import Spread, ratios
@@ -31,7 +32,7 @@ FAULTS = {
     "broken JSON": ("broken",),
     "all at once": ("error", "refuse", "cut", "broken"),
 }
-TRIES = 4
+TRIES = 1 + RETRIES
 """Of each completion: an agent fails whose completion has failed so often."""
 COMPLETE = 0.95
 """Share that must complete of the agents that can be expected to."""
@@ -105,9 +106,10 @@ def measure(size: Size, peers: Peers | None = None) -> Report:  # noqa: ARG001 -
                 if (completed := Spread.of([one.completed for one in found]).median)
                 < COMPLETE * expected(FAULTS[case], completions)
             ]
-    best = expected(FAULTS["all at once"], 4)
+    most = max(load.completions)
+    best = expected(FAULTS["all at once"], most)
     notes = [
-        f"An agent fails whose completion failed {TRIES} times: with all faults and 4 completions {best:.0%} complete.",
+        f"An agent fails after {TRIES} tries of a completion: of {most} with all faults at once {best:.0%} complete.",
         "Each fault befalls one request in ten; by none: formed within each turn.",
         "HTTP 429 asks for a second (Retry-After: 1), beside headers that say that nothing is left for six minutes.",
     ]

@@ -17,6 +17,7 @@ INVISIBLE = (
 )
 """What leaves no mark where it stands, as the inside of a character class."""
 
+_HIDDEN = "\\\\" + INVISIBLE
 MORE = "…"
 
 
@@ -31,7 +32,7 @@ def shown(text: str, most: int = 100) -> str:
     # Each agent's name goes through here.
     if len(text) <= most and text.isascii() and text.isprintable() and "\\" not in text:
         return text
-    return _escaped(text, most, _unseen(f"\\\\{INVISIBLE}"))
+    return _escaped(text, most, _unseen(_HIDDEN))
 
 
 def one_line(text: str, most: int = 100) -> str:

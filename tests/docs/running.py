@@ -15,6 +15,7 @@ import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import yaml
 
 from actors import AgentManifest
@@ -143,6 +144,16 @@ class PageRun:
                 list(yaml.safe_load_all(block.text))
         except Exception as error:
             raise BlockFailed(block, f"is no {block.language}: {error}") from None
+
+
+def run_or_fail(page_run: PageRun, block: Block) -> None:
+    """Run it; where it does not do what its page says, the test fails with these words alone."""
+    try:
+        page_run.run(block)
+        return
+    except BlockFailed as failed:
+        told = str(failed)
+    pytest.fail(told, pytrace=False)
 
 
 @contextlib.contextmanager

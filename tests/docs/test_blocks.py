@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from .pages import RUN_BY_GATE, RUN_ELSEWHERE, STARTS_PROCESSES, Block, agrees, blocks_of, name_of, pages
-from .running import BlockFailed, PageRun
+from .running import BlockFailed, run_or_fail
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from .running import PageRun
 
 MAY_HAVE_CONSOLE = {
     "docs/cluster.md": "other machines",
@@ -38,28 +38,13 @@ def page_params() -> list[Any]:
     return params
 
 
-@pytest.fixture
-def page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[PageRun]:
-    """In a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    run = PageRun(tmp_path, lambda: tuple(capfd.readouterr()))
-    yield run
-    run.close()
-
-
 @pytest.mark.parametrize("page", page_params())
 def test_the_blocks_of_a_page_work(page: Path, page_run: PageRun) -> None:
     """In order, in one folder, and leave nothing behind."""
     for block in blocks_of(page):
         if block.language == "sh" and name_of(page) in RUN_BY_GATE:
             continue
-        try:
-            page_run.run(block)
-        except BlockFailed as failed:
-            told = str(failed)
-        else:
-            continue
-        pytest.fail(told, pytrace=False)
+        run_or_fail(page_run, block)
 
 
 def test_what_is_not_run_has_a_reason() -> None:

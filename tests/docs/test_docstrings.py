@@ -13,11 +13,13 @@ import pytest
 import actors
 
 from .pages import blocks_of, name_of
-from .running import BlockFailed, PageRun
+from .running import run_or_fail
 from .test_reference import GROUPS, module_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from .running import PageRun
 
 RUN_ELSEWHERE = ("actors/cluster/ray_engine.py",)
 """Modules whose examples need what is not here: a cluster."""
@@ -39,15 +41,6 @@ def docstrings(path: Path) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value.value
 
 
-@pytest.fixture
-def page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[PageRun]:
-    """In a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    run = PageRun(tmp_path, lambda: tuple(capfd.readouterr()))
-    yield run
-    run.close()
-
-
 @pytest.mark.parametrize("path", WITH_EXAMPLES, ids=name_of)
 def test_examples_work(path: Path, page_run: PageRun) -> None:
     """Each is a program of its own, so that it can be copied."""
@@ -57,14 +50,8 @@ def test_examples_work(path: Path, page_run: PageRun) -> None:
         assert block.language == "python", block.place
         if name_of(path) in RUN_ELSEWHERE:
             compile(block.text, block.place, "exec")
-            continue
-        try:
-            page_run.run(block)
-        except BlockFailed as failed:
-            told = str(failed)
         else:
-            continue
-        pytest.fail(told, pytrace=False)
+            run_or_fail(page_run, block)
 
 
 def test_examples_have_one_form() -> None:

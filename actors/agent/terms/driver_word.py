@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from ...core.shown import shown
 from ...errors import ManifestError
+from .importing import OBJECT_PATH
 from .manifest_problems import did_you_mean
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 BUILT_IN: Final = ("anthropic", "echo", "openai")
 WITHOUT_MODEL: Final = frozenset({"echo"})
-_FACTORY = r"[\w.]+:[\w.]+"
 _URL = r"(?i)@(?=https?://)"
 """A name may have an ``@`` of its own, and so may a URL: the first one that is followed by a URL parts them."""
 _HOST = r".@[\w.-]+(:\d+|/)|.@localhost\b|.@\w+://|@$"
@@ -58,7 +58,7 @@ class DriverWord:
         name, colon, rest = text.partition(":")
         is_path = name not in BUILT_IN or (bool(colon) and name in WITHOUT_MODEL)
         if is_path:  # a module may have the name of a driver that asks no model
-            if re.fullmatch(_FACTORY, text):
+            if re.fullmatch(OBJECT_PATH, text):
                 return None
             if name in WITHOUT_MODEL:
                 problem = f"{place}: {shown(text)!r}: the driver {name!r} asks no model: say {name!r} alone"

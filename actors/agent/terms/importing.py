@@ -7,13 +7,15 @@ import sys
 import threading
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import ManifestError
 
 if TYPE_CHECKING:
     from types import ModuleType
 
+OBJECT_PATH: Final = r"[\w.]+:[\w.]+"
+"""What looks like ``package.module:name``."""
 _path_lock = threading.RLock()  # what is imported may use a manifest itself
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.crash import text_of
 from ...core.shown import shown
+from .importing import OBJECT_PATH
 from .manifest_problems import did_you_mean
 from .shortened import shortened
 from .structured import (
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
-_OBJECT_PATH = re.compile(r"^[\w.]+:[\w.]+$")
+_OBJECT_PATH = re.compile(rf"^{OBJECT_PATH}$")
 LONGEST_PROBLEM = 300
 """Characters of one of them."""
 

@@ -8,12 +8,13 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from ...core.glance import glance
 from ...core.records.built_later import BUILT_LATER
+from .importing import OBJECT_PATH
 
 Text = Annotated[str, Field(strict=True)]
 Word = Annotated[str, Field(strict=True, min_length=1)]
 Count = Annotated[int, Field(strict=True, ge=1)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-ObjectPath = Annotated[str, Field(strict=True, pattern=r"^[\w.]+:[\w.]+$")]
+ObjectPath = Annotated[str, Field(strict=True, pattern=rf"^{OBJECT_PATH}$")]
 ToolName = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 

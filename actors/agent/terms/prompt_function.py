@@ -13,7 +13,7 @@ from pydantic_core import PydanticKnownError
 
 from ...errors import ManifestError
 from ...public import publish
-from .importing import load_object
+from .importing import OBJECT_PATH, load_object
 from .manifest_table import ManifestTable
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 PLACE = "model.system_prompt"
 GIVEN = ("query", "deps", "agent")
 """What a function of a prompt may ask for, by the names of its parameters."""
-_PATH = r"[\w.]+:[\w.]+"
 _FORM = "system_prompt is text, or a function: {function = 'package.module:name'}"
 
 
@@ -38,7 +37,7 @@ def _path_of(function: Any) -> str:
 
 def _as_function(function: object) -> object:
     if isinstance(function, str):
-        if not re.fullmatch(_PATH, function):
+        if not re.fullmatch(OBJECT_PATH, function):
             raise ValueError("must have the form 'package.module:name'")
     elif (problem := problem_of_function(function)) is not None:
         raise ValueError(problem)
@@ -138,7 +137,7 @@ def _as_prompt(value: object) -> str | PromptFunction:
         return value
     if isinstance(value, Mapping):
         function = value.get("function")
-        if set(value) != {"function"} or not isinstance(function, str) or not re.fullmatch(_PATH, function):
+        if set(value) != {"function"} or not isinstance(function, str) or not re.fullmatch(OBJECT_PATH, function):
             raise ValueError(_FORM)
         return PromptFunction(function=function)
     if callable(value):
